@@ -1,0 +1,127 @@
+"""Read YAML declarations into pydantic models, keeping where every key stands in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from gateway.errors import Diagnostic, did_you_mean
+
+Model = TypeVar("Model", bound=BaseModel)
+Path = tuple[str | int, ...]
+
+
+class Declared:
+    """A parsed YAML document that knows the line and column of each of its values and keys."""
+
+    def __init__(self, text: str, path: str, *, line: int = 1) -> None:
+        """Parse *text*, which starts at *line* of the file *path*. Raises ``DeclarationError``."""
+        self.path = path
+        self._first_line = line
+        try:
+            self._root = yaml.compose(text, Loader=_Loader)
+            self.value: Any = _Loader("").construct_document(self._root) if self._root is not None else {}
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            raise DeclarationError(
+                [
+                    Diagnostic(
+                        path=path,
+                        line=line + mark.line if mark else line,
+                        column=mark.column + 1 if mark else None,
+                        message=f"not valid YAML: {error.problem or error.context}",
+                        hint="quote a text that holds ': ', '#' or a leading special character",
+                    )
+                ]
+            ) from error
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise DeclarationError(
+                [Diagnostic(path=path, line=line, message=f"not valid YAML: {error or 'nested too deep'}")]
+            ) from error
+
+    def diagnostic(self, where: Path, message: str, hint: str | None = None) -> Diagnostic:
+        """Make a diagnostic at the value at *where*, or at the nearest enclosing one that exists."""
+        line, column = self.position(where)
+        return Diagnostic(path=self.path, line=line, column=column, message=message, hint=hint)
+
+    def position(self, where: Path) -> tuple[int, int]:
+        """Return line and column, from 1, of the key (for a mapping entry) or item at *where*."""
+        mark = self._root.start_mark if self._root is not None else None
+        node = self._root
+        for step in where:
+            found = None
+            if isinstance(node, yaml.MappingNode):
+                found = next(((key, value) for key, value in node.value if key.value == str(step)), None)
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                found = (node.value[step], node.value[step])
+            if found is None:
+                break
+            mark, node = found[0].start_mark, found[1]
+        if mark is None:
+            return self._first_line, 1
+        return self._first_line + mark.line, mark.column + 1
+
+    def validate(self, model: type[Model]) -> Model:
+        """Validate the document as *model*; report every mistake at its place. Raises ``DeclarationError``."""
+        try:
+            return model.model_validate(self.value)
+        except ValidationError as error:
+            raise DeclarationError([self._explain(item, model) for item in error.errors()]) from error
+
+    def _explain(self, item: Any, model: type[BaseModel]) -> Diagnostic:
+        where: Path = tuple(item["loc"])
+        dotted = ".".join(str(step) for step in where) or "the document"
+        if item["type"] == "extra_forbidden":
+            accepted = _accepted(model, where[:-1])
+            hint = did_you_mean(str(where[-1]), accepted) or (f"accepted: {', '.join(accepted)}" if accepted else None)
+            return self.diagnostic(where, f"unknown key {str(where[-1])!r}", hint)
+        if item["type"] == "missing":
+            return self.diagnostic(where[:-1], f"{dotted} is missing")
+        message = str(item["msg"]).removeprefix("Value error, ")
+        return self.diagnostic(where, f"{dotted}: {message[:1].lower()}{message[1:]}")
+
+
+class DeclarationError(Exception):
+    """A YAML document cannot be read or does not validate; the reader of the document names its kind."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a key may stand only once and aliases are refused (they can explode)."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.get_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it bare
+            raise yaml.composer.ComposerError(None, None, "aliases are not supported", event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _accepted(model: type[BaseModel], where: Path) -> list[str]:
+    """Names of the keys that *model* accepts at *where*; empty where that cannot be told."""
+    current: Any = model
+    for step in where:
+        fields = getattr(current, "model_fields", None)
+        if fields is None:
+            return []
+        by_alias = {info.alias or name: info for name, info in fields.items()}
+        if step not in by_alias:
+            return []
+        current = by_alias[str(step)].annotation
+    fields = getattr(current, "model_fields", {})
+    return [info.alias or name for name, info in fields.items()]

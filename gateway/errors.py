@@ -1,0 +1,213 @@
+"""Every error that the gateway raises on purpose.
+
+    GatewayError
+    ├── RequestError          the caller can fix it
+    │   ├── MalformedRequest      400 malformed-request
+    │   ├── Unauthenticated       401 unauthenticated
+    │   ├── Forbidden             403 forbidden
+    │   ├── QueryNotFound         404 query-not-found
+    │   ├── VersionNotFound       404 version-not-found
+    │   ├── TableNotFound         404 table-not-found
+    │   ├── NotAcceptable         406 not-acceptable
+    │   ├── VersionRetired        410 version-retired
+    │   ├── CursorExpired         410 cursor-expired
+    │   ├── InvalidParameters     422 invalid-parameters
+    │   ├── ScanTooLarge          422 scan-too-large
+    │   ├── ResultTooLarge        422 result-too-large
+    │   ├── QueryFailed           422 query-failed
+    │   └── QuotaExceeded         429 quota-exceeded
+    ├── CapacityError         try again
+    │   ├── QueueFull             503 queue-full
+    │   └── ShuttingDown          503 shutting-down
+    ├── UpstreamError         a dependency failed
+    │   ├── EngineFailed          502 engine-failed
+    │   ├── StorageFailed         502 storage-failed
+    │   ├── FilesChanged          503 files-changed
+    │   └── DeadlineExceeded      504 deadline-exceeded
+    └── DefinitionError       the repository is wrong, with file, line and column
+        ├── TemplateInvalid       500 template-invalid
+        ├── TableInvalid          500 table-invalid
+        └── SettingsInvalid       500 settings-invalid
+
+Codes are public: unique, documented in ``docs/errors.md``, never reused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One mistake in a declaration: where it is, what is wrong, what would be right.
+
+    ``line`` and ``column`` count from 1; both are None when the mistake is the file as a whole.
+    """
+
+    path: str
+    message: str
+    hint: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
+        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class GatewayError(Exception):
+    """An error raised on purpose: a public code, an HTTP status, a title, and a detail for this occurrence.
+
+    ``members`` are the extension members of the problem document (RFC 9457, section 3.2): JSON values only.
+    """
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str, *, retry_after: float | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+        self.members = members
+
+
+class RequestError(GatewayError):
+    """The caller can fix it."""
+
+
+class MalformedRequest(RequestError):
+    code, status, title = "malformed-request", 400, "The request cannot be read"
+
+
+class Unauthenticated(RequestError):
+    code, status, title = "unauthenticated", 401, "Who is asking is not known"
+
+
+class Forbidden(RequestError):
+    code, status, title = "forbidden", 403, "Not allowed"
+
+
+class QueryNotFound(RequestError):
+    code, status, title = "query-not-found", 404, "No such query"
+
+
+class VersionNotFound(RequestError):
+    code, status, title = "version-not-found", 404, "No such version of the query"
+
+
+class TableNotFound(RequestError):
+    code, status, title = "table-not-found", 404, "No such table"
+
+
+class NotAcceptable(RequestError):
+    code, status, title = "not-acceptable", 406, "No such format"
+
+
+class VersionRetired(RequestError):
+    code, status, title = "version-retired", 410, "This version of the query is retired"
+
+
+class CursorExpired(RequestError):
+    code, status, title = "cursor-expired", 410, "The result behind this cursor is gone"
+
+
+class InvalidParameters(RequestError):
+    """One or more parameters are wrong; ``errors`` lists all of them as ``{"parameter", "detail"}``."""
+
+    code, status, title = "invalid-parameters", 422, "Some parameters are not valid"
+
+    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+        names = ", ".join(dict.fromkeys(str(error["parameter"]) for error in errors))
+        super().__init__(f"Not valid: {names}.", errors=list(errors))
+        self.errors = list(errors)
+
+
+class ScanTooLarge(RequestError):
+    code, status, title = "scan-too-large", 422, "The query would read too much"
+
+
+class ResultTooLarge(RequestError):
+    code, status, title = "result-too-large", 422, "The result is too large"
+
+
+class QueryFailed(RequestError):
+    """The data and these parameters make the query fail, e.g. a cast or a division in the author's SQL."""
+
+    code, status, title = "query-failed", 422, "The query failed for these parameters"
+
+
+class QuotaExceeded(RequestError):
+    code, status, title, retryable = "quota-exceeded", 429, "Quota exceeded", True
+
+
+class CapacityError(GatewayError):
+    """The gateway is busy or stopping: try again."""
+
+    retryable = True
+
+
+class QueueFull(CapacityError):
+    code, status, title = "queue-full", 503, "Too many queries are waiting"
+
+
+class ShuttingDown(CapacityError):
+    code, status, title = "shutting-down", 503, "The gateway is stopping"
+
+
+class UpstreamError(GatewayError):
+    """A dependency failed."""
+
+    retryable = True
+
+
+class EngineFailed(UpstreamError):
+    code, status, title = "engine-failed", 502, "The engine failed"
+
+
+class StorageFailed(UpstreamError):
+    code, status, title = "storage-failed", 502, "The object store failed"
+
+
+class FilesChanged(UpstreamError):
+    """Files of the snapshot were replaced or removed under the query: plan it again on a fresh manifest."""
+
+    code, status, title = "files-changed", 503, "The data kept changing while the query ran"
+
+
+class DeadlineExceeded(UpstreamError):
+    code, status, title = "deadline-exceeded", 504, "The query took too long"
+
+
+class DefinitionError(GatewayError):
+    """The project's files are wrong: every mistake at once, each with its file, line and column."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+
+class TemplateInvalid(DefinitionError):
+    code, status, title = "template-invalid", 500, "A query template is not valid"
+
+
+class TableInvalid(DefinitionError):
+    code, status, title = "table-invalid", 500, "A table declaration is not valid"
+
+
+class SettingsInvalid(DefinitionError):
+    code, status, title = "settings-invalid", 500, "The settings are not valid"
+
+
+def did_you_mean(name: str, accepted: Iterable[str]) -> str | None:
+    """Suggest the accepted name nearest to a misspelt one.
+
+    >>> did_you_mean("carier", ["carrier", "origin"])
+    "did you mean 'carrier'?"
+    """
+    matches = get_close_matches(name, list(accepted), n=1)
+    return f"did you mean {matches[0]!r}?" if matches else None

@@ -1,0 +1,222 @@
+"""The nouns of a request, in the order of its path: request, bound query, scan, plan, statement, result, answer.
+
+All are frozen; a stage takes one and returns the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+from uuid import UUID
+
+import pyarrow as pa
+
+Value = None | bool | int | float | Decimal | str | date | datetime | timedelta | UUID | list["Value"]
+"""A parameter or constant as Python holds it. TIMESTAMPTZ values are aware, in UTC; all others are naive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table or of a result; ``type`` is DuckDB's name for it, e.g. ``DECIMAL(15,2)``."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who asks. ``scope`` is what of them changes an answer (a policy, a tenant); it is part of the result's key."""
+
+    name: str = "anonymous"
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question as it arrived: a query, a version (None: the newest), raw parameters.
+
+    ``parameters`` maps a name to what was given: JSON values, or a list of texts where ``textual`` (query string,
+    command line: every value is text, and a repeated name is a list).
+    """
+
+    query: str
+    version: int | None
+    parameters: Mapping[str, Any]
+    textual: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedValue:
+    """A value bound to an SQL parameter, with the DuckDB type it is bound as."""
+
+    value: Value
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePolicy:
+    """How long an answer may be served, in seconds (RFC 9111 freshness; RFC 5861 for the two stale ones)."""
+
+    enabled: bool = True
+    ttl: float = 60.0
+    stale_while_revalidate: float = 0.0
+    stale_if_error: float = 0.0
+    clock: float | None = None
+    """Width in seconds of the bucket that ``now()`` is rounded down to; None: the query reads no clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundQuery:
+    """One version of a query with its parameters typed, checked and rounded.
+
+    ``sql`` is the author's text; ``normalised`` is the canonical text of its syntax tree, the same for two texts that
+    differ only in comments, case of keywords and spacing.
+    """
+
+    name: str
+    version: int
+    sql: str
+    normalised: str
+    parameters: Mapping[str, TypedValue]
+    cache: CachePolicy = field(default_factory=CachePolicy)
+    timeout: float | None = None
+    """Seconds the author allows the query to run; None: the operator's default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileVersion:
+    """One data file in one version: the address the engine opens, its size in bytes, its ETag."""
+
+    path: str
+    size: int
+    etag: str
+
+
+class Selection(Protocol):
+    """The files chosen for one scan. Counting and digesting are cheap; the list itself is made only when asked for."""
+
+    partitions: int
+    files: int
+    size: int
+    """Bytes of all selected files together."""
+
+    def digest(self) -> bytes:
+        """Digest (16 bytes or more) of the sorted versions of the selected files."""
+
+    def versions(self) -> list[FileVersion]:
+        """List the selected files, in manifest order."""
+
+    def partition_values(self) -> list[dict[str, str | None]]:
+        """List the selected partitions, each as its folder values (decoded text, None for the NULL partition)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedFilter:
+    """A filter of the query that pruned: its SQL, the rule that allowed it, what it became on the partitions."""
+
+    sql: str
+    rule: str
+    projected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusedFilter:
+    """A filter of the query that could not prune this scan, and why."""
+
+    sql: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """One place in a query that reads one table, with what was selected for it under one snapshot."""
+
+    table: str
+    offset: int
+    """Where the table's name starts in the author's text, in characters."""
+    snapshot: str
+    listed_at: float
+    """When the snapshot was listed, seconds since the epoch."""
+    selection: Selection
+    partitions_total: int
+    files_total: int
+    bytes_total: int
+    used: tuple[UsedFilter, ...] = ()
+    unused: tuple[UnusedFilter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What an engine runs: SQL text, the values bound to its parameters, the file versions that it reads."""
+
+    sql: str
+    parameters: Mapping[str, TypedValue]
+    files: Sequence[FileVersion]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A bound query with the files selected for every scan, in text order."""
+
+    query: BoundQuery
+    scans: tuple[Scan, ...]
+    statement: Callable[[Callable[[FileVersion], str]], Statement]
+    """Render the SQL; takes the function that spells a file's address for the engine. Called only on a miss."""
+
+
+class ResultStream(Protocol):
+    """A running query: Arrow batches of one schema. Iterating raises the errors of the gateway's own tree."""
+
+    schema: pa.Schema
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]: ...
+
+    def cancel(self) -> None:
+        """Interrupt the query from any thread; iteration then ends with an error."""
+
+    def close(self) -> None:
+        """Release the cursor; idempotent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The rows of one answer and what making them took. ``key`` identifies question and data: it is the strong ETag.
+
+    ``columns`` are named in DuckDB's types, ``created_at`` is the start of the fill in seconds since the epoch.
+    """
+
+    key: str
+    table: pa.Table
+    columns: tuple[Column, ...]
+    created_at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStatus:
+    """The fate of a request in the cache, in the words of RFC 9211."""
+
+    hit: bool
+    fwd: str | None = None
+    """Why it went forward: ``miss``, ``stale``, ``bypass``."""
+    stored: bool = False
+    collapsed: bool = False
+    ttl: float | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the pipeline returns: the result, the plan that explains it, its fate in the cache, its age, its timings.
+
+    ``timings`` maps a stage (``bind``, ``plan``, ``cache``, ``execute``) to seconds.
+    """
+
+    plan: Plan
+    result: Result
+    status: CacheStatus
+    age: float
+    timings: Mapping[str, float]

@@ -1,0 +1,156 @@
+"""The predicate algebra that the planner and the catalog share.
+
+A predicate speaks of the rows of one table: its leaves compare a *term* (a column, possibly under known
+functions) with constants. Constants are not in the tree: a leaf names the *slot* of a constant, and one tuple
+of slot values is computed for each request. A predicate is thus built once, when a template is loaded.
+
+Meaning: a leaf holds for a row where SQL would call it TRUE (not FALSE, not NULL). Negation is pushed into the
+leaves when the tree is built, so that AND and OR are the only connectives, and both are monotone: replacing any
+subtree by ``TRUE`` only keeps more rows. That is what makes "not understood" safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Union
+
+
+class Operator(StrEnum):
+    """SQL comparison operators; the value is the SQL spelling."""
+
+    EQ = "="
+    NE = "<>"
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A deterministic function of one column, with constant arguments, e.g. ``date_trunc('month', ·)`` or a cast.
+
+    ``name`` is lower case; a cast is ``Function("cast", ("DATE",))``. ``returns`` is the DuckDB type of its value.
+    """
+
+    name: str
+    arguments: tuple[str | int, ...]
+    returns: str
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A column of the scanned table with the functions applied to it, innermost first."""
+
+    column: str
+    type: str
+    """DuckDB type of the whole term: of the column when there is no function, else of the last function."""
+    functions: tuple[Function, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """Always holds: nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Never holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``term operator slot``: both sides are of ``term.type``, and the engine compares them in that type."""
+
+    term: Term
+    operator: Operator
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """``term [NOT] IN (slots…)``, or in the one list that a single slot holds (``is_list``).
+
+    NULL members are ignored by IN, and make NOT IN never hold.
+    """
+
+    term: Term
+    slots: tuple[int, ...]
+    is_list: bool = False
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NullCheck:
+    """``term IS [NOT] NULL``."""
+
+    term: Term
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """``term LIKE 'prefix%'``: the slot holds the literal prefix, without wildcards or escapes."""
+
+    term: Term
+    slot: int
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on the request alone, e.g. ``$p IS NULL``: holds where the slot's value is True."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    parts: tuple[Predicate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    parts: tuple[Predicate, ...]
+
+
+Leaf = Comparison | Membership | NullCheck | StartsWith | Condition
+Predicate = Union[Everything, Nothing, Leaf, And, Or]  # noqa: UP007 - And and Or name it before it exists
+
+TRUE = Everything()
+FALSE = Nothing()
+
+
+def all_of(*parts: Predicate) -> Predicate:
+    """Conjunction, flattened, without neutral parts.
+
+    >>> all_of(TRUE, Condition(0), TRUE)
+    Condition(slot=0)
+    """
+    flat: list[Predicate] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, And) else (part,))
+    kept = tuple(dict.fromkeys(part for part in flat if part != TRUE))
+    if FALSE in kept:
+        return FALSE
+    if not kept:
+        return TRUE
+    return kept[0] if len(kept) == 1 else And(kept)
+
+
+def any_of(*parts: Predicate) -> Predicate:
+    """Disjunction, flattened, without neutral parts.
+
+    >>> any_of(Condition(0), TRUE)
+    Everything()
+    """
+    flat: list[Predicate] = []
+    for part in parts:
+        flat.extend(part.parts if isinstance(part, Or) else (part,))
+    kept = tuple(dict.fromkeys(part for part in flat if part != FALSE))
+    if TRUE in kept:
+        return TRUE
+    if not kept:
+        return FALSE
+    return kept[0] if len(kept) == 1 else Or(kept)
