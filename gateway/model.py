@@ -143,7 +143,8 @@ class Scan:
     selection: Selection
     partitions_total: int
     files_total: int
-    bytes_total: int
+    size_total: int
+    """Bytes of all files of the table."""
     used: tuple[UsedFilter, ...] = ()
     unused: tuple[UnusedFilter, ...] = ()
 
@@ -171,6 +172,7 @@ class ResultStream(Protocol):
     """A running query: Arrow batches of one schema. Iterating raises the errors of the gateway's own tree."""
 
     schema: pa.Schema
+    columns: tuple[Column, ...]
 
     def __iter__(self) -> Iterator[pa.RecordBatch]: ...
 
@@ -182,15 +184,34 @@ class ResultStream(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """The rows of one answer and what making them took. ``key`` identifies question and data: it is the strong ETag.
+class Reading:
+    """What one scan read, of what there was: kept with the result, so that a cached answer explains itself too."""
 
-    ``columns`` are named in DuckDB's types, ``created_at`` is the start of the fill in seconds since the epoch.
+    table: str
+    snapshot: str
+    listed_at: float
+    """When the snapshot was listed, seconds since the epoch."""
+    partitions: int
+    partitions_total: int
+    files: int
+    files_total: int
+    size: int
+    """Bytes of the selected files."""
+    size_total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The rows of one answer, what they were read from, and what making them took.
+
+    ``key`` identifies the question and the data (hexadecimal): it is the strong ETag. ``columns`` are named in
+    DuckDB's types, ``created_at`` is the start of the fill in seconds since the epoch, ``seconds`` its duration.
     """
 
     key: str
     table: pa.Table
     columns: tuple[Column, ...]
+    readings: tuple[Reading, ...]
     created_at: float
     seconds: float
 
@@ -205,17 +226,18 @@ class CacheStatus:
     stored: bool = False
     collapsed: bool = False
     ttl: float | None = None
+    """Seconds of freshness left; negative where the answer is stale."""
     detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the pipeline returns: the result, the plan that explains it, its fate in the cache, its age, its timings.
+    """What the pipeline returns: the question as it was understood, the result, its fate in the cache, its age.
 
-    ``timings`` maps a stage (``bind``, ``plan``, ``cache``, ``execute``) to seconds.
+    ``age`` is in seconds; ``timings`` maps a stage (``bind``, ``plan``, ``cache``, ``execute``) to seconds.
     """
 
-    plan: Plan
+    query: BoundQuery
     result: Result
     status: CacheStatus
     age: float
