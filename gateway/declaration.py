@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from gateway.errors import Diagnostic, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 Path = tuple[str | int, ...]
+
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?\s*")
+_UNITS = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+
+
+def parse_size(value: object) -> int:
+    """Turn ``"256MiB"`` or a number of bytes into bytes.
+
+    >>> parse_size("1.5KiB")
+    1536
+    """
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        return int(float(match[1]) * _UNITS[match[2] or "B"])
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{value!r} is not a size: write bytes, or a number with a unit such as 256MiB")
+
+
+def parse_duration(value: object) -> float:
+    """Turn ``"5m"`` or a number of seconds into seconds.
+
+    >>> parse_duration("5m")
+    300.0
+    """
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        return float(match[1]) * _SECONDS[match[2]]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    raise ValueError(f"{value!r} is not a duration: write a number with ms, s, m, h or d, such as 30s")
+
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+"""A number of bytes, written as such or as ``256MiB``."""
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""A number of seconds, written as such or as ``5m``."""
 
 
 class Declared:

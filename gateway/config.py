@@ -1,0 +1,196 @@
+"""The settings of a running gateway: one frozen record, read once from ``gateway.toml`` and the environment.
+
+A setting ``port`` of the section ``[server]`` is overridden by ``GATEWAY_SERVER_PORT``. An unknown or misspelt
+setting, in the file or in the environment, stops the start.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from gateway.declaration import Duration, Size
+from gateway.errors import Diagnostic, SettingsInvalid, did_you_mean
+
+FILE_NAME = "gateway.toml"
+PREFIX = "GATEWAY_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(_Section):
+    """How the HTTP server listens."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(2, ge=1, le=256, description="Worker processes.")
+    threads: int = Field(32, ge=1, le=1024, description="Request threads of a worker.")
+    grace: Duration = Field(30.0, description="How long requests in flight may take to end after SIGTERM.")
+
+
+class EngineSettings(_Section):
+    """How DuckDB runs in each worker."""
+
+    memory: Size = Field(2 * 2**30, description="Memory that DuckDB may use in one worker.")
+    threads: int = Field(
+        4, ge=1, le=1024, description="DuckDB threads of a worker; over S3 more than cores hide latency."
+    )
+    slots: int = Field(2, ge=1, le=256, description="Queries that run at the same time in one worker.")
+    queue: int = Field(64, ge=0, le=100_000, description="Queries that may wait for a slot in one worker.")
+    spill: Size = Field(10 * 2**30, description="Disk space that DuckDB may use for temporary files.")
+    timeout: Duration = Field(
+        60.0, description="How long a query may take, waiting included, unless its template says less."
+    )
+
+
+class StorageSettings(_Section):
+    """How object stores are reached; credentials come from the standard AWS chain unless given."""
+
+    endpoint: str | None = Field(
+        None, description="S3 endpoint, e.g. http://127.0.0.1:9000; AWS_ENDPOINT_URL otherwise."
+    )
+    region: str | None = Field(None, description="S3 region; AWS_REGION otherwise.")
+    url_style: Literal["path", "vhost"] = Field("vhost", description="Bucket in the path, or in the host name.")
+    access_key_id: SecretStr | None = Field(None, description="S3 access key; best left to the environment.")
+    secret_access_key: SecretStr | None = Field(None, description="S3 secret key; best left to the environment.")
+    timeout: Duration = Field(30.0, description="How long one request to an object store may take.")
+
+
+class CacheSettings(_Section):
+    """Where results are kept."""
+
+    memory: Size = Field(256 * 2**20, description="Results kept in the memory of one worker.")
+    disk: Size = Field(4 * 2**30, description="Results kept on disk, shared by the workers of a machine.")
+    max_result: Size = Field(256 * 2**20, description="Size of the largest result that is answered and kept.")
+
+
+class Settings(_Section):
+    """All a deployment may set. ``project`` holds ``catalog/`` and ``queries/``; ``state`` what may be rebuilt."""
+
+    project: Path
+    state: Path
+    title: str = Field("Query Gateway", description="Name shown on pages and in the OpenAPI document.")
+    server: ServerSettings = ServerSettings()
+    engine: EngineSettings = EngineSettings()
+    storage: StorageSettings = StorageSettings()
+    cache: CacheSettings = CacheSettings()
+
+
+def load_settings(project: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of the project folder. Raises ``SettingsInvalid`` with every mistake at once."""
+    path = project / FILE_NAME
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid([_toml_mistake(error)]) from error
+    wrong = list(_unknown_variables(environment))
+    state = document.pop("state", None)
+    values: dict[str, Any] = {"project": project, "state": project / (state or ".gateway"), **document}
+    origins = dict(_override(values, environment))
+    _aws_defaults(values, environment)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        wrong += [_explain(item, text, origins) for item in error.errors()]
+    if wrong:
+        raise SettingsInvalid(wrong)
+    return settings
+
+
+def settings_table() -> Iterator[tuple[str, str, str, str]]:
+    """List every setting as (name in the file, environment variable, default, description)."""
+    for section, info in Settings.model_fields.items():
+        model = info.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            if info.description:
+                yield section, f"{PREFIX}{section.upper()}", str(info.default), info.description
+            continue
+        for name, field in model.model_fields.items():
+            default = "" if field.default is None else str(field.default)
+            yield f"{section}.{name}", _variable(section, name), default, field.description or ""
+
+
+def _variable(section: str, name: str) -> str:
+    return f"{PREFIX}{section}_{name}".upper()
+
+
+def _names() -> dict[str, tuple[str, ...]]:
+    """Map each environment variable to the place of its setting."""
+    return {variable: tuple(name.split(".")) for name, variable, _, _ in settings_table()} | {
+        f"{PREFIX}STATE": ("state",)
+    }
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> Iterator[Diagnostic]:
+    known = [*_names(), f"{PREFIX}PROJECT"]
+    for variable in environment:
+        if variable.startswith(PREFIX) and variable not in known:
+            yield Diagnostic(
+                path="environment", message=f"unknown setting {variable}", hint=did_you_mean(variable, known)
+            )
+
+
+def _override(values: dict[str, Any], environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Put the environment's settings over the file's; yield which variable each came from."""
+    for variable, place in _names().items():
+        if variable not in environment:
+            continue
+        target = values
+        for section in place[:-1]:
+            if not isinstance(target.get(section, {}), dict):
+                break
+            target = target.setdefault(section, {})
+        target[place[-1]] = environment[variable] if place != ("state",) else Path(environment[variable])
+        yield place, variable
+
+
+def _aws_defaults(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    storage = values.setdefault("storage", {})
+    if not isinstance(storage, dict):
+        return
+    endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    for name, value in (("endpoint", endpoint), ("region", region)):
+        if value:
+            storage.setdefault(name, value)
+
+
+def _toml_mistake(error: tomllib.TOMLDecodeError) -> Diagnostic:
+    place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    message = str(error).split(" (at ")[0]
+    line, column = (int(place[1]), int(place[2])) if place else (None, None)
+    return Diagnostic(path=FILE_NAME, line=line, column=column, message=f"not valid TOML: {message}")
+
+
+def _explain(item: Any, text: str, origins: Mapping[tuple[str, ...], str]) -> Diagnostic:
+    place = tuple(str(step) for step in item["loc"])
+    message, hint = str(item["msg"]).removeprefix("Value error, "), None
+    if item["type"] == "extra_forbidden":
+        accepted = [name for name, *_ in settings_table()] + ["state"]
+        message, hint = f"unknown setting {'.'.join(place)}", did_you_mean(".".join(place), accepted)
+    else:
+        message = f"{'.'.join(place)}: {message[:1].lower()}{message[1:]}"
+    if place in origins:
+        return Diagnostic(path=f"environment {origins[place]}", message=message, hint=hint)
+    return Diagnostic(path=FILE_NAME, line=_line_of(place, text), message=message, hint=hint)
+
+
+def _line_of(place: tuple[str, ...], text: str) -> int | None:
+    """Find the line of a setting: its key below the header of its section."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\s*([\w.]+)\s*\]", line)
+        section = header[1] if header else section
+        key = re.match(r"\s*([\w.]+)\s*=", line)
+        if (key and (section, key[1]) == (".".join(place[:-1]), place[-1])) or (header and (section,) == place):
+            return number
+    return None
