@@ -157,12 +157,15 @@ def _accepted(model: type[BaseModel], where: Path) -> list[str]:
     """Names of the keys that *model* accepts at *where*; empty where that cannot be told."""
     current: Any = model
     for step in where:
+        if isinstance(step, int):
+            current = next(iter(get_args(current)), None)
+            continue
         fields = getattr(current, "model_fields", None)
         if fields is None:
             return []
         by_alias = {info.alias or name: info for name, info in fields.items()}
         if step not in by_alias:
             return []
-        current = by_alias[str(step)].annotation
+        current = by_alias[step].annotation
     fields = getattr(current, "model_fields", {})
     return [info.alias or name for name, info in fields.items()]

@@ -1,0 +1,309 @@
+"""Table declarations: ``catalog/<table>.yaml`` as frozen values.
+
+A declaration says where the Parquet files of a table are, how its folders derive from its columns, how old its
+manifest may be, and what one scan may read at most. ``catalog/README.md`` is the page for the people who write them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, NamedTuple, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from gateway.declaration import DeclarationError, Declared
+from gateway.errors import Diagnostic
+
+SCHEMES = ("s3", "gs", "az", "file")
+NOT_TABLES = frozenset({"owners"})
+"""Files of the catalog folder that declare something else."""
+
+_SIZE_UNITS = {
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_TYPE_NAMES = {
+    **dict.fromkeys(("BOOL", "BOOLEAN", "LOGICAL"), "BOOLEAN"),
+    **dict.fromkeys(("TINYINT", "INT1"), "TINYINT"),
+    **dict.fromkeys(("SMALLINT", "INT2", "SHORT"), "SMALLINT"),
+    **dict.fromkeys(("INTEGER", "INT", "INT4", "SIGNED"), "INTEGER"),
+    **dict.fromkeys(("BIGINT", "INT8", "LONG"), "BIGINT"),
+    **dict.fromkeys(("REAL", "FLOAT", "FLOAT4"), "FLOAT"),
+    **dict.fromkeys(("DOUBLE", "FLOAT8"), "DOUBLE"),
+    **dict.fromkeys(("VARCHAR", "TEXT", "STRING", "CHAR", "BPCHAR"), "VARCHAR"),
+    **dict.fromkeys(("BLOB", "BINARY", "BYTEA", "VARBINARY"), "BLOB"),
+    **dict.fromkeys(("TIMESTAMP", "DATETIME", "TIMESTAMP_US", "TIMESTAMP WITHOUT TIME ZONE"), "TIMESTAMP"),
+    **dict.fromkeys(("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), "TIMESTAMP WITH TIME ZONE"),
+    **dict.fromkeys(("DECIMAL", "NUMERIC", "DEC"), "DECIMAL(18,3)"),
+    **{name: name for name in ("HUGEINT", "UHUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")},
+    **{name: name for name in ("DATE", "TIME", "INTERVAL", "UUID", "JSON")},
+    **{name: name for name in ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")},
+}
+
+
+def duration(value: object) -> float:
+    """Read a duration as seconds.
+
+    >>> duration("5m"), duration("250ms"), duration(30)
+    (300.0, 0.25, 30.0)
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", str(value).strip())
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration such as 60s, 5m, 1h or 1d")
+    return float(match[1]) * _DURATION_UNITS[match[2]]
+
+
+def size(value: object) -> int:
+    """Read a size as bytes.
+
+    >>> size("20GiB"), size("1.5 MB"), size(4096)
+    (21474836480, 1500000, 4096)
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?B)", str(value).strip(), re.IGNORECASE)
+    if match is None or match[2].upper() not in _SIZE_UNITS:
+        raise ValueError(f"{value!r} is not a size such as 500MB, 20GiB or a number of bytes")
+    return int(float(match[1]) * _SIZE_UNITS[match[2].upper()])
+
+
+def canonical_type(text: str) -> str:
+    """Spell a type the way DuckDB reports it. Raises ``ValueError`` for a name that is no DuckDB type.
+
+    >>> canonical_type("int[]"), canonical_type("numeric(10, 2)"), canonical_type("timestamptz")
+    ('INTEGER[]', 'DECIMAL(10,2)', 'TIMESTAMP WITH TIME ZONE')
+    """
+    spelled = " ".join(text.split())
+    array = re.fullmatch(r"(.+?)\s*(\[\d*\])", spelled)
+    if array is not None:
+        return canonical_type(array[1]) + array[2]
+    decimal = re.fullmatch(r"(?:DECIMAL|NUMERIC|DEC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", spelled, re.IGNORECASE)
+    if decimal is not None:
+        width, scale = int(decimal[1]), int(decimal[2] or 0)
+        if not 1 <= width <= 38 or scale > width:
+            raise ValueError(f"{text!r}: a DECIMAL has 1 to 38 digits, and no more of them after the point")
+        return f"DECIMAL({width},{scale})"
+    if re.fullmatch(r"(?:STRUCT|MAP|UNION|ENUM)\s*\(.+\)", spelled, re.IGNORECASE):
+        return spelled
+    name = _TYPE_NAMES.get(spelled.upper())
+    if name is None:
+        raise ValueError(f"{text!r} is not a DuckDB type such as BIGINT, DECIMAL(15,2), TIMESTAMP or VARCHAR[]")
+    return name
+
+
+def _location(text: str) -> str:
+    """Check a location and drop its trailing slash."""
+    if not text or any(ord(character) < 32 or character in "*?[]{}\\" for character in text):
+        raise ValueError("a location is one plain folder: no wildcard, backslash or control character")
+    scheme, separator, rest = text.partition("://")
+    if separator and scheme not in SCHEMES:
+        raise ValueError(f"{scheme}:// is not supported; accepted: s3://, gs://, az://, file://, or a relative folder")
+    path = rest if separator else text
+    if any(part in ("..", ".") or part.startswith("~") for part in path.split("/")):
+        raise ValueError("a location may not contain '.', '..' or '~'")
+    if not separator and PurePosixPath(path).is_absolute():
+        raise ValueError(f"a plain location is relative to the project; write file://{path} for an absolute folder")
+    if scheme == "file" and separator and not path.startswith("/"):
+        raise ValueError("a file:// location is absolute: file:///data/flights")
+    if separator and scheme != "file":
+        parts = urlsplit(text)
+        if not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError(f"write {scheme}://bucket/folder, without credentials or options")
+    return text.rstrip("/")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is not a time zone such as UTC or America/New_York") from error
+    return name
+
+
+def _transform(text: str) -> str:
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError("a transform is missing, e.g. identity or day")
+    return stripped
+
+
+TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=128)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/=%]+$")]
+Location = Annotated[str, AfterValidator(_location)]
+Seconds = Annotated[float, BeforeValidator(duration), Field(gt=0, allow_inf_nan=False)]
+Size = Annotated[int, BeforeValidator(size), Field(gt=0)]
+ColumnType = Annotated[str, AfterValidator(canonical_type)]
+
+
+class _Declaration(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PartitionField(_Declaration):
+    """One ``column=value`` folder level, and how its value derives from a source column."""
+
+    column: ColumnName
+    """Name of the folder level; SQL sees it as a column of the table."""
+    transform: Annotated[str, AfterValidator(_transform)] = "identity"
+    """Text of the transform, e.g. ``day`` or ``bucket[16]``; ``catalog.transforms.parse_transform`` reads it."""
+    source: ColumnName
+    """The column of the files whose value decides the folder."""
+    zone: Annotated[str, AfterValidator(_zone)] | None = None
+    """Time zone whose calendar cuts a TIMESTAMP WITH TIME ZONE source into days, months, hours."""
+    format: str | None = None
+    """strftime format of the folder text where it is not the usual one."""
+    enforced: bool = True
+    """False: rows may lie in a folder that the source column does not imply, so nothing is derived from it."""
+
+
+class Limits(_Declaration):
+    """What one scan of the table may read; a larger one is refused before it runs."""
+
+    max_files: Annotated[int, Field(gt=0)] | None = None
+    max_bytes: Size | None = None
+    require_filter: bool | tuple[ColumnName, ...] = False
+    """True: some filter must prune; names: one of these columns must be filtered in a way that prunes."""
+
+
+class Table(_Declaration):
+    """A declared set of Parquet files under one location."""
+
+    table: TableName
+    description: str = ""
+    location: Location
+    """``s3://``, ``gs://``, ``az://``, ``file://`` address, or a folder relative to the project; no slash at the end."""
+    replicas: tuple[Location, ...] = ()
+    """Locations that hold the same files under the same keys."""
+    columns: Mapping[ColumnName, ColumnType] | None = None
+    """Columns of the files with their DuckDB types, in order; None: read from the newest file."""
+    partitioned_by: tuple[PartitionField, ...] = ()
+    """Folder levels, outermost first."""
+    refresh: Seconds = 60.0
+    """How old the manifest may be, in seconds."""
+    limits: Limits = Limits()
+    union_by_name: bool = False
+    """Files may differ in columns: match them by name and fill the missing ones with NULL."""
+
+    @property
+    def name(self) -> str:
+        """Return the name by which SQL reads the table."""
+        return self.table
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        mistakes = list(_mistakes(dict(enumerate(self.partitioned_by)), self.columns, self.limits))
+        if mistakes:
+            raise ValueError("; ".join(mistake.message for mistake in mistakes))
+        return self
+
+
+class _Mistake(NamedTuple):
+    where: tuple[str | int, ...]
+    message: str
+    hint: str | None = None
+
+
+def _mistakes(
+    fields: Mapping[int, PartitionField], columns: Mapping[str, str] | None, limits: Limits
+) -> Iterator[_Mistake]:
+    """Find what is wrong between the parts of a declaration, each part being right in itself."""
+    seen: dict[str, int] = {}
+    for index, field in fields.items():
+        first = seen.setdefault(field.column.lower(), index)
+        if first != index:
+            where = ("partitioned_by", index, "column")
+            yield _Mistake(where, f"the partition column {field.column!r} stands twice")
+    if columns is not None:
+        yield from _unknown_sources(fields, columns)
+
+
+def _unknown_sources(fields: Mapping[int, PartitionField], columns: Mapping[str, str]) -> Iterator[_Mistake]:
+    declared = {name.lower() for name in columns}
+    for index, field in fields.items():
+        if field.source.lower() not in declared and field.source.lower() != field.column.lower():
+            where = ("partitioned_by", index, "source")
+            yield _Mistake(where, f"the source {field.source!r} is not among the columns", _accepted(columns))
+
+
+def _accepted(names: Iterable[str]) -> str:
+    return f"accepted: {', '.join(names)}"
+
+
+def load_tables(folder: Path) -> tuple[Mapping[str, Table], tuple[Diagnostic, ...]]:
+    """Load every declaration of *folder* by table name, with every mistake of those that could not be loaded."""
+    tables: dict[str, Table] = {}
+    diagnostics: list[Diagnostic] = []
+    for path in _declarations(folder):
+        try:
+            table = parse_table(path.read_text(encoding="utf-8"), str(path))
+        except DeclarationError as error:
+            diagnostics.extend(error.diagnostics)
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            diagnostics.append(Diagnostic(path=str(path), message=f"cannot be read: {error}"))
+            continue
+        if table.name in tables:
+            diagnostics.append(Diagnostic(path=str(path), message=f"the table {table.name!r} is declared twice"))
+        tables.setdefault(table.name, table)
+    return tables, tuple(diagnostics)
+
+
+def parse_table(text: str, path: str) -> Table:
+    """Read one declaration; *path* names it in messages. Raises ``DeclarationError`` with every mistake."""
+    declared = Declared(text, path)
+    found: list[Diagnostic] = []
+    expected = PurePosixPath(path).stem
+    raw = declared.value if isinstance(declared.value, dict) else {}
+    if isinstance(raw.get("table"), str) and raw["table"] != expected:
+        found.append(
+            declared.diagnostic(
+                ("table",), f"the table {raw['table']!r} stands in a file named {expected!r}", "give both the same name"
+            )
+        )
+    table = None
+    relations = list(_mistakes_of(raw))
+    try:
+        table = declared.validate(Table)
+    except DeclarationError as error:
+        # The model reports relations as one mistake of the document; here each has its place.
+        found.extend(item for item in error.diagnostics if not (relations and item.message.startswith("the document:")))
+    found.extend(declared.diagnostic(*mistake) for mistake in relations)
+    if found or table is None:
+        raise DeclarationError(sorted(found, key=lambda item: (item.line or 0, item.column or 0)))
+    return table
+
+
+def _mistakes_of(raw: Mapping[str, Any]) -> Iterator[_Mistake]:
+    """Find the mistakes between those parts of a document that are right in themselves."""
+    fields = {}
+    entries = raw.get("partitioned_by")
+    for index, entry in enumerate(entries if isinstance(entries, Sequence) else ()):
+        try:
+            fields[index] = PartitionField.model_validate(entry)
+        except ValidationError:
+            continue
+    try:
+        limits = Limits.model_validate(raw.get("limits", {}))
+    except ValidationError:
+        limits = Limits()
+    columns = raw.get("columns")
+    return _mistakes(fields, columns if isinstance(columns, dict) else None, limits)
+
+
+def _declarations(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("*") if path.suffix in (".yaml", ".yml")]
+    return sorted(path for path in found if path.stem not in NOT_TABLES)
