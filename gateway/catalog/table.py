@@ -13,27 +13,15 @@ from typing import Annotated, Any, NamedTuple, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gateway.declaration import DeclarationError, Declared
+from gateway.declaration import DeclarationError, Declared, Duration, Size
 from gateway.errors import Diagnostic
 
 SCHEMES = ("s3", "gs", "az", "file")
 NOT_TABLES = frozenset({"owners"})
 """Files of the catalog folder that declare something else."""
 
-_SIZE_UNITS = {
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-    "KIB": 2**10,
-    "MIB": 2**20,
-    "GIB": 2**30,
-    "TIB": 2**40,
-}
-_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _TYPE_NAMES = {
     **dict.fromkeys(("BOOL", "BOOLEAN", "LOGICAL"), "BOOLEAN"),
     **dict.fromkeys(("TINYINT", "INT1"), "TINYINT"),
@@ -51,34 +39,6 @@ _TYPE_NAMES = {
     **{name: name for name in ("DATE", "TIME", "INTERVAL", "UUID", "JSON")},
     **{name: name for name in ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")},
 }
-
-
-def duration(value: object) -> float:
-    """Read a duration as seconds.
-
-    >>> duration("5m"), duration("250ms"), duration(30)
-    (300.0, 0.25, 30.0)
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", str(value).strip())
-    if match is None:
-        raise ValueError(f"{value!r} is not a duration such as 60s, 5m, 1h or 1d")
-    return float(match[1]) * _DURATION_UNITS[match[2]]
-
-
-def size(value: object) -> int:
-    """Read a size as bytes.
-
-    >>> size("20GiB"), size("1.5 MB"), size(4096)
-    (21474836480, 1500000, 4096)
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?B)", str(value).strip(), re.IGNORECASE)
-    if match is None or match[2].upper() not in _SIZE_UNITS:
-        raise ValueError(f"{value!r} is not a size such as 500MB, 20GiB or a number of bytes")
-    return int(float(match[1]) * _SIZE_UNITS[match[2].upper()])
 
 
 def canonical_type(text: str) -> str:
@@ -144,8 +104,6 @@ def _transform(text: str) -> str:
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=128)]
 ColumnName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/=%]+$")]
 Location = Annotated[str, AfterValidator(_location)]
-Seconds = Annotated[float, BeforeValidator(duration), Field(gt=0, allow_inf_nan=False)]
-Size = Annotated[int, BeforeValidator(size), Field(gt=0)]
 ColumnType = Annotated[str, AfterValidator(canonical_type)]
 
 
@@ -174,7 +132,7 @@ class Limits(_Declaration):
     """What one scan of the table may read; a larger one is refused before it runs."""
 
     max_files: Annotated[int, Field(gt=0)] | None = None
-    max_bytes: Size | None = None
+    max_bytes: Annotated[Size, Field(gt=0)] | None = None
     require_filter: bool | tuple[ColumnName, ...] = False
     """True: some filter must prune; names: one of these columns must be filtered in a way that prunes."""
 
@@ -185,14 +143,14 @@ class Table(_Declaration):
     table: TableName
     description: str = ""
     location: Location
-    """``s3://``, ``gs://``, ``az://``, ``file://`` address, or a folder relative to the project; no slash at the end."""
+    """``s3://``, ``gs://``, ``az://``, ``file://`` address, or a folder relative to the project; no last slash."""
     replicas: tuple[Location, ...] = ()
     """Locations that hold the same files under the same keys."""
     columns: Mapping[ColumnName, ColumnType] | None = None
     """Columns of the files with their DuckDB types, in order; None: read from the newest file."""
     partitioned_by: tuple[PartitionField, ...] = ()
     """Folder levels, outermost first."""
-    refresh: Seconds = 60.0
+    refresh: Annotated[Duration, Field(gt=0, allow_inf_nan=False)] = 60.0
     """How old the manifest may be, in seconds."""
     limits: Limits = Limits()
     union_by_name: bool = False
