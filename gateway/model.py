@@ -80,6 +80,8 @@ class BoundQuery:
     version: int
     sql: str
     normalised: str
+    tables: tuple[str, ...]
+    """Names of the tables it scans, sorted."""
     parameters: Mapping[str, TypedValue]
     cache: CachePolicy = field(default_factory=CachePolicy)
     timeout: float | None = None
