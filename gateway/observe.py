@@ -1,17 +1,34 @@
-"""Typed events: what happened, for whoever turns it into metrics and log lines.
+"""Typed events: what happened, and the observers that turn them into metrics and log lines.
 
 An event is a frozen record; an observer is any callable that takes one. Observers must be quick and must not raise.
+Metrics and their labels are listed in ``docs/metrics.md``; every label takes its values from a bounded set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+
+from gateway.model import Reading
+
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""Upper bounds of the buckets of all durations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened; each kind is a subclass."""
+    """Something that happened; each kind is a subclass. ``level`` is that of its log line, None for no line."""
+
+    level: ClassVar[str | None] = "info"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +48,7 @@ class RefreshSucceeded(Event):
 class RefreshFailed(Event):
     """A table could not be listed; its last snapshot stays. ``retry_in`` is in seconds, None where nobody retries."""
 
+    level: ClassVar[str | None] = "warning"
     table: str
     error: str
     failures: int
@@ -47,8 +65,263 @@ class SnapshotLoaded(Event):
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed(Event):
+    """An engine ran a query to its end. ``seconds`` is its time in the engine, ``size`` the bytes of its result."""
+
+    level: ClassVar[str | None] = None
+    query: str
+    version: int
+    seconds: float
+    rows: int
+    size: int
+    readings: Sequence[Reading] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFailed(Event):
+    """An engine gave no answer. ``code`` is the public code of the error that the caller gets."""
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    code: str
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replanned(Event):
+    """Files of a snapshot changed under a query, which was planned again. ``attempt`` counts from 1."""
+
+    query: str
+    version: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedStale(Event):
+    """An answer older than its freshness was served, because ``code`` kept a newer one from being made."""
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    code: str
+    age: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierFailed(Event):
+    """A cache tier failed and was skipped."""
+
+    level: ClassVar[str | None] = "warning"
+    tier: str
+    operation: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestServed(Event):
+    """An HTTP request was answered. ``size`` is the bytes of the body sent, ``seconds`` the time to its last byte.
+
+    ``query``, ``version``, ``cache`` and ``rows`` are None where the request asked for no result.
+    """
+
+    request: str
+    method: str
+    path: str
+    status: int
+    seconds: float
+    size: int
+    client: str | None = None
+    query: str | None = None
+    version: int | None = None
+    cache: str | None = None
+    rows: int | None = None
+    format: str | None = None
+    error: str | None = None
+    """Public code of the problem that was answered."""
+    complete: bool = True
+    """False where the client got only a part of the body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unexpected(Event):
+    """A bug: an error that nobody raised on purpose. The traceback is for the log only."""
+
+    level: ClassVar[str | None] = "error"
+    request: str
+    error: str
+    traceback: str
+
+
 Observer = Callable[[Event], None]
 
 
 def unobserved(event: Event) -> None:
     """Take no notice of *event*."""
+
+
+def fan_out(*observers: Observer) -> Observer:
+    """Make one observer that tells each of *observers*, in order."""
+
+    def tell(event: Event) -> None:
+        for observer in observers:
+            observer(event)
+
+    return tell
+
+
+class LogLines:
+    """Write each event as one line of JSON: ``time`` (seconds since the epoch), ``level``, ``event``, its fields."""
+
+    def __init__(self, write: Callable[[bytes], object], *, clock: Callable[[], float] = time.time) -> None:
+        self._write = write
+        self._clock = clock
+
+    def __call__(self, event: Event) -> None:
+        if event.level is None:
+            return
+        line: dict[str, Any] = {"time": round(self._clock(), 3), "level": event.level, "event": _kind(type(event))}
+        for field in fields(event):
+            value = getattr(event, field.name)
+            if value is not None:
+                line[field.name] = round(value, 6) if isinstance(value, float) else value
+        self._write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+
+
+class Metrics:
+    """Count events in a Prometheus registry. Its metrics are those of ``docs/metrics.md``."""
+
+    def __init__(self, registry: CollectorRegistry, *, clock: Callable[[], float] = time.time) -> None:
+        self.registry = registry
+        self._clock = clock
+        self._handlers: dict[type[Event], Callable[[Any], None]] = {
+            RefreshSucceeded: self._refreshed,
+            RefreshFailed: self._refresh_failed,
+            Executed: self._executed,
+            ExecutionFailed: self._execution_failed,
+            Replanned: self._replanned,
+            ServedStale: self._served_stale,
+            TierFailed: self._tier_failed,
+            RequestServed: self._served,
+            Unexpected: self._unexpected,
+        }
+        self._define_queries()
+        self._define_tables()
+
+    def __call__(self, event: Event) -> None:
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def _define_queries(self) -> None:
+        query = ("query", "version")
+        self._answers = self._counter("answers", "Results answered, by their fate in the cache", (*query, "cache"))
+        self._rows = self._counter("answer_rows", "Rows of the results answered", query)
+        self._bytes = self._counter("response_bytes", "Bytes of the response bodies sent", (*query, "format"))
+        self._cut = self._counter("responses_cut", "Responses of which the client got only a part", query)
+        self._execution = self._histogram("execution_seconds", "Time of queries in the engine", query)
+        self._failures = self._counter("execution_failures", "Queries that the engine did not answer", (*query, "code"))
+        self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
+        self._stale = self._counter("stale_answers", "Answers served stale because of an error", (*query, "code"))
+        self._tiers = self._counter("cache_tier_failures", "Failed operations of a cache tier", ("tier", "operation"))
+        self._problems = self._counter("problems", "Problem documents answered", ("code",))
+        self._bugs = self._counter("unexpected_errors", "Errors that nobody raised on purpose", ())
+
+    def _define_tables(self) -> None:
+        self._read = {
+            what: self._counter(f"read_{what}", f"{what.capitalize()} read by executed queries", ("table",))
+            for what in ("partitions", "files", "bytes")
+        }
+        self._pruned = {
+            what: self._counter(f"pruned_{what}", f"{what.capitalize()} that executed queries left unread", ("table",))
+            for what in ("partitions", "files", "bytes")
+        }
+        self._listed = self._gauge("snapshot_listed_timestamp_seconds", "When the table was last listed")
+        self._files = self._gauge("snapshot_files", "Files in the newest snapshot")
+        self._partitions = self._gauge("snapshot_partitions", "Partitions in the newest snapshot")
+        self._broken = self._gauge("snapshot_problems", "Files that break the table's declaration")
+        self._failing = self._gauge("refresh_consecutive_failures", "Failed listings since the last good one")
+        self._refresh = self._histogram("refresh_seconds", "Time that listing a table took", ("table",))
+        self._refresh_failures = self._counter("refresh_failures", "Listings of a table that failed", ("table",))
+
+    def _counter(self, name: str, text: str, labels: Sequence[str]) -> Counter:
+        return Counter(f"gateway_{name}", f"{text}.", labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, labels: Sequence[str]) -> Histogram:
+        return Histogram(f"gateway_{name}", f"{text}.", labels, buckets=SECONDS, registry=self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        # The refresher of a machine may be any of its workers: the last one to speak is right.
+        return Gauge(f"gateway_{name}", f"{text}.", ("table",), multiprocess_mode="mostrecent", registry=self.registry)
+
+    def _refreshed(self, event: RefreshSucceeded) -> None:
+        self._listed.labels(event.table).set(self._clock())
+        self._files.labels(event.table).set(event.files)
+        self._partitions.labels(event.table).set(event.partitions)
+        self._broken.labels(event.table).set(event.problems)
+        self._failing.labels(event.table).set(0)
+        self._refresh.labels(event.table).observe(event.seconds)
+
+    def _refresh_failed(self, event: RefreshFailed) -> None:
+        self._failing.labels(event.table).set(event.failures)
+        self._refresh_failures.labels(event.table).inc()
+
+    def _executed(self, event: Executed) -> None:
+        self._execution.labels(event.query, event.version).observe(event.seconds)
+        for reading in event.readings:
+            amounts = {
+                "partitions": (reading.partitions, reading.partitions_total),
+                "files": (reading.files, reading.files_total),
+                "bytes": (reading.size, reading.size_total),
+            }
+            for what, (read, total) in amounts.items():
+                self._read[what].labels(reading.table).inc(read)
+                self._pruned[what].labels(reading.table).inc(max(total - read, 0))
+
+    def _execution_failed(self, event: ExecutionFailed) -> None:
+        self._failures.labels(event.query, event.version, event.code).inc()
+
+    def _replanned(self, event: Replanned) -> None:
+        self._replans.labels(event.query, event.version).inc()
+
+    def _served_stale(self, event: ServedStale) -> None:
+        self._stale.labels(event.query, event.version, event.code).inc()
+
+    def _tier_failed(self, event: TierFailed) -> None:
+        self._tiers.labels(event.tier, event.operation).inc()
+
+    def _served(self, event: RequestServed) -> None:
+        if event.error is not None:
+            self._problems.labels(event.error).inc()
+        if event.query is None or event.version is None:
+            return
+        if event.cache is not None:
+            self._answers.labels(event.query, event.version, event.cache).inc()
+            self._rows.labels(event.query, event.version).inc(event.rows or 0)
+        if event.format is not None:
+            self._bytes.labels(event.query, event.version, event.format).inc(event.size)
+        if not event.complete:
+            self._cut.labels(event.query, event.version).inc()
+
+    def _unexpected(self, event: Unexpected) -> None:
+        self._bugs.inc()
+
+
+def share_metrics(folder: Path) -> None:
+    """Keep metrics made from now on in files of *folder*, so that every worker of a machine reports those of all.
+
+    Call it in the server process before it makes any metric; what an earlier run left in *folder* is removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("*.db"):
+        left.unlink(missing_ok=True)
+    os.environ[MULTIPROCESS] = str(folder)
+    # prometheus_client chose its kind of value when it was imported, which may be before this call.
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # the library leaves it bare
+
+
+def _kind(event: type[Event]) -> str:
+    """Name an event in a log line: ``RefreshFailed`` is ``refresh-failed``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", event.__name__).lower()
