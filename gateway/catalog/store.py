@@ -1,0 +1,271 @@
+"""Object stores by location: S3, Google Cloud Storage, Azure and local folders through one interface.
+
+A store is opened at a table's location, so that every path is relative to it. What goes wrong in a store is raised as
+``StorageFailed`` with a message of our own: the texts of the libraries quote requests, and those may hold credentials.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import unquote, urlsplit
+
+import botocore.exceptions
+import botocore.session
+from botocore.credentials import RefreshableCredentials
+from obstore.exceptions import (
+    BaseError,
+    InvalidPathError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from gateway.errors import StorageFailed
+
+CREDENTIAL_LIFE = timedelta(minutes=5)
+"""How long temporary credentials are held before the chain is asked again; botocore renews 10 minutes ahead."""
+
+
+class S3Settings(BaseModel):
+    """How S3 is reached. Keys are normally absent: then the standard AWS chain finds them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint: str | None = Field(None, pattern=r"^https?://[^/@]+/?$")
+    """Server other than AWS, e.g. ``http://127.0.0.1:9000``."""
+    region: str | None = None
+    url_style: Literal["path", "vhost"] = "vhost"
+    access_key_id: SecretStr | None = None
+    secret_access_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    timeout: float = Field(30.0, gt=0)
+    """Longest time of one request, in seconds."""
+    retries: int = Field(5, ge=0)
+    """How often a request that failed for a passing reason is sent again."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> S3Settings:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key are given together, or neither")
+        return self
+
+    @property
+    def path_style(self) -> bool:
+        """Tell whether the bucket stands in the path: as set, and always where the endpoint is an IP address."""
+        host = urlsplit(self.endpoint or "").hostname or ""
+        return self.url_style == "path" or ":" in host or host.replace(".", "").isdigit()
+
+    @property
+    def use_ssl(self) -> bool:
+        """Tell whether requests are encrypted: always on AWS, else as the endpoint says."""
+        return self.endpoint is None or self.endpoint.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Keys to S3; ``expiry`` is when to ask again (aware, UTC), None for keys that do not expire."""
+
+    key: str
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    expiry: datetime | None = None
+
+
+class CredentialChain:
+    """The one source of S3 credentials: the settings, else the standard AWS chain.
+
+    The chain is botocore's: environment, profile and SSO files, web identity, container and instance metadata. It is
+    walked at the first call; later calls are cheap, and renew temporary credentials in time.
+    """
+
+    def __init__(self, s3: S3Settings) -> None:
+        self._s3 = s3
+        self._session: Any = None
+        self._found: Any = None
+
+    def __call__(self) -> Credentials | None:
+        """Return valid credentials, None where there are none (requests go unsigned). Raises ``StorageFailed``."""
+        given = _given(self._s3)
+        if given is not None:
+            return given
+        try:
+            if self._session is None:
+                session = botocore.session.Session()
+                self._found = session.get_credentials()
+                self._session = session
+            frozen = self._found.get_frozen_credentials() if self._found is not None else None
+        except botocore.exceptions.BotoCoreError as error:
+            raise StorageFailed(f"No usable AWS credentials ({type(error).__name__}).") from None
+        if frozen is None:
+            return None
+        renewed = isinstance(self._found, RefreshableCredentials)
+        return Credentials(
+            key=frozen.access_key,
+            secret=frozen.secret_key,
+            token=frozen.token,
+            expiry=datetime.now(UTC) + CREDENTIAL_LIFE if renewed else None,
+        )
+
+
+def credentials(s3: S3Settings) -> Credentials | None:
+    """Find credentials once; whoever needs them again holds a ``CredentialChain``."""
+    return CredentialChain(s3)()
+
+
+def region(s3: S3Settings) -> str:
+    """Return the region of the settings, else that of the AWS configuration, else ``us-east-1``."""
+    if s3.region is not None:
+        return s3.region
+    try:
+        found = botocore.session.Session().get_config_variable("region")
+    except botocore.exceptions.BotoCoreError:
+        found = None
+    return found or "us-east-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """An object store opened at one location; paths are relative to it, with ``/`` between folders."""
+
+    location: str
+    """As declared; safe to show."""
+    root: str
+    """What stands before a path to make the address that an engine opens; ends with ``/``."""
+    objects: ObjectStore
+    ordered: bool
+    """Listings come in the order of the keys' bytes, and can start after any key."""
+
+    def address(self, path: str) -> str:
+        """Spell the full address of *path*: an absolute file name, or ``s3://bucket/key``."""
+        return self.root + path
+
+
+def open_store(location: str, s3: S3Settings, base: Path) -> Store:
+    """Open the store at *location*; a plain folder is relative to *base*. Raises ``StorageFailed``."""
+    scheme, separator, _ = location.partition("://")
+    if not separator or scheme == "file":
+        folder = Path(unquote(urlsplit(location).path)) if separator else base / location
+        return _local(location, folder.resolve())
+    parts = urlsplit(location)
+    bucket, prefix = parts.netloc, parts.path.strip("/")
+    root = f"{scheme}://{bucket}/{prefix}/" if prefix else f"{scheme}://{bucket}/"
+    with storage_errors(location):
+        match scheme:
+            case "s3":
+                objects: ObjectStore = _s3(bucket, prefix or None, s3)
+            case "gs":
+                objects = GCSStore(bucket, prefix=prefix or None, **_client(s3, allow_http=False))
+            case "az":
+                objects = AzureStore(bucket, prefix=prefix or None, **_client(s3, allow_http=False))
+            case _:
+                raise StorageFailed(f"{location}: {scheme}:// is not supported; accepted: s3, gs, az, file.")
+    # Azure cannot start after a key, and S3 directory buckets promise no order.
+    ordered = scheme == "gs" or (scheme == "s3" and not bucket.endswith("--x-s3"))
+    return Store(location=location, root=root, objects=objects, ordered=ordered)
+
+
+def _local(location: str, folder: Path) -> Store:
+    if not folder.is_dir():
+        raise StorageFailed(f"{location}: there is no such folder.")
+    with storage_errors(location):
+        objects = LocalStore(folder)
+    return Store(location=location, root=f"{folder}/", objects=objects, ordered=False)
+
+
+def _s3(bucket: str, prefix: str | None, s3: S3Settings) -> S3Store:
+    chain = CredentialChain(s3)
+    signed = chain() is not None
+    endpoint = (s3.endpoint or "").rstrip("/")
+    if endpoint and not s3.path_style:
+        # obstore expects the bucket to be part of the endpoint's host name already.
+        endpoint = endpoint.replace("://", f"://{bucket}.", 1)
+    options: dict[str, Any] = {"endpoint": endpoint} if endpoint else {}
+    if signed:
+        options["credential_provider"] = lambda: _for_obstore(chain())
+    return S3Store(
+        bucket,
+        prefix=prefix,
+        region=region(s3),
+        virtual_hosted_style_request=not s3.path_style,
+        skip_signature=not signed,
+        **options,
+        **_client(s3, allow_http=not s3.use_ssl),
+    )
+
+
+def _client(s3: S3Settings, *, allow_http: bool) -> dict[str, Any]:
+    # An overall timeout would cut a large page short on a slow line; a read timeout only ends a stalled one.
+    return {
+        "client_options": {
+            "allow_http": allow_http,
+            "connect_timeout": timedelta(seconds=min(5.0, s3.timeout)),
+            "timeout": timedelta(seconds=s3.timeout),
+        },
+        "retry_config": {
+            "max_retries": s3.retries,
+            "retry_timeout": timedelta(seconds=2 * s3.timeout),
+            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
+        },
+    }
+
+
+def _for_obstore(found: Credentials | None) -> Any:
+    if found is None:
+        raise StorageFailed("The AWS credentials are gone.")
+    return {
+        "access_key_id": found.key,
+        "secret_access_key": found.secret,
+        "token": found.token,
+        "expires_at": found.expiry,
+    }
+
+
+def _given(s3: S3Settings) -> Credentials | None:
+    if s3.access_key_id is None or s3.secret_access_key is None:
+        return None
+    token = s3.session_token.get_secret_value() if s3.session_token is not None else None
+    return Credentials(
+        key=s3.access_key_id.get_secret_value(), secret=s3.secret_access_key.get_secret_value(), token=token
+    )
+
+
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Turn what a store raises into ``StorageFailed`` about *what*, without the library's text or its cause.
+
+    The texts quote the server's reply, and S3 repeats an expired token in it; so not even the chained cause is kept.
+    """
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise StorageFailed(f"{what}: {_reason(cast(Exception, error))}.") from None
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    status = re.search(r"status code: (\d{3})", text)
+    if code or status:
+        return "the object store answered " + " ".join(found[1] for found in (status, code) if found)
+    match error:
+        case InvalidPathError():
+            return "an object has an empty, '.' or '..' folder in its key: rename it"
+        case NotFoundError() | FileNotFoundError():
+            return "an object is gone"
+        case PermissionDeniedError() | PermissionError():
+            return "access is denied"
+        case UnauthenticatedError():
+            return "the credentials are not accepted"
+    if "timed out" in text or "TimedOut" in text or "operation timed out" in text:
+        return "the object store did not answer in time"
+    if "Connect" in text:
+        return "the object store cannot be reached"
+    return f"the object store failed ({type(error).__name__})"
