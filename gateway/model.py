@@ -111,6 +111,9 @@ class Selection(Protocol):
     def versions(self) -> list[FileVersion]:
         """List the selected files, in manifest order."""
 
+    def positions(self) -> Sequence[int]:
+        """List the selected partitions as their places in the snapshot's order, ascending."""
+
     def partition_values(self) -> list[dict[str, str | None]]:
         """List the selected partitions, each as its folder values (decoded text, None for the NULL partition)."""
 
