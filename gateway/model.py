@@ -104,6 +104,8 @@ class Selection(Protocol):
     files: int
     size: int
     """Bytes of all selected files together."""
+    rows: int | None
+    """Rows of all selected files together, where the manifest knows them."""
 
     def digest(self) -> bytes:
         """Digest (16 bytes or more) of the sorted versions of the selected files."""
