@@ -66,20 +66,19 @@ class SnapshotLoaded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Executed(Event):
-    """An engine ran a query to its end. ``seconds`` is its time in the engine, ``size`` the bytes of its result."""
+class QueryExecuted(Event):
+    """An engine ran a query to its end: ``waited`` seconds for a slot, then ``seconds`` in the engine."""
 
     level: ClassVar[str | None] = None
     query: str
     version: int
+    waited: float
     seconds: float
-    rows: int
-    size: int
     readings: Sequence[Reading] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionFailed(Event):
+class QueryFailed(Event):
     """An engine gave no answer. ``code`` is the public code of the error that the caller gets."""
 
     level: ClassVar[str | None] = "warning"
@@ -91,12 +90,12 @@ class ExecutionFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replanned(Event):
-    """Files of a snapshot changed under a query, which was planned again. ``attempt`` counts from 1."""
+class QueryReplanned(Event):
+    """Files of a snapshot changed under a query, which is planned again."""
 
     query: str
     version: int
-    attempt: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +198,9 @@ class Metrics:
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             RefreshSucceeded: self._refreshed,
             RefreshFailed: self._refresh_failed,
-            Executed: self._executed,
-            ExecutionFailed: self._execution_failed,
-            Replanned: self._replanned,
+            QueryExecuted: self._executed,
+            QueryFailed: self._execution_failed,
+            QueryReplanned: self._replanned,
             ServedStale: self._served_stale,
             TierFailed: self._tier_failed,
             RequestServed: self._served,
@@ -222,6 +221,7 @@ class Metrics:
         self._bytes = self._counter("response_bytes", "Bytes of the response bodies sent", (*query, "format"))
         self._cut = self._counter("responses_cut", "Responses of which the client got only a part", query)
         self._execution = self._histogram("execution_seconds", "Time of queries in the engine", query)
+        self._waiting = self._histogram("admission_seconds", "Time that queries waited for a slot", query)
         self._failures = self._counter("execution_failures", "Queries that the engine did not answer", (*query, "code"))
         self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
         self._stale = self._counter("stale_answers", "Answers served stale because of an error", (*query, "code"))
@@ -268,8 +268,9 @@ class Metrics:
         self._failing.labels(event.table).set(event.failures)
         self._refresh_failures.labels(event.table).inc()
 
-    def _executed(self, event: Executed) -> None:
+    def _executed(self, event: QueryExecuted) -> None:
         self._execution.labels(event.query, event.version).observe(event.seconds)
+        self._waiting.labels(event.query, event.version).observe(event.waited)
         for reading in event.readings:
             amounts = {
                 "partitions": (reading.partitions, reading.partitions_total),
@@ -280,10 +281,10 @@ class Metrics:
                 self._read[what].labels(reading.table).inc(read)
                 self._pruned[what].labels(reading.table).inc(max(total - read, 0))
 
-    def _execution_failed(self, event: ExecutionFailed) -> None:
+    def _execution_failed(self, event: QueryFailed) -> None:
         self._failures.labels(event.query, event.version, event.code).inc()
 
-    def _replanned(self, event: Replanned) -> None:
+    def _replanned(self, event: QueryReplanned) -> None:
         self._replans.labels(event.query, event.version).inc()
 
     def _served_stale(self, event: ServedStale) -> None:
