@@ -25,7 +25,8 @@ SERVERS = pytest.StashKey[set[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[SERVERS] = set()
+    nothing_yet: set[str] = set()
+    config.stash[SERVERS] = nothing_yet
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
