@@ -25,13 +25,12 @@ SERVERS = pytest.StashKey[set[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    nothing_yet: set[str] = set()
-    config.stash[SERVERS] = nothing_yet
+    config.stash[SERVERS] = set()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    used = sorted(config.stash[SERVERS])
-    terminalreporter.write_line(f"real servers used: {', '.join(used) or 'none'}")
+    used: set[str] = config.stash[SERVERS]
+    terminalreporter.write_line(f"real servers used: {', '.join(sorted(used)) or 'none'}")
 
 
 @pytest.fixture(scope="session")
