@@ -15,6 +15,7 @@
     │   ├── ScanTooLarge          422 scan-too-large
     │   ├── ResultTooLarge        422 result-too-large
     │   ├── QueryFailed           422 query-failed
+    │   ├── InputInvalid          422 input-invalid
     │   └── QuotaExceeded         429 quota-exceeded
     ├── CapacityError         try again
     │   ├── QueueFull             503 queue-full
@@ -139,6 +140,12 @@ class QueryFailed(RequestError):
     """The data and these parameters make the query fail, e.g. a cast or a division in the author's SQL."""
 
     code, status, title = "query-failed", 422, "The query failed for these parameters"
+
+
+class InputInvalid(RequestError):
+    """Rows to be written cannot be read or do not fit their table; nothing was written."""
+
+    code, status, title = "input-invalid", 422, "The input cannot be written to the table"
 
 
 class QuotaExceeded(RequestError):
