@@ -1,0 +1,41 @@
+"""The identity of a question and of its answer.
+
+A question is its normalised text, its bound values and what of the principal changes the answer. An answer is a
+question over certain versions of certain files. Both are BLAKE2b digests (RFC 7693) over length-prefixed parts, so
+that no two sequences of parts give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from gateway.canonical import canonical_bytes
+from gateway.model import BoundQuery, Plan, Principal
+
+_SIZE = 20
+_FORMAT = b"1"
+
+
+def question_key(query: BoundQuery, principal: Principal) -> str:
+    """Digest a question, in 40 hexadecimal digits; equal for texts that differ in comments, case or spacing only."""
+    parts = [_FORMAT, query.normalised.encode(), principal.scope.encode()]
+    for name in sorted(query.parameters):
+        parts += (name.encode(), canonical_bytes(query.parameters[name]))
+    return _digest(parts)
+
+
+def result_key(question: str, plan: Plan) -> str:
+    """Digest a question with the versions of the files that its plan selected, in 40 hexadecimal digits."""
+    parts = [_FORMAT, question.encode()]
+    for scan in plan.scans:
+        parts += (scan.table.encode(), scan.selection.digest())
+    return _digest(parts)
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = blake2b(digest_size=_SIZE)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
