@@ -1,0 +1,70 @@
+"""The interface of an engine: it runs a statement over explicit file versions and streams Arrow batches back.
+
+Timeouts and cancelling are part of it; admission and retries are outside, the same for all engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from gateway.model import Column, FileVersion, ResultStream, Statement, TypedValue, Value
+
+Cancel = Callable[[], None]
+
+
+class Engine(Protocol):
+    """Runs statements; every error that leaves it is one of the gateway's own (``gateway.errors``)."""
+
+    name: str
+    """What is written into result keys and metrics, e.g. ``duckdb``."""
+
+    def execute(
+        self,
+        statement: Statement,
+        *,
+        deadline: float | None = None,
+        started: Callable[[Cancel], None] | None = None,
+    ) -> ResultStream:
+        """Start *statement* and return its rows as they come.
+
+        *deadline* is in seconds of ``time.monotonic``; past it the query is interrupted. *started* is handed the
+        function that interrupts this query from any thread, before the query runs. Rows are provisional until the
+        iteration has ended without an error: that is when it is known that they came from the versions in
+        ``statement.files``. Raises ``DeadlineExceeded``, ``FilesChanged``, ``StorageFailed``, ``QueryFailed``,
+        ``EngineFailed``.
+        """
+        ...
+
+    def evaluate(
+        self, expressions: Sequence[str], parameters: Mapping[str, TypedValue], *, deadline: float | None = None
+    ) -> tuple[Value, ...]:
+        """Compute constant *expressions*, all at the same instant, in the engine's own arithmetic and time zone (UTC).
+
+        A value that Python cannot hold (a date beyond the year 9999) comes as the nearest that it can, or as text.
+        """
+        ...
+
+    def describe(self, paths: Sequence[str]) -> tuple[Column, ...]:
+        """Return the columns of the Parquet files at *paths* taken together, in the order of the first."""
+        ...
+
+    def columns(self, statement: Statement) -> tuple[Column, ...]:
+        """Return the columns that *statement* would answer with, without running it."""
+        ...
+
+    def explain(self, statement: Statement) -> str:
+        """Return the engine's own plan of *statement* as text for people."""
+        ...
+
+    def address(self, file: FileVersion) -> str:
+        """Spell where *file* is in the words of this engine's SQL; two versions of one file differ in it."""
+        ...
+
+    def ping(self) -> None:
+        """Run nothing of use; raises ``EngineFailed`` where even that fails."""
+        ...
+
+    def close(self) -> None:
+        """Interrupt what runs and release everything; idempotent."""
+        ...

@@ -1,0 +1,92 @@
+"""Translate what DuckDB and its Arrow reader raise into the gateway's own errors, without paths or credentials.
+
+DuckDB's classes are too coarse, and its reader raises plain ``OSError``; but every message starts with the kind
+of the error (``Conversion Error: …``), so that is what is judged.
+"""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+import pyarrow as pa
+
+from gateway.errors import EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
+
+RAISED = (duckdb.Error, OSError, pa.ArrowException)
+"""What DuckDB's cursor and its Arrow reader raise."""
+
+_REFUSED = {"Binder", "Catalog", "Constraint", "Conversion", "Decimal", "Divide by Zero", "Invalid Input"}
+_REFUSED |= {"Invalid type", "Invalid", "Mismatch Type", "Not implemented", "Out of Range", "Parameter Not Resolved"}
+_REFUSED |= {"Parser", "Sequence", "Syntax", "TypeMismatch", "Invalid Configuration"}
+
+_KIND = re.compile(r"^(?:\w+Error: )?(?P<kind>[A-Za-z ]+?) Error: (?P<text>.*)$", re.DOTALL)
+_GONE = re.compile(
+    r"No such file or directory|No files found that match|\(HTTP (?:404|412|416)|HTTP code (?:404|412|416)"
+    r"|ETag on reading file|remote file has changed",
+)
+_UNREADABLE = re.compile(
+    r"Failed to read file|magic bytes|Footer length error|too small to be a Parquet|Snappy|ZSTD|decompress"
+    r"|TProtocolException|Invalid Parquet|Parquet file .* (?:corrupt|truncated)|end of file|Thrift|parquet metadata"
+    r"|Server sent back more data than expected|Could not read (?:all|enough)|page header|dictionary size",
+    re.IGNORECASE,
+)
+_MEMORY = "Out of Memory"
+_STORAGE = {"IO", "HTTP", "Permission"}
+_PLACE = re.compile(r"\s*\n\s*\n?LINE \d+:.*", re.DOTALL)
+_ADVICE = re.compile(r"\n\s*\n.*|\nPossible solutions.*|\nDid you mean to use.*", re.DOTALL)
+_PATH = re.compile(r"""(["'])(?:/|\w+://)[^"']*\1|\w+://\S+|(?<![\w.])/(?:[\w.=%+@-]+/)+[\w.=%+@-]*""")
+
+
+class Suspicion(Exception):
+    """A file was not what was expected: either it was replaced, or it is damaged. Carries both readings."""
+
+    def __init__(self, damaged: GatewayError) -> None:
+        super().__init__(damaged.detail)
+        self.damaged = damaged
+
+
+def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Suspicion:
+    """Name what *error* means to a caller; a ``Suspicion`` where that depends on whether the files changed."""
+    match = _KIND.match(str(error))
+    kind, text = (match["kind"].strip(), match["text"]) if match else ("", str(error))
+    if _GONE.search(text):
+        return FilesChanged("A data file was replaced or removed while the query ran.")
+    if kind == _MEMORY:
+        return EngineFailed(
+            f"The query needs more memory or temporary space than the engine may use ({memory_limit} of memory)."
+        )
+    if "schema mismatch" in text:
+        return EngineFailed(f"The data files of a table do not have the same columns: {_schema(text)}")
+    if _UNREADABLE.search(text):
+        return Suspicion(StorageFailed("A data file is damaged: it cannot be read as Parquet."))
+    if kind in _STORAGE:
+        return StorageFailed(_storage(text))
+    if kind in _REFUSED or isinstance(error, pa.ArrowInvalid):
+        return QueryFailed(cleaned(text))
+    return EngineFailed("The engine failed while it ran the query.")
+
+
+def cleaned(text: str) -> str:
+    """Keep the sentence of a DuckDB message: no excerpt of the SQL, no advice about settings, no paths.
+
+    >>> cleaned('Could not convert string "x" to INT32\\n\\nLINE 1: select …')
+    'Could not convert string "x" to INT32.'
+    >>> cleaned("Failed to open '/data/a.parquet'")
+    'Failed to open a data file.'
+    """
+    sentence = _PATH.sub("a data file", _ADVICE.sub("", _PLACE.sub("", text))).strip()
+    return sentence if sentence.endswith((".", "!", "?")) else sentence + "."
+
+
+def _schema(text: str) -> str:
+    return cleaned(text.partition("schema mismatch in glob:")[2].partition("\n")[0].strip() or "they differ")
+
+
+def _storage(text: str) -> str:
+    status = re.search(r"HTTP (?:code )?(\d{3})", text)
+    if status is None:
+        return "The object store could not be reached or read."
+    if status[1] in {"400", "401", "403"}:
+        return f"The object store refused the gateway (HTTP {status[1]})."
+    return f"The object store answered with HTTP {status[1]}."

@@ -1,0 +1,118 @@
+"""Open one DuckDB instance that can read the declared locations and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+BUCKETS = ("s3://", "s3a://", "gs://", "gcs://", "r2://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Access:
+    """How to reach the buckets. ``endpoint`` is host and port without a scheme, ``url_style`` ``vhost`` or ``path``."""
+
+    region: str = "us-east-1"
+    endpoint: str = "s3.amazonaws.com"
+    url_style: str = "vhost"
+    use_ssl: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credentials:
+    """The keys of the buckets at one moment; never printed."""
+
+    key_id: str
+    secret: str
+    session_token: str | None = None
+
+
+Keyring = Callable[[], Credentials | None]
+"""Asked for the keys of the buckets whenever they may have changed; None: the buckets are public."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What an instance may use. ``locations`` are the only folders and ``s3://`` prefixes that it can read.
+
+    ``threads`` None: twice the cores for folders, 16 at least where a location is in a bucket, for there threads hide
+    latency. Sizes are DuckDB's: ``2GB``, ``512MB``.
+    """
+
+    locations: Sequence[str]
+    temp_directory: str
+    memory_limit: str = "2GB"
+    max_temp_size: str = "10GB"
+    threads: int | None = None
+    s3: S3Access | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether a location is in a bucket."""
+        return any(location.startswith(BUCKETS) for location in self.locations)
+
+
+def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.DuckDBPyConnection:
+    """Open an instance and lock it down, in the one order that works."""
+    connection = duckdb.connect(":memory:", config={"memory_limit": settings.memory_limit, "threads": threads})
+    if settings.remote:
+        _load_httpfs(connection)
+        put_secret(connection, settings.s3 or S3Access(), keyring())
+        connection.execute("SET GLOBAL enable_http_metadata_cache = true")
+        connection.execute("SET GLOBAL http_keep_alive = true")
+    for statement in (
+        "SET GLOBAL TimeZone = 'UTC'",
+        f"SET GLOBAL allowed_directories = [{', '.join(_text(_folder(item)) for item in settings.locations)}]",
+        f"SET GLOBAL temp_directory = {_text(settings.temp_directory)}",
+        f"SET GLOBAL max_temp_directory_size = {_text(settings.max_temp_size)}",
+        "SET GLOBAL parquet_metadata_cache = true",
+        "SET GLOBAL allow_persistent_secrets = false",
+        "SET GLOBAL enable_external_access = false",
+        "SET GLOBAL autoinstall_known_extensions = false",
+        "SET GLOBAL autoload_known_extensions = false",
+        "SET GLOBAL allow_community_extensions = false",
+        "SET GLOBAL python_enable_replacements = false",
+        "SET GLOBAL lock_configuration = true",
+    ):
+        connection.execute(statement)
+    return connection
+
+
+def put_secret(connection: duckdb.DuckDBPyConnection, access: S3Access, keys: Credentials | None) -> None:
+    """Create or replace the one secret of the instance; it lives in memory only."""
+    options = {
+        "REGION": _text(access.region),
+        "ENDPOINT": _text(access.endpoint),
+        "URL_STYLE": _text(access.url_style),
+        "USE_SSL": str(access.use_ssl).lower(),
+    }
+    if keys is not None:
+        options |= {"KEY_ID": _text(keys.key_id), "SECRET": _text(keys.secret)}
+    if keys is not None and keys.session_token is not None:
+        options["SESSION_TOKEN"] = _text(keys.session_token)
+    listed = ", ".join(f"{name} {value}" for name, value in options.items())
+    connection.execute(f"CREATE OR REPLACE SECRET buckets (TYPE s3, {listed})")
+
+
+def _load_httpfs(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the packaged extension; where the package holds none for this platform, install it from the network."""
+    packaged = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    if packaged.is_file():
+        connection.execute(f"LOAD {_text(str(packaged))}")
+    else:
+        connection.execute("INSTALL httpfs")
+        connection.execute("LOAD httpfs")
+
+
+def _folder(location: str) -> str:
+    """Spell a location so that a neighbour with the same beginning is not allowed with it."""
+    spelled = location if location.startswith(BUCKETS) else str(Path(location).absolute())
+    return spelled.rstrip("/") + "/"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

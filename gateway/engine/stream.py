@@ -1,0 +1,83 @@
+"""A running DuckDB query as a stream of Arrow batches that can be interrupted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import duckdb
+import pyarrow as pa
+
+from gateway.engine.failures import RAISED
+from gateway.engine.watch import Watched
+from gateway.errors import GatewayError, QueryFailed
+from gateway.model import Column
+
+BATCH_ROWS = 50_000
+_UNSUPPORTED = re.compile(r"\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|VARIANT|GEOMETRY|UNION)\b")
+"""Types that Arrow carries wrongly or not at all: it wraps UHUGEINT, and drops the zone of a time."""
+
+
+class DuckDBStream:
+    """Rows of one query; a ``ResultStream``. The engine makes it, hands it out started, and is told when it is over."""
+
+    columns: tuple[Column, ...]
+    schema: pa.Schema
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        watched: Watched,
+        *,
+        translate: Callable[[BaseException, DuckDBStream], GatewayError],
+        confirm: Callable[[DuckDBStream], None],
+        cancel: Callable[[Watched], None],
+        over: Callable[[DuckDBStream], None],
+    ) -> None:
+        self.cursor = cursor
+        self.watched = watched
+        self._translate, self._confirm, self._cancel, self._over = translate, confirm, cancel, over
+        self._closed = False
+
+    def start(self, statement: duckdb.Statement, values: dict[str, duckdb.Value]) -> None:
+        """Run the query until its first rows are there."""
+        try:
+            self.cursor.execute(statement, values)
+            self.columns = described(self.cursor)
+            self._reader = self.cursor.to_arrow_reader(BATCH_ROWS)
+        except RAISED as error:
+            raise self._translate(error, self) from error
+        self.schema = self._reader.schema
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows; once they have ended, confirm that they came from the versions that were asked for."""
+        try:
+            yield from self._reader
+        except RAISED as error:
+            raise self._translate(error, self) from error
+        else:
+            self._confirm(self)
+        finally:
+            self.close()
+
+    def cancel(self) -> None:
+        """Interrupt the query from any thread; iteration then ends with an error."""
+        self._cancel(self.watched)
+
+    def close(self) -> None:
+        """Release the cursor; idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._over(self)
+
+
+def described(cursor: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
+    """Name the columns of the result that *cursor* holds. Raises ``QueryFailed`` for a type no format can carry."""
+    columns = tuple(Column(name=str(entry[0]), type=str(entry[1])) for entry in cursor.description or ())
+    for column in columns:
+        if _UNSUPPORTED.search(column.type):
+            raise QueryFailed(
+                f"The column {column.name!r} of the result is of type {column.type}, which the formats of the gateway "
+                f"cannot carry: cast it in the query, e.g. to VARCHAR."
+            )
+    return columns

@@ -1,0 +1,90 @@
+"""Interrupt queries at their deadlines, by one thread for all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Condition, Thread
+
+AGAIN = 0.05
+"""Seconds between interrupts of one query: an interrupt that comes before the query has begun is lost."""
+
+
+class Watched:
+    """One running query: what interrupts it, until when it may run, and whether it was told to stop."""
+
+    def __init__(self, interrupt: Callable[[], None], deadline: float | None) -> None:
+        self.interrupt = interrupt
+        self.deadline = deadline
+        self.expired = False
+        self.cancelled = False
+
+    def due(self) -> float | None:
+        """When to interrupt it next, in seconds of the clock; None: never."""
+        return 0.0 if self.cancelled else self.deadline
+
+
+class Watch:
+    """Interrupts each watched query once its deadline has passed or it was cancelled, until it is released."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._queries: set[Watched] = set()
+        self._changed = Condition()
+        self._closed = False
+        self._thread = Thread(target=self._run, name="query-deadlines", daemon=True)
+        self._thread.start()
+
+    def add(self, interrupt: Callable[[], None], deadline: float | None) -> Watched:
+        """Watch a query from now on."""
+        query = Watched(interrupt, deadline)
+        with self._changed:
+            self._queries.add(query)
+            if deadline is not None:
+                self._changed.notify()
+        return query
+
+    def cancel(self, query: Watched) -> None:
+        """Interrupt a query now; nothing happens where it is over."""
+        with self._changed:
+            query.cancelled = True
+            self._changed.notify()
+
+    def release(self, query: Watched) -> None:
+        """Forget a query; after this returns it is not interrupted any more."""
+        with self._changed:
+            self._queries.discard(query)
+
+    def cancel_all(self) -> None:
+        """Interrupt every query."""
+        with self._changed:
+            for query in self._queries:
+                query.cancelled = True
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread; idempotent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._closed:
+                self._changed.wait(self._interrupt_due())
+
+    def _interrupt_due(self) -> float | None:
+        """Interrupt what is due; return the seconds until the next is."""
+        now = self._clock()
+        wait: float | None = None
+        for query in self._queries:
+            due = query.due()
+            if due is None:
+                continue
+            if due <= now:
+                query.expired = query.expired or not query.cancelled
+                query.interrupt()
+            left = max(due - now, AGAIN)
+            wait = left if wait is None else min(wait, left)
+        return wait
