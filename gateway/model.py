@@ -181,7 +181,6 @@ class ResultStream(Protocol):
     schema: pa.Schema
     columns: tuple[Column, ...]
     """The same columns in DuckDB's types."""
-    columns: tuple[Column, ...]
 
     def __iter__(self) -> Iterator[pa.RecordBatch]: ...
 
