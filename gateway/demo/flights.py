@@ -100,7 +100,7 @@ def read_table(source: Path, name: str) -> pa.Table:
     hourly = "time_hour" in types
     read = [column for column in types if column != "time_hour"] + (list(_LOCAL_HOUR) if hourly else [])
     options = pyarrow.csv.ConvertOptions(
-        column_types={**dict.fromkeys(_LOCAL_HOUR, pa.int16()), **types},
+        column_types={**dict.fromkeys(_LOCAL_HOUR, pa.int64()), **types},
         include_columns=read,
         null_values=["NA"],
         strings_can_be_null=True,
@@ -120,6 +120,8 @@ def _open(source: Path, name: str) -> BytesIO:
 
 def _with_local_hour(table: pa.Table, order: list[str]) -> pa.Table:
     # The clock of New York is what the timetable is written in. The file's own time_hour is the same instant in UTC.
-    text = pc.binary_join_element_wise(*(pc.cast(table[part], pa.string()) for part in _LOCAL_HOUR), "-")
-    hour = pc.strptime(text, format="%Y-%m-%d-%H", unit="us")
+    digits = table["year"]
+    for part in ("month", "day", "hour"):
+        digits = pc.add(pc.multiply(digits, pa.scalar(100, pa.int64())), table[part])
+    hour = pc.strptime(digits.cast(pa.string()), format="%Y%m%d%H", unit="us")
     return table.append_column("time_hour", hour).select(order)
