@@ -1,0 +1,40 @@
+"""Transforms: how partition columns derive from source columns.
+
+| declared | partition value | type in SQL |
+| --- | --- | --- |
+| ``identity`` | the value | of the source |
+| ``year`` | ``2013`` | INTEGER |
+| ``month`` | ``2013-06`` | VARCHAR |
+| ``day`` | ``2013-06-01`` | DATE |
+| ``hour`` | ``2013-06-01-09`` | VARCHAR |
+| ``month_of_year``, ``day_of_month``, ``hour_of_day`` | a number, for ``year=/month=/day=`` layouts | INTEGER |
+| ``bucket[N]`` | murmur3 of the value modulo N (Iceberg table spec, Appendix B) | INTEGER |
+| ``truncate[W]`` | numbers rounded down to a multiple of W, texts cut to W characters | of the source |
+| ``range[a, b, c]`` | ``..a``, ``a..b``, ``b..c``, ``c..`` (half open) | VARCHAR |
+| ``lookup{a: x, b: y, *: z}`` | the declared value | VARCHAR |
+
+NULL has no folder text: it goes to the default partition.
+"""
+
+from gateway.catalog.transforms.base import Spans, Transform, TransformError, WideSpans
+from gateway.catalog.transforms.calendar import Calendar, joint_spans
+from gateway.catalog.transforms.hashing import Bucket
+from gateway.catalog.transforms.parse import KINDS, parse_transform
+from gateway.catalog.transforms.tables import Lookup, Range
+from gateway.catalog.transforms.values import Identity, Truncate
+
+__all__ = [
+    "KINDS",
+    "Bucket",
+    "Calendar",
+    "Identity",
+    "Lookup",
+    "Range",
+    "Spans",
+    "Transform",
+    "TransformError",
+    "Truncate",
+    "WideSpans",
+    "joint_spans",
+    "parse_transform",
+]
