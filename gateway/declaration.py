@@ -122,7 +122,10 @@ class Declared:
         if item["type"] == "missing":
             return self.diagnostic(where[:-1], f"{dotted} is missing")
         message = str(item["msg"]).removeprefix("Value error, ")
-        return self.diagnostic(where, f"{dotted}: {message[:1].lower()}{message[1:]}")
+        if not message[:2].isupper():
+            message = message[:1].lower() + message[1:]
+        hint = item.get("ctx", {}).get("hint")
+        return self.diagnostic(where, f"{dotted}: {message}", hint)
 
 
 class DeclarationError(Exception):

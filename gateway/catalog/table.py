@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, NamedTuple, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from gateway.catalog.transforms import Calendar, Transform, TransformError, parse_transform
 from gateway.declaration import DeclarationError, Declared, Duration, Size
 from gateway.errors import Diagnostic
 
@@ -86,19 +98,16 @@ def _location(text: str) -> str:
     return text.rstrip("/")
 
 
-def _zone(name: str) -> str:
+def _transform(spec: object) -> str:
+    """Spell a transform canonically; one with arguments may also be a mapping, e.g. ``{bucket: 16}``."""
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{name!r} is not a time zone such as UTC or America/New_York") from error
-    return name
+        return parse_transform(spec).name
+    except TransformError as error:
+        raise _hinted(error) from error
 
 
-def _transform(text: str) -> str:
-    stripped = text.strip()
-    if not stripped:
-        raise ValueError("a transform is missing, e.g. identity or day")
-    return stripped
+def _hinted(error: TransformError) -> PydanticCustomError:
+    return PydanticCustomError("transform", "{message}", {"message": error.message, "hint": error.hint})
 
 
 TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=128)]
@@ -116,16 +125,31 @@ class PartitionField(_Declaration):
 
     column: ColumnName
     """Name of the folder level; SQL sees it as a column of the table."""
-    transform: Annotated[str, AfterValidator(_transform)] = "identity"
-    """Text of the transform, e.g. ``day`` or ``bucket[16]``; ``catalog.transforms.parse_transform`` reads it."""
+    transform: Annotated[str, BeforeValidator(_transform)] = "identity"
+    """Canonical text of the transform, e.g. ``day`` or ``bucket[16]``."""
     source: ColumnName
     """The column of the files whose value decides the folder."""
-    zone: Annotated[str, AfterValidator(_zone)] | None = None
-    """Time zone whose calendar cuts a TIMESTAMP WITH TIME ZONE source into days, months, hours."""
+    zone: str | None = None
+    """Time zone whose calendar cuts a TIMESTAMP WITH TIME ZONE source into days, months, hours; None: UTC."""
     format: str | None = None
     """strftime format of the folder text where it is not the usual one."""
     enforced: bool = True
     """False: rows may lie in a folder that the source column does not imply, so nothing is derived from it."""
+
+    @field_validator("zone", "format")
+    @classmethod
+    def _fits_the_transform(cls, given: str | None, info: ValidationInfo) -> str | None:
+        if given is not None and info.field_name is not None and "transform" in info.data:
+            try:
+                parse_transform(info.data["transform"], **{info.field_name: given})
+            except TransformError as error:
+                raise _hinted(error) from error
+        return given
+
+    @cached_property
+    def function(self) -> Transform:
+        """The transform itself."""
+        return parse_transform(self.transform, format=self.format, zone=self.zone)
 
 
 class Limits(_Declaration):
@@ -152,6 +176,8 @@ class Table(_Declaration):
     """Folder levels, outermost first."""
     refresh: Annotated[Duration, Field(gt=0, allow_inf_nan=False)] = 60.0
     """How old the manifest may be, in seconds."""
+    sorted_by: tuple[ColumnName, ...] = ()
+    """Order of the rows within a file, as ``gateway write`` makes it, after the sources of the partition columns."""
     limits: Limits = Limits()
     union_by_name: bool = False
     """Files may differ in columns: match them by name and fill the missing ones with NULL."""
@@ -185,16 +211,59 @@ def _mistakes(
         if first != index:
             where = ("partitioned_by", index, "column")
             yield _Mistake(where, f"the partition column {field.column!r} stands twice")
-    if columns is not None:
-        yield from _unknown_sources(fields, columns)
+        if field.column.lower() == field.source.lower() and field.transform != "identity":
+            where = ("partitioned_by", index, "column")
+            message = f"{field.column!r} would be both the source and its {field.transform}"
+            yield _Mistake(where, message, "give the partition column a name of its own")
+    yield from _lone_parts(fields)
+    yield from _unknown_names(fields, columns, limits)
+    yield from _unfit_sources(fields, columns or {})
 
 
-def _unknown_sources(fields: Mapping[int, PartitionField], columns: Mapping[str, str]) -> Iterator[_Mistake]:
-    declared = {name.lower() for name in columns}
+def _lone_parts(fields: Mapping[int, PartitionField]) -> Iterator[_Mistake]:
+    """Find parts such as a month's number without the next coarser unit of the same source: they say nothing."""
+    calendars = {index: field.function for index, field in fields.items() if isinstance(field.function, Calendar)}
+    have = {(fields[index].source.lower(), calendar.zone, calendar.part) for index, calendar in calendars.items()}
+    for index, calendar in calendars.items():
+        coarser = {"month": "year", "day": "month", "hour": "day"}.get(calendar.part)
+        if calendar.repeats and (fields[index].source.lower(), calendar.zone, coarser) not in have:
+            where = ("partitioned_by", index, "transform")
+            message = (
+                f"{calendar.unit} needs a partition column for the {coarser} of {fields[index].source!r} beside it"
+            )
+            yield _Mistake(where, message, f"e.g. {{column: {coarser}, transform: {coarser}, source: …}}")
+
+
+def _unknown_names(
+    fields: Mapping[int, PartitionField], columns: Mapping[str, str] | None, limits: Limits
+) -> Iterator[_Mistake]:
+    """Find names of columns that the declaration does not have. Without declared columns, sources are not known."""
+    if columns is None:
+        return
     for index, field in fields.items():
-        if field.source.lower() not in declared and field.source.lower() != field.column.lower():
-            where = ("partitioned_by", index, "source")
+        # An identity partition's source may be in the folder names only.
+        if field.source.lower() not in _lower(columns) | {field.column.lower()}:
+            where: tuple[str | int, ...] = ("partitioned_by", index, "source")
             yield _Mistake(where, f"the source {field.source!r} is not among the columns", _accepted(columns))
+    everything = [*columns, *(field.column for field in fields.values())]
+    for number, name in enumerate(limits.require_filter if isinstance(limits.require_filter, tuple) else ()):
+        if name.lower() not in _lower(everything):
+            where = ("limits", "require_filter", number)
+            yield _Mistake(where, f"there is no column {name!r}", _accepted(everything))
+
+
+def _unfit_sources(fields: Mapping[int, PartitionField], columns: Mapping[str, str]) -> Iterator[_Mistake]:
+    """Find transforms that are not defined for the declared type of their source."""
+    types = {name.lower(): kind for name, kind in columns.items()}
+    for index, field in fields.items():
+        kind = types.get(field.source.lower())
+        problem = field.function.problem(kind) if kind else None
+        if problem is not None:
+            yield _Mistake(("partitioned_by", index, "transform"), problem.message, problem.hint)
+
+
+def _lower(names: Iterable[str]) -> set[str]:
+    return {name.lower() for name in names}
 
 
 def _accepted(names: Iterable[str]) -> str:
@@ -258,8 +327,20 @@ def _mistakes_of(raw: Mapping[str, Any]) -> Iterator[_Mistake]:
         limits = Limits.model_validate(raw.get("limits", {}))
     except ValidationError:
         limits = Limits()
-    columns = raw.get("columns")
-    return _mistakes(fields, columns if isinstance(columns, dict) else None, limits)
+    return _mistakes(fields, _columns_of(raw.get("columns")), limits)
+
+
+def _columns_of(raw: object) -> Mapping[str, str] | None:
+    """Read those declared columns that are right in themselves."""
+    if not isinstance(raw, dict):
+        return None
+    columns = {}
+    for name, kind in raw.items():
+        try:
+            columns[str(name)] = canonical_type(str(kind))
+        except ValueError:
+            columns[str(name)] = ""
+    return columns
 
 
 def _declarations(folder: Path) -> list[Path]:
