@@ -1,0 +1,332 @@
+"""Declared parameters: what a template asks for, and the values that a request binds to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal
+from typing import Annotated, Any, NoReturn
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationInfo,
+    field_validator,
+)
+
+from gateway.declaration import parse_duration
+from gateway.errors import InvalidParameters, did_you_mean
+from gateway.model import TypedValue, Value
+from gateway.query.coerce import Refused, coerce, shown, spell
+from gateway.query.types import Kind, ParameterType, parse_type
+
+MAX_LENGTH = 10_000
+"""Characters of a varchar, unless its declaration says otherwise."""
+MAX_ITEMS = 10_000
+"""Items of a list, unless its declaration says otherwise."""
+
+_ORIGIN = datetime(2000, 1, 3)
+"""A Monday: where buckets of time start, as in DuckDB's ``time_bucket``."""
+_ORDERED = frozenset(Kind) - {Kind.BOOLEAN, Kind.VARCHAR, Kind.UUID, Kind.LIST}
+_TIMES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+_ROUNDED = _TIMES | {Kind.INTEGER, Kind.DECIMAL}
+_DAY = timedelta(days=1)
+_EXACT = Context(prec=60)
+
+
+class Parameter(BaseModel):
+    """One declared parameter. ``choices``, ``min``, ``max``, ``default`` and ``bucket`` are values of its type.
+
+    Where the type is a list, the bounds hold for each item. ``bucket`` rounds down: a time to multiples of a duration
+    counted from Monday 2000-01-03 (a ``timedelta``), a number to multiples of a number.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    # The order matters: a validator sees the fields above it.
+    type: Annotated[InstanceOf[ParameterType], BeforeValidator(parse_type)]
+    description: str = ""
+    optional: bool = False
+    nonfinite: bool = False
+    pattern: str | None = None
+    min_length: int = Field(0, ge=0)
+    max_length: int = Field(MAX_LENGTH, ge=0, le=1_000_000)
+    max_items: int = Field(MAX_ITEMS, ge=1, le=1_000_000)
+    min: Any = None
+    max: Any = None
+    choices: list[Any] | None = Field(None, min_length=1)
+    bucket: Any = None
+    default: Any = None
+
+    @property
+    def sql_type(self) -> str:
+        """Return the DuckDB type that values are bound as."""
+        return self.type.sql
+
+    @property
+    def required(self) -> bool:
+        """Tell whether a request must give a value."""
+        return not self.optional and self.default is None
+
+    def read(self, given: Any, *, textual: bool = False) -> Value:
+        """Turn what a caller gave into a value. Raises ``Refused``.
+
+        *given* is a JSON value or, where *textual*, all the texts given under the name.
+        """
+        if textual:
+            given = self._from_texts(given)
+        if given is None:
+            if self.optional:
+                return None
+            raise Refused("is null, but the parameter is not optional")
+        if self.type.item is None:
+            return self._read_one(given)
+        if not isinstance(given, list):
+            raise Refused(f"{shown(given)} is not a list of {self.type.item}")
+        return self._read_list(given)
+
+    def _from_texts(self, texts: list[str]) -> Any:
+        if self.type.item is not None:
+            return [item for text in texts for item in _items(text)]
+        if len(texts) != 1:
+            raise Refused(f"is given {len(texts)} times, but is one value")
+        return texts[0]
+
+    def _read_list(self, given: list[Any]) -> Value:
+        if len(given) > self.max_items:
+            raise Refused(f"has {len(given)} items, but at most {self.max_items} are allowed")
+        values: list[Value] = []
+        for number, item in enumerate(given, start=1):
+            try:
+                values.append(self._read_one(item))
+            except Refused as error:
+                raise Refused(f"item {number}: {error}") from error
+        return values
+
+    def _read_one(self, given: Any) -> Value:
+        type_ = self.type.scalar
+        value = coerce(given, type_, nonfinite=self.nonfinite)
+        if type_.kind is Kind.VARCHAR:
+            self._check_text(value)
+        if self.choices is not None and not any(_same(value, choice) for choice in self.choices):
+            raise Refused(f"{shown(given)} is not one of {', '.join(str(spell(choice)) for choice in self.choices)}")
+        if self.min is not None and not value >= self.min:
+            raise Refused(f"{shown(given)} is below the minimum, {spell(self.min)}")
+        if self.max is not None and not value <= self.max:
+            raise Refused(f"{shown(given)} is above the maximum, {spell(self.max)}")
+        return value if self.bucket is None else _floor(value, self.bucket, type_)
+
+    def _check_text(self, value: Any) -> None:
+        if not self.min_length <= len(value) <= self.max_length:
+            raise Refused(f"has {len(value)} characters, but {self.min_length} to {self.max_length} are allowed")
+        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+            raise Refused(f"{shown(value)} does not match the pattern {self.pattern}")
+
+    @field_validator("pattern")
+    @classmethod
+    def _check_pattern(cls, pattern: str | None, info: ValidationInfo) -> str | None:
+        if pattern is not None:
+            _only_for(info, {Kind.VARCHAR})
+            try:
+                re.compile(pattern)
+            except (re.error, RecursionError, OverflowError) as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+    @field_validator("min_length", "max_length")
+    @classmethod
+    def _check_length(cls, length: int, info: ValidationInfo) -> int:
+        _only_for(info, {Kind.VARCHAR})
+        if info.field_name == "max_length" and length < info.data.get("min_length", 0):
+            raise ValueError(f"is below min_length, {info.data['min_length']}")
+        return length
+
+    @field_validator("max_items")
+    @classmethod
+    def _check_items(cls, count: int, info: ValidationInfo) -> int:
+        declared = info.data.get("type")
+        if declared is not None and declared.item is None:
+            raise ValueError(f"is for lists only, not for {declared}")
+        return count
+
+    @field_validator("nonfinite")
+    @classmethod
+    def _check_nonfinite(cls, allowed: bool, info: ValidationInfo) -> bool:
+        _only_for(info, {Kind.DOUBLE})
+        return allowed
+
+    @field_validator("min", "max")
+    @classmethod
+    def _check_bound(cls, bound: Any, info: ValidationInfo) -> Any:
+        if bound is None or "type" not in info.data:
+            return None
+        _only_for(info, _ORDERED)
+        value = _declared_value(bound, info)
+        low = info.data.get("min") if info.field_name == "max" else None
+        if low is not None and value < low:
+            raise ValueError(f"is below min, {spell(low)}")
+        return value
+
+    @field_validator("choices")
+    @classmethod
+    def _check_choices(cls, choices: list[Any] | None, info: ValidationInfo) -> list[Any] | None:
+        if choices is None or "type" not in info.data:
+            return None
+        return [_declared_value(choice, info) for choice in choices]
+
+    @field_validator("bucket")
+    @classmethod
+    def _check_bucket(cls, bucket: Any, info: ValidationInfo) -> Any:
+        if bucket is None or "type" not in info.data:
+            return None
+        _only_for(info, _ROUNDED)
+        if info.data.get("choices") is not None:
+            raise ValueError("cannot stand beside choices: list the rounded values as choices")
+        type_: ParameterType = info.data["type"].scalar
+        width = _duration(bucket, type_) if type_.kind in _TIMES else _declared_value(bucket, info)
+        if not width > type(width)():
+            raise ValueError("must be above zero")
+        for name in ("min", "max"):
+            bound = info.data.get(name)
+            if bound is not None and _floor(bound, width, type_) != bound:
+                raise ValueError(
+                    f"does not divide {name}, {spell(bound)}: a value at the bound would be rounded out of it"
+                )
+        return width
+
+    @field_validator("default")
+    @classmethod
+    def _check_default(cls, default: Any, info: ValidationInfo) -> Any:
+        if default is None or "type" not in info.data:
+            return None
+        # All fields stand above this one, so what validated of them is the parameter itself.
+        return cls.model_construct(**info.data).read(default)
+
+
+def bind_parameters(
+    declared: Mapping[str, Parameter], given: Mapping[str, Any], *, textual: bool = False
+) -> dict[str, TypedValue]:
+    """Type, check and round all parameters of a request, in the declared order.
+
+    Raises ``InvalidParameters`` with every wrong, unknown or missing one.
+    """
+    bound: dict[str, TypedValue] = {}
+    errors: list[dict[str, Any]] = []
+    for name, parameter in declared.items():
+        try:
+            value = _value_of(name, parameter, given, textual)
+        except Refused as error:
+            errors.append({"parameter": name, "detail": str(error)})
+            continue
+        bound[name] = TypedValue(value=value, type=parameter.type.sql)
+    if len(given) != len(bound) or errors:
+        errors.extend(_unknown(declared, given))
+    if errors:
+        raise InvalidParameters(errors)
+    return bound
+
+
+def _value_of(name: str, parameter: Parameter, given: Mapping[str, Any], textual: bool) -> Value:
+    if name in given:
+        return parameter.read(given[name], textual=textual)
+    if parameter.default is not None:
+        return parameter.default  # type: ignore[no-any-return]  # a Value: it went through read()
+    if parameter.optional:
+        return None
+    raise Refused(f"is missing: a {parameter.type} is required")
+
+
+def _unknown(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for name in given:
+        if name not in declared:
+            accepted = f"accepted: {', '.join(declared)}" if declared else "the query has no parameters"
+            hint = did_you_mean(name[:200], declared) or accepted
+            yield {"parameter": name[:200], "detail": f"is not a parameter of this query: {hint}"}
+
+
+def _items(text: str) -> list[Any]:
+    """Read one text of a repeated parameter: an item, or several as a JSON list."""
+    if not text.startswith("["):
+        return [text]
+    try:
+        items = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        message = 'starts with "[" and is not a JSON list: write an item that starts so as ["[…"]'
+        raise Refused(f"{shown(text)} {message}") from error
+    return list(items)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _only_for(info: ValidationInfo, kinds: frozenset[Kind] | set[Kind]) -> None:
+    declared = info.data.get("type")
+    if declared is not None and declared.scalar.kind not in kinds:
+        accepted = ", ".join(kind for kind in Kind if kind in kinds)
+        raise ValueError(f"is for {accepted} only, not for {declared}")
+
+
+def _declared_value(value: Any, info: ValidationInfo) -> Any:
+    return coerce(value, info.data["type"].scalar, nonfinite=info.data.get("nonfinite", False))
+
+
+def _duration(bucket: Any, type_: ParameterType) -> timedelta:
+    try:
+        width = timedelta(seconds=parse_duration(bucket))
+    except OverflowError as error:
+        raise ValueError(f"{bucket} is too long") from error
+    if type_.kind is Kind.DATE and width % _DAY:
+        raise ValueError("must be whole days for a date, such as 7d")
+    return width
+
+
+def _same(value: Value, choice: Value) -> bool:
+    return value == choice or (value != value and choice != choice)
+
+
+def _floor(value: Any, width: Any, type_: ParameterType) -> Any:
+    """Round down to a multiple of *width*. Raises ``Refused`` where that leaves the type."""
+    try:
+        floored = _FLOORS[type_.kind](value, width)
+    except OverflowError as error:
+        raise Refused(f"{spell(value)} is too early to be rounded down to its bucket") from error
+    too_small = floored < type_.low if type_.kind is Kind.INTEGER else False
+    if type_.kind is Kind.DECIMAL:
+        too_small = floored < -(Decimal(10) ** (type_.width - type_.scale)) + Decimal((0, (1,), -type_.scale))
+    if too_small:
+        raise Refused(f"{value} is too small to be rounded down to a multiple of {width}")
+    return floored
+
+
+def _floor_timestamp(value: datetime, width: timedelta) -> datetime:
+    return value - (value - _ORIGIN) % width
+
+
+def _floor_timestamptz(value: datetime, width: timedelta) -> datetime:
+    return value - (value - _ORIGIN.replace(tzinfo=UTC)) % width
+
+
+def _floor_date(value: date, width: timedelta) -> date:
+    return value - (value - _ORIGIN.date()) % width
+
+
+def _floor_decimal(value: Decimal, width: Decimal) -> Decimal:
+    # In units of the scale, because decimal arithmetic rounds to the precision of its context.
+    exponent = -int(value.as_tuple().exponent)
+    units, step = (int(number.scaleb(exponent, _EXACT)) for number in (value, width))
+    return Decimal(units - units % step).scaleb(-exponent, _EXACT)
+
+
+_FLOORS: dict[Kind, Callable[[Any, Any], Any]] = {
+    Kind.INTEGER: lambda value, width: value - value % width,
+    Kind.DECIMAL: _floor_decimal,
+    Kind.DATE: _floor_date,
+    Kind.TIMESTAMP: _floor_timestamp,
+    Kind.TIMESTAMPTZ: _floor_timestamptz,
+}
