@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 from pathlib import Path
 from threading import Lock
@@ -19,15 +20,26 @@ from typing import Protocol
 from gateway.errors import DeadlineExceeded, GatewayError, ShuttingDown
 from gateway.model import Result
 
-Work = Callable[[], Result]
-Lookup = Callable[[], Result | None]
-
 _REMEMBER = 1.5
 """Seconds that the error of a fill is given to those who ask the same again, so that a failure is not a stampede."""
 _POLL = (0.005, 0.1)
 """Shortest and longest pause, in seconds, between two attempts to take a lease that another process holds."""
 _SPAN = 2**62
 """Offsets of the lock file; a key is one byte of it, so two keys meet with a chance of one in 2**62."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """One piece of work, named by the key of its result (hexadecimal digits).
+
+    ``lookup`` finds the result where another process has made it meanwhile; it is asked once the lease is held.
+    ``unshared`` tells that results of this key are not kept, so that waiting for another's is of no use.
+    """
+
+    key: str
+    work: Callable[[], Result]
+    lookup: Callable[[], Result | None]
+    unshared: Callable[[], bool]
 
 
 class Lease(Protocol):
@@ -41,6 +53,19 @@ class Lease(Protocol):
 
     def close(self) -> None:
         """Give all leases back; idempotent."""
+
+
+class NoLease:
+    """Every lease is free: for a process that shares its results with no other."""
+
+    def take(self, key: str) -> bool:
+        return True
+
+    def release(self, key: str) -> None:
+        """Nothing is held."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class MachineLease:
@@ -71,51 +96,51 @@ class MachineLease:
 class Flights:
     """Work in the air, by key.
 
-    *size* bounds the fills of this process that run or wait at once. *monotonic* and *pause* are the clock and the
-    sleep of a process that waits for a lease.
+    *pool* runs the fills and is shut down with the flights; its size bounds those that run or wait at once.
+    *monotonic* and *pause* are the clock and the sleep of a process that waits for a lease.
     """
 
     def __init__(
         self,
         lease: Lease,
+        pool: Executor,
         *,
-        size: int,
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._lease, self._monotonic, self._pause = lease, monotonic, pause
         self._lock = Lock()
-        self._flying: dict[str, Future[Result]] = {}
+        self._flying: dict[str, Future[tuple[Result, bool]]] = {}
         self._failed: dict[str, tuple[float, GatewayError]] = {}
-        self._pool = ThreadPoolExecutor(size, thread_name_prefix="fill")
+        self._pool = pool
         self._closed = False
 
-    def fly(self, key: str, lookup: Lookup, work: Work, *, deadline: float) -> tuple[Result, bool]:
-        """Return the result of *work*, and whether somebody else's work was shared.
+    def fly(self, flight: Flight, *, deadline: float) -> tuple[Result, bool]:
+        """Return the result of the flight's work, and whether somebody else's was shared.
 
-        *lookup* is asked once the lease is held: another process may have done the work meanwhile. *deadline* is an
-        instant of ``monotonic``. Raises what the work raised, or ``DeadlineExceeded``.
+        *deadline* is an instant of ``monotonic``. Raises what the work raised, or ``DeadlineExceeded``.
         """
-        future, leader = self.start(key, lookup, work)
+        future, leader = self.start(flight)
         done, _ = wait([future], timeout=max(0.0, deadline - self._monotonic()))
         if not done:
             raise DeadlineExceeded("The answer was not ready in time; it is still being computed.", retry_after=1.0)
-        return future.result(), not leader
+        result, shared = future.result()
+        return result, shared or not leader
 
-    def start(self, key: str, lookup: Lookup, work: Work) -> tuple[Future[Result], bool]:
-        """Begin *work* unless it is in the air already; return its future, and whether this call began it."""
+    def start(self, flight: Flight) -> tuple[Future[tuple[Result, bool]], bool]:
+        """Begin the work unless it is in the air already; return its future, and whether this call began it."""
         with self._lock:
             if self._closed:
                 raise ShuttingDown("The gateway is stopping.", retry_after=1.0)
-            flying = self._flying.get(key)
+            flying = self._flying.get(flight.key)
             if flying is not None:
                 return flying, False
-            failed = self._failed.get(key)
-            if failed is not None and self._monotonic() < failed[0] + _REMEMBER:
+            failed = self._failed.get(flight.key)
+            if failed is not None and self._recent(failed[0]):
                 raise failed[1]
-            future = self._pool.submit(self._run, key, lookup, work)
-            self._flying[key] = future
-        future.add_done_callback(lambda done: self._landed(key, done))
+            future = self._pool.submit(self._run, flight)
+            self._flying[flight.key] = future
+        future.add_done_callback(lambda done: self._landed(flight.key, done))
         return future, True
 
     def close(self) -> None:
@@ -125,23 +150,27 @@ class Flights:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._lease.close()
 
-    def _run(self, key: str, lookup: Lookup, work: Work) -> Result:
-        with self._held(key):
-            found = lookup()
-            return work() if found is None else found
+    def _run(self, flight: Flight) -> tuple[Result, bool]:
+        with self._held(flight):
+            found = flight.lookup()
+            return (flight.work(), False) if found is None else (found, True)
 
     @contextmanager
-    def _held(self, key: str) -> Iterator[None]:
+    def _held(self, flight: Flight) -> Iterator[None]:
+        """Hold the lease of a flight; go without it where another process holds it for a result it cannot share."""
         pause, longest = _POLL
-        while not self._lease.take(key):
+        while not self._lease.take(flight.key):
+            if flight.unshared():
+                yield
+                return
             self._pause(pause)
             pause = min(pause * 2, longest)
         try:
             yield
         finally:
-            self._lease.release(key)
+            self._lease.release(flight.key)
 
-    def _landed(self, key: str, future: Future[Result]) -> None:
+    def _landed(self, key: str, future: Future[tuple[Result, bool]]) -> None:
         with self._lock:
             del self._flying[key]
             self._failed = {other: seen for other, seen in self._failed.items() if self._recent(seen[0])}

@@ -1,0 +1,113 @@
+"""Single flight between real processes over the tier and the lease that the workers of a machine share."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ASKER = """
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import pyarrow as pa
+
+from gateway.cache.files import FileTier
+from gateway.cache.flight import Flights, MachineLease
+from gateway.cache.memory import MemoryTier
+from gateway.cache.tiered import Asked, Filling, Results
+from gateway.model import CachePolicy, Result
+
+folder, threads, seconds, rows = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+KEY = "ab" * 20
+
+def note(what):
+    with (folder / "runs").open("a") as log:
+        log.write(what)
+
+def run():
+    note("s")
+    print("running", flush=True)
+    Event().wait(seconds)
+    note("e")
+    table = pa.table({"n": pa.array(range(rows), pa.int64())})
+    return Result(key=KEY, table=table, columns=(), readings=(), created_at=time.time(), seconds=seconds)
+
+tiers = [MemoryTier(50_000), FileTier(folder / "results", 50_000)]
+flights = Flights(MachineLease(folder / "lease"), ThreadPoolExecutor(8))
+results = Results(tiers, flights, clock=time.time)
+print("ready", flush=True)
+sys.stdin.readline()
+
+def ask(_):
+    prepare = lambda: Filling(key=KEY, pinned_at=time.time(), run=run)
+    asked = Asked(question="cd" * 20, policy=CachePolicy(ttl=60), prepare=prepare, deadline=time.monotonic() + 20)
+    return results.fetch(asked).result.table.num_rows
+
+with ThreadPoolExecutor(threads) as pool:
+    answers = list(pool.map(ask, range(threads)))
+print("answers", len(answers), set(answers), flush=True)
+results.close()
+"""
+
+
+class Askers:
+    """Processes that ask the same question at the same time."""
+
+    def __init__(self, folder: Path, count: int, *, threads: int, seconds: float, rows: int = 3) -> None:
+        self.folder = folder
+        command = [sys.executable, "-c", ASKER, str(folder), str(threads), str(seconds), str(rows)]
+        self.processes = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
+        ]
+        for process in self.processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+
+    def go(self) -> None:
+        for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+
+    def answers(self) -> list[str]:
+        outputs = [process.communicate(timeout=60)[0] for process in self.processes]
+        return [line for output in outputs for line in output.splitlines() if line.startswith("answers")]
+
+    def log(self) -> str:
+        """Return an s for every start of the work and an e for every end, in their order."""
+        return (self.folder / "runs").read_text()
+
+
+def test_a_hundred_threads_of_two_processes_run_a_question_once(tmp_path: Path) -> None:
+    askers = Askers(tmp_path, 2, threads=50, seconds=0.3)
+    askers.go()
+    assert askers.answers() == ["answers 50 {3}", "answers 50 {3}"]
+    assert askers.log() == "se"
+
+
+def test_a_leader_killed_in_mid_air_is_replaced_and_no_follower_fails(tmp_path: Path) -> None:
+    askers = Askers(tmp_path, 2, threads=5, seconds=1.5)
+    leader, follower = askers.processes
+    assert leader.stdin is not None
+    assert leader.stdout is not None
+    leader.stdin.write("go\n")
+    leader.stdin.flush()
+    assert leader.stdout.readline() == "running\n"
+    askers.processes = [follower]
+    askers.go()
+    os.kill(leader.pid, signal.SIGKILL)
+    leader.wait()
+    leader.stdin.close()
+    leader.stdout.close()
+    assert askers.answers() == ["answers 5 {3}"]
+    assert askers.log() == "sse"
+
+
+def test_followers_of_a_result_too_large_to_keep_compute_it_side_by_side(tmp_path: Path) -> None:
+    askers = Askers(tmp_path, 3, threads=1, seconds=0.5, rows=20_000)
+    askers.go()
+    assert askers.answers() == ["answers 1 {20000}"] * 3
+    assert askers.log() == "sessee"
