@@ -1,0 +1,141 @@
+"""List the files of a table, with as few requests and as many at a time as its store allows.
+
+A listing is an Arrow table of ``path`` (string, relative to the location), ``size`` (int64), ``etag`` (string) and
+``last_modified`` (timestamp in µs, UTC), in no particular order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeVar, cast
+
+import obstore
+import pyarrow as pa
+import pyarrow.compute as pc
+from obstore.store import LocalStore
+
+from gateway.catalog.store import Store, storage_errors
+
+Item = TypeVar("Item")
+
+_FIELDS: dict[str, pa.DataType] = {
+    "path": pa.string(),
+    "size": pa.int64(),
+    "etag": pa.string(),
+    "last_modified": pa.timestamp("us", "UTC"),
+}
+SCHEMA = pa.schema(_FIELDS)
+THREADS = 16
+PAGE = 1_000
+"""Objects that a store returns for one request."""
+FOLDERS = 4_096
+"""Above so many folders at the top, a request for each would be more than a request for each page."""
+
+
+class _OutOfOrder(Exception):
+    """A store that lists in the order of keys did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """The keys after *after* and up to *last*; None is no bound."""
+
+    after: str | None
+    last: str | None
+
+
+def list_files(store: Store, *, before: Sequence[str] = (), threads: int = THREADS) -> pa.Table:
+    """List everything under the location. Raises ``StorageFailed``.
+
+    *before* are paths of the listing before, sorted, some thousands of files apart: they cut the work into equal
+    ranges of keys. Without them, or where a store has no order, the folders at the top are listed side by side.
+    """
+    with storage_errors(store.location):
+        if isinstance(store.objects, LocalStore):
+            return _flat(store)
+        try:
+            if store.ordered and before:
+                return _side_by_side(lambda keys: _range(store, keys), _ranges(before), threads)
+        except _OutOfOrder:
+            pass
+        return _by_folder(store, threads)
+
+
+def list_folders(store: Store, prefixes: Iterable[str], *, threads: int = THREADS) -> pa.Table:
+    """List everything below the given folders. Raises ``StorageFailed``."""
+    with storage_errors(store.location):
+        return _side_by_side(lambda prefix: _flat(store, prefix), list(prefixes), threads)
+
+
+def _by_folder(store: Store, threads: int) -> pa.Table:
+    """List the folders at the top side by side; a store that answers with one page is listed in one go."""
+    first = next(iter(obstore.list(store.objects, chunk_size=PAGE, return_arrow=True)), None)
+    if first is None or first.num_rows < PAGE:
+        return _flat(store) if first is None else _table([pa.record_batch(first)])
+    top = obstore.list_with_delimiter(store.objects, return_arrow=True)
+    folders = list(top["common_prefixes"])
+    if len(folders) > FOLDERS or not folders:
+        return _flat(store)
+    files = _table(pa.table(top["objects"]).to_batches())
+    return pa.concat_tables([files, _side_by_side(lambda folder: _flat(store, folder), folders, threads)])
+
+
+def _flat(store: Store, prefix: str | None = None) -> pa.Table:
+    return _table(_pages(store, prefix=prefix))
+
+
+def _range(store: Store, keys: _Range) -> pa.Table:
+    """List one range of keys, up to the first page that goes past it."""
+    batches: list[pa.RecordBatch] = []
+    last = keys.after
+    for batch in _pages(store, offset=keys.after):
+        paths = batch["path"]
+        if not _sorted(paths, last):
+            raise _OutOfOrder
+        last = cast(str, paths[-1].as_py())
+        batches.append(batch)
+        if keys.last is not None and last > keys.last:
+            break
+    table = _table(batches)
+    return table if keys.last is None else table.filter(pc.less_equal(table["path"], pa.scalar(keys.last)))
+
+
+def _pages(store: Store, *, prefix: str | None = None, offset: str | None = None) -> Iterator[pa.RecordBatch]:
+    stream = obstore.list(store.objects, prefix, offset=offset, chunk_size=PAGE, return_arrow=True)
+    return (pa.record_batch(batch) for batch in stream if batch.num_rows)
+
+
+def _sorted(paths: pa.Array[Any], before: str | None) -> bool:
+    if before is not None and cast(str, paths[0].as_py()) <= before:
+        return False
+    return pc.all(pc.less(paths[:-1], paths[1:])).as_py() is not False
+
+
+def _ranges(bounds: Sequence[str]) -> list[_Range]:
+    return [_Range(after, last) for after, last in pairwise([None, *bounds, None])]
+
+
+def _side_by_side(work: Callable[[Item], pa.Table], items: Sequence[Item], threads: int) -> pa.Table:
+    """Do *work* for every item in threads and join the tables."""
+    if len(items) == 1:
+        return work(items[0])
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="listing") as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            return pa.concat_tables([SCHEMA.empty_table(), *(future.result() for future in futures)])
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _table(batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    """Bring the batches of a store to the schema of a listing; a store without ETags gets the time instead."""
+    tables = [SCHEMA.empty_table()]
+    for batch in batches:
+        etag = pc.coalesce(batch["e_tag"], pc.cast(batch["last_modified"], pa.string()))
+        columns = [batch["path"], batch["size"], etag, batch["last_modified"]]
+        tables.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
+    return pa.concat_tables(tables)

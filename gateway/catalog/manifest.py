@@ -1,0 +1,216 @@
+"""The manifest of a table: which files it has, in which partitions, under one immutable snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, cast
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gateway.catalog.layout import PROBLEMS_KEPT, Layout, Level, Problem, arrange, data_files
+from gateway.catalog.listing import SCHEMA
+from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.transforms import Transform, TransformError, parse_transform
+from gateway.errors import Diagnostic, TableInvalid
+from gateway.model import Column
+
+NOT_DATA = "not read: its name does not end in .parquet or .parq"
+_APART = 5_000
+"""Files between two of the paths that cut the next listing into ranges."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """The files of a table as one listing found them. It never changes, and neither do its Arrow tables.
+
+    ``partitions`` has a row for each partition, in the typed order of the declared fields (the NULL partition after
+    the values, partitions that are not known at the end): first, in the order of ``table.partitioned_by``, a string
+    column for each field with the decoded folder text (null for the NULL partition), then ``first_file``,
+    ``file_count``, ``bytes`` (int64) and ``known`` (bool). Where ``known`` is False the texts cannot be relied on:
+    every selection keeps the partition.
+
+    ``files`` is grouped in that order, by path within a partition: ``path`` (relative to the location), ``size``
+    (int64), ``etag`` (string), ``last_modified`` (timestamp in µs, UTC), ``version`` (16 bytes: digest of path, ETag
+    and size), ``row_count`` (int64, null where not known), and the statistics that were read (see ``footers``).
+    """
+
+    id: str
+    """Digest of the declaration, the columns and every file's version: the same for the same data."""
+    table: Table
+    root: str
+    listed_at: float
+    """When the listing began, in seconds since the epoch: nothing older is in the snapshot."""
+    file_columns: tuple[Column, ...]
+    """Columns of the files, as declared or as the engine sees them."""
+    columns: tuple[Column, ...]
+    """Columns of the table in SQL: those of the files, then the partition columns that no file holds."""
+    partitions: pa.Table
+    files: pa.Table
+    ignored: pa.Table = field(repr=False)
+    """Files that are neither data nor hidden, as listed."""
+    problems: tuple[Problem, ...] = ()
+    """Files whose path breaks the declaration: the first thousand of ``problem_count``."""
+    problem_count: int = 0
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all files together."""
+        return pc.sum(self.files["size"]).as_py() or 0
+
+    def address(self, path: str) -> str:
+        """Spell the full address of a file, as engines open it."""
+        return self.root + path
+
+    def bounds(self) -> list[str]:
+        """List paths, sorted, that are some thousands of files apart."""
+        paths = self.files["path"]
+        if len(paths) < 2 * _APART:
+            return []
+        return sorted(cast(list[str], paths.take(np.arange(_APART, len(paths), _APART)).to_pylist()))
+
+
+def build(table: Table, root: str, listing: pa.Table, columns: Sequence[Column], listed_at: float) -> Snapshot:
+    """Make the snapshot of a listing; *columns* are those of the files. Raises ``TableInvalid``."""
+    levels = _levels(table, columns)
+    data, ignored = data_files(listing)
+    layout = arrange(_one(data["path"]), levels)
+    files = data.take(layout.order).combine_chunks()
+    versions = _versions(files)
+    files = files.append_column("version", versions).append_column("row_count", pa.nulls(len(files), pa.int64()))
+    everything = complete(table, columns)
+    strangers = (Problem(cast(str, path), NOT_DATA) for path in ignored["path"][:PROBLEMS_KEPT].to_pylist())
+    return Snapshot(
+        id=_identity(table, root, everything, versions),
+        table=table,
+        root=root,
+        listed_at=listed_at,
+        file_columns=tuple(columns),
+        columns=everything,
+        partitions=_partitions(layout, levels, files),
+        files=files,
+        ignored=ignored,
+        problems=(*layout.problems, *strangers)[:PROBLEMS_KEPT],
+        problem_count=layout.problem_count + len(ignored),
+    )
+
+
+def splice(previous: Snapshot, prefixes: Collection[str], listing: pa.Table) -> pa.Table:
+    """Replace, in the listing behind *previous*, what is below the folders *prefixes* by a newer listing of them."""
+    kept = [_outside(found.select(SCHEMA.names), prefixes) for found in (previous.files, previous.ignored)]
+    return pa.concat_tables([*kept, listing])
+
+
+def newest(listing: pa.Table) -> tuple[str, str] | None:
+    """Return path and ETag of the data file that was written last, None if there is none."""
+    data, _ = data_files(listing.select(SCHEMA.names))
+    if not len(data):
+        return None
+    row = data.filter(pc.equal(data["last_modified"], pc.max(data["last_modified"]))).slice(0, 1).to_pylist()[0]
+    return cast(str, row["path"]), cast(str, row["etag"])
+
+
+def declaration(table: Table, root: str) -> str:
+    """Digest what a manifest depends on in a declaration: another digest, another manifest."""
+    parts = {
+        "root": root,
+        "columns": list(table.columns.items()) if table.columns is not None else None,
+        "partitioned_by": [field.model_dump(mode="json") for field in table.partitioned_by],
+    }
+    return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def complete(table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Append the partition columns that the files do not hold, in the type that SQL sees."""
+    held = {column.name.lower() for column in columns}
+    added = [
+        Column(name=item.column, type=_transform(table, item).result_type(_source_type(table, item, columns)))
+        for item in table.partitioned_by
+        if item.column.lower() not in held
+    ]
+    return (*columns, *added)
+
+
+def _levels(table: Table, columns: Sequence[Column]) -> list[Level]:
+    """Say how each folder level is read. Raises ``TableInvalid`` where a transform does not fit its source."""
+    return [
+        _level(_transform(table, item), item.column, _source_type(table, item, columns))
+        for item in _checked(table, columns)
+    ]
+
+
+def _level(transform: Transform, column: str, source_type: str) -> Level:
+    return Level(column, lambda texts: transform.decode(texts, source_type))
+
+
+def _checked(table: Table, columns: Sequence[Column]) -> tuple[PartitionField, ...]:
+    mistakes = [
+        (item, problem)
+        for item in table.partitioned_by
+        if (problem := _transform(table, item).problem(_source_type(table, item, columns))) is not None
+    ]
+    if mistakes:
+        raise TableInvalid(_mistake(table, f"{item.column}: {error}", error.hint) for item, error in mistakes)
+    return table.partitioned_by
+
+
+def _transform(table: Table, item: PartitionField) -> Transform:
+    try:
+        return parse_transform(item.transform, format=item.format, zone=item.zone)
+    except TransformError as error:
+        raise TableInvalid([_mistake(table, f"{item.column}: {error}", error.hint)]) from error
+
+
+def _source_type(table: Table, item: PartitionField, columns: Sequence[Column]) -> str:
+    """Find the type of the source of a partition column; one that is only a folder name is text unless declared."""
+    types = {column.name.lower(): column.type for column in columns}
+    found = types.get(item.source.lower())
+    if found is not None:
+        return found
+    if item.source.lower() != item.column.lower():
+        raise TableInvalid([_mistake(table, f"{item.column}: the files have no column {item.source!r}")])
+    return "VARCHAR"
+
+
+def _mistake(table: Table, message: str, hint: str | None = None) -> Diagnostic:
+    return Diagnostic(path=f"catalog/{table.name}.yaml", message=message, hint=hint)
+
+
+def _versions(files: pa.Table) -> pa.Array[Any]:
+    """Digest path, ETag and size of every file, in 16 bytes each."""
+    parts: list[Any] = [files["path"], files["etag"], pc.cast(files["size"], pa.string()), pa.scalar("\0")]
+    texts = cast(list[bytes], pc.cast(pc.binary_join_element_wise(*parts), pa.binary()).to_pylist())
+    joined = b"".join([blake2b(text, digest_size=16).digest() for text in texts])
+    return pa.Array.from_buffers(pa.binary(16), len(texts), [None, pa.py_buffer(joined)])
+
+
+def _identity(table: Table, root: str, columns: Sequence[Column], versions: pa.Array[Any]) -> str:
+    digest = blake2b(declaration(table, root).encode(), digest_size=16)
+    digest.update(orjson.dumps([[column.name, column.type] for column in columns]))
+    digest.update(cast(Any, versions.buffers()[1]))
+    return digest.hexdigest()
+
+
+def _partitions(layout: Layout, levels: Sequence[Level], files: pa.Table) -> pa.Table:
+    """Count files and bytes of every partition; a table without partition columns is one partition."""
+    sizes = _one(files["size"]).to_numpy()
+    counts = np.diff(layout.starts, append=len(sizes))
+    total = np.add.reduceat(sizes, layout.starts) if len(layout.starts) else np.zeros(0, np.int64)
+    measures: list[Any] = [pa.array(layout.starts), pa.array(counts), pa.array(total), pa.array(layout.known)]
+    names = [*(level.column for level in levels), "first_file", "file_count", "bytes", "known"]
+    return pa.Table.from_arrays([*layout.texts, *measures], names=names)
+
+
+def _outside(listing: pa.Table, prefixes: Collection[str]) -> pa.Table:
+    """Keep the rows of a listing that are below none of the folders."""
+    for prefix in prefixes:
+        listing = listing.filter(pc.invert(pc.starts_with(listing["path"], prefix.rstrip("/") + "/")))
+    return listing
+
+
+def _one(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
+    return column.combine_chunks()
