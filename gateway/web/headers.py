@@ -1,0 +1,127 @@
+"""The headers of a result: validators, freshness, the fate in the cache, what was read, how long it took."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from hashlib import blake2b
+
+from gateway.model import Answer, CachePolicy, CacheStatus, Principal, Reading
+
+CACHE_NAME = "query-gateway"
+EVERY_AGE = 2**31
+"""Largest delta-seconds that a cache must understand (RFC 9111, section 1.2.2)."""
+
+
+def answer_headers(answer: Answer, *, principal: Principal, kept: bool = True) -> Iterator[tuple[str, str]]:
+    """Say what *answer* cost: its fate in the cache, its age, what was read for it, and the time of each stage.
+
+    *kept* is False where no cache on the way may keep the response.
+    """
+    yield "Cache-Control", cache_control(answer.query.cache, principal) if kept else "no-store"
+    yield "Age", str(min(max(0, math.floor(answer.age)), EVERY_AGE))
+    yield "Cache-Status", cache_status(answer.status)
+    yield "Server-Timing", server_timing(answer.timings)
+    yield from reading_headers(answer.result.readings)
+
+
+def entity_tag(key: str, *variant: object) -> str:
+    """Make the strong validator of one representation of a result; *variant* is all that its bytes depend on.
+
+    >>> entity_tag("00ff", "csv", 0, 10) == entity_tag("00ff", "csv", 10, 10)
+    False
+    """
+    return blake2b(repr((key, *variant)).encode(), digest_size=16, person=b"gateway etag").hexdigest()
+
+
+def cache_control(policy: CachePolicy, principal: Principal) -> str:
+    """Write how long an answer is fresh, counted like ``Age`` from its making (RFC 9111, RFC 5861).
+
+    >>> cache_control(CachePolicy(ttl=60, stale_if_error=5), Principal())
+    'public, max-age=60, stale-if-error=5'
+    """
+    scope = "public" if principal == Principal() else "private"
+    if not policy.enabled:
+        return f"{scope}, no-cache"
+    parts = [scope, f"max-age={_delta(policy.ttl)}"]
+    if policy.stale_while_revalidate > 0:
+        parts.append(f"stale-while-revalidate={_delta(policy.stale_while_revalidate)}")
+    if policy.stale_if_error > 0:
+        parts.append(f"stale-if-error={_delta(policy.stale_if_error)}")
+    return ", ".join(parts)
+
+
+def cache_status(status: CacheStatus) -> str:
+    """Write the fate of a request in the cache (RFC 9211).
+
+    >>> cache_status(CacheStatus(hit=False, fwd="miss", stored=True, ttl=60.0))
+    'query-gateway; fwd=miss; stored; ttl=60'
+    """
+    parts = [CACHE_NAME]
+    if status.hit:
+        parts.append("hit")
+    if status.fwd is not None and not status.hit:
+        parts.append(f"fwd={status.fwd}")
+    if status.stored:
+        parts.append("stored")
+    if status.collapsed:
+        parts.append("collapsed")
+    if status.ttl is not None:
+        parts.append(f"ttl={max(-EVERY_AGE, min(math.floor(status.ttl), EVERY_AGE))}")
+    if status.detail is not None:
+        parts.append(f"detail={_text(status.detail)}")
+    return "; ".join(parts)
+
+
+def outcome(status: CacheStatus) -> str:
+    """Name the fate of a request in one word of a bounded set, for metrics and log lines."""
+    if status.hit:
+        return "stale" if status.ttl is not None and status.ttl < 0 else "hit"
+    if status.collapsed:
+        return "collapsed"
+    return status.fwd if status.fwd in ("miss", "stale", "bypass") else "miss"
+
+
+def server_timing(timings: Mapping[str, float]) -> str:
+    """Write stages in milliseconds (W3C Server Timing).
+
+    >>> server_timing({"bind": 0.0012, "plan": 0.01})
+    'bind;dur=1.200, plan;dur=10.000'
+    """
+    return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in timings.items())
+
+
+def reading_headers(readings: Iterable[Reading]) -> Iterator[tuple[str, str]]:
+    """Say what was read of what there is, over all scans: ``Gateway-Partitions: 7/365`` and so on."""
+    every = list(readings)
+    counts = {
+        "Partitions": [(one.partitions, one.partitions_total) for one in every],
+        "Files": [(one.files, one.files_total) for one in every],
+        "Bytes": [(one.size, one.size_total) for one in every],
+    }
+    for name, pairs in counts.items():
+        yield f"Gateway-{name}", f"{sum(read for read, _ in pairs)}/{sum(total for _, total in pairs)}"
+
+
+def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) -> Iterator[tuple[str, str]]:
+    """Say since when a version is deprecated (RFC 9745) and when it goes away (RFC 8594).
+
+    >>> dict(deprecation_headers(datetime(2026, 1, 1, tzinfo=UTC), None))
+    {'Deprecation': '@1767225600'}
+    """
+    if deprecated is not None:
+        yield "Deprecation", f"@{int(deprecated.timestamp())}"
+    if sunset is not None:
+        yield "Sunset", format_datetime(sunset.astimezone(UTC), usegmt=True)
+
+
+def _delta(seconds: float) -> int:
+    return max(0, min(math.floor(seconds), EVERY_AGE))
+
+
+def _text(value: str) -> str:
+    """Write a string of RFC 8941: printable ASCII, quotes and backslashes escaped."""
+    plain = "".join(character if " " <= character <= "~" else "?" for character in value)
+    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,149 @@
+"""The only map from errors to HTTP: ``application/problem+json`` (RFC 9457), each ``type`` a page of the gateway."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from gateway import errors
+from gateway.errors import DefinitionError, GatewayError, MalformedRequest
+from gateway.web.documents import json_bytes
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class NotFound(GatewayError):
+    code, status, title = "not-found", 404, "Nothing is here"
+
+
+class MethodNotAllowed(GatewayError):
+    code, status, title = "method-not-allowed", 405, "The method is not allowed here"
+
+
+class ContentTooLarge(GatewayError):
+    code, status, title = "content-too-large", 413, "The request body is too large"
+
+
+class UnsupportedMediaType(GatewayError):
+    code, status, title = "unsupported-media-type", 415, "The request body is of another type"
+
+
+class InternalError(GatewayError):
+    code, status, title = "internal-error", 500, "The gateway has a bug"
+
+
+_HTTP_ONLY: tuple[type[GatewayError], ...] = (
+    NotFound,
+    MethodNotAllowed,
+    ContentTooLarge,
+    UnsupportedMediaType,
+    InternalError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemKind:
+    """What the gateway may answer instead of an answer: a public code with its status and title."""
+
+    code: str
+    status: int
+    title: str
+    retryable: bool
+    meaning: str
+
+
+def kinds() -> dict[str, ProblemKind]:
+    """List every problem that the gateway may answer, by code, in order of status."""
+    raised = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, GatewayError)]
+    found = {
+        kind.code: ProblemKind(
+            code=kind.code,
+            status=kind.status,
+            title=kind.title,
+            retryable=kind.retryable,
+            meaning=MEANINGS.get(kind.code, ""),
+        )
+        for kind in (*raised, *_HTTP_ONLY)
+        if hasattr(kind, "code")
+    }
+    return dict(sorted(found.items(), key=lambda item: (item[1].status, item[0])))
+
+
+def problem(error: GatewayError, *, request_id: str) -> Response:
+    """Make the response that tells *error* to the caller; nothing internal is in it."""
+    document = problem_document(error, request_id=request_id)
+    response = Response(json_bytes(document), status=error.status, content_type=MEDIA_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    if error.retry_after is not None or error.status in (429, 503):
+        response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
+    return response
+
+
+def problem_document(error: GatewayError, *, request_id: str) -> dict[str, Any]:
+    """Make the problem document of *error*: the standard members, the request id, then its own members."""
+    # The diagnostics of a definition name files of the server; they belong to the log and to `gateway check`.
+    detail = "The project's files are wrong." if isinstance(error, DefinitionError) else error.detail
+    own = {name: value for name, value in error.members.items() if value is not None}
+    return own | {
+        "type": f"/errors/{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": detail,
+        "instance": f"urn:request:{request_id}",
+        "request_id": request_id,
+    }
+
+
+def from_http(error: HTTPException, *, accepted: str = "") -> GatewayError:
+    """Translate an error of the HTTP library, e.g. no such route, to one of the gateway's own."""
+    match error.code:
+        case 404:
+            return NotFound("Nothing is at this address; /docs and /openapi.json list what is.")
+        case 405:
+            return MethodNotAllowed(f"Not allowed here; accepted: {accepted}." if accepted else "Not allowed here.")
+        case 413:
+            return ContentTooLarge("The request body is larger than this server reads.")
+        case 415:
+            return UnsupportedMediaType("Send the body as application/json.")
+        case code if code is not None and 400 <= code < 500:
+            return MalformedRequest("The request is not valid HTTP for this address.")
+    return InternalError("Something went wrong; the request id finds it in the log.")
+
+
+MEANINGS = {
+    "malformed-request": "The query string or the body is not written in the form that this address reads.",
+    "unauthenticated": "The request does not say who asks, or what it says is not valid.",
+    "forbidden": "Who asks may not do this.",
+    "not-found": "The address is not one of this server.",
+    "query-not-found": "No query has this name; similar names are in `suggestions`.",
+    "version-not-found": "The query exists, this version does not; `available` lists those that do.",
+    "table-not-found": "No table of this name is declared.",
+    "method-not-allowed": "The address exists, but not for this method; the header `Allow` lists those it takes.",
+    "not-acceptable": "The result cannot be had in this format; `available` lists those that can.",
+    "version-retired": "This version is no longer served; `successor` names the one to use.",
+    "cursor-expired": "What the cursor points into is no longer kept: ask for the first page again.",
+    "content-too-large": "The body is larger than this server reads.",
+    "unsupported-media-type": "The body must be JSON, with `Content-Type: application/json`.",
+    "invalid-parameters": "Some parameters are unknown, missing or out of bounds; `errors` lists all of them.",
+    "query-failed": "The author's SQL failed on the data for these parameters, e.g. by a cast.",
+    "result-too-large": "The result has more bytes than this server answers: narrow the question or aggregate it.",
+    "scan-too-large": "The query would read more than the table allows; the members say how much, the limit, and "
+    "which filter would help.",
+    "quota-exceeded": "Too many requests: wait for the time in `Retry-After`.",
+    "internal-error": "A bug. The request id finds it in the server's log; nothing else is told.",
+    "input-invalid": "Rows or files do not fit the table they are for. Shown by `gateway write` only.",
+    "settings-invalid": "The settings of the server are wrong. Shown by `gateway serve` and `gateway check` only.",
+    "table-invalid": "A table declaration is wrong. Shown by `gateway check`, with file, line and column.",
+    "template-invalid": "A query template is wrong. Shown by `gateway check`, with file, line and column.",
+    "engine-failed": "The engine failed for another reason than the question. It may work when tried again.",
+    "storage-failed": "The object store did not answer, or refused. It may work when tried again.",
+    "files-changed": "Files kept being replaced while the query ran, so no answer would have been of one version.",
+    "queue-full": "As many queries wait as may: try again after `Retry-After`.",
+    "shutting-down": "This server is stopping; another one, or this one later, will answer.",
+    "deadline-exceeded": "The query took longer than its timeout, waiting for its turn included.",
+}
+"""One sentence a code, for its page and for ``docs/errors.md``."""
