@@ -31,7 +31,7 @@ format: .venv/dev ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 constraints: .venv/dev ## write down the versions that are installed now
-	$(BIN)/pip freeze --exclude-editable --local | grep -v '^-e' > constraints.txt
+	$(BIN)/pip freeze --exclude-editable --local > constraints.txt
 
 clean: ## remove the virtual environment, the demo and the gateway's state
 	rm -rf .venv demo .gateway
