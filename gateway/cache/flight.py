@@ -8,7 +8,7 @@ lease, which the kernel (or the lease's own expiry) releases when its holder die
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,6 +91,31 @@ class MachineLease:
 
     def close(self) -> None:
         self._file.close()
+
+
+class Leases:
+    """Several leases as one: all of them are held, or none."""
+
+    def __init__(self, leases: Sequence[Lease]) -> None:
+        self._leases = tuple(leases)
+
+    def take(self, key: str) -> bool:
+        taken: list[Lease] = []
+        for lease in self._leases:
+            if not lease.take(key):
+                for other in reversed(taken):
+                    other.release(key)
+                return False
+            taken.append(lease)
+        return True
+
+    def release(self, key: str) -> None:
+        for lease in reversed(self._leases):
+            lease.release(key)
+
+    def close(self) -> None:
+        for lease in reversed(self._leases):
+            lease.close()
 
 
 class Flights:

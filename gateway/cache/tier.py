@@ -19,10 +19,15 @@ class Mark:
     checked_at: float
 
 
+class TierError(Exception):
+    """A tier cannot do its work now; it is skipped, and its answer is that it knows nothing."""
+
+
 class Tier(Protocol):
     """A place that keeps results and marks for a while. A tier may forget anything at any time.
 
-    ``lifetime`` is in seconds. A result is immutable: two of the same key are interchangeable.
+    ``lifetime`` is in seconds. A result is immutable: two of the same key are interchangeable. Every method may
+    raise ``TierError``, within a bounded time.
     """
 
     name: str

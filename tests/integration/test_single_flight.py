@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ASKER = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +19,10 @@ import pyarrow as pa
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, MachineLease
 from gateway.cache.memory import MemoryTier
+from gateway.cache.redis import RedisLease, RedisTier, connect
 from gateway.cache.tiered import Asked, Filling, Results
 from gateway.model import CachePolicy, Result
+from gateway.observe import unobserved
 
 folder, threads, seconds, rows = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 KEY = "ab" * 20
@@ -35,8 +39,13 @@ def run():
     table = pa.table({"n": pa.array(range(rows), pa.int64())})
     return Result(key=KEY, table=table, columns=(), readings=(), created_at=time.time(), seconds=seconds)
 
-tiers = [MemoryTier(50_000), FileTier(folder / "results", 50_000)]
-flights = Flights(MachineLease(folder / "lease"), ThreadPoolExecutor(8))
+if len(sys.argv) > 5:
+    client = connect(sys.argv[5])
+    shared, lease = RedisTier(client, largest=50_000), RedisLease(client, unobserved)
+else:
+    shared, lease = FileTier(folder / "results", 50_000), MachineLease(folder / "lease")
+tiers = [MemoryTier(50_000), shared]
+flights = Flights(lease, ThreadPoolExecutor(8))
 results = Results(tiers, flights, clock=time.time)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -56,9 +65,12 @@ results.close()
 class Askers:
     """Processes that ask the same question at the same time."""
 
-    def __init__(self, folder: Path, count: int, *, threads: int, seconds: float, rows: int = 3) -> None:
+    def __init__(
+        self, folder: Path, count: int, *, threads: int, seconds: float, rows: int = 3, redis: str | None = None
+    ) -> None:
         self.folder = folder
         command = [sys.executable, "-c", ASKER, str(folder), str(threads), str(seconds), str(rows)]
+        command += [] if redis is None else [redis]
         self.processes = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
         ]
@@ -81,15 +93,21 @@ class Askers:
         return (self.folder / "runs").read_text()
 
 
-def test_a_hundred_threads_of_two_processes_run_a_question_once(tmp_path: Path) -> None:
-    askers = Askers(tmp_path, 2, threads=50, seconds=0.3)
+@pytest.fixture(params=["machine", "redis"])
+def shared(request: pytest.FixtureRequest) -> str | None:
+    """What the processes share: the folder of a machine, or the URL of a Redis."""
+    return None if request.param == "machine" else str(request.getfixturevalue("redis_server").url)
+
+
+def test_a_hundred_threads_of_two_processes_run_a_question_once(tmp_path: Path, shared: str | None) -> None:
+    askers = Askers(tmp_path, 2, threads=50, seconds=0.3, redis=shared)
     askers.go()
     assert askers.answers() == ["answers 50 {3}", "answers 50 {3}"]
     assert askers.log() == "se"
 
 
-def test_a_leader_killed_in_mid_air_is_replaced_and_no_follower_fails(tmp_path: Path) -> None:
-    askers = Askers(tmp_path, 2, threads=5, seconds=1.5)
+def test_a_leader_killed_in_mid_air_is_replaced_and_no_follower_fails(tmp_path: Path, shared: str | None) -> None:
+    askers = Askers(tmp_path, 2, threads=5, seconds=2.5, redis=shared)
     leader, follower = askers.processes
     assert leader.stdin is not None
     assert leader.stdout is not None
@@ -106,8 +124,8 @@ def test_a_leader_killed_in_mid_air_is_replaced_and_no_follower_fails(tmp_path: 
     assert askers.log() == "sse"
 
 
-def test_followers_of_a_result_too_large_to_keep_compute_it_side_by_side(tmp_path: Path) -> None:
-    askers = Askers(tmp_path, 3, threads=1, seconds=0.5, rows=20_000)
+def test_followers_of_a_result_too_large_to_keep_compute_it_side_by_side(tmp_path: Path, shared: str | None) -> None:
+    askers = Askers(tmp_path, 3, threads=1, seconds=0.7, rows=100_000, redis=shared)
     askers.go()
-    assert askers.answers() == ["answers 1 {20000}"] * 3
+    assert askers.answers() == ["answers 1 {100000}"] * 3
     assert askers.log() == "sessee"

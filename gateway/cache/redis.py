@@ -1,0 +1,147 @@
+"""The tier shared by hosts, on Redis, and the lease that goes with it.
+
+Results are Arrow IPC streams, compressed by zstd; Redis itself forgets them when their lifetime ends. Every command
+has a time limit, and nothing is retried here: a Redis that is gone, slow or full is a tier that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from threading import Event, Lock, Thread
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pyarrow as pa
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from gateway.cache.carried import with_header, without_header
+from gateway.cache.tier import Mark, TierError
+from gateway.model import Result
+from gateway.observe import Observer, TierFailed
+
+_PREFIX = "query-gateway:1:"
+_TIMEOUT = 0.25
+"""Seconds that one command may take: a few times a large value on a local network."""
+_LEASE_MS = 1_500
+"""Milliseconds after which the lease of a holder that died is free again."""
+_HEARTBEAT = 0.5
+"""Seconds between two renewals of the leases that are held: three fit in a lease."""
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+_RENEW = (
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end"
+)
+
+
+def connect(url: str) -> redis.Redis:
+    """Make a client that gives up quickly and never retries."""
+    return redis.Redis.from_url(
+        url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0)
+    )
+
+
+class RedisTier:
+    """Keep results of up to *largest* bytes, compressed, in Redis."""
+
+    name = "redis"
+
+    def __init__(self, client: redis.Redis, *, largest: int) -> None:
+        self._client, self._largest = client, largest
+
+    def result(self, key: str) -> Result | None:
+        value = self._asked(lambda: self._client.get(f"{_PREFIX}result:{key}"))
+        if value is None:
+            return None
+        try:
+            return without_header(pa.ipc.open_stream(value).read_all())
+        except (pa.ArrowInvalid, KeyError, orjson.JSONDecodeError) as error:
+            raise TierError(f"unreadable value: {type(error).__name__}") from error
+
+    def keep(self, result: Result, *, lifetime: float) -> bool:
+        value = _packed(result)
+        if value.size > self._largest:
+            return False
+        key, expiry = f"{_PREFIX}result:{result.key}", max(1, int(lifetime * 1000))
+        self._asked(lambda: self._client.set(key, memoryview(value), px=expiry))
+        return True
+
+    def mark(self, question: str) -> Mark | None:
+        value = self._asked(lambda: self._client.get(f"{_PREFIX}mark:{question}"))
+        return None if value is None else Mark(**orjson.loads(value))
+
+    def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
+        key, expiry = f"{_PREFIX}mark:{question}", max(1, int(lifetime * 1000))
+        self._asked(lambda: self._client.set(key, orjson.dumps(asdict(mark)), px=expiry))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _asked(self, command: Callable[[], Any]) -> Any:
+        try:
+            return command()
+        except redis.RedisError as error:
+            raise TierError(type(error).__name__) from error
+
+
+class RedisLease:
+    """Leases among hosts: a key that expires by itself, renewed while its holder lives (SET NX PX, and a token).
+
+    Where Redis fails, every lease is free: hosts then work side by side rather than wait for nobody.
+    """
+
+    def __init__(self, client: redis.Redis, observe: Observer) -> None:
+        self._client, self._observe = client, observe
+        self._token, self._lock, self._held = uuid4().hex, Lock(), set[str]()
+        self._closed = Event()
+        self._heart = Thread(target=self._beat, name="redis-lease", daemon=True)
+        self._heart.start()
+
+    def take(self, key: str) -> bool:
+        try:
+            taken = bool(self._client.set(f"{_PREFIX}lease:{key}", self._token, nx=True, px=_LEASE_MS))
+        except redis.RedisError as error:
+            self._failed("take", error)
+            return True
+        if taken:
+            with self._lock:
+                self._held.add(key)
+        return taken
+
+    def release(self, key: str) -> None:
+        with self._lock:
+            self._held.discard(key)
+        try:
+            self._client.eval(_RELEASE, 1, f"{_PREFIX}lease:{key}", self._token)
+        except redis.RedisError as error:
+            self._failed("release", error)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._heart.join()
+        for key in list(self._held):
+            self.release(key)
+        self._client.close()
+
+    def _beat(self) -> None:
+        while not self._closed.wait(_HEARTBEAT):
+            with self._lock:
+                held = list(self._held)
+            for key in held:
+                try:
+                    self._client.eval(_RENEW, 1, f"{_PREFIX}lease:{key}", self._token, str(_LEASE_MS))
+                except redis.RedisError as error:
+                    self._failed("renew", error)
+
+    def _failed(self, operation: str, error: redis.RedisError) -> None:
+        self._observe(TierFailed(tier="redis", operation=f"lease {operation}", error=type(error).__name__))
+
+
+def _packed(result: Result) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    table = with_header(result)
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return sink.getvalue()

@@ -1,0 +1,106 @@
+"""Redis killed, paused, full and back again: a skipped tier and an event, never an error or a hang."""
+
+import signal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from gateway.cache.guarded import Guarded
+from gateway.cache.redis import RedisLease, RedisTier, connect
+from gateway.cache.tier import Mark, TierError
+from gateway.model import Result
+from gateway.observe import Event, TierFailed
+
+MARK = Mark(key="aa11", checked_at=1.0)
+
+
+class World:
+    """A guarded tier on a Redis, with a clock of the test's and the events that were observed."""
+
+    def __init__(self, url: str) -> None:
+        self.now = 1_000.0
+        self.events: list[Event] = []
+        self.tier = Guarded(RedisTier(connect(url), largest=10**7), self.events.append, monotonic=lambda: self.now)
+
+
+@pytest.fixture
+def world(redis_server: Any) -> World:
+    return World(redis_server.url)
+
+
+def test_a_redis_that_is_gone_is_skipped_and_seen(world: World, redis_server: Any) -> None:
+    redis_server.stop()
+    assert world.tier.mark("beef") is None
+    assert world.events == [TierFailed(tier="redis", operation="mark", error="ConnectionError")]
+
+
+def test_a_failed_tier_is_left_alone_for_a_while(world: World, redis_server: Any) -> None:
+    redis_server.stop()
+    for _ in range(5):
+        world.tier.mark("beef")
+    assert len(world.events) == 1
+    world.now += 0.6
+    world.tier.mark("beef")
+    assert len(world.events) == 2
+    world.now += 0.6
+    world.tier.mark("beef")
+    assert len(world.events) == 2
+
+
+def test_a_redis_that_came_back_is_used_again(world: World, redis_server: Any) -> None:
+    redis_server.stop()
+    world.tier.mark("beef")
+    redis_server.start()
+    world.now += 0.6
+    world.tier.remember("beef", MARK, lifetime=60)
+    assert world.tier.mark("beef") == MARK
+
+
+def test_a_redis_that_hangs_fails_within_its_time_limit(world: World, redis_server: Any) -> None:
+    redis_server.signal(signal.SIGSTOP)
+    try:
+        assert world.tier.mark("beef") is None
+    finally:
+        redis_server.signal(signal.SIGCONT)
+    assert world.events == [TierFailed(tier="redis", operation="mark", error="TimeoutError")]
+
+
+def test_a_redis_that_is_full_keeps_nothing(world: World, redis_server: Any) -> None:
+    client = connect(redis_server.url)
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("maxmemory", "1")
+    client.close()
+    table = pa.table({"n": [1]})
+    result = Result(key="aa11", table=table, columns=(), readings=(), created_at=0.0, seconds=0.0)
+    assert not world.tier.keep(result, lifetime=60)
+    assert [event.operation for event in world.events if isinstance(event, TierFailed)] == ["keep"]
+
+
+def test_a_value_that_is_no_result_is_a_failure_of_the_tier(redis_server: Any) -> None:
+    client = connect(redis_server.url)
+    client.set("query-gateway:1:result:aa11", b"not an arrow stream")
+    with pytest.raises(TierError, match="unreadable value"):
+        RedisTier(client, largest=1000).result("aa11")
+    client.close()
+
+
+def test_without_redis_every_lease_is_free(redis_server: Any) -> None:
+    events: list[Event] = []
+    lease = RedisLease(connect(redis_server.url), events.append)
+    redis_server.stop()
+    assert lease.take("aa11")
+    lease.release("aa11")
+    lease.close()
+    assert {event.error for event in events if isinstance(event, TierFailed)} == {"ConnectionError"}
+
+
+def test_a_lease_is_released_only_by_its_holder(redis_server: Any) -> None:
+    leases = [RedisLease(connect(redis_server.url), lambda event: None) for _ in range(2)]
+    assert leases[0].take("aa11")
+    leases[1].release("aa11")
+    assert not leases[1].take("aa11")
+    leases[0].release("aa11")
+    assert leases[1].take("aa11")
+    for lease in leases:
+        lease.close()
