@@ -1,0 +1,344 @@
+"""Functions of a column that keep order, applied to the intervals of partitions and files.
+
+If every value of a column lies in ``[lo, hi]``, every value of ``f(column)`` lies in ``[f(lo), f(hi)]`` for a monotone
+``f``. A function that repeats, such as ``month``, is monotone within a period (the year); an interval that lies in one
+period is mapped in the same way, any other becomes unbounded. All of them give NULL for NULL, and the exact values of
+DuckDB with ``TimeZone = 'UTC'``; a test compares them with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from gateway.catalog.transforms.keys import (
+    HIGHEST,
+    LOWEST,
+    Kind,
+    Ordinals,
+    SqlType,
+    double_ordinals,
+    sql_type,
+)
+from gateway.predicate import Function
+
+Step = Callable[[Ordinals], Ordinals]
+Times: TypeAlias = Any
+"""An array of ``datetime64``, whose unit numpy's stubs lose in arithmetic."""
+
+_DAY = 86_400
+_INFINITE_DATE = 2**31 - 1
+_LONGEST = 106_000_000  # days from the epoch that a TIMESTAMP in µs can hold, rounded down
+_TEMPORAL = (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
+_FIELDS = ("%Y", "%m", "%d", "%H", "%M", "%S")
+_CUTS = {"%Y": "Y", "%m": "M", "%d": "D", "%H": "h", "%M": "m", "%S": "s"}
+_NUMPY = {"microsecond": "us", "millisecond": "ms", "second": "s", "minute": "m", "hour": "h", "day": "D", "month": "M"}
+
+TRUNCATIONS = frozenset({*_NUMPY, "microseconds", "milliseconds", "week", "quarter", "year"})
+"""Parts that ``date_trunc`` is understood for."""
+PARTS = frozenset({"year", "isoyear", "yearweek", "epoch", "epoch_ms", "epoch_us", "epoch_ns"})
+"""Numbers taken from a date or timestamp that keep order."""
+REPEATING = frozenset(
+    {"quarter", "month", "week", "day", "dayofmonth", "dayofyear", "dayofweek", "weekday", "isodow"}
+    | {"hour", "minute"}
+)
+"""Numbers taken from a date or timestamp that keep order within a period."""
+MONOTONE = frozenset({"cast", "date_trunc", "date_part", "strftime", "add"}) | PARTS | REPEATING
+"""Names of functions that intervals can be carried through; ``supported`` tells about one with its arguments.
+
+``cast(type)``; ``date_trunc(part)``; ``date_part(part)`` with a name of ``PARTS`` or ``REPEATING``, which are also
+functions of their own without arguments; ``strftime(format)``; ``add(n)``: n units of the type's order key (integers,
+days of a DATE, µs of a TIMESTAMP).
+"""
+
+
+class Intervals(NamedTuple):
+    """Closed intervals of 64-bit keys; ``texts`` are the ends instead where the type is VARCHAR (None: unbounded)."""
+
+    lo: Ordinals
+    hi: Ordinals
+    texts: tuple[list[str | None], list[str | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapping:
+    """How one function maps keys: ``period`` gives equal keys to values between which ``step`` is monotone."""
+
+    low: Step
+    high: Step
+    period: Step | None = None
+
+
+def supported(function: Function, argument: str) -> bool:
+    """Tell whether intervals of a column of type *argument* can be carried through *function*."""
+    source, target = sql_type(argument), sql_type(function.returns)
+    if source is None or target is None or source.wide:
+        return False
+    return is_text(function, source) or _mapping(function, argument) is not None
+
+
+def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Intervals:
+    """Map intervals through a supported function; an end that is not known stays unbounded."""
+    source = sql_type(argument)
+    assert source is not None
+    below, above = lo <= LOWEST + 1, hi >= HIGHEST
+    if source.kind is Kind.DATE:
+        below, above = below | (lo <= -_INFINITE_DATE), above | (hi >= _INFINITE_DATE)
+    if is_text(function, source):
+        return _carry_text(function, source, lo, hi)
+    mapping = _mapping(function, argument)
+    assert mapping is not None
+    inside_lo, inside_hi = np.where(below, 0, lo), np.where(above, 0, hi)
+    low, high = mapping.low(inside_lo), mapping.high(inside_hi)
+    if mapping.period is not None:
+        unknown = below | above | (mapping.period(inside_lo) != mapping.period(inside_hi))
+        below, above = unknown, unknown
+    return Intervals(np.where(below, LOWEST, low), np.where(above, HIGHEST, high))
+
+
+def is_text(function: Function, source: SqlType) -> bool:
+    """Tell whether the function writes dates as text that sorts as they do."""
+    if source.kind not in _TEMPORAL or function.returns.upper() != "VARCHAR":
+        return False
+    if function.name == "cast":
+        return source.kind is Kind.DATE
+    return function.name == "strftime" and _text_format(str(function.arguments[0])) is not None
+
+
+@lru_cache(maxsize=256)
+def _text_format(pattern: str) -> tuple[str, str] | None:
+    """Return a sortable strftime format and the numpy unit it is cut to; None if its texts do not sort as dates."""
+    found = [pattern[at : at + 2] for at in range(len(pattern)) if pattern[at] == "%"]
+    if "%F" in found and pattern.count("%") == len(found):
+        pattern = pattern.replace("%F", "%Y-%m-%d")
+        found = [pattern[at : at + 2] for at in range(len(pattern)) if pattern[at] == "%"]
+    if not found or tuple(found) != _FIELDS[: len(found)]:
+        return None
+    return pattern, _CUTS[found[-1]]
+
+
+def _carry_text(function: Function, source: SqlType, lo: Ordinals, hi: Ordinals) -> Intervals:
+    """Write both ends as text; only years of four digits sort as texts, so any other interval is unbounded."""
+    cut = _text_format("%Y-%m-%d" if function.name == "cast" else str(function.arguments[0]))
+    assert cut is not None
+    pattern, unit = cut
+    first, last = _days(lo, source), _days(hi, source)
+    fits = (first >= -354285) & (last <= 2932896) & (lo > LOWEST + 1) & (hi < HIGHEST)
+    ends = tuple(_written(np.where(fits, end, 0), source, pattern, unit, fits.tolist()) for end in (lo, hi))
+    return Intervals(lo, hi, (ends[0], ends[1]))
+
+
+def _written(keys: Ordinals, source: SqlType, pattern: str, unit: str, fits: list[bool]) -> list[str | None]:
+    texts: list[str | None] = []
+    isos = np.datetime_as_string(_times(keys, source).astype(f"datetime64[{unit}]")).tolist()
+    for iso, known in zip(isos, fits, strict=True):
+        padded = iso + "-01-01T00:00:00"[len(iso) - 4 :]
+        text = pattern
+        for directive, start, stop in zip(_FIELDS, (0, 5, 8, 11, 14, 17), (4, 7, 10, 13, 16, 19), strict=True):
+            text = text.replace(directive, padded[start:stop])
+        texts.append(text if known else None)
+    return texts
+
+
+@lru_cache(maxsize=1024)
+def _mapping(function: Function, argument: str) -> _Mapping | None:
+    source, target = sql_type(argument), sql_type(function.returns)
+    if source is None or target is None or target.wide or source.wide:
+        return None
+    if function.name == "cast":
+        return _cast(source, target)
+    if function.name == "add":
+        return _add(function, source, target)
+    if source.kind not in _TEMPORAL or source.per_second not in (0, 10**6):
+        return None
+    if function.name == "date_trunc":
+        return _truncate(str(function.arguments[0]).lower(), source, target)
+    name = str(function.arguments[0]).lower() if function.name == "date_part" and function.arguments else function.name
+    return _number(name, source, target)
+
+
+def _both(step: Step) -> _Mapping:
+    return _Mapping(step, step)
+
+
+def _cast(source: SqlType, target: SqlType) -> _Mapping | None:
+    """Casts that keep order. Those that round map each end outwards."""
+    match source.kind, target.kind:
+        case (Kind.BOOLEAN | Kind.INTEGER, Kind.INTEGER | Kind.DECIMAL):
+            return _both(lambda keys: _times_factor(keys, 10**target.scale))
+        case (Kind.BOOLEAN | Kind.INTEGER, Kind.DOUBLE):
+            return _both(lambda keys: double_ordinals(keys.astype(target.arrow.to_pandas_dtype()).astype(np.float64)))
+        case (Kind.DOUBLE, Kind.DOUBLE) if target.arrow.bit_width == 64:
+            return _both(lambda keys: keys)
+        case (Kind.DECIMAL, Kind.DECIMAL) if target.scale >= source.scale:
+            return _both(lambda keys: _times_factor(keys, 10 ** (target.scale - source.scale)))
+        case (Kind.DECIMAL, Kind.INTEGER):
+            unit = 10**source.scale
+            return _Mapping(lambda keys: keys // unit, lambda keys: -(-keys // unit))
+        case (Kind.DATE, Kind.DATE):
+            return _both(lambda keys: keys)
+        case (Kind.DATE, Kind.TIMESTAMP | Kind.TIMESTAMPTZ):
+            return _both(lambda keys: _times_factor(keys, _DAY * target.per_second))
+        case (Kind.TIMESTAMP | Kind.TIMESTAMPTZ, Kind.DATE):
+            return _both(lambda keys: keys // (_DAY * source.per_second))
+        case (Kind.TIMESTAMP | Kind.TIMESTAMPTZ, Kind.TIMESTAMP | Kind.TIMESTAMPTZ):
+            return _cast_units(source.per_second, target.per_second)
+        case _:
+            return None
+
+
+def _cast_units(source: int, target: int) -> _Mapping:
+    if target >= source:
+        return _both(lambda keys: _times_factor(keys, target // source))
+    step = source // target
+    return _Mapping(lambda keys: keys // step, lambda keys: -(-keys // step))
+
+
+def _add(function: Function, source: SqlType, target: SqlType) -> _Mapping | None:
+    if source != target or source.kind not in (Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
+        return None
+    step = function.arguments[0]
+    if not isinstance(step, int) or not LOWEST < step < HIGHEST:
+        return None
+    return _both(lambda keys: _plus(keys, step))
+
+
+def _truncate(part: str, source: SqlType, target: SqlType) -> _Mapping | None:
+    part = part.removesuffix("s") if part in ("microseconds", "milliseconds") else part
+    if part not in TRUNCATIONS or target.kind not in _TEMPORAL or target.per_second not in (0, 10**6):
+        return None
+    return _both(lambda keys: _to_keys(_cut(_times(keys, source), part), target))
+
+
+def _number(name: str, source: SqlType, target: SqlType) -> _Mapping | None:
+    if name in PARTS:
+        as_target = double_ordinals if target.kind is Kind.DOUBLE else None
+        step = _part(name, source)
+        if as_target is None:
+            return _both(step) if target.kind is Kind.INTEGER and name != "epoch" else None
+        if name == "epoch":
+            return _both(lambda keys: double_ordinals(_micros(keys, source) / 1e6))
+        return _both(lambda keys: double_ordinals(step(keys).astype(np.float64)))
+    if name not in REPEATING or target.kind is not Kind.INTEGER:
+        return None
+    count, period = _repeating(name)
+    return _Mapping(
+        lambda keys: count(_times(keys, source)),
+        lambda keys: count(_times(keys, source)),
+        lambda keys: period(_times(keys, source)).astype(np.int64),
+    )
+
+
+def _part(name: str, source: SqlType) -> Step:
+    match name:
+        case "year":
+            return lambda keys: _years(_times(keys, source))
+        case "isoyear":
+            return lambda keys: _iso(_times(keys, source))[0]
+        case "yearweek":
+            return lambda keys: _yearweek(_times(keys, source))
+        case "epoch_ms":
+            return lambda keys: _toward_zero(_micros(keys, source), 1_000)
+        case "epoch_ns":
+            return lambda keys: _times_factor(_micros(keys, source), 1_000)
+        case _:
+            return lambda keys: _micros(keys, source)
+
+
+def _repeating(name: str) -> tuple[Callable[[Times], Ordinals], Callable[[Times], Times]]:
+    """Return what counts the number, and what cuts a time to the period within which the count keeps order."""
+    match name:
+        case "quarter":
+            return (lambda t: _count(t, "M", "Y") // 3 + 1), (lambda t: t.astype("datetime64[Y]"))
+        case "month":
+            return (lambda t: _count(t, "M", "Y") + 1), (lambda t: t.astype("datetime64[Y]"))
+        case "week":
+            return (lambda t: _iso(t)[1]), (lambda t: _iso(t)[0].astype("datetime64[Y]"))
+        case "day" | "dayofmonth":
+            return (lambda t: _count(t, "D", "M") + 1), (lambda t: t.astype("datetime64[M]"))
+        case "dayofyear":
+            return (lambda t: _count(t, "D", "Y") + 1), (lambda t: t.astype("datetime64[Y]"))
+        case "dayofweek" | "weekday":
+            return (lambda t: _weekday(t, 4)), (lambda t: t.astype("datetime64[D]") - _weekday(t, 4))
+        case "isodow":
+            return (lambda t: _weekday(t, 3) + 1), (lambda t: t.astype("datetime64[D]") - _weekday(t, 3))
+        case "hour":
+            return (lambda t: _count(t, "h", "D")), (lambda t: t.astype("datetime64[D]"))
+        case _:
+            return (lambda t: _count(t, "m", "h")), (lambda t: t.astype("datetime64[h]"))
+
+
+def _count(times: Times, unit: str, period: str) -> Ordinals:
+    start = times.astype(f"datetime64[{period}]").astype(f"datetime64[{unit}]")
+    return (times.astype(f"datetime64[{unit}]") - start).astype(np.int64)
+
+
+def _weekday(times: Times, offset: int) -> Ordinals:
+    """Count days from the start of the week; the epoch is a Thursday: 4 from Sunday, 3 from Monday."""
+    return (times.astype("datetime64[D]").astype(np.int64) + offset) % 7
+
+
+def _iso(times: Times) -> tuple[Ordinals, Ordinals]:
+    """Return ISO 8601 year and week: those of the week's Thursday."""
+    thursday = times.astype("datetime64[D]") - _weekday(times, 3) + 3
+    return _years(thursday), _count(thursday, "D", "Y") // 7 + 1
+
+
+def _yearweek(times: Times) -> Ordinals:
+    year, week = _iso(times)
+    return year * 100 + np.where(year > 0, week, -week)
+
+
+def _years(times: Times) -> Ordinals:
+    return times.astype("datetime64[Y]").astype(np.int64) + 1970
+
+
+def _cut(times: Times, part: str) -> Times:
+    if part == "week":
+        days: Times = times.astype("datetime64[D]") - _weekday(times, 3)
+        return days
+    if part == "quarter":
+        months = times.astype("datetime64[M]").astype(np.int64)
+        return (months - months % 3).astype("datetime64[M]")
+    return times.astype(f"datetime64[{_NUMPY.get(part, 'Y')}]")
+
+
+def _times(keys: Ordinals, source: SqlType) -> Times:
+    return keys.astype("datetime64[us]") if source.per_second else keys.astype("datetime64[D]")
+
+
+def _to_keys(times: Times, target: SqlType) -> Ordinals:
+    days = times.astype("datetime64[D]").astype(np.int64)
+    if not target.per_second:
+        return days
+    exact = times.astype("datetime64[us]").astype(np.int64)
+    return np.where(days > _LONGEST, HIGHEST, np.where(days < -_LONGEST, LOWEST, exact))
+
+
+def _days(keys: Ordinals, source: SqlType) -> Ordinals:
+    return keys // (_DAY * source.per_second) if source.per_second else keys
+
+
+def _micros(keys: Ordinals, source: SqlType) -> Ordinals:
+    return keys if source.per_second else _times_factor(keys, _DAY * 10**6)
+
+
+def _toward_zero(keys: Ordinals, step: int) -> Ordinals:
+    return np.where(keys < 0, -(-keys // step), keys // step)
+
+
+def _times_factor(keys: Ordinals, factor: int) -> Ordinals:
+    """Multiply; beyond 64 bits the extreme stands for what does not fit."""
+    limit = HIGHEST // factor
+    inside = np.clip(keys, -limit, limit) * factor
+    return np.where(keys > limit, HIGHEST, np.where(keys < -limit, LOWEST, inside))
+
+
+def _plus(keys: Ordinals, step: int) -> Ordinals:
+    if step >= 0:
+        return np.where(keys > HIGHEST - step, HIGHEST, np.minimum(keys, HIGHEST - step) + step)
+    return np.where(keys < LOWEST - step, LOWEST, np.maximum(keys, LOWEST - step) + step)
