@@ -22,6 +22,10 @@ import pytest
 from hypothesis import settings
 from obstore.store import S3Store
 
+from gateway.demo.flights import find_source
+from gateway.demo.source import SourceMissing
+from gateway.demo.warehouse import build_flights
+
 # No deadline: a busy machine is not a wrong answer. `make fuzz` takes the second profile.
 settings.register_profile("quick", deadline=None, print_blob=True)
 settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=20_000)
@@ -64,6 +68,27 @@ def free_ports() -> Callable[[int], list[int]]:
             return [int(each.getsockname()[1]) for each in sockets]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def flights_source() -> Path:
+    """The folder of CSV files that the demo's flights come from."""
+    try:
+        return find_source()
+    except SourceMissing as error:
+        server_missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def flights_project(
+    request: pytest.FixtureRequest, flights_source: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A copy of the repository's project with its warehouse built: 1,095 partitions of flights."""
+    project = tmp_path_factory.mktemp("flights")
+    for name in ("catalog", "queries"):
+        shutil.copytree(request.config.rootpath / name, project / name)
+    shutil.copy(request.config.rootpath / "gateway.toml", project)
+    return build_flights(project, lambda *_: None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,112 @@
+"""Build the demonstrations' warehouses, each once: a finished one is kept, one whose build was killed is built again.
+
+A build goes on in a folder beside the final one, which takes its place by one rename at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+from gateway.catalog.table import Table, load_tables
+from gateway.demo import flights, tpch
+from gateway.demo.source import SourceMissing
+from gateway.errors import TableInvalid
+from gateway.writer.base import Files, Progress
+from gateway.writer.write import write
+
+FOLDER = "demo"
+"""Folder of a project that holds what the demo builds; it is not under version control."""
+
+OnTable = Callable[[str, Progress], None]
+"""Told how far the writing of the named table has come."""
+
+
+def build_flights(project: Path, on_progress: OnTable, *, rebuild: bool = False) -> Path:
+    """Write the flights of 2013 where the project's catalog says; return the project.
+
+    Raises ``SourceMissing``, or ``TableInvalid`` for a wrong declaration.
+    """
+    tables = _demo_tables(project)
+    final = project / FOLDER / "warehouse"
+    layout = "\n".join(tables[name].model_dump_json(include={"columns", "partitioned_by"}) for name in flights.TABLES)
+    stamp = sha256(layout.encode()).hexdigest()
+    if not rebuild and _is_built(final, stamp):
+        return project
+    source = flights.find_source()
+    with _building(project / FOLDER / ".building-flights") as folder:
+        for name in flights.TABLES:
+            rows = flights.read_table(source, name)
+            write(tables[name], rows, root=folder, on_progress=_named(on_progress, name))
+        _publish(folder / FOLDER / "warehouse", final, stamp)
+    return project
+
+
+def build_tpch(project: Path, scale: float, on_progress: OnTable, *, rebuild: bool = False) -> Path:
+    """Make a project of TPC-H at a scale factor inside *project*; return its folder. Raises ``SourceMissing``."""
+    final = project / FOLDER / f"tpch-sf{scale:g}"
+    stamp = version("query-gateway")
+    if not rebuild and _is_built(final, stamp):
+        return final
+    with _building(project / FOLDER / f".building-tpch-sf{scale:g}") as folder:
+        data = tpch.generate(folder / "generated", scale)
+        made = folder / "project"
+        tpch.declare(made, data, scale)
+        for name, table in _tables(made).items():
+            write(table, Files(paths=(str(data[name]),)), root=made, on_progress=_named(on_progress, name))
+        _publish(made, final, stamp)
+    return final
+
+
+def _demo_tables(project: Path) -> Mapping[str, Table]:
+    tables = _tables(project)
+    elsewhere = [name for name in flights.TABLES if name not in tables or not _in_demo_folder(tables[name])]
+    if elsewhere:
+        raise SourceMissing(
+            f"{project} is not the demo's project: catalog/{elsewhere[0]}.yaml, with the location "
+            f"{FOLDER}/warehouse/{elsewhere[0]}, is missing. Run the demo in a checkout of the repository."
+        )
+    return tables
+
+
+def _in_demo_folder(table: Table) -> bool:
+    return table.location == f"{FOLDER}/warehouse/{table.name}"
+
+
+def _tables(project: Path) -> Mapping[str, Table]:
+    tables, wrong = load_tables(project / "catalog")
+    if wrong:
+        raise TableInvalid(wrong)
+    return tables
+
+
+def _named(on_progress: OnTable, name: str) -> Callable[[Progress], None]:
+    return lambda progress: on_progress(name, progress)
+
+
+def _is_built(folder: Path, stamp: str) -> bool:
+    marker = folder / "BUILT"
+    return marker.exists() and marker.read_text(encoding="utf-8") == stamp
+
+
+@contextmanager
+def _building(folder: Path) -> Iterator[Path]:
+    """Lend an empty folder, gone at the end; what a killed build left there goes first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(built: Path, final: Path, stamp: str) -> None:
+    (built / "BUILT").write_text(stamp, encoding="utf-8")
+    if final.exists():
+        shutil.rmtree(final)
+    os.replace(built, final)

@@ -1,0 +1,158 @@
+"""Running gateways for the integration tests: real gunicorn over the flights, from a folder and from S3."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import duckdb
+import pytest
+
+from gateway.demo.flights import TABLES, read_table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A whole HTTP response; ``headers`` has lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningGateway:
+    """``gateway serve`` in a process of its own."""
+
+    host: str
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def get(self, path: str, parameters: Mapping[str, Any] | None = None, **headers: str) -> Reply:
+        query = f"?{urlencode(parameters, doseq=True)}" if parameters else ""
+        return self.request("GET", f"{path}{query}", headers=headers)
+
+    def post(self, path: str, body: bytes, content_type: str = "application/json") -> Reply:
+        return self.request("POST", path, body=body, headers={"Content-Type": content_type})
+
+    def request(self, method: str, target: str, *, body: bytes | None = None, headers: Mapping[str, str]) -> Reply:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        with closing(HTTPConnection(self.host, self.port, timeout=60)) as connection:
+            connection.request(method, target, body=body, headers=named)
+            response = connection.getresponse()
+            return Reply(
+                status=response.status,
+                headers={name.lower(): value for name, value in response.getheaders()},
+                body=response.read(),
+            )
+
+
+Serve = Callable[..., RunningGateway]
+
+
+@pytest.fixture(scope="session")
+def serve(
+    tmp_path_factory: pytest.TempPathFactory,
+    free_ports: Callable[[int], list[int]],
+    server_used: Callable[[str], None],
+) -> Iterator[Serve]:
+    """Start ``gateway serve`` over a project, with extra environment variables; it ends with the session."""
+    with ExitStack() as stack:
+
+        def start(project: Path, environment: Mapping[str, str] | None = None, workers: int = 2) -> RunningGateway:
+            [port] = free_ports(1)
+            command = [gateway_program(), "serve", "--project", str(project), "--port", str(port)]
+            log = tmp_path_factory.mktemp("gateway") / "log"
+            process = start_process([*command, "--workers", str(workers)], environment or {}, log)
+            stack.callback(stop_process, process)
+            running = RunningGateway(host="127.0.0.1", port=port, process=process, log=log)
+            wait_until_ready(running)
+            server_used(f"gunicorn {version('gunicorn')} ({workers} workers)")
+            return running
+
+        yield start
+
+
+def gateway_program() -> str:
+    return str(Path(sysconfig.get_path("scripts")) / "gateway")
+
+
+def start_process(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "AWS_"))}
+    with log.open("wb") as output:
+        return subprocess.Popen(command, env={**inherited, **environment}, stdout=output, stderr=output, cwd=cwd)
+
+
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=40)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_until_ready(running: RunningGateway) -> None:
+    for _ in range(600):
+        try:
+            if running.get("/readyz").status == 200:
+                return
+        except OSError:
+            pass
+        try:
+            running.process.wait(timeout=0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    pytest.fail(f"the gateway does not get ready:\n{running.log.read_text(errors='replace')[-6000:]}")
+
+
+@pytest.fixture(scope="session")
+def local_gateway(serve: Serve, flights_project: Path) -> RunningGateway:
+    """Two workers over the flights in a folder."""
+    return serve(flights_project)
+
+
+@pytest.fixture(scope="session")
+def s3_gateway(
+    serve: Serve, s3: Any, flights_project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RunningGateway:
+    """Two workers over the same flights in a bucket."""
+    project = tmp_path_factory.mktemp("flights-s3")
+    for name in ("catalog", "queries"):
+        shutil.copytree(flights_project / name, project / name)
+    shutil.copy(flights_project / "gateway.toml", project)
+    for path in (project / "catalog").glob("*.yaml"):
+        text = path.read_text()
+        path.write_text(re.sub(r"location: demo/warehouse", f"location: {s3.url('demo')}", text))
+    s3.upload(flights_project / "demo" / "warehouse", "demo")
+    return serve(project, {**s3.environment, "GATEWAY_STORAGE_URL_STYLE": "path"})
+
+
+@pytest.fixture(scope="session")
+def reference(flights_source: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Plain DuckDB over the CSV files, without anything of the gateway's reading or writing of Parquet."""
+    with closing(duckdb.connect()) as connection:
+        for name in TABLES:
+            connection.register("rows", read_table(flights_source, name))
+            connection.execute(f"CREATE TABLE {name} AS FROM rows")
+            connection.unregister("rows")
+        yield connection
