@@ -1,0 +1,146 @@
+"""``gateway write``: rows from files into a table, as partitioned Parquet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import orjson
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from gateway.catalog.store import S3Settings
+from gateway.catalog.table import Table, load_tables
+from gateway.cli.project import project_option
+from gateway.config import load_settings
+from gateway.declaration import parse_size
+from gateway.errors import TableInvalid, TableNotFound, did_you_mean
+from gateway.writer import Files, Format, Mode, OnProgress, Options, Progress, WriteSummary, write
+from gateway.writer.base import Compression
+
+
+class _Size(click.ParamType[int]):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            size = parse_size(int(value) if str(value).isdigit() else value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return size if size > 0 else self.fail("a size is above 0", param, ctx)
+
+
+def _names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Split ``a,b`` and join repeated options."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+@click.command()
+@click.argument("table")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@project_option
+@click.option("--format", "form", type=click.Choice(Format), help="Format of the input; else its name tells.")
+@click.option(
+    "--mode",
+    type=click.Choice(Mode),
+    default=Mode.APPEND,
+    show_default=True,
+    help="What happens to rows that are there: kept, replaced in the partitions that get rows, all replaced.",
+)
+@click.option("--select", multiple=True, callback=_names, metavar="COLUMNS", help="Write only these: a,b,c.")
+@click.option("--exclude", multiple=True, callback=_names, metavar="COLUMNS", help="Leave these out: a,b,c.")
+@click.option("--sort", multiple=True, callback=_names, metavar="COLUMNS", help='Order in the files: "a,b desc".')
+@click.option("--null", metavar="TEXT", help="Text that means NULL in CSV; else an empty field without quotes.")
+@click.option("--target-size", type=_Size(), default="128MiB", show_default=True, help="Largest size of a file, about.")
+@click.option(
+    "--compression", type=click.Choice(get_args(Compression)), default="zstd", show_default=True, help="Of the files."
+)
+@click.option("--memory", type=_Size(), default="1GiB", show_default=True, help="What exceeds it goes to disk.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def command(
+    table: str,
+    inputs: tuple[str, ...],
+    project: Path,
+    form: Format | None,
+    mode: Mode,
+    null: str | None,
+    as_json: bool,
+    **choices: Any,
+) -> None:
+    """Write CSV, Parquet or JSON files into TABLE, partitioned as catalog/TABLE.yaml declares.
+
+    INPUT is a file or a quoted wildcard, e.g. 'exports/*.csv'; CSV has a header. All rows become visible together, or
+    none: a row that does not fit ends the write with its number, and nothing is written.
+    """
+    settings = load_settings(project.resolve())
+    with _bars() as on_progress:
+        summary = write(
+            _declared(settings.project, table),
+            Files(paths=inputs, format=form, null=null),
+            root=settings.project,
+            s3=S3Settings.model_validate(settings.storage.model_dump()),
+            options=Options(mode=mode, **choices),
+            on_progress=on_progress,
+        )
+    _print(summary, as_json)
+
+
+def _declared(project: Path, name: str) -> Table:
+    """Find the declaration of a table; those of other tables may be wrong."""
+    tables, diagnostics = load_tables(project / "catalog")
+    if name in tables:
+        return tables[name]
+    if diagnostics:
+        raise TableInvalid(diagnostics)
+    hint = did_you_mean(name, tables) or f"declare it in {project / 'catalog' / name}.yaml"
+    raise TableNotFound(f"There is no table {name!r}: {hint}.", available=sorted(tables))
+
+
+@contextmanager
+def _bars() -> Iterator[OnProgress]:
+    """Show one bar for the stage at hand, on a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        task = bars.add_task("reading", total=None, told="")
+
+        def show(progress: Progress) -> None:
+            unit = "files" if progress.stage == "publishing" else "rows"
+            of = "" if progress.total is None else f" of {progress.total:,}"
+            told = f"{progress.done:,}{of} {unit} · {progress.partitions:,} partitions · {decimal(progress.size)}"
+            bars.update(
+                task, description=progress.stage.value, completed=progress.done, total=progress.total, told=told
+            )
+
+        yield show
+
+
+def _print(summary: WriteSummary, as_json: bool) -> None:
+    if as_json:
+        told = {name: value for name, value in asdict(summary).items() if name != "paths"}
+        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{summary.table}[/] ← {_count(summary.rows, 'row')} in {summary.seconds:.1f} s", end="")
+    console.print(f" ({_count(round(summary.rows / max(summary.seconds, 0.001)), 'row')}/s)")
+    console.print(
+        f"  {_count(summary.partitions, 'partition')}, {_count(summary.files, 'file')}, {decimal(summary.bytes)}"
+        + (f", {_count(summary.removed, 'old file')} removed" if summary.removed else "")
+    )
+    console.print(f"  {summary.location}", markup=False)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
