@@ -76,9 +76,9 @@ class Snapshot:
 
 def build(table: Table, root: str, listing: pa.Table, columns: Sequence[Column], listed_at: float) -> Snapshot:
     """Make the snapshot of a listing; *columns* are those of the files. Raises ``TableInvalid``."""
-    levels = _levels(table, columns)
+    read = levels(table, columns)
     data, ignored = data_files(listing)
-    layout = arrange(_one(data["path"]), levels)
+    layout = arrange(_one(data["path"]), read)
     files = data.take(layout.order).combine_chunks()
     versions = _versions(files)
     files = files.append_column("version", versions).append_column("row_count", pa.nulls(len(files), pa.int64()))
@@ -91,7 +91,7 @@ def build(table: Table, root: str, listing: pa.Table, columns: Sequence[Column],
         listed_at=listed_at,
         file_columns=tuple(columns),
         columns=everything,
-        partitions=_partitions(layout, levels, files),
+        partitions=_partitions(layout, read, files),
         files=files,
         ignored=ignored,
         problems=(*layout.problems, *strangers)[:PROBLEMS_KEPT],
@@ -135,7 +135,7 @@ def complete(table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
     return (*columns, *added)
 
 
-def _levels(table: Table, columns: Sequence[Column]) -> list[Level]:
+def levels(table: Table, columns: Sequence[Column]) -> list[Level]:
     """Say how each folder level is read. Raises ``TableInvalid`` where a transform does not fit its source."""
     return [
         _level(_transform(table, item), item.column, _source_type(table, item, columns))
@@ -195,13 +195,13 @@ def _identity(table: Table, root: str, columns: Sequence[Column], versions: pa.A
     return digest.hexdigest()
 
 
-def _partitions(layout: Layout, levels: Sequence[Level], files: pa.Table) -> pa.Table:
+def _partitions(layout: Layout, read: Sequence[Level], files: pa.Table) -> pa.Table:
     """Count files and bytes of every partition; a table without partition columns is one partition."""
     sizes = _one(files["size"]).to_numpy()
     counts = np.diff(layout.starts, append=len(sizes))
     total = np.add.reduceat(sizes, layout.starts) if len(layout.starts) else np.zeros(0, np.int64)
     measures: list[Any] = [pa.array(layout.starts), pa.array(counts), pa.array(total), pa.array(layout.known)]
-    names = [*(level.column for level in levels), "first_file", "file_count", "bytes", "known"]
+    names = [*(level.column for level in read), "first_file", "file_count", "bytes", "known"]
     return pa.Table.from_arrays([*layout.texts, *measures], names=names)
 
 

@@ -1,0 +1,105 @@
+"""The tables of a project, each with the newest snapshot of its files."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from threading import Lock
+
+from gateway.catalog.keeper import Describe, Keeper, OpenStore, TableStatus
+from gateway.catalog.manifest import Snapshot
+from gateway.catalog.refresh import Refresher
+from gateway.catalog.table import Table
+from gateway.errors import TableNotFound, did_you_mean
+from gateway.observe import Observer, unobserved
+
+
+class Catalog:
+    """The declared tables and their snapshots, in memory and in the state folder.
+
+    ``clock`` gives seconds since the epoch, ``jitter`` a number in [0, 1). Nothing runs and no store is opened before
+    the first call: make it before a fork if you like, and use it after.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Table],
+        state: Path,
+        *,
+        open_store: OpenStore,
+        describe: Describe,
+        clock: Callable[[], float] = time.time,
+        observer: Observer = unobserved,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.tables = tables
+        self._folder = state / "tables"
+        self._clock = clock
+        self._jitter = jitter
+        self._refresher: Refresher | None = None
+        self._starting = Lock()
+        self._keepers = {
+            name: Keeper(
+                table,
+                self._folder / name,
+                open_store=open_store,
+                describe=describe,
+                clock=clock,
+                observer=observer,
+            )
+            for name, table in tables.items()
+        }
+
+    def pin(self, names: Iterable[str] | None = None) -> dict[str, Snapshot]:
+        """Return the newest snapshot of each named table (all by default).
+
+        A table that has no snapshot in memory is read from the state folder, or else listed. Where nothing refreshes
+        in the background, one that is older than its table allows is listed again first. Raises ``TableNotFound``,
+        and what listing raises, where there is no snapshot at all.
+        """
+        keepers = [self._keeper(name) for name in (self.tables if names is None else names)]
+        if self._refresher is None:
+            return {keeper.table.name: keeper.renew() for keeper in keepers}
+        return {keeper.table.name: keeper.current() for keeper in keepers}
+
+    def refresh(self, name: str, partitions: Iterable[str] | None = None) -> Snapshot:
+        """List a table, or only the named partitions (``day=2013-06-01``), and return the new snapshot.
+
+        The files are looked at after the call: what was written before it is in the snapshot. Raises
+        ``TableNotFound``, ``StorageFailed``, ``TableInvalid``, and ``InvalidParameters`` of *partitions*.
+        """
+        return self._keeper(name).refresh(partitions)
+
+    def status(self, name: str) -> TableStatus:
+        """Tell how old the manifest of a table is, and whether refreshing it fails. Lists nothing."""
+        return self._keeper(name).status()
+
+    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+        """Refresh in the background from now on, or follow the process of this machine that does.
+
+        Call it in each process, after a fork. ``wait`` sleeps so many seconds and returns True to stop.
+        """
+        with self._starting:
+            if self._refresher is None:
+                self._refresher = self.refresher()
+                self._refresher.start(wait)
+
+    def refresher(self) -> Refresher:
+        """Make the background work of this catalog, not yet started."""
+        return Refresher(self._keepers, self._folder, clock=self._clock, jitter=self._jitter)
+
+    def close(self) -> None:
+        """Stop refreshing; idempotent. Snapshots that were pinned stay usable."""
+        with self._starting:
+            if self._refresher is not None:
+                self._refresher.close()
+                self._refresher = None
+
+    def _keeper(self, name: str) -> Keeper:
+        keeper = self._keepers.get(name)
+        if keeper is None:
+            hint = did_you_mean(name, self.tables)
+            raise TableNotFound(f"There is no table {name!r}." + (f" {hint[0].upper()}{hint[1:]}" if hint else ""))
+        return keeper

@@ -1,0 +1,282 @@
+"""Keep the newest snapshot of one table: load it, list it, publish it to the other processes of the machine.
+
+Snapshots live in the state folder. Whoever lists a table puts the snapshot there and every other process picks it up;
+a file lock lets one process at a time list a table, so that no listing overwrites a newer one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import RLock
+
+import orjson
+import pyarrow as pa
+
+from gateway.catalog.announce import folders
+from gateway.catalog.listing import list_files, list_folders
+from gateway.catalog.manifest import Snapshot, build, newest, splice
+from gateway.catalog.shelf import Shelf, Unreadable
+from gateway.catalog.store import Store
+from gateway.catalog.table import Table
+from gateway.errors import Diagnostic, GatewayError, StorageFailed, TableInvalid
+from gateway.model import Column
+from gateway.observe import Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
+
+Describe = Callable[[Sequence[str]], tuple[Column, ...]]
+"""Return the columns of the Parquet files at these addresses, as the engine sees them."""
+OpenStore = Callable[[str], Store]
+"""Open the store at a location. Raises ``StorageFailed``."""
+MAX_BACKOFF = 300.0
+"""Longest pause between attempts to list a table, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why and how often in a row a table could not be listed; times are seconds since the epoch."""
+
+    error: str
+    failures: int
+    failed_at: float
+    retry_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableStatus:
+    """How the manifest of a table is doing."""
+
+    table: str
+    snapshot: str | None
+    listed_at: float | None
+    """When its listing began, seconds since the epoch."""
+    age: float | None
+    """The same in seconds before now."""
+    late: bool
+    """The manifest is older than the table allows."""
+    problems: int
+    failure: Failure | None
+    """The last attempt to refresh it, where that failed."""
+
+
+class Keeper:
+    """The snapshot of one table, in memory and on disk. Safe to use from several threads and processes.
+
+    ``folder`` is the table's own in the state folder; ``clock`` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        folder: Path,
+        *,
+        open_store: OpenStore,
+        describe: Describe,
+        clock: Callable[[], float],
+        observer: Observer,
+    ) -> None:
+        self.table = table
+        self.snapshot: Snapshot | None = None
+        self._folder = folder
+        self._shelf = Shelf(folder)
+        self._open_store = open_store
+        self._describe = describe
+        self._clock = clock
+        self._observe = observer
+        self._lock = RLock()
+        self._store: Store | None = None
+        self._stamp: tuple[int, int] | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Tell whether the snapshot is as young as the table demands."""
+        return self.snapshot is not None and self._clock() - self.snapshot.listed_at <= self.table.refresh
+
+    def current(self) -> Snapshot:
+        """Return the snapshot at hand, else the one on disk, else list the table. Raises what ``refresh`` raises.
+
+        After a failure the next attempts wait, and fail at once with the same error.
+        """
+        if self.snapshot is None:
+            self.follow()
+        if self.snapshot is None:
+            self._refuse_while_waiting()
+            with self._exclusive():
+                self.follow()
+                if self.snapshot is None:
+                    self._list(None)
+        assert self.snapshot is not None
+        return self.snapshot
+
+    def renew(self) -> Snapshot:
+        """Return a snapshot as young as the table demands; the one at hand where listing fails."""
+        if self.fresh:
+            return self.current()
+        snapshot = self.current()
+        with self._exclusive():
+            self.follow()
+            failure = self.failure()
+            if self.fresh or (failure is not None and self._clock() < failure.retry_at):
+                return self.snapshot or snapshot
+            try:
+                return self._list(None)
+            except GatewayError:  # the observer was told, and the status says so
+                return self.snapshot or snapshot
+
+    def refresh(self, partitions: Iterable[str] | None = None) -> Snapshot:
+        """List the table, or only the named partitions (``day=2013-06-01``), and return the new snapshot.
+
+        The files are looked at after the call. Raises ``StorageFailed``, ``TableInvalid``, ``InvalidParameters`` (of
+        *partitions*) and what describing a file raises.
+        """
+        with self._exclusive():
+            self.follow()
+            return self._list(partitions)
+
+    def follow(self) -> None:
+        """Pick up the snapshot on disk if it is another than the one at hand; what cannot be read is ignored."""
+        stamp = self._shelf.stamp()
+        if stamp is None or stamp == self._stamp:
+            return
+        with self._lock:
+            started, self._stamp = self._clock(), stamp
+            try:
+                found = self._shelf.take(self.table, self._opened().root, self.snapshot)
+            except Unreadable:
+                return
+            changed = self.snapshot is None or self.snapshot.id != found.id
+            self.snapshot = found
+        if changed:
+            self._observe(SnapshotLoaded(table=self.table.name, snapshot=found.id, seconds=self._clock() - started))
+
+    def due(self) -> float:
+        """Return when the table is to be listed again, in seconds since the epoch."""
+        failure = self.failure()
+        if failure is not None:
+            return failure.retry_at
+        return self.snapshot.listed_at + self.table.refresh if self.snapshot is not None else 0.0
+
+    def status(self) -> TableStatus:
+        """Tell how the manifest is doing. Lists nothing."""
+        self.follow()
+        snapshot = self.snapshot
+        return TableStatus(
+            table=self.table.name,
+            snapshot=snapshot.id if snapshot is not None else None,
+            listed_at=snapshot.listed_at if snapshot is not None else None,
+            age=max(0.0, self._clock() - snapshot.listed_at) if snapshot is not None else None,
+            late=not self.fresh,
+            problems=snapshot.problem_count if snapshot is not None else 0,
+            failure=self.failure(),
+        )
+
+    def failure(self) -> Failure | None:
+        """Return the last failure, of whichever process of this machine, None after a success."""
+        try:
+            return Failure(**orjson.loads((self._folder / "failure.json").read_bytes()))
+        except (OSError, orjson.JSONDecodeError, TypeError):
+            return None
+
+    def _list(self, partitions: Iterable[str] | None) -> Snapshot:
+        """List and publish; the caller has the table for itself."""
+        started, previous = self._clock(), self.snapshot
+        prefixes = folders(previous, partitions) if partitions is not None and previous is not None else None
+        try:
+            snapshot = self._listed(previous, prefixes, started)
+            self._publish(snapshot)
+        except GatewayError as error:
+            self._failed(error)
+            raise
+        self._observe(
+            RefreshSucceeded(
+                table=self.table.name,
+                snapshot=snapshot.id,
+                seconds=self._clock() - started,
+                files=snapshot.files.num_rows,
+                partitions=snapshot.partitions.num_rows,
+                problems=snapshot.problem_count,
+                changed=previous is None or previous.id != snapshot.id,
+            )
+        )
+        assert self.snapshot is not None
+        return self.snapshot
+
+    def _listed(self, previous: Snapshot | None, prefixes: Sequence[str] | None, started: float) -> Snapshot:
+        store = self._opened()
+        if previous is not None and prefixes is not None:
+            # The folders that were not looked at are as old as they were.
+            listing, listed_at = splice(previous, prefixes, list_folders(store, prefixes)), previous.listed_at
+        else:
+            bounds = previous.bounds() if previous is not None else []
+            listing, listed_at = list_files(store, before=bounds), started
+        return build(self.table, store.root, listing, self._columns(store, listing, previous), listed_at)
+
+    def _columns(self, store: Store, listing: pa.Table, previous: Snapshot | None) -> Sequence[Column]:
+        """Return the columns of the files: as declared, else as the newest file has them."""
+        if self.table.columns is not None:
+            return [Column(name=name, type=type_) for name, type_ in self.table.columns.items()]
+        last = newest(listing)
+        if previous is not None and last in (None, newest(previous.files)):
+            return previous.file_columns
+        if last is None:
+            message = "the table has no files yet, so its columns are not known"
+            mistake = Diagnostic(path=f"catalog/{self.table.name}.yaml", message=message, hint="declare its columns")
+            raise TableInvalid([mistake])
+        return self._describe([store.address(last[0])])
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        """Put the snapshot on disk, and hold what is mapped from there instead of the copy in memory."""
+        with self._state_errors():
+            self._shelf.put(snapshot)
+            stamp = self._shelf.stamp()
+            try:
+                held = self._shelf.take(self.table, snapshot.root, self.snapshot)
+            except Unreadable as error:
+                raise StorageFailed(f"{self.table.name}: the manifest on disk is not what was written.") from error
+            (self._folder / "failure.json").unlink(missing_ok=True)
+        self.snapshot, self._stamp = held, stamp
+
+    def _failed(self, error: GatewayError) -> None:
+        before, now = self.failure(), self._clock()
+        failures = before.failures + 1 if before is not None else 1
+        pause = min(2.0 ** min(failures, 16), MAX_BACKOFF)
+        failure = Failure(error=error.detail, failures=failures, failed_at=now, retry_at=now + pause)
+        path = self._folder / f"failure.json.{os.getpid()}.tmp"
+        with self._state_errors():
+            path.write_bytes(orjson.dumps(asdict(failure)))
+            path.replace(self._folder / "failure.json")
+        self._observe(RefreshFailed(table=self.table.name, error=failure.error, failures=failures, retry_in=pause))
+
+    def _refuse_while_waiting(self) -> None:
+        failure, now = self.failure(), self._clock()
+        if failure is not None and now < failure.retry_at:
+            raise StorageFailed(failure.error, retry_after=failure.retry_at - now)
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = self._open_store(self.table.location)
+        return self._store
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Have the table alone, among the threads of this process and the processes of this machine."""
+        with self._lock:
+            with self._state_errors():
+                self._folder.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def _state_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"{self.table.name}: the manifest cannot be kept in the state folder ({error.strerror})."
+            raise StorageFailed(message) from error

@@ -1,0 +1,120 @@
+"""Refresh manifests in the background: one process of a machine lists, the others follow within a second."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+
+from gateway.catalog.keeper import Keeper
+from gateway.errors import GatewayError
+
+POLL = 0.5
+"""Seconds between two looks at what is due and at what others have published."""
+LISTERS = 4
+"""Tables that are listed at the same time."""
+EARLY = 0.1
+"""A table is listed one to two times this part of its interval early: none gets too old, and tables spread out."""
+
+Submit = Callable[[Callable[[], None]], None]
+
+
+class Refresher:
+    """The background work of a catalog. ``tick`` is one look; ``start`` looks twice a second in a thread.
+
+    ``clock`` gives seconds since the epoch, ``jitter`` a number in [0, 1).
+    """
+
+    def __init__(
+        self, keepers: Mapping[str, Keeper], folder: Path, *, clock: Callable[[], float], jitter: Callable[[], float]
+    ) -> None:
+        self._keepers = keepers
+        self._folder = folder
+        self._clock = clock
+        self._jitter = jitter
+        self._leading: int | None = None
+        self._due: dict[str, float] = {}
+        self._busy: set[str] = set()
+        self._stopping = Event()
+        self._thread: Thread | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+        """Look until stopped; ``wait`` sleeps so many seconds and returns True to stop."""
+        self._pool = ThreadPoolExecutor(max_workers=LISTERS, thread_name_prefix="refresh")
+        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="catalog", daemon=True)
+        self._thread.start()
+
+    def tick(self, submit: Submit = lambda work: work()) -> None:
+        """Pick up what others have published; where this process is the one that refreshes, list what is due."""
+        for keeper in self._keepers.values():
+            if keeper.snapshot is not None and keeper.table.name not in self._busy:
+                keeper.follow()
+        if self._leads():
+            for name, keeper in self._keepers.items():
+                if name not in self._busy and self._is_due(name, keeper):
+                    self._busy.add(name)
+                    submit(partial(self._refresh, keeper))
+
+    def close(self) -> None:
+        """Stop, after the listings under way have ended, and let another process refresh; idempotent."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        if self._leading is not None:
+            os.close(self._leading)
+            self._leading = None
+
+    def _run(self, wait: Callable[[float], bool]) -> None:
+        while not (self._stopping.is_set() or wait(POLL)):
+            self.tick(self._submit)
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        assert self._pool is not None
+        self._pool.submit(work).add_done_callback(_surface)
+
+    def _is_due(self, name: str, keeper: Keeper) -> bool:
+        """Tell whether a table must be listed now; the share of its interval that it is early is drawn once."""
+        at = self._due.get(name)
+        if at is None:
+            early = EARLY * (1 + self._jitter()) * keeper.table.refresh if keeper.failure() is None else 0.0
+            at = self._due[name] = keeper.due() - early
+        return self._clock() >= at
+
+    def _refresh(self, keeper: Keeper) -> None:
+        try:
+            if keeper.snapshot is None:
+                keeper.current()
+            else:
+                keeper.refresh()
+        except GatewayError:
+            pass  # the keeper told its observer, and its failure says when to try again
+        finally:
+            self._due.pop(keeper.table.name, None)
+            self._busy.discard(keeper.table.name)
+
+    def _leads(self) -> bool:
+        """Try to be the process that refreshes; the lock falls to another one when this one ends."""
+        if self._leading is not None:
+            return True
+        with ExitStack() as stack, suppress(OSError):  # held by another, or no folder to write to: not this process
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._folder / "refresher.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.pop_all()
+            self._leading = descriptor
+        return self._leading is not None
+
+
+def _surface(done: Future[None]) -> None:
+    """Raise what a listing raised that nobody foresaw, so that it is logged."""
+    if not done.cancelled():
+        done.result()
