@@ -141,7 +141,7 @@ class Store:
     """What stands before a path to make the address that an engine opens; ends with ``/``."""
     objects: ObjectStore
     ordered: bool
-    """Listings come in the order of the keys' bytes, and can start after any key."""
+    """The store promises to list in the order of the keys' bytes, starting after any key."""
 
     def address(self, path: str) -> str:
         """Spell the full address of *path*: an absolute file name, or ``s3://bucket/key``."""
@@ -167,8 +167,9 @@ def open_store(location: str, s3: S3Settings, base: Path) -> Store:
                 objects = AzureStore(bucket, prefix=prefix or None, **_client(s3, allow_http=False))
             case _:
                 raise StorageFailed(f"{location}: {scheme}:// is not supported; accepted: s3, gs, az, file.")
-    # Azure cannot start after a key, and S3 directory buckets promise no order.
-    ordered = scheme == "gs" or (scheme == "s3" and not bucket.endswith("--x-s3"))
+    # AWS and Google promise the order; S3 directory buckets, other servers (SeaweedFS sorts folder by folder) and
+    # Azure do not.
+    ordered = scheme == "gs" or (scheme == "s3" and s3.endpoint is None and not bucket.endswith("--x-s3"))
     return Store(location=location, root=root, objects=objects, ordered=ordered)
 
 
