@@ -1,0 +1,159 @@
+"""Split SQL text into tokens exactly as DuckDB does, refusing the spellings that two readers could take differently.
+
+The check of a template does not rest on the parser of another project agreeing with the engine's: what is called and
+what is quoted is decided here, and ``gateway.query.sql`` refuses a text that the parser splits differently.
+Source: DuckDB's ``scan.l`` (PostgreSQL's lexical structure, section 4.1 of its manual).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TokenKind(StrEnum):
+    WORD = "word"
+    QUOTED = "quoted"
+    STRING = "string"
+    NUMBER = "number"
+    PARAMETER = "parameter"
+    OPERATOR = "operator"
+    PUNCTUATION = "punctuation"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the text from ``start`` to ``end`` (left out). ``name`` is what an identifier is compared by."""
+
+    kind: TokenKind
+    text: str
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """Return the word in lower case, the quoted identifier without quotes likewise, else the text itself."""
+        if self.kind is TokenKind.QUOTED:
+            return self.text[1:-1].replace('""', '"').lower()
+        return self.text.lower() if self.kind is TokenKind.WORD else self.text
+
+
+class SqlMistake(Exception):
+    """A mistake in SQL text at ``offset``, in characters."""
+
+    def __init__(self, offset: int, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.message = message
+        self.hint = hint
+
+
+_BLANK = re.compile(r"[ \t\r\n]+|--[^\r\n]*")
+_TOKEN = re.compile(
+    r"""
+      (?P<string>'(?:[^']|'')*'|[eE]'(?:[^'\\]|\\.|'')*')
+    | (?P<quoted>"(?:[^"]|"")+")
+    | (?P<number>(?:[0-9](?:_?[0-9])*(?:\.(?:[0-9](?:_?[0-9])*)?)?|\.[0-9](?:_?[0-9])*)(?:[eE][+-]?[0-9]+)?)
+    | (?P<parameter>\$[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<word>[^\W\d]\w*)
+    | (?P<punctuation>::|:=|[()\[\]{},;.:])
+    | (?P<operator>[-~!@#^&|+*/%<>=]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_UNICODE_STRING = re.compile(r"""[uU]&['"]""")
+_AMBIGUOUS_PREFIX = frozenset({"b", "n", "u", "x"})
+_UNICODE_SPACE = "an invisible or unusual space"
+
+
+def lex(sql: str) -> list[Token]:
+    """Split *sql* into tokens, without comments. Raises ``SqlMistake`` at the first character that has no place."""
+    return list(_tokens(sql))
+
+
+def end_of_comment(text: str, start: int) -> int | None:
+    """Return the place after the block comment that starts at *start*; comments nest. None: it never ends."""
+    depth = 0
+    for edge in _COMMENT_EDGE.finditer(text, start):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return None
+
+
+def _tokens(sql: str) -> Iterator[Token]:
+    place, last = 0, None
+    while True:
+        place = _skip_blank(sql, place)
+        if place == len(sql):
+            return
+        token = _next(sql, place)
+        _check_glued(last, token)
+        yield token
+        place, last = token.end, token
+
+
+def _skip_blank(sql: str, place: int) -> int:
+    while True:
+        if blank := _BLANK.match(sql, place):
+            place = blank.end()
+        elif sql.startswith("/*", place):
+            end = end_of_comment(sql, place)
+            if end is None:
+                raise SqlMistake(place, "this comment never ends", "comments nest: each /* needs its own */")
+            place = end
+        else:
+            return place
+
+
+def _next(sql: str, place: int) -> Token:
+    if _UNICODE_STRING.match(sql, place):
+        raise SqlMistake(place, "strings with the prefix U& are not supported", "write the characters themselves")
+    match = _TOKEN.match(sql, place)
+    if match is None:
+        raise _no_token(sql, place)
+    kind = TokenKind(match.lastgroup or "")
+    text = match[0] if kind is not TokenKind.OPERATOR else _operator(match[0])
+    return Token(kind, text, place, place + len(text))
+
+
+def _operator(run: str) -> str:
+    """Cut a run of operator characters where DuckDB does: before a comment, and before a sign of its own."""
+    for comment in ("--", "/*"):
+        run = run.partition(comment)[0]
+    while len(run) > 1 and run[-1] in "+-" and not set(run) & set("~!@#^&|%"):
+        run = run[:-1]
+    return run
+
+
+def _check_glued(last: Token | None, token: Token) -> None:
+    """Refuse two tokens without a space between them that other readers take for one, or for others."""
+    if last is None or last.end != token.start:
+        return
+    if token.kind is TokenKind.STRING and last.kind is TokenKind.WORD and last.name in _AMBIGUOUS_PREFIX:
+        raise SqlMistake(last.start, f"the prefix {last.text} of a string is not supported")
+    wordlike = {TokenKind.WORD, TokenKind.NUMBER, TokenKind.PARAMETER}
+    quotes = {TokenKind.STRING, TokenKind.QUOTED}
+    if (last.kind in wordlike and token.kind in wordlike | quotes) or (last.kind in quotes and token.kind in wordlike):
+        raise SqlMistake(token.start, f"{token.text[:20]} follows {last.text[:20]} without a space", "write a space")
+    if last.kind in quotes and last.kind is token.kind:
+        raise SqlMistake(token.start, "two quoted texts stand side by side", "write || between strings")
+
+
+def _no_token(sql: str, place: int) -> SqlMistake:
+    character = sql[place]
+    if character in "'\"":
+        what = "string" if character == "'" else "quoted name"
+        return SqlMistake(place, f"this {what} never ends, or is empty", f"close it with {character}")
+    if character == "?" or re.match(r"\$[0-9]", sql[place : place + 2]):
+        return SqlMistake(place, "parameters have names here", "declare the parameter and write $name")
+    if character == "$":
+        return SqlMistake(
+            place, "this $ starts no parameter name", "write a string in single quotes, a parameter as $name"
+        )
+    if character.isspace() or not character.isprintable():
+        return SqlMistake(place, f"{_UNICODE_SPACE} (U+{ord(character):04X}) stands here", "write a plain space")
+    return SqlMistake(place, f"the character {character!r} (U+{ord(character):04X}) has no place in SQL")

@@ -1,0 +1,207 @@
+"""Parse the SQL of a template: one way for everybody, with every position in the author's text.
+
+``parse`` reads DuckDB's dialect with two traps of the library taken out: ``$a,$b`` and a text that ends in ``''`` after
+a parameter are no dollar-quoted strings. A text that the parser would split into other tokens than the engine does is
+refused, so that what is checked is what runs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token as ParserToken
+
+from gateway.query.keywords import FOLDED
+from gateway.query.lexer import SqlMistake, Token, TokenKind, lex
+
+MAX_LENGTH = 256_000
+"""Characters of one template."""
+MAX_NESTING = 64
+"""Brackets and CASEs open at one place: the parser recurses, and so does the engine's."""
+MAX_DEPTH = 250
+"""Levels of the syntax tree; a chain of n operators has n of them."""
+
+_OPENING = {"(": ")", "[": "]", "{": "}", "case": "end"}
+_CLOSING = frozenset(_OPENING.values())
+_BRACKETS = _CLOSING | set(_OPENING) | {""}
+_COUNTED = {"[": 1_000, "join": 200, "->": 200, "lambda": 200, "select": 500, "from": 500}
+"""How often a token may stand in a text: the parser takes a level of its stack, or quadratic time, for each."""
+_RUN = 32
+"""How often one token may follow itself, e.g. NOT NOT NOT."""
+_STATEMENTS = frozenset({"select", "with", "from", "values", "("})
+_OTHER_STATEMENTS = frozenset(
+    {"alter", "attach", "call", "copy", "delete", "detach", "drop", "execute", "explain", "export", "import", "insert"}
+    | {"install", "load", "merge", "pragma", "prepare", "reset", "set", "truncate", "update", "use", "vacuum"}
+)
+_CODE = frozenset({TokenKind.WORD, TokenKind.OPERATOR, TokenKind.PUNCTUATION})
+_ATOMS = frozenset({TokenKind.STRING, TokenKind.QUOTED, TokenKind.NUMBER})
+
+
+class TemplateDialect(DuckDB):
+    """DuckDB without dollar-quoted strings, so that a ``$`` always starts a parameter."""
+
+    class Tokenizer(DuckDB.Tokenizer):
+        HEREDOC_STRINGS = []  # noqa: RUF012 - the library's class attribute
+
+
+_DIALECT = TemplateDialect()
+
+
+def parse(sql: str) -> exp.Expr:
+    """Parse one statement. Raises ``SqlMistake`` at the first place that cannot be read.
+
+    Identifiers carry their place in *sql* as ``meta["start"]`` and ``meta["end"]`` (inclusive).
+    """
+    return parse_tokens(sql, statement_tokens(sql))
+
+
+def statement_tokens(sql: str) -> list[Token]:
+    """Split *sql* into tokens, without a last semicolon. Raises ``SqlMistake`` unless it is one readable SELECT."""
+    if len(sql) > MAX_LENGTH:
+        raise SqlMistake(MAX_LENGTH, f"the query is longer than {MAX_LENGTH} characters")
+    tokens = lex(sql)
+    while tokens and tokens[-1].text == ";":
+        tokens.pop()
+    if not tokens:
+        raise SqlMistake(0, "there is no query", "write one SELECT after the front matter")
+    for number, token in enumerate(tokens):
+        if token.text == ";" and token.kind is TokenKind.PUNCTUATION:
+            what = "another statement starts after this" if number else "nothing stands before this"
+            raise SqlMistake(token.start, f"{what} semicolon", "a template is one SELECT")
+    if tokens[0].name not in _STATEMENTS or tokens[0].kind is TokenKind.QUOTED:
+        raise SqlMistake(tokens[0].start, f"a template is one SELECT, and {tokens[0].text[:40]} starts none")
+    _check_size(tokens)
+    _check_statements(tokens)
+    return tokens
+
+
+def parse_tokens(sql: str, tokens: Sequence[Token]) -> exp.Expr:
+    """Parse *sql*, whose tokens are known. Raises ``SqlMistake``."""
+    text = sql[: tokens[-1].end]
+    try:
+        pieces = _DIALECT.tokenize(text)
+        _compare(tokens, pieces)
+        trees = _DIALECT.parser().parse(pieces, text)
+    except ParseError as error:
+        raise _explain(error, text) from error
+    except TokenError as error:
+        raise SqlMistake(0, "the query cannot be read") from error
+    except RecursionError as error:
+        raise _too_deep(tokens[0].start) from error
+    if len(trees) != 1 or trees[0] is None:
+        raise SqlMistake(tokens[0].start, "a template is one SELECT")
+    _check_depth(trees[0], tokens[0].start)
+    return trees[0]
+
+
+def start_of(identifier: exp.Expr) -> int | None:
+    """Return the place of an identifier in the text, in characters."""
+    start = identifier.meta.get("start") if isinstance(identifier, exp.Identifier) else None
+    return start if isinstance(start, int) else None
+
+
+def place_of(node: exp.Expr, default: int) -> int:
+    """Return the place of the first name below *node*; the parser keeps no other places."""
+    return min(
+        (start for found in node.find_all(exp.Identifier) if (start := start_of(found)) is not None), default=default
+    )
+
+
+def _check_size(tokens: Sequence[Token]) -> None:
+    """Refuse, before any recursion, what nests too deep to be parsed safely."""
+    opened: list[Token] = []
+    counts: Counter[str] = Counter()
+    run = 0
+    for number, token in enumerate(tokens):
+        name = token.name if token.kind in _CODE else ""
+        repeated = number > 0 and name not in _BRACKETS and tokens[number - 1].name == name
+        run = run + 1 if repeated else 0
+        counts[name] += 1
+        if run > _RUN or (name in _COUNTED and counts[name] > _COUNTED[name]):
+            raise _too_deep(token.start)
+        if name in _OPENING:
+            opened.append(token)
+            if len(opened) > MAX_NESTING:
+                raise _too_deep(token.start)
+        elif name in _CLOSING and opened and _OPENING[opened[-1].name] == name:
+            opened.pop()
+        elif name in _CLOSING and name != "end":
+            raise SqlMistake(token.start, f"this {name} closes nothing")
+    if opened:
+        raise SqlMistake(opened[-1].start, f"this {opened[-1].text} is never closed")
+
+
+def _check_statements(tokens: Sequence[Token]) -> None:
+    """Refuse other statements in brackets; where such a word is a column's name, no further name follows it."""
+    for bracket, token, following in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if bracket.text == "(" and token.kind is TokenKind.WORD and token.name in _OTHER_STATEMENTS:
+            named = following.kind is TokenKind.WORD and following.name not in FOLDED - {"from", "into", "select"}
+            if named or following.kind in _ATOMS:
+                raise SqlMistake(token.start, f"{token.text.upper()} is not allowed in a template")
+
+
+def _too_deep(place: int) -> SqlMistake:
+    return SqlMistake(place, "the query nests too deep", "name parts of it in WITH")
+
+
+def _check_depth(tree: exp.Expr, place: int) -> None:
+    level: list[exp.Expr] = [tree]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in node.iter_expressions()]
+        if not level:
+            return
+    raise SqlMistake(place_of(level[0], place), "the query nests too deep", "use IN for a chain of OR, or WITH")
+
+
+def _compare(ours: Sequence[Token], theirs: Sequence[ParserToken]) -> None:
+    """Refuse a text that the parser splits differently: a quoted text of one must be a quoted text of the other."""
+    starts = [token.start for token in ours]
+    reached = 0
+    for token in theirs:
+        place = bisect_right(starts, token.start) - 1
+        if place < 0 or ours[place].end <= token.start:
+            raise _ambiguous(token.start)
+        if place > reached:
+            raise _ambiguous(ours[reached].start)
+        reached = max(reached, _covered(ours, place, token))
+    if reached < len(ours):
+        raise _ambiguous(ours[reached].start)
+
+
+def _covered(ours: Sequence[Token], place: int, token: ParserToken) -> int:
+    """Return the place after the last token of ours that *token* covers in full."""
+    first, end = ours[place], token.end + 1
+    if first.kind in _ATOMS and (first.start, first.end) != (token.start, end):
+        raise _ambiguous(first.start)
+    while place < len(ours) and ours[place].end <= end:
+        if ours[place].kind in _ATOMS and ours[place] is not first:
+            raise _ambiguous(ours[place].start)
+        place += 1
+    if place < len(ours) and ours[place].start < end and ours[place] is not first:
+        raise _ambiguous(ours[place].start)
+    return place
+
+
+def _ambiguous(place: int) -> SqlMistake:
+    return SqlMistake(place, "this cannot be read in one way only", "put spaces around operators and brackets")
+
+
+def _explain(error: ParseError, text: str) -> SqlMistake:
+    details = error.errors[0] if error.errors else {}
+    line, column = details.get("line") or 1, details.get("col") or 1
+    marked = str(details.get("highlight") or "")
+    starts = [0, *_line_starts(text)]
+    # The parser counts to the end of the token that it stopped at.
+    place = starts[min(line, len(starts)) - 1] + max(column - len(marked), 0)
+    message = str(details.get("description") or "the query cannot be read").partition(" but got <Token")[0]
+    near = f" near {marked[:40]!r}" if marked else ""
+    return SqlMistake(min(place, len(text) - 1), f"not valid SQL: {message[:1].lower()}{message[1:].rstrip('.')}{near}")
+
+
+def _line_starts(text: str) -> Iterator[int]:
+    return (place + 1 for place, character in enumerate(text) if character == "\n")
