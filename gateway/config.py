@@ -11,10 +11,11 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.catalog.store import S3Settings
 from gateway.declaration import Duration, Size
 from gateway.errors import Diagnostic, SettingsInvalid, did_you_mean
 
@@ -40,8 +41,8 @@ class EngineSettings(_Section):
     """How DuckDB runs in each worker."""
 
     memory: Size = Field(2 * 2**30, description="Memory that DuckDB may use in one worker.")
-    threads: int = Field(
-        4, ge=1, le=1024, description="DuckDB threads of a worker; over S3 more than cores hide latency."
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="DuckDB threads of a worker; by default the cores, and more over S3."
     )
     slots: int = Field(2, ge=1, le=256, description="Queries that run at the same time in one worker.")
     queue: int = Field(64, ge=0, le=100_000, description="Queries that may wait for a slot in one worker.")
@@ -51,24 +52,14 @@ class EngineSettings(_Section):
     )
 
 
-class StorageSettings(_Section):
-    """How object stores are reached; credentials come from the standard AWS chain unless given."""
-
-    endpoint: str | None = Field(
-        None, description="S3 endpoint, e.g. http://127.0.0.1:9000; AWS_ENDPOINT_URL otherwise."
-    )
-    region: str | None = Field(None, description="S3 region; AWS_REGION otherwise.")
-    url_style: Literal["path", "vhost"] = Field("vhost", description="Bucket in the path, or in the host name.")
-    access_key_id: SecretStr | None = Field(None, description="S3 access key; best left to the environment.")
-    secret_access_key: SecretStr | None = Field(None, description="S3 secret key; best left to the environment.")
-    timeout: Duration = Field(30.0, description="How long one request to an object store may take.")
-
-
 class CacheSettings(_Section):
     """Where results are kept."""
 
     memory: Size = Field(256 * 2**20, description="Results kept in the memory of one worker.")
     disk: Size = Field(4 * 2**30, description="Results kept on disk, shared by the workers of a machine.")
+    redis: str | None = Field(None, description="Redis that hosts share results by, e.g. redis://cache:6379/0.")
+    redis_value: Size = Field(16 * 2**20, description="Size of the largest compressed result kept in Redis.")
+    max_stale: Duration = Field(86_400.0, description="How long after its ttl an answer may be served at most.")
     max_result: Size = Field(256 * 2**20, description="Size of the largest result that is answered and kept.")
 
 
@@ -80,7 +71,7 @@ class Settings(_Section):
     title: str = Field("Query Gateway", description="Name shown on pages and in the OpenAPI document.")
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
-    storage: StorageSettings = StorageSettings()
+    storage: S3Settings = S3Settings()
     cache: CacheSettings = CacheSettings()
 
 

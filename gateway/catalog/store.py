@@ -28,6 +28,7 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from gateway.declaration import Duration
 from gateway.errors import StorageFailed
 
 CREDENTIAL_LIFE = timedelta(minutes=5)
@@ -39,17 +40,16 @@ class S3Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    endpoint: str | None = Field(None, pattern=r"^https?://[^/@]+/?$")
-    """Server other than AWS, e.g. ``http://127.0.0.1:9000``."""
-    region: str | None = None
-    url_style: Literal["path", "vhost"] = "vhost"
-    access_key_id: SecretStr | None = None
-    secret_access_key: SecretStr | None = None
-    session_token: SecretStr | None = None
-    timeout: float = Field(30.0, gt=0)
-    """Longest time of one request, in seconds."""
-    retries: int = Field(5, ge=0)
-    """How often a request that failed for a passing reason is sent again."""
+    endpoint: str | None = Field(
+        None, pattern=r"^https?://[^/@]+/?$", description="Server other than AWS, e.g. http://127.0.0.1:9000."
+    )
+    region: str | None = Field(None, description="Region; else that of the AWS configuration.")
+    url_style: Literal["path", "vhost"] = Field("vhost", description="Bucket in the path, or in the host name.")
+    access_key_id: SecretStr | None = Field(None, description="Access key; best left to the environment.")
+    secret_access_key: SecretStr | None = Field(None, description="Secret key; best left to the environment.")
+    session_token: SecretStr | None = Field(None, description="Token of temporary keys.")
+    timeout: Duration = Field(30.0, gt=0, description="Longest time of one request to a store.")
+    retries: int = Field(5, ge=0, description="How often a request that failed for a passing reason is sent again.")
 
     @model_validator(mode="after")
     def _complete(self) -> S3Settings:
@@ -148,15 +148,23 @@ class Store:
         return self.root + path
 
 
-def open_store(location: str, s3: S3Settings, base: Path) -> Store:
-    """Open the store at *location*; a plain folder is relative to *base*. Raises ``StorageFailed``."""
+def root_of(location: str, base: Path) -> str:
+    """Spell what stands before a path in the addresses of a location; a plain folder is relative to *base*."""
     scheme, separator, _ = location.partition("://")
     if not separator or scheme == "file":
         folder = Path(unquote(urlsplit(location).path)) if separator else base / location
-        return _local(location, folder.resolve())
+        return f"{folder.resolve()}/"
+    return location.rstrip("/") + "/"
+
+
+def open_store(location: str, s3: S3Settings, base: Path) -> Store:
+    """Open the store at *location*; a plain folder is relative to *base*. Raises ``StorageFailed``."""
+    root = root_of(location, base)
+    scheme, separator, _ = location.partition("://")
+    if not separator or scheme == "file":
+        return _local(location, Path(root))
     parts = urlsplit(location)
     bucket, prefix = parts.netloc, parts.path.strip("/")
-    root = f"{scheme}://{bucket}/{prefix}/" if prefix else f"{scheme}://{bucket}/"
     with storage_errors(location):
         match scheme:
             case "s3":
