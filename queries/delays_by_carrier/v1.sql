@@ -10,6 +10,8 @@ cache: {ttl: 5m, stale_while_revalidate: 1h, stale_if_error: 1d}
 examples:
   - {start: 2013-01-01, end: 2013-01-08}
   - {start: 2013-07-01, end: 2013-08-01, carriers: [UA, DL]}
+deprecated: 2026-11-01
+successor: v2
 */
 SELECT carrier, avg(dep_delay) AS mean_delay, count(*) AS flights
 FROM flights

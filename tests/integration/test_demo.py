@@ -1,0 +1,124 @@
+"""``gateway demo`` from the first start to Ctrl-C, as a newcomer meets it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.gunicorn
+
+PROGRAM = str(Path(sysconfig.get_path("scripts")) / "gateway")
+SECOND_START = 3.0
+"""Seconds that a start over a built warehouse may take."""
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, flights_source: Path, tmp_path: Path) -> Path:
+    """The repository's project as a fresh clone has it."""
+    for name in ("catalog", "queries"):
+        shutil.copytree(request.config.rootpath / name, tmp_path / name)
+    shutil.copy(request.config.rootpath / "gateway.toml", tmp_path)
+    return tmp_path
+
+
+class Demo:
+    """A running ``gateway demo``, its output in a file."""
+
+    def __init__(self, project: Path, port: int, *options: str) -> None:
+        self.port = port
+        self.log = project / f"log-{port}"
+        command = [PROGRAM, "demo", "--project", str(project), "--port", str(port), *options]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "AWS_"))}
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=clean, start_new_session=True)
+
+    def wait(self) -> None:
+        for _ in range(1200):
+            try:
+                if self.get("/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            try:
+                self.process.wait(timeout=0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        pytest.fail(f"the demo does not get ready:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+    def get(self, target: str) -> tuple[int, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", target)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    def interrupt(self) -> int:
+        """Do what Ctrl-C does: interrupt every process of the group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(timeout=40)
+
+
+@pytest.fixture
+def start(project: Path, free_ports: Callable[[int], list[int]], request: pytest.FixtureRequest) -> Callable[..., Demo]:
+    def started(*options: str) -> Demo:
+        demo = Demo(project, free_ports(1)[0], *options)
+        request.addfinalizer(lambda: demo.process.poll() is None and demo.process.kill())
+        demo.wait()
+        return demo
+
+    return started
+
+
+def test_the_printed_commands_are_answered_and_ctrl_c_stops_cleanly(start: Callable[..., Demo]) -> None:
+    demo = start()
+    commands = re.findall(r"curl '([^']+)'", demo.log.read_text())
+    assert len(commands) == 3
+    for command in commands:
+        address = urlsplit(command)
+        assert (address.hostname, address.port) == ("127.0.0.1", demo.port)
+        status, body = demo.get(f"{address.path}?{address.query}")
+        assert (status, len(body) > 100) == (200, True), (command, body)
+    assert demo.interrupt() == 0
+    assert "Traceback" not in demo.log.read_text()
+
+
+def test_a_second_start_is_quick(start: Callable[..., Demo]) -> None:
+    start().interrupt()
+    times = []
+    for _ in range(3):
+        begun = time.monotonic()
+        demo = start()
+        times.append(time.monotonic() - begun)
+        demo.interrupt()
+    assert min(times) < SECOND_START, times
+
+
+def test_tpch_is_served_too(start: Callable[..., Demo]) -> None:
+    demo = start("--tpch", "0.01")
+    for command in re.findall(r"curl '([^']+)'", demo.log.read_text()):
+        address = urlsplit(command)
+        assert demo.get(f"{address.path}?{address.query}")[0] == 200, command
+    assert demo.interrupt() == 0
+
+
+def test_without_serving_only_the_warehouse_is_built(project: Path) -> None:
+    subprocess.run([PROGRAM, "demo", "--project", project, "--no-serve"], check=True, capture_output=True)
+    assert (project / "demo" / "warehouse" / "flights").is_dir()
+
+
+def test_a_folder_that_is_not_the_demo_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    done = subprocess.run([PROGRAM, "demo", "--project", tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is not the demo's project" in done.stderr
