@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ValidationError
@@ -162,6 +162,9 @@ def _accepted(model: type[BaseModel], where: Path) -> list[str]:
     for step in where:
         if isinstance(step, int):
             current = next(iter(get_args(current)), None)
+            continue
+        if get_origin(current) is dict:
+            current = get_args(current)[1]
             continue
         fields = getattr(current, "model_fields", None)
         if fields is None:

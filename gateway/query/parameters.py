@@ -224,8 +224,7 @@ def bind_parameters(
             errors.append({"parameter": name, "detail": str(error)})
             continue
         bound[name] = TypedValue(value=value, type=parameter.type.sql)
-    if len(given) != len(bound) or errors:
-        errors.extend(_unknown(declared, given))
+    errors.extend(_unknown(declared, given))
     if errors:
         raise InvalidParameters(errors)
     return bound

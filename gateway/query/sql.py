@@ -199,6 +199,8 @@ def _explain(error: ParseError, text: str) -> SqlMistake:
     # The parser counts to the end of the token that it stopped at.
     place = starts[min(line, len(starts)) - 1] + max(column - len(marked), 0)
     message = str(details.get("description") or "the query cannot be read").partition(" but got <Token")[0]
+    if "<class" in message:
+        message = "something is missing here"
     near = f" near {marked[:40]!r}" if marked else ""
     return SqlMistake(min(place, len(text) - 1), f"not valid SQL: {message[:1].lower()}{message[1:].rstrip('.')}{near}")
 

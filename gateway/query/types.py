@@ -64,7 +64,9 @@ _PLAIN = {
 }
 _ALIASES = {"bool": "boolean", "int": "integer", "text": "varchar", "timestamp with time zone": "timestamptz"}
 _DECIMAL = re.compile(r"decimal(?:\s*\(\s*(\d{1,3})\s*(?:,\s*(\d{1,3})\s*)?\))?")
-_LIST = re.compile(r"list\s*(?:\[(.*)\]|<(.*)>)")
+_LIST = re.compile(r"list\s*\[(.*)\]")
+_UNPROTECTED = str.maketrans("<>;", "[],")
+"""A template spells list<decimal(10;2)> where YAML would take the usual characters for its own."""
 _MAX_WIDTH = 38
 NAMES = (*_PLAIN, "decimal(p,s)", "list[…]")
 
@@ -77,14 +79,15 @@ def parse_type(text: object) -> ParameterType:
     """
     if isinstance(text, ParameterType):
         return text
-    name = " ".join(str(text).lower().split())
+    text = str(text).translate(_UNPROTECTED)
+    name = " ".join(text.lower().split())
     name = _ALIASES.get(name, name)
     if name in _PLAIN:
         return _PLAIN[name]
     if match := _DECIMAL.fullmatch(name):
         return _decimal(match[1], match[2])
     if match := _LIST.fullmatch(name):
-        return _list(parse_type(match[1] or match[2] or ""))
+        return _list(parse_type(match[1]))
     if name.endswith("[]"):
         return _list(parse_type(name[:-2]))
     suggestion = did_you_mean(name, [*_PLAIN, *_ALIASES, "decimal"])

@@ -1,0 +1,121 @@
+"""``gateway check``: every mistake in the project's files, with its place and what would be right."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.text import Text
+
+from gateway.catalog.table import load_tables
+from gateway.cli.project import project_option
+from gateway.config import FILE_NAME, load_settings
+from gateway.errors import Diagnostic, SettingsInvalid
+from gateway.query.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a check has read and found; paths of diagnostics are relative to the project."""
+
+    tables: int
+    templates: int
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@click.command()
+@project_option
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(project: Path, paths: tuple[Path, ...], form: str) -> None:
+    """Check gateway.toml, the tables of catalog/ and the templates of queries/; only what lies in PATHS, if given.
+
+    Ends with 0 if there is no mistake, with 1 if there are some.
+    """
+    if not any((project / name).exists() for name in ("catalog", "queries", FILE_NAME)):
+        raise click.UsageError(f"{project} holds none of catalog/, queries/ and {FILE_NAME}")
+    found = check_project(project)
+    if paths:
+        found = replace(found, diagnostics=tuple(_within(found.diagnostics, project, paths)))
+    if form == "json":
+        sys.stdout.buffer.write(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    else:
+        _print(found, project)
+    if found.diagnostics:
+        raise click.exceptions.Exit(1)
+
+
+def check_project(project: Path) -> Checked:
+    """Read all declarations of the project folder and collect their mistakes."""
+    mistakes: list[Diagnostic] = []
+    try:
+        load_settings(project)
+    except SettingsInvalid as error:
+        mistakes += error.diagnostics
+    tables, wrong = load_tables(project / "catalog")
+    mistakes += wrong
+    # A query over a table whose declaration is wrong is not wrong for that.
+    names = {*tables, *(path.stem for path in (project / "catalog").glob("*.y*ml"))}
+    registry, wrong = Registry.load(project / "queries", names)
+    mistakes += wrong
+    templates = sum(map(len, registry.queries().values()))
+    return Checked(
+        tables=len(tables),
+        templates=templates,
+        diagnostics=tuple(replace(item, path=_relative(item.path, project)) for item in mistakes),
+    )
+
+
+def _relative(path: str, project: Path) -> str:
+    absolute = Path(path).absolute()
+    return absolute.relative_to(project.absolute()).as_posix() if absolute.is_relative_to(project.absolute()) else path
+
+
+def _within(diagnostics: Collection[Diagnostic], project: Path, paths: Sequence[Path]) -> Iterator[Diagnostic]:
+    wanted = [path.resolve() for path in paths]
+    for diagnostic in diagnostics:
+        place = (project / diagnostic.path).resolve()
+        if any(place.is_relative_to(path) for path in wanted):
+            yield diagnostic
+
+
+def _print(found: Checked, project: Path) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for diagnostic in found.diagnostics:
+        place = ":".join(
+            str(part) for part in (diagnostic.path, diagnostic.line, diagnostic.column) if part is not None
+        )
+        console.print(Text.assemble((place, "bold"), ": ", diagnostic.message))
+        for line in _excerpt(diagnostic, project):
+            console.print(Text(f"    {line}", style="dim"))
+        if diagnostic.hint:
+            console.print(Text(f"    {diagnostic.hint}", style="green"))
+    files = len({diagnostic.path for diagnostic in found.diagnostics})
+    count = len(found.diagnostics)
+    verdict = f"{_counted(count, 'mistake')} in {_counted(files, 'file')}" if count else "no mistakes"
+    console.print(f"{_counted(found.tables, 'table')}, {_counted(found.templates, 'template')}: {verdict}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _excerpt(diagnostic: Diagnostic, project: Path) -> Iterator[str]:
+    """Show the line at fault with a caret below the column."""
+    path = project / diagnostic.path
+    if diagnostic.line is None or not path.is_file():
+        return
+    text = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    if diagnostic.line > len(text):
+        return
+    line = text[diagnostic.line - 1].rstrip("\r")
+    yield line
+    if diagnostic.column is not None:
+        # Tabs are kept, so that the caret stands below its character however wide they are.
+        before = line[: diagnostic.column - 1].ljust(diagnostic.column - 1)
+        yield "".join("\t" if character == "\t" else " " for character in before) + "^"

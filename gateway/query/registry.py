@@ -1,0 +1,140 @@
+"""All templates of a project: ``queries/<name>/v<N>.sql``, folders below folders joined by dots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+
+from gateway.errors import Diagnostic, QueryNotFound, TemplateInvalid, VersionNotFound, VersionRetired
+from gateway.model import BoundQuery, Request
+from gateway.query.template import NAME, Template
+
+_FILE = re.compile(r"v([1-9][0-9]{0,8})\.sql")
+_MAX_BYTES = 1_000_000
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """The valid templates by name and version, both in order. ``today`` decides what is deprecated or retired."""
+
+    _templates: Mapping[str, Mapping[int, Template]]
+    _today: Callable[[], date] = _today
+
+    @classmethod
+    def of(cls, templates: Collection[Template], *, today: Callable[[], date] = _today) -> Registry:
+        """Register *templates*."""
+        versions: dict[str, dict[int, Template]] = {}
+        for template in sorted(templates, key=lambda item: (item.name, item.version)):
+            versions.setdefault(template.name, {})[template.version] = template
+        frozen = {name: MappingProxyType(found) for name, found in versions.items()}
+        return cls(_templates=MappingProxyType(frozen), _today=today)
+
+    @classmethod
+    def load(
+        cls, folder: Path, tables: Collection[str], *, today: Callable[[], date] = _today
+    ) -> tuple[Registry, tuple[Diagnostic, ...]]:
+        """Load every template below *folder*, over the declared *tables*, with all mistakes of the broken ones."""
+        templates: list[Template] = []
+        mistakes: list[Diagnostic] = []
+        for path in sorted(folder.rglob("*.sql")):
+            try:
+                templates.append(_load(path, folder, tables))
+            except TemplateInvalid as error:
+                mistakes.extend(error.diagnostics)
+        registry = cls.of(templates, today=today)
+        return registry, (*mistakes, *registry._lost_successors())
+
+    def queries(self) -> Mapping[str, Mapping[int, Template]]:
+        """Return all templates, by name and version, oldest version first."""
+        return self._templates
+
+    def template(self, name: str, version: int | None = None) -> Template:
+        """Return one version; None: the newest that is not deprecated, else the newest.
+
+        Raises ``QueryNotFound`` with suggestions, ``VersionNotFound`` with what is available.
+        """
+        versions = self._templates.get(name)
+        if versions is None:
+            suggestions = get_close_matches(name[:200], self._templates, n=3)
+            hint = f" Did you mean {suggestions[0]}?" if suggestions else ""
+            raise QueryNotFound(f"There is no query {name[:200]!r}.{hint}", suggestions=suggestions)
+        if version is None:
+            return self._newest(versions)
+        if version not in versions:
+            available = [f"v{number}" for number in versions]
+            raise VersionNotFound(
+                f"The query {name} has no version {version}: {', '.join(available)}.", available=available
+            )
+        return versions[version]
+
+    def bind(self, request: Request) -> BoundQuery:
+        """Find the template of a request and bind its parameters.
+
+        Raises what ``template`` does, ``VersionRetired`` after its sunset, ``InvalidParameters``.
+        """
+        template = self.template(request.query, request.version)
+        if template.sunset is not None and template.sunset <= self._today():
+            successor = template.successor
+            instead = f" Use {successor} instead." if successor else ""
+            raise VersionRetired(
+                f"{template.name} v{template.version} was retired on {template.sunset}.{instead}", successor=successor
+            )
+        return template.bind(request.parameters, textual=request.textual)
+
+    def _newest(self, versions: Mapping[int, Template]) -> Template:
+        today = self._today()
+        current = [item for item in versions.values() if item.deprecated is None or item.deprecated > today]
+        return (current or list(versions.values()))[-1]
+
+    def _lost_successors(self) -> Iterator[Diagnostic]:
+        for versions in self._templates.values():
+            for template in versions.values():
+                name, _, version = (template.successor or "").rpartition("/")
+                if version and int(version[1:]) not in self._templates.get(name or template.name, {}):
+                    message = f"the successor {template.successor} does not exist, or has mistakes"
+                    yield Diagnostic(path=template.path, message=message)
+
+
+def _load(path: Path, folder: Path, tables: Collection[str]) -> Template:
+    shown = path.relative_to(folder.parent).as_posix()
+    name, version = _identify(path.relative_to(folder), shown)
+    try:
+        raw = path.read_bytes() if path.stat().st_size <= _MAX_BYTES else None
+        text = raw.decode("utf-8") if raw is not None else None
+    except OSError as error:
+        raise TemplateInvalid([Diagnostic(path=shown, message=f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        column = error.start - error.object.rfind(b"\n", 0, error.start)
+        raise TemplateInvalid(
+            [Diagnostic(path=shown, line=line, column=column, message="is not UTF-8 text")]
+        ) from error
+    if text is None:
+        raise TemplateInvalid([Diagnostic(path=shown, message=f"is larger than {_MAX_BYTES} bytes")])
+    return Template.load(text, path=shown, name=name, version=version, tables=tables)
+
+
+def _identify(path: Path, shown: str) -> tuple[str, int]:
+    """Tell the name and the version of a query from its place. Raises ``TemplateInvalid``."""
+    match = _FILE.fullmatch(path.name)
+    wrong = [segment for segment in path.parts[:-1] if not NAME.fullmatch(segment)]
+    message, hint = None, "a template is a file <name>/v<number>.sql, such as delays_by_carrier/v1.sql"
+    if match is None:
+        message = f"{path.name} is no version: expected v1.sql, v2.sql, …"
+    elif len(path.parts) == 1:
+        message = "a version stands in the folder of its query"
+    elif wrong:
+        message = f"the folder {wrong[0]!r} cannot name a query"
+        hint = "write a small letter, then small letters, digits and underscores"
+    if match is None or message is not None:
+        raise TemplateInvalid([Diagnostic(path=shown, message=message or "", hint=hint)])
+    return ".".join(path.parts[:-1]), int(match[1])

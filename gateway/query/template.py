@@ -1,0 +1,277 @@
+"""One ``.sql`` file: its front matter, its reviewed SQL, and everything that is known of the query before a request.
+
+``queries/README.md`` is the page for the people who write templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from gateway.declaration import DeclarationError, Declared, Duration
+from gateway.errors import Diagnostic, InvalidParameters, TemplateInvalid
+from gateway.model import BoundQuery, CachePolicy, TypedValue
+from gateway.query.coerce import spell
+from gateway.query.functions import Volatility
+from gateway.query.lexer import SqlMistake, end_of_comment
+from gateway.query.parameters import Parameter, bind_parameters
+from gateway.query.review import Reviewed, review
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""A parameter, or one segment of a query's name."""
+_SUCCESSOR = r"^(?:[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*/)?v[1-9][0-9]*$"
+_MAX_FRONT_MATTER = 64_000
+# In a flow mapping, {type: list[varchar]}, YAML takes these characters for its own.
+_UNQUOTED_TYPE = re.compile(r"(?<=\btype:)\s*[a-z]+(?:\[[^\]\n]*\]|\([^)\n]*\))")
+_PROTECTED = str.maketrans("[],", "<>;")
+
+
+def _cache_off(value: object) -> object:
+    # YAML reads a bare off as false.
+    return {"enabled": False} if value is False or value == "off" else value
+
+
+class CacheSettings(BaseModel):
+    """How long answers may be served; durations in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    enabled: bool = True
+    ttl: Duration = 60.0
+    stale_while_revalidate: Duration = 0.0
+    stale_if_error: Duration = 0.0
+    clock: Annotated[Duration, Field(gt=0)] | None = None
+
+    def policy(self) -> CachePolicy:
+        """Return the policy that results are kept by."""
+        return CachePolicy(**self.model_dump())
+
+
+class FrontMatter(BaseModel):
+    """The leading comment of a template."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    summary: str = Field(min_length=1, max_length=200)
+    description: str = ""
+    owner: str | None = None
+    tags: list[str] = []
+    parameters: dict[str, Parameter] = {}
+    cache: Annotated[CacheSettings, BeforeValidator(_cache_off)] = CacheSettings()
+    timeout: Annotated[Duration, Field(gt=0)] | None = None
+    examples: list[dict[str, Any]] = []
+    warm: bool = False
+    deprecated: date | None = None
+    sunset: date | None = None
+    successor: str | None = Field(None, pattern=_SUCCESSOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """One published version of a query.
+
+    ``sql`` is the text after the front matter up to its last token, exactly as written; it starts at line
+    ``body_line`` of the file. ``examples`` are sets of parameters as JSON values. ``tables`` are sorted,
+    ``parameters_used`` are in the order of the text.
+    """
+
+    name: str
+    version: int
+    path: str
+    sql: str
+    body_line: int
+    normalised: str
+    summary: str
+    description: str
+    owner: str | None
+    tags: tuple[str, ...]
+    parameters: Mapping[str, Parameter]
+    cache: CachePolicy
+    timeout: float | None
+    examples: tuple[Mapping[str, Any], ...]
+    warm: bool
+    deprecated: date | None
+    sunset: date | None
+    successor: str | None
+    tables: tuple[str, ...]
+    parameters_used: tuple[str, ...]
+    volatility: Volatility
+
+    @classmethod
+    def load(cls, text: str, *, path: str, name: str, version: int, tables: Collection[str]) -> Template:
+        """Read the text of the file *path* over declared *tables*. Raises ``TemplateInvalid`` with every mistake."""
+        start, end = _front_matter(text, path)
+        front, declared, mistakes = _read_front_matter(text, start, end, path)
+        names = _parameter_names(declared)
+        reviewed, wrong = review(text[end:], tables, names)
+        mistakes += [_in_file(mistake, text, end, path) for mistake in wrong]
+        if reviewed is not None and declared is not None:
+            mistakes += _agreement(front, names, reviewed, declared)
+        if mistakes or front is None or reviewed is None:
+            raise TemplateInvalid(sorted(mistakes, key=_position))
+        return cls._of(front, reviewed, path=path, name=name, version=version, body_line=_line_of(text, end))
+
+    @classmethod
+    def _of(
+        cls, front: FrontMatter, reviewed: Reviewed, *, path: str, name: str, version: int, body_line: int
+    ) -> Template:
+        return cls(
+            name=name,
+            version=version,
+            path=path,
+            sql=reviewed.sql,
+            body_line=body_line,
+            normalised=reviewed.normalised,
+            summary=front.summary,
+            description=front.description,
+            owner=front.owner,
+            tags=tuple(front.tags),
+            parameters=front.parameters,
+            cache=front.cache.policy(),
+            timeout=front.timeout,
+            examples=tuple({key: spell(value) for key, value in example.items()} for example in front.examples),
+            warm=front.warm,
+            deprecated=front.deprecated,
+            sunset=front.sunset,
+            successor=front.successor,
+            tables=reviewed.tables,
+            parameters_used=reviewed.parameters,
+            volatility=reviewed.volatility,
+        )
+
+    def bind(self, given: Mapping[str, Any], *, textual: bool = False) -> BoundQuery:
+        """Bind what a request gave. Raises ``InvalidParameters``."""
+        return self._bound(bind_parameters(self.parameters, given, textual=textual))
+
+    def bound_to_nothing(self) -> BoundQuery:
+        """Bind NULL to every parameter: enough to learn the columns of the result."""
+        return self._bound(
+            {name: TypedValue(value=None, type=declared.type.sql) for name, declared in self.parameters.items()}
+        )
+
+    def _bound(self, parameters: Mapping[str, TypedValue]) -> BoundQuery:
+        return BoundQuery(
+            name=self.name,
+            version=self.version,
+            sql=self.sql,
+            normalised=self.normalised,
+            tables=self.tables,
+            parameters=parameters,
+            cache=self.cache,
+            timeout=self.timeout,
+        )
+
+
+def _front_matter(text: str, path: str) -> tuple[int, int]:
+    """Return where the leading comment starts and ends. Raises ``TemplateInvalid``."""
+    start = len(text) - len(text.lstrip(" \t\r\n"))
+    if not text.startswith("/*", start):
+        hint = "start the file with /*, then lines such as 'summary: …', then */"
+        raise TemplateInvalid(
+            [Diagnostic(path=path, line=1, column=1, message="the front matter is missing", hint=hint)]
+        )
+    end = end_of_comment(text, start)
+    if end is None or end - start > _MAX_FRONT_MATTER:
+        message = (
+            "the front matter never ends" if end is None else f"the front matter is over {_MAX_FRONT_MATTER} characters"
+        )
+        hint = "close it with */; comments nest, so a /* inside it needs its own */"
+        raise TemplateInvalid(
+            [
+                Diagnostic(
+                    path=path, line=_line_of(text, start), column=_column_of(text, start), message=message, hint=hint
+                )
+            ]
+        )
+    return start, end
+
+
+def _read_front_matter(
+    text: str, start: int, end: int, path: str
+) -> tuple[FrontMatter | None, Declared | None, list[Diagnostic]]:
+    line = _line_of(text, start)
+    content = _UNQUOTED_TYPE.sub(lambda found: found[0].translate(_PROTECTED), text[start + 2 : end - 2])
+    declared = None
+    try:
+        declared = Declared(content, path, line=line)
+        front = declared.validate(FrontMatter)
+    except DeclarationError as error:
+        # What stands on the line of the /* stands two characters further right than in the YAML alone.
+        shift = _column_of(text, start) + 1
+        mistakes = [
+            replace(item, column=item.column + shift) if item.line == line and item.column else item
+            for item in error.diagnostics
+        ]
+        return None, declared, mistakes
+    return front, declared, list(_relations(front, declared))
+
+
+def _parameter_names(declared: Declared | None) -> Sequence[str]:
+    """Return the declared names, also where the front matter has mistakes elsewhere."""
+    value = declared.value if declared is not None else None
+    parameters = value.get("parameters") if isinstance(value, dict) else None
+    return [str(name) for name in parameters] if isinstance(parameters, dict) else []
+
+
+def _relations(front: FrontMatter, declared: Declared) -> Iterator[Diagnostic]:
+    """Find the mistakes between parts that are right in themselves."""
+    for name in front.parameters:
+        if not NAME.fullmatch(name):
+            hint = "write a small letter, then small letters, digits and underscores"
+            yield declared.diagnostic(("parameters", name), f"{name!r} cannot name a parameter", hint)
+    for number, example in enumerate(front.examples):
+        try:
+            bind_parameters(front.parameters, example)
+        except InvalidParameters as error:
+            for item in error.errors:
+                where = ("examples", number, item["parameter"])
+                yield declared.diagnostic(where, f"example {number + 1}: {item['parameter']} {item['detail']}")
+    if front.sunset is not None and front.deprecated is not None and front.sunset < front.deprecated:
+        yield declared.diagnostic(("sunset",), "sunset is before deprecated")
+
+
+def _agreement(
+    front: FrontMatter | None, names: Iterable[str], reviewed: Reviewed, declared: Declared
+) -> Iterator[Diagnostic]:
+    """Find where the front matter and the SQL speak of different things."""
+    for name in names:
+        if name not in reviewed.parameters:
+            hint = f"write ${name} in the query, or remove it here"
+            yield declared.diagnostic(("parameters", name), f"the query does not use the parameter {name}", hint)
+    if front is None:
+        return
+    reads_clock = reviewed.volatility is not Volatility.IMMUTABLE
+    if reads_clock and front.cache.enabled and front.cache.clock is None:
+        what = "reads the clock" if reviewed.volatility is Volatility.CLOCK else "gives another answer each time"
+        hint = "declare how long an answer holds, cache: {clock: 1m}, or cache: off"
+        yield declared.diagnostic(("cache", "clock"), f"the query {what}, so its answers cannot be kept", hint)
+    if not reads_clock and front.cache.clock is not None:
+        yield declared.diagnostic(("cache", "clock"), "cache.clock is declared, but the query reads no clock")
+
+
+def _in_file(mistake: SqlMistake, text: str, body: int, path: str) -> Diagnostic:
+    place = min(body + mistake.offset, len(text))
+    return Diagnostic(
+        path=path,
+        line=_line_of(text, place),
+        column=_column_of(text, place),
+        message=mistake.message,
+        hint=mistake.hint,
+    )
+
+
+def _line_of(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
+
+
+def _column_of(text: str, place: int) -> int:
+    return place - text.rfind("\n", 0, place)
+
+
+def _position(diagnostic: Diagnostic) -> tuple[int, int]:
+    return diagnostic.line or 0, diagnostic.column or 0
