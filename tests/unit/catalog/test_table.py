@@ -289,7 +289,7 @@ def test_types_are_spelled_as_the_engine_spells_them(written: str, canonical: st
 
 @pytest.mark.parametrize("written", ["", "TEXTT", "DECIMAL(39,0)", "DECIMAL(4,5)", "INT(4)", "VARCHAR; DROP"])
 def test_what_is_no_type_is_refused(written: str) -> None:
-    with pytest.raises(ValueError, match="DuckDB type|DECIMAL"):
+    with pytest.raises(ValueError, match=r"DuckDB type|DECIMAL"):
         canonical_type(written)
 
 
