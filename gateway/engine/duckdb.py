@@ -6,18 +6,20 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 
+from gateway.engine import versions
 from gateway.engine.base import Cancel
 from gateway.engine.binding import bind
+from gateway.engine.cursors import Cursors, Lent
 from gateway.engine.failures import RAISED, Suspicion, translate
-from gateway.engine.instance import EngineSettings, Keyring, connect
+from gateway.engine.instance import EngineSettings, Keyring, S3Access, connect, put_secret, quoted
+from gateway.engine.requests import RequestLog
 from gateway.engine.stream import DuckDBStream, described
-from gateway.engine.watch import Watch, Watched
-from gateway.errors import DeadlineExceeded, EngineFailed, GatewayError, QueryFailed
+from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
 from gateway.model import Column, FileVersion, Statement, TypedValue, Value
 
 
@@ -26,12 +28,13 @@ class DuckDBEngine:
 
     name = "duckdb"
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: EngineSettings) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: EngineSettings, keyring: Keyring) -> None:
         self.settings = settings
+        self._keyring = keyring
         self._connection = connection
-        self._watch = Watch()
-        self._lock = Lock()
-        self._streams: set[DuckDBStream] = set()
+        self._access = settings.s3 or S3Access()
+        self._requests = RequestLog(connection, self._access) if settings.remote else None
+        self._cursors = Cursors(connection, self._requests)
         self._closed = False
 
     @classmethod
@@ -40,8 +43,8 @@ class DuckDBEngine:
         cores = os.cpu_count() or 1
         threads = settings.threads or (max(16, 2 * cores) if settings.remote else cores)
         try:
-            return cls(connect(settings, keyring, threads), settings)
-        except duckdb.Error as error:
+            return cls(connect(settings, keyring, threads), settings, keyring)
+        except (duckdb.Error, OSError) as error:
             raise EngineFailed("The engine could not be started.") from error
 
     def execute(
@@ -52,21 +55,13 @@ class DuckDBEngine:
         started: Callable[[Cancel], None] | None = None,
     ) -> DuckDBStream:
         """Start *statement* and return its rows as they come; see ``Engine.execute``."""
-        cursor = self._cursor()
-        stream = DuckDBStream(
-            cursor,
-            self._watch.add(cursor.interrupt, deadline),
-            translate=self._translated,
-            confirm=self._confirm,
-            cancel=self._watch.cancel,
-            over=self._over,
-        )
-        with self._lock:
-            self._streams.add(stream)
+        lent = self._cursors.lend(statement.files, deadline)
+        stream = DuckDBStream(self._cursors, lent, self._translated)
         try:
             if started is not None:
                 started(stream.cancel)
-            stream.start(*self._prepared(cursor, statement.sql, statement.parameters))
+            self._refuse_retired(statement)
+            stream.start(*self._prepared(lent.cursor, statement.sql, statement.parameters))
         except BaseException:
             stream.close()
             raise
@@ -78,35 +73,46 @@ class DuckDBEngine:
         """Compute constant *expressions* in one SELECT; see ``Engine.evaluate``. A month counts as 30 days."""
         if not expressions:
             return ()
-        with self._running(deadline) as cursor:
+        with self._running((), deadline) as cursor:
             cursor.execute(*self._prepared(cursor, f"SELECT {', '.join(expressions)}", parameters))
             row = cursor.fetchone()
         return tuple(_aware(value) for value in row or ())
 
     def describe(self, paths: Sequence[str]) -> tuple[Column, ...]:
         """Return the columns of the Parquet files at *paths*, those that only some of them have included."""
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-        source = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
-        with self._running(None) as cursor:
+        now = uuid4().hex  # an address of its own, so that no footer from before is trusted
+        files = [self.address(FileVersion(path=path, size=0, etag=now)) for path in paths]
+        source = f"read_parquet([{', '.join(map(quoted, files))}], hive_partitioning = false, union_by_name = true)"
+        with self._running((), None) as cursor:
             rows = cursor.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         return tuple(Column(name=row[0], type=row[1]) for row in rows)
 
     def columns(self, statement: Statement) -> tuple[Column, ...]:
         """Return the columns that *statement* would answer with, without running it."""
-        limited = f"SELECT * FROM (\n{_bare(statement.sql)}\n) LIMIT 0"
-        with self._running(None) as cursor:
+        limited = f"SELECT * FROM (\n{statement.sql.rstrip().rstrip(';')}\n) LIMIT 0"
+        with self._running(statement.files, None) as cursor:
             cursor.execute(*self._prepared(cursor, limited, statement.parameters))
             return described(cursor)
 
     def explain(self, statement: Statement) -> str:
         """Return DuckDB's physical plan of *statement* as text."""
-        with self._running(None) as cursor:
+        with self._running(statement.files, None) as cursor:
             cursor.execute(*self._prepared(cursor, f"EXPLAIN {statement.sql}", statement.parameters))
             return "\n".join(str(row[1]) for row in cursor.fetchall())
 
     def address(self, file: FileVersion) -> str:
-        """Spell where *file* is for ``read_parquet``."""
-        return file.path
+        """Spell where this version of *file* is for ``read_parquet``."""
+        edition = self._requests.edition(file) if self._requests is not None else 0
+        return versions.address(file, use_ssl=self._access.use_ssl, edition=edition)
+
+    def renew_keys(self) -> None:
+        """Ask the keyring again, for keys that expire; queries that run keep the old ones. Raises ``EngineFailed``."""
+        if self.settings.remote:
+            try:
+                with self._connection.cursor() as cursor:
+                    put_secret(cursor, self._access, self._keyring())
+            except duckdb.Error as error:
+                raise EngineFailed("The keys of the buckets could not be renewed.") from error
 
     def ping(self) -> None:
         """Select a constant. Raises ``EngineFailed``: the instance is closed, or invalid after a fatal error."""
@@ -117,20 +123,10 @@ class DuckDBEngine:
 
     def close(self) -> None:
         """Interrupt what runs and release the instance; idempotent."""
-        with self._lock:
-            if self._closed:
-                return
+        if not self._closed:
             self._closed = True
-        self._watch.cancel_all()
-        self._watch.close()
-        self._connection.close()
-
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        try:
-            with self._lock:
-                return self._connection.cursor()
-        except duckdb.Error as error:
-            raise EngineFailed("The engine is closed.") from error
+            self._cursors.close()
+            self._connection.close()
 
     def _prepared(
         self, cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, TypedValue]
@@ -141,54 +137,71 @@ class DuckDBEngine:
             text, values = bind(sql, statement.named_parameters, parameters)
             return (statement if text is sql else _only(cursor.extract_statements(text))), values
         except duckdb.Error as error:
-            raise self._named(translate(error, memory_limit=self.settings.memory_limit)) from error
+            failure = translate(error, memory_limit=self.settings.memory_limit)
+            raise (failure.damaged if isinstance(failure, Suspicion) else failure) from error
+
+    def _refuse_retired(self, statement: Statement) -> None:
+        """Raise ``FilesChanged`` where an address in the text was retired after the text had been made."""
+        if self._requests is not None and self._requests.any_retired:
+            for file in statement.files:
+                if self._requests.edition(file) and quoted(self.address(file)) not in statement.sql:
+                    raise FilesChanged("A data file was replaced while the query was planned.")
 
     @contextmanager
-    def _running(self, deadline: float | None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Lend a cursor for something short that returns rows at once, with errors translated."""
-        cursor = self._cursor()
-        watched = self._watch.add(cursor.interrupt, deadline)
+    def _running(self, files: Sequence[FileVersion], deadline: float | None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a cursor for something short that returns its rows at once, with errors translated."""
+        lent = self._cursors.lend(files, deadline)
         try:
-            yield cursor
+            yield lent.cursor
         except RAISED as error:
-            raise self._stopped(watched) or self._named(
-                translate(error, memory_limit=self.settings.memory_limit)
-            ) from error
+            raise self._translated(error, lent) from error
         finally:
-            self._watch.release(watched)
-            cursor.close()
+            self._cursors.take_back(lent, reusable=False)
 
-    def _translated(self, error: BaseException, stream: DuckDBStream) -> GatewayError:
-        return self._stopped(stream.watched) or self._named(translate(error, memory_limit=self.settings.memory_limit))
-
-    def _stopped(self, watched: Watched) -> GatewayError | None:
-        """Name why a query was interrupted; None: it was not."""
-        if watched.expired:
+    def _translated(self, error: BaseException, lent: Lent) -> GatewayError:
+        """Name what happened to the query of *lent*."""
+        if lent.watched.expired:
             return DeadlineExceeded("The query was stopped at its time limit.")
-        return EngineFailed("The query was cancelled.") if watched.cancelled else None
+        if lent.watched.cancelled:
+            return EngineFailed("The query was cancelled.")
+        try:
+            self._cursors.confirm(lent)  # bytes of two versions together can make any error
+        except FilesChanged as changed:
+            return changed
+        failure = translate(error, memory_limit=self.settings.memory_limit)
+        if not isinstance(failure, Suspicion):
+            return failure
+        return self._changed(lent) or failure.damaged
 
-    def _named(self, failure: GatewayError | Suspicion) -> GatewayError:
-        return failure.damaged if isinstance(failure, Suspicion) else failure
+    def _changed(self, lent: Lent) -> GatewayError | None:
+        """Look at the files that *lent* read as they are now; None: they are still what was asked for."""
+        remote = versions.in_buckets(lent.files)
+        try:
+            if remote:
+                self._look_at(remote, lent.watched.deadline)
+        except (FilesChanged, StorageFailed, DeadlineExceeded) as error:
+            return error
+        return None
 
-    def _confirm(self, stream: DuckDBStream) -> None:
-        """Check that what was read is what the statement names."""
-
-    def _over(self, stream: DuckDBStream) -> None:
-        self._watch.release(stream.watched)
-        with self._lock:
-            self._streams.discard(stream)
-        stream.cursor.close()
+    def _look_at(self, files: Sequence[FileVersion], deadline: float | None) -> None:
+        """Send a HEAD for each of *files*, at addresses that nothing was cached under."""
+        now = uuid4().hex
+        fresh = [self.address(FileVersion(path=file.path, size=file.size, etag=now)) for file in files]
+        lent = self._cursors.lend(files, deadline)
+        try:
+            lent.cursor.execute(f"SELECT size FROM read_blob([{', '.join(map(quoted, fresh))}])").fetchall()
+            self._cursors.confirm(lent)
+        except RAISED as error:
+            failure = translate(error, memory_limit=self.settings.memory_limit)
+            raise (failure.damaged if isinstance(failure, Suspicion) else failure) from error
+        finally:
+            self._cursors.take_back(lent, reusable=False)
 
 
 def _only(statements: list[duckdb.Statement]) -> duckdb.Statement:
     if len(statements) != 1:
         raise QueryFailed("A query must be exactly one statement.")
     return statements[0]
-
-
-def _bare(sql: str) -> str:
-    """Drop the semicolon that may end a statement, so that it can stand in parentheses."""
-    return sql.rstrip().rstrip(";")
 
 
 def _aware(value: Any) -> Value:

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from gateway.errors import EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
 
-RAISED = (duckdb.Error, OSError, pa.ArrowException)
-"""What DuckDB's cursor and its Arrow reader raise."""
+RAISED = (duckdb.Error, OSError, pa.ArrowException, UnicodeDecodeError)
+"""What DuckDB's cursor and its Arrow reader raise; the last, for a message that quotes bytes of a file."""
 
 _REFUSED = {"Binder", "Catalog", "Constraint", "Conversion", "Decimal", "Divide by Zero", "Invalid Input"}
 _REFUSED |= {"Invalid type", "Invalid", "Mismatch Type", "Not implemented", "Out of Range", "Parameter Not Resolved"}
@@ -48,6 +48,8 @@ class Suspicion(Exception):
 
 def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Suspicion:
     """Name what *error* means to a caller; a ``Suspicion`` where that depends on whether the files changed."""
+    if isinstance(error, UnicodeDecodeError):
+        return Suspicion(StorageFailed("A data file could not be read."))
     match = _KIND.match(str(error))
     kind, text = (match["kind"].strip(), match["text"]) if match else ("", str(error))
     if _GONE.search(text):

@@ -49,6 +49,8 @@ class EngineSettings:
     max_temp_size: str = "10GB"
     threads: int | None = None
     s3: S3Access | None = None
+    http_timeout: int = 15
+    """Seconds that one request to a bucket may take; it is tried four times, and is not interrupted meanwhile."""
 
     @property
     def remote(self) -> bool:
@@ -59,18 +61,19 @@ class EngineSettings:
 def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.DuckDBPyConnection:
     """Open an instance and lock it down, in the one order that works."""
     connection = duckdb.connect(":memory:", config={"memory_limit": settings.memory_limit, "threads": threads})
+    connection.execute("SET GLOBAL allow_persistent_secrets = false")
     if settings.remote:
         _load_httpfs(connection)
         put_secret(connection, settings.s3 or S3Access(), keyring())
         connection.execute("SET GLOBAL enable_http_metadata_cache = true")
-        connection.execute("SET GLOBAL http_keep_alive = true")
+        connection.execute(f"SET GLOBAL http_timeout = {settings.http_timeout}")
+        connection.execute("CALL enable_logging('HTTP', storage = 'memory')")
     for statement in (
         "SET GLOBAL TimeZone = 'UTC'",
-        f"SET GLOBAL allowed_directories = [{', '.join(_text(_folder(item)) for item in settings.locations)}]",
-        f"SET GLOBAL temp_directory = {_text(settings.temp_directory)}",
-        f"SET GLOBAL max_temp_directory_size = {_text(settings.max_temp_size)}",
+        f"SET GLOBAL allowed_directories = [{', '.join(quoted(_folder(item)) for item in settings.locations)}]",
+        f"SET GLOBAL temp_directory = {quoted(settings.temp_directory)}",
+        f"SET GLOBAL max_temp_directory_size = {quoted(settings.max_temp_size)}",
         "SET GLOBAL parquet_metadata_cache = true",
-        "SET GLOBAL allow_persistent_secrets = false",
         "SET GLOBAL enable_external_access = false",
         "SET GLOBAL autoinstall_known_extensions = false",
         "SET GLOBAL autoload_known_extensions = false",
@@ -85,15 +88,15 @@ def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.
 def put_secret(connection: duckdb.DuckDBPyConnection, access: S3Access, keys: Credentials | None) -> None:
     """Create or replace the one secret of the instance; it lives in memory only."""
     options = {
-        "REGION": _text(access.region),
-        "ENDPOINT": _text(access.endpoint),
-        "URL_STYLE": _text(access.url_style),
+        "REGION": quoted(access.region),
+        "ENDPOINT": quoted(access.endpoint),
+        "URL_STYLE": quoted(access.url_style),
         "USE_SSL": str(access.use_ssl).lower(),
     }
     if keys is not None:
-        options |= {"KEY_ID": _text(keys.key_id), "SECRET": _text(keys.secret)}
+        options |= {"KEY_ID": quoted(keys.key_id), "SECRET": quoted(keys.secret)}
     if keys is not None and keys.session_token is not None:
-        options["SESSION_TOKEN"] = _text(keys.session_token)
+        options["SESSION_TOKEN"] = quoted(keys.session_token)
     listed = ", ".join(f"{name} {value}" for name, value in options.items())
     connection.execute(f"CREATE OR REPLACE SECRET buckets (TYPE s3, {listed})")
 
@@ -102,7 +105,7 @@ def _load_httpfs(connection: duckdb.DuckDBPyConnection) -> None:
     """Load the packaged extension; where the package holds none for this platform, install it from the network."""
     packaged = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
     if packaged.is_file():
-        connection.execute(f"LOAD {_text(str(packaged))}")
+        connection.execute(f"LOAD {quoted(str(packaged))}")
     else:
         connection.execute("INSTALL httpfs")
         connection.execute("LOAD httpfs")
@@ -114,5 +117,6 @@ def _folder(location: str) -> str:
     return spelled.rstrip("/") + "/"
 
 
-def _text(value: str) -> str:
+def quoted(value: str) -> str:
+    """Write a text as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"

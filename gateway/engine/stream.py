@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import duckdb
 import pyarrow as pa
 
+from gateway.engine.cursors import Cursors, Lent
 from gateway.engine.failures import RAISED
-from gateway.engine.watch import Watched
 from gateway.errors import GatewayError, QueryFailed
 from gateway.model import Column
 
@@ -19,56 +19,48 @@ _UNSUPPORTED = re.compile(r"\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|VARIANT
 
 
 class DuckDBStream:
-    """Rows of one query; a ``ResultStream``. The engine makes it, hands it out started, and is told when it is over."""
+    """Rows of one query; a ``ResultStream``. The engine makes it and starts it before it hands it out."""
 
     columns: tuple[Column, ...]
     schema: pa.Schema
 
-    def __init__(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        watched: Watched,
-        *,
-        translate: Callable[[BaseException, DuckDBStream], GatewayError],
-        confirm: Callable[[DuckDBStream], None],
-        cancel: Callable[[Watched], None],
-        over: Callable[[DuckDBStream], None],
-    ) -> None:
-        self.cursor = cursor
-        self.watched = watched
-        self._translate, self._confirm, self._cancel, self._over = translate, confirm, cancel, over
+    def __init__(self, cursors: Cursors, lent: Lent, translate: Callable[[BaseException, Lent], GatewayError]) -> None:
+        self._cursors = cursors
+        self._lent = lent
+        self._translate = translate
+        self._ended = False
         self._closed = False
 
     def start(self, statement: duckdb.Statement, values: dict[str, duckdb.Value]) -> None:
         """Run the query until its first rows are there."""
         try:
-            self.cursor.execute(statement, values)
-            self.columns = described(self.cursor)
-            self._reader = self.cursor.to_arrow_reader(BATCH_ROWS)
+            self._lent.cursor.execute(statement, values)
+            self.columns = described(self._lent.cursor)
+            self._reader = self._lent.cursor.to_arrow_reader(BATCH_ROWS)
         except RAISED as error:
-            raise self._translate(error, self) from error
+            raise self._translate(error, self._lent) from error
         self.schema = self._reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows; once they have ended, confirm that they came from the versions that were asked for."""
         try:
             yield from self._reader
+            self._cursors.confirm(self._lent)
+            self._ended = True
         except RAISED as error:
-            raise self._translate(error, self) from error
-        else:
-            self._confirm(self)
+            raise self._translate(error, self._lent) from error
         finally:
             self.close()
 
     def cancel(self) -> None:
         """Interrupt the query from any thread; iteration then ends with an error."""
-        self._cancel(self.watched)
+        self._cursors.watch.cancel(self._lent.watched)
 
     def close(self) -> None:
         """Release the cursor; idempotent."""
         if not self._closed:
             self._closed = True
-            self._over(self)
+            self._cursors.take_back(self._lent, reusable=self._ended)
 
 
 def described(cursor: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:

@@ -1,0 +1,89 @@
+"""Lend cursors of one DuckDB instance: one a query, watched for its deadline and for what it reads over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import duckdb
+
+from gateway.engine.requests import RequestLog
+from gateway.engine.versions import changed_in_folders, in_buckets
+from gateway.engine.watch import Watch, Watched
+from gateway.errors import EngineFailed, FilesChanged
+from gateway.model import FileVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lent:
+    """A cursor for one query over *files*; ``connection`` is DuckDB's number of it, where requests are followed."""
+
+    cursor: duckdb.DuckDBPyConnection
+    connection: int | None
+    watched: Watched
+    files: Sequence[FileVersion]
+
+
+class Cursors:
+    """Lends cursors and takes them back. Where requests are followed, a cursor that ended well is used again."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, requests: RequestLog | None) -> None:
+        self.watch = Watch()
+        self._connection = connection
+        self._requests = requests
+        self._lock = Lock()
+        self._idle: list[tuple[duckdb.DuckDBPyConnection, int]] = []
+        self._closed = False
+
+    def lend(self, files: Sequence[FileVersion], deadline: float | None) -> Lent:
+        """Lend a cursor for a query over *files* that may run until *deadline*. Raises ``EngineFailed``."""
+        remote = in_buckets(files) if self._requests is not None else []
+        cursor, connection = self._cursor(numbered=bool(remote))
+        if connection is not None and self._requests is not None:
+            self._requests.enter(connection, remote)
+        return Lent(
+            cursor=cursor, connection=connection, watched=self.watch.add(cursor.interrupt, deadline), files=files
+        )
+
+    def confirm(self, lent: Lent) -> None:
+        """Make sure that what was read is what was asked for. Raises ``FilesChanged``."""
+        if changed_in_folders(lent.files):
+            raise FilesChanged("A data file was replaced or removed while the query ran.")
+        if lent.connection is not None and self._requests is not None:
+            self._requests.confirm(lent.connection)
+
+    def take_back(self, lent: Lent, *, reusable: bool) -> None:
+        """End a loan; only a cursor whose query has ended by itself is *reusable*."""
+        self.watch.release(lent.watched)
+        keep = reusable and lent.connection is not None and not self._closed
+        if not keep:
+            lent.cursor.close()
+        if lent.connection is not None and self._requests is not None:
+            self._requests.leave(lent.connection)
+            if keep:
+                self._idle.append((lent.cursor, lent.connection))
+
+    def close(self) -> None:
+        """Interrupt what runs and lend nothing more."""
+        self._closed = True
+        self.watch.cancel_all()
+        self.watch.close()
+        while self._idle:
+            self._idle.pop()[0].close()
+        if self._requests is not None:
+            self._requests.close()
+
+    def _cursor(self, *, numbered: bool) -> tuple[duckdb.DuckDBPyConnection, int | None]:
+        try:
+            with self._lock:
+                if numbered and self._idle:
+                    return self._idle.pop()
+                cursor = self._connection.cursor()
+            if not numbered:
+                return cursor, None
+            row = cursor.execute("SELECT current_connection_id()").fetchone()
+        except duckdb.Error as error:
+            raise EngineFailed("The engine is closed.") from error
+        assert row is not None
+        return cursor, int(row[0])

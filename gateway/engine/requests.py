@@ -1,0 +1,139 @@
+"""Hold every HTTP answer that DuckDB used against the version that was asked for.
+
+DuckDB logs each request with its answer's headers before the bytes are used. A file whose answers carried another ETag
+than its version is *retired*: the queries that read it fail with ``FilesChanged``, and its version gets a new
+address, so that what DuckDB cached under the old one is never used again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from urllib.parse import unquote
+
+import duckdb
+
+from gateway.engine.instance import S3Access
+from gateway.engine.versions import opaque
+from gateway.errors import FilesChanged
+from gateway.model import FileVersion
+
+_URL = re.compile(r"'url': '([^']*)'")
+_STATUS = re.compile(r"'response': \{'status': \w*?_(\d{3})\b")
+_ETAG = re.compile(r"""[{ ]etag=(?:'?(?:W/)?"([^"]*)"|'?([^,}'"]+))""", re.IGNORECASE)
+_FULL = 100_000
+"""Entries (about 1 kB each) after which the log is emptied even though queries run, which then must run again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """What one connection reads now, and how many files had been retired when it began."""
+
+    files: Sequence[FileVersion]
+    since: int
+
+
+class RequestLog:
+    """Knows for every running query whether what it was sent is what it asked for. Thread-safe."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, access: S3Access) -> None:
+        """Read the log of *connection*, on which logging of HTTP has been enabled."""
+        self._access = access
+        self._cursor = connection.cursor()
+        self._cursor.execute("PREPARE entries AS SELECT * FROM duckdb_logs(denormalized_table = false) OFFSET $1")
+        self._cursor.execute("PREPARE contexts AS SELECT context_id, connection_id FROM duckdb_log_contexts()")
+        self._lock = Lock()
+        self._readings: dict[int, _Reading] = {}
+        self._retired: dict[FileVersion, int] = {}
+        self._count = 0
+        self._seen = 0
+
+    @property
+    def any_retired(self) -> bool:
+        """Whether any address was ever retired."""
+        return self._count > 0
+
+    def edition(self, file: FileVersion) -> int:
+        """Tell which address of *file* is in use: 0, or a number that grows whenever it is retired."""
+        return self._retired.get(file, 0)
+
+    def enter(self, connection: int, files: Sequence[FileVersion]) -> None:
+        """Note that *connection* is about to read *files*."""
+        with self._lock:
+            self._readings[connection] = _Reading(files=files, since=self._count)
+
+    def confirm(self, connection: int) -> None:
+        """Make sure that all that *connection* read is of the versions it asked for. Raises ``FilesChanged``."""
+        with self._lock:
+            self._drain()
+            reading = self._readings[connection]
+            if self._count != reading.since and any(
+                self._retired.get(file, 0) > reading.since for file in reading.files
+            ):
+                raise FilesChanged("A data file was replaced while the query ran.")
+
+    def leave(self, connection: int) -> None:
+        """Note that *connection* reads no more: nothing of it runs."""
+        with self._lock:
+            self._drain()
+            del self._readings[connection]
+            if self._seen and (not self._readings or self._seen > _FULL):
+                self._empty()
+
+    def close(self) -> None:
+        """Release the cursor; idempotent."""
+        self._cursor.close()
+
+    def _drain(self) -> None:
+        """Judge the entries that came since the last time."""
+        entries = self._cursor.execute(f"EXECUTE entries({self._seen})").fetchall()
+        if not entries:
+            return
+        self._seen += len(entries)
+        connections = dict(self._cursor.execute("EXECUTE contexts").fetchall())
+        expected: dict[int, dict[str, FileVersion]] = {}
+        for entry in entries:
+            connection = connections.get(entry[0])
+            if connection not in self._readings:
+                continue
+            if connection not in expected:
+                expected[connection] = {self._url(file.path): file for file in self._readings[connection].files}
+            self._judge(str(entry[-1]), expected[connection])
+
+    def _judge(self, message: str, expected: dict[str, FileVersion]) -> None:
+        """Retire what *message* shows to be of another version; everything, where it cannot be told what it shows."""
+        status = _STATUS.search(message)
+        if status is None or not status[1].startswith("2"):
+            return  # no bytes of such an answer are used
+        url = _URL.search(message)
+        if url is not None and "list-type=2" in url[1]:
+            return
+        file = expected.get(unquote(url[1])) if url is not None else None
+        if file is None:
+            self._retire(expected.values())
+            return
+        etags = {quoted or bare for quoted, bare in _ETAG.findall(message, status.end())}
+        if etags != {opaque(file.etag)}:
+            self._retire([file])
+
+    def _retire(self, files: Iterable[FileVersion]) -> None:
+        self._count += 1
+        for file in files:
+            self._retired[file] = self._count
+
+    def _empty(self) -> None:
+        """Empty the log. What came in between is lost, so what runs now cannot be trusted."""
+        self._cursor.execute("CALL truncate_duckdb_logs()")
+        self._seen = 0
+        for reading in self._readings.values():
+            self._retire(reading.files)
+
+    def _url(self, path: str) -> str:
+        """Spell the URL, decoded, that DuckDB requests for a path in a bucket."""
+        scheme = "https" if self._access.use_ssl else "http"
+        bucket, _, key = path.partition("://")[2].partition("/")
+        if self._access.url_style == "path":
+            return f"{scheme}://{self._access.endpoint}/{bucket}/{key}"
+        return f"{scheme}://{bucket}.{self._access.endpoint}/{key}"

@@ -1,0 +1,69 @@
+"""Make the version of a file part of its address, and check that what was read is that version.
+
+DuckDB keeps footers, blocks and HTTP metadata by address. With the version in the address these caches can be trusted
+without asking the store again; what remains is to make sure that nothing else was ever read under it.
+``docs/engine-s3-cache.md`` tells why and what was measured.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+from gateway.engine.instance import BUCKETS
+from gateway.errors import EngineFailed
+from gateway.model import FileVersion
+
+_GLOB = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
+_BITS = 32
+
+
+def is_remote(path: str) -> bool:
+    """Tell whether a path is in a bucket."""
+    return path.startswith(BUCKETS)
+
+
+def address(file: FileVersion, *, use_ssl: bool, edition: int = 0) -> str:
+    """Spell where *file* is so that every version, and every *edition* of one, has an address of its own.
+
+    In a bucket the version stands in a parameter of the URL that is given three times: DuckDB takes the first or
+    the last, which are what it would use anyway. In a folder it is written in empty steps (``/./`` and ``//``).
+    """
+    digest = blake2b(f"{file.etag}|{file.size}|{edition}".encode(), digest_size=_BITS // 4).digest()
+    if is_remote(file.path):
+        if "?" in file.path:
+            raise EngineFailed("A data file has a question mark in its name, which DuckDB cannot address.")
+        ssl = f"s3_use_ssl={str(use_ssl).lower()}"
+        return f"{file.path.translate(_GLOB)}?{ssl}&s3_use_ssl={digest.hex()}&{ssl}"
+    folder, slash, name = file.path.rpartition("/")
+    bits = f"{int.from_bytes(digest[: _BITS // 8]):0{_BITS}b}"
+    return (folder + slash + bits.replace("0", "./").replace("1", "/") + name).translate(_GLOB)
+
+
+def opaque(etag: str) -> str:
+    """Return the opaque part of an ETag: listings and headers differ in its quotes.
+
+    >>> opaque('W/"33a6"')
+    '33a6'
+    """
+    return etag.removeprefix("W/").strip('"')
+
+
+def changed_in_folders(files: Iterable[FileVersion]) -> list[FileVersion]:
+    """List those of the *files* in folders that are gone or of another version now."""
+    return [file for file in files if file.etag and not is_remote(file.path) and _local_etag(file.path) != file.etag]
+
+
+def in_buckets(files: Sequence[FileVersion]) -> list[FileVersion]:
+    """List those of the *files* that are in a bucket and have an ETag to be held to."""
+    return [file for file in files if file.etag and is_remote(file.path)]
+
+
+def _local_etag(path: str) -> str | None:
+    """Return the ETag that obstore lists for a file in a folder: inode, modification time in µs, size, in hex."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return f'"{found.st_ino:x}-{found.st_mtime_ns // 1000:x}-{found.st_size:x}"'
