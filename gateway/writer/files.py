@@ -130,9 +130,7 @@ class _OpenFile:
             self._sink.close()
 
 
-def row_groups(
-    batches: Iterable[pa.RecordBatch], partition: str, row_group: int
-) -> Iterator[tuple[int, Iterator[pa.Table]]]:
+def row_groups(batches: Iterable[pa.Table], partition: str, row_group: int) -> Iterator[tuple[int, Iterator[pa.Table]]]:
     """Cut batches that come sorted by the column *partition* into the row groups of each partition.
 
     Only the last group of a partition has fewer than *row_group* rows, so cuts do not depend on those of the batches.
@@ -142,7 +140,7 @@ def row_groups(
         yield number, (table for _, table in items)
 
 
-def _groups(batches: Iterable[pa.RecordBatch], partition: str, row_group: int) -> Iterator[tuple[int, pa.Table]]:
+def _groups(batches: Iterable[pa.Table], partition: str, row_group: int) -> Iterator[tuple[int, pa.Table]]:
     held: list[pa.Table] = []
     rows, current = 0, None
     for number, part in _runs(batches, partition):
@@ -162,12 +160,11 @@ def _groups(batches: Iterable[pa.RecordBatch], partition: str, row_group: int) -
         yield current, pa.concat_tables(held)
 
 
-def _runs(batches: Iterable[pa.RecordBatch], partition: str) -> Iterator[tuple[int, pa.Table]]:
+def _runs(batches: Iterable[pa.Table], partition: str) -> Iterator[tuple[int, pa.Table]]:
     """Cut batches where the partition changes, and drop its column."""
     for batch in batches:
-        table = pa.Table.from_batches([batch])
-        encoded: Any = _compute.run_end_encode(batch[partition])
-        table = table.drop_columns([partition])
+        encoded: Any = _compute.run_end_encode(batch[partition].combine_chunks())
+        table = batch.drop_columns([partition])
         start = 0
         for end, number in zip(encoded.run_ends.to_pylist(), encoded.values.to_pylist(), strict=True):
             yield number, table.slice(start, end - start)

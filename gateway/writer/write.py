@@ -24,6 +24,7 @@ from gateway.catalog.store import S3Settings
 from gateway.catalog.table import Table
 from gateway.errors import InputInvalid, StorageFailed
 from gateway.model import Column
+from gateway.writer.arrow import plain, storable, tables
 from gateway.writer.base import Direction, Mode, OnProgress, Options, Progress, Stage, StagedFile, WriteSummary, silent
 from gateway.writer.files import FileWriter, Layout, row_group_size, row_groups
 from gateway.writer.partitions import Partitions, folder
@@ -125,14 +126,14 @@ def _hold(connection: duckdb.DuckDBPyConnection, rows: Rows, table: Table, on_pr
     with connection.cursor() as cursor, _reading():
         reader = rows.relation.to_arrow_reader(BATCH)
         names = [column.name for column in rows.columns]
-        schema = pa.schema([reader.schema.field(name) for name in names])
+        whole = plain(reader.schema)
+        schema = pa.schema([whole.field(name) for name in names])
         _check_storable(schema)
-        _append(cursor, _labelled(reader.schema.empty_table(), partitions, names, 0), "CREATE TABLE held AS")
-        for batch in reader:
-            part = pa.Table.from_batches([batch])
+        _append(cursor, _labelled(whole.empty_table(), partitions, names, 0), "CREATE TABLE held AS")
+        for part in tables(reader):
             _check_fit(part, rows.columns)
             _append(cursor, _labelled(part, partitions, names, count), "INSERT INTO held")
-            count += batch.num_rows
+            count += part.num_rows
             size += part.select(names).nbytes
             on_progress(Progress(stage=Stage.READING, done=count, total=None, partitions=len(partitions), size=0))
     return _Held(
@@ -181,19 +182,11 @@ def _check_fit(part: pa.Table, columns: Sequence[Column]) -> None:
 def _check_storable(schema: pa.Schema) -> None:
     """Refuse types that Parquet would change or cannot hold."""
     for field in schema:
-        if not _storable(field.type):
+        if not storable(field.type):
             raise InputInvalid(
                 f"The column {field.name!r} has a type that Parquet cannot hold as it is (HUGEINT, INTERVAL, BIT, "
                 f"UNION, TIME WITH TIME ZONE): declare another one in `columns`, or leave it out with --exclude."
             )
-
-
-def _storable(kind: pa.DataType) -> bool:
-    if isinstance(kind, pa.OpaqueType) or pa.types.is_interval(kind) or pa.types.is_union(kind):
-        return False
-    if pa.types.is_nested(kind):
-        return all(_storable(kind.field(index).type) for index in range(kind.num_fields))
-    return True
 
 
 def _order(table: Table, columns: Sequence[Column], options: Options) -> list[tuple[str, Direction]]:
@@ -241,12 +234,12 @@ def _empty(writer: FileWriter, held: _Held, table: Table, options: Options) -> I
         yield from writer.write([held.schema.empty_table()], "", 0)
 
 
-def _sorted(held: _Held, order: Sequence[tuple[str, Direction]]) -> pa.RecordBatchReader:
+def _sorted(held: _Held, order: Sequence[tuple[str, Direction]]) -> Iterator[pa.Table]:
     directions = {"ascending": "ASC", "descending": "DESC"}
     keys = [f"{quoted(name)} {directions[direction]} NULLS LAST" for name, direction in order]
     columns = ", ".join(quoted(name) for name in (*held.schema.names, PARTITION))
     relation = held.connection.sql(f"SELECT {columns} FROM held ORDER BY {', '.join([PARTITION, *keys, ROW])}")
-    return relation.to_arrow_reader(BATCH)
+    return tables(relation.to_arrow_reader(BATCH))
 
 
 def _stale(held: _Held, table: Table, options: Options) -> Stale | None:

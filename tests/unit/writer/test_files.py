@@ -8,7 +8,7 @@ from gateway.writer.files import LARGEST_GROUP, ROW_GROUP, row_group_size, row_g
 
 def cut(batches: list[list[int]], row_group: int) -> list[tuple[int, list[int]]]:
     """Cut batches whose rows are named after their partition and counted."""
-    made = [pa.record_batch({"x": list(range(len(rows))), "p": pa.array(rows, pa.int64())}) for rows in batches]
+    made = [pa.table({"x": list(range(len(rows))), "p": pa.array(rows, pa.int64())}) for rows in batches]
     return [(number, [group.num_rows for group in groups]) for number, groups in row_groups(iter(made), "p", row_group)]
 
 
@@ -34,7 +34,7 @@ def test_no_batches_make_no_groups() -> None:
 
 
 def test_the_partition_number_is_not_written() -> None:
-    batch = pa.record_batch({"x": [1], "p": pa.array([1], pa.int64())})
+    batch = pa.table({"x": [1], "p": pa.array([1], pa.int64())})
     assert [name for _, groups in row_groups([batch], "p", 10) for group in groups for name in group.column_names] == [
         "x"
     ]
