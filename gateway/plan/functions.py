@@ -274,12 +274,14 @@ def _repeating(name: str) -> tuple[Callable[[Times], Ordinals], Callable[[Times]
 
 def _count(times: Times, unit: str, period: str) -> Ordinals:
     start = times.astype(f"datetime64[{period}]").astype(f"datetime64[{unit}]")
-    return (times.astype(f"datetime64[{unit}]") - start).astype(np.int64)
+    counted: Ordinals = (times.astype(f"datetime64[{unit}]") - start).astype(np.int64)
+    return counted
 
 
 def _weekday(times: Times, offset: int) -> Ordinals:
     """Count days from the start of the week; the epoch is a Thursday: 4 from Sunday, 3 from Monday."""
-    return (times.astype("datetime64[D]").astype(np.int64) + offset) % 7
+    counted: Ordinals = (times.astype("datetime64[D]").astype(np.int64) + offset) % 7
+    return counted
 
 
 def _iso(times: Times) -> tuple[Ordinals, Ordinals]:
@@ -294,7 +296,8 @@ def _yearweek(times: Times) -> Ordinals:
 
 
 def _years(times: Times) -> Ordinals:
-    return times.astype("datetime64[Y]").astype(np.int64) + 1970
+    counted: Ordinals = times.astype("datetime64[Y]").astype(np.int64) + 1970
+    return counted
 
 
 def _cut(times: Times, part: str) -> Times:
@@ -312,7 +315,7 @@ def _times(keys: Ordinals, source: SqlType) -> Times:
 
 
 def _to_keys(times: Times, target: SqlType) -> Ordinals:
-    days = times.astype("datetime64[D]").astype(np.int64)
+    days: Ordinals = times.astype("datetime64[D]").astype(np.int64)
     if not target.per_second:
         return days
     exact = times.astype("datetime64[us]").astype(np.int64)

@@ -146,9 +146,9 @@ def after_prefix(prefix: bytes) -> bytes | None:
 
 
 def key_range(value: Any, kind: SqlType) -> tuple[Key, Key] | None:
-    """Return the half-open range of keys that a constant of that type stands for; None where it cannot be placed.
+    """Return the first and last key that a constant of that type may stand for; None where it cannot be placed.
 
-    It is one key wide, except where Python's value is coarser than the type (TIMESTAMP_NS as a ``datetime``).
+    They are the same, except where Python's value is coarser than the type (TIMESTAMP_NS as a ``datetime``).
     Infinite dates, which DuckDB hands over as the extremes of Python's, have no place.
     """
     key = _key(value, kind)
@@ -156,8 +156,8 @@ def key_range(value: Any, kind: SqlType) -> tuple[Key, Key] | None:
         return None
     if kind.per_second > 10**6:
         assert isinstance(key, int)
-        return key, key + kind.per_second // 10**6
-    return key, successor(key)
+        return key, key + kind.per_second // 10**6 - 1
+    return key, key
 
 
 def _key(value: Any, kind: SqlType) -> Key | None:

@@ -1,0 +1,401 @@
+"""One column over many units (partitions, or files), as far as pruning needs it.
+
+Units that look the same share a *state*: a day, a bucket, a value. ``Rows`` knows which units are in which state, and
+an axis knows what the states of its column can hold. A filter is thus decided on the few states, by bisection where
+they are sorted, and only what it leaves is looked at unit by unit.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Key, Ordinals, successor
+
+Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int32]
+
+
+class Codes(NamedTuple):
+    """A set of states: from ``start`` to before ``stop``, or where ``mask`` is True."""
+
+    start: int
+    stop: int
+    mask: Mask | None = None
+
+
+NO_CODES = Codes(0, 0)
+_FEW = 16
+"""Ranges that are looked up one by one; more of them are bisected together."""
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
+
+
+def as_mask(codes: Codes, size: int) -> Mask:
+    """Spell a set of states as one flag for each of *size* states."""
+    if codes.mask is not None:
+        return codes.mask
+    mask = np.zeros(size, dtype=np.bool_)
+    mask[codes.start : codes.stop] = True
+    return mask
+
+
+def both(one: Codes, other: Codes, size: int) -> Codes:
+    """Intersect two sets of states."""
+    if one.mask is None and other.mask is None:
+        start = max(one.start, other.start)
+        return Codes(start, max(start, min(one.stop, other.stop)))
+    return Codes(0, size, as_mask(one, size) & as_mask(other, size))
+
+
+def either(one: Codes, other: Codes, size: int) -> Codes:
+    """Unite two sets of states."""
+    if one.mask is None and other.mask is None:
+        if one.start >= one.stop:
+            return other
+        if other.start >= other.stop:
+            return one
+        if one.start <= other.stop and other.start <= one.stop:
+            return Codes(min(one.start, other.start), max(one.stop, other.stop))
+    return Codes(0, size, as_mask(one, size) | as_mask(other, size))
+
+
+class Rows:
+    """Which units are in which state, both ways."""
+
+    def __init__(self, codes: npt.NDArray[np.int32], size: int) -> None:
+        """Take the state of each unit, out of *size* states."""
+        self.codes = codes
+        self.size = size
+        self.sorted = bool((codes[1:] >= codes[:-1]).all())
+        counts = np.bincount(codes, minlength=size) if len(codes) else np.zeros(size, dtype=np.int64)
+        self.starts: Ordinals = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    @cached_property
+    def order(self) -> Places:
+        """Units grouped by state, ascending within each."""
+        narrow = self.codes.astype(np.uint16) if self.size < 2**16 else self.codes
+        return np.argsort(narrow, kind="stable").astype(np.int32)
+
+    def count(self, codes: Codes) -> int:
+        """Count the units in these states."""
+        if codes.mask is None:
+            return int(self.starts[codes.stop] - self.starts[codes.start])
+        return int((self.starts[1:] - self.starts[:-1])[codes.mask].sum())
+
+    def units(self, codes: Codes) -> slice | Places:
+        """List the units in these states, ascending."""
+        if codes.mask is None:
+            place = slice(int(self.starts[codes.start]), int(self.starts[codes.stop]))
+            if self.sorted:
+                return place
+            found = self.order[place]
+            return found if codes.stop - codes.start <= 1 else np.sort(found)
+        return np.flatnonzero(codes.mask[self.codes]).astype(np.int32)
+
+    def holds(self, codes: Codes, units: slice | Places) -> Mask:
+        """Tell which of *units* are in these states."""
+        there = self.codes[units]
+        if codes.mask is not None:
+            kept: Mask = codes.mask[there]
+            return kept
+        if codes.stop - codes.start == 1:
+            same: Mask = there == codes.start
+            return same
+        return (there >= codes.start) & (there < codes.stop)
+
+
+class Axis(Protocol):
+    """What the states of one column can hold. All answers may keep too much, never too little.
+
+    Ranges are half open, in order keys; None is unbounded.
+    """
+
+    rows: Rows
+
+    def within(self, start: Key | None, end: Key | None) -> Codes:
+        """Find the states that may hold a value in a range."""
+
+    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+        """Find the states that may hold a value in one of several ranges."""
+
+    def outside(self, start: Key | None, end: Key | None) -> Codes:
+        """Find the states that may hold a value that is not in a range."""
+
+    def nulls(self) -> Codes:
+        """Find the states that may hold NULL."""
+
+    def values(self) -> Codes:
+        """Find the states that may hold a value."""
+
+
+class Scale(Protocol):
+    """Places the keys of a column on 64-bit positions that keep their order."""
+
+    def first(self, key: Key) -> int:
+        """Return the position at or above which keys from *key* on are."""
+
+    def last(self, end: Key) -> int:
+        """Return the position at or below which keys before *end* are."""
+
+
+class Direct:
+    """Keys that are positions themselves."""
+
+    def first(self, key: Key) -> int:
+        assert isinstance(key, int)
+        return key
+
+    def last(self, end: Key) -> int:
+        assert isinstance(end, int)
+        return end - 1
+
+
+DIRECT = Direct()
+
+
+class Landmarks:
+    """Wide keys placed between those that bound a state: landmark i is at 4i, what lies before it at 4i - 2.
+
+    The end of a range that stops before landmark i is at 4i - 1, above all keys in the gap.
+    """
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        """Take the landmarks, distinct and ascending."""
+        self._keys = keys
+
+    def first(self, key: Key) -> int:
+        place = bisect_left(self._keys, key)
+        return 4 * place if self._at(place, key) else 4 * place - 2
+
+    def last(self, end: Key) -> int:
+        place = bisect_left(self._keys, end)
+        return 4 * place - 1 if self._at(place, end) else 4 * place - 2
+
+    def _at(self, place: int, key: Key) -> bool:
+        return place < len(self._keys) and self._keys[place] == key
+
+
+def place_wide(lo: Sequence[Key | None], end: Sequence[Key | None], point: Mask) -> tuple[Scale, Ordinals, Ordinals]:
+    """Put intervals of wide keys ``[lo, end)`` on positions; None is unbounded."""
+    distinct = {key for key in lo if key is not None}
+    distinct.update(key for key, single in zip(end, point.tolist(), strict=True) if not single and key is not None)
+    landmarks = sorted(distinct)
+    place = {key: 4 * number for number, key in enumerate(landmarks)}
+    low = np.array([LOWEST if key is None else place[key] for key in lo], dtype=np.int64)
+    high = np.array(
+        [
+            start if single else HIGHEST if key is None else place[key] - 1
+            for start, key, single in zip(low.tolist(), end, point.tolist(), strict=True)
+        ],
+        dtype=np.int64,
+    )
+    return Landmarks(landmarks), low, high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class States:
+    """The states of an axis beside those with values, which come first: NULL, and not known (kept always)."""
+
+    count: int
+    """States with values."""
+    null: bool = False
+    unknown: bool = False
+
+    @property
+    def size(self) -> int:
+        """Return how many states there are."""
+        return self.count + self.null + self.unknown
+
+    def spared(self, codes: Codes) -> Codes:
+        """Add the state of which nothing is known."""
+        return either(codes, Codes(self.size - 1, self.size), self.size) if self.unknown else codes
+
+    def nulls(self) -> Codes:
+        """Return the states that may hold NULL."""
+        return Codes(self.count, self.size)
+
+    def values(self) -> Codes:
+        """Return the states that may hold a value."""
+        return self.spared(Codes(0, self.count))
+
+
+class Interval:
+    """An axis whose states are intervals, e.g. the days of a timestamp."""
+
+    def __init__(self, rows: Rows, states: States, scale: Scale, lo: Ordinals, hi: Ordinals) -> None:
+        """Take the closed interval of positions of each state that has values."""
+        self.rows = rows
+        self.states = states
+        self.scale = scale
+        self.lo = lo
+        self.hi = hi
+        self._sorted = bool((lo[1:] >= lo[:-1]).all() and (hi[1:] >= hi[:-1]).all())
+
+    def within(self, start: Key | None, end: Key | None) -> Codes:
+        first, last = self._ends(start, end)
+        if first > last or first > HIGHEST or last < LOWEST:
+            return self.states.spared(NO_CODES)
+        if not self._sorted:
+            return self._marked((self.hi >= max(first, LOWEST)) & (self.lo <= min(last, HIGHEST)))
+        begin = 0 if first <= LOWEST else int(self.hi.searchsorted(first))
+        stop = len(self.lo) if last >= HIGHEST else int(self.lo.searchsorted(last, "right"))
+        return self.states.spared(Codes(begin, max(begin, stop)))
+
+    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+        if len(ranges) <= _FEW or not self._sorted:
+            return _folded(self, ranges)
+        ends = [self._ends(start, end) for start, end in ranges]
+        inside = [(max(a, LOWEST), min(b, HIGHEST)) for a, b in ends if a <= b and a <= HIGHEST and b >= LOWEST]
+        if not inside:
+            return self.states.spared(NO_CODES)
+        firsts, lasts = np.array(inside, dtype=np.int64).T
+        begins, stops = self.hi.searchsorted(firsts), self.lo.searchsorted(lasts, "right")
+        held = begins < stops
+        size = self.states.count + 1
+        steps = np.bincount(begins[held], minlength=size) - np.bincount(stops[held], minlength=size)
+        return self._marked(np.cumsum(steps)[:-1] > 0)
+
+    def outside(self, start: Key | None, end: Key | None) -> Codes:
+        first, last = self._ends(start, end)
+        if first > last or first > HIGHEST or last < LOWEST:
+            return self.states.values()
+        first, last = max(first, LOWEST), min(last, HIGHEST)
+        if not self._sorted:
+            return self._marked((self.lo < first) | (self.hi > last))
+        begin, stop = int(self.lo.searchsorted(first)), int(self.hi.searchsorted(last, "right"))
+        if begin >= stop:
+            return self.states.values()
+        return self.states.spared(either(Codes(0, begin), Codes(stop, self.states.count), self.states.size))
+
+    def nulls(self) -> Codes:
+        return self.states.nulls()
+
+    def values(self) -> Codes:
+        return self.states.values()
+
+    def _ends(self, start: Key | None, end: Key | None) -> tuple[int, int]:
+        first = LOWEST if start is None else self.scale.first(start)
+        return first, HIGHEST if end is None else self.scale.last(end)
+
+    def _marked(self, mask: Mask) -> Codes:
+        full = np.zeros(self.states.size, dtype=np.bool_)
+        full[: self.states.count] = mask
+        return self.states.spared(Codes(0, self.states.size, full))
+
+
+class Image:
+    """An axis whose states are what a transform makes of a value, in no order, e.g. buckets."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        states: States,
+        codes: Ordinals,
+        enumerate_range: Callable[[Key | None, Key | None], Sequence[Key] | None],
+        codes_of: Callable[[Sequence[Key]], Ordinals],
+    ) -> None:
+        """Take the code of each state, ascending.
+
+        ``enumerate_range`` lists keys that together have all codes of a range of keys, or None if they are too many;
+        ``codes_of`` maps them.
+        """
+        self.rows = rows
+        self.states = states
+        self._codes = codes
+        self._enumerate = enumerate_range
+        self._codes_of = codes_of
+
+    def within(self, start: Key | None, end: Key | None) -> Codes:
+        keys = self._enumerate(start, end)
+        return self.values() if keys is None else self._holding(keys)
+
+    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+        keys: list[Key] = []
+        for start, end in ranges:
+            some = self._enumerate(start, end)
+            if some is None:
+                return self.values()
+            keys.extend(some)
+        return self._holding(keys)
+
+    def outside(self, start: Key | None, end: Key | None) -> Codes:
+        return self.values()
+
+    def nulls(self) -> Codes:
+        return self.states.nulls()
+
+    def values(self) -> Codes:
+        return self.states.values()
+
+    def _holding(self, keys: Sequence[Key]) -> Codes:
+        wanted = np.unique(self._codes_of(keys))
+        if len(wanted) == 1:
+            first, last = (int(self._codes.searchsorted(wanted[0], side)) for side in _SIDES)
+            return self.states.spared(Codes(first, last))
+        mask = np.zeros(self.states.size, dtype=np.bool_)
+        mask[: self.states.count] = np.isin(self._codes, wanted)
+        return self.states.spared(Codes(0, self.states.size, mask))
+
+
+class Listing:
+    """An axis whose states are declared lists of values, one of which may stand for all others: a lookup."""
+
+    def __init__(
+        self, rows: Rows, states: States, members: Sequence[Sequence[Key]], default: int, mapped: frozenset[Key]
+    ) -> None:
+        """Take the keys of each state that has values, and the state (or -1) that also holds all not *mapped*."""
+        self.rows = rows
+        self.states = states
+        self._members = members
+        self._default = default
+        self._mapped = mapped
+
+    def within(self, start: Key | None, end: Key | None) -> Codes:
+        single = start is not None and end is not None and successor(start) == end
+        others = not (single and start in self._mapped)
+        return self._where(lambda key: _contains(start, end, key), others)
+
+    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+        return _folded(self, ranges)
+
+    def outside(self, start: Key | None, end: Key | None) -> Codes:
+        return self._where(lambda key: not _contains(start, end, key), True)
+
+    def nulls(self) -> Codes:
+        """A lookup's default may hold NULL as well, in files written elsewhere."""
+        own = self.states.nulls()
+        if self._default < 0:
+            return own
+        return either(own, Codes(self._default, self._default + 1), self.states.size)
+
+    def values(self) -> Codes:
+        return self.states.values()
+
+    def _where(self, test: Callable[[Key], bool], others: bool) -> Codes:
+        mask = np.zeros(self.states.size, dtype=np.bool_)
+        for place, members in enumerate(self._members):
+            mask[place] = (others and place == self._default) or any(test(key) for key in members)
+        return self.states.spared(Codes(0, self.states.size, mask))
+
+
+def _folded(axis: Interval | Listing, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+    """Unite the answers for each range."""
+    codes = axis.states.spared(NO_CODES)
+    for start, end in ranges:
+        codes = either(codes, axis.within(start, end), axis.states.size)
+    return codes
+
+
+def _contains(start: Key | None, end: Key | None, key: Key) -> bool:
+    above = start is None or not _less(key, start)
+    return above and (end is None or _less(key, end))
+
+
+def _less(one: Key, other: Key) -> bool:
+    return one < other  # type: ignore[operator]  # keys of one column are of one type

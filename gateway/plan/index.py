@@ -1,0 +1,350 @@
+"""The partitions of a snapshot as axes: what each column of the table can be in each partition.
+
+Built once for a snapshot. Only distinct folder texts are read; per partition there is one small number a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.transforms import (
+    Bucket,
+    Calendar,
+    Lookup,
+    Spans,
+    Transform,
+    TransformError,
+    WideSpans,
+    joint_spans,
+    parse_transform,
+)
+from gateway.catalog.transforms.base import known
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, Kind, Ordinals, SqlType, sql_type, successor
+from gateway.catalog.transforms.values import value_spans
+from gateway.model import Column
+from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Mask, Rows, Scale, States, place_wide
+from gateway.plan.functions import Intervals, carry, supported
+from gateway.predicate import Function, Term
+
+_DERIVED = 64
+"""Terms with functions whose intervals are kept for a snapshot."""
+_EACH = 64
+"""Keys of a range that are hashed one by one."""
+_HALF_PERIODS = {"month": 14 * 86_400, "day": 43_200, "hour": 1_800}
+"""Steps in seconds that miss no month, day or hour, and how many of them go round."""
+_ROUND = 64
+
+
+class SnapshotView(Protocol):
+    """What selection reads of a snapshot; see ``catalog.manifest.Snapshot``."""
+
+    @property
+    def table(self) -> Table: ...
+    @property
+    def file_columns(self) -> tuple[Column, ...]: ...
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+    @property
+    def partitions(self) -> pa.Table: ...
+    @property
+    def files(self) -> pa.Table: ...
+    def address(self, path: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One partition column over all partitions: its distinct folder texts in the order of their states."""
+
+    field: PartitionField
+    transform: Transform
+    source_type: str
+    rows: Rows
+    states: States
+    texts: Array
+    axis: Axis | None
+
+
+class Axes:
+    """The axes of every column that partitions say something about."""
+
+    def __init__(self, snapshot: SnapshotView) -> None:
+        """Read the folder texts of a snapshot."""
+        self._types = {column.name.lower(): column.type for column in snapshot.columns}
+        held = {column.name.lower() for column in snapshot.file_columns}
+        self.levels = tuple(self._levels(snapshot))
+        self._sources: dict[str, list[Axis]] = {}
+        self._derived: dict[Term, list[Axis]] = {}
+        self._columns: dict[str, Level] = {}
+        self.joint: dict[int, tuple[tuple[Level, ...], list[npt.NDArray[np.int64]]]] = {}
+        """Of rows over several fields (by id): the fields, and the state of each in every joint state."""
+        for level in self.levels:
+            source, column = level.field.source.lower(), level.field.column.lower()
+            plain = level.transform.name == "identity" and source == column
+            exact = level.field.enforced or source not in held
+            if level.axis is not None and exact and (source in held or plain):
+                self._sources.setdefault(source, []).append(level.axis)
+            if column not in held and not plain:
+                self._columns[column] = level
+        self._join(snapshot, held)
+
+    def axes(self, term: Term) -> Sequence[Axis]:
+        """List the axes that constrain a term; see ``project.Provider``."""
+        if not term.functions:
+            return self._plain(term.column, term.type)
+        known_axes = self._derived.get(term)
+        if known_axes is None:
+            if len(self._derived) >= _DERIVED:
+                self._derived.clear()
+            known_axes = self._derived[term] = self._carried(term)
+        return known_axes
+
+    def _plain(self, column: str, type_name: str) -> Sequence[Axis]:
+        name = column.lower()
+        own = self._types.get(name)
+        if own is None or not comparable(own, type_name):
+            return ()
+        if name not in self._sources and name in self._columns:
+            self._sources[name] = self._of_column(self._columns[name])
+        return self._sources.get(name, ())
+
+    def _of_column(self, level: Level) -> list[Axis]:
+        """Make the axis of a partition column itself: each of its states is one value."""
+        result = level.transform.result_type(level.source_type)
+        try:
+            spans = value_spans(level.transform.decode(level.texts, level.source_type), known(result))
+        except TransformError:
+            return []
+        scale, lo, hi = placed(spans)
+        return [Interval(level.rows, level.states, scale, lo, hi)]
+
+    def _carried(self, term: Term) -> list[Axis]:
+        own = self._types.get(term.column.lower())
+        if own is None:
+            return []
+        functions = list(term.functions)
+        while functions and _keeps_keys(functions[0], own):
+            own = functions.pop(0).returns
+        base = self._plain(term.column, self._types[term.column.lower()])
+        if not functions:
+            return list(base) if comparable(own, term.type) else []
+        if not comparable(functions[-1].returns, term.type):
+            return []
+        found = [carried(axis, functions, own) for axis in base if isinstance(axis, Interval) and axis.scale is DIRECT]
+        return [axis for axis in found if axis is not None]
+
+    def _levels(self, snapshot: SnapshotView) -> list[Level]:
+        partitions = snapshot.partitions
+        unknown = (
+            ~np.asarray(whole(partitions, "known"), dtype=np.bool_)
+            if "known" in partitions.column_names
+            else np.zeros(partitions.num_rows, dtype=np.bool_)
+        )
+        return [self._level(field, whole(partitions, field.column), unknown) for field in snapshot.table.partitioned_by]
+
+    def _level(self, field: PartitionField, texts: Array, unknown: Mask) -> Level:
+        transform = parse_transform(field.transform, format=field.format, zone=field.zone)
+        source_type = self._types.get(field.source.lower(), "VARCHAR")
+        encoded = texts.dictionary_encode()
+        missing = np.asarray(encoded.indices.is_null(), dtype=np.bool_)
+        codes = np.asarray(encoded.indices.fill_null(0), dtype=np.int32)
+        level = _sorted_level(field, transform, source_type, encoded.dictionary)
+        count = len(level.texts)
+        places = level.rows.codes[codes] if count else codes.copy()
+        null, any_unknown = bool((missing & ~unknown).any()), bool(unknown.any())
+        places[missing] = count
+        places[unknown] = count + null
+        states = States(count=count, null=null, unknown=any_unknown)
+        rows = Rows(places, states.size)
+        return replace(level, rows=rows, states=states, axis=_axis(level, rows, states))
+
+    def _join(self, snapshot: SnapshotView, held: set[str]) -> None:
+        """Replace the axes of calendar fields that complete each other by one over all of them."""
+        by_source: dict[str, list[Level]] = {}
+        for level in self.levels:
+            if isinstance(level.transform, Calendar) and level.field.enforced and level.field.source.lower() in held:
+                by_source.setdefault(level.field.source.lower(), []).append(level)
+        for source, levels in by_source.items():
+            repeating = [level for level in levels if isinstance(level.transform, Calendar) and level.transform.repeats]
+            if repeating and len(repeating) < len(levels):
+                self._sources[source] = self._joined(levels, self._sources[source])
+
+    def _joined(self, levels: Sequence[Level], axes: Sequence[Axis]) -> list[Axis]:
+        kind = known(levels[0].source_type)
+        rows, states, places = _combined(levels)
+        fields = [
+            (level.transform, level.transform.numbers(level.texts)[place])
+            for level, place in zip(levels, places, strict=True)
+            if isinstance(level.transform, Calendar)
+        ]
+        spans, unused = joint_spans(fields, kind)
+        mine = [level.axis for level in levels if level.transform not in unused]
+        others = [axis for axis in axes if not any(axis is own for own in mine)]
+        if spans is None:
+            return others
+        broken = spans.lo > spans.hi
+        lo, hi = np.where(broken, LOWEST, spans.lo), np.where(broken, HIGHEST, spans.hi)
+        order = np.lexsort((hi, lo))
+        axis = _reordered(rows, states, order, lo, hi)
+        self.joint[id(axis.rows)] = tuple(levels), [place[order] for place in places]
+        return [axis, *others]
+
+
+def whole(table: pa.Table, name: str) -> Array:
+    """Return a column as one array."""
+    column: Any = table[name].combine_chunks()
+    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+
+
+def comparable(own: str, other: str) -> bool:
+    """Tell whether the order keys of two types are the same."""
+    one, two = sql_type(own), sql_type(other)
+    if one is None or two is None:
+        return False
+    return one == two or (one.kind is Kind.INTEGER and two.kind is Kind.INTEGER)
+
+
+def carried(axis: Interval, functions: Sequence[Function], argument: str) -> Interval | None:
+    """Carry the intervals of an axis through functions, innermost first; None where one is not understood."""
+    intervals = Intervals(axis.lo, axis.hi)
+    for function in functions:
+        if intervals.texts is not None or not supported(function, argument):
+            return None
+        intervals = carry(function, argument, intervals.lo, intervals.hi)
+        argument = function.returns
+    if intervals.texts is None:
+        return Interval(axis.rows, axis.states, DIRECT, intervals.lo, intervals.hi)
+    lo = [None if text is None else text.encode() for text in intervals.texts[0]]
+    last = [None if text is None else text.encode() for text in intervals.texts[1]]
+    point = np.array([one is not None and one == other for one, other in zip(lo, last, strict=True)], dtype=np.bool_)
+    ends = [None if key is None else successor(key) for key in last]
+    scale, low, high = place_wide(lo, ends, point)
+    return Interval(axis.rows, axis.states, scale, low, high)
+
+
+def placed(spans: Spans | WideSpans) -> tuple[Scale, Ordinals, Ordinals]:
+    """Put the intervals of a transform on positions."""
+    if isinstance(spans, Spans):
+        return DIRECT, spans.lo, spans.hi
+    return place_wide(spans.lo, spans.end, spans.point)
+
+
+def _keeps_keys(function: Function, argument: str) -> bool:
+    one, two = sql_type(argument), sql_type(function.returns)
+    if function.name != "cast" or one is None or two is None:
+        return False
+    return one == two or (one.kind is Kind.INTEGER and two.kind is Kind.INTEGER)
+
+
+def _sorted_level(field: PartitionField, transform: Transform, source_type: str, texts: Array) -> Level:
+    """Order the distinct texts of a field as its axis will; ``rows.codes`` maps a text's place to its state."""
+    try:
+        spans = transform.spans(texts, source_type)
+        codes = None if spans is not None else transform.codes(texts, source_type)
+    except TransformError:
+        spans, codes = None, None
+    keys = placed(spans)[1] if spans is not None else codes
+    order = np.arange(len(texts)) if keys is None else np.argsort(keys, kind="stable")
+    places = np.empty(len(order), dtype=np.int32)
+    places[order] = np.arange(len(order), dtype=np.int32)
+    return Level(
+        field=field,
+        transform=transform,
+        source_type=source_type,
+        rows=Rows(places, len(order)),
+        states=States(count=len(order)),
+        texts=texts.take(pa.array(order)),
+        axis=None,
+    )
+
+
+def _axis(level: Level, rows: Rows, states: States) -> Axis | None:
+    """Make the axis of a field's source."""
+    transform, texts, source_type = level.transform, level.texts, level.source_type
+    try:
+        spans = transform.spans(texts, source_type)
+        if spans is not None:
+            return Interval(rows, states, *placed(spans))
+        codes = transform.codes(texts, source_type)
+    except TransformError:
+        return None
+    if codes is None:
+        return None
+    if isinstance(transform, Lookup):
+        return _listing(transform, source_type, rows, states, codes)
+    kind = known(source_type)
+    return Image(rows, states, codes, _enumerator(transform, kind), lambda keys: transform.codes_of(keys, source_type))
+
+
+def _listing(transform: Lookup, source_type: str, rows: Rows, states: States, codes: Ordinals) -> Listing:
+    members, default = transform.members(source_type)
+    present = codes.tolist()
+    mapped = frozenset(key for keys in members for key in keys)
+    return Listing(rows, states, [members[code] for code in present], _place(present, default), mapped)
+
+
+def _place(codes: list[int], code: int) -> int:
+    return codes.index(code) if code in codes else -1
+
+
+def _enumerator(transform: Transform, kind: SqlType) -> Callable[[Key | None, Key | None], Sequence[Key] | None]:
+    """Return what lists keys that together have all codes of a range of keys."""
+    step = 1
+    if isinstance(transform, Calendar):
+        step = (
+            _HALF_PERIODS[transform.part] * kind.per_second
+            if kind.per_second
+            else max(1, _HALF_PERIODS[transform.part] // 86_400)
+        )
+    limit = _EACH if isinstance(transform, Bucket) else _ROUND
+
+    def listed(start: Key | None, end: Key | None) -> Sequence[Key] | None:
+        if start is None or end is None:
+            return None
+        if successor(start) == end:
+            return [start]
+        if isinstance(start, bytes) or isinstance(end, bytes) or (end - start) // step > limit:
+            return None
+        return [*range(start, end, step), end - 1]
+
+    return listed
+
+
+def _combined(levels: Sequence[Level]) -> tuple[Rows, States, list[npt.NDArray[np.int64]]]:
+    """Make one state of each combination of states that occurs; return also the state of each field in each of them."""
+    joint = np.zeros(len(levels[0].rows.codes), dtype=np.int64)
+    null = np.zeros(len(joint), dtype=np.bool_)
+    unknown = np.zeros(len(joint), dtype=np.bool_)
+    for level in levels:
+        count = level.states.count
+        codes = level.rows.codes
+        unknown |= (codes == count + level.states.null) & level.states.unknown
+        null |= (codes == count) & level.states.null
+        joint = joint * max(count, 1) + np.minimum(codes, max(count - 1, 0))
+    valued = ~(null | unknown)
+    distinct, inverse = np.unique(joint[valued], return_inverse=True)
+    states = States(count=len(distinct), null=bool((null & ~unknown).any()), unknown=bool(unknown.any()))
+    places = np.full(len(joint), len(distinct), dtype=np.int32)
+    places[valued] = inverse
+    places[unknown] = len(distinct) + states.null
+    fields = []
+    for level in reversed(levels):
+        count = max(level.states.count, 1)
+        fields.append(distinct % count)
+        distinct = distinct // count
+    return Rows(places, states.size), states, fields[::-1]
+
+
+def _reordered(rows: Rows, states: States, order: npt.NDArray[np.intp], lo: Ordinals, hi: Ordinals) -> Interval:
+    """Renumber states so that their intervals ascend."""
+    if (order[1:] > order[:-1]).all():
+        return Interval(rows, states, DIRECT, lo, hi)
+    places = np.arange(states.size, dtype=np.int32)
+    places[order] = np.arange(len(order), dtype=np.int32)
+    return Interval(Rows(places[rows.codes], states.size), states, DIRECT, lo[order], hi[order])

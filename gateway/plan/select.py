@@ -1,0 +1,307 @@
+"""Select the partitions, and the files in them, that a scan can need under given values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.catalog.transforms.keys import Ordinals
+from gateway.model import FileVersion, Value
+from gateway.plan.axis import Codes, Interval, Mask, Places, Rows, as_mask
+from gateway.plan.index import Axes, Level, SnapshotView, whole
+from gateway.plan.project import Choice, project
+from gateway.predicate import Predicate
+
+Units = slice | Places
+_RUNS = 64
+"""Runs of files that are digested one by one; more of them are gathered first."""
+_VERSION_BYTES = 16
+_LISTED = 8
+"""Partition values that an explanation lists one by one."""
+
+
+class PartitionIndex:
+    """The partitions of one snapshot, ready for selection. Immutable; make it by ``build``."""
+
+    def __init__(self, snapshot: SnapshotView, axes: Axes) -> None:
+        self.snapshot = snapshot
+        self.axes = axes
+        self.first_file: Ordinals = np.asarray(whole(snapshot.partitions, "first_file"), dtype=np.int64)
+        self.file_count: Ordinals = np.asarray(whole(snapshot.partitions, "file_count"), dtype=np.int64)
+        sizes = np.asarray(whole(snapshot.partitions, "bytes"), dtype=np.int64)
+        self.bytes_before: Ordinals = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    @classmethod
+    def build(cls, snapshot: SnapshotView) -> PartitionIndex:
+        """Index the partitions of a snapshot."""
+        return cls(snapshot, Axes(snapshot))
+
+    @property
+    def partitions(self) -> int:
+        """Return the number of partitions."""
+        return len(self.first_file)
+
+    def select(self, predicate: Predicate, values: Sequence[Value]) -> Chosen:
+        """Select every partition that may hold a row for which *predicate* is TRUE."""
+        choice = project(predicate, values, self.axes)
+        return Chosen(self, slice(0, 0) if choice is None else _units(choice, self.partitions))
+
+    def all(self) -> Chosen:
+        """Select everything."""
+        return Chosen(self, slice(0, self.partitions))
+
+    def describe(self, predicate: Predicate, values: Sequence[Value]) -> str:
+        """Say what *predicate* became on the partition columns, e.g. ``day BETWEEN 2013-06-01 AND 2013-06-07``."""
+        choice = project(predicate, values, self.axes)
+        return "FALSE" if choice is None else _described(choice, self.axes)
+
+    @cached_property
+    def digest_of_all(self) -> bytes:
+        """Return the digest of a selection of all files."""
+        return blake2b(self.versions, digest_size=_VERSION_BYTES).digest()
+
+    @cached_property
+    def versions(self) -> memoryview:
+        """Return the 16-byte versions of all files, one after the other."""
+        array = whole(self.snapshot.files, "version")
+        start = array.offset * _VERSION_BYTES
+        return (
+            memoryview(array.buffers()[1])[start : start + len(array) * _VERSION_BYTES]
+            if len(array)
+            else memoryview(b"")
+        )
+
+    @cached_property
+    def row_counts(self) -> Any:
+        """Return the row counts of all files, as far as they are known."""
+        return whole(self.snapshot.files, "row_count")
+
+
+class Chosen:
+    """The selected partitions of a snapshot; see ``model.Selection``."""
+
+    def __init__(self, index: PartitionIndex, units: Units) -> None:
+        self._index = index
+        self._units = units
+        if isinstance(units, slice):
+            self.partitions = units.stop - units.start
+        else:
+            self.partitions = len(units)
+
+    @cached_property
+    def files(self) -> int:
+        """Number of selected files."""
+        if isinstance(self._units, slice):
+            start, stop = self._file_slice
+            return stop - start
+        return int(self._index.file_count[self._units].sum())
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of all selected files together."""
+        before = self._index.bytes_before
+        if isinstance(self._units, slice):
+            return int(before[self._units.stop] - before[self._units.start])
+        return int((before[self._units + 1] - before[self._units]).sum())
+
+    @cached_property
+    def rows(self) -> int | None:
+        """Rows of all selected files together; None if the manifest does not know them all."""
+        counts = self._index.row_counts
+        if counts.null_count == len(counts):
+            return 0 if self.files == 0 else None
+        found = [counts[start:stop] for start, stop in self._runs]
+        if any(run.null_count for run in found):
+            return None
+        return sum(int(np.asarray(run, dtype=np.int64).sum()) for run in found)
+
+    def digest(self) -> bytes:
+        """Digest the versions of the selected files."""
+        return self._index.digest_of_all if self.partitions == self._index.partitions else self._digest
+
+    @cached_property
+    def _digest(self) -> bytes:
+        digest = blake2b(digest_size=16)
+        versions, (begins, ends) = self._index.versions, self._run_edges
+        if len(begins) <= _RUNS:
+            for start, stop in zip(begins.tolist(), ends.tolist(), strict=True):
+                digest.update(versions[start * _VERSION_BYTES : stop * _VERSION_BYTES])
+        else:
+            digest.update(np.frombuffer(versions, dtype=f"V{_VERSION_BYTES}")[self._file_places()].tobytes())
+        return digest.digest()
+
+    def versions(self) -> list[FileVersion]:
+        """List the selected files, in manifest order."""
+        files, address = self._index.snapshot.files, self._index.snapshot.address
+        found: list[FileVersion] = []
+        for start, stop in self._runs:
+            part = files.slice(start, stop - start)
+            columns = (part[name].to_pylist() for name in ("path", "size", "etag"))
+            found.extend(
+                FileVersion(path=address(str(path)), size=size, etag=etag)
+                for path, size, etag in zip(*columns, strict=True)
+            )
+        return found
+
+    def positions(self) -> Sequence[int]:
+        """List the selected partitions as their places in the snapshot's order, ascending."""
+        if isinstance(self._units, slice):
+            return range(self._units.start, self._units.stop)
+        places: list[int] = self._units.tolist()
+        return places
+
+    def partition_values(self) -> list[dict[str, str | None]]:
+        """List the selected partitions as their decoded folder texts."""
+        names = [level.field.column for level in self._index.axes.levels]
+        table = self._index.snapshot.partitions.select(names)
+        if not names:
+            return [{} for _ in range(self.partitions)]
+        if isinstance(self._units, slice):
+            return table.slice(self._units.start, self.partitions).to_pylist()
+        return table.take(self._units).to_pylist()
+
+    @property
+    def _file_slice(self) -> tuple[int, int]:
+        assert isinstance(self._units, slice)
+        if not self.partitions:
+            return 0, 0
+        first, count = self._index.first_file, self._index.file_count
+        last = self._units.stop - 1
+        return int(first[self._units.start]), int(first[last] + count[last])
+
+    @property
+    def _runs(self) -> list[tuple[int, int]]:
+        """Ranges of consecutive files, in manifest order."""
+        begins, ends = self._run_edges
+        return list(zip(begins.tolist(), ends.tolist(), strict=True))
+
+    @cached_property
+    def _run_edges(self) -> tuple[Ordinals, Ordinals]:
+        if isinstance(self._units, slice):
+            start, stop = self._file_slice
+            return np.array([start][: self.partitions]), np.array([stop][: self.partitions])
+        starts = self._index.first_file[self._units]
+        stops = starts + self._index.file_count[self._units]
+        breaks = np.flatnonzero(starts[1:] != stops[:-1])
+        begins = np.concatenate([starts[:1], starts[1:][breaks]])
+        return begins, np.concatenate([stops[:-1][breaks], stops[-1:]])
+
+    def _file_places(self) -> npt.NDArray[np.int64]:
+        """List the selected files as their places in the snapshot's order."""
+        begins, ends = self._run_edges
+        counts = ends - begins
+        before = np.cumsum(counts) - counts
+        return np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
+
+
+def _units(choice: Choice, count: int) -> Units:
+    """List the units of a choice, starting from what leaves the fewest."""
+    units: Units = slice(0, count)
+    sets = sorted(choice.sets.values(), key=lambda item: item[0].count(item[1]))
+    alternatives = list(choice.alternatives)
+    if sets:
+        rows, codes = sets.pop(0)
+        units = rows.units(codes)
+    elif alternatives:
+        units = _united(alternatives.pop(0), count)
+    for rows, codes in sets:
+        units = _filtered(units, rows.holds(codes, units))
+    for group in alternatives:
+        units = _filtered(units, _holds_any(group, units))
+    return units
+
+
+def _united(choices: Sequence[Choice], count: int) -> Units:
+    mask = np.zeros(count, dtype=np.bool_)
+    for choice in choices:
+        mask[_units(choice, count)] = True
+    return _filtered(slice(0, count), mask)
+
+
+def _filtered(units: Units, keep: Mask) -> Units:
+    if keep.all():
+        return units
+    if isinstance(units, slice):
+        places: Places = (np.flatnonzero(keep) + units.start).astype(np.int32)
+        return places
+    kept: Places = units[keep]
+    return kept
+
+
+def _holds(choice: Choice, units: Units) -> Mask:
+    length = units.stop - units.start if isinstance(units, slice) else len(units)
+    mask = np.ones(length, dtype=np.bool_)
+    for rows, codes in choice.sets.values():
+        mask &= rows.holds(codes, units)
+    for group in choice.alternatives:
+        mask &= _holds_any(group, units)
+    return mask
+
+
+def _holds_any(choices: Sequence[Choice], units: Units) -> Mask:
+    mask = _holds(choices[0], units)
+    for choice in choices[1:]:
+        mask |= _holds(choice, units)
+    return mask
+
+
+def _described(choice: Choice, axes: Axes) -> str:
+    """Spell a choice in terms of partition columns."""
+    parts = [_restricted(rows, codes, axes) for rows, codes in choice.sets.values()]
+    for group in choice.alternatives:
+        texts = [_described(alternative, axes) for alternative in group]
+        parts.append(f"({' OR '.join(f'({text})' if ' AND ' in text else text for text in texts)})")
+    return " AND ".join(parts) if parts else "TRUE"
+
+
+def _restricted(rows: Rows, codes: Codes, axes: Axes) -> str:
+    """Spell the states of one axis as values of its partition columns."""
+    places = np.flatnonzero(as_mask(codes, rows.size))
+    for level in axes.levels:
+        if level.rows is rows:
+            return _listed(level.field.column, level, places)
+    levels, states = axes.joint[id(rows)]
+    return _tuples(levels, [state[places[places < len(state)]] for state in states])
+
+
+def _tuples(levels: Sequence[Level], states: Sequence[npt.NDArray[np.int64]]) -> str:
+    """Spell states over several partition columns, e.g. ``(year, month) BETWEEN (2013, 6) AND (2013, 8)``."""
+    names = ", ".join(level.field.column for level in levels)
+    count = len(states[0])
+    if not count:
+        return f"({names}) IS NULL"
+    ends = [
+        ", ".join(level.texts[int(state[place])].as_py() for level, state in zip(levels, states, strict=True))
+        for place in (0, -1)
+    ]
+    return f"({names}) = ({ends[0]})" if count == 1 else f"({names}) BETWEEN ({ends[0]}) AND ({ends[1]})"
+
+
+def _listed(column: str, level: Level, places: npt.NDArray[np.intp]) -> str:
+    values = places[places < level.states.count]
+    null = level.states.null and bool((places == level.states.count).any())
+    texts = [level.texts[int(place)].as_py() for place in (values if len(values) <= _LISTED else values[[0, -1]])]
+    if not len(values):
+        return f"{column} IS NULL"
+    if len(values) == 1:
+        spelled = f"{column} = {texts[0]}"
+    elif values[-1] - values[0] + 1 == len(values) and isinstance(level.axis, Interval):
+        spelled = _between(column, texts[0], texts[-1], values, level.states.count)
+    elif len(values) <= _LISTED:
+        spelled = f"{column} IN ({', '.join(texts)})"
+    else:
+        spelled = f"{column} IN ({len(values)} values from {texts[0]} to {texts[-1]})"
+    return f"({spelled} OR {column} IS NULL)" if null else spelled
+
+
+def _between(column: str, first: str, last: str, values: npt.NDArray[np.intp], count: int) -> str:
+    if len(values) == count:
+        return f"{column} IS NOT NULL"
+    if values[-1] == count - 1:
+        return f"{column} >= {first}"
+    return f"{column} <= {last}" if values[0] == 0 else f"{column} BETWEEN {first} AND {last}"
