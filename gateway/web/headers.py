@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from hashlib import blake2b
 
 from gateway.model import Answer, CachePolicy, CacheStatus, Principal, Reading
+from gateway.query.template import Template
 
 CACHE_NAME = "query-gateway"
 EVERY_AGE = 2**31
@@ -115,6 +116,18 @@ def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) ->
         yield "Deprecation", f"@{int(deprecated.timestamp())}"
     if sunset is not None:
         yield "Sunset", format_datetime(sunset.astimezone(UTC), usegmt=True)
+
+
+def template_headers(template: Template) -> Iterator[tuple[str, str]]:
+    """Say whether a version goes away, and what takes its place."""
+    yield from deprecation_headers(_midnight(template.deprecated), _midnight(template.sunset))
+    if template.successor is not None:
+        name, _, version = template.successor.rpartition("/")
+        yield "Link", f'</v1/queries/{name or template.name}/{version}>; rel="successor-version"'
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _delta(seconds: float) -> int:

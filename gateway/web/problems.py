@@ -85,17 +85,21 @@ def problem(error: GatewayError, *, request_id: str) -> Response:
 
 def problem_document(error: GatewayError, *, request_id: str) -> dict[str, Any]:
     """Make the problem document of *error*: the standard members, the request id, then its own members."""
-    # The diagnostics of a definition name files of the server; they belong to the log and to `gateway check`.
-    detail = "The project's files are wrong." if isinstance(error, DefinitionError) else error.detail
     own = {name: value for name, value in error.members.items() if value is not None}
     return own | {
         "type": f"/errors/{error.code}",
         "title": error.title,
         "status": error.status,
-        "detail": detail,
+        "detail": public_detail(error),
         "instance": f"urn:request:{request_id}",
         "request_id": request_id,
     }
+
+
+def public_detail(error: GatewayError) -> str:
+    """Return what a caller may be told of *error*."""
+    # The diagnostics of a definition name files of the server; they belong to the log and to `gateway check`.
+    return "The project's files are wrong." if isinstance(error, DefinitionError) else error.detail
 
 
 def from_http(error: HTTPException, *, accepted: str = "") -> GatewayError:

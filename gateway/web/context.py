@@ -1,0 +1,122 @@
+"""What the routes stand on: the opened gateway, who asks, the request's id and its record for the log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import uuid4
+
+from flask import Request, current_app, g
+
+from gateway.catalog.keeper import TableStatus
+from gateway.catalog.manifest import Snapshot
+from gateway.catalog.table import Table
+from gateway.model import Answer, Column, Principal, Result
+from gateway.model import Request as Question
+from gateway.observe import Metrics, Observer, unobserved
+from gateway.plan.explain import Explanation
+from gateway.query.registry import Registry
+
+_EXTENSION = "gateway"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+class Tables(Protocol):
+    """The catalog as the routes use it."""
+
+    @property
+    def tables(self) -> Mapping[str, Table]: ...
+
+    def pin(self, names: Iterable[str]) -> Mapping[str, Snapshot]: ...
+
+    def refresh(self, name: str, partitions: Iterable[str] | None = None) -> Snapshot: ...
+
+    def status(self, name: str) -> TableStatus: ...
+
+
+class Gateway(Protocol):
+    """The pipeline as the routes use it."""
+
+    @property
+    def registry(self) -> Registry: ...
+
+    @property
+    def catalog(self) -> Tables: ...
+
+    def answer(self, request: Question, *, principal: Principal, deadline: float | None = None) -> Answer: ...
+
+    def explain(self, request: Question, *, principal: Principal) -> Explanation: ...
+
+    def stored(self, key: str) -> Result: ...
+
+    def columns(self, query: str, version: int) -> tuple[Column, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What one application serves. ``checks`` tell by raising that a part is not ready; the clock, in seconds since
+    the epoch, counts ages.
+    """
+
+    gateway: Gateway
+    metrics: Metrics
+    clock: Callable[[], float]
+    title: str = "Query Gateway"
+    observe: Observer = unobserved
+    checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    max_body: int = 4 * 2**20
+    """Bytes of the largest request body that is read."""
+    secret: bytes = b""
+    """Signs cursors; the same in all workers and hosts that share results."""
+    made: dict[str, Any] = field(default_factory=dict)
+    """Documents that were made once for this site."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """What is known of the current request, for its log line and its metrics."""
+
+    request: str
+    started: float
+    query: str | None = None
+    version: int | None = None
+    cache: str | None = None
+    rows: int | None = None
+    format: str | None = None
+    error: str | None = None
+
+
+def site() -> Site:
+    """Return the site that the current application serves."""
+    found: Site = current_app.extensions[_EXTENSION]
+    return found
+
+
+def gateway() -> Gateway:
+    """Return the opened gateway."""
+    return site().gateway
+
+
+def install(extensions: dict[str, Any], value: Site) -> None:
+    """Make *value* the site of an application."""
+    extensions[_EXTENSION] = value
+
+
+def record() -> Record:
+    """Return the record of the current request."""
+    found: Record = g.record
+    return found
+
+
+def open_record(request: Request, started: float) -> None:
+    """Start the record of a request; its id is the caller's ``X-Request-Id`` where that is a plain word."""
+    given = request.headers.get("X-Request-Id", "")
+    name = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    g.record = Record(request=name, started=started)
+
+
+def principal_of(request: Request) -> Principal:
+    """Return who asks; nobody is asked to say yet."""
+    return Principal()

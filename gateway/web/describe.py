@@ -1,0 +1,119 @@
+"""Describe a query version for people and programs: what it takes, what it answers, how fresh it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from gateway.errors import GatewayError
+from gateway.model import CachePolicy, Column
+from gateway.query.coerce import spell
+from gateway.query.parameters import Parameter
+from gateway.query.template import Template
+from gateway.web.context import Gateway
+
+_BOUNDS = ("min", "max", "pattern", "bucket")
+
+
+def version_url(template: Template) -> str:
+    """Write the address of a query version."""
+    return f"/v1/queries/{template.name}/v{template.version}"
+
+
+def describe(template: Template, columns: tuple[Column, ...] | None) -> dict[str, Any]:
+    """Describe one version; *columns* are those of its result, None where they could not be found out."""
+    url = version_url(template)
+    return {
+        **summarise(template),
+        "description": template.description,
+        "parameters": [describe_parameter(name, one) for name, one in template.parameters.items()],
+        "columns": None if columns is None else [{"name": one.name, "type": one.type} for one in columns],
+        "tables": sorted(template.tables),
+        "freshness": freshness(template.cache),
+        "timeout": template.timeout,
+        "examples": [
+            {"parameters": dict(example), "url": example_url(template, example)} for example in template.examples
+        ],
+        "result_url": f"{url}/result",
+        "explain_url": f"{url}/explain",
+        "sql": template.sql.strip(),
+    }
+
+
+def summarise(template: Template) -> dict[str, Any]:
+    """Describe one version in a few words."""
+    known = {
+        "query": template.name,
+        "version": template.version,
+        "url": version_url(template),
+        "summary": template.summary,
+        "owner": template.owner,
+        "tags": list(template.tags) or None,
+        "deprecated": _day(template.deprecated),
+        "sunset": _day(template.sunset),
+        "successor": template.successor,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def describe_parameter(name: str, parameter: Parameter) -> dict[str, Any]:
+    """Describe one parameter; bounds and defaults are spelled as a caller would write them."""
+    described: dict[str, Any] = {
+        "name": name,
+        "type": str(parameter.type),
+        "required": parameter.required,
+        "description": parameter.description,
+    }
+    for bound in _BOUNDS:
+        value = getattr(parameter, bound)
+        if value is not None:
+            described[bound] = spell(value)
+    if parameter.choices is not None:
+        described["choices"] = [spell(choice) for choice in parameter.choices]
+    if parameter.default is not None:
+        described["default"] = spell(parameter.default)
+    if parameter.type.item is not None:
+        described["max_items"] = parameter.max_items
+    return described
+
+
+def freshness(policy: CachePolicy) -> dict[str, Any]:
+    """Describe how old an answer may be, in seconds."""
+    return {
+        "cached": policy.enabled,
+        "ttl": policy.ttl,
+        "stale_while_revalidate": policy.stale_while_revalidate,
+        "stale_if_error": policy.stale_if_error,
+        "clock": policy.clock,
+    }
+
+
+def result_columns(gateway: Gateway, template: Template) -> tuple[Column, ...] | None:
+    """Find the result columns of a version; None where its tables cannot be read now."""
+    try:
+        return gateway.columns(template.name, template.version)
+    except GatewayError:
+        return None
+
+
+def example_url(template: Template, values: Mapping[str, Any]) -> str:
+    """Write the address that runs an example."""
+    pairs = [
+        (name, _text(item))
+        for name, value in values.items()
+        for item in (value if isinstance(value, list) else [value])
+        if item is not None
+    ]
+    query = urlencode(pairs)
+    return f"{version_url(template)}/result" + (f"?{query}" if query else "")
+
+
+def _text(value: Any) -> str:
+    """Write a JSON value as the query string has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _day(value: date | None) -> str | None:
+    return None if value is None else value.isoformat()

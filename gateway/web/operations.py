@@ -1,0 +1,60 @@
+"""For those who run the gateway: is it alive, and is it ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response
+
+from gateway.errors import GatewayError
+from gateway.web.context import gateway, site
+from gateway.web.documents import json_response
+from gateway.web.problems import public_detail
+
+routes = Blueprint("operations", __name__)
+
+
+@routes.get("/healthz")
+def alive() -> Response:
+    """Answer that the process serves requests; nothing is asked of anyone else."""
+    return json_response({"status": "ok"})
+
+
+@routes.get("/readyz")
+def ready() -> Response:
+    """Answer whether requests should be sent here, check by check, with the age of every table's manifest.
+
+    A table that was listed once stays readable, so a failing refresh is told and does not make the server unready.
+    """
+    checks = {name: _checked(check) for name, check in site().checks.items()}
+    checks["tables"] = _checked(lambda: gateway().catalog.pin(gateway().catalog.tables))
+    fine = all(check["status"] == "ok" for check in checks.values())
+    document: dict[str, Any] = {
+        "status": "ok" if fine else "failing",
+        "checks": checks,
+        "tables": {name: _table(name) for name in sorted(gateway().catalog.tables)},
+        "queries": len(gateway().registry.queries()),
+    }
+    return json_response(document, status=200 if fine else 503)
+
+
+def _checked(check: Callable[[], object]) -> dict[str, Any]:
+    try:
+        check()
+    except GatewayError as error:
+        return {"status": "failing", "code": error.code, "detail": public_detail(error)}
+    return {"status": "ok"}
+
+
+def _table(name: str) -> dict[str, Any]:
+    status = gateway().catalog.status(name)
+    known: dict[str, Any] = {
+        "snapshot": status.snapshot,
+        "age": None if status.age is None else round(status.age, 3),
+        "late": status.late,
+        "problems": status.problems,
+    }
+    if status.failure is not None:
+        known["failure"] = {"detail": status.failure.error, "failures": status.failure.failures}
+    return known

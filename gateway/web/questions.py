@@ -1,0 +1,40 @@
+"""From an address and its query string or body to a question for the pipeline."""
+
+from __future__ import annotations
+
+import re
+
+from flask import request
+
+from gateway.errors import MalformedRequest, VersionNotFound
+from gateway.model import Request as Question
+from gateway.web.context import gateway
+from gateway.web.parsing import QueryString, no_parameters, read_json_object
+
+LATEST = "latest"
+_VERSION = re.compile(r"v([1-9][0-9]{0,8})")
+
+
+def read_question(name: str, version: str, options: QueryString) -> Question:
+    """Read the question of the current request: parameters as text from a GET, as JSON from a POST."""
+    number = version_number(name, version)
+    if request.method != "POST":
+        return Question(query=name, version=number, parameters=options.parameters, textual=True)
+    no_parameters(options)
+    body = read_json_object(request)
+    for key in body:
+        if key.startswith("_"):
+            raise MalformedRequest(f"{key} belongs in the query string: the body holds parameters only.", option=key)
+    return Question(query=name, version=number, parameters=body)
+
+
+def version_number(name: str, version: str) -> int | None:
+    """Read ``v2`` or ``latest`` (None). Raises ``QueryNotFound``, ``VersionNotFound``."""
+    if version == LATEST:
+        return None
+    spelled = _VERSION.fullmatch(version)
+    if spelled is not None:
+        return int(spelled[1])
+    gateway().registry.template(name, None)
+    available = [f"v{number}" for number in gateway().registry.queries()[name]]
+    raise VersionNotFound(f"A version is written v1, v2 … or {LATEST}.", available=available)

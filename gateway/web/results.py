@@ -1,0 +1,164 @@
+"""Results: run a query, or read on in its stored answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+from werkzeug.datastructures import Headers
+
+from gateway.encode import Format, encode
+from gateway.model import Answer, CacheStatus
+from gateway.model import Request as Question
+from gateway.web.context import gateway, principal_of, record, site
+from gateway.web.cursor import Cursor, question_digest, same_question
+from gateway.web.formats import choose_format, choose_shape
+from gateway.web.headers import answer_headers, entity_tag, outcome, template_headers
+from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
+from gateway.web.questions import read_question
+
+routes = Blueprint("results", __name__)
+WHOLE = 256 * 1024
+"""Bodies of up to this many bytes are sent whole, with their length; longer ones are streamed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The rows of a result that one response holds, and the cursor of those after them."""
+
+    offset: int
+    rows: int
+    total: int
+    next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """How one response writes a result."""
+
+    format: Format
+    shape: str
+    page: Page
+
+
+@routes.route("/v1/queries/<name>/<version>/result", methods=["GET", "POST"])
+@routes.route("/v1/queries/<name>/<version>/result.<suffix>", methods=["GET", "POST"])
+def result(name: str, version: str, suffix: str | None = None) -> Response:
+    options = read_query_string(request.query_string, accepted=RESULT_OPTIONS)
+    chosen = choose_format(suffix, options.options.get("_format"), request.accept_mimetypes)
+    shape = choose_shape(options.options.get("_shape"), chosen)
+    question = read_question(name, version, options)
+    answer, page = _first_page(question, options) if "_cursor" not in options.options else _next_page(question, options)
+    _note(answer, chosen)
+    variant = Variant(format=chosen, shape=shape, page=page)
+    tag = entity_tag(answer.result.key, chosen.name, shape, page.offset, page.rows)
+    headers = Headers(_headers(answer, variant, version, suffix, options))
+    if request.method != "POST":
+        headers["ETag"] = f'"{tag}"'
+        if request.if_none_match.contains_weak(tag):
+            return Response(status=304, headers=headers)
+    if request.method == "HEAD":
+        return Response(headers=headers, content_type=chosen.media_type)
+    return _sent(_body(answer, variant, options), headers, chosen)
+
+
+def _first_page(question: Question, options: QueryString) -> tuple[Answer, Page]:
+    answer = gateway().answer(question, principal=principal_of(request))
+    digest = _digest(question, answer.query.version)
+    return answer, _page(answer, digest, 0, options.limit())
+
+
+def _next_page(question: Question, options: QueryString) -> tuple[Answer, Page]:
+    """Slice the stored result that the cursor names; nothing is run. Raises ``CursorExpired``."""
+    cursor = Cursor.decode(options.options["_cursor"], site().secret)
+    query = gateway().registry.bind(question)
+    same_question(cursor, _digest(question, query.version))
+    kept = gateway().stored(cursor.key)
+    age = max(0.0, site().clock() - kept.created_at)
+    status = CacheStatus(hit=True, ttl=query.cache.ttl - age, detail="cursor")
+    answer = Answer(query=query, result=kept, status=status, age=age, timings={})
+    limit = options.limit()
+    return answer, _page(answer, cursor.question, cursor.offset, cursor.limit if limit is None else limit)
+
+
+def _digest(question: Question, version: int) -> str:
+    return question_digest(question.query, version, question.textual, sorted(question.parameters.items()))
+
+
+def _page(answer: Answer, question: str, offset: int, limit: int | None) -> Page:
+    """Cut the page of at most *limit* rows at *offset*; None is all that is left."""
+    total = answer.result.table.num_rows
+    rows = total - offset if limit is None else min(limit, total - offset)
+    end = offset + rows
+    following = None
+    if limit is not None and end < total:
+        following = Cursor(key=answer.result.key, question=question, offset=end, limit=max(limit, 1))
+    return Page(offset=offset, rows=max(rows, 0), total=total, next=following)
+
+
+def _note(answer: Answer, chosen: Format) -> None:
+    """Tell the access record what was answered."""
+    noted = record()
+    noted.query, noted.version = answer.query.name, answer.query.version
+    noted.cache, noted.format = outcome(answer.status), chosen.name
+    noted.rows = answer.result.table.num_rows
+
+
+def _headers(
+    answer: Answer, variant: Variant, version: str, suffix: str | None, options: QueryString
+) -> Iterator[tuple[str, str]]:
+    yield from answer_headers(answer, principal=principal_of(request), kept=request.method != "POST")
+    yield from template_headers(gateway().registry.template(answer.query.name, answer.query.version))
+    yield "Gateway-Version", str(answer.query.version)
+    yield "Gateway-Rows", str(variant.page.total)
+    yield "Gateway-More", "true" if variant.page.next is not None else "false"
+    if suffix is None and "_format" not in options.options:
+        yield "Vary", "Accept"
+    path = _path(answer, suffix)
+    if version == "latest" and request.method != "POST":
+        query = request.query_string.decode()
+        yield "Content-Location", f"{path}?{query}" if query else path
+    if variant.page.next is not None:
+        yield "Link", f'<{_next_url(answer, variant.page.next, suffix, options)}>; rel="next"'
+
+
+def _path(answer: Answer, suffix: str | None) -> str:
+    ending = f".{suffix}" if suffix is not None else ""
+    return f"/v1/queries/{answer.query.name}/v{answer.query.version}/result{ending}"
+
+
+def _next_url(answer: Answer, cursor: Cursor, suffix: str | None, options: QueryString) -> str:
+    """Write the address of the page after: the same question, the same form, the cursor."""
+    pairs = [(name, value) for name, values in options.parameters.items() for value in values]
+    pairs += [(name, options.options[name]) for name in ("_format", "_shape") if name in options.options]
+    return f"{_path(answer, suffix)}?{urlencode([*pairs, ('_cursor', cursor.encode(site().secret))])}"
+
+
+def _body(answer: Answer, variant: Variant, options: QueryString) -> Iterator[bytes]:
+    page = variant.page
+    rows = answer.result.table.slice(page.offset, page.rows)
+    return encode(variant.format, rows, answer.result.columns)
+
+
+def _sent(chunks: Iterator[bytes], headers: Headers, chosen: Format) -> Response:
+    """Pull what fits into one piece before the response exists, so that an error before it is still a problem."""
+    head, size = [], 0
+    for chunk in chunks:
+        head.append(chunk)
+        size += len(chunk)
+        if size > WHOLE:
+            return Response(_resumed(head, chunks), headers=headers, content_type=chosen.media_type)
+    return Response(b"".join(head), headers=headers, content_type=chosen.media_type)
+
+
+def _resumed(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what was pulled, then the rest; the encoder is closed when the client is gone."""
+    try:
+        yield from head
+        yield from rest
+    finally:
+        close = getattr(rest, "close", None)
+        if close is not None:
+            close()

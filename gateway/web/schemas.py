@@ -1,0 +1,81 @@
+"""JSON Schema (2020-12) of parameters and of result columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.query.coerce import spell
+from gateway.query.parameters import Parameter
+from gateway.query.types import Kind, ParameterType
+
+Schema = dict[str, Any]
+
+_SAFE = 2**53
+_PLAIN: dict[Kind, Schema] = {
+    Kind.BOOLEAN: {"type": "boolean"},
+    Kind.DOUBLE: {"type": "number"},
+    Kind.DATE: {"type": "string", "format": "date"},
+    Kind.TIMESTAMP: {
+        "type": "string",
+        "format": "local-date-time",
+        "pattern": r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$",
+    },
+    Kind.TIMESTAMPTZ: {"type": "string", "format": "date-time"},
+    Kind.UUID: {"type": "string", "format": "uuid"},
+    Kind.INTERVAL: {"type": "string", "format": "duration"},
+}
+
+
+def parameter_schema(parameter: Parameter, *, textual: bool) -> Schema:
+    """Describe what a caller may give: as texts of a query string, or as a JSON value."""
+    schema = _value_schema(parameter, textual=textual)
+    if parameter.type.item is not None:
+        schema = {"type": "array", "items": schema, "maxItems": parameter.max_items}
+    if parameter.optional and not textual:
+        schema = {"anyOf": [schema, {"type": "null"}]}
+    if parameter.default is not None:
+        schema["default"] = spell(parameter.default)
+    return schema
+
+
+def _value_schema(parameter: Parameter, *, textual: bool) -> Schema:
+    type_ = parameter.type.scalar
+    if parameter.choices is not None:
+        return {"enum": [spell(choice) for choice in parameter.choices]}
+    schema = _type_schema(type_, textual=textual)
+    if type_.kind is Kind.VARCHAR:
+        schema["minLength"], schema["maxLength"] = parameter.min_length, parameter.max_length
+        if parameter.pattern is not None:
+            schema["pattern"] = f"^(?:{parameter.pattern})$"
+    for keyword, bound in (("minimum", parameter.min), ("maximum", parameter.max)):
+        if bound is None:
+            continue
+        if schema.get("type") in ("integer", "number"):
+            schema[keyword] = spell(bound)
+        else:
+            schema[f"x-{keyword}"] = spell(bound)
+    return schema
+
+
+def _type_schema(type_: ParameterType, *, textual: bool) -> Schema:
+    if type_.kind is Kind.INTEGER:
+        schema: Schema = {"type": "integer"}
+        if type_.low >= -(2**63) and type_.high < 2**64:
+            schema |= {"minimum": type_.low, "maximum": type_.high}
+        return schema
+    if type_.kind is Kind.DECIMAL:
+        whole = max(type_.width - type_.scale, 1)
+        schema = {
+            "type": "string",
+            "format": "decimal",
+            "pattern": rf"^-?\d{{1,{whole}}}(\.\d{{1,{type_.scale or 1}}})?$",
+        }
+        return schema if textual else {"anyOf": [schema, {"type": "number"}]}
+    if type_.kind is Kind.VARCHAR:
+        return {"type": "string"}
+    return dict(_PLAIN[type_.kind])
+
+
+def column_schema(type_: str) -> Schema:
+    """Describe a column of a JSON result by its DuckDB type."""
+    return {"x-duckdb": type_}

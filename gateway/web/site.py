@@ -1,0 +1,144 @@
+"""Put the routes together: one Flask application with problems, request ids, access records and metrics."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+
+from flask import Flask, Response, request
+from prometheus_client import CollectorRegistry
+from prometheus_flask_exporter import PrometheusMetrics  # type: ignore[import-untyped]  # it has no types
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
+from werkzeug.wrappers import Response as AnyResponse
+
+from gateway.errors import GatewayError
+from gateway.observe import SECONDS, RequestServed, Unexpected
+from gateway.web import context, explain, operations, pages, queries, results, tables
+from gateway.web.context import Site, record, site
+from gateway.web.problems import InternalError, from_http, problem
+
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+"""Methods that a metric may name; another one is answered and not measured, so that labels stay bounded."""
+
+
+def build_site(what: Site) -> Flask:
+    """Make the application that serves *what*. It opens nothing and owns nothing that must be closed."""
+    app = Flask("gateway.web", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=what.max_body, MAX_FORM_MEMORY_SIZE=None)
+    app.url_map.strict_slashes = False
+    context.install(app.extensions, what)
+    app.before_request(_start)
+    app.after_request(_finish)
+    app.register_error_handler(GatewayError, _answer_problem)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_bug)
+    for resource in (results, explain, queries, tables, operations, pages):
+        app.register_blueprint(resource.routes)
+    measure(app, what.metrics.registry)
+    return app
+
+
+def measure(app: Flask, registry: CollectorRegistry) -> None:
+    """Count and time every request by endpoint, in *registry*, and serve ``/metrics``."""
+    PrometheusMetrics(
+        app,
+        path="/metrics",
+        group_by="endpoint",
+        defaults_prefix="gateway",
+        buckets=SECONDS,
+        registry=registry,
+        default_labels={
+            "query": lambda: record().query or "",
+            "version": lambda: str(record().version or ""),
+            "cache": lambda: record().cache or "",
+        },
+    )
+
+
+def _start() -> None:
+    context.open_record(request, time.perf_counter())
+    if request.method not in METHODS:
+        request.prom_do_not_track = True  # type: ignore[attr-defined]  # how the exporter is told
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = record().request
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    tally = _Tally(response)
+    served, method, path, client = record(), request.method, request.path, request.remote_addr
+    observe, status = site().observe, response.status_code
+
+    def close() -> None:
+        observe(
+            RequestServed(
+                request=served.request,
+                method=method,
+                path=path,
+                client=client,
+                status=status,
+                seconds=time.perf_counter() - served.started,
+                size=0 if method == "HEAD" else tally.size,
+                query=served.query,
+                version=served.version,
+                cache=served.cache,
+                rows=served.rows,
+                format=served.format,
+                error=served.error,
+                complete=tally.complete or method == "HEAD",
+            )
+        )
+
+    response.call_on_close(close)
+    return response
+
+
+class _Tally:
+    """Counts the bytes of a response while they are sent."""
+
+    def __init__(self, response: Response) -> None:
+        self.size = 0
+        self.complete = not response.is_streamed
+        if response.is_streamed:
+            response.response = self._count(response.iter_encoded(), response.response)
+        elif not response.direct_passthrough:
+            self.size = response.calculate_content_length() or 0
+
+    def _count(self, chunks: Iterable[bytes], source: object) -> Iterator[bytes]:
+        try:
+            for chunk in chunks:
+                self.size += len(chunk)
+                yield chunk
+            self.complete = True
+        finally:
+            # The server closes this generator when the client is gone; the encoder below must hear of it.
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+
+
+def _answer_problem(error: GatewayError) -> Response:
+    record().error = error.code
+    return problem(error, request_id=record().request)
+
+
+def _answer_http(error: HTTPException) -> AnyResponse:
+    if error.code is not None and error.code < 400:
+        return error.get_response()
+    allowed = sorted(error.valid_methods or ()) if isinstance(error, WrongMethod) else []
+    response = _answer_problem(from_http(error, accepted=", ".join(allowed)))
+    if allowed:
+        response.headers["Allow"] = ", ".join(allowed)
+    return response
+
+
+def _answer_bug(error: Exception) -> Response:
+    site().observe(
+        Unexpected(
+            request=record().request,
+            error=repr(error),
+            traceback="".join(traceback.format_exception(error)),
+        )
+    )
+    return _answer_problem(InternalError("Something went wrong; the request id finds it in the log."))

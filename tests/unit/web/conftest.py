@@ -1,0 +1,208 @@
+"""A site over a small gateway in memory: two queries, one table, answers that a test can change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client import CollectorRegistry
+
+from gateway.catalog.keeper import TableStatus
+from gateway.catalog.listing import SCHEMA
+from gateway.catalog.manifest import Snapshot, build
+from gateway.catalog.table import PartitionField, Table
+from gateway.errors import CursorExpired, TableNotFound
+from gateway.model import Answer, CacheStatus, Column, Principal, Reading, Request, Result
+from gateway.observe import Event, Metrics, fan_out
+from gateway.query.registry import Registry
+from gateway.query.template import Template
+from gateway.web.context import Site
+from gateway.web.site import build_site
+
+NOW = 1_400_000_000.0
+KEY = "ab" * 16
+
+DELAYS = """/*
+summary: Mean departure delay per carrier
+owner: ops
+parameters:
+  start: {type: date, description: first day}
+  carriers: {type: "list[varchar]", optional: true}
+  top: {type: integer, default: 10, min: 1, max: 100}
+cache: {ttl: 5m, stale_while_revalidate: 1h}
+examples:
+  - {start: 2013-01-01, carriers: [UA, DL]}
+*/
+SELECT carrier, count(*) AS flights FROM flights
+WHERE time_hour >= $start AND ($carriers IS NULL OR carrier IN $carriers)
+GROUP BY carrier ORDER BY flights LIMIT $top"""
+
+OLD = """/*
+summary: The same, long ago
+deprecated: 2026-01-01
+sunset: 2099-01-01
+successor: v2
+cache: off
+*/
+SELECT carrier FROM flights"""
+
+
+def template(text: str, version: int, name: str = "delays") -> Template:
+    return Template.load(text, path=f"queries/{name}/v{version}.sql", name=name, version=version, tables={"flights"})
+
+
+FLIGHTS = Table(
+    table="flights",
+    description="One row a flight",
+    location="s3://warehouse/flights",
+    partitioned_by=(PartitionField(column="day", transform="day", source="time_hour"),),
+)
+COLUMNS = (Column(name="time_hour", type="TIMESTAMP"), Column(name="carrier", type="VARCHAR"))
+
+
+def snapshot(days: int = 3) -> Snapshot:
+    paths = [f"day=2013-01-{day:02}/data.parquet" for day in range(1, days + 1)]
+    rows = {
+        "path": paths,
+        "size": [100] * days,
+        "etag": ["e"] * days,
+        "last_modified": [datetime(2013, 1, 1, tzinfo=UTC)] * days,
+    }
+    listing = pa.table({name: pa.array(rows[name], SCHEMA.field(name).type) for name in SCHEMA.names})
+    return build(FLIGHTS, "s3://warehouse/flights/", listing, COLUMNS, NOW - 30)
+
+
+@dataclass
+class FakeCatalog:
+    tables: Mapping[str, Table]
+    snapshots: dict[str, Snapshot]
+    refreshed: list[tuple[str, list[str] | None]] = field(default_factory=list)
+    broken: Exception | None = None
+
+    def pin(self, names: Iterable[str]) -> dict[str, Snapshot]:
+        if self.broken is not None:
+            raise self.broken
+        return {name: self._known(name) for name in names}
+
+    def refresh(self, name: str, partitions: Iterable[str] | None = None) -> Snapshot:
+        self.refreshed.append((name, None if partitions is None else list(partitions)))
+        return self._known(name)
+
+    def status(self, name: str) -> TableStatus:
+        found = self._known(name)
+        return TableStatus(
+            table=name, snapshot=found.id, listed_at=NOW - 30, age=30.0, late=False, problems=0, failure=None
+        )
+
+    def _known(self, name: str) -> Snapshot:
+        if name not in self.snapshots:
+            raise TableNotFound(f"There is no table {name!r}.")
+        return self.snapshots[name]
+
+
+@dataclass
+class FakeGateway:
+    registry: Registry
+    catalog: FakeCatalog
+    table: pa.Table
+    status: CacheStatus = field(default_factory=lambda: CacheStatus(hit=False, fwd="miss", stored=True, ttl=300.0))
+    age: float = 0.0
+    asked: list[Request] = field(default_factory=list)
+    kept: dict[str, Result] = field(default_factory=dict)
+    failure: Exception | None = None
+    key: str = KEY
+
+    def answer(self, request: Request, *, principal: Principal, deadline: float | None = None) -> Answer:
+        query = self.registry.bind(request)
+        self.asked.append(request)
+        if self.failure is not None:
+            raise self.failure
+        result = self._result()
+        self.kept[result.key] = result
+        return Answer(query=query, result=result, status=self.status, age=self.age, timings={"bind": 0.001})
+
+    def explain(self, request: Request, *, principal: Principal) -> Any:
+        return FakeExplanation(plan=FakePlan(query=self.registry.bind(request)))
+
+    def stored(self, key: str) -> Result:
+        if key not in self.kept:
+            raise CursorExpired("This result is no longer kept.")
+        return self.kept[key]
+
+    def columns(self, query: str, version: int) -> tuple[Column, ...]:
+        return (Column(name="carrier", type="VARCHAR"), Column(name="flights", type="BIGINT"))
+
+    def _result(self) -> Result:
+        reading = Reading(
+            table="flights",
+            snapshot="s",
+            listed_at=NOW - 30,
+            partitions=7,
+            partitions_total=365,
+            files=7,
+            files_total=365,
+            size=700,
+            size_total=36_500,
+        )
+        return Result(
+            key=self.key,
+            table=self.table,
+            columns=self.columns("delays", 2),
+            readings=(reading,),
+            created_at=NOW - self.age,
+            seconds=0.01,
+        )
+
+
+@dataclass
+class FakePlan:
+    query: Any
+
+
+@dataclass
+class FakeExplanation:
+    plan: FakePlan
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"query": self.plan.query.name, "scans": []}
+
+    def as_text(self) -> str:
+        return f"{self.plan.query.name} reads 7 of 365 partitions"
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    templates = [template(OLD, 1), template(DELAYS, 2)]
+    return FakeGateway(
+        registry=Registry.of(templates, today=lambda: date(2026, 6, 1)),
+        catalog=FakeCatalog(tables={"flights": FLIGHTS}, snapshots={"flights": snapshot()}),
+        table=pa.table({"carrier": ["UA", "DL", "AA"], "flights": [3, 2, 1]}),
+    )
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def make_site(gateway: FakeGateway, events: list[Event]) -> Callable[..., FlaskClient]:
+    """Make a client of a site over the gateway, with other settings where they are given."""
+
+    def make(**settings: Any) -> FlaskClient:
+        metrics = Metrics(CollectorRegistry())
+        observe = fan_out(events.append, metrics)
+        site = Site(**({"gateway": gateway, "metrics": metrics, "clock": lambda: NOW, "observe": observe} | settings))
+        return build_site(site).test_client()
+
+    return make
+
+
+@pytest.fixture
+def client(make_site: Callable[..., FlaskClient]) -> FlaskClient:
+    return make_site()

@@ -1,0 +1,161 @@
+"""What every address does alike: problems, request ids, log lines, metrics, methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from gateway.errors import EngineFailed, QueueFull
+from gateway.observe import Event, RequestServed, Unexpected
+
+RESULT = "/v1/queries/delays/v2/result?start=2013-01-01"
+
+
+def served(events: list[Event]) -> RequestServed:
+    (only,) = [event for event in events if isinstance(event, RequestServed)]
+    return only
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/nothing", "not-found"),
+        ("GET", "/v1/queries/delays/v2/nothing", "not-found"),
+        ("GET", "/v1/queries/delay", "query-not-found"),
+        ("GET", "/v1/queries/delays/v9", "version-not-found"),
+        ("GET", "/v1/queries/delays/v01", "version-not-found"),
+        ("GET", "/v1/queries/delays/two/result", "version-not-found"),
+        ("GET", "/v1/queries/delay/two/result", "query-not-found"),
+        ("GET", "/v1/tables/flight", "table-not-found"),
+        ("GET", "/v1/tables/flight/partitions", "table-not-found"),
+        ("POST", "/v1/tables/flight/refresh", "table-not-found"),
+        ("DELETE", "/v1/queries", "method-not-allowed"),
+        ("GET", "/v1/tables/flights/refresh", "method-not-allowed"),
+        ("PUT", RESULT, "method-not-allowed"),
+        ("GET", "/v1/queries?x=1", "malformed-request"),
+        ("GET", "/v1/queries?_x=1", "malformed-request"),
+        ("GET", "/v1/queries/delays/v2/result?start=%ff", "malformed-request"),
+        ("GET", "/v1/queries/delays/v2/result", "invalid-parameters"),
+        ("GET", RESULT + "&_format=xml", "not-acceptable"),
+        ("GET", "/errors/nothing", "not-found"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_a_problem_document(
+    client: FlaskClient, method: str, path: str, code: str
+) -> None:
+    response = client.open(path, method=method)
+    assert response.content_type == "application/problem+json"
+    document = response.get_json(force=True)
+    assert (document["type"], document["status"]) == (f"/errors/{code}", response.status_code)
+    assert document["request_id"] == response.headers["X-Request-Id"]
+
+
+def test_a_method_that_is_not_allowed_says_which_are(client: FlaskClient) -> None:
+    assert client.delete(RESULT).headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+def test_options_says_which_methods_there_are(client: FlaskClient) -> None:
+    response = client.options(RESULT)
+    assert (response.status_code, sorted(response.allow)) == (200, ["GET", "HEAD", "OPTIONS", "POST"])
+
+
+def test_a_slash_at_the_end_makes_no_difference(client: FlaskClient) -> None:
+    assert client.get("/v1/queries/").json == client.get("/v1/queries").json
+
+
+def test_a_body_that_is_too_large_is_refused(make_site: Callable[..., FlaskClient]) -> None:
+    response = make_site(max_body=10).post("/v1/queries/delays/v2/result", json={"start": "2013-01-01"})
+    assert (response.status_code, response.json["type"]) == (413, "/errors/content-too-large")
+
+
+def test_a_bug_is_told_by_its_request_id_alone(client: FlaskClient, gateway, events: list[Event]) -> None:
+    gateway.failure = KeyError("/srv/secret")
+    response = client.get(RESULT)
+    assert response.status_code == 500
+    assert response.json["type"] == "/errors/internal-error"
+    assert "secret" not in response.text
+    (bug,) = [event for event in events if isinstance(event, Unexpected)]
+    assert bug.request == response.headers["X-Request-Id"]
+    assert "secret" in bug.traceback
+
+
+def test_who_is_refused_for_lack_of_room_is_told_when_to_come_back(client: FlaskClient, gateway) -> None:
+    gateway.failure = QueueFull("64 queries wait.", retry_after=2)
+    response = client.get(RESULT)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+
+
+@pytest.mark.parametrize("given", ["abc-123", "a" * 128, "0:1.2_3"])
+def test_a_callers_request_id_is_kept(client: FlaskClient, given: str) -> None:
+    assert client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a" * 129, "ü", "-x", 'a"b'])
+def test_a_request_id_that_is_no_plain_word_is_replaced(client: FlaskClient, given: str) -> None:
+    assert client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"] != given
+
+
+def test_every_request_leaves_one_record(client: FlaskClient, events: list[Event]) -> None:
+    response = client.get(RESULT, headers={"X-Request-Id": "r1"})
+    body = response.data
+    response.close()
+    event = served(events)
+    assert (event.request, event.method, event.path, event.status) == ("r1", "GET", "/v1/queries/delays/v2/result", 200)
+    assert (event.query, event.version, event.cache, event.format) == ("delays", 2, "miss", "json")
+    assert (event.rows, event.size, event.complete, event.error) == (3, len(body), True, None)
+
+
+def test_the_record_of_a_refused_request_names_its_problem(client: FlaskClient, events: list[Event]) -> None:
+    client.get("/nothing").close()
+    assert (served(events).status, served(events).error) == (404, "not-found")
+
+
+def test_an_error_of_the_engine_is_counted_as_a_problem(client: FlaskClient, gateway) -> None:
+    gateway.failure = EngineFailed("It is broken.")
+    client.get(RESULT).close()
+    assert 'gateway_problems_total{code="engine-failed"} 1.0' in client.get("/metrics").text
+
+
+def test_metrics_tell_requests_by_query_version_status_and_fate(client: FlaskClient) -> None:
+    client.get(RESULT).close()
+    text = client.get("/metrics").text
+    assert 'gateway_answers_total{cache="miss",query="delays",version="2"} 1.0' in text
+    assert 'gateway_answer_rows_total{query="delays",version="2"} 3.0' in text
+    labels = 'cache="miss",endpoint="results.result",method="GET",query="delays",status="200",version="2"'
+    assert f"gateway_http_request_duration_seconds_count{{{labels}}} 1.0" in text
+
+
+def test_labels_take_no_value_from_a_caller(client: FlaskClient) -> None:
+    client.get("/v1/queries/evil_name/v7/result?start=2013-01-01")
+    client.get("/v1/queries/delays/v777/result")
+    client.get("/evil_path")
+    client.open("/v1/queries", method="EVIL")
+    text = client.get("/metrics").text
+    assert "evil" not in text.lower()
+    assert "777" not in text
+
+
+def test_the_process_is_alive(client: FlaskClient) -> None:
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+def test_a_ready_server_tells_the_age_of_every_table(client: FlaskClient) -> None:
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json["checks"] == {"tables": {"status": "ok"}}
+    assert response.json["tables"]["flights"]["age"] == 30.0
+
+
+def test_a_server_with_a_failing_part_is_not_ready(make_site: Callable[..., FlaskClient]) -> None:
+    def broken() -> None:
+        raise EngineFailed("It does not answer.")
+
+    response = make_site(checks={"engine": broken}).get("/readyz")
+    assert response.status_code == 503
+    assert response.json["checks"]["engine"] == {
+        "status": "failing",
+        "code": "engine-failed",
+        "detail": "It does not answer.",
+    }
