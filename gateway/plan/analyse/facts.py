@@ -1,0 +1,215 @@
+"""Facts: what is known of every useful row, as predicates over the columns of a query's sources.
+
+During the analysis the column of a ``Term`` is a *key*, unique in the statement: ``s3.carrier`` is a column of the
+source numbered 3, ``o5.0`` the first output column of the block numbered 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gateway.predicate import (
+    TRUE,
+    And,
+    Comparison,
+    Condition,
+    Everything,
+    Membership,
+    Nothing,
+    NullCheck,
+    Operator,
+    Or,
+    Predicate,
+    StartsWith,
+    Term,
+    all_of,
+    any_of,
+)
+
+CLOSURE: Final = 400
+"""Facts derived at one place of a query; beyond it no more are derived, which only reads more."""
+MIRRORED: Final = {
+    Operator.EQ: Operator.EQ,
+    Operator.NE: Operator.NE,
+    Operator.LT: Operator.GT,
+    Operator.LE: Operator.GE,
+    Operator.GT: Operator.LT,
+    Operator.GE: Operator.LE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """``left operator right`` between columns of one type; under ``=``, ``right`` may stand under known functions."""
+
+    left: Term
+    operator: Operator
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A predicate that every useful row satisfies, where it came from, and why it may not be used here.
+
+    ``mentions`` are the keys that the filter speaks of; they outlive the predicate, so that each scan can say
+    which filters on its columns were not used. ``origin`` is the identity of the conjunct in the statement.
+    """
+
+    predicate: Predicate
+    sql: str
+    rule: str
+    origin: int
+    mentions: frozenset[str]
+    edge: Edge | None = None
+    blocked: str | None = None
+
+    def block(self, reason: str) -> Fact:
+        """Return the fact as one that may no longer be used, for *reason*."""
+        return replace(self, predicate=TRUE, edge=None, blocked=self.blocked or reason)
+
+
+def keys(predicate: Predicate) -> frozenset[str]:
+    """Return the columns that a predicate speaks of."""
+    return frozenset(leaf.term.column for leaf in leaves(predicate) if not isinstance(leaf, Condition))
+
+
+def leaves(predicate: Predicate) -> Iterator[Comparison | Membership | NullCheck | StartsWith | Condition]:
+    """Walk the leaves of a predicate."""
+    if isinstance(predicate, And | Or):
+        for part in predicate.parts:
+            yield from leaves(part)
+    elif not isinstance(predicate, Everything | Nothing):
+        yield predicate
+
+
+def substitute(predicate: Predicate, change: Callable[[Term], Term | None]) -> Predicate:
+    """Replace the terms of a predicate; a leaf whose term becomes None becomes TRUE, which keeps more rows."""
+    match predicate:
+        case And(parts):
+            return all_of(*(substitute(part, change) for part in parts))
+        case Or(parts):
+            return any_of(*(substitute(part, change) for part in parts))
+        case Everything() | Nothing() | Condition():
+            return predicate
+        case _:
+            term = change(predicate.term)
+            return TRUE if term is None else replace(predicate, term=term)
+
+
+def project(predicate: Predicate, keep: Callable[[str], bool]) -> Predicate:
+    """Weaken a predicate to one over the columns that *keep* accepts."""
+    return substitute(predicate, lambda term: term if keep(term.column) else None)
+
+
+def compose(inner: Term, outer: Term) -> Term:
+    """Return *outer* with its column replaced by the term *inner*."""
+    return Term(inner.column, outer.type, inner.functions + outer.functions)
+
+
+def renamed(fact: Fact, change: Callable[[Term], Term | None], mentions: Callable[[str], str | None]) -> Fact:
+    """Carry a fact to other columns; an edge is left behind, its predicate (not NULL) goes along."""
+    moved = frozenset(key for key in map(mentions, fact.mentions) if key is not None)
+    return replace(fact, predicate=substitute(fact.predicate, change), edge=None, mentions=moved)
+
+
+def without(facts: Iterable[Fact], hidden: frozenset[str]) -> list[Fact]:
+    """Weaken facts to what they say of columns that are not *hidden*."""
+    kept = []
+    for fact in facts:
+        if hidden.isdisjoint(fact.mentions):
+            kept.append(fact)
+            continue
+        kept.append(replace(fact, predicate=project(fact.predicate, lambda key: key not in hidden), edge=None))
+    return kept
+
+
+def rejects_null(facts: Iterable[Fact], columns: frozenset[str]) -> bool:
+    """Say whether no row whose *columns* are all NULL satisfies the facts."""
+    return any(not _may_hold_on_null(fact.predicate, columns) for fact in facts)
+
+
+def _may_hold_on_null(predicate: Predicate, columns: frozenset[str]) -> bool:
+    match predicate:
+        case And(parts):
+            return all(_may_hold_on_null(part, columns) for part in parts)
+        case Or(parts):
+            return any(_may_hold_on_null(part, columns) for part in parts)
+        case Everything() | Condition():
+            return True
+        case Nothing():
+            return False
+        case NullCheck(term, negated):
+            return term.column not in columns or not negated
+        case _:
+            # Every function that a term may hold gives NULL for NULL, and NULL compares as neither TRUE nor FALSE.
+            return predicate.term.column not in columns
+
+
+def close(facts: Iterable[Fact]) -> list[Fact]:
+    """Add what follows from the facts along their equalities and inequalities between columns."""
+    known = list(facts)
+    edges = [fact for fact in known if fact.edge is not None]
+    seen = {fact.predicate for fact in known}
+    at = 0
+    while at < len(known) and len(known) < CLOSURE:
+        fact = known[at]
+        at += 1
+        for edge in edges:
+            for copied in _copies(fact, edge):
+                if copied.predicate not in seen and copied.predicate != TRUE:
+                    seen.add(copied.predicate)
+                    known.append(copied)
+    return known
+
+
+def _copies(fact: Fact, over: Fact) -> Iterator[Fact]:
+    if over.edge is None or fact.predicate == TRUE or fact is over:
+        return
+    mentioned = keys(fact.predicate)
+    for rule, copied in _along(fact.predicate, over.edge, mentioned):
+        yield replace(
+            fact,
+            predicate=copied,
+            rule=rule,
+            edge=None,
+            sql=f"{fact.sql} AND {over.sql}" if over.sql not in fact.sql else fact.sql,
+            mentions=keys(copied),
+        )
+
+
+def _along(predicate: Predicate, edge: Edge, mentioned: frozenset[str]) -> Iterator[tuple[str, Predicate]]:
+    if edge.operator is Operator.EQ:
+        yield from (("equality", copied) for copied in equality_copies(predicate, edge, mentioned))
+    elif edge.operator is not Operator.NE:
+        for part in predicate.parts if isinstance(predicate, And) else (predicate,):
+            if isinstance(part, Comparison):
+                yield from (("order", copied) for copied in order_copies(part, edge))
+
+
+def equality_copies(predicate: Predicate, edge: Edge, mentioned: frozenset[str]) -> Iterator[Predicate]:
+    """Say of one side of ``left = right`` what is known of the other."""
+    left, right = edge.left, edge.right
+    if left.column in mentioned:
+        yield substitute(predicate, lambda term: compose(right, term) if term.column == left.column else term)
+    if right.column in mentioned and not right.functions:
+        yield substitute(predicate, lambda term: compose(left, term) if term.column == right.column else term)
+
+
+def order_copies(leaf: Comparison, edge: Edge) -> Iterator[Predicate]:
+    """Carry the upper bounds of the greater side to the smaller, and the lower bounds of the smaller to the greater."""
+    for small, operator, great in (
+        (edge.left, edge.operator, edge.right),
+        (edge.right, MIRRORED[edge.operator], edge.left),
+    ):
+        if operator not in (Operator.LT, Operator.LE):
+            continue
+        # Below a function the strictness of the edge is lost: f(a) <= f(b) is all that a < b says.
+        strict = operator is Operator.LT and not leaf.term.functions
+        if leaf.term.column == great.column and leaf.operator in (Operator.LT, Operator.LE, Operator.EQ):
+            bound = Operator.LT if strict or leaf.operator is Operator.LT else Operator.LE
+            yield Comparison(compose(small, leaf.term), bound, leaf.slot)
+        if leaf.term.column == small.column and leaf.operator in (Operator.GT, Operator.GE, Operator.EQ):
+            bound = Operator.GT if strict or leaf.operator is Operator.GT else Operator.GE
+            yield Comparison(compose(great, leaf.term), bound, leaf.slot)

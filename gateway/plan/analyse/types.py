@@ -1,0 +1,156 @@
+"""DuckDB's types as far as pruning needs them: canonical names, and the type in which a comparison is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+STRING: Final = "a string literal"
+"""Type of a string literal or VARCHAR parameter: it takes the type of what it is compared with."""
+NULL: Final = "NULL"
+TIMESTAMPTZ: Final = "TIMESTAMP WITH TIME ZONE"
+
+INTEGERS: Final = (
+    "TINYINT",
+    "UTINYINT",
+    "SMALLINT",
+    "USMALLINT",
+    "INTEGER",
+    "UINTEGER",
+    "BIGINT",
+    "UBIGINT",
+    "HUGEINT",
+    "UHUGEINT",
+)
+_ALIASES = {
+    "TEXT": "VARCHAR",
+    "STRING": "VARCHAR",
+    "CHAR": "VARCHAR",
+    "BPCHAR": "VARCHAR",
+    "INT": "INTEGER",
+    "INT1": "TINYINT",
+    "INT2": "SMALLINT",
+    "INT4": "INTEGER",
+    "INT8": "BIGINT",
+    "INT128": "HUGEINT",
+    "LONG": "BIGINT",
+    "SHORT": "SMALLINT",
+    "UINT": "UINTEGER",
+    "BOOL": "BOOLEAN",
+    "LOGICAL": "BOOLEAN",
+    "REAL": "FLOAT",
+    "FLOAT4": "FLOAT",
+    "FLOAT8": "DOUBLE",
+    "DOUBLE PRECISION": "DOUBLE",
+    "NUMERIC": "DECIMAL(18,3)",
+    "DECIMAL": "DECIMAL(18,3)",
+    "DATETIME": "TIMESTAMP",
+    "TIMESTAMPTZ": TIMESTAMPTZ,
+    "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP",
+    "TIMESTAMP_US": "TIMESTAMP",
+}
+_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\((\d+)(?:,(\d+))?\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """How a comparison is made: in ``type``, the column cast first where ``cast`` is set."""
+
+    type: str
+    cast: bool = False
+
+
+def canonical(name: str) -> str:
+    """Spell a type the way DuckDB's DESCRIBE does.
+
+    >>> canonical("decimal(15, 2)"), canonical("timestamptz"), canonical("text[]")
+    ('DECIMAL(15,2)', 'TIMESTAMP WITH TIME ZONE', 'VARCHAR[]')
+    """
+    spelt = re.sub(r"\s*([(),])\s*", r"\1", " ".join(name.upper().split()))
+    if spelt.endswith("[]"):
+        return canonical(spelt[:-2]) + "[]"
+    if match := _DECIMAL.fullmatch(spelt):
+        return f"DECIMAL({match[1]},{match[2] or 0})"
+    if re.fullmatch(r"VARCHAR\(\d+\)|CHAR\(\d+\)|TEXT\(\d+\)", spelt):
+        return "VARCHAR"
+    return _ALIASES.get(spelt, spelt)
+
+
+def decimal_scale(name: str) -> tuple[int, int] | None:
+    """Return width and scale of a DECIMAL type.
+
+    >>> decimal_scale("DECIMAL(15,2)")
+    (15, 2)
+    """
+    match = _DECIMAL.fullmatch(name)
+    return (int(match[1]), int(match[2] or 0)) if match else None
+
+
+def is_exact(name: str) -> bool:
+    """Say whether values of a type are exact numbers."""
+    return name in INTEGERS or decimal_scale(name) is not None
+
+
+def resolve(column: str, constants: Iterable[str]) -> Resolved | None:
+    """Find the type in which DuckDB compares a term of type *column* with constants of those types.
+
+    All operands of BETWEEN and of IN are brought to one type together. None: the column would be converted in a way
+    that may not keep its order, or a constant may lose digits; such a leaf is not used.
+    """
+    kinds = {kind for kind in constants if kind != NULL}
+    if not kinds or kinds <= {STRING, column}:
+        return Resolved(column) if column in _COMPARABLE or decimal_scale(column) else None
+    rule = _RULES.get("DECIMAL" if decimal_scale(column) else column)
+    return rule(column, kinds) if rule else None
+
+
+def _integers(column: str, kinds: set[str]) -> Resolved | None:
+    return Resolved(column) if all(kind in INTEGERS for kind in kinds - {STRING}) else None
+
+
+def _decimals(column: str, kinds: set[str]) -> Resolved | None:
+    sizes = [_BIGINT if kind in INTEGERS[:-3] else decimal_scale(kind) for kind in kinds | {column}]
+    exact = [size for size in sizes if size is not None]
+    if len(exact) < len(sizes):
+        return None  # a string takes the common type, and wider integers are compared as DOUBLE
+    fits = max(width - scale for width, scale in exact) + max(scale for _, scale in exact) <= 38
+    return Resolved(column) if fits else None
+
+
+def _doubles(column: str, kinds: set[str]) -> Resolved | None:
+    fits = all(kind in INTEGERS or kind in (STRING, column, "FLOAT") or decimal_scale(kind) for kind in kinds)
+    return Resolved(column) if fits else None
+
+
+def _dates(column: str, kinds: set[str]) -> Resolved | None:
+    if kinds <= {STRING, "DATE"}:
+        return Resolved("DATE")
+    return Resolved("TIMESTAMP", cast=True) if _is_local(kinds) else None
+
+
+def _timestamps(column: str, kinds: set[str]) -> Resolved | None:
+    return Resolved(column) if _is_local(kinds) else None
+
+
+def _is_local(kinds: set[str]) -> bool:
+    """Say whether constants compare with a local time: instants do too, because the engine's time zone is UTC."""
+    return kinds <= {STRING, "DATE", "TIMESTAMP"} or kinds <= {"DATE", "TIMESTAMP", TIMESTAMPTZ}
+
+
+def _instants(column: str, kinds: set[str]) -> Resolved | None:
+    return Resolved(column) if kinds <= {STRING, "DATE", "TIMESTAMP", TIMESTAMPTZ} else None
+
+
+_RULES = {
+    **dict.fromkeys(INTEGERS, _integers),
+    "DECIMAL": _decimals,
+    "DOUBLE": _doubles,
+    "DATE": _dates,
+    "TIMESTAMP": _timestamps,
+    TIMESTAMPTZ: _instants,
+}
+_BIGINT = (19, 0)
+_COMPARABLE = {*INTEGERS, "DOUBLE", "DATE", "TIMESTAMP", TIMESTAMPTZ, "VARCHAR", "BOOLEAN", "UUID"}
+"""Types whose values Python holds and orders as DuckDB does (FLOAT, TIMESTAMP_NS, ENUM, BLOB and others are not)."""
