@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import obstore
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from obstore.store import LocalStore
 
 from gateway.catalog.store import Store, storage_errors
+from gateway.errors import StorageFailed
 
 Item = TypeVar("Item")
 
@@ -55,6 +57,7 @@ def list_files(store: Store, *, before: Sequence[str] = (), threads: int = THREA
     """
     with storage_errors(store.location):
         if isinstance(store.objects, LocalStore):
+            _must_exist(store)
             return _flat(store)
         try:
             if store.ordered and before:
@@ -67,7 +70,15 @@ def list_files(store: Store, *, before: Sequence[str] = (), threads: int = THREA
 def list_folders(store: Store, prefixes: Iterable[str], *, threads: int = THREADS) -> pa.Table:
     """List everything below the given folders. Raises ``StorageFailed``."""
     with storage_errors(store.location):
+        if isinstance(store.objects, LocalStore):
+            _must_exist(store)
         return _side_by_side(lambda prefix: _flat(store, prefix), list(prefixes), threads)
+
+
+def _must_exist(store: Store) -> None:
+    """Refuse a folder that went away since it was opened: obstore would list it as empty."""
+    if not Path(store.root).is_dir():
+        raise StorageFailed(f"{store.location}: there is no such folder.")
 
 
 def _by_folder(store: Store, threads: int) -> pa.Table:

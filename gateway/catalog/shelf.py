@@ -45,10 +45,10 @@ class Shelf:
     folder: Path
 
     def stamp(self) -> tuple[int, int] | None:
-        """Return something that changes when a snapshot is put on the shelf; None while it is empty."""
+        """Return something that changes when a snapshot is put on the shelf; None while there is none."""
         try:
             status = (self.folder / _POINTER).stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return status.st_ino, status.st_mtime_ns
 
