@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from wsgiref.types import WSGIApplication
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -77,7 +76,7 @@ class Server(BaseApplication):
         for name, value in self._settings().items():
             self.cfg.set(name, value)
 
-    def load(self) -> WSGIApplication:
+    def load(self) -> Any:
         """Open the application: gunicorn calls this in each worker, after the fork."""
         return self._opened.enter_context(self._open_app())
 

@@ -1,0 +1,68 @@
+"""The pages: they load nothing from elsewhere, and nothing of a template can become markup."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from gateway.query.registry import Registry
+from gateway.query.template import Template
+from gateway.web.problems import kinds
+
+PAGES = ["/", "/docs", "/docs/delays/v2", "/docs/delays/latest", "/docs/delays/v1", "/errors/not-found"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_loads_nothing_from_another_host(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.mimetype) == (200, "text/html")
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in policy
+    assert re.findall(r"""(?:src|href|action)=["'](?!/|\#)""", response.text) == []
+    assert re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", response.text) is None
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_a_page_loads_is_there(client: FlaskClient, path: str) -> None:
+    for found in re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get(path).text):
+        assert client.get(found).status_code == 200, found
+
+
+def test_every_problem_has_its_page(client: FlaskClient) -> None:
+    for kind in kinds().values():
+        assert kind.title in client.get(f"/errors/{kind.code}").text.replace("&#39;", "'")
+
+
+def test_a_form_has_a_labelled_field_for_every_parameter(client: FlaskClient) -> None:
+    text = client.get("/docs/delays/v2").text
+    fields = dict(re.findall(r'<(?:input|textarea|select) id="p-(\w+)" name="(\w+)"', text))
+    assert list(fields) == list(fields.values()) == ["start", "carriers", "top"]
+    assert re.findall(r'<label for="p-(\w+)"', text) == list(fields)
+    assert 'value="2013-01-01"' in text
+
+
+def test_text_of_a_template_is_shown_as_text(client: FlaskClient, gateway: Any) -> None:
+    evil = """/*
+summary: <script>alert(1)</script>
+description: "</pre><img src=x>"
+parameters:
+  p: {type: varchar, default: '"><script>', description: <b>}
+*/
+SELECT '<script>' AS "<i>" FROM flights WHERE carrier = $p"""
+    loaded = Template.load(evil, path="queries/evil/v1.sql", name="evil", version=1, tables={"flights"})
+    gateway.registry = Registry.of([loaded], today=lambda: date(2026, 6, 1))
+    for path in ("/", "/docs", "/docs/evil/v1"):
+        text = client.get(path).text
+        assert not re.search(r"<script>|<img|<b>|<i>", text)
+
+
+def test_a_project_without_queries_says_how_to_add_one(client: FlaskClient, gateway: Any) -> None:
+    gateway.registry = Registry.of([])
+    assert "No query is registered yet" in client.get("/").text
+    assert client.get("/openapi.json").status_code == 200
+    assert client.get("/docs").status_code == 200

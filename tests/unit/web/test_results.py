@@ -1,0 +1,239 @@
+"""Running a query over HTTP: validators, freshness, costs, pages, versions, formats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from flask.testing import FlaskClient
+
+from gateway.model import CacheStatus
+
+RESULT = "/v1/queries/delays/v2/result"
+ASKED = f"{RESULT}?start=2013-01-01"
+
+
+def test_an_answer_says_what_it_cost(client: FlaskClient) -> None:
+    headers = client.get(ASKED).headers
+    assert headers["Cache-Status"] == "query-gateway; fwd=miss; stored; ttl=300"
+    assert headers["Cache-Control"] == "public, max-age=300, stale-while-revalidate=3600"
+    assert headers["Age"] == "0"
+    assert headers["Server-Timing"] == "bind;dur=1.000"
+    assert headers["Gateway-Partitions"] == "7/365"
+    assert headers["Gateway-Files"] == "7/365"
+    assert headers["Gateway-Bytes"] == "700/36500"
+    assert headers["Gateway-Rows"] == "3"
+    assert headers["Gateway-More"] == "false"
+    assert headers["Gateway-Version"] == "2"
+
+
+def test_the_age_of_a_kept_answer_is_told(client: FlaskClient, gateway: Any) -> None:
+    gateway.age, gateway.status = 41.7, CacheStatus(hit=True, ttl=258.3)
+    headers = client.get(ASKED).headers
+    assert (headers["Age"], headers["Cache-Status"]) == ("41", "query-gateway; hit; ttl=258")
+
+
+def test_parameters_of_a_query_string_are_texts(client: FlaskClient, gateway: Any) -> None:
+    client.get(f"{ASKED}&carriers=UA&carriers=DL")
+    (question,) = gateway.asked
+    assert question.textual is True
+    assert question.parameters == {"start": ["2013-01-01"], "carriers": ["UA", "DL"]}
+
+
+def test_parameters_of_a_body_are_json_values(client: FlaskClient, gateway: Any) -> None:
+    response = client.post(RESULT, json={"start": "2013-01-01", "carriers": ["UA"], "top": 5})
+    assert response.status_code == 200
+    (question,) = gateway.asked
+    assert question.textual is False
+    assert question.parameters == {"start": "2013-01-01", "carriers": ["UA"], "top": 5}
+
+
+def test_all_wrong_parameters_are_told_at_once(client: FlaskClient) -> None:
+    response = client.get(f"{RESULT}?start=yesterday&top=1000&carier=UA")
+    assert response.status_code == 422
+    assert sorted(error["parameter"] for error in response.json["errors"]) == ["carier", "start", "top"]
+
+
+def test_parameters_of_a_post_belong_in_its_body(client: FlaskClient) -> None:
+    assert client.post(ASKED, json={}).json["type"] == "/errors/malformed-request"
+
+
+def test_options_of_a_post_belong_in_its_query_string(client: FlaskClient) -> None:
+    response = client.post(RESULT, json={"start": "2013-01-01", "_limit": 1})
+    assert (response.status_code, "query string" in response.json["detail"]) == (400, True)
+
+
+def test_a_post_is_kept_by_no_cache_on_the_way(client: FlaskClient) -> None:
+    headers = client.post(RESULT, json={"start": "2013-01-01"}).headers
+    assert headers["Cache-Control"] == "no-store"
+    assert "ETag" not in headers
+
+
+def test_an_answer_that_has_not_changed_is_not_sent_again(client: FlaskClient) -> None:
+    tag = client.get(ASKED).headers["ETag"]
+    response = client.get(ASKED, headers={"If-None-Match": tag})
+    assert (response.status_code, response.data) == (304, b"")
+    assert response.headers["ETag"] == tag
+    assert response.headers["Cache-Control"].startswith("public")
+
+
+def test_a_tag_that_a_proxy_weakened_still_names_the_answer(client: FlaskClient) -> None:
+    tag = client.get(ASKED).headers["ETag"]
+    assert client.get(ASKED, headers={"If-None-Match": f'"other", W/{tag}'}).status_code == 304
+
+
+def test_an_answer_over_other_data_has_another_tag(client: FlaskClient, gateway: Any) -> None:
+    before = client.get(ASKED).headers["ETag"]
+    gateway.key = "cd" * 16
+    response = client.get(ASKED, headers={"If-None-Match": before})
+    assert response.status_code == 200
+    assert response.headers["ETag"] != before
+
+
+def test_every_form_of_an_answer_has_a_tag_of_its_own(client: FlaskClient) -> None:
+    forms = ["", "&_format=csv", "&_format=arrow", "&_shape=arrays", "&_shape=columns", "&_limit=1", "&_limit=2"]
+    assert len({client.get(ASKED + form).headers["ETag"] for form in forms}) == len(forms)
+
+
+def test_head_answers_the_headers_of_get(client: FlaskClient) -> None:
+    response = client.head(ASKED)
+    assert (response.status_code, response.data) == (200, b"")
+    assert response.headers["ETag"] == client.get(ASKED).headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "expected"),
+    [
+        (ASKED, None, "application/json"),
+        (ASKED, "*/*", "application/json"),
+        (ASKED, "text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),
+        (ASKED, "text/csv", "text/csv"),
+        (ASKED, "application/json;q=0.5, text/csv", "text/csv"),
+        (ASKED, "text/*", "text/csv"),
+        (ASKED, "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.stream"),
+        (f"{RESULT}.csv?start=2013-01-01", "application/json", "text/csv"),
+        (f"{RESULT}.parquet?start=2013-01-01", None, "application/vnd.apache.parquet"),
+        (f"{ASKED}&_format=ndjson", "text/csv", "application/x-ndjson"),
+        (f"{RESULT}.csv?start=2013-01-01&_format=csv", None, "text/csv"),
+    ],
+)
+def test_the_suffix_decides_the_format_then_the_option_then_accept(
+    client: FlaskClient, path: str, accept: str | None, expected: str
+) -> None:
+    response = client.get(path, headers={} if accept is None else {"Accept": accept})
+    assert (response.status_code, response.mimetype) == (200, expected)
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [(ASKED, "image/png"), (f"{RESULT}.xml?start=2013-01-01", "*/*"), (f"{ASKED}&_format=xls", "*/*")],
+)
+def test_a_format_that_there_is_not_is_refused_with_those_that_there_are(
+    client: FlaskClient, path: str, accept: str
+) -> None:
+    response = client.get(path, headers={"Accept": accept})
+    assert response.status_code == 406
+    assert {one["format"] for one in response.json["available"]} == {"json", "csv", "ndjson", "arrow", "parquet"}
+
+
+def test_two_formats_at_once_are_refused(client: FlaskClient) -> None:
+    assert client.get(f"{RESULT}.csv?start=2013-01-01&_format=json").status_code == 400
+
+
+@pytest.mark.parametrize("form", ["&_format=csv&_shape=arrays", "&_shape=rows"])
+def test_a_shape_is_one_of_json(client: FlaskClient, form: str) -> None:
+    assert client.get(ASKED + form).status_code == 400
+
+
+def test_only_an_answer_chosen_by_accept_varies_with_it(client: FlaskClient) -> None:
+    assert client.get(ASKED).headers["Vary"] == "Accept"
+    assert "Vary" not in client.get(f"{ASKED}&_format=csv").headers
+
+
+def test_latest_is_the_newest_version_and_says_which(client: FlaskClient) -> None:
+    headers = client.get("/v1/queries/delays/latest/result.csv?start=2013-01-01&_limit=1").headers
+    assert headers["Gateway-Version"] == "2"
+    assert headers["Content-Location"] == "/v1/queries/delays/v2/result.csv?start=2013-01-01&_limit=1"
+
+
+def test_a_deprecated_version_says_what_replaces_it(client: FlaskClient) -> None:
+    headers = client.get("/v1/queries/delays/v1/result").headers
+    assert headers["Deprecation"] == "@1767225600"
+    assert headers["Sunset"] == "Thu, 01 Jan 2099 00:00:00 GMT"
+    assert headers.getlist("Link") == ['</v1/queries/delays/v2>; rel="successor-version"']
+    assert headers["Cache-Control"] == "public, no-cache"
+
+
+def pages(client: FlaskClient, url: str) -> list[tuple[str, str, str]]:
+    """Read to the end; return (rows, ETag, more) of every page."""
+    found = []
+    while url:
+        response = client.get(url)
+        assert response.status_code == 200, response.text
+        headers = response.headers
+        found.append((headers["Gateway-Rows"], headers["ETag"], headers["Gateway-More"]))
+        link = headers.get("Link", "")
+        url = link[1 : link.index(">")] if link else ""
+    return found
+
+
+def test_pages_are_slices_of_one_answer_that_is_asked_for_once(client: FlaskClient, gateway: Any) -> None:
+    gateway.table = pa.table({"carrier": [str(number) for number in range(10)], "flights": list(range(10))})
+    found = pages(client, f"{ASKED}&carriers=UA&carriers=D%20%26L&_limit=4&_format=csv")
+    assert len(gateway.asked) == 1
+    assert [rows for rows, _, _ in found] == ["10", "10", "10"]
+    assert [more for _, _, more in found] == ["true", "true", "false"]
+    assert len({tag for _, tag, _ in found}) == 3
+
+
+def test_a_page_that_ends_with_the_answer_is_the_last(client: FlaskClient) -> None:
+    assert client.get(f"{ASKED}&_limit=3").headers["Gateway-More"] == "false"
+
+
+def test_no_rows_can_be_asked_for_to_learn_their_number(client: FlaskClient) -> None:
+    headers = client.get(f"{ASKED}&_limit=0").headers
+    assert (headers["Gateway-Rows"], headers["Gateway-More"]) == ("3", "true")
+
+
+def test_a_page_may_be_of_another_size_than_the_one_before(client: FlaskClient) -> None:
+    link = client.get(f"{ASKED}&_limit=1").headers["Link"]
+    assert client.get(link[1 : link.index(">")] + "&_limit=2").headers["Gateway-More"] == "false"
+
+
+def test_a_cursor_belongs_to_its_question(client: FlaskClient) -> None:
+    link = client.get(f"{ASKED}&_limit=1").headers["Link"]
+    url = link[1 : link.index(">")].replace("2013-01-01", "2013-01-02")
+    response = client.get(url)
+    assert (response.status_code, "another question" in response.json["detail"]) == (400, True)
+
+
+def test_a_cursor_into_an_answer_that_is_gone_says_so(client: FlaskClient, gateway: Any) -> None:
+    link = client.get(f"{ASKED}&_limit=1").headers["Link"]
+    gateway.kept.clear()
+    response = client.get(link[1 : link.index(">")])
+    assert (response.status_code, response.json["type"]) == (410, "/errors/cursor-expired")
+
+
+def test_the_pages_of_a_post_are_asked_for_with_the_same_body(client: FlaskClient, gateway: Any) -> None:
+    body = {"start": "2013-01-01"}
+    link = client.post(f"{RESULT}?_limit=2", json=body).headers["Link"]
+    response = client.post(link[1 : link.index(">")], json=body)
+    assert (response.status_code, response.headers["Gateway-More"]) == (200, "false")
+    assert len(gateway.asked) == 1
+    assert client.post(link[1 : link.index(">")], json={"start": "2013-01-02"}).status_code == 400
+
+
+def test_an_explanation_is_json_or_text(client: FlaskClient) -> None:
+    path = "/v1/queries/delays/v2/explain?start=2013-01-01"
+    assert client.get(path).json == {"query": "delays", "scans": []}
+    text = client.get(path, headers={"Accept": "text/plain"})
+    assert (text.mimetype, text.text) == ("text/plain", "delays reads 7 of 365 partitions\n")
+    assert client.get(f"{path}&_format=text").mimetype == "text/plain"
+    assert client.get(f"{path}&_format=csv").status_code == 406
+    assert client.get(path, headers={"Accept": "image/png"}).status_code == 406
+
+
+def test_an_explanation_takes_json_parameters(client: FlaskClient) -> None:
+    response = client.post("/v1/queries/delays/latest/explain", json={"start": "2013-01-01"})
+    assert (response.status_code, response.headers["Gateway-Version"]) == (200, "2")
