@@ -30,7 +30,7 @@ TPCH = (
 
 @click.command()
 @project_option
-@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on, instead of the setting.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 for a free one.")
 @click.option(
     "--tpch",
     "scale",
