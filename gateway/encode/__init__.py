@@ -1,0 +1,53 @@
+"""Results in the formats that clients ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from gateway.encode.binary import encode_arrow, encode_parquet
+from gateway.encode.csv import encode_csv
+from gateway.encode.json import encode_json, encode_ndjson
+from gateway.model import Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A format by its name, which is also the suffix of files and addresses, and its media type."""
+
+    name: str
+    media_type: str
+
+
+FORMATS: Mapping[str, Format] = {
+    one.name: one
+    for one in (
+        Format(name="json", media_type="application/json"),
+        Format(name="csv", media_type="text/csv; charset=utf-8; header=present"),
+        Format(name="ndjson", media_type="application/x-ndjson"),
+        Format(name="arrow", media_type="application/vnd.apache.arrow.stream"),
+        Format(name="parquet", media_type="application/vnd.apache.parquet"),
+    )
+}
+
+_WRITERS = {"csv": encode_csv, "ndjson": encode_ndjson, "arrow": encode_arrow, "parquet": encode_parquet}
+
+
+def encode(
+    form: Format,
+    table: pa.Table,
+    columns: Sequence[Column],
+    *,
+    shape: str = "objects",
+    meta: Mapping[str, Any] | None = None,
+) -> Iterator[bytes]:
+    """Write *table* as *form*, some thousand rows at a time; *shape* and *meta* are for JSON, see ``encode_json``.
+
+    Raises ``QueryFailed``, before the first byte, for columns that the format cannot tell apart.
+    """
+    if form.name == "json":
+        return encode_json(table, columns, shape=shape, meta=meta)
+    return _WRITERS[form.name](table, columns)

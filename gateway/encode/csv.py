@@ -1,0 +1,39 @@
+"""CSV as RFC 4180 has it: a header, lines that end in CRLF, quotes only where they are needed.
+
+NULL is an empty field and an empty text is ``""``: own code, for pyarrow's writer quotes either every text or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from gateway.encode.arrays import Array, pc
+from gateway.encode.cells import plain_texts
+from gateway.encode.rows import joined, pieces
+from gateway.model import Column
+
+
+def encode_csv(table: pa.Table, columns: Sequence[Column]) -> Iterator[bytes]:
+    """Write the names of the columns, then the rows."""
+    names = [pa.array([column.name]) for column in columns]
+    yield joined(*_line(names))
+    for piece in pieces(table):
+        yield joined(*_line([plain_texts(array) for array in piece]))
+
+
+def _line(texts: Sequence[Array]) -> Iterator[Array | str]:
+    for index, array in enumerate(texts):
+        if index:
+            yield ","
+        yield pc.fill_null(_quoted(array), "")
+    yield "\r\n"
+
+
+def _quoted(texts: Array) -> Array:
+    needed = pc.match_substring_regex(texts, '^$|[",\\r\\n]|^\\s|\\s$')
+    if not pc.any(needed).as_py():
+        return texts
+    inner = pc.replace_substring(texts, '"', '""')
+    return pc.if_else(needed, pc.binary_join_element_wise('"', inner, '"', ""), texts)
