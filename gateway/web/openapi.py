@@ -147,7 +147,12 @@ def _rows_schema(columns: Iterable[Column] | None) -> Schema:
 
 def _envelope(row: Schema) -> Schema:
     """Describe the JSON around the rows; ``_shape`` decides how the rows themselves are laid out."""
-    return {"allOf": [{"$ref": "#/components/schemas/Result"}], "x-row": row}
+    shapes = [
+        {"type": "array", "items": row, "description": "objects"},
+        {"type": "array", "items": {"type": "array"}, "description": "arrays"},
+        {"type": "object", "additionalProperties": {"type": "array"}, "description": "columns"},
+    ]
+    return {"allOf": [{"$ref": "#/components/schemas/Result"}], "properties": {"data": {"anyOf": shapes}}}
 
 
 def _read(operation_id: str, summary: str, tag: str, *, parameters: Iterable[str] = ()) -> Operation:
@@ -311,5 +316,23 @@ _SCHEMAS: dict[str, Schema] = {
         },
         "additionalProperties": False,
     },
-    "Result": {"type": "object"},
+    "Result": {
+        "type": "object",
+        "properties": {
+            "query": {"type": "string"},
+            "version": {"type": "integer"},
+            "rows": {"type": "integer", "minimum": 0, "description": "Rows of the whole result."},
+            "more": {"type": "boolean", "description": "Whether rows follow after this page."},
+            "next": {"type": "string", "format": "uri-reference", "description": "The page after this one."},
+            "columns": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "type": {"type": "string"}},
+                    "required": ["name", "type"],
+                },
+            },
+        },
+        "required": ["query", "version", "rows", "more", "columns", "data"],
+    },
 }

@@ -33,6 +33,11 @@ class Page:
     total: int
     next: Cursor | None
 
+    @property
+    def more(self) -> bool:
+        """Tell whether rows follow after this page."""
+        return self.offset + self.rows < self.total
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
@@ -54,14 +59,17 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     _note(answer, chosen)
     variant = Variant(format=chosen, shape=shape, page=page)
     tag = entity_tag(answer.result.key, chosen.name, shape, page.offset, page.rows)
+    following = None if page.next is None else _next_url(answer, page.next, suffix, options)
     headers = Headers(_headers(answer, variant, version, suffix, options))
+    if following is not None:
+        headers.add("Link", f'<{following}>; rel="next"')
     if request.method != "POST":
         headers["ETag"] = f'"{tag}"'
         if request.if_none_match.contains_weak(tag):
             return Response(status=304, headers=headers)
     if request.method == "HEAD":
         return Response(headers=headers, content_type=chosen.media_type)
-    return _sent(_body(answer, variant, options), headers, chosen)
+    return _sent(_body(answer, variant, following), headers, chosen)
 
 
 def _first_page(question: Question, options: QueryString) -> tuple[Answer, Page]:
@@ -113,15 +121,13 @@ def _headers(
     yield from template_headers(gateway().registry.template(answer.query.name, answer.query.version))
     yield "Gateway-Version", str(answer.query.version)
     yield "Gateway-Rows", str(variant.page.total)
-    yield "Gateway-More", "true" if variant.page.next is not None else "false"
+    yield "Gateway-More", "true" if variant.page.more else "false"
     if suffix is None and "_format" not in options.options:
         yield "Vary", "Accept"
     path = _path(answer, suffix)
     if version == "latest" and request.method != "POST":
         query = request.query_string.decode()
         yield "Content-Location", f"{path}?{query}" if query else path
-    if variant.page.next is not None:
-        yield "Link", f'<{_next_url(answer, variant.page.next, suffix, options)}>; rel="next"'
 
 
 def _path(answer: Answer, suffix: str | None) -> str:
@@ -136,10 +142,14 @@ def _next_url(answer: Answer, cursor: Cursor, suffix: str | None, options: Query
     return f"{_path(answer, suffix)}?{urlencode([*pairs, ('_cursor', cursor.encode(site().secret))])}"
 
 
-def _body(answer: Answer, variant: Variant, options: QueryString) -> Iterator[bytes]:
+def _body(answer: Answer, variant: Variant, following: str | None) -> Iterator[bytes]:
     page = variant.page
     rows = answer.result.table.slice(page.offset, page.rows)
-    return encode(variant.format, rows, answer.result.columns)
+    # Only what the validator stands for may be in the body: no age, no timings.
+    meta = {"query": answer.query.name, "version": answer.query.version, "rows": page.total, "more": page.more}
+    if following is not None:
+        meta["next"] = following
+    return encode(variant.format, rows, answer.result.columns, shape=variant.shape, meta=meta)
 
 
 def _sent(chunks: Iterator[bytes], headers: Headers, chosen: Format) -> Response:

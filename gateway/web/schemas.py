@@ -77,5 +77,33 @@ def _type_schema(type_: ParameterType, *, textual: bool) -> Schema:
 
 
 def column_schema(type_: str) -> Schema:
-    """Describe a column of a JSON result by its DuckDB type."""
-    return {"x-duckdb": type_}
+    """Describe a column of a JSON result by its DuckDB type; ``docs/formats.md`` is the rule. Any value may be null.
+
+    >>> column_schema("BIGINT[]")["items"]["type"]
+    ['integer', 'string', 'null']
+    """
+    item = re.fullmatch(r"(.+)\[\d*\]", type_)
+    if item is not None:
+        return {"type": ["array", "null"], "items": column_schema(item[1]), "x-type": type_}
+    schema = _COLUMNS.get(type_.split("(")[0], {})
+    kinds = schema.get("type")
+    nullable = {} if kinds is None else {"type": [*(kinds if isinstance(kinds, list) else [kinds]), "null"]}
+    return {**schema, **nullable, "x-type": type_}
+
+
+_COLUMNS: dict[str, Schema] = {
+    "BOOLEAN": {"type": "boolean"},
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"), {"type": "integer"}),
+    # Beyond 2^53 - 1 the digits come as a string, which no reader of JSON rounds.
+    **dict.fromkeys(("BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT"), {"type": ["integer", "string"]}),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), {"type": "number"}),
+    "DECIMAL": {"type": "string", "format": "decimal"},
+    "VARCHAR": {"type": "string"},
+    "DATE": {"type": "string", "format": "date"},
+    "TIME": {"type": "string"},
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), {"type": "string"}),
+    "TIMESTAMP WITH TIME ZONE": {"type": "string", "format": "date-time"},
+    "INTERVAL": {"type": "string", "format": "duration"},
+    "UUID": {"type": "string", "format": "uuid"},
+    "BLOB": {"type": "string", "contentEncoding": "base64"},
+}

@@ -74,7 +74,7 @@ function showRows(result) {
     head.append(cell);
   }
   const body = element("tbody");
-  for (const row of result.rows) {
+  for (const row of result.data) {
     const line = element("tr");
     row.forEach((value, place) => {
       const kind = value === null ? "null" : numeric(result.columns[place]) ? "number" : "text";
