@@ -58,6 +58,7 @@ def _names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 @click.option("--exclude", multiple=True, callback=_names, metavar="COLUMNS", help="Leave these out: a,b,c.")
 @click.option("--sort", multiple=True, callback=_names, metavar="COLUMNS", help='Order in the files: "a,b desc".')
 @click.option("--null", metavar="TEXT", help="Text that means NULL in CSV; else an empty field without quotes.")
+@click.option("--delimiter", metavar="TEXT", help="Between the fields of CSV; else a comma, or a tab in .tsv files.")
 @click.option("--target-size", type=_Size(), default="128MiB", show_default=True, help="Largest size of a file, about.")
 @click.option(
     "--compression", type=click.Choice(get_args(Compression)), default="zstd", show_default=True, help="Of the files."
@@ -71,6 +72,7 @@ def command(
     form: Format | None,
     mode: Mode,
     null: str | None,
+    delimiter: str | None,
     as_json: bool,
     **choices: Any,
 ) -> None:
@@ -83,7 +85,7 @@ def command(
     with _bars() as on_progress:
         summary = write(
             _declared(settings.project, table),
-            Files(paths=inputs, format=form, null=null),
+            Files(paths=inputs, format=form, null=null, delimiter=delimiter),
             root=settings.project,
             s3=S3Settings.model_validate(settings.storage.model_dump()),
             options=Options(mode=mode, **choices),

@@ -35,11 +35,13 @@ class Files:
     """Input files: paths or wildcards, all of one format (None: told from the file names).
 
     ``null`` is the text that stands for NULL in CSV; None: only a field with nothing in it, not even quotes.
+    ``delimiter`` separates fields in CSV; None: a tab in files named ``.tsv``, else a comma.
     """
 
     paths: tuple[str, ...]
     format: Format | None = None
     null: str | None = None
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

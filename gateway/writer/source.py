@@ -6,9 +6,8 @@ row a *misfit*, and a misfit ends the write with its row number before anything 
 
 from __future__ import annotations
 
-import glob
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from gateway.catalog.table import Table
 from gateway.errors import InputInvalid, did_you_mean
 from gateway.model import Column
 from gateway.writer.base import MEBIBYTE, Files, Format, Options
+from gateway.writer.inputs import format_of, open_files, quoted
 
 Source = Files | duckdb.DuckDBPyRelation | pa.Table | pa.RecordBatchReader
 
@@ -28,12 +28,6 @@ ROW = "__gateway_row"
 MISFIT = "__gateway_misfit"
 MISFIT_TEXT = "__gateway_misfit_text"
 
-_SUFFIXES = {
-    **dict.fromkeys((".csv", ".tsv", ".txt"), Format.CSV),
-    **dict.fromkeys((".parquet", ".pq"), Format.PARQUET),
-    **dict.fromkeys((".json", ".ndjson", ".jsonl"), Format.JSON),
-}
-_COMPRESSED = frozenset({".gz", ".zst"})
 _INTEGER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)")
 
 
@@ -92,114 +86,15 @@ def read(
     return Rows(relation=_numbered(given, casts), columns=tuple(cast.column for cast in casts))
 
 
-def format_of(files: Files) -> Format:
-    """Return the one format of the files, as given or by their names. Raises ``InputInvalid``."""
-    if files.format is not None:
-        return files.format
-    found = {path: _SUFFIXES.get(_suffix(path)) for path in files.paths}
-    unknown = next((path for path, kind in found.items() if kind is None), None)
-    if unknown is not None:
-        raise InputInvalid(f"{unknown}: the name does not tell the format; say --format csv, parquet or json.")
-    kinds = {kind for kind in found.values() if kind is not None}
-    if len(kinds) != 1:
-        raise InputInvalid(f"The input mixes formats ({', '.join(sorted(kinds))}): write them one after the other.")
-    return kinds.pop()
-
-
-def _suffix(path: str) -> str:
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    return next((suffix for suffix in reversed(suffixes) if suffix not in _COMPRESSED), "")
-
-
-def quoted(name: str) -> str:
-    """Quote an identifier.
-
-    >>> quoted('a "b"')
-    '"a ""b\"""'
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _open(
     connection: duckdb.DuckDBPyConnection, source: Source, expected: Mapping[str, str]
 ) -> duckdb.DuckDBPyRelation:
     if isinstance(source, Files):
-        return _open_files(connection, source, expected)
+        return open_files(connection, source, expected)
     if isinstance(source, duckdb.DuckDBPyRelation):
         # A relation belongs to the connection that made it; its rows come over as a stream.
         return connection.from_arrow(source.to_arrow_reader(BATCH))
     return connection.from_arrow(source)
-
-
-def _open_files(
-    connection: duckdb.DuckDBPyConnection, files: Files, expected: Mapping[str, str]
-) -> duckdb.DuckDBPyRelation:
-    paths = "[" + ", ".join(_literal(path) for path in _expand(files.paths)) + "]"
-    match format_of(files):
-        case Format.PARQUET:
-            return _sql(connection, f"FROM read_parquet({paths}, hive_partitioning = false)")
-        case Format.CSV:
-            quoted_nulls = "" if files.null is None else f", nullstr = {_literal(files.null)}"
-            call = f"FROM read_csv({paths}, header = true, hive_partitioning = false, sample_size = -1"
-            call += f", allow_quoted_nulls = {str(files.null is not None).lower()}{quoted_nulls}"
-            # Declared columns are read as text, so that their values are checked here and not rounded there.
-            return _typed(connection, call, "types", dict.fromkeys(expected, "VARCHAR"))
-        case Format.JSON:
-            call = f"FROM read_json({paths}, hive_partitioning = false, sample_size = -1, maximum_depth = -1"
-            return _typed(connection, call, "columns", {name: _in_json(kind) for name, kind in expected.items()})
-
-
-def _in_json(kind: str) -> str:
-    """Name the type in which a declared column is read from JSON: text, to be checked, unless it is nested."""
-    return kind if kind.endswith("]") or "(" in kind.removeprefix("DECIMAL(") else "VARCHAR"
-
-
-def _typed(
-    connection: duckdb.DuckDBPyConnection, call: str, option: str, declared: Mapping[str, str]
-) -> duckdb.DuckDBPyRelation:
-    """Open files twice: once for the names and types found in them, then with the declared types laid over."""
-    sniffed = _sql(connection, call + ")")
-    by_name = {name.lower(): kind for name, kind in declared.items()}
-    types = dict(zip(sniffed.columns, (str(item) for item in sniffed.types), strict=True))
-    if not any(name.lower() in by_name for name in types):
-        return sniffed
-    laid = {name: by_name.get(name.lower(), kind) for name, kind in types.items()}
-    pairs = ", ".join(f"{_literal(name)}: {_literal(kind)}" for name, kind in laid.items())
-    return _sql(connection, f"{call}, {option} = {{{pairs}}})")
-
-
-def _sql(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRelation:
-    try:
-        return connection.sql(text)
-    except duckdb.Error as error:
-        raise InputInvalid(input_message(error)) from error
-
-
-def input_message(error: duckdb.Error) -> str:
-    """Say what DuckDB found wrong in the input, without its advice on its own options."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    kept = lines[: lines.index("")] if "" in lines else lines
-    first = re.sub(r"^[\w ]+ Error: ", "", kept[0])
-    return " ".join([first, *(line for line in kept[1:] if not line.startswith(("Try setting", "LINE 1:", "*")))])
-
-
-def _expand(paths: Sequence[str]) -> Iterator[str]:
-    """Resolve wildcards, in name order. Raises ``InputInvalid`` for a path that names no file."""
-    for path in paths:
-        if Path(path).is_file():
-            yield glob.escape(path)
-            continue
-        if "://" in path:
-            raise InputInvalid(f"{path}: inputs are local files.")
-        found = sorted(name for name in glob.glob(path, recursive=True) if Path(name).is_file())
-        if not found:
-            kind = "is a folder; name its files, e.g. folder/*.csv" if Path(path).is_dir() else "there is no such file"
-            raise InputInvalid(f"{path}: {kind}.")
-        yield from (glob.escape(name) for name in found)
 
 
 def _keep(names: Iterable[str], options: Options) -> list[str]:

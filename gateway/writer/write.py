@@ -27,8 +27,9 @@ from gateway.model import Column
 from gateway.writer.arrow import plain, storable, tables
 from gateway.writer.base import Direction, Mode, OnProgress, Options, Progress, Stage, StagedFile, WriteSummary, silent
 from gateway.writer.files import FileWriter, Layout, row_group_size, row_groups
+from gateway.writer.inputs import input_message, quoted
 from gateway.writer.partitions import Partitions, folder
-from gateway.writer.source import BATCH, MISFIT, MISFIT_TEXT, ROW, Rows, Source, connect, input_message, quoted, read
+from gateway.writer.source import BATCH, MISFIT, MISFIT_TEXT, ROW, Rows, Source, connect, read
 from gateway.writer.target import Stale, Target, files_of
 
 PARTITION = "__gateway_partition"

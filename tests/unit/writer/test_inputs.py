@@ -5,7 +5,7 @@ import pytest
 
 from gateway.errors import InputInvalid
 from gateway.writer.base import Files, Format
-from gateway.writer.source import format_of, input_message, quoted
+from gateway.writer.inputs import format_of, input_message, quoted
 
 
 @pytest.mark.parametrize(
