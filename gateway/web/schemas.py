@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from gateway.query.coerce import spell
@@ -91,19 +92,19 @@ def column_schema(type_: str) -> Schema:
     return {**schema, **nullable, "x-type": type_}
 
 
+_WIDE: Schema = {"type": ["integer", "string"]}
+"""Beyond 2^53 - 1 the digits come as a string, which no reader of JSON rounds."""
+_TEXT: Schema = {"type": "string"}
 _COLUMNS: dict[str, Schema] = {
     "BOOLEAN": {"type": "boolean"},
-    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"), {"type": "integer"}),
-    # Beyond 2^53 - 1 the digits come as a string, which no reader of JSON rounds.
-    **dict.fromkeys(("BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT"), {"type": ["integer", "string"]}),
-    **dict.fromkeys(("FLOAT", "DOUBLE"), {"type": "number"}),
-    "DECIMAL": {"type": "string", "format": "decimal"},
-    "VARCHAR": {"type": "string"},
-    "DATE": {"type": "string", "format": "date"},
-    "TIME": {"type": "string"},
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), {"type": "string"}),
-    "TIMESTAMP WITH TIME ZONE": {"type": "string", "format": "date-time"},
-    "INTERVAL": {"type": "string", "format": "duration"},
-    "UUID": {"type": "string", "format": "uuid"},
-    "BLOB": {"type": "string", "contentEncoding": "base64"},
+    **{name: {"type": "integer"} for name in ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER")},
+    **dict.fromkeys(("BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT"), _WIDE),
+    **{name: {"type": "number"} for name in ("FLOAT", "DOUBLE")},
+    "DECIMAL": _TEXT | {"format": "decimal"},
+    "DATE": _TEXT | {"format": "date"},
+    **dict.fromkeys(("VARCHAR", "TIME", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), _TEXT),
+    "TIMESTAMP WITH TIME ZONE": _TEXT | {"format": "date-time"},
+    "INTERVAL": _TEXT | {"format": "duration"},
+    "UUID": _TEXT | {"format": "uuid"},
+    "BLOB": _TEXT | {"contentEncoding": "base64"},
 }
