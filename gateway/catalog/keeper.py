@@ -10,7 +10,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import RLock
 
@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from gateway.catalog.announce import folders
 from gateway.catalog.listing import list_files, list_folders
-from gateway.catalog.manifest import Snapshot, build, newest, splice
+from gateway.catalog.manifest import Snapshot, build, newest, splice, unchanged
 from gateway.catalog.shelf import Shelf, Unreadable
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
@@ -212,6 +212,8 @@ class Keeper:
         else:
             bounds = previous.bounds() if previous is not None else []
             listing, listed_at = list_files(store, before=bounds), started
+        if previous is not None and unchanged(previous, listing):
+            return replace(previous, listed_at=listed_at)
         return build(self.table, store.root, listing, self._columns(store, listing, previous), listed_at)
 
     def _columns(self, store: Store, listing: pa.Table, previous: Snapshot | None) -> Sequence[Column]:
@@ -238,6 +240,7 @@ class Keeper:
                 raise StorageFailed(f"{self.table.name}: the manifest on disk is not what was written.") from error
             (self._folder / "failure.json").unlink(missing_ok=True)
         self.snapshot, self._stamp = held, stamp
+        pa.default_memory_pool().release_unused()  # a listing of a million files takes some hundred megabytes
 
     def _failed(self, error: GatewayError) -> None:
         before, now = self.failure(), self._clock()

@@ -80,7 +80,7 @@ def data_files(listing: pa.Table) -> tuple[pa.Table, pa.Table]:
     shown = pc.invert(pc.match_substring_regex(paths, _HIDDEN))
     data = pc.match_substring_regex(paths, _DATA)
     other = pc.and_(pc.invert(data), pc.greater(listing["size"], pa.scalar(0)))
-    return _by_path(listing.filter(pc.and_(shown, data))), _by_path(listing.filter(pc.and_(shown, other)))
+    return by_path(listing.filter(pc.and_(shown, data))), by_path(listing.filter(pc.and_(shown, other)))
 
 
 def arrange(paths: pa.Array[Any], levels: Sequence[Level]) -> Layout:
@@ -241,9 +241,13 @@ def _reason(path: str, names: Sequence[str], columns: Sequence[_Column]) -> str:
     raise AssertionError(f"nothing is wrong with {path!r}")
 
 
-def _by_path(listing: pa.Table) -> pa.Table:
+def by_path(listing: pa.Table) -> pa.Table:
+    """Sort a listing by path."""
     listing = listing.combine_chunks()
-    return listing.take(pc.sort_indices(listing["path"]))
+    paths = listing["path"]
+    if pc.all(pc.less(paths[:-1], paths[1:])).as_py() is not False:
+        return listing
+    return listing.take(pc.sort_indices(paths))
 
 
 def _strings(array: pa.Array[Any]) -> list[str]:

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gateway.catalog.layout import PROBLEMS_KEPT, Layout, Level, Problem, arrange, data_files
+from gateway.catalog.layout import PROBLEMS_KEPT, Layout, Level, Problem, arrange, by_path, data_files
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.table import PartitionField, Table
 from gateway.catalog.transforms import Transform, TransformError, parse_transform
@@ -105,6 +105,16 @@ def splice(previous: Snapshot, prefixes: Collection[str], listing: pa.Table) -> 
     return pa.concat_tables([*kept, listing])
 
 
+def unchanged(previous: Snapshot, listing: pa.Table) -> bool:
+    """Tell whether a listing found the very files of *previous*: far cheaper than building it again."""
+    if len(listing) < previous.files.num_rows + previous.ignored.num_rows:
+        return False
+    names = ["path", "size", "etag"]
+    found = [part.select(names) for part in data_files(listing)]
+    before = [by_path(previous.files.select(names)), previous.ignored.select(names)]
+    return all(new.equals(old) for new, old in zip(found, before, strict=True))
+
+
 def newest(listing: pa.Table) -> tuple[str, str] | None:
     """Return path and ETag of the data file that was written last, None if there is none."""
     data, _ = data_files(listing.select(SCHEMA.names))
@@ -127,12 +137,16 @@ def declaration(table: Table, root: str) -> str:
 def complete(table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
     """Append the partition columns that the files do not hold, in the type that SQL sees."""
     held = {column.name.lower() for column in columns}
-    added = [
+    added = [column for column in partition_columns(table, columns) if column.name.lower() not in held]
+    return (*columns, *added)
+
+
+def partition_columns(table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the partition columns of a table in the types that SQL sees; *columns* are those of the files."""
+    return tuple(
         Column(name=item.column, type=_transform(table, item).result_type(_source_type(table, item, columns)))
         for item in table.partitioned_by
-        if item.column.lower() not in held
-    ]
-    return (*columns, *added)
+    )
 
 
 def levels(table: Table, columns: Sequence[Column]) -> list[Level]:

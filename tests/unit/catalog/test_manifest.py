@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from gateway.catalog.listing import SCHEMA
-from gateway.catalog.manifest import NOT_DATA, Snapshot, build, newest
+from gateway.catalog.manifest import NOT_DATA, Snapshot, build, newest, unchanged
 from gateway.catalog.table import Table, parse_table
 from gateway.errors import TableInvalid
 from gateway.model import Column
@@ -125,3 +125,18 @@ def test_bounds_cut_a_large_table_into_ranges_of_keys() -> None:
     assert len(bounds) == 3
     assert bounds == sorted(bounds)
     assert snapshot(A, B).bounds() == []
+
+
+@pytest.mark.parametrize(
+    ("files", "same"),
+    [
+        ([B, A], True),
+        ([A], False),
+        ([A, B, ("day=2013-01-03/c.parquet", 1, "e")], False),
+        ([A, (B[0], B[1], '"z"')], False),
+        ([A, B, ("notes.txt", 1, "e")], False),
+        ([A, B, ("_SUCCESS", 1, "e")], True),
+    ],
+)
+def test_a_listing_is_unchanged_where_it_has_the_same_files(files: list[tuple[str, int, str]], same: bool) -> None:
+    assert unchanged(snapshot(A, B), listing(*files)) is same
