@@ -113,9 +113,6 @@ def is_text(function: Function, source: SqlType) -> bool:
 def _text_format(pattern: str) -> tuple[str, str] | None:
     """Return a sortable strftime format and the numpy unit it is cut to; None if its texts do not sort as dates."""
     found = [pattern[at : at + 2] for at in range(len(pattern)) if pattern[at] == "%"]
-    if "%F" in found and pattern.count("%") == len(found):
-        pattern = pattern.replace("%F", "%Y-%m-%d")
-        found = [pattern[at : at + 2] for at in range(len(pattern)) if pattern[at] == "%"]
     if not found or tuple(found) != _FIELDS[: len(found)]:
         return None
     return pattern, _CUTS[found[-1]]
@@ -221,7 +218,11 @@ def _number(name: str, source: SqlType, target: SqlType) -> _Mapping | None:
         if as_target is None:
             return _both(step) if target.kind is Kind.INTEGER and name != "epoch" else None
         if name == "epoch":
-            return _both(lambda keys: double_ordinals(_micros(keys, source) / 1e6))
+            # The engine computes it in two ways (TIMESTAMP, TIMESTAMPTZ) that round differently: 1 µs is far more.
+            return _Mapping(
+                lambda keys: double_ordinals((_micros(keys, source) - 1) / 1e6),
+                lambda keys: double_ordinals((_micros(keys, source) + 1) / 1e6),
+            )
         return _both(lambda keys: double_ordinals(step(keys).astype(np.float64)))
     if name not in REPEATING or target.kind is not Kind.INTEGER:
         return None

@@ -46,6 +46,16 @@ class PartitionIndex:
         """Return the number of partitions."""
         return len(self.first_file)
 
+    @property
+    def files_total(self) -> int:
+        """Return the number of files."""
+        return int(self.snapshot.files.num_rows)
+
+    @property
+    def size_total(self) -> int:
+        """Return the bytes of all files."""
+        return int(self.bytes_before[-1])
+
     def select(self, predicate: Predicate, values: Sequence[Value]) -> Chosen:
         """Select every partition that may hold a row for which *predicate* is TRUE."""
         choice = project(predicate, values, self.axes)
@@ -196,7 +206,8 @@ class Chosen:
         begins, ends = self._run_edges
         counts = ends - begins
         before = np.cumsum(counts) - counts
-        return np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
+        places: npt.NDArray[np.int64] = np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
+        return places
 
 
 def _units(choice: Choice, count: int) -> Units:
