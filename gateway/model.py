@@ -100,12 +100,21 @@ class FileVersion:
 class Selection(Protocol):
     """The files chosen for one scan. Counting and digesting are cheap; the list itself is made only when asked for."""
 
-    partitions: int
-    files: int
-    size: int
-    """Bytes of all selected files together."""
-    rows: int | None
-    """Rows of all selected files together, where the manifest knows them."""
+    @property
+    def partitions(self) -> int:
+        """Number of selected partitions."""
+
+    @property
+    def files(self) -> int:
+        """Number of selected files."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all selected files together."""
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of all selected files together, where the manifest knows them."""
 
     def digest(self) -> bytes:
         """Digest (16 bytes or more) of the sorted versions of the selected files."""
@@ -138,6 +147,14 @@ class UnusedFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What an explanation says of the filters on one scan."""
+
+    used: tuple[UsedFilter, ...] = ()
+    unused: tuple[UnusedFilter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """One place in a query that reads one table, with what was selected for it under one snapshot."""
 
@@ -152,8 +169,8 @@ class Scan:
     files_total: int
     size_total: int
     """Bytes of all files of the table."""
-    used: tuple[UsedFilter, ...] = ()
-    unused: tuple[UnusedFilter, ...] = ()
+    filters: Callable[[], Filters]
+    """Tell which filters pruned and which could not. Called only for an explanation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class Checked:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@click.command()
+@click.command("check")
 @project_option
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

@@ -28,7 +28,7 @@ TPCH = (
 )
 
 
-@click.command()
+@click.command("demo")
 @project_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 for a free one.")
 @click.option(

@@ -42,7 +42,7 @@ def _names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
-@click.command()
+@click.command("write")
 @click.argument("table")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @project_option

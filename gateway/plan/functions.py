@@ -37,8 +37,9 @@ _TEMPORAL = (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
 _FIELDS = ("%Y", "%m", "%d", "%H", "%M", "%S")
 _CUTS = {"%Y": "Y", "%m": "M", "%d": "D", "%H": "h", "%M": "m", "%S": "s"}
 _NUMPY = {"microsecond": "us", "millisecond": "ms", "second": "s", "minute": "m", "hour": "h", "day": "D", "month": "M"}
+_YEARS = {"decade": 10, "century": 100, "millennium": 1000}
 
-TRUNCATIONS = frozenset({*_NUMPY, "microseconds", "milliseconds", "week", "quarter", "year"})
+TRUNCATIONS = frozenset({*_NUMPY, "microseconds", "milliseconds", "week", "quarter", "year"} | set(_YEARS))
 """Parts that ``date_trunc`` is understood for."""
 PARTS = frozenset({"year", "isoyear", "yearweek", "epoch", "epoch_ms", "epoch_us", "epoch_ns"})
 """Numbers taken from a date or timestamp that keep order."""
@@ -308,6 +309,9 @@ def _cut(times: Times, part: str) -> Times:
     if part == "quarter":
         months = times.astype("datetime64[M]").astype(np.int64)
         return (months - months % 3).astype("datetime64[M]")
+    if part in _YEARS:
+        years = _years(times)
+        return (years - years % _YEARS[part] - 1970).astype("datetime64[Y]")
     return times.astype(f"datetime64[{_NUMPY.get(part, 'Y')}]")
 
 

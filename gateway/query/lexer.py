@@ -66,6 +66,7 @@ _TOKEN = re.compile(
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _UNICODE_STRING = re.compile(r"""[uU]&['"]""")
 _AMBIGUOUS_PREFIX = frozenset({"b", "n", "u", "x"})
+_LONGEST_OPERATOR = 16
 _UNICODE_SPACE = "an invisible or unusual space"
 
 
@@ -116,6 +117,8 @@ def _next(sql: str, place: int) -> Token:
     if match is None:
         raise _no_token(sql, place)
     kind = TokenKind(match.lastgroup or "")
+    if kind is TokenKind.OPERATOR and len(match[0].partition("--")[0]) > _LONGEST_OPERATOR:
+        raise SqlMistake(place, f"{match[0][:_LONGEST_OPERATOR]}… is no operator")
     text = match[0] if kind is not TokenKind.OPERATOR else _operator(match[0])
     return Token(kind, text, place, place + len(text))
 

@@ -32,15 +32,14 @@ def normalise(tokens: Sequence[Token], tree: exp.Expr) -> str:
         if pieces and before not in _NO_SPACE_AFTER and text not in _NO_SPACE_BEFORE:
             pieces.append(" ")
         pieces.append(text)
-        before = "(" if called else token.name
-        if called:
-            before = "."  # no space between a function and its bracket
+        before = "(" if called else token.name  # no space between a function and its bracket
     return "".join(pieces)
 
 
 def _fold(token: Token, before: str, following: str) -> str:
     """Spell a word that is no name for the parser; one that could be a label keeps its case all the same."""
-    if token.kind is not TokenKind.WORD or before in (".", "as") or following in (":", ":="):
+    labelled = before == "." or (before == "as" and following != "(") or following in (":", ":=")
+    if token.kind is not TokenKind.WORD or labelled:
         return token.text
     if following == "(" and token.name in reviewed():
         return token.name

@@ -64,7 +64,7 @@ def review(sql: str, tables: Collection[str], parameters: Collection[str]) -> tu
     except SqlMistake as mistake:
         return None, [mistake]
     declared = {name.lower(): name for name in tables}
-    scans = list(_scans(tree))
+    scans = list(_scans(tree, sql))
     mistakes = [
         *_calls(tokens, _names_before_brackets(tree)),
         *_words(tokens, tree),
@@ -140,7 +140,7 @@ def _parameters(tokens: Sequence[Token], declared: Collection[str]) -> Iterator[
         name = token.text[1:]
         if token.kind is TokenKind.PARAMETER and name not in declared and name not in seen:
             seen.add(name)
-            hint = did_you_mean(name, declared) or f"declare {name} under parameters"
+            hint = did_you_mean(name.lower(), declared) or f"declare {name} under parameters"
             yield SqlMistake(token.start, f"the parameter ${name} is not declared", hint)
 
 
@@ -153,10 +153,12 @@ def _syntax(tree: exp.Expr) -> Iterator[SqlMistake]:
             refused = "PIVOT without a list of values"
         elif isinstance(node, exp.Select) and (node.args.get("into") or node.args.get("locks")):
             refused = "SELECT INTO or FOR UPDATE"
+        elif isinstance(node, exp.Select) and not node.expressions:
+            refused = "SELECT without columns"
         elif isinstance(node, exp.Placeholder) and not node.name:
             refused = "a parameter without a name"
         if refused is not None:
-            yield SqlMistake(place_of(node, 0), f"{refused} is not allowed in a template")
+            yield SqlMistake(place_of(node), f"{refused} is not allowed in a template")
 
 
 def _is_static(pivot: exp.Pivot) -> bool:
@@ -171,9 +173,17 @@ def _spaced(name: str) -> str:
     return "".join(f" {letter}" if letter.isupper() and place else letter for place, letter in enumerate(name)).upper()
 
 
-def _scans(tree: exp.Expr) -> Iterator[exp.Table]:
+def _scans(tree: exp.Expr, sql: str) -> Iterator[exp.Table]:
     """List the tables of a statement that are no names of its WITH clauses."""
-    return (table for table in tree.find_all(exp.Table) if not _is_call(table) and not _is_cte(table))
+    for table in tree.find_all(exp.Table):
+        if not _is_call(table) and (_is_string(table, sql) or not _is_cte(table)):
+            yield table
+
+
+def _is_string(table: exp.Table, sql: str) -> bool:
+    """Tell whether a string stands in place of a table: the engine would read a file of that name."""
+    start = start_of(table.this)
+    return start is not None and sql.startswith(("'", "e'", "E'"), start)
 
 
 def _is_call(table: exp.Table) -> bool:
@@ -203,12 +213,14 @@ def _is_cte(table: exp.Table) -> bool:
 
 def _tables(scans: Sequence[exp.Table], declared: Mapping[str, str], sql: str) -> Iterator[SqlMistake]:
     for table in scans:
-        place = place_of(table, 0)
+        place = place_of(table)
         start = start_of(table.this)
         if table.args.get("db") or table.args.get("catalog"):
             yield SqlMistake(place, "a table's name has no schema", "name a declared table, such as flights")
-        elif start is None or sql[start] == "'":
-            yield SqlMistake(place if start is None else start, "files cannot be read", "name a declared table")
+        elif start is None:
+            yield SqlMistake(place, "a parameter cannot stand in place of a table", "name a declared table")
+        elif _is_string(table, sql):
+            yield SqlMistake(start, "files cannot be read", "name a declared table")
         elif table.name.lower() not in declared:
             hint = did_you_mean(table.name.lower(), declared) or f"declared: {', '.join(sorted(declared.values()))}"
             yield SqlMistake(start, f"the table {table.name[:80]!r} is not declared in catalog/", hint)
@@ -221,7 +233,7 @@ def _table_functions(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMis
             continue
         names = {call.name.lower()} if isinstance(call, exp.Anonymous) else {name.lower() for name in call.sql_names()}
         if names.isdisjoint(table_functions()):
-            place = next((token.start for token in _called(tokens) if token.name in names), place_of(node, 0))
+            place = next((token.start for token in _called(tokens) if token.name in names), place_of(node))
             hint = f"only {', '.join(sorted(table_functions()))} make rows"
             yield SqlMistake(place, "a function stands in place of a table", hint)
 
@@ -231,7 +243,7 @@ def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlMistake
     for clause in tree.find_all(exp.With):
         for cte in clause.expressions:
             if clause.recursive and cte.alias.lower() in declared:
-                yield SqlMistake(place_of(cte.args["alias"], 0), f"WITH RECURSIVE hides the table {cte.alias}")
+                yield SqlMistake(place_of(cte.args["alias"]), f"WITH RECURSIVE hides the table {cte.alias}")
 
 
 def _volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:

@@ -95,7 +95,7 @@ def parse_tokens(sql: str, tokens: Sequence[Token]) -> exp.Expr:
         raise _too_deep(tokens[0].start) from error
     if len(trees) != 1 or trees[0] is None:
         raise SqlMistake(tokens[0].start, "a template is one SELECT")
-    _check_depth(trees[0], tokens[0].start)
+    _check_depth(trees[0])
     return trees[0]
 
 
@@ -105,11 +105,15 @@ def start_of(identifier: exp.Expr) -> int | None:
     return start if isinstance(start, int) else None
 
 
-def place_of(node: exp.Expr, default: int) -> int:
-    """Return the place of the first name below *node*; the parser keeps no other places."""
-    return min(
-        (start for found in node.find_all(exp.Identifier) if (start := start_of(found)) is not None), default=default
-    )
+def place_of(node: exp.Expr) -> int:
+    """Return the place of the first name in *node*, or else around it; the parser keeps no other places."""
+    around: exp.Expr | None = node
+    while around is not None:
+        places = [start for name in around.find_all(exp.Identifier) if (start := start_of(name)) is not None]
+        if places:
+            return min(places)
+        around = around.parent
+    return 0
 
 
 def _check_size(tokens: Sequence[Token]) -> None:
@@ -149,13 +153,13 @@ def _too_deep(place: int) -> SqlMistake:
     return SqlMistake(place, "the query nests too deep", "name parts of it in WITH")
 
 
-def _check_depth(tree: exp.Expr, place: int) -> None:
+def _check_depth(tree: exp.Expr) -> None:
     level: list[exp.Expr] = [tree]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in node.iter_expressions()]
         if not level:
             return
-    raise SqlMistake(place_of(level[0], place), "the query nests too deep", "use IN for a chain of OR, or WITH")
+    raise SqlMistake(place_of(tree), "the query nests too deep", "use IN for a chain of OR, or WITH")
 
 
 def _compare(ours: Sequence[Token], theirs: Sequence[ParserToken]) -> None:

@@ -6,7 +6,8 @@ from sqlglot import exp
 
 from gateway.plan.analyse.constants import Constants
 from gateway.plan.analyse.facts import Edge, Fact, keys
-from gateway.plan.analyse.leaves import OPERATORS, Compiler
+from gateway.plan.analyse.leaves import RULES, Compiler
+from gateway.plan.analyse.leaves.comparison import OPERATORS
 from gateway.plan.analyse.terms import Naming, term
 from gateway.predicate import TRUE, NullCheck, Operator, Term, all_of
 
@@ -17,7 +18,7 @@ def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) ->
     sql = shown(node, constants)
     if edges:
         return [edge_fact(edge, sql, rule, id(node)) for edge in edges]
-    compiler = Compiler(naming=naming, constants=constants)
+    compiler = Compiler(naming=naming, constants=constants, rules=RULES)
     predicate = compiler.compile(node)
     mentions = keys(predicate) | mentioned(node, naming)
     reason = compiler.reasons[0] if compiler.reasons and predicate == TRUE else None

@@ -20,7 +20,7 @@ from gateway.plan.analyse.constants import (
     Parameter,
     fits,
 )
-from gateway.plan.analyse.leaves import like_prefix
+from gateway.plan.analyse.leaves.prefix import like_prefix
 from gateway.plan.analyse.text import NOW
 from gateway.plan.analyse.types import INTEGERS, decimal_scale
 from gateway.predicate import (
@@ -167,14 +167,14 @@ def _delivered(value: Value, target: str) -> _Known:
     """Return *value* as the Python type that stands for *target*; unknown where that is not exact."""
     if value is None:
         return None
-    if target == "TIMESTAMP" and isinstance(value, date):
+    if target in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS") and isinstance(value, date):
         return _local(value)
     if target in INTEGERS and isinstance(value, int) and not isinstance(value, bool):
         return value
     if decimal_scale(target) is not None and isinstance(value, int | Decimal) and not isinstance(value, bool):
         exact = Decimal(value)
         return exact if fits(exact, target) else _UNKNOWN
-    if target == "DOUBLE" and isinstance(value, int | float):
+    if target in ("DOUBLE", "FLOAT") and isinstance(value, int | float):
         return float(value)
     if target in ("DATE", "TIMESTAMP WITH TIME ZONE") and isinstance(value, date):
         # Beyond these years the engine's client answers with the nearest that Python can hold.

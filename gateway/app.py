@@ -1,0 +1,158 @@
+"""Build what answers from its settings, and own everything that must be closed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask
+from prometheus_client import CollectorRegistry
+
+from gateway.cache.files import FileTier
+from gateway.cache.flight import Flights, Lease, Leases, MachineLease
+from gateway.cache.guarded import Guarded
+from gateway.cache.memory import MemoryTier
+from gateway.cache.redis import RedisLease, RedisTier, connect
+from gateway.cache.tier import Tier
+from gateway.cache.tiered import Results
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.store import CredentialChain, S3Settings, open_store, region, root_of
+from gateway.catalog.table import Table, load_tables
+from gateway.config import Settings
+from gateway.engine.admission import Admission
+from gateway.engine.duckdb import DuckDBEngine
+from gateway.engine.instance import Credentials, EngineSettings, S3Access
+from gateway.errors import Diagnostic
+from gateway.observe import LogLines, Metrics, Observer, fan_out
+from gateway.pipeline import Gateway
+from gateway.plan.planner import Planner
+from gateway.query.registry import Registry
+from gateway.web.context import Site
+from gateway.web.site import build_site
+
+
+def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tuple[Diagnostic, ...]]:
+    """Read the declarations of a project: what is right of them, and every mistake."""
+    tables, wrong_tables = load_tables(settings.project / "catalog")
+    registry, wrong_queries = Registry.load(settings.project / "queries", tables)
+    return tables, registry, (*wrong_tables, *wrong_queries)
+
+
+@contextmanager
+def open_app(settings: Settings) -> Iterator[Flask]:
+    """Open the HTTP application of one process; what it opened is closed in reverse order."""
+    metrics = Metrics(CollectorRegistry())
+    observe = fan_out(metrics, LogLines(sys.stdout.buffer.write))
+    with open_gateway(settings, observe=observe, background=True) as gateway:
+        yield build_site(
+            Site(
+                gateway=gateway,
+                metrics=metrics,
+                clock=time.time,
+                title=settings.title,
+                observe=observe,
+                checks={"engine": gateway.engine.ping},
+                secret=_secret(settings.state / "cursor.key"),
+            )
+        )
+
+
+@contextmanager
+def open_gateway(settings: Settings, *, observe: Observer, background: bool) -> Iterator[Gateway]:
+    """Open the pipeline of a project; in the *background* its manifests are kept fresh. Raises ``GatewayError``.
+
+    Mistakes in declarations do not stop it: what is right is served. Call it in the process that uses it, after a fork.
+    """
+    tables, registry, _ = load_project(settings)
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        engine = _open_engine(settings, tables)
+        stack.callback(engine.close)
+        catalog = Catalog(
+            tables,
+            settings.state,
+            open_store=lambda location: open_store(location, settings.storage, settings.project),
+            describe=engine.describe,
+            observer=observe,
+        )
+        stack.callback(catalog.close)
+        results = _open_results(settings, observe)
+        stack.callback(results.close)
+        if background:
+            catalog.start()
+        yield Gateway(
+            registry=registry,
+            catalog=catalog,
+            planner=Planner(engine.evaluate),
+            results=results,
+            engine=engine,
+            admission=Admission(slots=settings.engine.slots, queue=settings.engine.queue),
+            observe=observe,
+            timeout=settings.engine.timeout,
+            max_result=settings.cache.max_result,
+        )
+
+
+def _open_engine(settings: Settings, tables: Mapping[str, Table]) -> DuckDBEngine:
+    locations = [place for table in tables.values() for place in (table.location, *table.replicas)]
+    temporary = settings.state / "tmp" / str(os.getpid())
+    return DuckDBEngine.open(
+        EngineSettings(
+            locations=[root_of(location, settings.project) for location in locations],
+            temp_directory=str(temporary),
+            memory_limit=f"{settings.engine.memory}B",
+            max_temp_size=f"{settings.engine.spill}B",
+            threads=settings.engine.threads,
+            s3=_access(settings.storage),
+        ),
+        keyring=_keyring(settings.storage),
+    )
+
+
+def _access(s3: S3Settings) -> S3Access:
+    endpoint = urlsplit(s3.endpoint).netloc if s3.endpoint is not None else "s3.amazonaws.com"
+    style = "path" if s3.path_style else "vhost"
+    return S3Access(region=region(s3), endpoint=endpoint, url_style=style, use_ssl=s3.use_ssl)
+
+
+def _keyring(s3: S3Settings) -> Callable[[], Credentials | None]:
+    chain = CredentialChain(s3)
+
+    def keys() -> Credentials | None:
+        found = chain()
+        if found is None:
+            return None
+        return Credentials(key_id=found.key, secret=found.secret, session_token=found.token)
+
+    return keys
+
+
+def _open_results(settings: Settings, observe: Observer) -> Results:
+    """Open the tiers, nearest first, and the leases that go with the shared ones."""
+    folder, cache = settings.state / "results", settings.cache
+    tiers: list[Tier] = [MemoryTier(cache.memory), Guarded(FileTier(folder, cache.disk), observe)]
+    leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
+    if cache.redis is not None:
+        tiers.append(Guarded(RedisTier(connect(cache.redis), largest=cache.redis_value), observe))
+        leases.append(RedisLease(connect(cache.redis), observe))
+    fills = ThreadPoolExecutor(settings.engine.slots + settings.engine.queue, thread_name_prefix="fill")
+    return Results(tiers, Flights(Leases(leases), fills), clock=time.time, ceiling=cache.max_stale)
+
+
+def _secret(path: Path) -> bytes:
+    """Read the key that signs cursors; where there is none, the first worker to finish writing one makes it."""
+    if not path.exists():
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_bytes(secrets.token_bytes(32))
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+    return path.read_bytes()

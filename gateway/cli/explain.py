@@ -1,0 +1,30 @@
+"""``gateway explain``: what a query would read, and why."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import orjson
+
+from gateway.cli.project import opened, project_option
+from gateway.cli.question import question_options, read_question
+from gateway.model import Principal
+
+
+@click.command("explain")
+@question_options
+@project_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(
+    name: str, version: int | None, pairs: tuple[str, ...], document: str | None, project: Path, form: str
+) -> None:
+    """Show which partitions and files the query NAME would read, without running it."""
+    question = read_question(name, version, pairs, document)
+    with opened(project) as gateway:
+        explanation = gateway.explain(question, principal=Principal())
+    if form == "text":
+        click.echo(explanation.as_text())
+        return
+    sys.stdout.buffer.write(orjson.dumps(explanation.as_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -1,0 +1,43 @@
+"""``gateway queries``: the registered queries and their parameters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table as Grid
+
+from gateway.app import load_project
+from gateway.cli.project import project_option
+from gateway.config import load_settings
+from gateway.query.template import Template
+
+
+@click.command("queries")
+@project_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(project: Path, form: str) -> None:
+    """List the queries: versions, parameters, what they answer."""
+    _, registry, _ = load_project(load_settings(project.resolve()))
+    templates = [template for versions in registry.queries().values() for template in versions.values()]
+    if form == "json":
+        rows = [_row(template) for template in templates]
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        return
+    grid = Grid("query", "version", "parameters", "summary", box=None, header_style="bold")
+    for template in templates:
+        grid.add_row(template.name, f"v{template.version}", " ".join(template.parameters), template.summary)
+    Console().print(grid)
+
+
+def _row(template: Template) -> dict[str, object]:
+    return {
+        "query": template.name,
+        "version": template.version,
+        "summary": template.summary,
+        "tables": list(template.tables),
+        "parameters": list(template.parameters),
+    }

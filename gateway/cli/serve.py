@@ -1,0 +1,55 @@
+"""``gateway serve``: the HTTP server, gunicorn workers over one application each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.app import load_project, open_app
+from gateway.cli.diagnostics import print_diagnostics
+from gateway.cli.project import project_option
+from gateway.config import ServerSettings, Settings, load_settings
+from gateway.web.server import ServerOptions
+from gateway.web.server import serve as run_server
+
+
+@click.command("serve")
+@project_option
+@click.option("--host", help="Address to listen on, instead of the setting.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 for a free one.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes, instead of the setting.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Request threads of a worker, instead of the setting.")
+def command(project: Path, **given: Any) -> None:
+    """Serve the project over HTTP until interrupted."""
+    serve(with_server(load_settings(project.resolve()), **given), announce=_say)
+
+
+def with_server(settings: Settings, **given: Any) -> Settings:
+    """Replace server settings by those that were given on the command line."""
+    changed = {name: value for name, value in given.items() if value is not None}
+    server = ServerSettings.model_validate(settings.server.model_dump() | changed)
+    return settings.model_copy(update={"server": server})
+
+
+def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
+    """Serve until a signal; *announce* is told the address. Mistakes of the project are printed, the rest is served."""
+    *_, wrong = load_project(settings)
+    print_diagnostics(wrong)
+    settings.state.mkdir(parents=True, exist_ok=True)
+    server = settings.server
+    options = ServerOptions(
+        host=server.host,
+        port=server.port,
+        workers=server.workers,
+        threads=server.threads,
+        grace=server.grace,
+        metrics=settings.state / "metrics",
+    )
+    run_server(lambda: open_app(settings), options, announce=announce)
+
+
+def _say(address: str) -> None:
+    click.echo(f"Query Gateway serves {address} (documentation: {address}/docs). Ctrl-C stops it.")

@@ -1,0 +1,219 @@
+"""The path of a request: bind, pin, plan, key, then cache or engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from gateway.cache.key import question_key, result_key
+from gateway.cache.tiered import Asked, Filling, Results
+from gateway.catalog.catalog import Catalog
+from gateway.engine.admission import Admission
+from gateway.engine.base import Engine
+from gateway.errors import CursorExpired, FilesChanged, ResultTooLarge
+from gateway.model import (
+    Answer,
+    BoundQuery,
+    Column,
+    Plan,
+    Principal,
+    Reading,
+    Request,
+    Result,
+    ResultStream,
+    Scan,
+    TypedValue,
+)
+from gateway.observe import Observer, QueryExecuted, QueryReplanned
+from gateway.plan.analyse import NOW
+from gateway.plan.explain import Explanation
+from gateway.plan.planner import Planner
+from gateway.query.registry import Registry
+
+MAX_PLANS = 3
+"""Times that a query is planned again because files changed under it, before the error is the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Everything that answers questions, opened. ``max_result`` bounds one result, in bytes of Arrow buffers.
+
+    ``clock`` tells seconds since the epoch; ``timeout`` is what a query may take, in seconds, where its template and
+    its caller say nothing shorter.
+    """
+
+    registry: Registry
+    catalog: Catalog
+    planner: Planner
+    results: Results
+    engine: Engine
+    admission: Admission
+    observe: Observer
+    timeout: float
+    max_result: int
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+    def answer(self, request: Request, *, principal: Principal, deadline: float | None = None) -> Answer:
+        """Answer *request*, from the cache if the same question over the same data was answered before.
+
+        ``deadline`` is an instant of ``monotonic``.
+        """
+        stages = Stages(self.monotonic)
+        with stages("bind"):
+            query = self._bind(request)
+            question = question_key(query, principal)
+            latest = self.monotonic() + self._allowed(query)
+        fetched = self.results.fetch(
+            Asked(
+                question=question,
+                policy=query.cache,
+                prepare=lambda: self._filling(query, question, stages),
+                deadline=latest if deadline is None else min(latest, deadline),
+            )
+        )
+        stages.rest("cache")
+        return Answer(
+            query=query, result=fetched.result, status=fetched.status, age=fetched.age, timings=stages.seconds
+        )
+
+    def explain(self, request: Request, *, principal: Principal) -> Explanation:
+        """Plan *request* without running it."""
+        query = self._bind(request)
+        plan = self.planner.plan(query, self.catalog.pin(query.tables))
+        key = result_key(question_key(query, principal), plan)
+        return Explanation(
+            plan=plan,
+            statement=plan.statement(lambda file: file.path),
+            key=key,
+            cached=self.results.stored(key) is not None,
+            now=self.clock(),
+        )
+
+    def stored(self, key: str) -> Result:
+        """Return the kept result of a key, for its further pages. Raises ``CursorExpired``."""
+        result = self.results.stored(key)
+        if result is None:
+            raise CursorExpired("This result is no longer kept: ask the query again for its first page.")
+        return result
+
+    def columns(self, query: str, version: int) -> tuple[Column, ...]:
+        """Return the result columns of a query, found without reading a row."""
+        template = self.registry.template(query, version)
+        unbound = self.planner.over_nothing(template.bound_to_nothing(), self.catalog.pin(template.tables))
+        return self.engine.columns(unbound)
+
+    def _bind(self, request: Request) -> BoundQuery:
+        query = self.registry.bind(request)
+        if query.cache.clock is None:
+            return query
+        width = query.cache.clock
+        instant = datetime.fromtimestamp(self.clock() // width * width, UTC)
+        now = TypedValue(value=instant, type="TIMESTAMP WITH TIME ZONE")
+        return replace(query, parameters={**query.parameters, NOW: now})
+
+    def _allowed(self, query: BoundQuery) -> float:
+        return self.timeout if query.timeout is None else min(query.timeout, self.timeout)
+
+    def _filling(self, query: BoundQuery, question: str, stages: Stages) -> Filling:
+        with stages("plan"):
+            pinned_at = self.clock()
+            plan = self.planner.plan(query, self.catalog.pin(query.tables))
+            key = result_key(question, plan)
+
+        def run() -> Result:
+            # The fill outlives its caller, so its deadline is the query's own, counted from its start.
+            with stages("execute"):
+                return self._run(query, question, plan, self.monotonic() + self._allowed(query))
+
+        return Filling(key=key, pinned_at=pinned_at, run=run)
+
+    def _run(self, query: BoundQuery, question: str, plan: Plan, deadline: float) -> Result:
+        """Execute a plan; where its files changed meanwhile, plan again over a fresh manifest."""
+        for _ in range(MAX_PLANS - 1):
+            try:
+                return self._execute(plan, result_key(question, plan), deadline)
+            except FilesChanged as error:
+                self.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
+                plan = self.planner.plan(query, {name: self.catalog.refresh(name) for name in query.tables})
+        return self._execute(plan, result_key(question, plan), deadline)
+
+    def _execute(self, plan: Plan, key: str, deadline: float) -> Result:
+        created_at, started = self.clock(), self.monotonic()
+        with self.admission.slot(deadline):
+            waited = self.monotonic() - started
+            stream = self.engine.execute(plan.statement(self.engine.address), deadline=deadline)
+            try:
+                table = collect(stream, self.max_result)
+            finally:
+                stream.close()
+        seconds = self.monotonic() - started
+        self.observe(
+            QueryExecuted(query=plan.query.name, version=plan.query.version, waited=waited, seconds=seconds - waited)
+        )
+        readings = tuple(_reading(scan) for scan in plan.scans)
+        return Result(
+            key=key,
+            table=table,
+            columns=stream.columns,
+            readings=readings,
+            created_at=created_at,
+            seconds=seconds,
+        )
+
+
+@dataclass(slots=True)
+class Stages:
+    """Seconds spent in each stage of one request."""
+
+    clock: Callable[[], float]
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        begin = self.clock()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + self.clock() - begin
+
+    def rest(self, name: str) -> None:
+        """Book the time that no stage has taken."""
+        self.seconds[name] = max(0.0, self.clock() - self.started - sum(self.seconds.values()))
+
+
+def collect(stream: ResultStream, limit: int) -> pa.Table:
+    """Gather a stream into one table. Raises ``ResultTooLarge`` past *limit* bytes of Arrow buffers."""
+    batches, size = [], 0
+    for batch in stream:
+        size += batch.nbytes
+        if size > limit:
+            stream.cancel()
+            raise ResultTooLarge(
+                f"The result is larger than {limit} bytes: narrow the question, or aggregate it.", limit=limit
+            )
+        batches.append(batch)
+    return pa.Table.from_batches(batches, schema=stream.schema)
+
+
+def _reading(scan: Scan) -> Reading:
+    return Reading(
+        table=scan.table,
+        snapshot=scan.snapshot,
+        listed_at=scan.listed_at,
+        partitions=scan.selection.partitions,
+        partitions_total=scan.partitions_total,
+        files=scan.selection.files,
+        files_total=scan.files_total,
+        size=scan.selection.size,
+        size_total=scan.size_total,
+    )

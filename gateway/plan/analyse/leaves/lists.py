@@ -1,0 +1,58 @@
+"""``column IN $list`` and its other spellings."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from gateway.plan.analyse.leaves.compiler import Compiler
+from gateway.plan.analyse.leaves.membership import members
+from gateway.plan.analyse.terms import Opaque
+from gateway.plan.analyse.types import STRING
+from gateway.predicate import TRUE, Membership, Predicate
+
+
+def list_membership(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate | None:
+    """``column IN $list``, ``= ANY($list)``, ``IN (SELECT unnest($list))``, ``list_contains($list, column)``."""
+    parts = _list_parts(node)
+    if parts is None:
+        return None
+    tested, items = parts
+    if negated:
+        # An empty list is not IN anything, for NULL too, and `contains` sees NULL members as absent.
+        return compiler.unused("NOT IN a list")
+    if isinstance(items, exp.Array) and not items.find(exp.Query):
+        return members(compiler, tested, items.expressions, negated=False)
+    found = compiler.term(tested)
+    kind = compiler.constants.list_kind(items)
+    if isinstance(found, Opaque) or kind is None:
+        return compiler.unused(found.reason if isinstance(found, Opaque) else "compared with no constant")
+    compared = compiler.compared(found, [STRING if kind == "VARCHAR" and found.type == "VARCHAR" else kind])
+    if compared is None:
+        return TRUE
+    slot = compiler.constants.list_slot(items, compared.type)
+    return compiler.unused("type") if slot is None else Membership(compared, (slot,), is_list=True)
+
+
+def _list_parts(node: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
+    if isinstance(node, exp.In) and node.args.get("field") is not None:
+        return node.this, node.args["field"].unnest()
+    if isinstance(node, exp.In) and node.args.get("query") is not None:
+        listed = _unnested(node.args["query"])
+        return None if listed is None else (node.this, listed)
+    if isinstance(node, exp.EQ) and isinstance(node.expression.unnest(), exp.Any):
+        listed = node.expression.unnest().this.unnest()
+        return None if isinstance(listed, exp.Query) else (node.this, listed)
+    if isinstance(node, exp.ArrayContains):
+        return node.expression, node.this.unnest()
+    return None
+
+
+def _unnested(query: exp.Expr) -> exp.Expr | None:
+    """Return the list of ``(SELECT unnest(list))``."""
+    select = query.unnest()
+    if not isinstance(select, exp.Select) or len(select.expressions) != 1:
+        return None
+    if any(value and key != "expressions" for key, value in select.args.items()):
+        return None
+    item = select.expressions[0].unalias()
+    return item.this.unnest() if isinstance(item, exp.Explode) else None

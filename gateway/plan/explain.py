@@ -1,0 +1,112 @@
+"""What a plan would read and why, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from gateway.model import Plan, Scan, Statement
+
+_WIDTH = 60
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A plan that was not run: its statement, the key of its answer and whether that answer is kept.
+
+    ``now`` is in seconds since the epoch; the age of a snapshot is counted from it.
+    """
+
+    plan: Plan
+    statement: Statement
+    key: str
+    cached: bool
+    now: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the explanation as JSON values."""
+        query = self.plan.query
+        return {
+            "query": query.name,
+            "version": query.version,
+            "sql": self.statement.sql,
+            "scans": [self._scan(scan) for scan in self.plan.scans],
+            "key": self.key,
+            "cached": self.cached,
+        }
+
+    def as_text(self) -> str:
+        """Return the explanation as lines for a terminal of 80 columns."""
+        return "\n".join(self._lines())
+
+    def _scan(self, scan: Scan) -> dict[str, Any]:
+        selection, filters = scan.selection, scan.filters()
+        return {
+            "table": scan.table,
+            "offset": scan.offset,
+            "snapshot": scan.snapshot,
+            "snapshot_age": round(max(0.0, self.now - scan.listed_at), 3),
+            "partitions": selection.partition_values(),
+            "files": [file.path for file in selection.versions()],
+            "bytes": selection.size,
+            "total_partitions": scan.partitions_total,
+            "total_files": scan.files_total,
+            "total_bytes": scan.size_total,
+            "estimated_rows": selection.rows,
+            "used": [{"sql": one.sql, "rule": one.rule, "projected": one.projected} for one in filters.used],
+            "unused": [{"sql": one.sql, "reason": one.reason} for one in filters.unused],
+        }
+
+    def _lines(self) -> Iterator[str]:
+        query = self.plan.query
+        yield f"{query.name} v{query.version}  key {self.key[:12]}  {'cached' if self.cached else 'not cached'}"
+        for scan in self.plan.scans:
+            yield ""
+            yield from _scan_lines(scan, self.now)
+
+
+def strip(positions: Sequence[int], total: int, width: int = _WIDTH) -> str:
+    """Draw which of *total* partitions are read: a full cell where all of them are, a half one where some are.
+
+    >>> strip([2, 3], 8, width=4)
+    '·█··'
+    """
+    if total == 0:
+        return ""
+    width = min(width, total)
+    read = [0] * width
+    for position in positions:
+        read[position * width // total] += 1
+    edges = [-(-cell * total // width) for cell in range(width + 1)]
+    sizes = [end - start for start, end in pairwise(edges)]
+    return "".join("█" if n == size else "▒" if n else "·" for n, size in zip(read, sizes, strict=True))
+
+
+def _scan_lines(scan: Scan, now: float) -> Iterator[str]:
+    selection = scan.selection
+    yield f"{scan.table}  (snapshot {scan.snapshot[:12]}, {max(0.0, now - scan.listed_at):.0f} s old)"
+    yield f"  {strip(selection.positions(), scan.partitions_total)}"
+    yield (
+        f"  {selection.partitions} of {scan.partitions_total} partitions, "
+        f"{selection.files} of {scan.files_total} files, {readable(selection.size)} of {readable(scan.size_total)}"
+    )
+    filters = scan.filters()
+    for used in filters.used:
+        yield f"  + {used.sql}  ->  {used.projected}  [{used.rule}]"
+    for unused in filters.unused:
+        yield f"  - {unused.sql}  ({unused.reason})"
+
+
+def readable(size: float) -> str:
+    """Write a number of bytes for people.
+
+    >>> readable(1536)
+    '1.5 KiB'
+    """
+    unit = 0
+    while size >= 1024 and unit < len(_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.0f} B" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
