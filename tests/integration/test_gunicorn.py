@@ -76,7 +76,7 @@ def test_a_stop_lets_requests_end_and_leaves_no_process(serve: Any, flights_proj
 
 def rows_of(reply: Any) -> Any:
     """Take the rows out of a reply: the rest of a JSON answer tells its age, which differs."""
-    return reply.json()["rows"] if reply.headers["content-type"].startswith("application/json") else reply.body
+    return reply.json()["data"] if reply.headers["content-type"].startswith("application/json") else reply.body
 
 
 def answered(future: Any) -> int | None:

@@ -60,7 +60,7 @@ def duckdb_type(declared: str) -> str:
 
 
 def read_json(body: bytes) -> list[Row]:
-    return [tuple(row.values()) for row in json.loads(body)["rows"]]
+    return [tuple(row.values()) for row in json.loads(body)["data"]]
 
 
 def read_ndjson(body: bytes) -> list[Row]:
