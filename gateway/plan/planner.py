@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
-from weakref import WeakKeyDictionary
 
 import pyarrow.compute as pc
 from cachetools import LRUCache
@@ -50,7 +49,7 @@ class Planner:
         self._evaluate = evaluate
         self._lock = Lock()
         self._prepared: LRUCache[str, tuple[_Schema, Prepared]] = LRUCache(_PREPARED)
-        self._indexes: WeakKeyDictionary[Snapshot, PartitionIndex] = WeakKeyDictionary()
+        self._indexes: dict[str, PartitionIndex] = {}
 
     def plan(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Plan:
         """Select the files of every scan. Raises ``ScanTooLarge`` where a limit of a table is passed."""
@@ -95,13 +94,10 @@ class Planner:
         return prepared
 
     def index(self, snapshot: Snapshot) -> PartitionIndex:
-        """Return the index of a snapshot's partitions, built at its first use."""
-        with self._lock:
-            index = self._indexes.get(snapshot)
-        if index is None:
-            index = PartitionIndex.build(snapshot)
-            with self._lock:
-                self._indexes[snapshot] = index
+        """Return the index of a snapshot's partitions; that of a table's latest one is kept."""
+        index = self._indexes.get(snapshot.table.name)
+        if index is None or index.snapshot is not snapshot:
+            index = self._indexes[snapshot.table.name] = PartitionIndex.build(snapshot)
         return index
 
     def _scan(self, scan: PreparedScan, predicate: Predicate, values: Sequence[Value], snapshot: Snapshot) -> Scan:
@@ -166,18 +162,18 @@ def _too_large(table: Table, chosen: Chosen, limit: int | None, what: str, sourc
 
 
 def _filters(scan: PreparedScan, values: Sequence[Value], index: PartitionIndex) -> Filters:
-    used = [(one, decided(one.predicate, values)) for one in scan.used]
-    return Filters(
-        used=tuple(
-            UsedFilter(sql=one.sql, rule=one.rule, projected=index.describe(predicate, values))
-            for one, predicate in used
-            if predicate != TRUE
-        ),
-        unused=(
-            *(UnusedFilter(sql=one.sql, reason=one.reason) for one in scan.unused),
-            *(UnusedFilter(sql=one.sql, reason="not given") for one, predicate in used if predicate == TRUE),
-        ),
-    )
+    """Tell the filters that pruned from those that did not, under the values of one request."""
+    used, unused = [], [UnusedFilter(sql=one.sql, reason=one.reason) for one in scan.unused]
+    for one in scan.used:
+        predicate = decided(one.predicate, values)
+        projected = index.describe(predicate, values)
+        if predicate == TRUE:
+            unused.append(UnusedFilter(sql=one.sql, reason="the values given ask for nothing"))
+        elif projected == "TRUE":
+            unused.append(UnusedFilter(sql=one.sql, reason="holds in every partition"))
+        else:
+            used.append(UsedFilter(sql=one.sql, rule=one.rule, projected=projected))
+    return Filters(used=tuple(used), unused=tuple(unused))
 
 
 def layout(snapshot: Snapshot) -> Layout:
