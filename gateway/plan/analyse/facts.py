@@ -197,13 +197,21 @@ def equality_copies(predicate: Predicate, edge: Edge, mentioned: frozenset[str])
         yield substitute(predicate, lambda term: compose(left, term) if term.column == right.column else term)
 
 
+def _keeps_order(term: Term) -> bool:
+    """Say whether the functions of a term keep the order of any two values (``month`` and texts do not)."""
+    return all(
+        function.name in ("cast", "date_trunc", "year", "add") and function.returns != "VARCHAR"
+        for function in term.functions
+    )
+
+
 def order_copies(leaf: Comparison, edge: Edge) -> Iterator[Predicate]:
     """Carry the upper bounds of the greater side to the smaller, and the lower bounds of the smaller to the greater."""
     for small, operator, great in (
         (edge.left, edge.operator, edge.right),
         (edge.right, MIRRORED[edge.operator], edge.left),
     ):
-        if operator not in (Operator.LT, Operator.LE):
+        if operator not in (Operator.LT, Operator.LE) or not _keeps_order(leaf.term):
             continue
         # Below a function the strictness of the edge is lost: f(a) <= f(b) is all that a < b says.
         strict = operator is Operator.LT and not leaf.term.functions

@@ -233,7 +233,7 @@ def _decided_membership(leaf: Membership, values: Sequence[_Known]) -> Predicate
     if any(isinstance(value, _Unknown) for value in known):
         return TRUE
     if leaf.is_list:
-        return leaf if known[0] else FALSE
+        return leaf if known[0] is not None and (known[0] or leaf.negated) else FALSE
     if leaf.negated and None in known:
         return FALSE
     kept = tuple(

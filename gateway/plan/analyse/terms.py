@@ -8,13 +8,44 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from gateway.plan.analyse.sources import Alias, SelectBlock, alias, resolve
-from gateway.plan.analyse.types import INTEGERS, TIMESTAMPTZ, canonical
+from gateway.plan.analyse.types import INTEGERS, TIMESTAMPTZ, canonical, decimal_scale
 from gateway.predicate import Function, Term
 
 _TEMPORAL = ("DATE", "TIMESTAMP", TIMESTAMPTZ)
 _UNITS = {
     *("microseconds", "milliseconds", "second", "minute", "hour", "day", "week"),
     *("month", "quarter", "year", "decade", "century", "millennium"),
+}
+_FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y%m", "%Y%m%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d-%H", "%Y-%m-%d %H", "%F")
+_PARTS = {
+    *("year", "isoyear", "quarter", "month", "week", "day", "dayofmonth", "dayofyear", "dayofweek", "weekday"),
+    *("isodow", "hour", "minute", "yearweek", "epoch_ms", "epoch_us"),
+}
+"""Whole numbers taken from a date or timestamp."""
+_SHORT = {"years": "year", "y": "year", "months": "month", "mon": "month", "days": "day", "d": "day", "hours": "hour"}
+_SHORT |= {"h": "hour", "minutes": "minute", "quarters": "quarter", "weeks": "week", "doy": "dayofyear"}
+_SHORT |= {"dow": "dayofweek"}
+_PART_CLASSES: dict[type[exp.Expr], str] = {
+    exp.Year: "year",
+    exp.Quarter: "quarter",
+    exp.Month: "month",
+    exp.Week: "week",
+    exp.Day: "day",
+    exp.DayOfMonth: "dayofmonth",
+    exp.DayOfYear: "dayofyear",
+    exp.DayOfWeek: "dayofweek",
+    exp.DayOfWeekIso: "isodow",
+    exp.Hour: "hour",
+    exp.Minute: "minute",
+}
+_LENGTHS = {
+    "microsecond": 1,
+    "millisecond": 10**3,
+    "second": 10**6,
+    "minute": 60 * 10**6,
+    "hour": 3600 * 10**6,
+    "day": 86_400 * 10**6,
+    "week": 7 * 86_400 * 10**6,
 }
 
 
@@ -76,9 +107,18 @@ def _cast(node: exp.Expr, naming: Naming) -> Term | Opaque:
         return inner if isinstance(inner, Opaque) else Opaque("cast with a format")
     if to == inner.type or _widens(inner.type, to):
         return inner
-    if inner.type in _TEMPORAL and to in _TEMPORAL:
-        return Term(inner.column, to, (*inner.functions, Function("cast", (to,), to)))
-    return Opaque(f"cast to {to}")
+    if not _keeps_order(inner.type, to):
+        return Opaque(f"cast to {to}")
+    return Term(inner.column, to, (*inner.functions, Function("cast", (to,), to)))
+
+
+def _keeps_order(source: str, to: str) -> bool:
+    """Say whether a cast keeps the order of values; texts of dates do as long as their years have four digits."""
+    if source in _TEMPORAL:
+        return to in _TEMPORAL or (source == "DATE" and to == "VARCHAR")
+    if source in INTEGERS:
+        return to in ("DOUBLE", *INTEGERS) or decimal_scale(to) is not None
+    return decimal_scale(source) is not None and (to in INTEGERS or decimal_scale(to) is not None)
 
 
 def _widens(source: str, to: str) -> bool:
@@ -100,23 +140,24 @@ def _truncated(unit: str, kind: str) -> Function | None:
     return Function("date_trunc", (unit,), returns) if kind in _TEMPORAL else None
 
 
-def _year_of(node: exp.Expr, naming: Naming) -> Term | Opaque:
-    return _apply(node, naming, lambda kind: Function("year", (), "BIGINT") if kind in _TEMPORAL else None, "year")
+def _part_of(name: str, node: exp.Expr, naming: Naming) -> Term | Opaque:
+    if name not in _PARTS:
+        return Opaque(f"function not monotone: {name}")
+    return _apply(node, naming, lambda kind: Function(name, (), "BIGINT") if kind in _TEMPORAL else None, name)
 
 
-def _year(node: exp.Expr, naming: Naming) -> Term | Opaque:
-    return _year_of(node.this, naming)
+def _part(node: exp.Expr, naming: Naming) -> Term | Opaque:
+    return _part_of(_PART_CLASSES[type(node)], node.this, naming)
 
 
 def _extract(node: exp.Expr, naming: Naming) -> Term | Opaque:
-    if node.this.name.lower() not in ("year", "years", "y"):
-        return Opaque(f"function not monotone: {node.this.name.lower()}")
-    return _year_of(node.expression, naming)
+    name = node.this.name.lower()
+    return _part_of(_SHORT.get(name, name), node.expression, naming)
 
 
 def _strftime(node: exp.Expr, naming: Naming) -> Term | Opaque:
     pattern = node.args.get("format")
-    if not isinstance(pattern, exp.Literal) or pattern.name not in ("%Y", "%Y-%m", "%Y-%m-%d", "%Y%m", "%Y%m%d"):
+    if not isinstance(pattern, exp.Literal) or pattern.name not in _FORMATS:
         return Opaque("function not monotone: strftime")
     return _apply(
         node.this,
@@ -130,8 +171,44 @@ def _anonymous(node: exp.Expr, naming: Naming) -> Term | Opaque:
     arguments = node.expressions
     first = arguments[0] if arguments else None
     if node.name.lower() in ("date_part", "datepart") and len(arguments) == 2 and isinstance(first, exp.Literal):
-        return _extract(exp.Extract(this=exp.var(first.name), expression=arguments[1].copy()), naming)
+        name = first.name.lower()
+        return _part_of(_SHORT.get(name, name), arguments[1], naming)
+    if node.name.lower() in _PARTS and len(arguments) == 1:
+        return _part_of(node.name.lower(), arguments[0], naming)
     return Opaque(_why(node))
+
+
+def _sum(node: exp.Expr, naming: Naming) -> Term | Opaque:
+    """``column + 1``, ``column - INTERVAL 3 DAY``: a shift by a fixed length."""
+    sign = -1 if isinstance(node, exp.Sub) else 1
+    left, right = node.this.unnest(), node.expression.unnest()
+    if isinstance(node, exp.Add) and isinstance(left, exp.Literal | exp.Interval):
+        left, right = right, left
+    inner = term(left, naming)
+    if isinstance(inner, Opaque):
+        return inner
+    micros = _micros(right)
+    if micros is not None and inner.type in _TEMPORAL:
+        if inner.type == "DATE":
+            cast = Function("cast", ("TIMESTAMP",), "TIMESTAMP")
+            inner = Term(inner.column, "TIMESTAMP", (*inner.functions, cast))
+        step = sign * micros
+    elif isinstance(right, exp.Literal) and right.is_int and inner.type in ("DATE", "INTEGER", "BIGINT"):
+        step = sign * int(right.name)
+    else:
+        return Opaque("arithmetic on the column")
+    if abs(step) >= 2**31 and inner.type in ("DATE", "INTEGER", "BIGINT"):
+        return Opaque("arithmetic on the column")
+    return Term(inner.column, inner.type, (*inner.functions, Function("add", (step,), inner.type)))
+
+
+def _micros(node: exp.Expr) -> int | None:
+    """Return the length of an INTERVAL literal in µs, if it is a fixed one (the engine's time zone is UTC)."""
+    if not isinstance(node, exp.Interval) or not isinstance(node.this, exp.Literal):
+        return None
+    unit = node.args["unit"].name.lower().removesuffix("s") if node.args.get("unit") else ""
+    text = node.this.name
+    return int(text) * _LENGTHS[unit] if unit in _LENGTHS and text.lstrip("-").isdigit() and len(text) < 9 else None
 
 
 def _why(node: exp.Expr) -> str:
@@ -153,7 +230,9 @@ _FUNCTIONS: dict[type[exp.Expr], Callable[[exp.Expr, Naming], Term | Opaque]] = 
     exp.TryCast: _cast,
     exp.TimestampTrunc: _truncation,
     exp.DateTrunc: _truncation,
-    exp.Year: _year,
+    **dict.fromkeys(_PART_CLASSES, _part),
+    exp.Add: _sum,
+    exp.Sub: _sum,
     exp.Extract: _extract,
     exp.TimeToStr: _strftime,
     exp.Anonymous: _anonymous,

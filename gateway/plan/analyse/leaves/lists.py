@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from gateway.plan.analyse.leaves.compiler import Compiler
+from gateway.plan.analyse.leaves.compiler import Compiler, keeping_null
 from gateway.plan.analyse.leaves.membership import members
 from gateway.plan.analyse.terms import Opaque
 from gateway.plan.analyse.types import STRING
@@ -17,11 +17,11 @@ def list_membership(compiler: Compiler, node: exp.Expr, negated: bool) -> Predic
     if parts is None:
         return None
     tested, items = parts
-    if negated:
-        # An empty list is not IN anything, for NULL too, and `contains` sees NULL members as absent.
-        return compiler.unused("NOT IN a list")
+    if negated and not _is_contained(node):
+        # NULL is not in an empty set of rows, and a NULL among the rows makes NOT IN never hold.
+        return compiler.unused("NOT IN a set of rows")
     if isinstance(items, exp.Array) and not items.find(exp.Query):
-        return members(compiler, tested, items.expressions, negated=False)
+        return compiler.unused("NOT IN a list") if negated else members(compiler, tested, items.expressions, False)
     found = compiler.term(tested)
     kind = compiler.constants.list_kind(items)
     if isinstance(found, Opaque) or kind is None:
@@ -30,7 +30,11 @@ def list_membership(compiler: Compiler, node: exp.Expr, negated: bool) -> Predic
     if compared is None:
         return TRUE
     slot = compiler.constants.list_slot(items, compared.type)
-    return compiler.unused("type") if slot is None else Membership(compared, (slot,), is_list=True)
+    return (
+        compiler.unused("type")
+        if slot is None
+        else keeping_null(Membership(compared, (slot,), is_list=True, negated=negated), negated)
+    )
 
 
 def _list_parts(node: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
@@ -45,6 +49,11 @@ def _list_parts(node: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
     if isinstance(node, exp.ArrayContains):
         return node.expression, node.this.unnest()
     return None
+
+
+def _is_contained(node: exp.Expr) -> bool:
+    """Say whether a list is asked as a value: it ignores its NULL members then, and NULL is neither in nor out."""
+    return isinstance(node, exp.ArrayContains) or (isinstance(node, exp.In) and node.args.get("field") is not None)
 
 
 def _unnested(query: exp.Expr) -> exp.Expr | None:

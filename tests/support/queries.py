@@ -1,0 +1,403 @@
+"""Queries at random, over every construct that pruning has a rule for, with data rich in NULLs and duplicates.
+
+All tables have the same columns, so that joins and set operations are likely to meet. Every query has one answer:
+LIMIT and DISTINCT ON order by all columns, aggregates and windows depend on no order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from gateway.model import TypedValue
+
+T = TypeVar("T")
+TABLES = ("a", "b", "c")
+COLUMNS = {"k": "INTEGER", "d": "DATE", "ts": "TIMESTAMP", "s": "VARCHAR", "f": "BOOLEAN", "m": "DECIMAL(6,2)"}
+_DAYS = [date(2024, 1, 30) + timedelta(days=n) for n in range(4)]
+_TIMES = [datetime(2024, 1, 30, 6) + timedelta(hours=9 * n) for n in range(8)]
+_LITERALS: dict[str, Sequence[str]] = {
+    "INTEGER": ("0", "1", "2", "3", "-1", "1.5", "3000000000", "'2'"),
+    "BIGINT": ("0", "1", "2", "2024"),
+    "DATE": (*(f"DATE '{day}'" for day in _DAYS), "'2024-01-31'", "TIMESTAMP '2024-01-31 12:00:00'"),
+    "TIMESTAMP": (*(f"TIMESTAMP '{time}'" for time in _TIMES[:4]), "'2024-01-31'", "DATE '2024-02-01'"),
+    "VARCHAR": ("'a'", "'ab'", "'b'", "''", "'abc'"),
+    "BOOLEAN": ("TRUE", "FALSE"),
+    "DECIMAL(6,2)": ("0", "1", "1.5", "0.050", "1.505", "2"),
+}
+_PARAMETERS = {
+    "INTEGER": ("pk", "pj"),
+    "DATE": ("pd", "pe"),
+    "TIMESTAMP": ("pt", "pd"),
+    "VARCHAR": ("ps",),
+    "DECIMAL(6,2)": ("pm", "pk"),
+    "BOOLEAN": ("pf",),
+}
+_OPERATORS = ("=", "=", "=", "<>", "<", "<=", ">", ">=")
+_JOINS = (
+    "JOIN",
+    "JOIN",
+    "LEFT JOIN",
+    "LEFT JOIN",
+    "RIGHT JOIN",
+    "FULL JOIN",
+    "CROSS JOIN",
+    ",",
+    "SEMI JOIN",
+    "ANTI JOIN",
+)
+Scope = list[tuple[str, dict[str, str]]]
+"""The sources that a condition may name: alias, and the columns with their types."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One question: the rows of the tables, the query, its parameters."""
+
+    data: dict[str, list[tuple[Any, ...]]]
+    sql: str
+    parameters: dict[str, TypedValue]
+
+
+@dataclass(slots=True)
+class Generator:
+    """Writes one query; *draw* is hypothesis's."""
+
+    draw: Callable[[st.SearchStrategy[Any]], Any]
+    ctes: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    names: int = 0
+
+    def pick(self, items: Sequence[T]) -> T:
+        return items[self.draw(st.integers(0, len(items) - 1))]
+
+    def chance(self, percent: int) -> bool:
+        return bool(self.draw(st.integers(0, 99)) >= 100 - percent)
+
+    def name(self, prefix: str) -> str:
+        self.names += 1
+        return f"{prefix}{self.names}"
+
+    # Queries
+
+    def query(self, depth: int, outer: Scope, width: Sequence[str] | None = None) -> tuple[str, dict[str, str]]:
+        """Write a query; *width* asks for output columns of those types."""
+        if depth > 0 and self.chance(20):
+            return self.set_operation(depth, outer, width)
+        return self.select(depth, outer, width)
+
+    def statement(self, depth: int) -> str:
+        withs = []
+        for _ in range(self.pick((0, 0, 0, 1, 1, 2))):
+            sql, columns = self.query(depth - 1, [])
+            name = self.name("w")
+            hint = self.pick(("", "", "MATERIALIZED ", "NOT MATERIALIZED "))
+            withs.append(f"{name} AS {hint}({sql})")
+            self.ctes.append((name, columns))
+        sql, _ = self.query(depth, [])
+        return (f"WITH {', '.join(withs)} " if withs else "") + sql
+
+    def set_operation(self, depth: int, outer: Scope, width: Sequence[str] | None) -> tuple[str, dict[str, str]]:
+        types = list(width or [self.pick(list(COLUMNS.values())) for _ in range(self.pick((1, 2, 3)))])
+        left, columns = self.query(depth - 1, outer, types)
+        right, _ = self.query(depth - 1, outer, types)
+        operator = self.pick(("UNION ALL", "UNION", "INTERSECT", "EXCEPT", "EXCEPT ALL", "INTERSECT ALL"))
+        sql = f"({left}) {operator} ({right})"
+        if self.chance(15):
+            sql += " ORDER BY ALL LIMIT 2"
+        return sql, columns
+
+    def select(self, depth: int, outer: Scope, width: Sequence[str] | None) -> tuple[str, dict[str, str]]:
+        from_, scope = self.from_clause(depth, outer)
+        visible = scope
+        where = [self.condition(depth, visible, outer) for _ in range(self.pick((0, 1, 1, 2, 2, 3)))]
+        filters = f" WHERE {' AND '.join(where)}" if where else ""
+        shape = self.pick(("plain", "plain", "plain", "grouped", "window", "distinct", "limit", "distinct on", "star"))
+        if shape == "star" and width is None and len(scope) == 1:
+            return f"SELECT * FROM {from_}{filters}", dict(scope[0][1])
+        if shape == "grouped":
+            return self.grouped(depth, scope, outer, f"FROM {from_}{filters}", width)
+        items, columns = self.items(depth, scope, outer, width)
+        tail = ""
+        if shape == "window" and width is None:
+            partition = self.column(scope)[0]
+            name = self.name("o")
+            call = self.pick(("count(*)", "rank()", "sum(1)"))
+            order = f" ORDER BY {self.column(scope)[0]}" if call == "rank()" or self.chance(40) else ""
+            by = f"PARTITION BY {partition}" if self.chance(80) else ""
+            items.append(f"{call} OVER ({by}{order}) AS {name}")
+            columns[name] = "HUGEINT" if call == "sum(1)" else "BIGINT"
+            if self.chance(40):
+                tail = f" QUALIFY {self.simple(scope)} AND rank() OVER ({by} ORDER BY {self.column(scope)[0]}) <= 2"
+        head = "SELECT "
+        if shape == "distinct":
+            head = "SELECT DISTINCT "
+        if shape == "distinct on" and not tail:
+            head = f"SELECT DISTINCT ON ({next(iter(columns))}) "
+            tail = " ORDER BY ALL"
+        if shape == "limit":
+            tail = f" ORDER BY ALL LIMIT {self.pick((1, 2, 3))}" + self.pick(("", " OFFSET 1"))
+        return f"{head}{', '.join(items)} FROM {from_}{filters}{tail}", columns
+
+    def items(
+        self, depth: int, scope: Scope, outer: Scope, width: Sequence[str] | None
+    ) -> tuple[list[str], dict[str, str]]:
+        items, columns = [], {}
+        for kind in width or [None for _ in range(self.pick((1, 2, 3, 4)))]:  # type: ignore[misc]  # None: any type
+            name = self.name("o")
+            text, found = self.column(scope, kind)
+            if width is None and self.chance(10) and found in ("TIMESTAMP", "DATE"):
+                text, found = f"date_trunc('month', {text})", "TIMESTAMP"
+            elif width is None and depth > 0 and self.chance(8):
+                text, found = f"({self.scalar(depth, scope, outer)})", "BIGINT"
+            items.append(f"{text} AS {name}")
+            columns[name] = found
+        return items, columns
+
+    def grouped(
+        self, depth: int, scope: Scope, outer: Scope, rest: str, width: Sequence[str] | None
+    ) -> tuple[str, dict[str, str]]:
+        keys: list[str] = []
+        items, columns = [], {}
+        for kind in width or [None for _ in range(self.pick((0, 1, 1, 2)))]:  # type: ignore[misc]  # None: any type
+            text, found = self.column(scope, kind)
+            name = self.name("o")
+            keys.append(text)
+            items.append(f"{text} AS {name}")
+            columns[name] = found
+        if width is None:
+            name, (text, found) = self.name("o"), self.column(scope)
+            call = self.pick(("count(*)", f"count({text})", f"min({text})", f"max({text})"))
+            items.append(f"{call} AS {name}")
+            columns[name] = "BIGINT" if call.startswith("count") else found
+        if not keys:
+            having = self.pick(("", "", " HAVING count(*) > 0"))
+            return f"SELECT {', '.join(items)} {rest}{having}", columns
+        by = ", ".join(keys)
+        if self.chance(20) and width is None:
+            by = self.pick((f"ROLLUP ({by})", f"CUBE ({by})", f"GROUPING SETS (({by}), ())", "ALL"))
+        having = self.pick(("", "", " HAVING count(*) > 1", f" HAVING {keys[0]} IS NOT NULL"))
+        if "ROLLUP" not in by and "CUBE" not in by and self.chance(30):
+            having = f" HAVING {self.comparison(keys[0], next(iter(columns.values())))}"
+        return f"SELECT {', '.join(items)} {rest} GROUP BY {by}{having}", columns
+
+    # FROM
+
+    def from_clause(self, depth: int, outer: Scope) -> tuple[str, Scope]:
+        text, columns, name = self.source(depth, outer, [])
+        scope: Scope = [(name, columns)]
+        for _ in range(self.pick((0, 0, 1, 1, 1, 2))):
+            text, scope = self.joined(depth, outer, text, scope)
+        return text, scope
+
+    def joined(self, depth: int, outer: Scope, text: str, scope: Scope) -> tuple[str, Scope]:
+        join = self.pick(_JOINS)
+        lateral = join in ("JOIN", "LEFT JOIN", ",") and depth > 0 and self.chance(10)
+        item, columns, name = self.source(depth, outer, scope if lateral else [])
+        if self.chance(4):
+            return f"{text} POSITIONAL JOIN {item}", [*scope, (name, columns)]
+        if self.chance(6):
+            return self.asof(text, scope)
+        if join in (",", "CROSS JOIN"):
+            return f"{text}{', ' if join == ',' else ' CROSS JOIN '}{item}", [*scope, (name, columns)]
+        both = [*scope, (name, columns)]
+        shared = [c for c in columns if sum(c in held for _, held in scope) == 1]
+        same = [c for c in shared if all(held.get(c, columns[c]) == columns[c] for _, held in scope)]
+        if same and join not in ("FULL JOIN", "RIGHT JOIN") and self.chance(20):
+            text = f"{text} {join} {item} USING ({self.pick(same)})"
+        else:
+            on = [self.equality(scope, name, columns)] if self.chance(85) else []
+            on += [self.simple(both) for _ in range(self.pick((0, 0, 1, 1)))]
+            text = f"{text} {join} {item} ON {' AND '.join(on) or 'TRUE'}"
+        return text, scope if join in ("SEMI JOIN", "ANTI JOIN") else both
+
+    def asof(self, text: str, scope: Scope) -> tuple[str, Scope]:
+        name, table = self.name("x"), self.pick(TABLES)
+        inner = f"(SELECT k, ts, min(d) AS d, min(s) AS s FROM {table} GROUP BY k, ts)"
+        keys = [
+            (alias, columns)
+            for alias, columns in scope
+            if columns.get("k") == "INTEGER" and columns.get("ts") == "TIMESTAMP"
+        ]
+        if not keys:
+            return text, scope
+        alias, _ = self.pick(keys)
+        join = self.pick(("ASOF JOIN", "ASOF LEFT JOIN"))
+        text = f"{text} {join} {inner} AS {name} ON {alias}.k = {name}.k AND {alias}.ts >= {name}.ts"
+        return text, [*scope, (name, {"k": "INTEGER", "ts": "TIMESTAMP", "d": "DATE", "s": "VARCHAR"})]
+
+    def source(self, depth: int, outer: Scope, siblings: Scope) -> tuple[str, dict[str, str], str]:
+        name = self.name("x")
+        if depth > 0 and (siblings or self.chance(25)):
+            sql, columns = self.query(depth - 1, [*outer, *siblings])
+            return f"{'LATERAL ' if siblings else ''}({sql}) AS {name}", columns, name
+        if self.ctes and self.chance(50):
+            cte, columns = self.pick(self.ctes)
+            return f"{cte} AS {name}", dict(columns), name
+        return f"{self.pick(TABLES)} AS {name}", dict(COLUMNS), name
+
+    # Conditions
+
+    def column(self, scope: Scope, kind: str | None = None) -> tuple[str, str]:
+        """Name a column (of type *kind*, or a constant where there is none)."""
+        found = [(f"{alias}.{c}", t) for alias, columns in scope for c, t in columns.items() if kind in (None, t)]
+        if found:
+            return self.pick(found)
+        return f"CAST({self.pick(_LITERALS.get(kind or 'INTEGER', ('1',)))} AS {kind})", kind or "INTEGER"
+
+    def constant(self, kind: str) -> str:
+        if kind in _PARAMETERS and self.chance(35):
+            return f"${self.pick(_PARAMETERS[kind])}"
+        if self.chance(4):
+            return "NULL"
+        if kind == "TIMESTAMP" and self.chance(15):
+            return self.pick(("$pt - INTERVAL 1 DAY", "date_trunc('day', $pt)", "DATE '2024-01-30' + INTERVAL 12 HOUR"))
+        if kind == "DATE" and self.chance(15):
+            return self.pick(
+                ("$pd + 1", "coalesce($pd, DATE '2024-01-31')", "CAST($pt AS DATE)", "DATE '2024-02-01' - 1")
+            )
+        return self.pick(_LITERALS.get(kind, ("1", "2")))
+
+    def wrapped(self, text: str, kind: str) -> tuple[str, str]:
+        """Put a column under a function now and then."""
+        if kind not in ("DATE", "TIMESTAMP") or not self.chance(30):
+            return text, kind
+        return self.pick(
+            (
+                (f"date_trunc('month', {text})", "TIMESTAMP"),
+                (f"date_trunc('day', {text})", "TIMESTAMP"),
+                (f"{text}::DATE", "DATE"),
+                (f"CAST({text} AS TIMESTAMP)", "TIMESTAMP"),
+                (f"year({text})", "BIGINT"),
+                (f"extract(month FROM {text})", "BIGINT"),
+                (f"strftime({text}, '%Y-%m-%d')", "VARCHAR"),
+                (f"{text} + INTERVAL 1 DAY", "TIMESTAMP"),
+                (f"dayofweek({text})", "BIGINT"),
+            )
+        )
+
+    def comparison(self, text: str, kind: str) -> str:
+        text, kind = self.wrapped(text, kind)
+        form = self.pick(
+            ("compare", "compare", "compare", "between", "in", "in", "null", "distinct", "like", "optional")
+        )
+        negated = self.pick(("", "", "NOT "))
+        if form == "between":
+            return f"{text} {negated}BETWEEN {self.constant(kind)} AND {self.constant(kind)}"
+        if form == "in":
+            if kind == "INTEGER" and self.chance(30):
+                return f"{negated}({text} {self.pick(('IN $pl', '= ANY($pl)', 'IN (SELECT unnest($pl))'))})"
+            return f"{text} {negated}IN ({', '.join(self.constant(kind) for _ in range(self.pick((1, 2, 3))))})"
+        if form == "null":
+            return f"{text} IS {negated}NULL"
+        if form == "distinct":
+            return f"{text} IS {negated}DISTINCT FROM {self.constant(kind)}"
+        if form == "like" and kind == "VARCHAR":
+            pattern = self.pick(("'a%'", "'ab'", "'a_'", "'%b'", "$ps || '%'", "$ps"))
+            return f"{text} {negated}LIKE {pattern}" if self.chance(70) else f"{negated}starts_with({text}, $ps)"
+        if form == "optional" and kind in _PARAMETERS:
+            name = self.pick(_PARAMETERS[kind])
+            return f"(${name} IS NULL OR {text} = ${name})"
+        if self.chance(15):
+            return f"{self.constant(kind)} {self.pick(_OPERATORS)} {text}"
+        return f"{text} {self.pick(_OPERATORS)} {self.constant(kind)}"
+
+    def simple(self, scope: Scope) -> str:
+        """Write a condition without a subquery."""
+        text, kind = self.column(scope)
+        if kind == "BOOLEAN" and self.chance(40):
+            return self.pick((text, f"NOT {text}", f"{text} IS TRUE", f"{text} IS NOT TRUE"))
+        if self.chance(15):
+            other, _ = self.column(scope, kind)
+            return f"{text} {self.pick(_OPERATORS)} {other}"
+        if self.chance(12):
+            parts = [self.simple(scope) for _ in range(2)]
+            return f"({self.pick((' OR ', ' OR ', ' AND ')).join(parts)})"
+        if self.chance(8):
+            return f"NOT ({self.simple(scope)})"
+        if self.chance(5) and "INTEGER" in [t for _, columns in scope for t in columns.values()]:
+            other, _ = self.column(scope, "INTEGER")
+            return f"({other}, {other}) IN ((1, 1), ({self.pick(('2', '$pk'))}, 2))"
+        return self.comparison(text, kind)
+
+    def equality(self, scope: Scope, name: str, columns: dict[str, str]) -> str:
+        column = self.pick(list(columns))
+        other, _ = self.column(scope, columns[column])
+        operator = self.pick(("=", "=", "=", "=", "<", ">="))
+        return f"{other} {operator} {name}.{column}"
+
+    def condition(self, depth: int, scope: Scope, outer: Scope) -> str:
+        """Write a conjunct of WHERE; one about the blocks around where there are any."""
+        if outer and self.chance(45):
+            text, kind = self.column(outer)
+            own, _ = self.column(scope, kind)
+            return f"{own} {self.pick(('=', '=', '=', '<', '>='))} {text}"
+        if depth > 0 and self.chance(22):
+            return self.subquery(depth, scope, outer)
+        return self.simple(scope)
+
+    def subquery(self, depth: int, scope: Scope, outer: Scope) -> str:
+        around = [*outer, *scope]
+        form = self.pick(("exists", "exists", "not exists", "in", "in", "not in", "scalar", "or", "pair"))
+        if form in ("exists", "not exists"):
+            sql, _ = self.query(depth - 1, around)
+            return f"{'NOT ' if form.startswith('not') else ''}EXISTS ({sql})"
+        if form == "scalar":
+            return f"{self.pick(('1', '0', '2'))} {self.pick(('<=', '=', '<'))} ({self.scalar(depth, scope, outer)})"
+        text, kind = self.column(scope)
+        kinds = [kind]
+        if form == "pair":
+            other, second = self.column(scope)
+            text, kinds = f"({text}, {other})", [kind, second]
+        if any(one not in _LITERALS for one in kinds):
+            return self.simple(scope)
+        sql, _ = self.query(depth - 1, around if self.chance(40) else [], kinds)
+        if form == "or":
+            return f"({self.simple(scope)} OR {text} IN ({sql}))"
+        return f"{text} {'NOT ' if form == 'not in' else ''}IN ({sql})"
+
+    def scalar(self, depth: int, scope: Scope, outer: Scope) -> str:
+        from_, inner = self.from_clause(0, [])
+        where = [self.condition(0, inner, [*outer, *scope]) for _ in range(self.pick((1, 2)))]
+        return f"SELECT count(*) FROM {from_} WHERE {' AND '.join(where)}"
+
+
+_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "INTEGER": st.sampled_from([None, 0, 1, 2, 2, 3]),
+    "DATE": st.sampled_from([None, *_DAYS]),
+    "TIMESTAMP": st.sampled_from([None, *_TIMES]),
+    "VARCHAR": st.sampled_from([None, "", "a", "ab", "abc", "b"]),
+    "BOOLEAN": st.sampled_from([None, True, False]),
+    "DECIMAL(6,2)": st.sampled_from([None, "0.00", "0.05", "1.00", "1.50", "2.00"]),
+}
+_ROWS = st.lists(st.tuples(*(_VALUES[kind] for kind in COLUMNS.values())), max_size=7)
+
+
+@st.composite
+def parameters(draw: Callable[[st.SearchStrategy[Any]], Any]) -> dict[str, TypedValue]:
+    """Values for every parameter that a query may name; NULL among them."""
+    kinds = {
+        "pk": "INTEGER",
+        "pj": "INTEGER",
+        "pd": "DATE",
+        "pe": "DATE",
+        "pt": "TIMESTAMP",
+        "ps": "VARCHAR",
+        "pf": "BOOLEAN",
+    }
+    made = {name: TypedValue(value=draw(_VALUES[kind]), type=kind) for name, kind in kinds.items()}
+    made["pm"] = TypedValue(value=draw(_VALUES["DECIMAL(6,2)"]), type="DECIMAL(6,2)")
+    listed = draw(st.one_of(st.none(), st.lists(st.sampled_from([None, 1, 2, 3]), max_size=3)))
+    made["pl"] = TypedValue(value=listed, type="INTEGER[]")
+    return made
+
+
+@st.composite
+def cases(draw: Callable[[st.SearchStrategy[Any]], Any], depth: int = 2) -> Case:
+    """Questions of up to *depth* levels of nesting."""
+    sql = Generator(draw).statement(depth)
+    data = {table: draw(_ROWS) for table in TABLES}
+    return Case(data=data, sql=sql, parameters=draw(parameters()))

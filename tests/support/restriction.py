@@ -1,0 +1,181 @@
+"""Run a query with each of its scans restricted to the rows that its predicate keeps: the meaning of pruning.
+
+Independent of partitions and of their selection: the predicate of a scan is written back as SQL over its columns,
+and the answer of the restricted query is compared with the whole one's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from gateway.errors import QueryFailed
+from gateway.model import Column, TypedValue, Value
+from gateway.plan.analyse import Bound, Prepared, bind, prepare, render
+from gateway.predicate import (
+    And,
+    Comparison,
+    Condition,
+    Everything,
+    Function,
+    Membership,
+    Nothing,
+    NullCheck,
+    Or,
+    Predicate,
+    StartsWith,
+    Term,
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Database:
+    """A DuckDB with some tables; analyses and runs queries over them."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    @property
+    def tables(self) -> dict[str, list[Column]]:
+        rows = self.connection.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+            "WHERE NOT internal ORDER BY table_name, column_index"
+        ).fetchall()
+        found: dict[str, list[Column]] = {}
+        for table, name, kind in rows:
+            found.setdefault(table, []).append(Column(name=name, type=kind))
+        return found
+
+    def prepare(self, sql: str, parameters: Mapping[str, TypedValue]) -> Prepared:
+        tables = self.tables
+        prunable = {table: [column.name for column in columns] for table, columns in tables.items()}
+        return prepare(sql, tables, prunable, {name: typed.type for name, typed in parameters.items()})
+
+    def evaluate(self, expressions: Sequence[str], parameters: Mapping[str, TypedValue]) -> tuple[Value, ...]:
+        try:
+            return self.rows(f"SELECT {', '.join(expressions)}", parameters)[0]
+        except duckdb.Error as error:
+            raise QueryFailed(str(error)) from error
+
+    def rows(self, sql: str, parameters: Mapping[str, TypedValue]) -> list[tuple[Any, ...]]:
+        """Run *sql*; a parameter that is NULL is written into it with its type."""
+        present = {name: typed for name, typed in parameters.items() if typed.value is not None}
+        for name, typed in parameters.items():
+            if typed.value is None:
+                sql = sql.replace(f"${name}", f"CAST(NULL AS {typed.type})")
+        used = {name: typed for name, typed in present.items() if f"${name}" in sql}
+        values = {
+            name: duckdb.Value(typed.value, duckdb.sqltypes.DuckDBPyType(typed.type)) for name, typed in used.items()
+        }
+        return self.connection.execute(sql, values or None).fetchall()
+
+    def sources(self, prepared: Prepared, bound: Bound, restricted: Callable[[int], bool]) -> list[str]:
+        """Write the source of each scan: the whole table, or the rows that its predicate keeps."""
+        made = []
+        for index, scan in enumerate(prepared.scans):
+            condition = written(bound.predicates[index], bound.values) if restricted(index) else "TRUE"
+            made.append(f"(SELECT * FROM {scan.table} WHERE {condition})")
+        return made
+
+
+def answers(database: Database, sql: str, parameters: Mapping[str, TypedValue]) -> list[Counter[str]]:
+    """Return the answers of *sql* as bags of rows: whole, with all scans restricted, and with each alone."""
+    prepared = database.prepare(sql, parameters)
+    bound = bind(prepared, parameters, database.evaluate)
+    choices: list[Callable[[int], bool]] = [lambda _: False, lambda _: True]
+    if len(prepared.scans) > 1:
+        choices += [lambda index, one=one: index == one for one in range(len(prepared.scans))]  # type: ignore[misc]  # a default binds the loop's value
+    texts = [render(prepared, database.sources(prepared, bound, choice)) for choice in choices]
+    return [Counter(map(repr, database.rows(text, parameters))) for text in texts]
+
+
+def written(predicate: Predicate, values: Sequence[Value]) -> str:
+    """Write a predicate as SQL that is TRUE for the rows it keeps."""
+    match predicate:
+        case Everything():
+            return "TRUE"
+        case Nothing():
+            return "FALSE"
+        case And(parts):
+            return "(" + " AND ".join(written(part, values) for part in parts) + ")"
+        case Or(parts):
+            return "(" + " OR ".join(written(part, values) for part in parts) + ")"
+        case Condition(slot):
+            return "TRUE" if values[slot] is True else "FALSE"
+        case NullCheck(term, negated):
+            return f"({_term(term)} IS {'NOT ' if negated else ''}NULL)"
+        case StartsWith(term, slot, negated):
+            return f"({'NOT ' if negated else ''}starts_with({_term(term)}, {_value(values[slot], term.type)}))"
+        case Comparison(term, operator, slot):
+            # IS TRUE keeps the optimiser from folding `date_trunc(…) <> …` to TRUE for NULL.
+            return f"(coalesce({_term(term)} {operator.value} {_value(values[slot], term.type)}, FALSE))"
+        case Membership(term, slots, is_list, negated):
+            listed = values[slots[0]] if is_list else [values[slot] for slot in slots]
+            assert isinstance(listed, list)
+            members = ", ".join(_value(value, term.type) for value in listed)
+            return f"(coalesce({_term(term)} {'NOT ' if negated else ''}IN ({members}), FALSE))"
+
+
+def _term(term: Term) -> str:
+    text = f'"{term.column}"'
+    for function in term.functions:
+        text = _applied(function, text)
+    return text
+
+
+def _applied(function: Function, text: str) -> str:
+    match function.name:
+        case "cast":
+            return f"CAST({text} AS {function.arguments[0]})"
+        case "strftime":
+            return f"strftime({text}, '{function.arguments[0]}')"
+        case "date_trunc":
+            return f"date_trunc('{function.arguments[0]}', {text})"
+        case "add" if function.returns.startswith("TIMESTAMP"):
+            return f"({text} + INTERVAL ({function.arguments[0]}) MICROSECONDS)"
+        case "add":
+            return f"({text} + {function.arguments[0]})"
+        case _:
+            return f"{function.name}({text})"
+
+
+def _value(value: Value, kind: str) -> str:
+    if value is None:
+        return f"CAST(NULL AS {kind})"
+    text = str(value).replace("'", "''")
+    return f"CAST('{text}' AS {kind})"
+
+
+def shown(predicate: Predicate, values: Sequence[object]) -> str:
+    """Write a predicate for the case files: slots by what stands in them, in short."""
+    match predicate:
+        case Everything():
+            return "TRUE"
+        case Nothing():
+            return "FALSE"
+        case And(parts):
+            return " AND ".join(f"({shown(p, values)})" if isinstance(p, Or) else shown(p, values) for p in parts)
+        case Or(parts):
+            return " OR ".join(f"({shown(p, values)})" if isinstance(p, And) else shown(p, values) for p in parts)
+        case Condition(slot):
+            return f"[{values[slot]}]"
+        case NullCheck(term, negated):
+            return f"{_term_shown(term)} IS {'NOT ' if negated else ''}NULL"
+        case StartsWith(term, slot, negated):
+            return f"{_term_shown(term)} {'not ' if negated else ''}starts with {values[slot]}"
+        case Comparison(term, operator, slot):
+            return f"{_term_shown(term)} {operator.value} {values[slot]}"
+        case Membership(term, slots, is_list, negated):
+            members = f"{values[slots[0]]}" if is_list else "(" + ", ".join(f"{values[slot]}" for slot in slots) + ")"
+            return f"{_term_shown(term)} {'NOT ' if negated else ''}IN {members}"
+
+
+def _term_shown(term: Term) -> str:
+    text = term.column
+    for function in term.functions:
+        arguments = "".join(f", {argument}" for argument in function.arguments)
+        text = f"{function.name}({text}{arguments})"
+    return text
