@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+
+from gateway.errors import TemplateInvalid
+from gateway.model import CachePolicy, TypedValue
+from gateway.query.functions import Volatility
+from gateway.query.template import Template
+
+DELAYS = """/*
+summary: Mean departure delay per carrier
+owner: ops-analytics
+tags: [flights]
+parameters:
+  start: {type: timestamp, bucket: 1h, description: first hour, inclusive: no}
+  carriers: {type: list[varchar], optional: true}
+  most: {type: decimal(5,2), default: 9.5}
+cache: {ttl: 5m, stale_while_revalidate: 1h, stale_if_error: 1d}
+timeout: 10s
+examples:
+  - {start: 2013-01-01, carriers: [AA]}
+deprecated: 2026-01-31
+successor: v2
+*/
+SELECT carrier, avg(dep_delay) AS mean_delay -- minutes
+FROM Flights
+WHERE time_hour >= $start AND ($carriers IS NULL OR carrier IN $carriers) AND dep_delay < $most
+GROUP BY carrier; -- the end
+""".replace(", inclusive: no", "")
+
+
+def load(text: str) -> Template:
+    return Template.load(text, path="queries/q/v1.sql", name="q", version=1, tables=["flights", "weather"])
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(TemplateInvalid) as caught:
+        load(text)
+    return [str(item).removeprefix("queries/q/v1.sql:") for item in caught.value.diagnostics]
+
+
+def with_front(front: str, sql: str = "SELECT carrier FROM flights") -> str:
+    return f"/*\nsummary: x\n{front}\n*/\n{sql}\n"
+
+
+def test_a_template_knows_what_its_front_matter_says() -> None:
+    template = load(DELAYS)
+    assert (template.summary, template.owner, template.tags) == (
+        "Mean departure delay per carrier",
+        "ops-analytics",
+        ("flights",),
+    )
+    assert template.cache == CachePolicy(ttl=300, stale_while_revalidate=3600, stale_if_error=86400)
+    assert (template.timeout, template.deprecated, template.successor) == (10, date(2026, 1, 31), "v2")
+    assert template.examples == ({"start": "2013-01-01", "carriers": ["AA"]},)
+
+
+def test_a_template_knows_what_its_sql_reads() -> None:
+    template = load(DELAYS)
+    assert template.tables == ("flights",)
+    assert template.parameters_used == ("start", "carriers", "most")
+    assert template.volatility is Volatility.IMMUTABLE
+
+
+def test_types_with_brackets_need_no_quotes_in_a_flow_mapping() -> None:
+    types = [parameter.type.sql for parameter in load(DELAYS).parameters.values()]
+    assert types == ["TIMESTAMP", "VARCHAR[]", "DECIMAL(5,2)"]
+
+
+def test_the_sql_is_the_text_after_the_front_matter_up_to_its_last_token() -> None:
+    template = load(DELAYS)
+    lines = DELAYS.split("\n")
+    assert template.sql.startswith("\nSELECT carrier, avg(dep_delay) AS mean_delay -- minutes\nFROM Flights\n")
+    assert template.sql.endswith("GROUP BY carrier")
+    assert lines[template.body_line - 1] == "*/"
+
+
+def test_a_front_matter_may_stand_on_one_line() -> None:
+    assert load("/* summary: x */ SELECT carrier FROM flights").summary == "x"
+
+
+def test_a_request_binds_typed_rounded_and_default_values() -> None:
+    query = load(DELAYS).bind({"start": ["2013-01-01T05:59"]}, textual=True)
+    assert query.parameters["start"] == TypedValue(value=datetime(2013, 1, 1, 5), type="TIMESTAMP")
+    assert query.parameters["carriers"] == TypedValue(value=None, type="VARCHAR[]")
+    assert str(query.parameters["most"].value) == "9.50"
+    assert query.tables == ("flights",)
+
+
+def test_a_query_can_be_bound_to_nothing() -> None:
+    query = load(DELAYS).bound_to_nothing()
+    assert {item.value for item in query.parameters.values()} == {None}
+
+
+def test_every_mistake_has_its_place_in_the_file() -> None:
+    text = (
+        "/*\nsumary: x\ncache: {tll: 5m, clock: -1s}\nparameters:\n  a: {type: list[varchar], optonal: true}\n"
+        "  b: {type: decimal(10,2), min: x}\n  C: {type: nope}\n*/\nSELECT $a, $b, $C, getenv('x')\n"
+        "FROM flihgts WHERE $z\n"
+    )
+    assert [line.split(": ", 1)[0] for line in mistakes(text)] == [
+        "2:1",
+        "2:1",
+        "3:9",
+        "3:18",
+        "5:28",
+        "6:28",
+        "7:7",
+        "9:20",
+        "10:6",
+        "10:20",
+    ]
+
+
+def test_a_misspelt_key_is_suggested() -> None:
+    assert "2:1: unknown key 'sumary' (did you mean 'summary'?)" in mistakes("/*\nsumary: x\n*/\nSELECT 1")
+
+
+def test_a_misspelt_key_of_a_parameter_is_suggested() -> None:
+    [found] = mistakes(with_front("parameters:\n  a: {type: date, optonal: true}", "SELECT $a"))
+    assert found == "4:19: unknown key 'optonal' (did you mean 'optional'?)"
+
+
+def test_a_mistake_on_the_line_of_the_opening_comment_has_its_column() -> None:
+    assert mistakes("/* sumary: x */ SELECT 1")[-1].startswith("1:4: unknown key 'sumary'")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "1:1: the front matter is missing"),
+        ("SELECT 1", "1:1: the front matter is missing"),
+        ("-- x\n/*\nsummary: x\n*/ SELECT 1", "1:1: the front matter is missing"),
+        ("\n /* summary: x", "2:2: the front matter never ends"),
+        ("/*\nsummary: a /* b\n*/ SELECT 1", "1:1: the front matter never ends"),
+        ("/*\nsummary: [x\n*/ SELECT 1", "3:1: not valid YAML"),
+        ("/*\nsummary: x\nsummary: y\n*/ SELECT 1", "3:1: not valid YAML: the key 'summary' stands twice"),
+        ("/*\n- x\n*/ SELECT 1", "2:1: the document: input should be a valid dictionary"),
+        (with_front("", ""), "4:3: there is no query"),
+        (with_front("parameters:\n  b: {type: date}"), "4:3: the query does not use the parameter b"),
+        (with_front("parameters:\n  B: {type: date}", "SELECT $B"), "4:3: 'B' cannot name a parameter"),
+        (with_front("parameters:\n  _b: {type: date}", "SELECT $_b"), "4:3: '_b' cannot name a parameter"),
+        (with_front("cache: {clock: 1m}"), "3:9: cache.clock is declared, but the query reads no clock"),
+        (with_front("", "SELECT now()"), "2:1: the query reads the clock"),
+        (with_front("cache: {ttl: 1m}", "SELECT current_date"), "3:1: the query reads the clock"),
+        (with_front("", "SELECT random()"), "2:1: the query gives another answer each time"),
+        (with_front("", "SELECT * FROM flights USING SAMPLE 3"), "2:1: the query gives another answer each time"),
+        (with_front("timeout: 0s"), "3:1: timeout: input should be greater than 0"),
+        (with_front("timeout: soon"), "3:1: timeout: 'soon' is not a duration"),
+        (with_front("successor: 2"), "3:1: successor: input should be a valid string"),
+        (with_front("successor: x"), "3:1: successor: string should match pattern"),
+        (with_front("deprecated: 2026-02-01\nsunset: 2026-01-01"), "4:1: sunset is before deprecated"),
+        (with_front("examples:\n- {b: 1}"), "4:4: example 1: b is not a parameter of this query"),
+    ],
+)
+def test_a_mistake_is_told_at_its_place(text: str, expected: str) -> None:
+    assert mistakes(text)[0].startswith(expected)
+
+
+def test_examples_are_read_like_a_request() -> None:
+    front = "parameters:\n  day: {type: date}\nexamples:\n  - {day: 2013-01-01}\n  - {}\n  - {day: x}"
+    assert mistakes(with_front(front, "SELECT $day")) == [
+        "7:5: example 2: day is missing: a date is required",
+        "8:6: example 3: day 'x' is not a date such as 2013-01-31",
+    ]
+
+
+def test_a_cache_can_be_off() -> None:
+    assert load(with_front("cache: off", "SELECT random()")).cache.enabled is False
+
+
+def test_a_query_of_the_clock_names_its_bucket() -> None:
+    template = load(with_front("cache: {clock: 1m}", "SELECT now()"))
+    assert (template.cache.clock, template.volatility) == (60, Volatility.CLOCK)
+
+
+def test_a_default_is_checked_at_load() -> None:
+    [found] = mistakes(with_front("parameters:\n  a: {type: date, default: tomorrow}", "SELECT $a"))
+    assert found == "4:19: parameters.a.default: 'tomorrow' is not a date such as 2013-01-31"
