@@ -18,6 +18,8 @@ from gateway.config import FILE_NAME, load_settings
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.query.registry import Registry
 
+_TAB = "    "
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
@@ -114,8 +116,7 @@ def _excerpt(diagnostic: Diagnostic, project: Path) -> Iterator[str]:
     if diagnostic.line > len(text):
         return
     line = text[diagnostic.line - 1].rstrip("\r")
-    yield line
+    yield line.replace("\t", _TAB)
     if diagnostic.column is not None:
-        # Tabs are kept, so that the caret stands below its character however wide they are.
         before = line[: diagnostic.column - 1].ljust(diagnostic.column - 1)
-        yield "".join("\t" if character == "\t" else " " for character in before) + "^"
+        yield " " * len(before.replace("\t", _TAB)) + "^"

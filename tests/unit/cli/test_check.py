@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli.check import command
+
+TABLE = "table: flights\nlocation: data/flights\n"
+QUERY = "/*\nsummary: x\n*/\nSELECT carrier FROM flights\n"
+WRONG = "/*\nsummary: x\n*/\n\tSELECT getenv('HOME')\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    write(tmp_path, "catalog/flights.yaml", TABLE)
+    write(tmp_path, "queries/good/v1.sql", QUERY)
+    return tmp_path
+
+
+def write(project: Path, place: str, text: str) -> None:
+    path = project / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def run(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(command, ["--project", str(project), *arguments])
+
+
+def test_a_project_without_mistakes_ends_with_zero(project: Path) -> None:
+    result = run(project)
+    assert (result.exit_code, result.output) == (0, "1 table, 1 template: no mistakes\n")
+
+
+def test_a_mistake_is_shown_with_its_line_and_a_caret(project: Path) -> None:
+    write(project, "queries/bad/v1.sql", WRONG)
+    result = run(project)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "queries/bad/v1.sql:4:9: the function getenv is not allowed: it tells about the server, not about the data",
+        "        SELECT getenv('HOME')",
+        "               ^",
+        "1 table, 1 template: 1 mistake in 1 file",
+    ]
+
+
+def test_mistakes_of_settings_tables_and_queries_are_shown_together(project: Path) -> None:
+    write(project, "gateway.toml", "[server]\nprot = 1\n")
+    write(project, "catalog/weather.yaml", "table: weather\nlocaton: x\n")
+    write(project, "queries/bad/v1.sql", WRONG)
+    document = json.loads(run(project, "--format", "json").output)
+    places = {(item["path"], item["line"]) for item in document["diagnostics"]}
+    assert {("gateway.toml", 2), ("catalog/weather.yaml", 2), ("queries/bad/v1.sql", 4)} <= places
+    assert (document["tables"], document["templates"]) == (1, 1)
+
+
+def test_a_query_is_not_blamed_for_the_declaration_of_its_table(project: Path) -> None:
+    write(project, "catalog/flights.yaml", "table: flights\nlocaton: x\n")
+    document = json.loads(run(project, "--format", "json").output)
+    assert {item["path"] for item in document["diagnostics"]} == {"catalog/flights.yaml"}
+
+
+def test_only_what_lies_in_the_given_paths_is_shown(project: Path) -> None:
+    write(project, "queries/bad/v1.sql", WRONG)
+    assert run(project, str(project / "queries" / "good")).exit_code == 0
+    assert run(project, str(project / "queries")).exit_code == 1
+    assert run(project, str(project / "queries" / "bad" / "v1.sql")).exit_code == 1
+
+
+def test_a_folder_that_is_no_project_is_a_usage_error(tmp_path: Path) -> None:
+    assert run(tmp_path).exit_code == 2
+
+
+def test_a_path_that_does_not_exist_is_a_usage_error(project: Path) -> None:
+    assert run(project, "nowhere.sql").exit_code == 2
+
+
+def test_the_names_of_files_are_not_read_as_markup(project: Path) -> None:
+    write(project, "queries/[red]x/v1.sql", QUERY)
+    assert "queries/[red]x/v1.sql: the folder '[red]x' cannot name a query" in run(project).output
