@@ -66,9 +66,22 @@ class Gateway:
         """
         stages = Stages(self.monotonic)
         with stages("bind"):
-            query = self._bind(request)
-            question = question_key(query, principal)
-            latest = self.monotonic() + self._allowed(query)
+            query = self.registry.bind(request)
+        return self.ask(query, principal=principal, deadline=deadline, stages=stages)
+
+    def ask(
+        self,
+        query: BoundQuery,
+        *,
+        principal: Principal,
+        deadline: float | None = None,
+        stages: Stages | None = None,
+    ) -> Answer:
+        """Answer a query that is bound already; see ``answer``."""
+        stages = stages or Stages(self.monotonic)
+        query = self._at_this_instant(query)
+        question = question_key(query, principal)
+        latest = self.monotonic() + self._allowed(query)
         fetched = self.results.fetch(
             Asked(
                 question=question,
@@ -84,7 +97,11 @@ class Gateway:
 
     def explain(self, request: Request, *, principal: Principal) -> Explanation:
         """Plan *request* without running it."""
-        query = self._bind(request)
+        return self.explain_bound(self.registry.bind(request), principal=principal)
+
+    def explain_bound(self, query: BoundQuery, *, principal: Principal) -> Explanation:
+        """Plan a query that is bound already, without running it."""
+        query = self._at_this_instant(query)
         plan = self.planner.plan(query, self.catalog.pin(query.tables))
         key = result_key(question_key(query, principal), plan)
         return Explanation(
@@ -108,11 +125,11 @@ class Gateway:
         unbound = self.planner.over_nothing(template.bound_to_nothing(), self.catalog.pin(template.tables))
         return self.engine.columns(unbound)
 
-    def _bind(self, request: Request) -> BoundQuery:
-        query = self.registry.bind(request)
-        if query.cache.clock is None:
-            return query
+    def _at_this_instant(self, query: BoundQuery) -> BoundQuery:
+        """Bind the clock, rounded down as the query declares, where it reads it."""
         width = query.cache.clock
+        if width is None:
+            return query
         instant = datetime.fromtimestamp(self.clock() // width * width, UTC)
         now = TypedValue(value=instant, type="TIMESTAMP WITH TIME ZONE")
         return replace(query, parameters={**query.parameters, NOW: now})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
 
 from gateway.cli.project import opened, project_option
-from gateway.cli.question import question_options, read_question
+from gateway.cli.question import bound_question, question_options
 from gateway.model import Principal
 
 
@@ -17,13 +18,10 @@ from gateway.model import Principal
 @question_options
 @project_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(
-    name: str, version: int | None, pairs: tuple[str, ...], document: str | None, project: Path, form: str
-) -> None:
+def command(project: Path, form: str, **question: Any) -> None:
     """Show which partitions and files the query NAME would read, without running it."""
-    question = read_question(name, version, pairs, document)
     with opened(project) as gateway:
-        explanation = gateway.explain(question, principal=Principal())
+        explanation = gateway.explain_bound(bound_question(gateway, **question), principal=Principal())
     if form == "text":
         click.echo(explanation.as_text())
         return

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.cli.project import opened, project_option
-from gateway.cli.question import question_options, read_question
+from gateway.cli.question import bound_question, question_options
 from gateway.encode import FORMATS, encode
 from gateway.model import Answer, Principal
 
@@ -27,19 +27,10 @@ _SHOWN = 50
     "--format", "form", type=click.Choice(["table", *FORMATS]), help="Format; a table on a terminal, else JSON."
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
-def command(
-    name: str,
-    version: int | None,
-    pairs: tuple[str, ...],
-    document: str | None,
-    project: Path,
-    form: str | None,
-    output: Path | None,
-) -> None:
+def command(project: Path, form: str | None, output: Path | None, **question: Any) -> None:
     """Run the query NAME and write its answer."""
-    question = read_question(name, version, pairs, document)
     with opened(project) as gateway:
-        answer = gateway.answer(question, principal=Principal())
+        answer = gateway.ask(bound_question(gateway, **question), principal=Principal())
     chosen = form or (output.suffix.lstrip(".") if output is not None else _default())
     if chosen == "table":
         _show(answer)

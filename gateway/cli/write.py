@@ -46,11 +46,16 @@ def _names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 @click.argument("table")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @project_option
-@click.option("--format", "form", type=click.Choice(Format), help="Format of the input; else its name tells.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([each.value for each in Format]),
+    help="Format of the input; else its name tells.",
+)
 @click.option(
     "--mode",
-    type=click.Choice(Mode),
-    default=Mode.APPEND,
+    type=click.Choice([each.value for each in Mode]),
+    default=Mode.APPEND.value,
     show_default=True,
     help="What happens to rows that are there: kept, replaced in the partitions that get rows, all replaced.",
 )
@@ -69,8 +74,8 @@ def command(
     table: str,
     inputs: tuple[str, ...],
     project: Path,
-    form: Format | None,
-    mode: Mode,
+    form: str | None,
+    mode: str,
     null: str | None,
     delimiter: str | None,
     as_json: bool,
@@ -85,10 +90,10 @@ def command(
     with _bars() as on_progress:
         summary = write(
             _declared(settings.project, table),
-            Files(paths=inputs, format=form, null=null, delimiter=delimiter),
+            Files(paths=inputs, format=Format(form) if form else None, null=null, delimiter=delimiter),
             root=settings.project,
             s3=S3Settings.model_validate(settings.storage.model_dump()),
-            options=Options(mode=mode, **choices),
+            options=Options(mode=Mode(mode), **choices),
             on_progress=on_progress,
         )
     _print(summary, as_json)

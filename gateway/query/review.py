@@ -64,7 +64,7 @@ def review(sql: str, tables: Collection[str], parameters: Collection[str]) -> tu
     except SqlMistake as mistake:
         return None, [mistake]
     declared = {name.lower(): name for name in tables}
-    scans = list(_scans(tree, sql))
+    scans = list(scanned_tables(tree, sql))
     mistakes = [
         *_calls(tokens, _names_before_brackets(tree)),
         *_words(tokens, tree),
@@ -81,7 +81,7 @@ def review(sql: str, tables: Collection[str], parameters: Collection[str]) -> tu
         normalised=normalise(tokens, tree),
         tables=tuple(sorted({declared[table.name.lower()] for table in scans})),
         parameters=tuple(dict.fromkeys(token.text[1:] for token in tokens if token.kind is TokenKind.PARAMETER)),
-        volatility=_volatility(tokens, tree),
+        volatility=volatility(tokens, tree),
     )
     return known, []
 
@@ -173,7 +173,7 @@ def _spaced(name: str) -> str:
     return "".join(f" {letter}" if letter.isupper() and place else letter for place, letter in enumerate(name)).upper()
 
 
-def _scans(tree: exp.Expr, sql: str) -> Iterator[exp.Table]:
+def scanned_tables(tree: exp.Expr, sql: str) -> Iterator[exp.Table]:
     """List the tables of a statement that are no names of its WITH clauses."""
     for table in tree.find_all(exp.Table):
         if not _is_call(table) and (_is_string(table, sql) or not _is_cte(table)):
@@ -246,7 +246,7 @@ def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlMistake
                 yield SqlMistake(place_of(cte.args["alias"]), f"WITH RECURSIVE hides the table {cte.alias}")
 
 
-def _volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:
+def volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:
     found = [VOLATILITIES.get(reviewed().get(token.name, ""), Volatility.IMMUTABLE) for token in _called(tokens)]
     names = (TokenKind.WORD, TokenKind.QUOTED)
     found += [Volatility.CLOCK for token in tokens if token.name in CLOCK_WORDS and token.kind in names]
