@@ -67,7 +67,6 @@ class Cursors:
     def close(self) -> None:
         """Interrupt what runs and lend nothing more."""
         self._closed = True
-        self.watch.cancel_all()
         self.watch.close()
         while self._idle:
             self._idle.pop()[0].close()

@@ -54,24 +54,21 @@ class Watch:
         """Forget a query; after this returns it is not interrupted any more."""
         with self._changed:
             self._queries.discard(query)
+            if self._closed:
+                self._changed.notify()
 
-    def cancel_all(self) -> None:
-        """Interrupt every query."""
+    def close(self, patience: float = 5.0) -> None:
+        """Interrupt every query, and wait up to *patience* seconds for them to be released; idempotent."""
         with self._changed:
+            self._closed = True
             for query in self._queries:
                 query.cancelled = True
             self._changed.notify()
-
-    def close(self) -> None:
-        """End the thread; idempotent."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._thread.join()
+        self._thread.join(patience)
 
     def _run(self) -> None:
         with self._changed:
-            while not self._closed:
+            while self._queries or not self._closed:
                 self._changed.wait(self._interrupt_due())
 
     def _interrupt_due(self) -> float | None:
