@@ -67,6 +67,24 @@ class SnapshotLoaded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FootersRead(Event):
+    """The footers of some files of a table were read, to know their rows and the bounds of their columns."""
+
+    table: str
+    files: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FootersFailed(Event):
+    """Footers could not be read; less is known of the files until the table changes."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryExecuted(Event):
     """An engine ran a query to its end: ``waited`` seconds for a slot, then ``seconds`` in the engine."""
 

@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import RLock
+from typing import Any
 
 import orjson
 import pyarrow as pa
 
+from gateway.catalog import footers
 from gateway.catalog.announce import folders
 from gateway.catalog.listing import list_files, list_folders
 from gateway.catalog.manifest import Snapshot, build, newest, splice, unchanged
@@ -25,7 +27,7 @@ from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.errors import Diagnostic, GatewayError, StorageFailed, TableInvalid
 from gateway.model import Column
-from gateway.observe import Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
+from gateway.observe import FootersFailed, FootersRead, Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
 
 Describe = Callable[[Sequence[str]], tuple[Column, ...]]
 """Return the columns of the Parquet files at these addresses, as the engine sees them."""
@@ -89,6 +91,8 @@ class Keeper:
         self._lock = RLock()
         self._store: Store | None = None
         self._stamp: tuple[int, int] | None = None
+        self._passed_over: frozenset[Any] = frozenset()
+        """Versions whose footers cannot be read."""
 
     @property
     def fresh(self) -> bool:
@@ -135,6 +139,31 @@ class Keeper:
         with self._exclusive():
             self.follow()
             return self._list(partitions)
+
+    def learn(self, files: int = 500) -> bool:
+        """Read the footers of some files and publish what they say; tell whether more are to be read.
+
+        *files* is how many, and more of a large table, which is written to disk each time. Raises ``StorageFailed``.
+        """
+        snapshot = self.snapshot
+        if snapshot is None or not self.table.statistics:
+            return False
+        files = max(files, snapshot.files.num_rows // 20)
+        unread = footers.missing(snapshot, self._passed_over, files)
+        if not unread.num_rows:
+            return False
+        started = self._clock()
+        try:
+            found = footers.read(self._opened(), unread, footers.bounded_columns(snapshot))
+            self._passed_over |= {*unread["version"].to_pylist()} - {*found["version"].to_pylist()}
+            with self._exclusive():
+                self.follow()
+                self._publish(footers.attach(self.snapshot or snapshot, found))
+        except StorageFailed as error:
+            self._observe(FootersFailed(table=self.table.name, error=error.detail))
+            raise
+        self._observe(FootersRead(table=self.table.name, files=found.num_rows, seconds=self._clock() - started))
+        return unread.num_rows == files
 
     def follow(self) -> None:
         """Pick up the snapshot on disk if it is another than the one at hand; what cannot be read is ignored."""
@@ -214,7 +243,10 @@ class Keeper:
             listing, listed_at = list_files(store, before=bounds), started
         if previous is not None and unchanged(previous, listing):
             return replace(previous, listed_at=listed_at)
-        return build(self.table, store.root, listing, self._columns(store, listing, previous), listed_at)
+        snapshot = build(self.table, store.root, listing, self._columns(store, listing, previous), listed_at)
+        if previous is None or not self.table.statistics:
+            return snapshot
+        return footers.attach(snapshot, previous.files.select(["version", *footers.statistics(previous.files)]))
 
     def _columns(self, store: Store, listing: pa.Table, previous: Snapshot | None) -> Sequence[Column]:
         """Return the columns of the files: as declared, else as the newest file has them."""

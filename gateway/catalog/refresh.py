@@ -39,6 +39,8 @@ class Refresher:
         self._jitter = jitter
         self._leading: int | None = None
         self._due: dict[str, float] = {}
+        self._learned: dict[str, str] = {}
+        """The snapshot of each table of which no more footers are read."""
         self._busy: set[str] = set()
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -57,9 +59,14 @@ class Refresher:
                 keeper.follow()
         if self._leads():
             for name, keeper in self._keepers.items():
-                if name not in self._busy and self._is_due(name, keeper):
+                if name in self._busy:
+                    continue
+                if self._is_due(name, keeper):
                     self._busy.add(name)
                     submit(partial(self._refresh, keeper))
+                elif keeper.snapshot is not None and self._learned.get(name) != keeper.snapshot.id:
+                    self._busy.add(name)
+                    submit(partial(self._learn, keeper, keeper.snapshot.id))
 
     def close(self) -> None:
         """Stop, after the listings under way have ended, and let another process refresh; idempotent."""
@@ -98,6 +105,16 @@ class Refresher:
             pass  # the keeper told its observer, and its failure says when to try again
         finally:
             self._due.pop(keeper.table.name, None)
+            self._busy.discard(keeper.table.name)
+
+    def _learn(self, keeper: Keeper, snapshot: str) -> None:
+        """Read some footers; those of a snapshot are done with where none are left, or the store fails."""
+        try:
+            if not keeper.learn():
+                self._learned[keeper.table.name] = snapshot
+        except GatewayError:  # the keeper told its observer
+            self._learned[keeper.table.name] = snapshot
+        finally:
             self._busy.discard(keeper.table.name)
 
     def _leads(self) -> bool:

@@ -179,6 +179,8 @@ class Table(_Declaration):
     sorted_by: tuple[ColumnName, ...] = ()
     """Order of the rows within a file, as ``gateway write`` makes it, after the sources of the partition columns."""
     limits: Limits = Limits()
+    statistics: bool = False
+    """Read the footer of every file once, in the background, to know its rows and the bounds of its columns."""
     union_by_name: bool = False
     """Files may differ in columns: match them by name and fill the missing ones with NULL."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import obstore
 import pytest
+from obstore.exceptions import PreconditionError
 
 from gateway.catalog.listing import SCHEMA, list_files, list_folders
 from gateway.catalog.store import S3Settings, Store, open_store
@@ -89,6 +90,16 @@ def test_a_rewrite_of_the_same_size_has_another_etag(opened: Opened) -> None:
     opened.put("a.parquet", b"new")
     [after] = list_files(opened.store)["etag"].to_pylist()
     assert before != after
+
+
+def test_a_range_is_read_of_the_version_that_was_listed_or_not_at_all(opened: Opened) -> None:
+    opened.put("a.parquet", b"12345")
+    [etag] = list_files(opened.store)["etag"].to_pylist()
+    options: Any = {"range": (1, 3), "if_match": etag}
+    assert bytes(obstore.get(opened.store.objects, "a.parquet", options=options).bytes()) == b"23"
+    opened.put("a.parquet", b"54321")
+    with pytest.raises(PreconditionError):
+        obstore.get(opened.store.objects, "a.parquet", options=options)
 
 
 def test_folders_are_listed_alone_and_a_name_is_no_prefix_of_another(opened: Opened) -> None:
