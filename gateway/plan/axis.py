@@ -279,6 +279,10 @@ class Interval:
     def values(self) -> Codes:
         return self.states.values()
 
+    def placed(self, scale: Scale, lo: Ordinals, hi: Ordinals) -> Interval:
+        """Return the same states with other intervals, e.g. those of a function of the column."""
+        return Interval(self.rows, self.states, scale, lo, hi)
+
     def _ends(self, start: Key | None, end: Key | None) -> tuple[int, int]:
         first = LOWEST if start is None else self.scale.first(start)
         return first, HIGHEST if end is None else self.scale.last(end)

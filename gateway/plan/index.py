@@ -128,16 +128,7 @@ class Axes:
         own = self._types.get(term.column.lower())
         if own is None:
             return []
-        functions = list(term.functions)
-        while functions and _keeps_keys(functions[0], own):
-            own = functions.pop(0).returns
-        base = self._plain(term.column, self._types[term.column.lower()])
-        if not functions:
-            return list(base) if comparable(own, term.type) else []
-        if not comparable(functions[-1].returns, term.type):
-            return []
-        found = [carried(axis, functions, own) for axis in base if isinstance(axis, Interval) and axis.scale is DIRECT]
-        return [axis for axis in found if axis is not None]
+        return carried_all(term, self._plain(term.column, own), own)
 
     def _levels(self, snapshot: SnapshotView) -> list[Level]:
         partitions = snapshot.partitions
@@ -210,6 +201,19 @@ def comparable(own: str, other: str) -> bool:
     return one == two or (one.kind is Kind.INTEGER and two.kind is Kind.INTEGER)
 
 
+def carried_all(term: Term, axes: Sequence[Axis], argument: str) -> list[Axis]:
+    """Carry the axes of a column of type *argument* through the functions of a term, as far as they can be."""
+    functions = list(term.functions)
+    while functions and _keeps_keys(functions[0], argument):
+        argument = functions.pop(0).returns
+    if not comparable(functions[-1].returns if functions else argument, term.type):
+        return []
+    if not functions:
+        return list(axes)
+    found = [carried(axis, functions, argument) for axis in axes if isinstance(axis, Interval) and axis.scale is DIRECT]
+    return [axis for axis in found if axis is not None]
+
+
 def carried(axis: Interval, functions: Sequence[Function], argument: str) -> Interval | None:
     """Carry the intervals of an axis through functions, innermost first; None where one is not understood."""
     intervals = Intervals(axis.lo, axis.hi)
@@ -219,13 +223,12 @@ def carried(axis: Interval, functions: Sequence[Function], argument: str) -> Int
         intervals = carry(function, argument, intervals.lo, intervals.hi)
         argument = function.returns
     if intervals.texts is None:
-        return Interval(axis.rows, axis.states, DIRECT, intervals.lo, intervals.hi)
+        return axis.placed(DIRECT, intervals.lo, intervals.hi)
     lo = [None if text is None else text.encode() for text in intervals.texts[0]]
     last = [None if text is None else text.encode() for text in intervals.texts[1]]
     point = np.array([one is not None and one == other for one, other in zip(lo, last, strict=True)], dtype=np.bool_)
     ends = [None if key is None else successor(key) for key in last]
-    scale, low, high = place_wide(lo, ends, point)
-    return Interval(axis.rows, axis.states, scale, low, high)
+    return axis.placed(*place_wide(lo, ends, point))
 
 
 def placed(spans: Spans | WideSpans) -> tuple[Scale, Ordinals, Ordinals]:

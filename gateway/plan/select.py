@@ -15,12 +15,15 @@ from gateway.model import FileVersion, Value
 from gateway.plan.axis import Codes, Interval, Mask, Places, Rows, as_mask
 from gateway.plan.index import Axes, Level, SnapshotView, whole
 from gateway.plan.project import Choice, project
+from gateway.plan.statistics import Bounds, FileAxes
 from gateway.predicate import Predicate
 
 Units = slice | Places
 _RUNS = 64
 """Runs of files that are digested one by one; more of them are gathered first."""
 _VERSION_BYTES = 16
+_EXAMINED = 250_000
+"""Files of a selection that are looked at one by one by their bounds; of more, none is."""
 _LISTED = 8
 """Partition values that an explanation lists one by one."""
 
@@ -34,6 +37,7 @@ class PartitionIndex:
         self.first_file: Ordinals = np.asarray(whole(snapshot.partitions, "first_file"), dtype=np.int64)
         self.file_count: Ordinals = np.asarray(whole(snapshot.partitions, "file_count"), dtype=np.int64)
         sizes = np.asarray(whole(snapshot.partitions, "bytes"), dtype=np.int64)
+        self.bounds = Bounds(snapshot.files, snapshot.file_columns)
         self.bytes_before: Ordinals = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
     @classmethod
@@ -59,7 +63,26 @@ class PartitionIndex:
     def select(self, predicate: Predicate, values: Sequence[Value]) -> Chosen:
         """Select every partition that may hold a row for which *predicate* is TRUE."""
         choice = project(predicate, values, self.axes)
-        return Chosen(self, slice(0, 0) if choice is None else _units(choice, self.partitions))
+        if choice is None:
+            return Chosen(self, slice(0, 0))
+        chosen = Chosen(self, _units(choice, self.partitions))
+        return self._examined(chosen, predicate, values) if self.bounds else chosen
+
+    def _examined(self, chosen: Chosen, predicate: Predicate, values: Sequence[Value]) -> Chosen:
+        """Leave out files that, by the bounds in their footers, hold no row for which *predicate* is TRUE."""
+        if not 0 < chosen.files <= _EXAMINED:
+            return chosen
+        files = chosen.file_places()
+        choice = project(predicate, values, FileAxes(self.bounds, files))
+        if choice is not None and choice.unbounded:
+            return chosen
+        kept = files[:0] if choice is None else files[_units(choice, len(files))]
+        return chosen if len(kept) == len(files) else Chosen(self, self.partitions_of(kept), kept)
+
+    def partitions_of(self, files: Ordinals) -> Places:
+        """List the partitions that hold these files (places in the snapshot's order, ascending)."""
+        places: Places = np.unique(self.first_file.searchsorted(files, "right") - 1).astype(np.int32)
+        return places
 
     def all(self) -> Chosen:
         """Select everything."""
@@ -87,6 +110,11 @@ class PartitionIndex:
         )
 
     @cached_property
+    def file_sizes(self) -> Ordinals:
+        """Return the bytes of every file."""
+        return np.asarray(whole(self.snapshot.files, "size"), dtype=np.int64)
+
+    @cached_property
     def row_counts(self) -> Any:
         """Return the row counts of all files, as far as they are known."""
         return whole(self.snapshot.files, "row_count")
@@ -95,9 +123,11 @@ class PartitionIndex:
 class Chosen:
     """The selected partitions of a snapshot; see ``model.Selection``."""
 
-    def __init__(self, index: PartitionIndex, units: Units) -> None:
+    def __init__(self, index: PartitionIndex, units: Units, files: Ordinals | None = None) -> None:
+        """Take the partitions, and the places of their files where not all of them are selected."""
         self._index = index
         self._units = units
+        self._some = files
         if isinstance(units, slice):
             self.partitions = units.stop - units.start
         else:
@@ -106,6 +136,8 @@ class Chosen:
     @cached_property
     def files(self) -> int:
         """Number of selected files."""
+        if self._some is not None:
+            return len(self._some)
         if isinstance(self._units, slice):
             start, stop = self._file_slice
             return stop - start
@@ -114,6 +146,8 @@ class Chosen:
     @cached_property
     def size(self) -> int:
         """Bytes of all selected files together."""
+        if self._some is not None:
+            return int(self._index.file_sizes[self._some].sum())
         before = self._index.bytes_before
         if isinstance(self._units, slice):
             return int(before[self._units.stop] - before[self._units.start])
@@ -132,7 +166,8 @@ class Chosen:
 
     def digest(self) -> bytes:
         """Digest the versions of the selected files."""
-        return self._index.digest_of_all if self.partitions == self._index.partitions else self._digest
+        whole_table = self._some is None and self.partitions == self._index.partitions
+        return self._index.digest_of_all if whole_table else self._digest
 
     @cached_property
     def _digest(self) -> bytes:
@@ -142,7 +177,7 @@ class Chosen:
             for start, stop in zip(begins.tolist(), ends.tolist(), strict=True):
                 digest.update(versions[start * _VERSION_BYTES : stop * _VERSION_BYTES])
         else:
-            digest.update(np.frombuffer(versions, dtype=f"V{_VERSION_BYTES}")[self._file_places()].tobytes())
+            digest.update(np.frombuffer(versions, dtype=f"V{_VERSION_BYTES}")[self.file_places()].tobytes())
         return digest.digest()
 
     def versions(self) -> list[FileVersion]:
@@ -192,21 +227,25 @@ class Chosen:
 
     @cached_property
     def _run_edges(self) -> tuple[Ordinals, Ordinals]:
-        if isinstance(self._units, slice):
+        if self._some is not None:
+            starts, stops = self._some, self._some + 1
+        elif isinstance(self._units, slice):
             start, stop = self._file_slice
-            return np.array([start][: self.partitions]), np.array([stop][: self.partitions])
-        starts = self._index.first_file[self._units]
-        stops = starts + self._index.file_count[self._units]
+            edges = np.array([[start], [stop]], dtype=np.int64)[:, : self.partitions]
+            return edges[0], edges[1]
+        else:
+            starts = self._index.first_file[self._units]
+            stops = starts + self._index.file_count[self._units]
         breaks = np.flatnonzero(starts[1:] != stops[:-1])
         begins = np.concatenate([starts[:1], starts[1:][breaks]])
         return begins, np.concatenate([stops[:-1][breaks], stops[-1:]])
 
-    def _file_places(self) -> npt.NDArray[np.int64]:
+    def file_places(self) -> Ordinals:
         """List the selected files as their places in the snapshot's order."""
         begins, ends = self._run_edges
         counts = ends - begins
         before = np.cumsum(counts) - counts
-        places: npt.NDArray[np.int64] = np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
+        places: Ordinals = np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
         return places
 
 

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.catalog.transforms.keys import key_range, keys, ordinals, sql_type
@@ -91,7 +91,6 @@ def array(source: str, found: list[int]) -> pa.Array:
     return pa.array(found, pa.int64()).cast(kind.arrow)
 
 
-@settings(max_examples=500)
 @given(data=st.data(), case=st.sampled_from(CASES))
 def test_values_between_two_ends_map_between_the_mapped_ends(
     data: st.DataObject, case: tuple[str, Function, str], engine: duckdb.DuckDBPyConnection
@@ -126,7 +125,6 @@ EXACT = [
 ]
 
 
-@settings(max_examples=300)
 @given(data=st.data(), case=st.sampled_from([case for case in EXACT if not case[0].startswith("DECIMAL")]))
 def test_one_value_maps_to_exactly_what_duckdb_makes_of_it(
     data: st.DataObject, case: tuple[str, Function, str], engine: duckdb.DuckDBPyConnection

@@ -1,0 +1,142 @@
+"""Files as axes: what their footers say about the columns, where the manifest knows it.
+
+The same projection that selects partitions is run once more over the files in them, each a state of its own.
+``catalog.footers`` describes the columns of the manifest that this reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, Kind, Ordinals, sql_type, successor
+from gateway.model import Column
+from gateway.plan.axis import DIRECT, Axis, Codes, Interval, Mask, Rows, Scale, States, place_wide
+from gateway.plan.index import carried_all, comparable, whole
+from gateway.predicate import Term
+
+_TEXTS = 20_000
+"""Files of a selection whose bounds of texts are looked at; of more, none is."""
+
+
+class Bounds:
+    """The bounds of columns over all files of a snapshot."""
+
+    def __init__(self, files: pa.Table, columns: Sequence[Column]) -> None:
+        """Find which columns have bounds in the manifest."""
+        self._files = files
+        present = set(files.column_names)
+        self.types = {column.name.lower(): column.type for column in columns if f"min:{column.name}" in present}
+        self._names = {column.name.lower(): column.name for column in columns}
+        self._kept: dict[str, tuple[Ordinals, Ordinals]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.types)
+
+    def numbers(self, column: str) -> tuple[Ordinals, Ordinals]:
+        """Return the closed interval of keys of every file; unbounded where it is not known."""
+        kept = self._kept.get(column)
+        if kept is None:
+            ends = ((self._read("min", column), LOWEST), (self._read("max", column), HIGHEST))
+            lo, hi = (np.asarray(pc.fill_null(end, unknown), dtype=np.int64) for end, unknown in ends)
+            kept = self._kept[column] = (lo, hi)
+        return kept
+
+    def texts(self, column: str, files: Ordinals) -> tuple[Scale, Ordinals, Ordinals]:
+        """Place the bounds of a column of texts for some files."""
+        lows, highs = (self._encoded(self._read(end, column).take(pa.array(files))) for end in ("min", "max"))
+        point = np.array(
+            [low is not None and low == high for low, high in zip(lows, highs, strict=True)], dtype=np.bool_
+        )
+        return place_wide(lows, [None if high is None else successor(high) for high in highs], point)
+
+    def nulls(self, column: str, files: Ordinals) -> tuple[Mask, Mask]:
+        """Tell of some files which may hold NULL, and which may hold a value."""
+        counts = self._read("nulls", column).take(pa.array(files))
+        rows = whole(self._files, "row_count").take(pa.array(files))
+        some = np.asarray(pc.fill_null(counts, 1), dtype=np.int64) > 0
+        all_null = np.asarray(pc.fill_null(pc.equal(counts, rows), False), dtype=np.bool_)
+        return some, ~all_null
+
+    def _read(self, end: str, column: str) -> Array:
+        return whole(self._files, f"{end}:{self._names[column]}")
+
+    @staticmethod
+    def _encoded(texts: Array) -> list[Key | None]:
+        return [None if text is None else text.encode() for text in texts.to_pylist()]
+
+
+class FileAxes:
+    """The axes of some files; see ``project.Provider``."""
+
+    def __init__(self, bounds: Bounds, files: Ordinals) -> None:
+        """Take the places of the files in the snapshot's order."""
+        self._bounds = bounds
+        self._files = files
+        self._axes: dict[str, Axis | None] = {}
+        self._rows = Rows(np.arange(len(files), dtype=np.int32), len(files))
+
+    def axes(self, term: Term) -> Sequence[Axis]:
+        """List the axes that constrain a term."""
+        name = term.column.lower()
+        own = self._bounds.types.get(name)
+        if own is None:
+            return ()
+        if name not in self._axes:
+            self._axes[name] = self._axis(name, own)
+        axis = self._axes[name]
+        if axis is None or (not term.functions and not comparable(own, term.type)):
+            return ()
+        return carried_all(term, (axis,), own) if term.functions else (axis,)
+
+    def _axis(self, name: str, type_name: str) -> Axis | None:
+        kind = sql_type(type_name)
+        if kind is None or (kind.wide and (kind.kind is not Kind.VARCHAR or len(self._files) > _TEXTS)):
+            return None
+        if kind.wide:
+            scale, lo, hi = self._bounds.texts(name, self._files)
+        else:
+            every_lo, every_hi = self._bounds.numbers(name)
+            scale, lo, hi = DIRECT, every_lo[self._files], every_hi[self._files]
+        if kind.kind is Kind.DOUBLE:
+            hi = np.full(len(hi), HIGHEST)  # footers pass over NaN, which is the greatest value
+        return FileInterval(self._rows, scale, lo, hi, *self._bounds.nulls(name, self._files))
+
+
+class FileInterval(Interval):
+    """An axis whose states are files: each may hold values in its interval, NULLs, or both."""
+
+    def __init__(self, rows: Rows, scale: Scale, lo: Ordinals, hi: Ordinals, some_null: Mask, some_value: Mask) -> None:
+        """Take the interval of each file, and whether it may hold NULL and any value."""
+        super().__init__(rows, States(count=len(lo)), scale, lo, hi)
+        self._null = some_null
+        self._value = some_value
+
+    def within(self, start: Key | None, end: Key | None) -> Codes:
+        return self._with_values(super().within(start, end))
+
+    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+        return self._with_values(super().within_any(ranges))
+
+    def outside(self, start: Key | None, end: Key | None) -> Codes:
+        return self._with_values(super().outside(start, end))
+
+    def nulls(self) -> Codes:
+        return Codes(0, len(self.lo), self._null)
+
+    def values(self) -> Codes:
+        return Codes(0, len(self.lo), self._value)
+
+    def placed(self, scale: Scale, lo: Ordinals, hi: Ordinals) -> FileInterval:
+        return FileInterval(self.rows, scale, lo, hi, self._null, self._value)
+
+    def _with_values(self, codes: Codes) -> Codes:
+        mask = np.zeros(len(self.lo), dtype=np.bool_)
+        if codes.mask is None:
+            mask[codes.start : codes.stop] = True
+        else:
+            mask = codes.mask
+        return Codes(0, len(self.lo), mask & self._value)
