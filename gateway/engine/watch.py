@@ -58,13 +58,17 @@ class Watch:
                 self._changed.notify()
 
     def close(self, patience: float = 5.0) -> None:
-        """Interrupt every query, and wait up to *patience* seconds for them to be released; idempotent."""
+        """Interrupt every query, wait up to *patience* seconds for them to be released, then forget them; idempotent."""
         with self._changed:
             self._closed = True
             for query in self._queries:
                 query.cancelled = True
             self._changed.notify()
         self._thread.join(patience)
+        with self._changed:
+            self._queries.clear()
+            self._changed.notify()
+        self._thread.join()
 
     def _run(self) -> None:
         with self._changed:

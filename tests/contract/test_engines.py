@@ -146,7 +146,9 @@ def test_a_value_is_never_read_as_sql(engine: Engine, folder: Path) -> None:
 def test_columns_are_named_in_the_types_of_duckdb(engine: Engine) -> None:
     what = statement("SELECT 1 AS a, sum(1) AS b, 1.50::DECIMAL(5,2) AS c, now() AS d, [1] AS e;")
     expected = ["INTEGER", "HUGEINT", "DECIMAL(5,2)", "TIMESTAMP WITH TIME ZONE", "INTEGER[]"]
-    assert [column.type for column in engine.execute(what).columns] == expected
+    stream = engine.execute(what)
+    assert [column.type for column in stream.columns] == expected
+    assert sum(batch.num_rows for batch in stream) == 1
     assert [column.type for column in engine.columns(what)] == expected
 
 
