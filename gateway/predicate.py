@@ -72,7 +72,7 @@ class Comparison:
 class Membership:
     """``term [NOT] IN (slots…)``, or in the one list that a single slot holds (``is_list``).
 
-    NULL members are ignored by IN, and make NOT IN never hold.
+    NULL members are ignored by IN, and make NOT IN never hold; those of a list (``is_list``) are ignored by both.
     """
 
     term: Term

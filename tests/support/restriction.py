@@ -115,7 +115,11 @@ def written(predicate: Predicate, values: Sequence[Value]) -> str:
         case Membership(term, slots, is_list, negated):
             listed = values[slots[0]] if is_list else [values[slot] for slot in slots]
             assert isinstance(listed, list)
+            if is_list:  # the engine asks a list for what it contains, and NULL is nothing it could contain
+                listed = [value for value in listed if value is not None]
             members = ", ".join(_value(value, term.type) for value in listed)
+            if not members:
+                return f"({_term(term)} IS NOT NULL)" if negated else "FALSE"
             return f"(coalesce({_term(term)} {'NOT ' if negated else ''}IN ({members}), FALSE))"
 
 

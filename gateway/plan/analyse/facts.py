@@ -121,7 +121,9 @@ def without(facts: Iterable[Fact], hidden: frozenset[str]) -> list[Fact]:
         if hidden.isdisjoint(fact.mentions):
             kept.append(fact)
             continue
-        kept.append(replace(fact, predicate=project(fact.predicate, lambda key: key not in hidden), edge=None))
+        weaker = project(fact.predicate, lambda key: key not in hidden)
+        if weaker != TRUE:
+            kept.append(replace(fact, predicate=weaker, edge=None, mentions=fact.mentions - hidden))
     return kept
 
 

@@ -86,7 +86,8 @@ def asof(meeting: Meeting) -> Sides:
     known = [*without(meeting.above, meeting.right_keys), *meeting.left]
     equal = [fact for fact in meeting.on if fact.edge is not None and fact.edge.operator is Operator.EQ]
     kept = [fact for fact in close([*known, *equal]) if fact not in equal]
-    hidden = _unused([*meeting.above, *meeting.on], meeting.left_keys | meeting.right_keys, "ASOF JOIN")
+    ordered = [fact for fact in meeting.on if fact not in equal]
+    hidden = _unused([*meeting.above, *ordered], meeting.left_keys | meeting.right_keys, "ASOF JOIN")
     return [*meeting.above, *meeting.left], [*kept, *hidden]
 
 

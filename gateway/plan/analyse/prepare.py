@@ -99,7 +99,7 @@ def _prepared_scan(
         predicate = _of_table(fact.predicate, names, prunable.get(table, ()))
         if predicate != TRUE:
             used.append(Used(sql=fact.sql, rule=fact.rule, predicate=predicate))
-        else:
+        elif fact.blocked or fact.predicate != TRUE:
             unused.append(Unused(sql=fact.sql, reason=fact.blocked or "column does not prune"))
     return PreparedScan(
         table=table,

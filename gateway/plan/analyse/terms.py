@@ -16,6 +16,8 @@ _UNITS = {
     *("microseconds", "milliseconds", "second", "minute", "hour", "day", "week"),
     *("month", "quarter", "year", "decade", "century", "millennium"),
 }
+_KNOWN = {"this", "expression", "expressions", "to", "unit", "format", "safe", "input_type_preserved"}
+"""What a function may hold: the rules look at all that changes its meaning, and at nothing else."""
 _FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y%m", "%Y%m%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d-%H", "%Y-%m-%d %H", "%F")
 _PARTS = {
     *("year", "isoyear", "quarter", "month", "week", "day", "dayofmonth", "dayofyear", "dayofweek", "weekday"),
@@ -73,7 +75,7 @@ def term(node: exp.Expr, naming: Naming) -> Term | Opaque:
     if isinstance(node, exp.Column):
         return _column(node, naming)
     rule = _FUNCTIONS.get(type(node))
-    if rule is None:
+    if rule is None or any(value and key not in _KNOWN for key, value in node.args.items()):
         return Opaque(_why(node))
     return rule(node, naming)
 
@@ -81,7 +83,7 @@ def term(node: exp.Expr, naming: Naming) -> Term | Opaque:
 def _column(node: exp.Column, naming: Naming) -> Term | Opaque:
     name = node.name.lower()
     hidden = alias(naming.block, name) if naming.hiding and not node.table else None
-    if hidden is not None and not (isinstance(hidden, exp.Column) and hidden.name.lower() == name):
+    if hidden is not None and any(source.has(name) for source in naming.block.sources):
         return Opaque("name of an alias")
     found = resolve(node, naming.block, aliases=naming.aliases and not naming.joining, hidden=naming.joining)
     if isinstance(found, Alias):

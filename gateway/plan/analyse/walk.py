@@ -16,6 +16,7 @@ from gateway.plan.analyse.build import conjuncts
 from gateway.plan.analyse.conjuncts import edge_fact, facts_of, shown
 from gateway.plan.analyse.constants import Constants
 from gateway.plan.analyse.facts import Edge, Fact, close, compose, keys, project, renamed, substitute
+from gateway.plan.analyse.leaves.lists import unnested
 from gateway.plan.analyse.sources import (
     Block,
     Child,
@@ -64,11 +65,9 @@ class Walk:
 
     def _set(self, block: SetBlock, req: Sequence[Fact], outer: Sequence[Fact]) -> None:
         for arm in (block.left, block.right):
-            if block.closed:
-                self.query(arm, [fact.block(block.closed) for fact in req], outer)
-                continue
             moves = _by_position(block, arm)
-            self.query(arm, [_moved(fact, moves, "type differs between arms") for fact in req], outer)
+            asked = [_moved(fact, moves, "type differs between arms") for fact in req]
+            self.query(arm, [fact.block(block.closed) for fact in asked] if block.closed else asked, outer)
 
     def _select(self, block: SelectBlock, req: Sequence[Fact], outer: Sequence[Fact]) -> None:
         rows = [*outer, *self.where(block), *self._inwards(block, req)]
@@ -192,7 +191,10 @@ class Walk:
         if isinstance(tree, Join):
             left, right = self.up(tree.left, block), self.up(tree.right, block)
             return joins.guaranteed(tree.kind, self._on(tree, block), left, right)
-        source = tree.source
+        return self._own(tree.source)
+
+    def _own(self, source: Source) -> list[Fact]:
+        """Return what the rows of a source satisfy by themselves."""
         inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
         if inner is None or source.columns is None:
             return []
@@ -220,7 +222,8 @@ class Walk:
 
     def _deliver(self, source: Source, facts: list[Fact]) -> None:
         """Hand the facts about one source to it: the end of the way for a scan."""
-        mine = _about(facts, source.keys())
+        own = {fact.predicate for fact in self._own(source)}
+        mine = [fact for fact in _about(facts, source.keys()) if fact.predicate not in own or fact.predicate == TRUE]
         if source.scan is not None:
             self.reached[source.scan] = mine
             return
@@ -338,7 +341,7 @@ def _positive_subquery(node: exp.Expr) -> exp.Expr | None:
         return node.this if isinstance(node.this, exp.Expr) else None
     if isinstance(node, exp.In):
         query = node.args.get("query")
-        return query if isinstance(query, exp.Expr) else None
+        return query if isinstance(query, exp.Expr) and unnested(query) is None else None
     return None
 
 

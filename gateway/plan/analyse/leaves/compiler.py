@@ -25,6 +25,9 @@ from gateway.predicate import (
     any_of,
 )
 
+_KNOWN = {"this", "expression", "expressions", "query", "field", "low", "high", "symmetric", "table", "negate"}
+"""What a condition may hold besides its operands: the rules look at all of these, and at nothing else."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Compiler:
@@ -46,11 +49,13 @@ class Compiler:
         condition = self.constants.condition(node, negated)
         if condition is not None:
             return _decided(self.constants, condition)
+        if any(value and key not in _KNOWN for key, value in node.args.items()):
+            return self.unused(f"not understood: {node.key}")
         for rule in self.rules:
             made = rule(self, node, negated)
             if made is not None:
                 return made
-        return self.unused(f"not understood: {node.key}")
+        return self.unused("subquery" if node.find(exp.Query) else f"not understood: {node.key}")
 
     def unused(self, reason: str) -> Predicate:
         """Note why a leaf is not used."""

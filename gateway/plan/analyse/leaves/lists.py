@@ -41,7 +41,7 @@ def _list_parts(node: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
     if isinstance(node, exp.In) and node.args.get("field") is not None:
         return node.this, node.args["field"].unnest()
     if isinstance(node, exp.In) and node.args.get("query") is not None:
-        listed = _unnested(node.args["query"])
+        listed = unnested(node.args["query"])
         return None if listed is None else (node.this, listed)
     if isinstance(node, exp.EQ) and isinstance(node.expression.unnest(), exp.Any):
         listed = node.expression.unnest().this.unnest()
@@ -56,7 +56,7 @@ def _is_contained(node: exp.Expr) -> bool:
     return isinstance(node, exp.ArrayContains) or (isinstance(node, exp.In) and node.args.get("field") is not None)
 
 
-def _unnested(query: exp.Expr) -> exp.Expr | None:
+def unnested(query: exp.Expr) -> exp.Expr | None:
     """Return the list of ``(SELECT unnest(list))``."""
     select = query.unnest()
     if not isinstance(select, exp.Select) or len(select.expressions) != 1:

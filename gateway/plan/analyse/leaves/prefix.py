@@ -18,6 +18,8 @@ def prefix(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate | Non
         node, escape = node.this, node.expression
     if not isinstance(node, exp.Like | exp.StartsWith):
         return None
+    if node.args.get("negate"):
+        negated = not negated
     found = compiler.term(node.this)
     if isinstance(found, Opaque):
         return compiler.unused(found.reason)

@@ -1,0 +1,123 @@
+-- The constant may stand on the left.
+SELECT k FROM a WHERE 1 < k;
+--> a: k > 1
+
+-- BETWEEN, and its negation.
+SELECT k FROM a WHERE k BETWEEN 1 AND 2;
+--> a: k >= 1 AND k <= 2
+
+SELECT k FROM a WHERE k NOT BETWEEN 1 AND 2;
+--> a: k < 1 OR k > 2
+
+-- A constant between two columns.
+SELECT k FROM a WHERE DATE '2024-01-31' BETWEEN d AND d;
+--> a: d <= 2024-01-31 AND d >= 2024-01-31
+
+-- IN ignores NULL, NOT IN with NULL never holds.
+SELECT k FROM a WHERE k IN (1, NULL, 2);
+--> a: k IN (1, 2)
+
+SELECT k FROM a WHERE k NOT IN (1, NULL);
+--> a: FALSE
+
+SELECT k FROM a WHERE k NOT IN (1, 2);
+--> a: k NOT IN (1, 2)
+
+-- Lists as parameters, in all their spellings.
+SELECT k FROM a WHERE k IN $pl;
+--> a: k IN $pl
+
+SELECT k FROM a WHERE k = ANY($pl);
+--> a: k IN $pl
+
+SELECT k FROM a WHERE list_contains($pl, k);
+--> a: k IN $pl
+
+SELECT k FROM a WHERE k IN (SELECT unnest($pl));
+--> a: k IN $pl
+
+-- A list asked as a value ignores its NULLs; a set of rows does not.
+SELECT k FROM a WHERE k NOT IN $pl;
+--> a: k NOT IN $pl
+
+SELECT k FROM a WHERE k NOT IN (SELECT unnest($pl));
+--> a: TRUE
+--! a: NOT k IN (SELECT UNNEST($pl)) | NOT IN a set of rows
+
+-- NULL
+SELECT k FROM a WHERE k IS NULL;
+--> a: k IS NULL
+
+SELECT k FROM a WHERE NOT k IS NULL;
+--> a: k IS NOT NULL
+
+-- A function may be NULL where its argument is not (the year of infinity).
+SELECT k FROM a WHERE year(d) IS NULL;
+--> a: TRUE
+--! a: YEAR(d) IS NULL | IS NULL of a function
+
+SELECT k FROM a WHERE year(d) IS NOT NULL;
+--> a: d IS NOT NULL
+
+-- IS DISTINCT FROM
+SELECT k FROM a WHERE k IS NOT DISTINCT FROM 1;
+--> a: k = 1
+
+SELECT k FROM a WHERE k IS DISTINCT FROM 1;
+--> a: k <> 1 OR k IS NULL
+
+SELECT k FROM a WHERE k IS NOT DISTINCT FROM NULL;
+--> a: k IS NULL
+
+SELECT k FROM a WHERE k IS NOT DISTINCT FROM $pk;
+--> a: k = $pk OR ([$pk IS NULL] AND k IS NULL)
+
+-- BOOLEAN columns
+SELECT k FROM a WHERE f;
+--> a: f = True
+
+SELECT k FROM a WHERE NOT f;
+--> a: f = False
+
+SELECT k FROM a WHERE f IS NOT TRUE;
+--> a: f = False OR f IS NULL
+
+-- Prefixes
+SELECT k FROM a WHERE s LIKE 'ab%';
+--> a: s starts with ab
+
+SELECT k FROM a WHERE s LIKE 'a_c%' AND s NOT LIKE 'b%';
+--> a: s starts with a AND s not starts with b
+
+-- Only a pattern that is a prefix and nothing else can be negated.
+SELECT k FROM a WHERE s NOT LIKE 'a_c%';
+--> a: TRUE
+--! a: s NOT LIKE 'a_c%' | pattern without a prefix
+
+SELECT k FROM a WHERE s LIKE 'a!%b%' ESCAPE '!';
+--> a: s starts with a
+
+SELECT k FROM a WHERE starts_with(s, 'a') AND s ^@ 'ab';
+--> a: s starts with a AND s starts with ab
+
+SELECT k FROM a WHERE s LIKE 'ab';
+--> a: s = ab
+
+SELECT k FROM a WHERE s ILIKE 'ab%';
+--> a: TRUE
+--! a: s ILIKE 'ab%' | not understood: ilike
+
+SELECT k FROM a WHERE s COLLATE NOCASE = 'A';
+--> a: TRUE
+--! a: s COLLATE NOCASE = 'A' | collation
+
+-- Rows compare NULLs as equal.
+SELECT k FROM a WHERE (k, s) IN ((1, 'a'), (2, 'b'));
+--> a: (k = 1 AND s = a) OR (k = 2 AND s = b)
+
+SELECT k FROM a WHERE (k, s) = ($pk, 'a');
+--> a: (k = $pk OR ([$pk IS NULL] AND k IS NULL)) AND s = a
+
+SELECT k FROM a WHERE (k, s) <> (1, 'a');
+--> a: TRUE
+--! a: (k, s) <> (1, 'a') | row value
