@@ -23,6 +23,7 @@ from obstore.exceptions import NotFoundError, PreconditionError
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store, storage_errors
 from gateway.catalog.transforms.keys import Kind, SqlType, ordinals, sql_type
+from gateway.model import Column
 
 TAIL = 64 * 1024
 """Bytes at the end of a file that are read first; most footers are smaller."""
@@ -90,22 +91,24 @@ def read(store: Store, files: pa.Table, columns: Mapping[str, SqlType]) -> pa.Ta
 
 def attach(snapshot: Snapshot, *found: pa.Table) -> Snapshot:
     """Give the files of *snapshot* what is known about their versions; of two tables the later one decides."""
-    files = snapshot.files
+    files: dict[str, Any] = {name: snapshot.files[name].combine_chunks() for name in snapshot.files.column_names}
     for table in found:
         if not table.num_rows:
             continue
-        at: Any = pc.index_in(cast(Any, files["version"]), cast(Any, table["version"].combine_chunks()))
-        at = at.combine_chunks()
+        at: Any = pc.index_in(files["version"], cast(Any, table["version"].combine_chunks()))
         for name in statistics(table):
-            values = table[name].combine_chunks().take(at)
-            place = files.schema.get_field_index(name)
-            if place < 0:
-                files = files.append_column(name, values)
-            elif files.schema.field(name).type == values.type:
-                files = files.set_column(place, name, pc.coalesce(cast(Any, values), files[name].combine_chunks()))
-            else:
-                files = files.set_column(place, name, values)
-    return replace(snapshot, files=files)
+            values: Any = table[name].combine_chunks().take(at)
+            before = files.get(name)
+            same = before is not None and before.type == values.type
+            files[name] = pc.coalesce(values, before) if same else values
+    return replace(snapshot, files=pa.table(files))
+
+
+def carried(previous: Snapshot, columns: Sequence[Column]) -> pa.Table:
+    """Return what *previous* knows that still holds where the files have these *columns*: keys depend on the type."""
+    same = {column.name for column in {*previous.file_columns} & {*columns}}
+    names = [name for name in statistics(previous.files) if name == "row_count" or name.partition(":")[2] in same]
+    return previous.files.select(["version", *names])
 
 
 def statistics(table: pa.Table) -> list[str]:
@@ -144,13 +147,13 @@ def _range(store: Store, row: Mapping[str, Any], start: int, end: int) -> bytes:
 def _bounds(footer: pq.FileMetaData, columns: Mapping[str, SqlType]) -> dict[str, Any]:
     """Read the bounds of plain columns over all row groups of one file."""
     schema = footer.schema.to_arrow_schema()
-    leaves = [footer.schema.column(number).path for number in range(footer.num_columns)]
+    leaves = {footer.schema.column(number).path: number for number in range(footer.num_columns)}
     found: dict[str, Any] = {}
     for name, kind in columns.items():
-        at = schema.get_field_index(name)
-        if at < 0 or pa.types.is_nested(schema.field(at).type) or leaves.count(name) != 1:
+        at = schema.get_field_index(name)  # below 0 where the name is there twice, too
+        place = leaves.get(name)
+        if at < 0 or place is None or pa.types.is_nested(schema.field(at).type):
             continue
-        place = leaves.index(name)
         parts = [footer.row_group(number).column(place) for number in range(footer.num_row_groups)]
         known: list[Any] = [part.statistics for part in parts if part.is_stats_set]
         if len(known) == len(parts) and all(part.has_null_count for part in known):

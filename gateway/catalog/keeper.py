@@ -158,7 +158,9 @@ class Keeper:
             self._passed_over |= {*unread["version"].to_pylist()} - {*found["version"].to_pylist()}
             with self._exclusive():
                 self.follow()
-                self._publish(footers.attach(self.snapshot or snapshot, found))
+                current = self.snapshot or snapshot
+                if current.file_columns == snapshot.file_columns:
+                    self._publish(footers.attach(current, found))
         except StorageFailed as error:
             self._observe(FootersFailed(table=self.table.name, error=error.detail))
             raise
@@ -246,7 +248,7 @@ class Keeper:
         snapshot = build(self.table, store.root, listing, self._columns(store, listing, previous), listed_at)
         if previous is None or not self.table.statistics:
             return snapshot
-        return footers.attach(snapshot, previous.files.select(["version", *footers.statistics(previous.files)]))
+        return footers.attach(snapshot, footers.carried(previous, snapshot.file_columns))
 
     def _columns(self, store: Store, listing: pa.Table, previous: Snapshot | None) -> Sequence[Column]:
         """Return the columns of the files: as declared, else as the newest file has them."""

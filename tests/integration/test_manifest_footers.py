@@ -109,6 +109,15 @@ def test_a_file_that_is_rewritten_is_read_again(project: Project) -> None:
     assert column(project.look(), "max:n") == [7]
 
 
+def test_bounds_of_a_column_whose_type_changed_are_forgotten(project: Project) -> None:
+    project.write("a.parquet", {"n": pa.array([1], pa.date32()), "m": [5]})
+    project.look()
+    project.write("b.parquet", {"n": pa.array([1], pa.timestamp("us")), "m": [6]})
+    project.now += 100
+    found = project.look()
+    assert (column(found, "min:n"), column(found, "min:m")) == ([None, 1], [5, 6])
+
+
 def test_what_is_known_of_files_does_not_change_the_id(project: Project) -> None:
     project.write("a.parquet", {"n": [1]})
     before = project.catalog().pin()["events"]
