@@ -29,8 +29,9 @@ from gateway.catalog.transforms.base import known
 from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, Kind, Ordinals, SqlType, sql_type, successor
 from gateway.catalog.transforms.values import value_spans
 from gateway.model import Column
-from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Mask, Rows, Scale, States, place_wide
+from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Scale, place_wide
 from gateway.plan.functions import Intervals, carry, supported
+from gateway.plan.states import Mask, Rows, States
 from gateway.predicate import Function, Term
 
 _DERIVED = 64

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from gateway.catalog.transforms.keys import Key, SqlType, after_prefix, key_range, sql_type, successor
 from gateway.model import Value
-from gateway.plan.axis import Axis, Codes, Rows, both, either
+from gateway.plan.axis import Axis
+from gateway.plan.states import Codes, Rows, both, either
 from gateway.predicate import (
     And,
     Comparison,

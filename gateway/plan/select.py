@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.model import FileVersion, Value
-from gateway.plan.axis import Codes, Interval, Mask, Places, Rows, as_mask
+from gateway.plan.axis import Interval
 from gateway.plan.index import Axes, Level, SnapshotView, whole
 from gateway.plan.project import Choice, project
+from gateway.plan.states import Codes, Mask, Places, Rows, as_mask
 from gateway.plan.statistics import Bounds, FileAxes
 from gateway.predicate import Predicate
 

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, Kind, Ordinals, sql_type, successor
 from gateway.model import Column
-from gateway.plan.axis import DIRECT, Axis, Codes, Interval, Mask, Rows, Scale, States, place_wide
+from gateway.plan.axis import DIRECT, Axis, Interval, Scale, place_wide
 from gateway.plan.index import carried_all, comparable, whole
+from gateway.plan.states import Codes, Mask, Rows, States
 from gateway.predicate import Term
 
 _TEXTS = 20_000

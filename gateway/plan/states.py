@@ -1,0 +1,127 @@
+"""Sets of states, and which units (partitions, or files) are in which state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.catalog.transforms.keys import Ordinals
+
+Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int32]
+
+
+class Codes(NamedTuple):
+    """A set of states: from ``start`` to before ``stop``, or where ``mask`` is True."""
+
+    start: int
+    stop: int
+    mask: Mask | None = None
+
+
+NO_CODES = Codes(0, 0)
+
+
+def as_mask(codes: Codes, size: int) -> Mask:
+    """Spell a set of states as one flag for each of *size* states."""
+    if codes.mask is not None:
+        return codes.mask
+    mask = np.zeros(size, dtype=np.bool_)
+    mask[codes.start : codes.stop] = True
+    return mask
+
+
+def both(one: Codes, other: Codes, size: int) -> Codes:
+    """Intersect two sets of states."""
+    if one.mask is None and other.mask is None:
+        start = max(one.start, other.start)
+        return Codes(start, max(start, min(one.stop, other.stop)))
+    return Codes(0, size, as_mask(one, size) & as_mask(other, size))
+
+
+def either(one: Codes, other: Codes, size: int) -> Codes:
+    """Unite two sets of states."""
+    if one.mask is None and other.mask is None:
+        if one.start >= one.stop:
+            return other
+        if other.start >= other.stop:
+            return one
+        if one.start <= other.stop and other.start <= one.stop:
+            return Codes(min(one.start, other.start), max(one.stop, other.stop))
+    return Codes(0, size, as_mask(one, size) | as_mask(other, size))
+
+
+class Rows:
+    """Which units are in which state, both ways."""
+
+    def __init__(self, codes: npt.NDArray[np.int32], size: int) -> None:
+        """Take the state of each unit, out of *size* states."""
+        self.codes = codes
+        self.size = size
+        self.sorted = bool((codes[1:] >= codes[:-1]).all())
+        counts = np.bincount(codes, minlength=size) if len(codes) else np.zeros(size, dtype=np.int64)
+        self.starts: Ordinals = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    @cached_property
+    def order(self) -> Places:
+        """Units grouped by state, ascending within each."""
+        narrow = self.codes.astype(np.uint16) if self.size < 2**16 else self.codes
+        return np.argsort(narrow, kind="stable").astype(np.int32)
+
+    def count(self, codes: Codes) -> int:
+        """Count the units in these states."""
+        if codes.mask is None:
+            return int(self.starts[codes.stop] - self.starts[codes.start])
+        return int((self.starts[1:] - self.starts[:-1])[codes.mask].sum())
+
+    def units(self, codes: Codes) -> slice | Places:
+        """List the units in these states, ascending."""
+        if codes.mask is None:
+            place = slice(int(self.starts[codes.start]), int(self.starts[codes.stop]))
+            if self.sorted:
+                return place
+            found = self.order[place]
+            return found if codes.stop - codes.start <= 1 else np.sort(found)
+        return np.flatnonzero(codes.mask[self.codes]).astype(np.int32)
+
+    def holds(self, codes: Codes, units: slice | Places) -> Mask:
+        """Tell which of *units* are in these states."""
+        there = self.codes[units]
+        if codes.mask is not None:
+            kept: Mask = codes.mask[there]
+            return kept
+        if codes.stop - codes.start == 1:
+            same: Mask = there == codes.start
+            return same
+        return (there >= codes.start) & (there < codes.stop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class States:
+    """The states of an axis beside those with values, which come first: NULL, and not known (kept always)."""
+
+    count: int
+    """States with values."""
+    null: bool = False
+    unknown: bool = False
+
+    @property
+    def size(self) -> int:
+        """Return how many states there are."""
+        return self.count + self.null + self.unknown
+
+    def spared(self, codes: Codes) -> Codes:
+        """Add the state of which nothing is known."""
+        return either(codes, Codes(self.size - 1, self.size), self.size) if self.unknown else codes
+
+    def nulls(self) -> Codes:
+        """Return the states that may hold NULL."""
+        return Codes(self.count, self.size)
+
+    def values(self) -> Codes:
+        """Return the states that may hold a value."""
+        return self.spared(Codes(0, self.count))
