@@ -1,0 +1,215 @@
+"""The pages in a real browser: a query is found, tried, refused, paged and explained."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+pytestmark = [pytest.mark.browser, pytest.mark.gunicorn]
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1200,1000",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(
+    tmp_path_factory: pytest.TempPathFactory,
+    server_used: Callable[[str], None],
+) -> Iterator[webdriver.Chrome]:
+    """A browser of its own, with an empty profile."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if program is None or driver is None:
+        reason = "chromium and chromedriver are not installed (Debian: chromium, chromium-driver)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(program)
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=Service(str(driver))) as chrome:
+        server_used(f"chromium {chrome.capabilities['browserVersion']}")
+        yield chrome
+
+
+class Page:
+    """One page in the browser, spoken to as a person would."""
+
+    def __init__(self, browser: webdriver.Chrome, base: str) -> None:
+        self.browser, self.base = browser, base
+
+    def open(self, path: str) -> None:
+        self.browser.get(self.base + path)
+
+    def at(self, selector: str) -> WebElement:
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def field(self, label: str) -> WebElement:
+        """Find a control by its label."""
+        for found in self.all("label"):
+            if found.text.split(" ")[0] == label:
+                return self.at(f"#{found.get_attribute('for')}")
+        pytest.fail(f"no field is labelled {label}")
+
+    def fill(self, label: str, text: str) -> None:
+        control = self.field(label)
+        control.clear()
+        control.send_keys(text)
+
+    def press(self, name: str) -> None:
+        """Press a button by what stands on it, and wait for the answer."""
+        [button] = [one for one in self.all("button") if one.text == name]
+        self.browser.execute_script("document.getElementById('state').textContent = ''")
+        button.click()
+        self.wait(lambda: self.at("#state").text in ("Done.", "Refused.", "Failed."))
+
+    def wait(self, condition: Callable[[], Any]) -> None:
+        WebDriverWait(self.browser, 20).until(lambda _: condition())
+
+    def costs(self) -> dict[str, str]:
+        names, values = self.all("#cost dt"), self.all("#cost dd")
+        return {name.text: value.text for name, value in zip(names, values, strict=True)}
+
+    def rows(self) -> list[list[str]]:
+        return [[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "td")] for row in self.all("#rows tbody tr")]
+
+    def complaints(self) -> list[str]:
+        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, local_gateway: Any) -> Page:
+    opened = Page(browser, f"http://{local_gateway.host}:{local_gateway.port}")
+    opened.complaints()
+    return opened
+
+
+def test_a_query_is_found_from_the_first_page(page: Page) -> None:
+    page.open("/")
+    page.at("nav a[href='/docs']").click()
+    page.at("#filter").send_keys("carrier late")
+    assert page.at("#none").is_displayed()
+    page.at("#filter").clear()
+    page.at("#filter").send_keys("delay airline")
+    [link] = [one for one in page.all("#queries tbody a") if one.is_displayed()]
+    link.click()
+    assert page.at("h1").text == "delays_by_carrier v2"
+    assert page.complaints() == []
+
+
+def test_a_query_is_run_and_says_what_it_cost(page: Page) -> None:
+    page.open("/docs/delays_by_carrier/v2")
+    page.fill("start", "2013-05-06")
+    page.fill("end", "2013-05-13")
+    page.fill("carriers", "UA\nDL")
+    Select(page.field("origin")).select_by_visible_text("EWR")
+    page.press("Run")
+    assert sorted(row[0] for row in page.rows()) == ["DL", "UA"]
+    costs = page.costs()
+    assert (costs["Status"], costs["Rows"], costs["Partitions read"]) == ("200", "2", "8 of 1096")
+    assert costs["Cache"] in ("miss", "hit")
+    command = page.at("#curl").text
+    assert command.startswith("curl -i 'http://127.0.0.1:")
+    assert command.endswith("result?start=2013-05-06&end=2013-05-13&carriers=UA&carriers=DL&origin=EWR'")
+    page.press("Run")
+    assert page.costs()["Cache"] == "hit"
+    assert page.complaints() == []
+
+
+def test_what_is_wrong_is_shown_beside_its_field(page: Page) -> None:
+    page.open("/docs/delays_by_carrier/v2")
+    page.fill("start", "yesterday")
+    page.fill("carriers", "\n".join(f"C{number}" for number in range(17)))
+    page.press("Run")
+    assert page.at("#state").text == "Refused."
+    for label in ("start", "carriers"):
+        control = page.field(label)
+        assert control.get_attribute("aria-invalid") == "true"
+        described = (control.get_attribute("aria-describedby") or "").split()
+        assert page.at(f"#{described[-1]}").is_displayed()
+    assert page.at("#problem a").get_attribute("href") == f"{page.base}/errors/invalid-parameters"
+    page.fill("start", "2013-01-01")
+    page.fill("carriers", "")
+    page.press("Run")
+    assert page.all("[aria-invalid]") == []
+    assert not page.at("#problem").is_displayed()
+
+
+def test_a_long_answer_is_read_page_by_page(page: Page) -> None:
+    page.open("/docs/ops.daily_summary/v1")
+    page.press("Run")
+    first, total = page.rows(), int(page.costs()["Rows"].replace(",", ""))
+    assert 0 < len(first) == min(total, 100)
+    assert page.at("#next").is_displayed() == (total > 100)
+
+
+def test_a_query_is_explained_without_being_run(page: Page) -> None:
+    page.open("/docs/weather_delay/v1")
+    page.press("Explain")
+    plan = page.at("#plan").text
+    assert "flights" in plan
+    assert "of 1095 partitions" in plan
+    assert not page.at("#rows").is_displayed()
+
+
+def test_a_form_works_by_keyboard_alone(page: Page) -> None:
+    page.open("/docs/hourly_traffic/v1")
+    page.field("day").send_keys("\ue007")  # Enter
+    page.wait(lambda: page.at("#state").text == "Done.")
+    assert len(page.rows()) > 0
+
+
+def test_nothing_is_loaded_from_another_host(page: Page) -> None:
+    for path in ("/", "/docs", "/docs/delays_by_carrier/v2", "/errors/not-found"):
+        page.open(path)
+        script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        assert all(name.startswith(page.base) for name in page.browser.execute_script(script))
+        assert page.complaints() == []
+
+
+def test_every_control_has_a_name(page: Page) -> None:
+    page.open("/docs/delays_by_carrier/v2")
+    nameless = [
+        one for one in page.all("input, select, textarea, button, a") if one.is_displayed() and not one.accessible_name
+    ]
+    assert nameless == []
+    assert page.at("html").get_attribute("lang") == "en"
+    assert len(page.all("h1")) == len(page.all("main")) == 1
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+def test_a_page_is_no_wider_than_its_window(page: Page, width: int) -> None:
+    page.browser.set_window_size(width, 900)
+    for path in ("/", "/docs", "/docs/delays_by_carrier/v2", "/errors/scan-too-large"):
+        page.open(path)
+        assert page.browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0, path
+    page.browser.set_window_size(1200, 1000)
+
+
+def test_the_addresses_that_a_page_shows_answer(page: Page, local_gateway: Any, tmp_path: Path) -> None:
+    page.open("/docs/delays_by_carrier/v2")
+    page.press("Run")
+    for link in page.all("#links a, main ul a"):
+        address = str(link.get_attribute("href"))
+        assert local_gateway.get(address.removeprefix(page.base)).status == 200, address
