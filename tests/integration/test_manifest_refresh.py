@@ -108,6 +108,15 @@ def test_without_a_background_a_manifest_that_is_too_old_is_renewed_at_its_next_
     assert days(catalog) == ["2013-01-01", "2013-01-02"]
 
 
+def test_a_refresh_that_finds_nothing_new_keeps_the_tables_and_renews_the_age(project: Project) -> None:
+    catalog = project.catalog()
+    before = catalog.pin()["events"]
+    project.now += 30
+    after = catalog.refresh("events")
+    assert (after.id, after.listed_at) == (before.id, before.listed_at + 30)
+    assert (after.files is before.files, after.partitions is before.partitions) == (True, True)
+
+
 def test_the_newest_file_is_described_once_until_another_is_newest(project: Project) -> None:
     catalog = project.catalog()
     catalog.refresh("events")
