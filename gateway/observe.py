@@ -118,17 +118,6 @@ class QueryReplanned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServedStale(Event):
-    """An answer older than its freshness was served, because ``code`` kept a newer one from being made."""
-
-    level: ClassVar[str | None] = "warning"
-    query: str
-    version: int
-    code: str
-    age: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TierFailed(Event):
     """A cache tier failed and was skipped."""
 
@@ -155,6 +144,8 @@ class RequestServed(Event):
     query: str | None = None
     version: int | None = None
     cache: str | None = None
+    detail: str | None = None
+    """What ``Cache-Status`` says beside it, e.g. which error made a stale answer the best there is."""
     rows: int | None = None
     format: str | None = None
     error: str | None = None
@@ -226,7 +217,6 @@ class Metrics:
             QueryExecuted: self._executed,
             QueryFailed: self._execution_failed,
             QueryReplanned: self._replanned,
-            ServedStale: self._served_stale,
             TierFailed: self._tier_failed,
             RequestServed: self._served,
             Unexpected: self._unexpected,
@@ -249,7 +239,6 @@ class Metrics:
         self._waiting = self._histogram("admission_seconds", "Time that queries waited for a slot", query)
         self._failures = self._counter("execution_failures", "Queries that the engine did not answer", (*query, "code"))
         self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
-        self._stale = self._counter("stale_answers", "Answers served stale because of an error", (*query, "code"))
         self._tiers = self._counter("cache_tier_failures", "Failed operations of a cache tier", ("tier", "operation"))
         self._problems = self._counter("problems", "Problem documents answered", ("code",))
         self._bugs = self._counter("unexpected_errors", "Errors that nobody raised on purpose", ())
@@ -311,9 +300,6 @@ class Metrics:
 
     def _replanned(self, event: QueryReplanned) -> None:
         self._replans.labels(event.query, event.version).inc()
-
-    def _served_stale(self, event: ServedStale) -> None:
-        self._stale.labels(event.query, event.version, event.code).inc()
 
     def _tier_failed(self, event: TierFailed) -> None:
         self._tiers.labels(event.tier, event.operation).inc()

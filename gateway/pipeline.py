@@ -15,7 +15,7 @@ from gateway.cache.tiered import Asked, Filling, Results
 from gateway.catalog.catalog import Catalog
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
-from gateway.errors import CursorExpired, FilesChanged, ResultTooLarge
+from gateway.errors import CursorExpired, FilesChanged, GatewayError, ResultTooLarge
 from gateway.model import (
     Answer,
     BoundQuery,
@@ -29,7 +29,7 @@ from gateway.model import (
     Scan,
     TypedValue,
 )
-from gateway.observe import Observer, QueryExecuted, QueryReplanned
+from gateway.observe import Observer, QueryExecuted, QueryFailed, QueryReplanned
 from gateway.plan.analyse import NOW
 from gateway.plan.explain import Explanation
 from gateway.plan.planner import Planner
@@ -162,18 +162,29 @@ class Gateway:
 
     def _execute(self, plan: Plan, key: str, deadline: float) -> Result:
         created_at, started = self.clock(), self.monotonic()
-        with self.admission.slot(deadline):
-            waited = self.monotonic() - started
-            stream = self.engine.execute(plan.statement(self.engine.address), deadline=deadline)
-            try:
-                table = collect(stream, self.max_result)
-            finally:
-                stream.close()
+        query, readings = plan.query, tuple(_reading(scan) for scan in plan.scans)
+        try:
+            with self.admission.slot(deadline):
+                waited = self.monotonic() - started
+                stream = self.engine.execute(plan.statement(self.engine.address), deadline=deadline)
+                try:
+                    table = collect(stream, self.max_result)
+                finally:
+                    stream.close()
+        except GatewayError as error:
+            seconds = self.monotonic() - started
+            self.observe(
+                QueryFailed(
+                    query=query.name, version=query.version, code=error.code, detail=error.detail, seconds=seconds
+                )
+            )
+            raise
         seconds = self.monotonic() - started
         self.observe(
-            QueryExecuted(query=plan.query.name, version=plan.query.version, waited=waited, seconds=seconds - waited)
+            QueryExecuted(
+                query=query.name, version=query.version, waited=waited, seconds=seconds - waited, readings=readings
+            )
         )
-        readings = tuple(_reading(scan) for scan in plan.scans)
         return Result(
             key=key,
             table=table,

@@ -83,6 +83,7 @@ class Record:
     query: str | None = None
     version: int | None = None
     cache: str | None = None
+    detail: str | None = None
     rows: int | None = None
     format: str | None = None
     error: str | None = None

@@ -111,6 +111,7 @@ def _note(answer: Answer, chosen: Format) -> None:
     noted = record()
     noted.query, noted.version = answer.query.name, answer.query.version
     noted.cache, noted.format = outcome(answer.status), chosen.name
+    noted.detail = answer.status.detail
     noted.rows = answer.result.table.num_rows
 
 

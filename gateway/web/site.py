@@ -83,6 +83,7 @@ def _finish(response: Response) -> Response:
                 query=served.query,
                 version=served.version,
                 cache=served.cache,
+                detail=served.detail,
                 rows=served.rows,
                 format=served.format,
                 error=served.error,
