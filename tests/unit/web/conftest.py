@@ -116,6 +116,8 @@ class FakeGateway:
     kept: dict[str, Result] = field(default_factory=dict)
     failure: Exception | None = None
     key: str = KEY
+    double: bool = False
+    """Both columns of the result have one name."""
 
     def answer(self, request: Request, *, principal: Principal, deadline: float | None = None) -> Answer:
         query = self.registry.bind(request)
@@ -135,7 +137,10 @@ class FakeGateway:
         return self.kept[key]
 
     def columns(self, query: str, version: int) -> tuple[Column, ...]:
-        return (Column(name="carrier", type="VARCHAR"), Column(name="flights", type="BIGINT"))
+        return (
+            Column(name="carrier", type="VARCHAR"),
+            Column(name="carrier" if self.double else "flights", type="BIGINT"),
+        )
 
     def _result(self) -> Result:
         reading = Reading(

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway.model import CacheStatus
+from gateway.observe import Event, RequestServed
 
 RESULT = "/v1/queries/delays/v2/result"
 ASKED = f"{RESULT}?start=2013-01-01"
@@ -237,3 +238,46 @@ def test_an_explanation_is_json_or_text(client: FlaskClient) -> None:
 def test_an_explanation_takes_json_parameters(client: FlaskClient) -> None:
     response = client.post("/v1/queries/delays/latest/explain", json={"start": "2013-01-01"})
     assert (response.status_code, response.headers["Gateway-Version"]) == (200, "2")
+
+
+def large(gateway: Any) -> None:
+    """Let the answer be one whose body is streamed."""
+    gateway.table = pa.table({"carrier": ["x" * 100] * 20_000, "flights": [1] * 20_000})
+
+
+def test_a_small_body_has_a_length_and_a_large_one_is_streamed(client: FlaskClient, gateway: Any) -> None:
+    assert "Content-Length" in client.get(f"{ASKED}&_format=csv").headers
+    large(gateway)
+    response = client.get(f"{ASKED}&_format=csv")
+    assert "Content-Length" not in response.headers
+    assert response.text.count("\n") == 20_001
+
+
+def test_the_record_of_a_streamed_body_counts_what_was_sent(
+    client: FlaskClient, gateway: Any, events: list[Event]
+) -> None:
+    large(gateway)
+    response = client.get(f"{ASKED}&_format=csv")
+    sent = len(response.data)
+    response.close()
+    (served,) = [event for event in events if isinstance(event, RequestServed)]
+    assert (served.size, served.complete) == (sent, True)
+
+
+def test_a_client_that_leaves_in_the_middle_is_recorded(client: FlaskClient, gateway: Any, events: list[Event]) -> None:
+    large(gateway)
+    response = client.get(f"{ASKED}&_format=csv", buffered=False)
+    first = next(iter(response.iter_encoded()))
+    response.close()
+    (served,) = [event for event in events if isinstance(event, RequestServed)]
+    assert served.complete is False
+    assert served.size >= len(first)
+
+
+def test_a_result_that_a_format_cannot_write_is_refused_before_the_first_byte(
+    client: FlaskClient, gateway: Any
+) -> None:
+    gateway.double = True
+    response = client.get(ASKED)
+    assert (response.status_code, response.json["type"]) == (422, "/errors/query-failed")
+    assert client.get(f"{ASKED}&_format=csv").status_code == 200

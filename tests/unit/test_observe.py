@@ -1,0 +1,131 @@
+"""Events become log lines and metrics."""
+
+from __future__ import annotations
+
+import json
+
+from prometheus_client import CollectorRegistry
+
+from gateway.model import Reading
+from gateway.observe import (
+    Event,
+    LogLines,
+    Metrics,
+    QueryExecuted,
+    QueryFailed,
+    QueryReplanned,
+    RefreshFailed,
+    RefreshSucceeded,
+    RequestServed,
+    TierFailed,
+    Unexpected,
+    fan_out,
+)
+
+READING = Reading(
+    table="flights",
+    snapshot="s",
+    listed_at=0.0,
+    partitions=7,
+    partitions_total=365,
+    files=8,
+    files_total=400,
+    size=1_000,
+    size_total=50_000,
+)
+SERVED = {"request": "r", "method": "GET", "path": "/", "status": 200, "seconds": 0.5, "size": 10}
+
+
+def observed(*events: Event) -> CollectorRegistry:
+    metrics = Metrics(CollectorRegistry(), clock=lambda: 1_000.0)
+    for event in events:
+        metrics(event)
+    return metrics.registry
+
+
+def lines(*events: Event) -> list[dict[str, object]]:
+    written: list[bytes] = []
+    log = LogLines(written.append, clock=lambda: 12.3456)
+    for event in events:
+        log(event)
+    assert all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in written)
+    return [json.loads(line) for line in written]
+
+
+def test_an_event_is_one_line_of_json_named_after_its_kind() -> None:
+    event = RefreshFailed(table="flights", error="the store\nis down", failures=2)
+    assert lines(event) == [
+        {
+            "time": 12.346,
+            "level": "warning",
+            "event": "refresh-failed",
+            "table": "flights",
+            "error": "the store\nis down",
+            "failures": 2,
+        }
+    ]
+
+
+def test_an_event_without_a_level_is_for_metrics_only() -> None:
+    assert lines(QueryExecuted(query="q", version=1, waited=0.0, seconds=1.0)) == []
+
+
+def test_every_observer_is_told() -> None:
+    first: list[Event] = []
+    second: list[Event] = []
+    event = QueryReplanned(query="q", version=1, reason="changed")
+    fan_out(first.append, second.append)(event)
+    assert first == second == [event]
+
+
+def test_what_a_query_read_is_counted_by_table_beside_what_it_left_unread() -> None:
+    registry = observed(QueryExecuted(query="q", version=1, waited=0.1, seconds=0.2, readings=(READING, READING)))
+    table = {"table": "flights"}
+    assert registry.get_sample_value("gateway_read_partitions_total", table) == 14
+    assert registry.get_sample_value("gateway_pruned_partitions_total", table) == 716
+    assert registry.get_sample_value("gateway_read_files_total", table) == 16
+    assert registry.get_sample_value("gateway_pruned_bytes_total", table) == 98_000
+    assert registry.get_sample_value("gateway_execution_seconds_sum", {"query": "q", "version": "1"}) == 0.2
+    assert registry.get_sample_value("gateway_admission_seconds_sum", {"query": "q", "version": "1"}) == 0.1
+
+
+def test_a_good_listing_ends_a_row_of_failures() -> None:
+    failed = RefreshFailed(table="flights", error="down", failures=3)
+    good = RefreshSucceeded(
+        table="flights", snapshot="s", seconds=0.1, files=400, partitions=365, problems=1, changed=True
+    )
+    table = {"table": "flights"}
+    assert observed(failed).get_sample_value("gateway_refresh_consecutive_failures", table) == 3
+    registry = observed(failed, good)
+    assert registry.get_sample_value("gateway_refresh_consecutive_failures", table) == 0
+    assert registry.get_sample_value("gateway_refresh_failures_total", table) == 1
+    assert registry.get_sample_value("gateway_snapshot_listed_timestamp_seconds", table) == 1_000
+    assert registry.get_sample_value("gateway_snapshot_files", table) == 400
+    assert registry.get_sample_value("gateway_snapshot_problems", table) == 1
+
+
+def test_degradations_are_counted() -> None:
+    registry = observed(
+        QueryFailed(query="q", version=1, code="engine-failed", detail="x", seconds=1.0),
+        QueryReplanned(query="q", version=1, reason="changed"),
+        TierFailed(tier="disk", operation="get", error="x"),
+        Unexpected(request="r", error="KeyError()", traceback="…"),
+    )
+    query = {"query": "q", "version": "1"}
+    assert registry.get_sample_value("gateway_execution_failures_total", query | {"code": "engine-failed"}) == 1
+    assert registry.get_sample_value("gateway_replans_total", query) == 1
+    assert registry.get_sample_value("gateway_cache_tier_failures_total", {"tier": "disk", "operation": "get"}) == 1
+    assert registry.get_sample_value("gateway_unexpected_errors_total") == 1
+
+
+def test_an_answer_without_rows_is_an_answer() -> None:
+    registry = observed(RequestServed(**SERVED, query="q", version=1, cache="hit", rows=0, format="csv"))
+    query = {"query": "q", "version": "1"}
+    assert registry.get_sample_value("gateway_answers_total", query | {"cache": "hit"}) == 1
+    assert registry.get_sample_value("gateway_answer_rows_total", query) == 0
+    assert registry.get_sample_value("gateway_response_bytes_total", query | {"format": "csv"}) == 10
+
+
+def test_a_body_that_did_not_arrive_whole_is_counted() -> None:
+    event = RequestServed(**SERVED, query="q", version=1, cache="miss", rows=5, format="csv", complete=False)
+    assert observed(event).get_sample_value("gateway_responses_cut_total", {"query": "q", "version": "1"}) == 1
