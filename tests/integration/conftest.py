@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from importlib.metadata import version
@@ -54,7 +54,8 @@ class RunningGateway:
     def request(self, method: str, target: str, *, body: bytes | None = None, headers: Mapping[str, str]) -> Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         with closing(HTTPConnection(self.host, self.port, timeout=60)) as connection:
-            connection.request(method, target, body=body, headers=named)
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused before all of the body was read
+                connection.request(method, target, body=body, headers=named)
             response = connection.getresponse()
             return Reply(
                 status=response.status,
@@ -144,7 +145,9 @@ def s3_gateway(
         text = path.read_text()
         path.write_text(re.sub(r"location: demo/warehouse", f"location: {s3.url('demo')}", text))
     s3.upload(flights_project / "demo" / "warehouse", "demo")
-    return serve(project, {**s3.environment, "GATEWAY_STORAGE_URL_STYLE": "path"})
+    running = serve(project, {**s3.environment, "GATEWAY_STORAGE_URL_STYLE": "path"})
+    yield running
+    stop_process(running.process)  # before the S3 server ends
 
 
 @pytest.fixture(scope="session")
