@@ -96,7 +96,12 @@ class Planner:
     def index(self, snapshot: Snapshot) -> PartitionIndex:
         """Return the index of a snapshot's partitions; that of a table's latest one is kept."""
         index = self._indexes.get(snapshot.table.name)
-        if index is None or index.snapshot is not snapshot:
+        # A refresh that found nothing new makes a new snapshot of the same Arrow tables.
+        if (
+            index is None
+            or index.snapshot.partitions is not snapshot.partitions
+            or index.snapshot.files is not snapshot.files
+        ):
             index = self._indexes[snapshot.table.name] = PartitionIndex.build(snapshot)
         return index
 
