@@ -44,8 +44,7 @@ class Target:
                 folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.store: Store = open_store(table.location, s3, root)
-        scratch = options.scratch or Path(gettempdir())
-        self._base = folder if folder is not None else scratch / f"query-gateway-write-{os.getuid()}"
+        self._base = folder if folder is not None else _scratch(options)
 
     @contextmanager
     def staged(self, identity: str) -> Iterator[Path]:
@@ -134,6 +133,15 @@ class Target:
     def _delete(self, paths: Sequence[str]) -> None:
         if paths:
             obstore.delete(self.store.objects, list(paths))
+
+
+def _scratch(options: Options) -> Path:
+    """Make the folder where files wait for their upload; it is nobody else's. Raises ``StorageFailed``."""
+    folder = (options.scratch or Path(gettempdir())) / f"query-gateway-write-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise StorageFailed(f"{folder} belongs to another user: set TMPDIR to a folder of your own.")
+    return folder
 
 
 def _local_folder(location: str, root: Path) -> Path | None:

@@ -152,9 +152,7 @@ def _reading() -> Iterator[None]:
     """Turn what DuckDB finds wrong in the input into ``InputInvalid``."""
     try:
         yield
-    except (duckdb.DataError, duckdb.ProgrammingError) as error:
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise
+    except (duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSupportedError) as error:
         raise InputInvalid(input_message(error)) from error
 
 
