@@ -58,7 +58,7 @@ class Watch:
                 self._changed.notify()
 
     def close(self, patience: float = 5.0) -> None:
-        """Interrupt every query, wait up to *patience* seconds for them to be released, then forget them; idempotent."""
+        """Interrupt every query, wait up to *patience* seconds until all are released, then forget them."""
         with self._changed:
             self._closed = True
             for query in self._queries:
