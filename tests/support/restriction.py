@@ -15,7 +15,7 @@ import duckdb
 
 from gateway.errors import QueryFailed
 from gateway.model import Column, TypedValue, Value
-from gateway.plan.analyse import Bound, Prepared, bind, prepare, render
+from gateway.plan.analyse import Bound, Prepared, bind, dimension_query, learn, prepare, render
 from gateway.predicate import (
     And,
     Comparison,
@@ -30,6 +30,9 @@ from gateway.predicate import (
     StartsWith,
     Term,
 )
+
+BOUND = "bound of a dimension"
+"""Stands for the least and the greatest value of a dimension, which are asked wherever its members are."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +75,16 @@ class Database:
         }
         return self.connection.execute(sql, values or None).fetchall()
 
+    def bound(self, prepared: Prepared, parameters: Mapping[str, TypedValue]) -> Bound:
+        """Bind the parameters, and learn all dimensions; every second one is too long to be listed."""
+        bound = bind(prepared, parameters, self.evaluate)
+        found = {}
+        for index in range(len(prepared.scans)):
+            for number, one in enumerate(prepared.dimensions(index)):
+                sql = dimension_query(one, bound, prepared.scans[one.scan].table, most=0 if number % 2 else 100)
+                found[one] = self.connection.execute(sql).fetchall()[0]
+        return learn(prepared, bound, found)
+
     def sources(self, prepared: Prepared, bound: Bound, restricted: Callable[[int], bool]) -> list[str]:
         """Write the source of each scan: the whole table, or the rows that its predicate keeps."""
         made = []
@@ -84,7 +97,7 @@ class Database:
 def answers(database: Database, sql: str, parameters: Mapping[str, TypedValue]) -> list[Counter[str]]:
     """Return the answers of *sql* as bags of rows: whole, with all scans restricted, and with each alone."""
     prepared = database.prepare(sql, parameters)
-    bound = bind(prepared, parameters, database.evaluate)
+    bound = database.bound(prepared, parameters)
     choices: list[Callable[[int], bool]] = [lambda _: False, lambda _: True]
     if len(prepared.scans) > 1:
         choices += [lambda index, one=one: index == one for one in range(len(prepared.scans))]  # type: ignore[misc]  # a default binds the loop's value
@@ -161,7 +174,8 @@ def shown(predicate: Predicate, values: Sequence[object]) -> str:
         case Nothing():
             return "FALSE"
         case And(parts):
-            return " AND ".join(f"({shown(p, values)})" if isinstance(p, Or) else shown(p, values) for p in parts)
+            texts = [f"({shown(part, values)})" if isinstance(part, Or) else shown(part, values) for part in parts]
+            return " AND ".join(text for text in texts if not text.endswith(BOUND))
         case Or(parts):
             return " OR ".join(f"({shown(p, values)})" if isinstance(p, And) else shown(p, values) for p in parts)
         case Condition(slot):

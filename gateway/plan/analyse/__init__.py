@@ -4,20 +4,34 @@ The author's text is run as it was written: only the names of its tables, and it
 replaced by position. The analysis is of a private copy.
 """
 
+from gateway.plan.analyse.constants import Dimension
 from gateway.plan.analyse.cut import render
 from gateway.plan.analyse.prepare import prepare
-from gateway.plan.analyse.prepared import Bound, Evaluate, Prepared, PreparedScan, Unused, Used, bind
+from gateway.plan.analyse.prepared import (
+    Bound,
+    Evaluate,
+    Prepared,
+    PreparedScan,
+    Unused,
+    Used,
+    bind,
+    dimension_query,
+    learn,
+)
 from gateway.plan.analyse.text import NOW
 
 __all__ = [
     "NOW",
     "Bound",
+    "Dimension",
     "Evaluate",
     "Prepared",
     "PreparedScan",
     "Unused",
     "Used",
     "bind",
+    "dimension_query",
+    "learn",
     "prepare",
     "render",
 ]

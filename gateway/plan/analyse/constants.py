@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from functools import reduce
 from typing import Union
 
@@ -18,6 +19,7 @@ from sqlglot import exp
 from gateway.model import Value
 from gateway.plan.analyse.text import NOW, Text
 from gateway.plan.analyse.types import INTEGERS, NULL, STRING, TIMESTAMPTZ, canonical, decimal_scale
+from gateway.predicate import Predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,30 @@ class LikePrefix:
     pattern: Constant
 
 
-Constant = Union[Literal, Parameter, Computed, Absent, FirstPresent, LikePrefix]  # noqa: UP007 - they name it early
+class Aspect(StrEnum):
+    """What of a dimension a slot holds."""
+
+    VALUES = "values"
+    LEAST = "least"
+    GREATEST = "greatest"
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """The distinct values of a column among the rows of another scan that ``predicate`` keeps, or their bounds.
+
+    ``scan`` is that scan's place in text order; the predicate speaks of all columns of its table, not only of those
+    that prune. Until they are learned (``prepared.learn``), nothing is pruned by them.
+    """
+
+    scan: int
+    column: str
+    type: str
+    predicate: Predicate
+    aspect: Aspect = Aspect.VALUES
+
+
+Constant = Union[Literal, Parameter, Computed, Absent, FirstPresent, LikePrefix, Dimension]  # noqa: UP007 - they name it early
 
 _DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
 _TIMESTAMP = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d [0-2]\d:[0-5]\d(:[0-5]\d)?")

@@ -14,6 +14,7 @@ from gateway.model import Column
 from gateway.plan.analyse.build import Builder, cte_of
 from gateway.plan.analyse.constants import Constants
 from gateway.plan.analyse.cut import cut
+from gateway.plan.analyse.dimensions import RULE
 from gateway.plan.analyse.facts import Fact, substitute
 from gateway.plan.analyse.prepared import Prepared, PreparedScan, Unused, Used
 from gateway.plan.analyse.text import Text, read
@@ -36,7 +37,8 @@ def prepare(
     tree = _parse(text)
     scans = _scans(tree, known)
     constants = Constants(text, parameters)
-    walk = Walk(constants=constants, references=_references(tree))
+    names = [[column.name for column in known[node.name.lower()]] for node in scans]
+    walk = Walk(constants=constants, references=_references(tree), names=names)
     builder = Builder(known, {id(node): index for index, node in enumerate(scans)})
     walk.query(builder.block(tree), [], [])
     prunable = {name.lower(): {column.lower() for column in columns} for name, columns in partitioning.items()}
@@ -99,7 +101,7 @@ def _prepared_scan(
         predicate = _of_table(fact.predicate, names, prunable.get(table, ()))
         if predicate != TRUE:
             used.append(Used(sql=fact.sql, rule=fact.rule, predicate=predicate))
-        elif fact.blocked or fact.predicate != TRUE:
+        elif fact.blocked or (fact.predicate != TRUE and fact.rule != RULE):
             unused.append(Unused(sql=fact.sql, reason=fact.blocked or "column does not prune"))
     return PreparedScan(
         table=table,

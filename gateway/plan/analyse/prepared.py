@@ -12,16 +12,19 @@ from gateway.errors import QueryFailed
 from gateway.model import TypedValue, Value
 from gateway.plan.analyse.constants import (
     Absent,
+    Aspect,
     Computed,
     Constant,
+    Dimension,
     FirstPresent,
     LikePrefix,
     Literal,
     Parameter,
     fits,
 )
+from gateway.plan.analyse.facts import leaves
 from gateway.plan.analyse.leaves.prefix import like_prefix
-from gateway.plan.analyse.text import NOW
+from gateway.plan.analyse.spell import spell
 from gateway.plan.analyse.types import INTEGERS, decimal_scale
 from gateway.predicate import (
     FALSE,
@@ -86,6 +89,22 @@ class Prepared:
     instant: bool
     tables: tuple[str, ...]
 
+    def dimensions(self, scan: int) -> tuple[Dimension, ...]:
+        """List the dimensions that could prune a scan, by its place in text order."""
+        members = [leaf for leaf in leaves(self.scans[scan].predicate) if isinstance(leaf, Membership)]
+        named = (self.constants[slot] for slot in sorted({slot for leaf in members for slot in leaf.slots}))
+        return tuple(constant for constant in named if isinstance(constant, Dimension))
+
+
+class Unknown:
+    """A constant that could not be had exactly: what is compared with it keeps all."""
+
+
+_UNKNOWN: Final = Unknown()
+_Known = Value | Unknown
+Learned = tuple[Sequence[Value] | None, Value, Value]
+"""The values of a dimension (None: too many to list), the least and the greatest of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
@@ -93,14 +112,10 @@ class Bound:
 
     values: tuple[Value, ...]
     predicates: tuple[Predicate, ...]
+    known: tuple[Value | Unknown, ...]
+    """The constants again, those that are not known told from NULL."""
 
 
-class _Unknown:
-    """A constant that could not be had exactly: what is compared with it keeps all."""
-
-
-_UNKNOWN: Final = _Unknown()
-_Known = Value | _Unknown
 Evaluate = Callable[[Sequence[str], Mapping[str, TypedValue]], tuple[Value, ...]]
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
 
@@ -111,10 +126,41 @@ def bind(prepared: Prepared, parameters: Mapping[str, TypedValue], evaluate: Eva
     An expression that fails to evaluate prunes nothing: whether the query itself fails is for the query to say.
     """
     computed = _compute([c for c in prepared.constants if isinstance(c, Computed)], parameters, evaluate)
-    values = [_value(constant, parameters, computed) for constant in prepared.constants]
-    predicates = tuple(decided(scan.predicate, values) for scan in prepared.scans)
+    return _bound(prepared, [_value(constant, parameters, computed) for constant in prepared.constants])
+
+
+def learn(prepared: Prepared, bound: Bound, found: Mapping[Dimension, Learned]) -> Bound:
+    """Take in what was learned of dimensions, as ``dimension_query`` answers: a list (None: too long), its bounds."""
+    known = list(bound.known)
+    for slot, constant in enumerate(prepared.constants):
+        if not isinstance(constant, Dimension) or (plain := replace(constant, aspect=Aspect.VALUES)) not in found:
+            continue
+        members, least, greatest = found[plain]
+        match constant.aspect:
+            case Aspect.VALUES:
+                known[slot] = _UNKNOWN if members is None else _converted(list(members), f"{constant.type}[]")
+            case Aspect.LEAST:
+                known[slot] = _delivered(least, constant.type)
+            case Aspect.GREATEST:
+                known[slot] = _delivered(greatest, constant.type)
+    return _bound(prepared, known)
+
+
+def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) -> str:
+    """Write the query that learns a dimension from *source*: its distinct values if at most *most*, and its bounds."""
+    name = '"' + dimension.column.replace('"', '""') + '"'
+    kept = spell(decided(dimension.predicate, bound.known), bound.values)
+    return (
+        f"SELECT CASE WHEN count(DISTINCT {name}) <= {most} THEN coalesce(list(DISTINCT {name}), []) END, "
+        f"min({name}), max({name}) FROM {source} AS dimension WHERE {name} IS NOT NULL AND {kept}"
+    )
+
+
+def _bound(prepared: Prepared, known: Sequence[_Known]) -> Bound:
     return Bound(
-        values=tuple(None if isinstance(value, _Unknown) else value for value in values), predicates=predicates
+        values=tuple(None if isinstance(value, Unknown) else value for value in known),
+        predicates=tuple(decided(scan.predicate, known) for scan in prepared.scans),
+        known=tuple(known),
     )
 
 
@@ -148,6 +194,8 @@ def _value(constant: Constant, parameters: Mapping[str, TypedValue], computed: M
             return like_prefix(text) if isinstance(text, str) else text
         case Computed():
             return computed[constant]
+        case Dimension():
+            return _UNKNOWN
 
 
 def _converted(value: Value, target: str) -> _Known:
@@ -158,7 +206,7 @@ def _converted(value: Value, target: str) -> _Known:
         if not isinstance(value, list):
             return _UNKNOWN
         members = [_converted(member, target[:-2]) for member in value]
-        known = [member for member in members if not isinstance(member, _Unknown)]
+        known = [member for member in members if not isinstance(member, Unknown)]
         return known if len(known) == len(members) else _UNKNOWN
     return _delivered(value, target)
 
@@ -205,13 +253,13 @@ def decided(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
             return predicate if all(a is b for a, b in zip(made, parts, strict=True)) else any_of(*made)
         case Condition(slot):
             value = values[slot]
-            return TRUE if value is True or isinstance(value, _Unknown) else FALSE
+            return TRUE if value is True or isinstance(value, Unknown) else FALSE
         case Comparison():
             return _decided_comparison(predicate, values[predicate.slot])
         case Membership():
             return _decided_membership(predicate, values)
         case StartsWith(_, slot, _):
-            return TRUE if isinstance(values[slot], _Unknown) else FALSE if values[slot] is None else predicate
+            return TRUE if isinstance(values[slot], Unknown) else FALSE if values[slot] is None else predicate
         case Everything() | Nothing() | NullCheck():
             return predicate
 
@@ -219,7 +267,7 @@ def decided(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
 def _decided_comparison(leaf: Comparison, value: _Known) -> Predicate:
     if value is None:
         return FALSE
-    if isinstance(value, _Unknown):
+    if isinstance(value, Unknown):
         return TRUE
     side = _outside(value, leaf.term.type)
     if side == 0:
@@ -230,7 +278,7 @@ def _decided_comparison(leaf: Comparison, value: _Known) -> Predicate:
 
 def _decided_membership(leaf: Membership, values: Sequence[_Known]) -> Predicate:
     known = [values[slot] for slot in leaf.slots]
-    if any(isinstance(value, _Unknown) for value in known):
+    if any(isinstance(value, Unknown) for value in known):
         return TRUE
     if leaf.is_list:
         return leaf if known[0] is not None and (known[0] or leaf.negated) else FALSE
@@ -239,7 +287,7 @@ def _decided_membership(leaf: Membership, values: Sequence[_Known]) -> Predicate
     kept = tuple(
         slot
         for slot in leaf.slots
-        if not isinstance(value := values[slot], _Unknown) and value is not None and not _outside(value, leaf.term.type)
+        if not isinstance(value := values[slot], Unknown) and value is not None and not _outside(value, leaf.term.type)
     )
     if len(kept) == len(leaf.slots):
         return leaf
@@ -255,6 +303,3 @@ def _outside(value: Value, kind: str) -> int:
     bits = _BITS[kind.removeprefix("U")]
     low, high = (0, 2**bits) if kind.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1))
     return 1 if value >= high else -1 if value < low else 0
-
-
-__all__ = ["NOW", "Bound", "Evaluate", "Prepared", "PreparedScan", "Unused", "Used", "bind", "decided"]

@@ -15,6 +15,7 @@ from gateway.plan.analyse import barriers, joins
 from gateway.plan.analyse.build import conjuncts
 from gateway.plan.analyse.conjuncts import edge_fact, facts_of, shown
 from gateway.plan.analyse.constants import Constants
+from gateway.plan.analyse.dimensions import Dimensions
 from gateway.plan.analyse.facts import Edge, Fact, close, compose, keys, project, renamed, substitute
 from gateway.plan.analyse.leaves.lists import unnested
 from gateway.plan.analyse.sources import (
@@ -40,9 +41,15 @@ class Walk:
 
     constants: Constants
     references: Mapping[int, int]
+    names: Sequence[Sequence[str]]
+    """The names of the columns of each scan."""
     reached: dict[int, list[Fact]] = field(default_factory=dict)
     _where: dict[int, list[Fact]] = field(default_factory=dict)
     _guaranteed: dict[int, list[Fact]] = field(default_factory=dict)
+    _dimensions: Dimensions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dimensions = Dimensions(constants=self.constants, names=self.names, rows=self._rows)
 
     def query(self, block: Block, req: Sequence[Fact], outer: Sequence[Fact]) -> None:
         """Walk one block and all inside it."""
@@ -70,6 +77,7 @@ class Walk:
             self.query(arm, [fact.block(block.closed) for fact in asked] if block.closed else asked, outer)
 
     def _select(self, block: SelectBlock, req: Sequence[Fact], outer: Sequence[Fact]) -> None:
+        self._dimensions.meet(block)
         rows = [*outer, *self.where(block), *self._inwards(block, req)]
         if block.tree is not None:
             if block.closed:
@@ -107,6 +115,10 @@ class Walk:
             self._where[block.number] = made
         return self._where[block.number]
 
+    def _rows(self, block: SelectBlock) -> list[Fact]:
+        """Return what the rows of a block satisfy whatever stands around it."""
+        return [*self.where(block), *(self.up(block.tree, block) if block.tree is not None else [])]
+
     def _conjunct(self, block: SelectBlock, node: exp.Expr) -> list[Fact]:
         query = _positive_subquery(node)
         child = block.children.get(id(query)) if query is not None else None
@@ -122,10 +134,11 @@ class Walk:
         inner = child.block
         if not isinstance(inner, SelectBlock) or inner.closed or _one_row(inner):
             return []
-        facts = self.where(inner) + (self.up(inner.tree, inner) if inner.tree is not None else [])
-        own = frozenset().union(*(source.keys() for source in inner.sources))
+        self._dimensions.meet(inner)
+        facts = close(self._rows(inner))
+        own = frozenset[str]().union(*(source.keys() for source in inner.sources))
         made = []
-        for fact in close(facts):
+        for fact in [*facts, *self._dimensions.of_block(inner, facts)]:
             outside = project(fact.predicate, lambda key: key not in own)
             if outside != TRUE:
                 made.append(replace(fact, predicate=outside, edge=None, mentions=keys(outside), origin=id(node)))
@@ -142,6 +155,8 @@ class Walk:
             mentions = frozenset({tested.column})
             made.append(Fact(predicate=present, sql=sql, rule="IN subquery", origin=id(node), mentions=mentions))
             if output.type == tested.type:
+                if isinstance(child.block, SelectBlock):
+                    made += self._dimensions.of_output(tested, child.block, index, made[-1])
                 moves = {output_key(child.block, index): tested}
                 given = [_moved(fact, moves, "") for fact in self.guaranteed(child.block)]
                 made += [replace(f, origin=id(node), rule="IN subquery") for f in given if f.predicate != TRUE]
@@ -223,6 +238,7 @@ class Walk:
     def _deliver(self, source: Source, facts: list[Fact]) -> None:
         """Hand the facts about one source to it: the end of the way for a scan."""
         own = {fact.predicate for fact in self._own(source)}
+        facts = [*facts, *self._dimensions.of_source(source, facts)]
         mine = [fact for fact in _about(facts, source.keys()) if fact.predicate not in own or fact.predicate == TRUE]
         if source.scan is not None:
             self.reached[source.scan] = mine
@@ -260,7 +276,7 @@ class Walk:
             found = output.term
             if found is not None and not found.functions and (group is None or group(found)):
                 moves.setdefault(found.column, Term(output_key(block, index), found.type))
-        facts = close([*self.where(block), *self.up(block.tree, block)])
+        facts = close(self._rows(block))
         moved = [_moved(fact, moves, "") for fact in facts]
         return [fact for fact in moved if fact.predicate != TRUE]
 

@@ -17,11 +17,21 @@ from typing import Any
 
 import duckdb
 import pytest
-from restriction import Database, answers, shown
+from restriction import BOUND, Database, answers, shown
 
 from gateway.model import TypedValue
 from gateway.plan.analyse import NOW, Prepared
-from gateway.plan.analyse.constants import Absent, Computed, Constant, FirstPresent, LikePrefix, Literal, Parameter
+from gateway.plan.analyse.constants import (
+    Absent,
+    Aspect,
+    Computed,
+    Constant,
+    Dimension,
+    FirstPresent,
+    LikePrefix,
+    Literal,
+    Parameter,
+)
 
 CASES = Path(__file__).parent / "cases"
 COLUMNS = {"k": "INTEGER", "d": "DATE", "ts": "TIMESTAMP", "s": "VARCHAR", "f": "BOOLEAN", "m": "DECIMAL(6,2)"}
@@ -95,7 +105,9 @@ def rows(chance: random.Random) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("case", read_cases(), ids=lambda case: case.name)
 def test_each_scan_gets_the_predicate_that_the_case_states(database: Database, case: Case) -> None:
     prepared = database.prepare(case.sql, {name: values[0] for name, values in PARAMETERS.items()})
-    names = [spelt(constant) for constant in prepared.constants]
+    names: list[str] = []
+    for constant in prepared.constants:
+        names.append(spelt(constant, prepared, names))
     found = [f"{scan.table}: {shown(scan.predicate, names)}".strip() for scan in prepared.scans]
     assert case.scans == found
     assert sorted(case.unused) == sorted(unused(prepared))
@@ -114,7 +126,7 @@ def unused(prepared: Prepared) -> list[str]:
     return [f"{scan.table}: {one.sql} | {one.reason}" for scan in prepared.scans for one in scan.unused]
 
 
-def spelt(constant: Constant) -> str:
+def spelt(constant: Constant, prepared: Prepared, names: list[str]) -> str:
     match constant:
         case Literal(value, _):
             return str(value)
@@ -125,6 +137,10 @@ def spelt(constant: Constant) -> str:
         case Absent(name, negated):
             return f"${name} IS {'NOT ' if negated else ''}NULL"
         case FirstPresent(parts):
-            return f"coalesce({', '.join(map(spelt, parts))})"
+            return f"coalesce({', '.join(spelt(part, prepared, names) for part in parts)})"
         case LikePrefix(pattern):
-            return f"prefix of {spelt(pattern)}"
+            return f"prefix of {spelt(pattern, prepared, names)}"
+        case Dimension(scan, column, _, predicate, Aspect.VALUES):
+            return f"<{prepared.scans[scan].table}.{column} where {shown(predicate, names)}>"
+        case Dimension():
+            return BOUND

@@ -1,6 +1,6 @@
 -- INNER: conjuncts of ON are as good as those of WHERE, and equal columns share what is known.
 SELECT count(*) FROM a JOIN b ON a.k = b.k AND b.d = DATE '2024-01-31' WHERE a.k > 1;
---> a: k > 1 AND k IS NOT NULL
+--> a: k > 1 AND k IS NOT NULL AND k IN <b.k where k IS NOT NULL AND d = 2024-01-31 AND k > 1>
 --> b: k IS NOT NULL AND d = 2024-01-31 AND k > 1
 
 -- USING
@@ -34,9 +34,9 @@ SELECT count(*) FROM a JOIN b ON a.d = b.ts::DATE WHERE a.d = DATE '2024-01-31';
 -- LEFT JOIN: ON says nothing of the left side.
 SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k AND a.d = DATE '2024-01-31' AND b.s = 'a' WHERE a.k = 1;
 --> a: k = 1
---> b: k IS NOT NULL AND s = a AND k = 1
---! a: a.d = CAST('2024-01-31' AS DATE) | preserved side of LEFT JOIN
+--> b: k IS NOT NULL AND s = a AND k = 1 AND k IN <a.k where k = 1 AND k IS NOT NULL AND d = 2024-01-31>
 --! a: a.k = b.k | preserved side of LEFT JOIN
+--! a: a.d = CAST('2024-01-31' AS DATE) | preserved side of LEFT JOIN
 
 -- LEFT JOIN: WHERE says nothing of the right side if NULL may pass.
 SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k WHERE b.s IS NULL OR b.s = 'a';
@@ -54,7 +54,7 @@ SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k WHERE coalesce(b.s, 'a') = 'a';
 -- LEFT JOIN is INNER where WHERE rejects NULL, and then for the joins below too.
 SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k AND a.d = DATE '2024-01-31' LEFT JOIN c ON b.s = c.s WHERE c.k = 1;
 --> a: k IS NOT NULL AND d = 2024-01-31
---> b: s IS NOT NULL AND k IS NOT NULL
+--> b: s IS NOT NULL AND k IS NOT NULL AND s IN <c.s where k = 1 AND s IS NOT NULL> AND k IN <a.k where k IS NOT NULL AND d = 2024-01-31>
 --> c: k = 1 AND s IS NOT NULL
 
 -- OR with the left side does not reject NULL.
@@ -67,7 +67,7 @@ SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k WHERE a.k = 1 OR b.k = 1;
 
 -- RIGHT JOIN mirrors LEFT.
 SELECT count(*) FROM a RIGHT JOIN b ON a.k = b.k AND b.s = 'a' AND a.s = 'b' WHERE b.k = 1;
---> a: k IS NOT NULL AND s = b AND k = 1
+--> a: k IS NOT NULL AND s = b AND k = 1 AND k IN <b.k where k = 1 AND k IS NOT NULL AND s = a>
 --> b: k = 1
 --! b: a.k = b.k | preserved side of RIGHT JOIN
 --! b: b.s = 'a' | preserved side of RIGHT JOIN
@@ -120,8 +120,8 @@ SELECT count(*) FROM a, b RIGHT JOIN c ON b.k = c.k AND b.s = 'a' WHERE a.k = 1;
 -- Parentheses
 SELECT count(*) FROM a LEFT JOIN (b JOIN c ON b.k = c.k AND c.s = 'a') ON a.d = b.d WHERE a.d = DATE '2024-01-31';
 --> a: d = 2024-01-31
---> b: d IS NOT NULL AND k IS NOT NULL AND d = 2024-01-31
---> c: k IS NOT NULL AND s = a
+--> b: d IS NOT NULL AND k IS NOT NULL AND d = 2024-01-31 AND k IN <c.k where k IS NOT NULL AND s = a>
+--> c: k IS NOT NULL AND s = a AND k IN <b.k where d IS NOT NULL AND k IS NOT NULL AND d = 2024-01-31>
 --! a: a.d = b.d | preserved side of LEFT JOIN
 
 -- A table sampled is read whole.

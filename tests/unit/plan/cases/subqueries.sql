@@ -1,6 +1,6 @@
 -- IN: both ways along the equality.
 SELECT count(*) FROM a WHERE k IN (SELECT k FROM b WHERE k > 1) AND k < 3;
---> a: k IS NOT NULL AND k > 1 AND k < 3
+--> a: k IS NOT NULL AND k IN <b.k where k > 1> AND k > 1 AND k < 3
 --> b: k > 1 AND k IS NOT NULL AND k < 3
 
 -- NOT IN: the subquery's own filters only, for one NULL in it makes the test UNKNOWN.
@@ -39,14 +39,14 @@ SELECT (SELECT max(d) FROM b WHERE b.k = a.k) FROM a WHERE a.k = 1;
 -- But not for the facts of the conjunct that it stands in.
 SELECT count(*) FROM a WHERE (SELECT count(*) FROM b WHERE b.k = a.k) = a.k AND a.d = DATE '2024-01-31';
 --> a: d = 2024-01-31
---> b: k IS NOT NULL
+--> b: k IS NOT NULL AND k IN <a.k where d = 2024-01-31 AND k IS NOT NULL>
 --! a: (SELECT COUNT(*) FROM b WHERE b.k = a.k) = a.k | subquery
 
 -- Nor for those of the ON of an outer join.
 SELECT (SELECT count(*) FROM c WHERE c.k = a.k) FROM a LEFT JOIN b ON a.d = b.d AND a.k = 1;
 --> c: k IS NOT NULL
 --> a: TRUE
---> b: d IS NOT NULL
+--> b: d IS NOT NULL AND d IN <a.d where d IS NOT NULL AND k = 1>
 --! a: a.d = b.d | preserved side of LEFT JOIN
 --! a: a.k = 1 | preserved side of LEFT JOIN
 
@@ -57,5 +57,5 @@ SELECT count(*) FROM a, LATERAL (SELECT b.d FROM b WHERE b.k = a.k ORDER BY ALL 
 
 -- Pairs
 SELECT count(*) FROM a WHERE (k, s) IN (SELECT k, s FROM b WHERE s = 'a') AND k = 1;
---> a: k IS NOT NULL AND s IS NOT NULL AND s = a AND k = 1
+--> a: k IS NOT NULL AND k IN <b.k where s = a> AND s IS NOT NULL AND s IN <b.s where s = a> AND s = a AND k = 1
 --> b: s = a AND k IS NOT NULL AND s IS NOT NULL AND k = 1

@@ -1,0 +1,84 @@
+"""Predicates written as SQL, their constants as literals: for the queries of the planner's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.model import Value
+from gateway.predicate import (
+    And,
+    Comparison,
+    Condition,
+    Everything,
+    Function,
+    Membership,
+    Nothing,
+    NullCheck,
+    Or,
+    Predicate,
+    StartsWith,
+    Term,
+)
+
+
+def spell(predicate: Predicate, values: Sequence[Value]) -> str:
+    """Write a predicate whose constants are all known.
+
+    >>> from gateway.predicate import Operator
+    >>> print(spell(Comparison(Term("k", "INTEGER"), Operator.GE, 0), [3]))
+    "k" >= CAST('3' AS INTEGER)
+    """
+    match predicate:
+        case Everything() | Nothing():
+            return "TRUE" if isinstance(predicate, Everything) else "FALSE"
+        case And(parts) | Or(parts):
+            word = " AND " if isinstance(predicate, And) else " OR "
+            return f"({word.join(spell(part, values) for part in parts)})"
+        case Condition(slot):
+            return "TRUE" if values[slot] is True else "FALSE"
+        case NullCheck(term, negated):
+            return f"{_term(term)} IS {'NOT ' if negated else ''}NULL"
+        case StartsWith(term, slot, negated):
+            return f"{'NOT ' if negated else ''}starts_with({_term(term)}, {_literal(values[slot], term.type)})"
+        case Comparison(term, operator, slot):
+            return f"{_term(term)} {operator.value} {_literal(values[slot], term.type)}"
+        case Membership():
+            return _membership(predicate, values)
+
+
+def _membership(leaf: Membership, values: Sequence[Value]) -> str:
+    listed = values[leaf.slots[0]] if leaf.is_list else [values[slot] for slot in leaf.slots]
+    present = [value for value in listed if value is not None] if isinstance(listed, list) else []
+    if not present:
+        return f"{_term(leaf.term)} IS NOT NULL" if leaf.negated else "FALSE"
+    members = ", ".join(_literal(value, leaf.term.type) for value in present)
+    return f"{_term(leaf.term)} {'NOT ' if leaf.negated else ''}IN ({members})"
+
+
+def _term(term: Term) -> str:
+    text = '"' + term.column.replace('"', '""') + '"'
+    for function in term.functions:
+        text = _applied(function, text)
+    return text
+
+
+def _applied(function: Function, text: str) -> str:
+    match function.name:
+        case "cast":
+            return f"CAST({text} AS {function.arguments[0]})"
+        case "strftime":
+            return f"strftime({text}, '{function.arguments[0]}')"
+        case "date_trunc":
+            return f"date_trunc('{function.arguments[0]}', {text})"
+        case "add" if function.returns.startswith("TIMESTAMP"):
+            return f"({text} + to_microseconds({function.arguments[0]}))"
+        case "add":
+            return f"({text} + {function.arguments[0]})"
+        case _:
+            return f"{function.name}({text})"
+
+
+def _literal(value: Value, kind: str) -> str:
+    if value is None:
+        return f"CAST(NULL AS {kind})"
+    return "CAST('" + str(value).replace("'", "''") + f"' AS {kind})"
