@@ -38,9 +38,10 @@ class _Reading:
 class RequestLog:
     """Knows for every running query whether what it was sent is what it asked for. Thread-safe."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, access: S3Access) -> None:
-        """Read the log of *connection*, on which logging of HTTP has been enabled."""
+    def __init__(self, connection: duckdb.DuckDBPyConnection, access: S3Access, *, full: int = _FULL) -> None:
+        """Read the log of *connection*, on which logging of HTTP has been enabled; empty it at *full* entries."""
         self._access = access
+        self._full = full
         self._cursor = connection.cursor()
         self._cursor.execute("PREPARE entries AS SELECT * FROM duckdb_logs(denormalized_table = false) OFFSET $1")
         self._cursor.execute("PREPARE contexts AS SELECT context_id, connection_id FROM duckdb_log_contexts()")
@@ -79,7 +80,7 @@ class RequestLog:
         with self._lock:
             self._drain()
             del self._readings[connection]
-            if self._seen and (not self._readings or self._seen > _FULL):
+            if self._seen and (not self._readings or self._seen > self._full):
                 self._empty()
 
     def close(self) -> None:
