@@ -83,8 +83,8 @@ def command(
 ) -> None:
     """Write CSV, Parquet or JSON files into TABLE, partitioned as catalog/TABLE.yaml declares.
 
-    INPUT is a file or a quoted wildcard, e.g. 'exports/*.csv'; CSV has a header. All rows become visible together, or
-    none: a row that does not fit ends the write with its number, and nothing is written.
+    INPUT is a file or a quoted wildcard, e.g. 'exports/*.csv'; CSV has a header. Nothing is visible before every
+    file is complete: a row that does not fit ends the write with its number, and the table is as before.
     """
     settings = load_settings(project.resolve())
     with _bars() as on_progress:

@@ -64,9 +64,10 @@ def write(
     identity: Callable[[], str] = new_identity,
     clock: Callable[[], float] = time.monotonic,
 ) -> WriteSummary:
-    """Write the rows of *source* into *table* and make them visible together, or not at all.
+    """Write the rows of *source* into *table*; nothing is visible before every file is complete.
 
-    A relative location is below *root*. Raises ``InputInvalid`` (nothing was written) or ``StorageFailed``.
+    A relative location is below *root*. Raises ``InputInvalid`` (nothing was written) or ``StorageFailed`` (the new
+    files were taken back, or it says what could not be).
     """
     options = options or Options()
     started, name = clock(), identity()
@@ -100,7 +101,7 @@ def _machine_errors(location: str) -> Iterator[None]:
         yield
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
-        raise StorageFailed(f"{location}: the write failed and was taken back: {reason}.") from error
+        raise StorageFailed(f"{location}: the write failed: {reason}.") from error
 
 
 def _expected(

@@ -142,7 +142,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_write_that_cannot_move_a_file_takes_back_the_others(tmp_path: Path) -> None:
     write_old(tmp_path)
     (tmp_path / "t/p=4").write_text("a file where a folder should be")
-    with pytest.raises(StorageFailed, match="taken back"):
+    with pytest.raises(StorageFailed, match="the write failed"):
         write(TABLE, NEW, root=tmp_path)
     (tmp_path / "t/p=4").unlink()
     assert rows(tmp_path) == [(1, "old"), (2, "old")]
