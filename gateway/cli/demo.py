@@ -17,14 +17,14 @@ from gateway.demo.warehouse import build_flights, build_tpch
 from gateway.writer.base import Progress
 
 FLIGHTS = (
+    "weather_delay/v1/result.csv?start=2013-02-04&end=2013-02-11",
+    "weather_delay/v1/explain?start=2013-02-04&end=2013-02-11&_format=text",
     "delays_by_carrier/latest/result?start=2013-01-01&end=2013-01-08&_limit=3",
-    "hourly_traffic/v1/result.csv?day=2013-11-27&origin=JFK",
-    "weather_delay/v1/explain?start=2013-02-04&end=2013-02-11",
 )
 TPCH = (
-    "q01/v1/result",
-    "q06/v1/result.csv?l_shipdate_from=1995-01-01&l_shipdate_before=1996-01-01",
-    "q14/v1/explain",
+    "q01/v1/result.csv",
+    "q14/v1/explain?_format=text",
+    "q06/v1/result?l_shipdate_from=1995-01-01&l_shipdate_before=1996-01-01",
 )
 
 

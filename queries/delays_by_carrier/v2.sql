@@ -19,9 +19,9 @@ SELECT
   a.name AS airline,
   count(*) AS flights,
   count(*) FILTER (WHERE f.dep_time IS NULL) AS cancelled,
-  avg(f.dep_delay) AS mean_delay,
+  round(avg(f.dep_delay), 1) AS mean_delay,
   median(f.dep_delay) AS median_delay,
-  quantile_cont(f.dep_delay, 0.9) AS p90_delay
+  round(quantile_cont(f.dep_delay, 0.9), 1) AS p90_delay
 FROM flights AS f
 LEFT JOIN airlines AS a ON a.carrier = f.carrier
 WHERE f.time_hour >= $start AND f.time_hour < $end

@@ -20,8 +20,8 @@ SELECT
   END AS weather,
   count(*) AS flights,
   count(*) FILTER (WHERE f.dep_time IS NULL) AS cancelled,
-  avg(f.dep_delay) AS mean_delay,
-  avg(w.visib) AS mean_visibility
+  round(avg(f.dep_delay), 1) AS mean_delay,
+  round(avg(w.visib), 1) AS miles_of_sight
 FROM flights AS f
 JOIN weather AS w ON w.origin = f.origin AND w.time_hour = f.time_hour
 WHERE f.time_hour >= $start AND f.time_hour < $end

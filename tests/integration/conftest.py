@@ -135,7 +135,7 @@ def local_gateway(serve: Serve, flights_project: Path) -> RunningGateway:
 @pytest.fixture(scope="session")
 def s3_gateway(
     serve: Serve, s3: Any, flights_project: Path, tmp_path_factory: pytest.TempPathFactory
-) -> RunningGateway:
+) -> Iterator[RunningGateway]:
     """Two workers over the same flights in a bucket."""
     project = tmp_path_factory.mktemp("flights-s3")
     for name in ("catalog", "queries"):
