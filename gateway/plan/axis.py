@@ -93,20 +93,20 @@ class Landmarks:
 
 
 def place_wide(lo: Sequence[Key | None], end: Sequence[Key | None], point: Mask) -> tuple[Scale, Ordinals, Ordinals]:
-    """Put intervals of wide keys ``[lo, end)`` on positions; None is unbounded."""
-    distinct = {key for key in lo if key is not None}
-    distinct.update(key for key, single in zip(end, point.tolist(), strict=True) if not single and key is not None)
-    landmarks = sorted(distinct)
+    """Put intervals of wide keys on positions; None is unbounded, and the end of a point is not read."""
+    ends: list[Key | None] = [None if single else key for key, single in zip(end, point.tolist(), strict=True)]
+    landmarks = _ascending([key for key in (*lo, *ends) if key is not None])
     place = {key: 4 * number for number, key in enumerate(landmarks)}
     low = np.array([LOWEST if key is None else place[key] for key in lo], dtype=np.int64)
-    high = np.array(
-        [
-            start if single else HIGHEST if key is None else place[key] - 1
-            for start, key, single in zip(low.tolist(), end, point.tolist(), strict=True)
-        ],
-        dtype=np.int64,
-    )
-    return Landmarks(landmarks), low, high
+    high = np.array([HIGHEST if key is None else place[key] - 1 for key in ends], dtype=np.int64)
+    return Landmarks(landmarks), low, np.where(point, low, high)
+
+
+def _ascending(keys: list[Key]) -> list[Key]:
+    """Sort keys and drop repeated ones; keys that already ascend, as those of a folder level do, cost little."""
+    distinct = list(dict.fromkeys(keys))
+    distinct.sort()
+    return distinct
 
 
 class Interval:

@@ -6,7 +6,7 @@ Built once for a snapshot. Only distinct folder texts are read; per partition th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -146,15 +146,23 @@ class Axes:
         encoded = texts.dictionary_encode()
         missing = np.asarray(encoded.indices.is_null(), dtype=np.bool_)
         codes = np.asarray(encoded.indices.fill_null(0), dtype=np.int32)
-        level = _sorted_level(field, transform, source_type, encoded.dictionary)
-        count = len(level.texts)
-        places = level.rows.codes[codes] if count else codes.copy()
+        reading = _read(transform, source_type, encoded.dictionary)
+        count = len(reading.texts)
+        places = reading.places[codes] if count else codes.copy()
         null, any_unknown = bool((missing & ~unknown).any()), bool(unknown.any())
         places[missing] = count
         places[unknown] = count + null
         states = States(count=count, null=null, unknown=any_unknown)
         rows = Rows(places, states.size)
-        return replace(level, rows=rows, states=states, axis=_axis(level, rows, states))
+        return Level(
+            field=field,
+            transform=transform,
+            source_type=source_type,
+            rows=rows,
+            states=states,
+            texts=reading.texts,
+            axis=_axis(reading, transform, source_type, rows, states),
+        )
 
     def _join(self, snapshot: SnapshotView, held: set[str]) -> None:
         """Replace the axes of calendar fields that complete each other by one over all of them."""
@@ -246,44 +254,46 @@ def _keeps_keys(function: Function, argument: str) -> bool:
     return one == two or (one.kind is Kind.INTEGER and two.kind is Kind.INTEGER)
 
 
-def _sorted_level(field: PartitionField, transform: Transform, source_type: str, texts: Array) -> Level:
-    """Order the distinct texts of a field as its axis will; ``rows.codes`` maps a text's place to its state."""
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the distinct folder texts of a field say about its source, in the order of their states."""
+
+    texts: Array
+    interval: tuple[Scale, Ordinals, Ordinals] | None
+    codes: Ordinals | None
+    places: npt.NDArray[np.int32]
+    """The state of each text, in the order the texts were given."""
+
+
+def _read(transform: Transform, source_type: str, texts: Array) -> _Reading:
+    """Read the distinct folder texts of a field, and order them as its axis needs."""
     try:
         spans = transform.spans(texts, source_type)
         codes = None if spans is not None else transform.codes(texts, source_type)
     except TransformError:
         spans, codes = None, None
-    keys = placed(spans)[1] if spans is not None else codes
-    order = np.arange(len(texts)) if keys is None else np.argsort(keys, kind="stable")
+    interval = placed(spans) if spans is not None else None
+    keys = interval[1] if interval is not None else codes
+    if keys is None or (keys[1:] >= keys[:-1]).all():
+        return _Reading(texts, interval, codes, np.arange(len(texts), dtype=np.int32))
+    order = np.argsort(keys, kind="stable")
     places = np.empty(len(order), dtype=np.int32)
     places[order] = np.arange(len(order), dtype=np.int32)
-    return Level(
-        field=field,
-        transform=transform,
-        source_type=source_type,
-        rows=Rows(places, len(order)),
-        states=States(count=len(order)),
-        texts=texts.take(pa.array(order)),
-        axis=None,
-    )
+    if interval is not None:
+        interval = (interval[0], interval[1][order], interval[2][order])
+    return _Reading(texts.take(pa.array(order)), interval, None if codes is None else codes[order], places)
 
 
-def _axis(level: Level, rows: Rows, states: States) -> Axis | None:
+def _axis(reading: _Reading, transform: Transform, source_type: str, rows: Rows, states: States) -> Axis | None:
     """Make the axis of a field's source."""
-    transform, texts, source_type = level.transform, level.texts, level.source_type
-    try:
-        spans = transform.spans(texts, source_type)
-        if spans is not None:
-            return Interval(rows, states, *placed(spans))
-        codes = transform.codes(texts, source_type)
-    except TransformError:
-        return None
-    if codes is None:
+    if reading.interval is not None:
+        return Interval(rows, states, *reading.interval)
+    if reading.codes is None:
         return None
     if isinstance(transform, Lookup):
-        return _listing(transform, source_type, rows, states, codes)
-    kind = known(source_type)
-    return Image(rows, states, codes, _enumerator(transform, kind), lambda keys: transform.codes_of(keys, source_type))
+        return _listing(transform, source_type, rows, states, reading.codes)
+    enumerator = _enumerator(transform, known(source_type))
+    return Image(rows, states, reading.codes, enumerator, lambda keys: transform.codes_of(keys, source_type))
 
 
 def _listing(transform: Lookup, source_type: str, rows: Rows, states: States, codes: Ordinals) -> Listing:

@@ -93,12 +93,22 @@ def _every(parts: Sequence[Predicate], values: Sequence[Value], provider: Provid
             if choice is None:
                 return None
             choices.append(choice)
+    if any(isinstance(part, NullCheck) and _contradicted(part, parts) for part in parts):
+        return None
     for term, restriction in terms.items():
         choice = restriction.choice(provider.axes(term))
         if choice is None:
             return None
         choices.append(choice)
     return _all(choices)
+
+
+def _contradicted(check: NullCheck, parts: Sequence[Predicate]) -> bool:
+    """Tell whether *check* is ``IS NULL`` beside a filter that only a value of the same term satisfies."""
+    return not check.negated and any(
+        isinstance(part, Comparison | Membership | StartsWith | NullCheck) and part.term == check.term and part != check
+        for part in parts
+    )
 
 
 def _null_check(term: Term, negated: bool, provider: Provider) -> Choice | None:

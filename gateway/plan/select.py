@@ -116,6 +116,12 @@ class PartitionIndex:
         return np.asarray(whole(self.snapshot.files, "size"), dtype=np.int64)
 
     @cached_property
+    def weak_files(self) -> Ordinals:
+        """List the files without a strong version (places in the snapshot's order, ascending)."""
+        found: Ordinals = np.flatnonzero(np.asarray(weak(self.snapshot.files["etag"])))
+        return found
+
+    @cached_property
     def row_counts(self) -> Any:
         """Return the row counts of all files, as far as they are known."""
         return whole(self.snapshot.files, "row_count")
@@ -165,6 +171,15 @@ class Chosen:
             return None
         return sum(int(np.asarray(run, dtype=np.int64).sum()) for run in found)
 
+    @cached_property
+    def weak(self) -> bool:
+        """Whether a selected file has no strong version."""
+        unsure = self._index.weak_files
+        if not len(unsure):
+            return False
+        begins, ends = self._run_edges
+        return bool((unsure.searchsorted(ends) > unsure.searchsorted(begins)).any())
+
     def digest(self) -> bytes:
         """Digest the versions of the selected files."""
         whole_table = self._some is None and self.partitions == self._index.partitions
@@ -192,6 +207,12 @@ class Chosen:
                 FileVersion(path=address(str(path)), size=size, etag=etag)
                 for path, size, etag in zip(*columns, strict=True)
             )
+        unsure = self._index.weak_files
+        if len(unsure):
+            times = np.asarray(whole(files, "last_modified").cast("int64"))
+            for number, place in enumerate(self.file_places().tolist()):
+                if place in unsure:
+                    found[number] = replace(found[number], modified=int(times[place]))
         return found
 
     def positions(self) -> Sequence[int]:

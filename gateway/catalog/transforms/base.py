@@ -35,7 +35,10 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class WideSpans:
-    """The same for wide keys, half open: ``[lo, end)``; ``end`` None is unbounded. ``point`` marks a single key."""
+    """The same for wide keys, half open: ``[lo, end)``; ``end`` None is unbounded.
+
+    ``point`` marks a single key, ``lo``, whose ``end`` is not read.
+    """
 
     lo: Sequence[Key]
     end: Sequence[Key | None]

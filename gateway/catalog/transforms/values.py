@@ -181,4 +181,4 @@ def value_spans(values: Array, kind: SqlType) -> Spans | WideSpans:
         points = ordinals(values, kind)
         return Spans(points, points)
     lo: Sequence[Key] = keys(values, kind)
-    return WideSpans(lo, [successor(key) for key in lo], np.ones(len(lo), dtype=np.bool_))
+    return WideSpans(lo, lo, np.ones(len(lo), dtype=np.bool_))

@@ -276,3 +276,31 @@ def test_composite_folders_are_described_as_tuples() -> None:
         all_of(compare(TS, ">="), compare(TS, "<", 1)), (datetime(2013, 6, 3), datetime(2013, 7, 3))
     )
     assert described == "(y, m) BETWEEN (2013, 6) AND (2013, 7)"
+
+
+def test_null_and_a_value_of_the_same_term_contradict_each_other() -> None:
+    fields = [field("region", "lookup{US: america, *: other}", "name")]
+    snapshot = view(fields, TYPES, [["america"], ["other"], [None]])
+    assert picked(snapshot, all_of(compare(NAME, "="), NullCheck(NAME)), "FR") == []
+
+
+def test_files_are_left_out_by_the_bounds_in_their_footers() -> None:
+    snapshot = days()
+    files = snapshot.files
+    for name, values in (
+        ("min:other", [*range(0, 90, 10), None]),
+        ("max:other", [*range(5, 95, 10), None]),
+        ("nulls:other", [0, 1, *[0] * 7, None]),
+    ):
+        files = files.append_column(name, pa.array(values, pa.int64()))
+    index = PartitionIndex.build(replace(snapshot, files=files))
+    other = Term("other", "INTEGER")
+    late = compare(TS, ">=", 1)
+    chosen = index.select(all_of(compare(other, "="), late), (42, datetime(2013, 6, 3)))
+    assert (list(chosen.positions()), chosen.files, chosen.size) == ([4, 9], 2, 20)
+    assert [file.path for file in chosen.versions()] == ["/data/000004.parquet", "/data/000009.parquet"]
+    assert list(index.select(NullCheck(other), ()).positions()) == [1, 9]
+    assert (
+        list(index.select(all_of(compare(other, "="), compare(TS, "<", 1)), (42, datetime(2013, 6, 3))).positions())
+        == []
+    )
