@@ -19,7 +19,8 @@ Operation = dict[str, Any]
 
 _ANY: Schema = {"type": "object"}
 _OPTIONS = ("format", "shape", "limit", "cursor")
-_RESULT_PROBLEMS = (400, 404, 406, 410, 422, 429, 500, 502, 503, 504)
+_TOO_LONG = {"description": "The address is longer than the server reads (8,190 bytes): ask by POST."}
+_RESULT_PROBLEMS = (400, 404, 406, 410, 413, 415, 422, 429, 500, 502, 503, 504)
 
 
 def openapi_document(gateway: Gateway, *, title: str) -> dict[str, Any]:
@@ -83,6 +84,7 @@ def _run(template: Template, operation_id: str, rows: Schema) -> Operation:
                 "content": content,
             },
             "304": {"description": "The result is the one that `If-None-Match` names."},
+            "414": _TOO_LONG,
             **_problems(_RESULT_PROBLEMS),
         },
     }
@@ -94,7 +96,11 @@ def _explained(template: Template, operation_id: str) -> Operation:
         "operationId": operation_id,
         "summary": f"What would be read: {template.summary}",
         "tags": ["queries"],
-        "responses": {"200": {"description": "The plan.", "content": content}, **_problems((400, 404, 406, 422, 503))},
+        "responses": {
+            "200": {"description": "The plan.", "content": content},
+            "414": _TOO_LONG,
+            **_problems((400, 404, 406, 413, 415, 422, 502, 503)),
+        },
     }
 
 
