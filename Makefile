@@ -25,7 +25,7 @@ fuzz: .venv/dev ## run the properties with 20,000 examples each
 	$(BIN)/pytest tests/property --hypothesis-profile=fuzz $(ARGS)
 
 bench: .venv/dev ## measure against the limits and print the tables
-	$(BIN)/pytest tests/benchmark -q -s $(ARGS)
+	@for each in tests/benchmark/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
 
 format: .venv/dev ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
