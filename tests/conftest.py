@@ -20,6 +20,7 @@ from urllib.request import urlopen
 import obstore
 import pytest
 from hypothesis import settings
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from gateway.demo.flights import find_source
@@ -169,7 +170,7 @@ def s3(
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     try:
-        _wait_until_it_answers(process, f"{server.endpoint}/healthz", folder / "log")
+        _wait_until_it_answers(process, server, folder / "log")
         server_used(_seaweed_version(program))
         yield server
     finally:
@@ -208,19 +209,21 @@ def _seaweed_version(program: str) -> str:
     return f"SeaweedFS {found[0] if found else text.strip()} (S3)"
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_until_it_answers(process: subprocess.Popen[bytes], server: S3Server, log: Path) -> None:
+    """Wait for the bucket: the server says that it is healthy before it has made it."""
     for _ in range(600):
         try:
-            with urlopen(url, timeout=2):
-                return
-        except OSError:
+            obstore.put(server.store(), ".ready", b"")
+        except (BaseError, OSError):
             pass
+        else:
+            return
         try:
             process.wait(timeout=0.05)
         except subprocess.TimeoutExpired:
             continue
         break
-    pytest.fail(f"the server does not answer at {url}:\n{log.read_text(errors='replace')[-4000:]}")
+    pytest.fail(f"no bucket at {server.endpoint}:\n{log.read_text(errors='replace')[-4000:]}")
 
 
 @dataclass(slots=True, kw_only=True)
