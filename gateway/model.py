@@ -86,15 +86,21 @@ class BoundQuery:
     cache: CachePolicy = field(default_factory=CachePolicy)
     timeout: float | None = None
     """Seconds the author allows the query to run; None: the operator's default."""
+    default: tuple[Mapping[str, Any], ...] | None = None
+    """Rows to answer with when there is nothing at all; None: the error is the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileVersion:
-    """One data file in one version: the address the engine opens, its size in bytes, its ETag."""
+    """One data file in one version: the address the engine opens, its size in bytes, its ETag.
+
+    Where the ETag is missing (empty) or weak, ``modified`` tells versions apart: µs since the epoch, else None.
+    """
 
     path: str
     size: int
     etag: str
+    modified: int | None = None
 
 
 class Selection(Protocol):
@@ -115,6 +121,10 @@ class Selection(Protocol):
     @property
     def rows(self) -> int | None:
         """Rows of all selected files together, where the manifest knows them."""
+
+    @property
+    def weak(self) -> bool:
+        """Whether a selected file has no strong version, so that its size and modification time must do."""
 
     def digest(self) -> bytes:
         """Digest (16 bytes or more) of the sorted versions of the selected files."""
@@ -223,6 +233,8 @@ class Reading:
     size: int
     """Bytes of the selected files."""
     size_total: int
+    weak: bool = False
+    """A selected file had no strong version: it was compared by its size and modification time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +251,14 @@ class Result:
     readings: tuple[Reading, ...]
     created_at: float
     seconds: float
+    query: str = ""
+    """The query that was answered, and its version: what operators name results by."""
+    version: int = 0
+
+    @property
+    def weak(self) -> bool:
+        """Tell whether what was read had no strong version, so that the key cannot promise the same bytes."""
+        return any(reading.weak for reading in self.readings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +273,22 @@ class CacheStatus:
     ttl: float | None = None
     """Seconds of freshness left; negative where the answer is stale."""
     detail: str | None = None
+    default: bool = False
+    """The rows are those that the template declares for when there is nothing at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directives:
+    """What a caller asks of the cache (RFC 9111, section 5.2.1). ``max_age`` is in seconds."""
+
+    no_cache: bool = False
+    """Compare with the newest data before an answer is served."""
+    no_store: bool = False
+    """Keep nothing of what is computed for this request."""
+    only_if_cached: bool = False
+    """Compute nothing."""
+    max_age: float | None = None
+    """Serve nothing that was last known to be right longer ago."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

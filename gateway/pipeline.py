@@ -103,7 +103,7 @@ class Gateway:
         """Plan a query that is bound already, without running it."""
         query = self._at_this_instant(query)
         plan = self.planner.plan(query, self.catalog.pin(query.tables))
-        key = result_key(question_key(query, principal), plan)
+        key = result_key(question_key(query, principal), plan, self.engine.name)
         return Explanation(
             plan=plan,
             statement=plan.statement(lambda file: file.path),
@@ -141,7 +141,7 @@ class Gateway:
         with stages("plan"):
             pinned_at = self.clock()
             plan = self.planner.plan(query, self.catalog.pin(query.tables))
-            key = result_key(question, plan)
+            key = result_key(question, plan, self.engine.name)
 
         def run() -> Result:
             # The fill outlives its caller, so its deadline is the query's own, counted from its start.
@@ -154,11 +154,11 @@ class Gateway:
         """Execute a plan; where its files changed meanwhile, plan again over a fresh manifest."""
         for _ in range(MAX_PLANS - 1):
             try:
-                return self._execute(plan, result_key(question, plan), deadline)
+                return self._execute(plan, result_key(question, plan, self.engine.name), deadline)
             except FilesChanged as error:
                 self.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
                 plan = self.planner.plan(query, {name: self.catalog.refresh(name) for name in query.tables})
-        return self._execute(plan, result_key(question, plan), deadline)
+        return self._execute(plan, result_key(question, plan, self.engine.name), deadline)
 
     def _execute(self, plan: Plan, key: str, deadline: float) -> Result:
         created_at, started = self.clock(), self.monotonic()
@@ -192,6 +192,8 @@ class Gateway:
             readings=readings,
             created_at=created_at,
             seconds=seconds,
+            query=query.name,
+            version=query.version,
         )
 
 
@@ -244,4 +246,5 @@ def _reading(scan: Scan) -> Reading:
         files_total=scan.files_total,
         size=scan.selection.size,
         size_total=scan.size_total,
+        weak=scan.selection.weak,
     )

@@ -21,6 +21,8 @@ def with_header(result: Result) -> pa.Table:
         "readings": [asdict(reading) for reading in result.readings],
         "created_at": result.created_at,
         "seconds": result.seconds,
+        "query": result.query,
+        "version": result.version,
     }
     return result.table.replace_schema_metadata({_HEADER: orjson.dumps(header)})
 
@@ -35,4 +37,6 @@ def without_header(table: pa.Table) -> Result:
         readings=tuple(Reading(**reading) for reading in header["readings"]),
         created_at=header["created_at"],
         seconds=header["seconds"],
+        query=header["query"],
+        version=header["version"],
     )

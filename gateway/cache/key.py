@@ -1,7 +1,7 @@
 """The identity of a question and of its answer.
 
 A question is its normalised text, its bound values and what of the principal changes the answer. An answer is a
-question over certain versions of certain files. Both are BLAKE2b digests (RFC 7693) over length-prefixed parts, so
+question over certain versions of certain files, answered by one engine. Both are BLAKE2b digests (RFC 7693) over length-prefixed parts, so
 that no two sequences of parts give the same bytes.
 """
 
@@ -25,9 +25,12 @@ def question_key(query: BoundQuery, principal: Principal) -> str:
     return _digest(parts)
 
 
-def result_key(question: str, plan: Plan) -> str:
-    """Digest a question with the versions of the files that its plan selected, in 40 hexadecimal digits."""
-    parts = [_FORMAT, question.encode()]
+def result_key(question: str, plan: Plan, engine: str) -> str:
+    """Digest a question with the versions of the files that its plan selected, in 40 hexadecimal digits.
+
+    *engine* names what runs the plan, since two engines may differ in an answer's types, order and last digits.
+    """
+    parts = [_FORMAT, question.encode(), engine.encode()]
     for scan in plan.scans:
         parts += (scan.table.encode(), scan.selection.digest())
     return _digest(parts)

@@ -1,7 +1,7 @@
 """List the files of a table, with as few requests and as many at a time as its store allows.
 
 A listing is an Arrow table of ``path`` (string, relative to the location), ``size`` (int64), ``etag`` (string) and
-``last_modified`` (timestamp in µs, UTC), in no particular order.
+``last_modified`` (timestamp in µs, UTC), in no particular order. A store without ETags leaves them empty.
 """
 
 from __future__ import annotations
@@ -143,10 +143,10 @@ def _side_by_side(work: Callable[[Item], pa.Table], items: Sequence[Item], threa
 
 
 def _table(batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    """Bring the batches of a store to the schema of a listing; a store without ETags gets the time instead."""
+    """Bring the batches of a store to the schema of a listing."""
     tables = [SCHEMA.empty_table()]
     for batch in batches:
-        etag = pc.coalesce(batch["e_tag"], pc.cast(batch["last_modified"], pa.string()))
+        etag = pc.coalesce(batch["e_tag"], pa.scalar("", batch["e_tag"].type))
         columns = [batch["path"], batch["size"], etag, batch["last_modified"]]
         tables.append(pa.table(columns, names=SCHEMA.names).cast(SCHEMA))
     return pa.concat_tables(tables)

@@ -36,7 +36,7 @@ class Snapshot:
 
     ``files`` is grouped in that order, by path within a partition: ``path`` (relative to the location), ``size``
     (int64), ``etag`` (string), ``last_modified`` (timestamp in µs, UTC), ``version`` (16 bytes: digest of path, ETag
-    and size), ``row_count`` (int64, null where not known), and the statistics that were read (see ``footers``).
+    and size, and of the modification time where the ETag is empty or weak), ``row_count`` (int64, null where not known), and the statistics that were read (see ``footers``).
     """
 
     id: str
@@ -110,9 +110,16 @@ def unchanged(previous: Snapshot, listing: pa.Table) -> bool:
     if len(listing) < previous.files.num_rows + previous.ignored.num_rows:
         return False
     names = ["path", "size", "etag"]
+    if pc.any(weak(listing["etag"])).as_py():
+        names.append("last_modified")
     found = [part.select(names) for part in data_files(listing)]
     before = [by_path(previous.files.select(names)), previous.ignored.select(names)]
     return all(new.equals(old) for new, old in zip(found, before, strict=True))
+
+
+def weak(etags: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+    """Tell of each ETag whether it is empty or weak, so that the same one may stand for other bytes."""
+    return pc.or_(pc.equal(etags, pa.scalar("")), pc.starts_with(etags, "W/"))
 
 
 def newest(listing: pa.Table) -> tuple[str, str] | None:
@@ -195,8 +202,13 @@ def _mistake(table: Table, message: str, hint: str | None = None) -> Diagnostic:
 
 
 def _versions(files: pa.Table) -> pa.Array[Any]:
-    """Digest path, ETag and size of every file, in 16 bytes each."""
-    parts: list[Any] = [files["path"], files["etag"], pc.cast(files["size"], pa.string()), pa.scalar("\0")]
+    """Digest path, ETag and size of every file, and its time where the ETag is weak, in 16 bytes each."""
+    parts: list[Any] = [files["path"], files["etag"], pc.cast(files["size"], pa.string())]
+    unsure = weak(files["etag"])
+    if pc.any(unsure).as_py():
+        times = pc.cast(pc.cast(files["last_modified"], pa.int64()), pa.string())
+        parts.append(pc.if_else(unsure, times, pa.scalar("")))
+    parts.append(pa.scalar("\0"))
     texts = cast(list[bytes], pc.cast(pc.binary_join_element_wise(*parts), pa.binary()).to_pylist())
     joined = b"".join([blake2b(text, digest_size=16).digest() for text in texts])
     return pa.Array.from_buffers(pa.binary(16), len(texts), [None, pa.py_buffer(joined)])

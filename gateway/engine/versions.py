@@ -30,7 +30,8 @@ def address(file: FileVersion, *, use_ssl: bool, edition: int = 0) -> str:
     In a bucket the version stands in a parameter of the URL that is given three times: DuckDB takes the first or
     the last, which are what it would use anyway. In a folder it is written in empty steps (``/./`` and ``//``).
     """
-    digest = blake2b(f"{file.etag}|{file.size}|{edition}".encode(), digest_size=_BITS // 4).digest()
+    version = f"{file.etag}|{file.size}|{edition}" + ("" if file.modified is None else f"|{file.modified}")
+    digest = blake2b(version.encode(), digest_size=_BITS // 4).digest()
     if is_remote(file.path):
         if "?" in file.path:
             raise EngineFailed("A data file has a question mark in its name, which DuckDB cannot address.")

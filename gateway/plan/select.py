@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gateway.catalog.manifest import weak
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.model import FileVersion, Value
 from gateway.plan.axis import Interval
@@ -207,13 +209,16 @@ class Chosen:
                 FileVersion(path=address(str(path)), size=size, etag=etag)
                 for path, size, etag in zip(*columns, strict=True)
             )
-        unsure = self._index.weak_files
-        if len(unsure):
-            times = np.asarray(whole(files, "last_modified").cast("int64"))
-            for number, place in enumerate(self.file_places().tolist()):
-                if place in unsure:
-                    found[number] = replace(found[number], modified=int(times[place]))
-        return found
+        return self._with_times(found) if self.weak else found
+
+    def _with_times(self, found: list[FileVersion]) -> list[FileVersion]:
+        """Add the modification time to the files without a strong version."""
+        places, unsure = self.file_places(), frozenset(self._index.weak_files.tolist())
+        times = whole(self._index.snapshot.files, "last_modified").cast("int64").take(places).to_pylist()
+        return [
+            replace(file, modified=time) if place in unsure else file
+            for file, place, time in zip(found, places.tolist(), times, strict=True)
+        ]
 
     def positions(self) -> Sequence[int]:
         """List the selected partitions as their places in the snapshot's order, ascending."""

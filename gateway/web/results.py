@@ -64,7 +64,7 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     if following is not None:
         headers.add("Link", f'<{following}>; rel="next"')
     if request.method != "POST":
-        headers["ETag"] = f'"{tag}"'
+        headers["ETag"] = f'W/"{tag}"' if answer.result.weak else f'"{tag}"'
         if request.if_none_match.contains_weak(tag):
             return Response(status=304, headers=headers)
     if request.method == "HEAD":

@@ -71,6 +71,24 @@ def test_another_path_size_or_etag_is_another_version_and_another_id(changed: tu
     assert before.files["version"][1] == after.files["version"][1]
 
 
+def at(second: int, etag: str) -> Snapshot:
+    """One file, always of the same path and size."""
+    row = {"path": A[0], "size": 10, "etag": etag, "last_modified": datetime(2020, 1, 1, second=second, tzinfo=UTC)}
+    return build(table(), "s3://bucket/events/", pa.Table.from_pylist([row], SCHEMA), COLUMNS, 1.0)
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"a"'])
+def test_without_a_strong_etag_the_modification_time_tells_versions_apart(etag: str) -> None:
+    assert at(1, etag).id == at(1, etag).id
+    assert at(1, etag).id != at(2, etag).id
+    assert not unchanged(at(1, etag), at(2, etag).files.select(SCHEMA.names))
+
+
+def test_a_strong_etag_stands_for_the_bytes_whenever_they_were_written() -> None:
+    assert at(1, '"a"').id == at(2, '"a"').id
+    assert unchanged(at(1, '"a"'), at(2, '"a"').files.select(SCHEMA.names))
+
+
 def test_another_declaration_or_type_is_another_id() -> None:
     retyped = (Column(name="at", type="DATE"), COLUMNS[1])
     renamed = table("[{column: day, transform: day, source: at}, {column: n, transform: identity, source: n}]")

@@ -304,3 +304,15 @@ def test_files_are_left_out_by_the_bounds_in_their_footers() -> None:
         list(index.select(all_of(compare(other, "="), compare(TS, "<", 1)), (42, datetime(2013, 6, 3))).positions())
         == []
     )
+
+
+def test_only_a_selection_with_a_file_without_a_strong_etag_is_weak() -> None:
+    snapshot = days()
+    etags = ["", 'W/"2"', *snapshot.files["etag"].to_pylist()[2:]]
+    times = pa.array(range(10), pa.timestamp("us", "UTC"))
+    files = snapshot.files.set_column(2, "etag", pa.array(etags)).append_column("last_modified", times)
+    index = PartitionIndex.build(replace(snapshot, files=files))
+    values = (datetime(2013, 6, 2), datetime(2013, 6, 3))
+    first, rest = (index.select(compare(TS, operator, 1), values) for operator in ("<", ">="))
+    assert (first.weak, rest.weak, index.all().weak) == (True, False, True)
+    assert [file.modified for file in index.all().versions()] == [0, 1, *[None] * 8]

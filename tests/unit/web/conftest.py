@@ -116,6 +116,8 @@ class FakeGateway:
     kept: dict[str, Result] = field(default_factory=dict)
     failure: Exception | None = None
     key: str = KEY
+    weak: bool = False
+    """What was read had no strong version."""
     double: bool = False
     """Both columns of the result have one name."""
 
@@ -153,6 +155,7 @@ class FakeGateway:
             files_total=365,
             size=700,
             size_total=36_500,
+            weak=self.weak,
         )
         return Result(
             key=self.key,

@@ -84,6 +84,13 @@ def test_a_tag_that_a_proxy_weakened_still_names_the_answer(client: FlaskClient)
     assert client.get(ASKED, headers={"If-None-Match": f'"other", W/{tag}'}).status_code == 304
 
 
+def test_an_answer_over_files_without_a_strong_version_has_a_weak_tag(client: FlaskClient, gateway: Any) -> None:
+    gateway.weak = True
+    tag = client.get(ASKED).headers["ETag"]
+    assert tag.startswith('W/"')
+    assert client.get(ASKED, headers={"If-None-Match": tag}).status_code == 304
+
+
 def test_an_answer_over_other_data_has_another_tag(client: FlaskClient, gateway: Any) -> None:
     before = client.get(ASKED).headers["ETag"]
     gateway.key = "cd" * 16
