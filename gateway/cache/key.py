@@ -1,8 +1,8 @@
 """The identity of a question and of its answer.
 
 A question is its normalised text, its bound values and what of the principal changes the answer. An answer is a
-question over certain versions of certain files, answered by one engine. Both are BLAKE2b digests (RFC 7693) over length-prefixed parts, so
-that no two sequences of parts give the same bytes.
+question over certain versions of certain files, answered by one engine. Both are BLAKE2b digests (RFC 7693) over
+length-prefixed parts, so that no two sequences of parts give the same bytes.
 """
 
 from __future__ import annotations

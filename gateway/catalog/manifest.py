@@ -36,7 +36,8 @@ class Snapshot:
 
     ``files`` is grouped in that order, by path within a partition: ``path`` (relative to the location), ``size``
     (int64), ``etag`` (string), ``last_modified`` (timestamp in µs, UTC), ``version`` (16 bytes: digest of path, ETag
-    and size, and of the modification time where the ETag is empty or weak), ``row_count`` (int64, null where not known), and the statistics that were read (see ``footers``).
+    and size, and of the modification time where the ETag is empty or weak), ``row_count`` (int64, null where not
+    known), and the statistics that were read (see ``footers``).
     """
 
     id: str
@@ -117,7 +118,7 @@ def unchanged(previous: Snapshot, listing: pa.Table) -> bool:
     return all(new.equals(old) for new, old in zip(found, before, strict=True))
 
 
-def weak(etags: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+def weak(etags: pa.ChunkedArray[Any]) -> Any:
     """Tell of each ETag whether it is empty or weak, so that the same one may stand for other bytes."""
     return pc.or_(pc.equal(etags, pa.scalar("")), pc.starts_with(etags, "W/"))
 
