@@ -6,12 +6,14 @@ LIMIT and DISTINCT ON order by all columns, aggregates and windows depend on no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
+import duckdb
 from hypothesis import strategies as st
+from restriction import Database
 
 from gateway.model import TypedValue
 
@@ -20,7 +22,7 @@ TABLES = ("a", "b", "c")
 COLUMNS = {"k": "INTEGER", "d": "DATE", "ts": "TIMESTAMP", "s": "VARCHAR", "f": "BOOLEAN", "m": "DECIMAL(6,2)"}
 _DAYS = [date(2024, 1, 30) + timedelta(days=n) for n in range(4)]
 _TIMES = [datetime(2024, 1, 30, 6) + timedelta(hours=9 * n) for n in range(8)]
-_LITERALS: dict[str, Sequence[str]] = {
+LITERALS: dict[str, Sequence[str]] = {
     "INTEGER": ("0", "1", "2", "3", "-1", "1.5", "3000000000", "'2'"),
     "BIGINT": ("0", "1", "2", "2024"),
     "DATE": (*(f"DATE '{day}'" for day in _DAYS), "'2024-01-31'", "TIMESTAMP '2024-01-31 12:00:00'"),
@@ -68,6 +70,8 @@ class Generator:
     """Writes one query; *draw* is hypothesis's."""
 
     draw: Callable[[st.SearchStrategy[Any]], Any]
+    tables: Mapping[str, dict[str, str]] = field(default_factory=lambda: dict.fromkeys(TABLES, COLUMNS))
+    literals: Mapping[str, Sequence[str]] = field(default_factory=lambda: LITERALS)
     ctes: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     names: int = 0
 
@@ -101,7 +105,7 @@ class Generator:
         return (f"WITH {', '.join(withs)} " if withs else "") + sql
 
     def set_operation(self, depth: int, outer: Scope, width: Sequence[str] | None) -> tuple[str, dict[str, str]]:
-        types = list(width or [self.pick(list(COLUMNS.values())) for _ in range(self.pick((1, 2, 3)))])
+        types = list(width or [self.pick(list(self.tables["a"].values())) for _ in range(self.pick((1, 2, 3)))])
         left, columns = self.query(depth - 1, outer, types)
         right, _ = self.query(depth - 1, outer, types)
         operator = self.pick(("UNION ALL", "UNION", "INTERSECT", "EXCEPT", "EXCEPT ALL", "INTERSECT ALL"))
@@ -215,7 +219,7 @@ class Generator:
         return text, scope if join in ("SEMI JOIN", "ANTI JOIN") else both
 
     def asof(self, text: str, scope: Scope) -> tuple[str, Scope]:
-        name, table = self.name("x"), self.pick(TABLES)
+        name, table = self.name("x"), self.pick(list(self.tables))
         inner = f"(SELECT k, ts, min(d) AS d, min(s) AS s FROM {table} GROUP BY k, ts)"
         keys = [
             (alias, columns)
@@ -237,7 +241,8 @@ class Generator:
         if self.ctes and self.chance(50):
             cte, columns = self.pick(self.ctes)
             return f"{cte} AS {name}", dict(columns), name
-        return f"{self.pick(TABLES)} AS {name}", dict(COLUMNS), name
+        table, columns = self.pick(list(self.tables.items()))
+        return f"{table} AS {name}", dict(columns), name
 
     # Conditions
 
@@ -246,7 +251,7 @@ class Generator:
         found = [(f"{alias}.{c}", t) for alias, columns in scope for c, t in columns.items() if kind in (None, t)]
         if found:
             return self.pick(found)
-        return f"CAST({self.pick(_LITERALS.get(kind or 'INTEGER', ('1',)))} AS {kind})", kind or "INTEGER"
+        return f"CAST({self.pick(self.literals.get(kind or 'INTEGER', ('1',)))} AS {kind})", kind or "INTEGER"
 
     def constant(self, kind: str) -> str:
         if kind in _PARAMETERS and self.chance(35):
@@ -259,7 +264,7 @@ class Generator:
             return self.pick(
                 ("$pd + 1", "coalesce($pd, DATE '2024-01-31')", "CAST($pt AS DATE)", "DATE '2024-02-01' - 1")
             )
-        return self.pick(_LITERALS.get(kind, ("1", "2")))
+        return self.pick(self.literals.get(kind, ("1", "2")))
 
     def wrapped(self, text: str, kind: str) -> tuple[str, str]:
         """Put a column under a function now and then."""
@@ -352,7 +357,7 @@ class Generator:
         if form == "pair":
             other, second = self.column(scope)
             text, kinds = f"({text}, {other})", [kind, second]
-        if any(one not in _LITERALS for one in kinds):
+        if any(one not in self.literals for one in kinds):
             return self.simple(scope)
         sql, _ = self.query(depth - 1, around if self.chance(40) else [], kinds)
         if form == "or":
@@ -401,3 +406,28 @@ def cases(draw: Callable[[st.SearchStrategy[Any]], Any], depth: int = 2) -> Case
     sql = Generator(draw).statement(depth)
     data = {table: draw(_ROWS) for table in TABLES}
     return Case(data=data, sql=sql, parameters=draw(parameters()))
+
+
+def created(connection: duckdb.DuckDBPyConnection) -> Database:
+    """Create the tables that the queries name, empty."""
+    connection.execute("SET TimeZone = 'UTC'")
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    for table in TABLES:
+        connection.execute(f"CREATE TABLE {table} ({columns})")
+    return Database(connection=connection)
+
+
+def fill(database: Database, case: Case) -> None:
+    for table, rows in case.data.items():
+        database.connection.execute(f"DELETE FROM {table}")
+        if rows:
+            database.connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def refused(database: Database, case: Case) -> str | None:
+    """Return why DuckDB does not run a query."""
+    try:
+        database.rows(case.sql, case.parameters)
+    except duckdb.Error as error:
+        return str(error)
+    return None

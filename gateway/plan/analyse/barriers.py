@@ -58,9 +58,9 @@ def grouping(block: SelectBlock) -> Passes | None:
     """An aggregate sees its whole group; without GROUP BY there is one row whatever is filtered."""
     group = block.node.args.get("group")
     if group is None:
-        return _nothing if _aggregates(block.node) or block.node.args.get("having") else None
+        return _nothing if is_aggregating(block.node) or block.node.args.get("having") else None
     if group.args.get("all"):
-        keys = [item.unalias() for item in block.node.expressions if not _aggregates(item)]
+        keys = [item.unalias() for item in block.node.expressions if not is_aggregating(item)]
         return _among(block, keys)
     known = all(key == "expressions" or not value for key, value in group.args.items())
     plain = [key for key in group.expressions if not isinstance(key, exp.Rollup | exp.Cube | exp.GroupingSets)]
@@ -107,7 +107,7 @@ def _partition(found: exp.Expr, named: dict[str, exp.Expr]) -> list[exp.Expr]:
     return own if own or base is None else _partition(base, {})
 
 
-def _aggregates(node: exp.Expr) -> bool:
+def is_aggregating(node: exp.Expr) -> bool:
     """Say whether aggregate functions stand in a SELECT list, HAVING, QUALIFY or ORDER BY, or may stand there."""
     return any(_is_aggregate(found) for found in _own(node, exp.Func, exp.Columns))
 

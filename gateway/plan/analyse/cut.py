@@ -40,7 +40,8 @@ def _clock_edits(text: Text, tree: exp.Expr) -> list[tuple[int, int, str, bool]]
         if item is None:
             made.append((clock.start, clock.end, clock.replacement, False))
         elif item is node:
-            name = "".join(written.split()).replace('"', '""')
+            # DuckDB names a column after a function in lower case, after a keyword as it is written.
+            name = "".join(written.split()).lower() if written.endswith(")") else written
             made.append((clock.start, clock.end, f'{clock.replacement} AS "{name}"', False))
     return made
 

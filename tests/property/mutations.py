@@ -1,0 +1,238 @@
+"""Break each rule of pruning once, on purpose, and see that the cases or the random queries notice.
+
+    pytest tests/property/mutations.py
+
+A check of the tests rather than of the gateway, and slow: its name keeps it out of the usual run. The cases are
+asked first, then queries at random.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from restriction import Database, answers
+from rules import PARAMETERS, opened, read_cases
+from sqlglot import exp
+
+from gateway.plan.analyse import barriers, build, conjuncts, facts, joins, prepared, terms, types, walk
+from gateway.plan.analyse.leaves import compiler, lists, nulls, rows
+from gateway.predicate import FALSE, TRUE, And, Comparison, Operator, Or, Predicate, all_of, any_of
+from queries import cases, created, fill, refused
+
+# The package offers rules by the names of their modules.
+comparisons = import_module("gateway.plan.analyse.leaves.comparison")
+prefixes = import_module("gateway.plan.analyse.leaves.prefix")
+
+RANDOM = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """``holder.name`` (or the entry *name* of a dict) becomes *wrong*."""
+
+    rule: str
+    done: str
+    holder: Any
+    name: str
+    wrong: Any
+
+
+def wrong_compile(self: compiler.Compiler, node: exp.Expr, negated: bool = False) -> Predicate:
+    node = node.unnest()
+    if isinstance(node, exp.And | exp.Or):
+        joined = all_of if isinstance(node, exp.And) else any_of
+        return joined(self.compile(node.left, negated), self.compile(node.right, negated))
+    return right_compile(self, node, negated)
+
+
+right_compile = compiler.Compiler.compile
+
+
+def wrong_substitute(predicate: Predicate, change: Callable[..., Any]) -> Predicate:
+    match predicate:
+        case And(parts):
+            return all_of(*(wrong_substitute(part, change) for part in parts))
+        case Or(parts):
+            return any_of(*(found for part in parts if (found := wrong_substitute(part, change)) != TRUE))
+        case _:
+            return right_substitute(predicate, change)
+
+
+right_substitute = facts.substitute
+
+
+def wrong_edges(node: exp.Expr, naming: Any) -> list[facts.Edge]:
+    made = right_edges(node, naming)
+    operator = comparisons.OPERATORS.get(type(node.unnest()))
+    if made or operator is None:
+        return made
+    left, right = (terms.term(side, naming) for side in (node.unnest().this, node.unnest().expression))
+    if isinstance(left, terms.Opaque) or isinstance(right, terms.Opaque) or left.functions or right.functions:
+        return []
+    return [facts.Edge(left, operator, right)]
+
+
+right_edges = conjuncts.edges_of
+
+
+def wrong_positive(node: exp.Expr) -> exp.Expr | None:
+    return right_positive(node.this if isinstance(node, exp.Not) else node)
+
+
+right_positive = walk._positive_subquery
+
+
+def wrong_fold(self: build.Builder, block: Any, first: Any, listed: Sequence[exp.Join]) -> Any:
+    tree = first
+    for join in listed:
+        kind = build._join_kind(join)
+        tree = self._join(block, "INNER" if kind == "COMMA" else kind, tree, self._item(block, join.this), join)
+    return tree
+
+
+def wrong_null_check(found: Any, node: exp.Expr, negated: bool) -> Predicate | None:
+    made = right_null_check(found, node, negated)
+    tested = terms.term(node.this, found.naming) if isinstance(node, exp.Is) else None
+    return FALSE if made == TRUE and isinstance(tested, terms.Term) and tested.functions else made
+
+
+right_null_check = nulls.null_check
+
+
+def wrong_order(leaf: Comparison, edge: facts.Edge) -> Iterator[Predicate]:
+    for copied in right_order(leaf, edge):
+        if isinstance(copied, Comparison):
+            yield replace(copied, operator=comparisons._NEGATED[copied.operator])
+
+
+right_order = facts.order_copies
+
+
+def wrong_null_safe(found: Any, term_: Any, constant: exp.Expr, kinds: Sequence[str], same: bool) -> Predicate:
+    operator = Operator.EQ if same else Operator.NE
+    return compiler.Compiler.comparison(found, term_, operator, constant, kinds)
+
+
+def everything(_: str, *sides: list[facts.Fact]) -> list[facts.Fact]:
+    return [fact for side in sides for fact in side]
+
+
+def nothing(*_: Any) -> None:
+    return None
+
+
+MUTATIONS = [
+    Mutation("LEFT JOIN", "treated as INNER", joins.RULES, "LEFT", joins.inner),
+    Mutation("RIGHT JOIN", "treated as INNER", joins.RULES, "RIGHT", joins.inner),
+    Mutation("FULL JOIN", "treated as INNER", joins.RULES, "FULL", joins.inner),
+    Mutation("ANTI JOIN", "treated as SEMI", joins.RULES, "ANTI", joins.semi),
+    Mutation("ASOF JOIN", "treated as INNER", joins.RULES, "ASOF", joins.inner),
+    Mutation("POSITIONAL JOIN", "treated as INNER", joins.RULES, "POSITIONAL", joins.inner),
+    Mutation("null rejection", "always assumed", joins, "rejects_null", lambda *_: True),
+    Mutation("guarantees of a join", "also of its null-supplying side", joins, "guaranteed", everything),
+    Mutation("comma", "binds as tightly as JOIN", build.Builder, "_fold", wrong_fold),
+    Mutation("LIMIT", "let through", barriers.RULES, "blocked by LIMIT", nothing),
+    Mutation("DISTINCT ON", "let through", barriers.RULES, "blocked by DISTINCT ON", nothing),
+    Mutation("windows", "let through", barriers.RULES, "blocked by a window", nothing),
+    Mutation("GROUP BY", "let through", barriers.RULES, "blocked by GROUP BY", nothing),
+    Mutation("EXISTS", "an aggregate may have no row", walk, "_one_row", lambda _: False),
+    Mutation("NOT IN, NOT EXISTS", "treated as IN and EXISTS", walk, "_positive_subquery", wrong_positive),
+    Mutation(
+        "CTE", "only its first reference counts", walk, "_either", lambda groups: list(groups[0]) if groups else []
+    ),
+    Mutation("recursive CTE", "treated as any other", build, "_is_recursive", lambda *_: False),
+    Mutation("SAMPLE, PIVOT", "not seen", build, "_plain", lambda *_: True),
+    Mutation("set operations", "types not compared", build, "united", lambda left, right: left),
+    Mutation("NOT", "NOT (A AND B) as NOT A AND NOT B", compiler.Compiler, "compile", wrong_compile),
+    Mutation("NOT", "leaves not negated", comparisons, "_NEGATED", {one: one for one in Operator}),
+    Mutation("OR", "what is foreign counts as FALSE", facts, "substitute", wrong_substitute),
+    Mutation("equality", "copied across types", conjuncts, "edges_of", wrong_edges),
+    Mutation("order", "bounds turned round", facts, "order_copies", wrong_order),
+    Mutation("order", "copied through month() and texts", facts, "_keeps_order", lambda _: True),
+    Mutation("DATE beside TIMESTAMP", "compared as DATE", types, "_dates", lambda *_: types.Resolved("DATE")),
+    Mutation("IS NULL", "of a function as never", nulls, "null_check", wrong_null_check),
+    Mutation("IS DISTINCT FROM", "NULL forgotten", nulls, "null_safe", wrong_null_safe),
+    Mutation("row values", "NULL forgotten", rows, "null_safe", wrong_null_safe),
+    Mutation("NOT IN a set", "as NOT IN a list", lists, "_is_contained", lambda _: True),
+    Mutation("NOT LIKE", "of any pattern", prefixes, "like_prefix", lambda pattern, escape="": pattern.strip("%_")),
+    Mutation("date_trunc <>", "NULL not kept", compiler, "keeping_null", lambda leaf, unequal: leaf),
+    Mutation("absent parameter", "as present", prepared, "FALSE", TRUE),
+]
+
+
+@contextmanager
+def applied(mutation: Mutation) -> Iterator[None]:
+    """Break the rule wherever the gateway's modules know it by name."""
+    if isinstance(mutation.holder, dict):
+        right = mutation.holder[mutation.name]
+        mutation.holder[mutation.name] = mutation.wrong
+        try:
+            yield
+        finally:
+            mutation.holder[mutation.name] = right
+        return
+    right = getattr(mutation.holder, mutation.name)
+    holders = [mutation.holder]
+    if callable(right) and not isinstance(mutation.holder, type):
+        modules = [module for name, module in sys.modules.items() if name.startswith("gateway.plan.analyse")]
+        holders = [module for module in modules if vars(module).get(mutation.name) is right]
+    for holder in holders:
+        setattr(holder, mutation.name, mutation.wrong)
+    try:
+        yield
+    finally:
+        for holder in holders:
+            setattr(holder, mutation.name, right)
+
+
+def noticed_by_cases(database: Database) -> str | None:
+    for case in read_cases():
+        for choice in (0, 1):
+            parameters = {name: values[choice] for name, values in PARAMETERS.items()}
+            whole, *restricted = answers(database, case.sql, parameters)
+            if any(one != whole for one in restricted):
+                return f"case {case.name}"
+    return None
+
+
+def noticed_at_random(database: Database) -> str | None:
+    seen = 0
+
+    @settings(
+        max_examples=RANDOM,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases())
+    def check(case: Any) -> None:
+        nonlocal seen
+        seen += 1
+        fill(database, case)
+        if refused(database, case) is None:
+            whole, *restricted = answers(database, case.sql, case.parameters)
+            assert all(one == whole for one in restricted)
+
+    try:
+        check()
+    except AssertionError:
+        return f"random query {seen}"
+    return None
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: f"{one.rule}, {one.done}")
+def test_a_broken_rule_is_noticed(mutation: Mutation) -> None:
+    with opened() as database, duckdb.connect(config={"threads": 1}) as connection, applied(mutation):
+        found = noticed_by_cases(database) or noticed_at_random(created(connection))
+    assert found is not None
+    print(f"{mutation.rule}, {mutation.done}: {found}")
