@@ -128,6 +128,16 @@ class TierFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResultEvicted(Event):
+    """A cache tier removed a result of a query, or an encoded body of one, to make room. ``size`` is in bytes."""
+
+    level: ClassVar[str | None] = None
+    tier: str
+    query: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestServed(Event):
     """An HTTP request was answered. ``size`` is the bytes of the body sent, ``seconds`` the time to its last byte.
 
@@ -218,6 +228,7 @@ class Metrics:
             QueryFailed: self._execution_failed,
             QueryReplanned: self._replanned,
             TierFailed: self._tier_failed,
+            ResultEvicted: self._evicted,
             RequestServed: self._served,
             Unexpected: self._unexpected,
         }
@@ -240,6 +251,7 @@ class Metrics:
         self._failures = self._counter("execution_failures", "Queries that the engine did not answer", (*query, "code"))
         self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
         self._tiers = self._counter("cache_tier_failures", "Failed operations of a cache tier", ("tier", "operation"))
+        self._evictions = self._counter("cache_evictions", "Results and bodies removed to make room", ("tier", "query"))
         self._problems = self._counter("problems", "Problem documents answered", ("code",))
         self._bugs = self._counter("unexpected_errors", "Errors that nobody raised on purpose", ())
 
@@ -303,6 +315,9 @@ class Metrics:
 
     def _tier_failed(self, event: TierFailed) -> None:
         self._tiers.labels(event.tier, event.operation).inc()
+
+    def _evicted(self, event: ResultEvicted) -> None:
+        self._evictions.labels(event.tier, event.query).inc()
 
     def _served(self, event: RequestServed) -> None:
         if event.error is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from gateway.cache.tier import Entry
 from gateway.model import Column, Reading, Result
 
 _HEADER = b"gateway"
@@ -29,7 +30,7 @@ def with_header(result: Result) -> pa.Table:
 
 def without_header(table: pa.Table) -> Result:
     """Return the result that ``with_header`` made a table of. Raises ``KeyError`` for another table."""
-    header: dict[str, Any] = orjson.loads((table.schema.metadata or {})[_HEADER])
+    header = _header(table.schema)
     return Result(
         key=header["key"],
         table=table.replace_schema_metadata(None),
@@ -40,3 +41,21 @@ def without_header(table: pa.Table) -> Result:
         query=header["query"],
         version=header["version"],
     )
+
+
+def carried_entry(schema: pa.Schema, size: int) -> Entry:
+    """Describe the result of *size* bytes whose schema this is. Raises ``KeyError`` for another schema."""
+    header = _header(schema)
+    return Entry(
+        key=header["key"],
+        query=header["query"],
+        version=header["version"],
+        tables=tuple(sorted({reading["table"] for reading in header["readings"]})),
+        size=size,
+        created_at=header["created_at"],
+    )
+
+
+def _header(schema: pa.Schema) -> dict[str, Any]:
+    header: dict[str, Any] = orjson.loads((schema.metadata or {})[_HEADER])
+    return header

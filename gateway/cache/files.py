@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from uuid import uuid4
@@ -18,8 +18,8 @@ from uuid import uuid4
 import orjson
 import pyarrow as pa
 
-from gateway.cache.carried import with_header, without_header
-from gateway.cache.tier import Mark, TierError
+from gateway.cache.carried import carried_entry, with_header, without_header
+from gateway.cache.tier import Drop, Entry, Mark, TierError
 from gateway.model import Result
 
 _ABANDONED = 600.0
@@ -67,6 +67,12 @@ class FileTier:
             self.sweep()
         return True
 
+    def extend(self, key: str, *, lifetime: float) -> None:
+        path, expires = self._path(key, "arrow"), self._clock() + lifetime
+        with _as_tier_error(), suppress(FileNotFoundError):
+            if path.stat().st_mtime < expires:
+                os.utime(path, (expires, expires))
+
     def mark(self, question: str) -> Mark | None:
         path = self._path(question, "mark")
         with _as_tier_error():
@@ -83,6 +89,19 @@ class FileTier:
 
         self._publish(self._path(question, "mark"), write, lifetime)
 
+    def entries(self) -> Iterator[Entry]:
+        with _as_tier_error():
+            yield from (entry for _, entry in self._described())
+
+    def drop(self, which: Drop) -> int:
+        dropped = 0
+        with _as_tier_error():
+            for path, entry in self._described():
+                if which.matches(entry):
+                    path.unlink(missing_ok=True)
+                    dropped += 1
+        return dropped
+
     def sweep(self) -> None:
         """Remove what has expired, then what expires soonest until the folder is within its size again."""
         self._unswept = 0
@@ -91,6 +110,16 @@ class FileTier:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    def _described(self) -> Iterator[tuple[Path, Entry]]:
+        """Read the headers of all results that are alive; what cannot be read is left to its reader."""
+        for file in _files(self._folder):
+            path = Path(file.path)
+            if path.suffix == ".arrow":
+                with suppress(FileNotFoundError, pa.ArrowInvalid, KeyError, orjson.JSONDecodeError):
+                    if self._alive(path):
+                        with pa.memory_map(str(path)) as source:
+                            yield path, carried_entry(pa.ipc.open_file(source).schema, source.size())
 
     def _unexpired(self) -> list[tuple[float, int, str]]:
         """Remove what has expired and what was abandoned; return expiry, bytes and path of all other files."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TypeVar
 
-from gateway.cache.tier import Mark, Tier, TierError
+from gateway.cache.tier import Drop, Entry, Mark, Tier, TierError
 from gateway.model import Result
 from gateway.observe import Observer, TierFailed
 
@@ -31,11 +31,21 @@ class Guarded:
     def keep(self, result: Result, *, lifetime: float) -> bool:
         return self._tried("keep", lambda: self._tier.keep(result, lifetime=lifetime), False)
 
+    def extend(self, key: str, *, lifetime: float) -> None:
+        self._tried("extend", lambda: self._tier.extend(key, lifetime=lifetime), None)
+
     def mark(self, question: str) -> Mark | None:
         return self._tried("mark", lambda: self._tier.mark(question), None)
 
     def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
         self._tried("remember", lambda: self._tier.remember(question, mark, lifetime=lifetime), None)
+
+    def entries(self) -> Iterator[Entry]:
+        nothing: list[Entry] = []
+        yield from self._tried("entries", lambda: list(self._tier.entries()), nothing)
+
+    def drop(self, which: Drop) -> int:
+        return self._tried("drop", lambda: self._tier.drop(which), 0)
 
     def close(self) -> None:
         self._tier.close()

@@ -1,62 +1,181 @@
-"""The tier in the memory of the process: bytes-weighted, least recently used first out, a lifetime an entry."""
+"""The tier in the memory of the process: bytes-weighted, least recently used first out, a lifetime an entry.
+
+Results and the bodies already encoded of them share one budget. One query may use a share of it, so that a query
+with many answers takes the place of its own older ones, not of everybody's.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from threading import Lock
-from typing import Any
 
-from cachetools import TLRUCache
+from cachetools import LRUCache
 
-from gateway.cache.tier import Mark
+from gateway.cache.tier import Drop, Entry, Mark, entry_of
 from gateway.model import Result
+from gateway.observe import Observer, ResultEvicted, unobserved
 
 _OVERHEAD = 2_000
 """Bytes that an entry costs beside its Arrow buffers: measured with tracemalloc on results of one row."""
 _MARKS = 100_000
+_STEP = 16
+"""Expired entries that are removed at a time, so that nobody waits for the removal of thousands."""
+_ENCODED = 3_600.0
+"""Seconds that an encoded body is kept at most."""
+
+_Place = tuple[str, str]
+"""The key of a result and the form of its body; the result itself has no form."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    value: Result | bytes
+    entry: Entry
+    expires: float
 
 
 class MemoryTier:
-    """Keep results in this process, up to *size* bytes of Arrow buffers."""
+    """Keep results in this process, up to *size* bytes of Arrow buffers and bodies.
+
+    *share* is the part of it that one query may use; *observe* is told of what had to make room.
+    """
 
     name = "memory"
 
-    def __init__(self, size: int, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        share: float = 0.5,
+        clock: Callable[[], float] = time.time,
+        observe: Observer = unobserved,
+    ) -> None:
+        self._size, self._limit, self._clock, self._observe = size, int(size * share), clock, observe
         self._lock = Lock()
-        self._results: TLRUCache[str, Any] = TLRUCache(size, _expiry, timer=clock, getsizeof=_weight)
-        self._marks: TLRUCache[str, Any] = TLRUCache(_MARKS, _expiry, timer=clock)
+        self._kept: LRUCache[_Place, _Kept] = LRUCache(size, getsizeof=lambda kept: kept.entry.size)
+        self._owned: dict[str, OrderedDict[_Place, None]] = {}
+        self._used: Counter[str] = Counter()
+        self._due: list[tuple[float, _Place]] = []
+        self._marks: LRUCache[str, tuple[Mark, float]] = LRUCache(_MARKS)
 
     def result(self, key: str) -> Result | None:
-        with self._lock:
-            entry = self._results.get(key)
-        return None if entry is None else entry[0]
+        found = self._get((key, ""))
+        return found if isinstance(found, Result) else None
 
     def keep(self, result: Result, *, lifetime: float) -> bool:
+        size = int(result.table.get_total_buffer_size()) + _OVERHEAD
+        return self._put((result.key, ""), result, entry_of(result, size), lifetime)
+
+    def extend(self, key: str, *, lifetime: float) -> None:
         with self._lock:
-            if _weight((result, lifetime)) > self._results.maxsize:
-                return False
-            self._results[result.key] = (result, lifetime)
-        return True
+            kept = self._kept.get((key, ""))
+            if kept is not None:
+                self._expire_at((key, ""), kept, max(kept.expires, self._clock() + lifetime))
+
+    def encoding(self, key: str, form: str) -> bytes | None:
+        """Return the body of a result in one form, or None."""
+        found = self._get((key, form))
+        return found if isinstance(found, bytes) else None
+
+    def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
+        """Keep the body of a result in one form, if there is room."""
+        self._put((result.key, form), body, entry_of(result, len(body) + _OVERHEAD), _ENCODED)
 
     def mark(self, question: str) -> Mark | None:
         with self._lock:
-            entry = self._marks.get(question)
-        return None if entry is None else entry[0]
+            found = self._marks.get(question)
+        return None if found is None or found[1] <= self._clock() else found[0]
 
     def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
         with self._lock:
-            self._marks[question] = (mark, lifetime)
+            self._marks[question] = (mark, self._clock() + lifetime)
+
+    def entries(self) -> Iterator[Entry]:
+        with self._lock:
+            now = self._clock()
+            found = [kept.entry for (_, form), kept in self._kept.items() if not form and kept.expires > now]
+        yield from found
+
+    def drop(self, which: Drop) -> int:
+        with self._lock:
+            found = [place for place, kept in self._kept.items() if which.matches(kept.entry)]
+            for place in found:
+                self._remove(place)
+        return sum(not form for _, form in found)
 
     def close(self) -> None:
         with self._lock:
-            self._results.clear()
+            self._kept.clear()
+            self._owned.clear()
+            self._used.clear()
+            self._due.clear()
             self._marks.clear()
 
+    def _get(self, place: _Place) -> Result | bytes | None:
+        with self._lock:
+            kept = self._kept.get(place)
+            if kept is None:
+                return None
+            if kept.expires <= self._clock():
+                self._remove(place)
+                return None
+            self._owned[kept.entry.query].move_to_end(place)
+            return kept.value
 
-def _expiry(_key: str, entry: tuple[Any, float], now: float) -> float:
-    return now + entry[1]
+    def _put(self, place: _Place, value: Result | bytes, entry: Entry, lifetime: float) -> bool:
+        if entry.size > self._limit:
+            return False
+        with self._lock:
+            if place in self._kept:
+                self._remove(place)
+            self._remove_expired()
+            evicted = list(self._make_room(entry))
+            kept = self._kept[place] = _Kept(value=value, entry=entry, expires=0.0)
+            self._owned.setdefault(entry.query, OrderedDict())[place] = None
+            self._used[entry.query] += entry.size
+            self._expire_at(place, kept, self._clock() + lifetime)
+        for one in evicted:
+            self._observe(ResultEvicted(tier=self.name, query=one.query, size=one.size))
+        return True
 
+    def _make_room(self, entry: Entry) -> Iterator[Entry]:
+        """Remove what was used least recently: of the query itself while it is over its share, then of all."""
+        while self._used[entry.query] + entry.size > self._limit:
+            yield self._remove(next(iter(self._owned[entry.query])))
+        while self._kept.currsize + entry.size > self._size:
+            place, kept = self._kept.popitem()
+            self._disown(place, kept.entry)
+            yield kept.entry
 
-def _weight(entry: tuple[Result, float]) -> int:
-    return int(entry[0].table.get_total_buffer_size()) + _OVERHEAD
+    def _remove(self, place: _Place) -> Entry:
+        entry = self._kept.pop(place).entry
+        self._disown(place, entry)
+        return entry
+
+    def _disown(self, place: _Place, entry: Entry) -> None:
+        owned = self._owned[entry.query]
+        del owned[place]
+        self._used[entry.query] -= entry.size
+        if not owned:
+            del self._owned[entry.query], self._used[entry.query]
+
+    def _expire_at(self, place: _Place, kept: _Kept, instant: float) -> None:
+        kept.expires = instant
+        heappush(self._due, (instant, place))
+        if len(self._due) > 2 * len(self._kept) + 1_000:  # mostly instants that were put off
+            self._due = [(one.expires, place) for place, one in self._kept.items()]
+            heapify(self._due)
+
+    def _remove_expired(self) -> None:
+        now = self._clock()
+        for _ in range(_STEP):
+            if not self._due or self._due[0][0] > now:
+                return
+            _, place = heappop(self._due)
+            kept = self._kept.get(place)
+            if kept is not None and kept.expires <= now:
+                self._remove(place)

@@ -6,8 +6,10 @@ has a time limit, and nothing is retried here: a Redis that is gone, slow or ful
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
 from uuid import uuid4
@@ -18,8 +20,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.cache.carried import with_header, without_header
-from gateway.cache.tier import Mark, TierError
+from gateway.cache.carried import carried_entry, with_header, without_header
+from gateway.cache.tier import Drop, Entry, Mark, TierError
 from gateway.model import Result
 from gateway.observe import Observer, TierFailed
 
@@ -34,6 +36,13 @@ _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del
 _RENEW = (
     "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end"
 )
+
+_EXTEND = (
+    "if redis.call('pttl', KEYS[1]) < tonumber(ARGV[1]) then return redis.call('pexpire', KEYS[1], ARGV[1]) "
+    "else return 0 end"
+)
+_HEAD = 1_048_576
+"""Bytes that the header of a result takes at most; the rows come after it."""
 
 
 def connect(url: str) -> redis.Redis:
@@ -68,6 +77,10 @@ class RedisTier:
         self._asked(lambda: self._client.set(key, memoryview(value), px=expiry))
         return True
 
+    def extend(self, key: str, *, lifetime: float) -> None:
+        expiry = max(1, int(lifetime * 1000))
+        self._asked(lambda: self._client.eval(_EXTEND, 1, f"{_PREFIX}result:{key}", str(expiry)))
+
     def mark(self, question: str) -> Mark | None:
         value = self._asked(lambda: self._client.get(f"{_PREFIX}mark:{question}"))
         return None if value is None else Mark(**orjson.loads(value))
@@ -76,8 +89,24 @@ class RedisTier:
         key, expiry = f"{_PREFIX}mark:{question}", max(1, int(lifetime * 1000))
         self._asked(lambda: self._client.set(key, orjson.dumps(asdict(mark)), px=expiry))
 
+    def entries(self) -> Iterator[Entry]:
+        yield from (entry for _, entry in self._described())
+
+    def drop(self, which: Drop) -> int:
+        found = [key for key, entry in self._described() if which.matches(entry)]
+        return sum(self._asked(partial(self._client.delete, key)) for key in found)
+
     def close(self) -> None:
         self._client.close()
+
+    def _described(self) -> Iterator[tuple[bytes, Entry]]:
+        """Read the headers of all results, and no more of them than these."""
+        keys: list[bytes] = self._asked(lambda: list(self._client.scan_iter(f"{_PREFIX}result:*", count=1_000)))
+        for key in keys:
+            head = self._asked(partial(self._client.getrange, key, 0, _HEAD))
+            size = self._asked(partial(self._client.strlen, key))
+            with suppress(pa.ArrowInvalid, KeyError, orjson.JSONDecodeError):  # it expired, or is not ours to read
+                yield key, carried_entry(pa.ipc.open_stream(head).schema, size)
 
     def _asked(self, command: Callable[[], Any]) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,52 @@ class Mark:
     checked_at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A kept result as operators see it: ``size`` in bytes as its tier counts them, ``created_at`` since the epoch."""
+
+    key: str
+    query: str
+    version: int
+    tables: tuple[str, ...]
+    size: int
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Which results to drop: those of a query, that read a table, that were made before an instant; None: any."""
+
+    query: str | None = None
+    table: str | None = None
+    before: float | None = None
+
+    def matches(self, entry: Entry) -> bool:
+        """Tell whether an entry is meant.
+
+        >>> entry = Entry(key="", query="delays", version=1, tables=("flights",), size=0, created_at=9.0)
+        >>> Drop(table="flights", before=9.0).matches(entry), Drop(query="delays", table="flights").matches(entry)
+        (False, True)
+        """
+        return (
+            (self.query is None or self.query == entry.query)
+            and (self.table is None or self.table in entry.tables)
+            and (self.before is None or entry.created_at < self.before)
+        )
+
+
+def entry_of(result: Result, size: int) -> Entry:
+    """Describe a result that takes *size* bytes."""
+    return Entry(
+        key=result.key,
+        query=result.query,
+        version=result.version,
+        tables=tuple(sorted({reading.table for reading in result.readings})),
+        size=size,
+        created_at=result.created_at,
+    )
+
+
 class TierError(Exception):
     """A tier cannot do its work now; it is skipped, and its answer is that it knows nothing."""
 
@@ -27,7 +74,7 @@ class Tier(Protocol):
     """A place that keeps results and marks for a while. A tier may forget anything at any time.
 
     ``lifetime`` is in seconds. A result is immutable: two of the same key are interchangeable. Every method may
-    raise ``TierError``, within a bounded time.
+    raise ``TierError``, within a bounded time (``entries`` and ``drop``, which look at everything, excepted).
     """
 
     name: str
@@ -38,11 +85,30 @@ class Tier(Protocol):
     def keep(self, result: Result, *, lifetime: float) -> bool:
         """Keep a result; return whether it was kept (it may be too large)."""
 
+    def extend(self, key: str, *, lifetime: float) -> None:
+        """Keep the result of a key, if there is one, for *lifetime* from now at least."""
+
     def mark(self, question: str) -> Mark | None:
         """Return the mark of a question, or None."""
 
     def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
         """Keep the mark of a question, in place of an older one."""
 
+    def entries(self) -> Iterator[Entry]:
+        """List what is kept, in no order."""
+
+    def drop(self, which: Drop) -> int:
+        """Forget the results that are meant; return how many there were."""
+
     def close(self) -> None:
         """Release what the tier holds; idempotent."""
+
+
+class Encodings(Protocol):
+    """A place that keeps bodies already encoded, by the key of their result and a name of the form."""
+
+    def encoding(self, key: str, form: str) -> bytes | None:
+        """Return the body of a result in one form, or None."""
+
+    def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
+        """Keep the body of a result in one form, if there is room."""

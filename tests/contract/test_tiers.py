@@ -10,7 +10,7 @@ import pytest
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisTier, connect
-from gateway.cache.tier import Mark, Tier
+from gateway.cache.tier import Drop, Mark, Tier
 from gateway.model import Column, Reading, Result
 
 MakeTier = Callable[[int, Callable[[], float]], Tier]
@@ -50,7 +50,7 @@ def tier(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterat
     tier.close()
 
 
-def result(key: str, rows: int = 3) -> Result:
+def result(key: str, rows: int = 3, query: str = "delays", created_at: float = 999.25) -> Result:
     return Result(
         key=key,
         table=pa.table({"n": pa.array(range(rows), pa.int64()), "s": pa.array(["x"] * rows)}),
@@ -68,8 +68,10 @@ def result(key: str, rows: int = 3) -> Result:
                 size_total=100_000,
             ),
         ),
-        created_at=999.25,
+        created_at=created_at,
         seconds=0.125,
+        query=query,
+        version=2,
     )
 
 
@@ -142,3 +144,56 @@ def test_a_tier_keeps_within_its_size_by_dropping_others(make_tier: MakeTier, cl
     kept = [key for key in keys if tier.result(key) is not None]
     assert 0 < len(kept) < 50
     assert keys[-1] in kept
+
+
+def test_what_is_kept_is_listed_with_its_query_its_tables_and_its_age(tier: Tier) -> None:
+    for key in ("aa11", "bb22"):
+        tier.keep(result(key), lifetime=60)
+        tier.remember(key, Mark(key=key, checked_at=1.0), lifetime=60)
+    found = {entry.key: entry for entry in tier.entries()}
+    assert set(found) == {"aa11", "bb22"}
+    entry = found["aa11"]
+    assert (entry.query, entry.version, entry.tables, entry.created_at) == ("delays", 2, ("flights",), 999.25)
+    assert entry.size > 48
+
+
+@pytest.mark.parametrize(
+    ("which", "dropped"),
+    [
+        (Drop(), {"aa11", "bb22", "cc33"}),
+        (Drop(query="routes"), {"bb22"}),
+        (Drop(table="flights"), {"aa11", "bb22", "cc33"}),
+        (Drop(table="planes"), set()),
+        (Drop(before=100.0), {"aa11", "bb22"}),
+        (Drop(query="delays", before=100.0), {"aa11"}),
+    ],
+)
+def test_exactly_what_is_meant_is_dropped(tier: Tier, which: Drop, dropped: set[str]) -> None:
+    tier.keep(result("aa11", created_at=10.0), lifetime=60)
+    tier.keep(result("bb22", query="routes", created_at=20.0), lifetime=60)
+    tier.keep(result("cc33", created_at=300.0), lifetime=60)
+    assert tier.drop(which) == len(dropped)
+    assert {key for key in ("aa11", "bb22", "cc33") if tier.result(key) is None} == dropped
+
+
+def test_a_lifetime_is_put_off_and_never_cut_short(make_tier: MakeTier, clock: Clock) -> None:
+    tier = make_tier(1_000_000, clock)
+    tier.keep(result("aa11"), lifetime=60)
+    clock.now += 50
+    tier.extend("aa11", lifetime=60)
+    tier.extend("aa11", lifetime=1)
+    tier.extend("dead", lifetime=60)
+    clock.now += 50
+    assert tier.result("aa11") is not None
+    clock.now += 20
+    assert tier.result("aa11") is None
+
+
+def test_redis_puts_a_lifetime_off_and_never_cuts_it_short(redis_server: Any) -> None:
+    client = connect(redis_server.url)
+    tier = RedisTier(client, largest=10_000)
+    tier.keep(result("aa11"), lifetime=60)
+    tier.extend("aa11", lifetime=120)
+    tier.extend("aa11", lifetime=1)
+    assert [round(client.pttl(key), -4) for key in client.scan_iter()] == [120_000]
+    tier.close()
