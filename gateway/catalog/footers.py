@@ -76,7 +76,7 @@ def read(store: Store, files: pa.Table, columns: Mapping[str, SqlType]) -> pa.Ta
     """
     rows = files.select(["path", "size", "etag", "version"]).to_pylist()
     with ThreadPoolExecutor(READERS, thread_name_prefix="footers") as pool:
-        footers = list(pool.map(lambda row: _footer(store, row), rows))
+        footers = list(pool.map(lambda row: read_footer(store, row), rows))
     found = [
         {"version": row["version"], "row_count": footer.num_rows, **_bounds(footer, columns)}
         for row, footer in zip(rows, footers, strict=True)
@@ -120,7 +120,8 @@ def _can_bound(kind: SqlType) -> bool:
     return kind.kind is Kind.VARCHAR or (kind.kind in _BOUNDED and not kind.wide)
 
 
-def _footer(store: Store, row: Mapping[str, Any]) -> pq.FileMetaData | None:
+def read_footer(store: Store, row: Mapping[str, Any]) -> pq.FileMetaData | None:
+    """Read the footer of the version of a file that *row* (path, size, ETag) names; None if it is not there."""
     size = cast(int, row["size"])
     try:
         tail = _range(store, row, max(0, size - TAIL), size)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
 import orjson
 from rich.console import Console
+from rich.progress import Progress as Bars
 from rich.text import Text
 
+from gateway.catalog.store import open_store
 from gateway.catalog.table import load_tables
-from gateway.cli.project import project_option
+from gateway.catalog.verify import misplaced
+from gateway.cli.project import opened, project_option
 from gateway.config import FILE_NAME, load_settings
-from gateway.errors import Diagnostic, SettingsInvalid
+from gateway.errors import Diagnostic, SettingsInvalid, StorageFailed, TableInvalid
 from gateway.query.registry import Registry
 
 _TAB = "    "
@@ -33,8 +37,9 @@ class Checked:
 @click.command("check")
 @project_option
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--data", is_flag=True, help="List the tables too, and check that every row lies in its partition.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(project: Path, paths: tuple[Path, ...], form: str) -> None:
+def command(project: Path, paths: tuple[Path, ...], data: bool, form: str) -> None:
     """Check gateway.toml, the tables of catalog/ and the templates of queries/; only what lies in PATHS, if given.
 
     Ends with 0 if there is no mistake, with 1 if there are some.
@@ -42,6 +47,8 @@ def command(project: Path, paths: tuple[Path, ...], form: str) -> None:
     if not any((project / name).exists() for name in ("catalog", "queries", FILE_NAME)):
         raise click.UsageError(f"{project} holds none of catalog/, queries/ and {FILE_NAME}")
     found = check_project(project)
+    if data and not found.diagnostics:
+        found = replace(found, diagnostics=tuple(check_data(project)))
     if paths:
         found = replace(found, diagnostics=tuple(_within(found.diagnostics, project, paths)))
     if form == "json":
@@ -71,6 +78,30 @@ def check_project(project: Path) -> Checked:
         templates=templates,
         diagnostics=tuple(replace(item, path=_relative(item.path, project)) for item in mistakes),
     )
+
+
+def check_data(project: Path) -> Iterator[Diagnostic]:
+    """List every table and read the partitioning columns of its files; yield what breaks its declaration."""
+    settings = load_settings(project.resolve())
+    with opened(project) as gateway, Bars(console=Console(stderr=True), transient=True) as bars:
+        for name, table in gateway.catalog.tables.items():
+            path = f"catalog/{name}.yaml"
+            try:
+                snapshot = gateway.catalog.refresh(name)
+                task = bars.add_task(name, total=snapshot.files.num_rows)
+                store = open_store(table.location, settings.storage, settings.project)
+                strays = misplaced(snapshot, store, on_file=partial(bars.advance, task))
+            except TableInvalid as error:
+                yield from error.diagnostics
+                continue
+            except StorageFailed as error:
+                yield Diagnostic(path=path, message=error.detail)
+                continue
+            for problem in (*snapshot.problems, *strays):
+                yield Diagnostic(path=path, message=str(problem))
+            if snapshot.problem_count > len(snapshot.problems):
+                more = snapshot.problem_count - len(snapshot.problems)
+                yield Diagnostic(path=path, message=f"{more} more files break the declaration")
 
 
 def _relative(path: str, project: Path) -> str:
