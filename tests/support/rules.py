@@ -103,6 +103,14 @@ def rows(chance: random.Random) -> list[tuple[Any, ...]]:
     return [tuple(chance.choice(column) for column in values) for _ in range(25)]
 
 
+def predicates(prepared: Prepared) -> list[str]:
+    """Write the predicates of all scans the way that the case files do."""
+    names: list[str] = []
+    for constant in prepared.constants:
+        names.append(spelt(constant, prepared, names))
+    return [f"{scan.table}: {shown(scan.predicate, names)}" for scan in prepared.scans]
+
+
 def unused(prepared: Prepared) -> list[str]:
     return [f"{scan.table}: {one.sql} | {one.reason}" for scan in prepared.scans for one in scan.unused]
 

@@ -46,6 +46,7 @@ class Walk:
     reached: dict[int, list[Fact]] = field(default_factory=dict)
     _where: dict[int, list[Fact]] = field(default_factory=dict)
     _guaranteed: dict[int, list[Fact]] = field(default_factory=dict)
+    _met: dict[int, list[Fact]] = field(default_factory=dict)
     _dimensions: Dimensions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -193,6 +194,12 @@ class Walk:
     # Joins
 
     def _on(self, join: Join, block: SelectBlock) -> list[Fact]:
+        """Return what holds where two rows meet in a join."""
+        if id(join) not in self._met:
+            self._met[id(join)] = self._meeting(join, block)
+        return self._met[id(join)]
+
+    def _meeting(self, join: Join, block: SelectBlock) -> list[Fact]:
         made = []
         for node in conjuncts(join.on):
             made += facts_of(node, Naming(block=block, joining=True), self.constants, f"ON of {join.kind} JOIN")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from restriction import Database, answers, shown
-from rules import PARAMETERS, Case, opened, read_cases, spelt, unused
+from restriction import Database, answers
+from rules import PARAMETERS, Case, opened, predicates, read_cases, unused
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +18,7 @@ def database() -> Iterator[Database]:
 @pytest.mark.parametrize("case", read_cases(), ids=lambda case: case.name)
 def test_each_scan_gets_the_predicate_that_the_case_states(database: Database, case: Case) -> None:
     prepared = database.prepare(case.sql, {name: values[0] for name, values in PARAMETERS.items()})
-    names: list[str] = []
-    for constant in prepared.constants:
-        names.append(spelt(constant, prepared, names))
-    found = [f"{scan.table}: {shown(scan.predicate, names)}".strip() for scan in prepared.scans]
-    assert case.scans == found
+    assert case.scans == predicates(prepared)
     assert sorted(case.unused) == sorted(unused(prepared))
 
 

@@ -45,6 +45,9 @@ SELECT count(*) FROM t WHERE k = 2;
 SELECT * FROM (PIVOT a ON f USING count(*) GROUP BY k) WHERE k = 1;
 --> a: TRUE
 
+SELECT * FROM (SELECT f, s, k FROM a) PIVOT (max(k) FOR f IN (TRUE AS k) GROUP BY s) WHERE k = 2;
+--> a: TRUE
+
 -- FROM first
 FROM a SELECT k WHERE k = 1;
 --> a: k = 1

@@ -49,9 +49,9 @@ SELECT k, d FROM a WINDOW w AS (PARTITION BY k ORDER BY d) QUALIFY rank() OVER w
 SELECT * FROM (SELECT DISTINCT k, s FROM a) t WHERE k = 1;
 --> a: k = 1
 
-SELECT * FROM (SELECT DISTINCT ON (k) k, s FROM a ORDER BY k, s) t WHERE k = 1 AND s = 'a';
---> a: k = 1
---! a: s = 'a' | blocked by DISTINCT ON
+SELECT * FROM (SELECT DISTINCT ON (k) k, s FROM a ORDER BY k, s) t WHERE k IS NOT NULL AND s = 'b';
+--> a: k IS NOT NULL
+--! a: s = 'b' | blocked by DISTINCT ON
 
 -- LIMIT chooses among all rows; what is below it stays.
 SELECT * FROM (SELECT k FROM a WHERE k > 0 ORDER BY ALL LIMIT 2) t WHERE k = 2;

@@ -26,6 +26,11 @@ SELECT count(*) FROM a JOIN b ON a.d < b.d WHERE b.d <= DATE '2024-01-31' AND a.
 --> a: d >= 2024-01-30 AND d IS NOT NULL AND d < 2024-01-31
 --> b: d <= 2024-01-31 AND d IS NOT NULL AND d > 2024-01-30
 
+-- But not through a function that repeats.
+SELECT count(*) FROM a JOIN b ON a.d < b.d WHERE day(b.d) <= 2;
+--> a: d IS NOT NULL
+--> b: day(d) <= 2 AND d IS NOT NULL
+
 -- Through a function: the column that equals it gives its range to the function.
 SELECT count(*) FROM a JOIN b ON a.d = b.ts::DATE WHERE a.d = DATE '2024-01-31';
 --> a: d = 2024-01-31 AND d IS NOT NULL
@@ -101,6 +106,14 @@ SELECT x.k, y.d FROM a x ASOF JOIN (SELECT k, ts, min(d) AS d FROM b GROUP BY k,
 WHERE x.k = 1 AND x.ts > TIMESTAMP '2024-01-30' AND y.d = DATE '2024-01-31';
 --> a: k = 1 AND ts > 2024-01-30 00:00:00
 --> b: k = 1
+--! b: x.ts >= y.ts | ASOF JOIN
+
+-- A filter on the right side would promote an older match.
+SELECT x.k, x.ts, y.ts FROM a x ASOF JOIN (SELECT DISTINCT k, ts FROM b) y ON x.k = y.k AND x.ts >= y.ts
+WHERE y.ts <= TIMESTAMP '2024-01-31 12:00:00';
+--> a: TRUE
+--> b: TRUE
+--! b: y.ts <= CAST('2024-01-31 12:00:00' AS TIMESTAMP) | ASOF JOIN
 --! b: x.ts >= y.ts | ASOF JOIN
 
 -- POSITIONAL: rows meet by number.

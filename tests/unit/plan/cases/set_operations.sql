@@ -16,6 +16,10 @@ SELECT * FROM (SELECT k FROM a UNION ALL SELECT m FROM b) t WHERE k = 1;
 --> a: TRUE
 --> b: TRUE
 
+SELECT * FROM (SELECT d AS x FROM a UNION ALL SELECT ts FROM b) t WHERE x = '2024-01-31 09:00:00';
+--> a: TRUE
+--> b: TRUE
+
 -- Nor by name, nor through LIMIT.
 SELECT * FROM (SELECT k, s FROM a UNION ALL BY NAME SELECT s, k FROM b) t WHERE k = 1;
 --> a: TRUE

@@ -25,6 +25,16 @@ SELECT count(*) FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND b.s
 --> b: k IS NOT NULL AND s = a AND k = 1
 --! a: NOT EXISTS(SELECT 1 FROM b WHERE b.k = a.k AND b.s = 'a') | subquery
 
+SELECT count(*) FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND b.k > 1);
+--> a: TRUE
+--> b: k IS NOT NULL AND k > 1
+--! a: NOT EXISTS(SELECT 1 FROM b WHERE b.k = a.k AND b.k > 1) | subquery
+
+SELECT count(*) FROM a WHERE k NOT IN (SELECT k FROM b WHERE k > 1);
+--> a: TRUE
+--> b: k > 1
+--! a: NOT k IN (SELECT k FROM b WHERE k > 1) | subquery
+
 -- Under OR a subquery says nothing of the rows around it.
 SELECT count(*) FROM a WHERE (k = 1 OR k IN (SELECT k FROM b WHERE k = 2)) AND s = 'a';
 --> a: s = a
