@@ -12,7 +12,7 @@ from threading import Lock
 import pyarrow.compute as pc
 from cachetools import LRUCache
 
-from gateway.catalog.manifest import Snapshot, partition_columns
+from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
 from gateway.errors import ScanTooLarge
 from gateway.model import (
@@ -184,12 +184,10 @@ def _filters(scan: PreparedScan, values: Sequence[Value], index: PartitionIndex)
 def layout(snapshot: Snapshot) -> Layout:
     """Tell how the files of a snapshot become the columns of its table."""
     held = frozenset(column.name for column in snapshot.file_columns)
-    levels = partition_columns(snapshot.table, snapshot.file_columns)
-    needed = len(snapshot.columns) > len(snapshot.file_columns)
     return Layout(
         columns=snapshot.columns,
         held=held,
-        folders={column.name: column.type for column in levels} if needed else {},
+        folders={field.column: field.function for field in snapshot.table.partitioned_by},
         union_by_name=snapshot.table.union_by_name,
     )
 
@@ -197,7 +195,7 @@ def layout(snapshot: Snapshot) -> Layout:
 def _source(snapshot: Snapshot, files: Sequence[FileVersion], address: Address) -> str:
     """Write what a scan reads; apart from the others, the files whose folders cannot be relied on."""
     read_as = layout(snapshot)
-    strangers = _strangers(snapshot) if read_as.folders else frozenset()
+    strangers = _strangers(snapshot) if len(read_as.held) < len(read_as.columns) else frozenset()
     placed = [address(file) for file in files if file.path not in strangers]
     return source(read_as, placed, [address(file) for file in files if file.path in strangers])
 

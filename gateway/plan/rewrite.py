@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.catalog.layout import HIVE_NULL
+from gateway.catalog.transforms import Calendar, Transform
+from gateway.catalog.transforms.calendar import DEFAULT_FORMATS
 from gateway.model import Column, FileVersion
 
 Address = Callable[[FileVersion], str]
 """Spell where a version of a file is, in the engine's words."""
+_ADDRESS = "__gateway_address"
+"""The column that holds the address of the file of each row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """How the files of a table become its columns.
 
-    ``columns`` are those of the table, ``held`` names those that are in the files; the others come from the folder
-    names, whose partition columns are all in ``folders`` with their DuckDB types (empty where none is needed).
+    ``columns`` are those of the table, ``held`` names those that are in the files; the others come from the names of
+    folders, by the transforms in ``folders``.
     """
 
     columns: tuple[Column, ...]
     held: frozenset[str]
-    folders: Mapping[str, str]
+    folders: Mapping[str, Transform]
     union_by_name: bool = False
 
 
@@ -34,21 +40,49 @@ def source(layout: Layout, placed: Sequence[str], apart: Sequence[str] = ()) -> 
     if not placed and not apart:
         nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in layout.columns)
         return f"(SELECT {nulls} WHERE false)"
-    folders = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in layout.folders.items())
-    hive = f"hive_partitioning = true, hive_types = {{{folders}}}" if folders else "hive_partitioning = false"
-    reads = [_read(layout, placed, hive, {column.name for column in layout.columns})] if placed else []
-    reads += [_read(layout, apart, "hive_partitioning = false", layout.held)] if apart else []
+    values = {
+        column.name: folder_value(column, layout.folders[column.name])
+        for column in layout.columns
+        if column.name not in layout.held
+    }
+    reads = [_read(layout, placed, values)] if placed else []
+    reads += [_read(layout, apart, dict.fromkeys(values, "NULL"))] if apart else []
     return f"({' UNION ALL '.join(reads)})"
 
 
-def _read(layout: Layout, addresses: Sequence[str], hive: str, held: Collection[str]) -> str:
+def _read(layout: Layout, addresses: Sequence[str], values: Mapping[str, str]) -> str:
     names = ", ".join(
-        f"CAST({identifier(column.name) if column.name in held else 'NULL'} AS {column.type}) AS "
-        f"{identifier(column.name)}"
+        f"CAST({values.get(column.name, identifier(column.name))} AS {column.type}) AS {identifier(column.name)}"
         for column in layout.columns
     )
-    options = f"{hive}, union_by_name = true" if layout.union_by_name else hive
-    return f"SELECT {names} FROM read_parquet([{', '.join(map(literal, addresses))}], {options})"
+    # Never Hive's own reading: DuckDB takes the text NULL for NULL, and its values hide columns of the files.
+    options = ["hive_partitioning = false"]
+    options += [f"filename = {literal(_ADDRESS)}"] if values else []
+    options += ["union_by_name = true"] if layout.union_by_name else []
+    return f"SELECT {names} FROM read_parquet([{', '.join(map(literal, addresses))}], {', '.join(options)})"
+
+
+def folder_value(column: Column, transform: Transform) -> str:
+    """Write how the value of a partition column is read from the address of a file.
+
+    The folder is the last one of its name, for the table's location may have such a name in it too.
+    """
+    pattern = f"^.*/{''.join(map(_spelt, column.name))}=([^/]*)/"
+    text = f"url_decode(nullif(regexp_extract({_ADDRESS}, {literal(pattern)}, 1), {literal(HIVE_NULL)}))"
+    if not isinstance(transform, Calendar) or transform.pattern is None:
+        return text
+    moment = f"strptime({text}, {literal(transform.pattern)})"
+    if transform.unit in ("month", "hour"):
+        return f"strftime({moment}, {literal(DEFAULT_FORMATS[transform.unit])})"
+    return moment if transform.unit == "day" else f"{transform.part}({moment})"
+
+
+def _spelt(character: str) -> str:
+    """Write a pattern for one character of a folder's name, which may be percent-encoded."""
+    if character.isascii() and (character.isalnum() or character == "_"):
+        return character
+    encoded = "".join(f"%{byte:02X}" for byte in character.encode())
+    return f"(?:{re.escape(character)}|(?i:{encoded}))"
 
 
 def literal(text: str) -> str:
