@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +48,7 @@ def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tup
 def open_app(settings: Settings) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order."""
     metrics = Metrics(CollectorRegistry())
-    observe = fan_out(metrics, LogLines(sys.stdout.buffer.write))
+    observe = fan_out(metrics, LogLines())
     with open_gateway(settings, observe=observe, background=True) as gateway:
         yield build_site(
             Site(

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import Lock
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -22,28 +24,47 @@ from gateway.engine.stream import DuckDBStream, described
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
 from gateway.model import Column, FileVersion, Statement, TypedValue, Value
 
+KEY_LIFE = 240.0
+"""Seconds that keys are used before the keyring is asked again: it gives none that expires within five minutes."""
+
 
 class DuckDBEngine:
     """An ``Engine`` on one DuckDB in memory; make it with ``open``, in the process that uses it, and close it."""
 
     name = "duckdb"
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: EngineSettings, keyring: Keyring) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        settings: EngineSettings,
+        keyring: Keyring,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.settings = settings
-        self._keyring = keyring
+        self._keyring, self._clock = keyring, clock
         self._connection = connection
         self._access = settings.s3 or S3Access()
         self._requests = RequestLog(connection, self._access) if settings.remote else None
         self._cursors = Cursors(connection, self._requests)
+        self._renewing, self._renew_at = Lock(), clock() + KEY_LIFE
         self._closed = False
 
     @classmethod
-    def open(cls, settings: EngineSettings, *, keyring: Keyring = lambda: None) -> DuckDBEngine:
-        """Start and lock down an instance; *keyring* is asked for the keys of the buckets. Raises ``EngineFailed``."""
+    def open(
+        cls,
+        settings: EngineSettings,
+        *,
+        keyring: Keyring = lambda: None,
+        clock: Callable[[], float] = monotonic,
+    ) -> DuckDBEngine:
+        """Start and lock down an instance. Raises ``EngineFailed``.
+
+        *keyring* is asked for the keys of the buckets, now and whenever ``KEY_LIFE`` seconds of *clock* have passed.
+        """
         cores = os.cpu_count() or 1
         threads = settings.threads or (max(16, 2 * cores) if settings.remote else cores)
         try:
-            return cls(connect(settings, keyring, threads), settings, keyring)
+            return cls(connect(settings, keyring, threads), settings, keyring, clock)
         except (duckdb.Error, OSError) as error:
             raise EngineFailed("The engine could not be started.") from error
 
@@ -55,6 +76,7 @@ class DuckDBEngine:
         started: Callable[[Cancel], None] | None = None,
     ) -> DuckDBStream:
         """Start *statement* and return its rows as they come; see ``Engine.execute``."""
+        self._keep_keys_fresh()
         lent = self._cursors.lend(statement.files, deadline)
         stream = DuckDBStream(self._cursors, lent, self._translated)
         try:
@@ -113,6 +135,16 @@ class DuckDBEngine:
                     put_secret(cursor, self._access, self._keyring())
             except duckdb.Error as error:
                 raise EngineFailed("The keys of the buckets could not be renewed.") from error
+
+    def _keep_keys_fresh(self) -> None:
+        """Renew the keys of the buckets when they may be about to expire; one query does it, the others go on."""
+        if not self.settings.remote or self._clock() < self._renew_at or not self._renewing.acquire(blocking=False):
+            return
+        try:
+            self.renew_keys()
+            self._renew_at = self._clock() + KEY_LIFE
+        finally:
+            self._renewing.release()
 
     def ping(self) -> None:
         """Select a constant. Raises ``EngineFailed``: the instance is closed, or invalid after a fatal error."""

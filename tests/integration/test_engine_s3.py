@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from obstore.store import S3Store
 
-from gateway.engine.duckdb import DuckDBEngine
+from gateway.engine.duckdb import KEY_LIFE, DuckDBEngine
 from gateway.engine.instance import Credentials, EngineSettings, S3Access
 from gateway.errors import DeadlineExceeded, FilesChanged, StorageFailed
 from gateway.model import FileVersion, Statement
@@ -278,6 +278,17 @@ def test_renewed_keys_are_used(s3: Any, folder: Folder, tmp_path: Any) -> None:
     with pytest.raises(StorageFailed):
         rows(engine, reading(engine, [version]))
     engine.renew_keys()
+    assert len(rows(engine, reading(engine, [version]))) == 1
+    engine.close()
+
+
+def test_keys_are_renewed_while_queries_come(s3: Any, folder: Folder, tmp_path: Any) -> None:
+    version, now = folder.write("x.parquet"), [1_000.0]
+    keys = [Credentials(key_id="nobody", secret="x"), Credentials(key_id=s3.access_key, secret=s3.secret_key)]
+    engine = DuckDBEngine.open(settings(s3, tmp_path), keyring=lambda: keys.pop(0), clock=lambda: now[0])
+    with pytest.raises(StorageFailed):
+        rows(engine, reading(engine, [version]))
+    now[0] += KEY_LIFE
     assert len(rows(engine, reading(engine, [version]))) == 1
     engine.close()
 
