@@ -165,7 +165,7 @@ MUTATIONS = [
     Mutation("NOT IN a set", "as NOT IN a list", lists, "_is_contained", lambda _: True),
     Mutation("NOT LIKE", "of any pattern", prefixes, "like_prefix", lambda pattern, escape="": pattern.strip("%_")),
     Mutation("date_trunc <>", "NULL not kept", compiler, "keeping_null", lambda leaf, unequal: leaf),
-    Mutation("absent parameter", "as present", prepared, "FALSE", TRUE),
+    Mutation("optional filters", "an absent parameter asks for nothing", prepared, "TRUE", FALSE),
 ]
 
 
