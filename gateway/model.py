@@ -157,11 +157,15 @@ class UnusedFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """What an explanation says of the filters on one scan."""
+class Details:
+    """What an explanation says of one scan beyond its counts.
+
+    ``values`` tells for each partition column how many of its values are read, of how many there are.
+    """
 
     used: tuple[UsedFilter, ...] = ()
     unused: tuple[UnusedFilter, ...] = ()
+    values: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +183,8 @@ class Scan:
     files_total: int
     size_total: int
     """Bytes of all files of the table."""
-    filters: Callable[[], Filters]
-    """Tell which filters pruned and which could not. Called only for an explanation."""
+    details: Callable[[], Details]
+    """Tell which filters pruned, which could not, and what they left. Called only for an explanation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ class Explanation:
         return "\n".join(self._lines())
 
     def _scan(self, scan: Scan) -> dict[str, Any]:
-        selection, filters = scan.selection, scan.filters()
+        selection, details = scan.selection, scan.details()
         return {
             "table": scan.table,
             "offset": scan.offset,
@@ -55,9 +55,10 @@ class Explanation:
             "total_partitions": scan.partitions_total,
             "total_files": scan.files_total,
             "total_bytes": scan.size_total,
+            "values": {name: {"read": read, "total": total} for name, (read, total) in details.values.items()},
             "estimated_rows": selection.rows,
-            "used": [{"sql": one.sql, "rule": one.rule, "projected": one.projected} for one in filters.used],
-            "unused": [{"sql": one.sql, "reason": one.reason} for one in filters.unused],
+            "used": [{"sql": one.sql, "rule": one.rule, "projected": one.projected} for one in details.used],
+            "unused": [{"sql": one.sql, "reason": one.reason} for one in details.unused],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -93,10 +94,13 @@ def _scan_lines(scan: Scan, now: float) -> Iterator[str]:
         f"  {selection.partitions} of {scan.partitions_total} partitions, "
         f"{selection.files} of {scan.files_total} files, {readable(selection.size)} of {readable(scan.size_total)}"
     )
-    filters = scan.filters()
-    for used in filters.used:
+    details = scan.details()
+    if len(details.values) > 1:
+        parts = (f"{read} of {total} values of {name}" for name, (read, total) in details.values.items())
+        yield f"  {', '.join(parts)}"
+    for used in details.used:
         yield f"  + {used.sql}  ->  {used.projected}  [{used.rule}]"
-    for unused in filters.unused:
+    for unused in details.unused:
         yield f"  - {unused.sql}  ({unused.reason})"
 
 

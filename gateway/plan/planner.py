@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from cachetools import LRUCache
 
@@ -18,8 +20,8 @@ from gateway.errors import ScanTooLarge
 from gateway.model import (
     BoundQuery,
     Column,
+    Details,
     FileVersion,
-    Filters,
     Plan,
     Scan,
     Statement,
@@ -118,7 +120,7 @@ class Planner:
             partitions_total=index.partitions,
             files_total=index.files_total,
             size_total=index.size_total,
-            filters=lambda: _filters(scan, values, index),
+            details=lambda: _details(scan, values, index, chosen),
         )
 
 
@@ -166,7 +168,7 @@ def _too_large(table: Table, chosen: Chosen, limit: int | None, what: str, sourc
     )
 
 
-def _filters(scan: PreparedScan, values: Sequence[Value], index: PartitionIndex) -> Filters:
+def _details(scan: PreparedScan, values: Sequence[Value], index: PartitionIndex, chosen: Chosen) -> Details:
     """Tell the filters that pruned from those that did not, under the values of one request."""
     used, unused = [], [UnusedFilter(sql=one.sql, reason=one.reason) for one in scan.unused]
     for one in scan.used:
@@ -178,7 +180,15 @@ def _filters(scan: PreparedScan, values: Sequence[Value], index: PartitionIndex)
             unused.append(UnusedFilter(sql=one.sql, reason="holds in every partition"))
         else:
             used.append(UsedFilter(sql=one.sql, rule=one.rule, projected=projected))
-    return Filters(used=tuple(used), unused=tuple(unused))
+    partitions = index.snapshot.partitions
+    read = partitions.take(pa.array(chosen.positions(), pa.int64()))
+    columns = [field.column for field in index.snapshot.table.partitioned_by]
+    counts = {name: (_distinct(read[name]), _distinct(partitions[name])) for name in columns}
+    return Details(used=tuple(used), unused=tuple(unused), values=counts)
+
+
+def _distinct(column: pa.ChunkedArray[Any]) -> int:
+    return len(column.unique())
 
 
 def layout(snapshot: Snapshot) -> Layout:

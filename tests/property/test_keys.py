@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.cache.key import question_key, result_key
 from gateway.canonical import canonical_bytes
-from gateway.model import BoundQuery, Filters, Plan, Principal, Scan, TypedValue, Value
+from gateway.model import BoundQuery, Details, Plan, Principal, Scan, TypedValue, Value
 from gateway.query.template import Template
 
 WORDS = ["SELECT", "carrier", ",", "count(*)", "AS", "n", "FROM", "flights", "WHERE", "day", ">=", "$start"]
@@ -76,7 +76,7 @@ def plan(query: BoundQuery, *scans: tuple[str, bytes]) -> Plan:
             partitions_total=1,
             files_total=1,
             size_total=1,
-            filters=Filters,
+            details=Details,
         )
         for table, versions in scans
     ]
