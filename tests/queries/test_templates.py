@@ -33,6 +33,8 @@ READ: dict[tuple[str, int, int], dict[str, int]] = {
     ("ops.delay_trend", 1, 0): {"flights": 90},
     ("plane_history", 1, 0): {"flights": 21, "planes": 1},
     ("plane_history", 1, 1): {"flights": 21, "planes": 1},
+    ("rivals", 1, 0): {"flights": 21},
+    ("rivals", 1, 1): {"flights": 21},
     ("weather_delay", 1, 0): {"flights": 21, "weather": 1},
     ("worst_routes", 1, 0): {"flights": 93, "airports": 1},
     ("worst_routes", 1, 1): {"flights": 93, "airports": 1},
