@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 from prometheus_client import CollectorRegistry
 
+from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
 from gateway.cache.guarded import Guarded
@@ -21,6 +22,7 @@ from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisLease, RedisTier, connect
 from gateway.cache.tier import Tier
 from gateway.cache.tiered import Results
+from gateway.cache.usage import Usage
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, region, root_of
 from gateway.catalog.table import Table, load_tables
@@ -33,6 +35,7 @@ from gateway.observe import LogLines, Metrics, Observer, fan_out
 from gateway.pipeline import Gateway
 from gateway.plan.planner import Planner
 from gateway.query.registry import Registry
+from gateway.warm import wanted
 from gateway.web.context import Site
 from gateway.web.site import build_site
 
@@ -82,7 +85,7 @@ def open_gateway(settings: Settings, *, observe: Observer, background: bool) -> 
             observer=observe,
         )
         stack.callback(catalog.close)
-        results = _open_results(settings, observe)
+        results = open_results(settings, observe)
         stack.callback(results.close)
         if background:
             catalog.start()
@@ -96,6 +99,8 @@ def open_gateway(settings: Settings, *, observe: Observer, background: bool) -> 
             observe=observe,
             timeout=settings.engine.timeout,
             max_result=settings.cache.max_result,
+            client_control=settings.cache.client_control,
+            usage=Usage(settings.state / "usage", wanted(registry)),
         )
 
 
@@ -133,16 +138,24 @@ def _keyring(s3: S3Settings) -> Callable[[], Credentials | None]:
     return keys
 
 
-def _open_results(settings: Settings, observe: Observer) -> Results:
+def open_results(settings: Settings, observe: Observer) -> Results:
     """Open the tiers, nearest first, and the leases that go with the shared ones."""
     folder, cache = settings.state / "results", settings.cache
-    tiers: list[Tier] = [MemoryTier(cache.memory), Guarded(FileTier(folder, cache.disk), observe)]
+    memory = MemoryTier(cache.memory, share=cache.share, observe=observe)
+    tiers: list[Tier] = [memory, Guarded(FileTier(folder, cache.disk), observe)]
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
         tiers.append(Guarded(RedisTier(connect(cache.redis), largest=cache.redis_value), observe))
         leases.append(RedisLease(connect(cache.redis), observe))
     fills = ThreadPoolExecutor(settings.engine.slots + settings.engine.queue, thread_name_prefix="fill")
-    return Results(tiers, Flights(Leases(leases), fills), clock=time.time, ceiling=cache.max_stale)
+    return Results(
+        tiers,
+        Flights(Leases(leases), fills),
+        clock=time.time,
+        ceiling=cache.max_stale,
+        drops=DropLog(settings.state / "drops.jsonl"),
+        encodings=memory,
+    )
 
 
 def _secret(path: Path) -> bytes:

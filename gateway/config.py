@@ -56,11 +56,17 @@ class CacheSettings(_Section):
     """Where results are kept."""
 
     memory: Size = Field(256 * 2**20, description="Results kept in the memory of one worker.")
+    share: float = Field(0.5, gt=0, le=1, description="Part of that memory that the answers of one query may take.")
     disk: Size = Field(4 * 2**30, description="Results kept on disk, shared by the workers of a machine.")
     redis: str | None = Field(None, description="Redis that hosts share results by, e.g. redis://cache:6379/0.")
     redis_value: Size = Field(16 * 2**20, description="Size of the largest compressed result kept in Redis.")
     max_stale: Duration = Field(86_400.0, description="How long after its ttl an answer may be served at most.")
     max_result: Size = Field(256 * 2**20, description="Size of the largest result that is answered and kept.")
+    client_control: bool = Field(
+        True,
+        description="Whether Cache-Control of a request is honoured (no-cache, max-age, only-if-cached, no-store).",
+    )
+    warm: bool = Field(True, description="Whether answers are prepared ahead where templates ask for it.")
 
 
 class Settings(_Section):

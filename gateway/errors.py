@@ -16,7 +16,8 @@
     │   ├── ResultTooLarge        422 result-too-large
     │   ├── QueryFailed           422 query-failed
     │   ├── InputInvalid          422 input-invalid
-    │   └── QuotaExceeded         429 quota-exceeded
+    │   ├── QuotaExceeded         429 quota-exceeded
+    │   └── NotCached             504 not-cached
     ├── CapacityError         try again
     │   ├── QueueFull             503 queue-full
     │   └── ShuttingDown          503 shutting-down
@@ -150,6 +151,12 @@ class InputInvalid(RequestError):
 
 class QuotaExceeded(RequestError):
     code, status, title, retryable = "quota-exceeded", 429, "Quota exceeded", True
+
+
+class NotCached(RequestError):
+    """The caller wants nothing computed (``only-if-cached``), and nothing is kept that may be served."""
+
+    code, status, title = "not-cached", 504, "No answer is kept"
 
 
 class CapacityError(GatewayError):

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
+from gateway.cache.default import default_result
 from gateway.cache.key import question_key, result_key
-from gateway.cache.tiered import Asked, Filling, Results
+from gateway.cache.tier import Drop
+from gateway.cache.tiered import Asked, Fetched, Filling, Results
+from gateway.cache.usage import Usage
 from gateway.catalog.catalog import Catalog
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
-from gateway.errors import CursorExpired, FilesChanged, GatewayError, ResultTooLarge
+from gateway.errors import (
+    CapacityError,
+    CursorExpired,
+    FilesChanged,
+    GatewayError,
+    ResultTooLarge,
+    UpstreamError,
+)
 from gateway.model import (
     Answer,
     BoundQuery,
+    CacheStatus,
     Column,
+    Directives,
     Plan,
     Principal,
     Reading,
@@ -35,6 +48,7 @@ from gateway.plan.explain import Explanation
 from gateway.plan.planner import Planner
 from gateway.query.registry import Registry
 
+_NO_DIRECTIVES = Directives()
 MAX_PLANS = 3
 """Times that a query is planned again because files changed under it, before the error is the answer."""
 
@@ -56,10 +70,20 @@ class Gateway:
     observe: Observer
     timeout: float
     max_result: int
+    client_control: bool = True
+    """Whether callers may ask something of the cache."""
+    usage: Usage | None = None
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
-    def answer(self, request: Request, *, principal: Principal, deadline: float | None = None) -> Answer:
+    def answer(
+        self,
+        request: Request,
+        *,
+        principal: Principal,
+        deadline: float | None = None,
+        directives: Directives = _NO_DIRECTIVES,
+    ) -> Answer:
         """Answer *request*, from the cache if the same question over the same data was answered before.
 
         ``deadline`` is an instant of ``monotonic``.
@@ -67,7 +91,9 @@ class Gateway:
         stages = Stages(self.monotonic)
         with stages("bind"):
             query = self.registry.bind(request)
-        return self.ask(query, principal=principal, deadline=deadline, stages=stages)
+        if self.usage is not None:
+            self.usage.note(query, request)
+        return self.ask(query, principal=principal, deadline=deadline, directives=directives, stages=stages)
 
     def ask(
         self,
@@ -75,25 +101,29 @@ class Gateway:
         *,
         principal: Principal,
         deadline: float | None = None,
+        directives: Directives = _NO_DIRECTIVES,
         stages: Stages | None = None,
     ) -> Answer:
         """Answer a query that is bound already; see ``answer``."""
         stages = stages or Stages(self.monotonic)
-        query = self._at_this_instant(query)
-        question = question_key(query, principal)
-        latest = self.monotonic() + self._allowed(query)
-        fetched = self.results.fetch(
-            Asked(
-                question=question,
-                policy=query.cache,
-                prepare=lambda: self._filling(query, question, stages),
-                deadline=latest if deadline is None else min(latest, deadline),
-            )
-        )
+        try:
+            asked = self._asked(query, principal, stages, deadline, directives)
+            fetched = self.results.fetch(asked)
+        except (UpstreamError, CapacityError) as error:
+            if query.default is None:
+                raise
+            fetched = self._default(query, query.default, error)
         stages.rest("cache")
-        return Answer(
-            query=query, result=fetched.result, status=fetched.status, age=fetched.age, timings=stages.seconds
-        )
+        return _answer(query, fetched, stages)
+
+    def renew(self, request: Request, *, principal: Principal) -> Answer:
+        """Make sure that the newest answer to *request* is kept, for those who ask later; what it takes is waited for.
+
+        Raises what ``answer`` raises, and never answers with anything stale.
+        """
+        stages = Stages(self.monotonic)
+        query = self.registry.bind(request)
+        return _answer(query, self.results.renew(self._asked(query, principal, stages)), stages)
 
     def explain(self, request: Request, *, principal: Principal) -> Explanation:
         """Plan *request* without running it."""
@@ -124,6 +154,42 @@ class Gateway:
         template = self.registry.template(query, version)
         unbound = self.planner.over_nothing(template.bound_to_nothing(), self.catalog.pin(template.tables))
         return self.engine.columns(unbound)
+
+    def encoding(self, key: str, form: str) -> bytes | None:
+        """Return the body of a result in one form, where it was made before."""
+        return self.results.encoding(key, form)
+
+    def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
+        """Keep the body of a result in one form, for the next who asks for it."""
+        self.results.keep_encoding(result, form, body)
+
+    def drop(self, which: Drop) -> Mapping[str, int]:
+        """Forget results; return how many, by the name of the tier."""
+        return self.results.drop(which)
+
+    def _asked(
+        self,
+        query: BoundQuery,
+        principal: Principal,
+        stages: Stages,
+        deadline: float | None = None,
+        directives: Directives = _NO_DIRECTIVES,
+    ) -> Asked:
+        query = self._at_this_instant(query)
+        question = question_key(query, principal)
+        latest = self.monotonic() + self._allowed(query)
+        return Asked(
+            question=question,
+            policy=query.cache,
+            prepare=lambda: self._filling(query, question, stages),
+            deadline=latest if deadline is None else min(latest, deadline),
+            directives=directives if self.client_control else _NO_DIRECTIVES,
+        )
+
+    def _default(self, query: BoundQuery, rows: Sequence[Mapping[str, Any]], error: GatewayError) -> Fetched:
+        """Answer with the rows that the template declares for when there is nothing at all."""
+        status = CacheStatus(hit=False, fwd="miss", detail=f"default; {error.code}", default=True)
+        return Fetched(result=default_result(query, rows, now=self.clock()), status=status, age=0.0)
 
     def _at_this_instant(self, query: BoundQuery) -> BoundQuery:
         """Bind the clock, rounded down as the query declares, where it reads it."""
@@ -233,6 +299,10 @@ def collect(stream: ResultStream, limit: int) -> pa.Table:
             )
         batches.append(batch)
     return pa.Table.from_batches(batches, schema=stream.schema)
+
+
+def _answer(query: BoundQuery, fetched: Fetched, stages: Stages) -> Answer:
+    return Answer(query=query, result=fetched.result, status=fetched.status, age=fetched.age, timings=stages.seconds)
 
 
 def _reading(scan: Scan) -> Reading:

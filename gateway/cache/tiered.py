@@ -5,19 +5,22 @@ same, nothing that it read has changed, and the answer is stamped anew without r
 computed. A change outside the selected files therefore never runs a query again.
 
 An answer whose data changed may still be served for a while (``stale_while_revalidate``, RFC 5861) as one refresh
-runs behind it, and for another while when computing it fails (``stale_if_error``); both say so.
+runs behind it, and for another while when computing it fails (``stale_if_error``); both say so. What a caller asks of
+the cache (``model.Directives``) can only make it stricter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flight, Flights
-from gateway.cache.tier import Mark, Tier
-from gateway.errors import CapacityError, UpstreamError
-from gateway.model import CachePolicy, CacheStatus, Result
+from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier
+from gateway.errors import CapacityError, NotCached, UpstreamError
+from gateway.model import CachePolicy, CacheStatus, Directives, Result
 
 _NEAR = 3_600.0
 """Seconds that a nearer tier keeps a copy of a result found farther away."""
@@ -25,6 +28,8 @@ _CURSORS = 3_600.0
 """Seconds that a result is kept at least, so that its pages can be read to the end."""
 _UNKEPT = 60.0
 """Seconds that a result too large to keep is remembered as such, so that nobody waits for another's copy of it."""
+
+_NO_DIRECTIVES = Directives()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,12 @@ class Asked:
     policy: CachePolicy
     prepare: Callable[[], Filling]
     deadline: float
+    directives: Directives = _NO_DIRECTIVES
+
+    @property
+    def quick(self) -> bool:
+        """Tell whether nothing may be computed for this caller."""
+        return self.directives.only_if_cached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,26 +85,49 @@ class Results:
     """Answers that were given before, over tiers from the nearest to the farthest.
 
     *ceiling* is the longest time, in seconds, that an answer may be served after its ``ttl``, whatever its policy.
+    *drops* brings what operators drop in other processes; *encodings* keeps bodies.
     """
 
     def __init__(
-        self, tiers: Sequence[Tier], flights: Flights, *, clock: Callable[[], float], ceiling: float = 86_400.0
+        self,
+        tiers: Sequence[Tier],
+        flights: Flights,
+        *,
+        clock: Callable[[], float],
+        ceiling: float = 86_400.0,
+        drops: DropLog | None = None,
+        encodings: Encodings | None = None,
     ) -> None:
         self._tiers, self._flights, self._clock, self._ceiling = tuple(tiers), flights, clock, ceiling
+        self._drops, self._encodings = drops, encodings
 
     def fetch(self, asked: Asked) -> Fetched:
-        """Answer a question from the tiers, or by computing it, once for all who ask it now."""
+        """Answer a question from the tiers, or by computing it, once for all who ask it now.
+
+        Raises ``NotCached`` where the caller wants nothing computed, and what computing raises.
+        """
+        self._follow_drops()
         if not asked.policy.enabled:
+            self._may_compute(asked)
             return self._made(asked.prepare().run(), CacheStatus(hit=False, fwd="bypass"))
         known = self._known(asked)
-        if known is not None and self._left(known.mark, asked.policy) > 0:
+        if known is not None and self._left(known.mark, asked.policy) > 0 and self._suits(known, asked.directives):
             return self._served(known, asked.policy)
         try:
             return self._revalidated(asked, known)
         except (UpstreamError, CapacityError) as error:
-            if known is None or not self._may_be_stale(known, asked.policy, asked.policy.stale_if_error):
+            if known is None or not self._may_be_stale(known, asked, asked.policy.stale_if_error):
                 raise
             return self._stale(known, asked.policy, f"stale-if-error; {error.code}", fwd="stale")
+
+    def renew(self, asked: Asked) -> Fetched:
+        """Make sure that the newest answer of a question is kept, and start its ``ttl`` anew: for nobody who waits.
+
+        Raises what computing raises.
+        """
+        self._follow_drops()
+        filling = asked.prepare()
+        return self._confirmed(asked, filling) or self._flown(asked, filling)
 
     def stored(self, key: str) -> Result | None:
         """Return the kept result of a key, from the nearest tier; nearer tiers are given a copy."""
@@ -105,6 +139,26 @@ class Results:
                 return result
         return None
 
+    def encoding(self, key: str, form: str) -> bytes | None:
+        """Return the body of a result in one form, where it was made before."""
+        return None if self._encodings is None else self._encodings.encoding(key, form)
+
+    def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
+        """Keep the body of a result in one form."""
+        if self._encodings is not None:
+            self._encodings.keep_encoding(result, form, body)
+
+    def entries(self) -> Mapping[str, list[Entry]]:
+        """List what every tier keeps, by the name of the tier."""
+        return {tier.name: list(tier.entries()) for tier in self._tiers}
+
+    def drop(self, which: Drop) -> Mapping[str, int]:
+        """Forget results, in the memory of the other workers of this machine too; return how many, by tier."""
+        dropped = {tier.name: tier.drop(which) for tier in reversed(self._tiers)}  # nearer tiers copy from farther ones
+        if self._drops is not None:
+            self._drops.announce(which)
+        return dropped
+
     def close(self) -> None:
         """Finish what is being computed, then close the tiers."""
         self._flights.close()
@@ -114,16 +168,34 @@ class Results:
     def _revalidated(self, asked: Asked, known: _Known | None) -> Fetched:
         """Compare what is kept with what would be read now: serve it, serve it stale, or compute."""
         filling = asked.prepare()
-        found = self.stored(filling.key)
-        if found is not None:
-            mark = Mark(key=filling.key, checked_at=filling.pinned_at)
-            self._remember(asked, mark)
-            return self._served(_Known(mark=mark, result=found), asked.policy, detail="revalidated")
-        flight = self._flight(asked, filling)
-        if known is not None and self._may_be_stale(known, asked.policy, asked.policy.stale_while_revalidate):
-            self._flights.start(flight)
+        confirmed = self._confirmed(asked, filling)
+        if confirmed is not None:
+            return confirmed
+        if known is not None and self._may_be_stale(known, asked, asked.policy.stale_while_revalidate):
+            if not asked.quick:
+                # A refresh that has just failed is not started again: the answer may be as stale as it is.
+                with suppress(UpstreamError, CapacityError):
+                    self._flights.start(self._flight(asked, filling))
             return self._stale(known, asked.policy, "stale-while-revalidate")
-        result, shared = self._flights.fly(flight, deadline=asked.deadline)
+        self._may_compute(asked)
+        if asked.directives.no_store:
+            return self._made(filling.run(), CacheStatus(hit=False, fwd="miss"))
+        return self._flown(asked, filling)
+
+    def _confirmed(self, asked: Asked, filling: Filling) -> Fetched | None:
+        """Serve the answer that is kept of the data as it is now, for another ``ttl``."""
+        found = self.stored(filling.key)
+        if found is None:
+            return None
+        mark = Mark(key=filling.key, checked_at=filling.pinned_at)
+        for tier in self._tiers:
+            tier.extend(filling.key, lifetime=self._lifetime(asked.policy))
+            tier.remember(asked.question, mark, lifetime=self._lifetime(asked.policy))
+        return self._served(_Known(mark=mark, result=found), asked.policy, detail="revalidated")
+
+    def _flown(self, asked: Asked, filling: Filling) -> Fetched:
+        """Compute an answer, or share what others compute."""
+        result, shared = self._flights.fly(self._flight(asked, filling), deadline=asked.deadline)
         ttl = asked.policy.ttl - self._age(result.created_at)
         return self._made(result, CacheStatus(hit=False, fwd="miss", stored=not shared, collapsed=shared, ttl=ttl))
 
@@ -133,10 +205,11 @@ class Results:
         def work() -> Result:
             result = filling.run()
             kept = [tier.keep(result, lifetime=self._lifetime(asked.policy)) for tier in self._tiers]
-            self._remember(asked, Mark(key=result.key, checked_at=result.created_at))
+            mark = Mark(key=result.key, checked_at=result.created_at)
+            for tier in self._tiers:
+                tier.remember(asked.question, mark, lifetime=self._lifetime(asked.policy))
             if not kept[-1]:
-                note = Mark(key=result.key, checked_at=result.created_at)
-                farthest.remember(_unkept(filling.key), note, lifetime=_UNKEPT)
+                farthest.remember(_unkept(filling.key), mark, lifetime=_UNKEPT)
             return result
 
         return Flight(
@@ -161,10 +234,6 @@ class Results:
         result = None if newest is None else self.stored(newest.key)
         return None if newest is None or result is None else _Known(mark=newest, result=result)
 
-    def _remember(self, asked: Asked, mark: Mark) -> None:
-        for tier in self._tiers:
-            tier.remember(asked.question, mark, lifetime=self._lifetime(asked.policy))
-
     def _served(self, known: _Known, policy: CachePolicy, detail: str | None = None) -> Fetched:
         status = CacheStatus(hit=True, ttl=self._left(known.mark, policy), detail=detail)
         return Fetched(result=known.result, status=status, age=self._age(known.mark.checked_at))
@@ -183,8 +252,24 @@ class Results:
         """Seconds of freshness that are left; negative where the answer is stale."""
         return mark.checked_at + policy.ttl - self._clock()
 
-    def _may_be_stale(self, known: _Known, policy: CachePolicy, allowed: float) -> bool:
-        return -self._left(known.mark, policy) < min(allowed, self._ceiling)
+    def _suits(self, known: _Known, directives: Directives) -> bool:
+        """Tell whether a caller takes an answer without asking whether its data changed."""
+        young = directives.max_age is None or self._age(known.mark.checked_at) <= directives.max_age
+        return young and not directives.no_cache
+
+    def _may_be_stale(self, known: _Known, asked: Asked, allowed: float) -> bool:
+        late = -self._left(known.mark, asked.policy)
+        return late < min(allowed, self._ceiling) and self._suits(known, asked.directives)
+
+    def _may_compute(self, asked: Asked) -> None:
+        if asked.quick:
+            raise NotCached("No answer to this question is kept that may be served without computing it.")
+
+    def _follow_drops(self) -> None:
+        """Drop from the memory of this process what was dropped by others."""
+        if self._drops is not None:
+            for which in self._drops.unseen():
+                self._tiers[0].drop(which)
 
     def _lifetime(self, policy: CachePolicy) -> float:
         stale = min(max(policy.stale_while_revalidate, policy.stale_if_error), self._ceiling)

@@ -18,17 +18,28 @@ class Admission:
 
     def __init__(self, *, slots: int, queue: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._slots, self._queue, self._monotonic = BoundedSemaphore(slots), queue, monotonic
-        self._lock, self._waiting = Lock(), 0
+        self._lock, self._waiting, self._free = Lock(), 0, slots
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nobody waits and a slot is free: what can wait may run."""
+        return self._free > 0 and self._waiting == 0
 
     @contextmanager
     def slot(self, deadline: float) -> Iterator[None]:
         """Hold one slot. Raises ``QueueFull`` when the line is full, or no slot comes free before *deadline*."""
         if not self._slots.acquire(blocking=False):
             self._wait(deadline)
+        self._take(1)
         try:
             yield
         finally:
+            self._take(-1)
             self._slots.release()
+
+    def _take(self, slots: int) -> None:
+        with self._lock:
+            self._free -= slots
 
     def _wait(self, deadline: float) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -26,6 +26,14 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """A parameter, or one segment of a query's name."""
 _SUCCESSOR = r"^(?:[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*/)?v[1-9][0-9]*$"
 _MAX_FRONT_MATTER = 64_000
+_KINDS: Mapping[type, str] = {
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "text",
+    date: "date",
+    datetime: "timestamp",
+}
 # In a flow mapping, {type: list[varchar]}, YAML takes these characters for its own.
 _UNQUOTED_TYPE = re.compile(r"(?<=\btype:)\s*[a-z]+(?:\[[^\]\n]*\]|\([^)\n]*\))")
 _PROTECTED = str.maketrans("[],", "<>;")
@@ -52,6 +60,23 @@ class CacheSettings(BaseModel):
         return CachePolicy(**self.model_dump())
 
 
+def _warm_as_model(value: object) -> object:
+    """Read ``true`` as the examples, and a list as sets of parameters."""
+    if isinstance(value, bool):
+        return {"examples": value}
+    return {"sets": value} if isinstance(value, list) else value
+
+
+class WarmSettings(BaseModel):
+    """Which answers are prepared before anybody asks: of the examples, of *sets* of parameters, of recent requests."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    examples: bool = False
+    sets: list[dict[str, Any]] = []
+    recent: int = Field(0, ge=0, le=1_000)
+
+
 class FrontMatter(BaseModel):
     """The leading comment of a template."""
 
@@ -65,7 +90,8 @@ class FrontMatter(BaseModel):
     cache: Annotated[CacheSettings, BeforeValidator(_cache_off)] = CacheSettings()
     timeout: Annotated[Duration, Field(gt=0)] | None = None
     examples: list[dict[str, Any]] = []
-    warm: bool = False
+    warm: Annotated[WarmSettings, BeforeValidator(_warm_as_model)] = WarmSettings()
+    default: list[dict[str, Any]] | None = Field(None, min_length=1, max_length=1_000)
     deprecated: date | None = None
     sunset: date | None = None
     successor: str | None = Field(None, pattern=_SUCCESSOR)
@@ -94,7 +120,11 @@ class Template:
     cache: CachePolicy
     timeout: float | None
     examples: tuple[Mapping[str, Any], ...]
-    warm: bool
+    warm: tuple[Mapping[str, Any], ...]
+    """Sets of parameters whose answers are prepared ahead, as JSON values."""
+    warm_recent: int
+    """How many of the newest questions are prepared ahead."""
+    default: tuple[Mapping[str, Any], ...] | None
     deprecated: date | None
     sunset: date | None
     successor: str | None
@@ -134,8 +164,10 @@ class Template:
             parameters=front.parameters,
             cache=front.cache.policy(),
             timeout=front.timeout,
-            examples=tuple({key: spell(value) for key, value in example.items()} for example in front.examples),
-            warm=front.warm,
+            examples=_spelled(front.examples),
+            warm=_spelled([*(front.examples if front.warm.examples else []), *front.warm.sets]),
+            warm_recent=front.warm.recent,
+            default=None if front.default is None else tuple(front.default),
             deprecated=front.deprecated,
             sunset=front.sunset,
             successor=front.successor,
@@ -164,7 +196,12 @@ class Template:
             parameters=parameters,
             cache=self.cache,
             timeout=self.timeout,
+            default=self.default,
         )
+
+
+def _spelled(sets: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple({key: spell(value) for key, value in one.items()} for one in sets)
 
 
 def _front_matter(text: str, path: str) -> tuple[int, int]:
@@ -224,15 +261,48 @@ def _relations(front: FrontMatter, declared: Declared) -> Iterator[Diagnostic]:
         if not NAME.fullmatch(name):
             hint = "write a small letter, then small letters, digits and underscores"
             yield declared.diagnostic(("parameters", name), f"{name!r} cannot name a parameter", hint)
-    for number, example in enumerate(front.examples):
-        try:
-            bind_parameters(front.parameters, example)
-        except InvalidParameters as error:
-            for item in error.errors:
-                where = ("examples", number, item["parameter"])
-                yield declared.diagnostic(where, f"example {number + 1}: {item['parameter']} {item['detail']}")
+    for key, what, sets in (("examples", "example", front.examples), ("warm", "warm set", front.warm.sets)):
+        for number, values in enumerate(sets):
+            try:
+                bind_parameters(front.parameters, values)
+            except InvalidParameters as error:
+                for item in error.errors:
+                    where = (key, number, item["parameter"])
+                    yield declared.diagnostic(where, f"{what} {number + 1}: {item['parameter']} {item['detail']}")
+    if front.warm != WarmSettings() and not front.cache.enabled:
+        yield declared.diagnostic(("warm",), "answers that are not kept cannot be prepared ahead")
+    if front.default is not None:
+        yield from _default_mistakes(front.default, declared)
     if front.sunset is not None and front.deprecated is not None and front.sunset < front.deprecated:
         yield declared.diagnostic(("sunset",), "sunset is before deprecated")
+
+
+def _default_mistakes(rows: Sequence[Mapping[str, Any]], declared: Declared) -> Iterator[Diagnostic]:
+    """Find rows that are no table: other names than the first one has, values of two kinds in one column."""
+    names = list(rows[0])
+    for number, row in enumerate(rows):
+        if list(row) != names or not names:
+            hint = f"expected: {', '.join(map(str, names))}" if names else "name the columns of the result"
+            yield declared.diagnostic(("default", number), f"row {number + 1} has other columns than the first", hint)
+    for name in names:
+        kinds: set[str | None] = set()
+        for number, row in enumerate(rows):
+            value = row.get(name)
+            kinds |= set() if value is None else {_kind(value)}
+            if None in kinds or len(kinds) > 1:
+                hint = "write numbers, texts, booleans, dates or timestamps, of one kind in a column, or null"
+                message = f"row {number + 1}: {name} does not fit"
+                yield declared.diagnostic(("default", number, str(name)), message, hint)
+                break
+
+
+def _kind(value: object) -> str | None:
+    """Name what a value of a default row is; None: it is nothing that a row may hold."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return "instant"
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return None
+    return _KINDS.get(type(value))
 
 
 def _agreement(

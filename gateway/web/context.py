@@ -10,10 +10,11 @@ from uuid import uuid4
 
 from flask import Request, current_app, g
 
+from gateway.cache.tier import Drop
 from gateway.catalog.keeper import TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
-from gateway.model import Answer, Column, Principal, Result
+from gateway.model import Answer, Column, Directives, Principal, Result
 from gateway.model import Request as Question
 from gateway.observe import Metrics, Observer, unobserved
 from gateway.plan.explain import Explanation
@@ -45,11 +46,24 @@ class Gateway(Protocol):
     @property
     def catalog(self) -> Tables: ...
 
-    def answer(self, request: Question, *, principal: Principal, deadline: float | None = None) -> Answer: ...
+    def answer(
+        self,
+        request: Question,
+        *,
+        principal: Principal,
+        deadline: float | None = None,
+        directives: Directives = ...,
+    ) -> Answer: ...
 
     def explain(self, request: Question, *, principal: Principal) -> Explanation: ...
 
     def stored(self, key: str) -> Result: ...
+
+    def encoding(self, key: str, form: str) -> bytes | None: ...
+
+    def keep_encoding(self, result: Result, form: str, body: bytes) -> None: ...
+
+    def drop(self, which: Drop) -> Mapping[str, int]: ...
 
     def columns(self, query: str, version: int) -> tuple[Column, ...]: ...
 

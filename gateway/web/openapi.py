@@ -228,10 +228,34 @@ def _operation_paths() -> dict[str, Any]:
         "/docs": page("docs", "Try the queries in a browser", "text/html"),
         "/docs/{name}/{version}": tried,
         "/errors/{code}": error,
+        "/v1/cache": {"delete": _drop()},
         "/healthz": {"get": _read("alive", "Whether the process serves requests", "operations")},
         "/readyz": {"get": ready},
         "/metrics": page("metrics", "Metrics for Prometheus", "text/plain"),
         "/openapi.json": {"get": _read("openapi", "This document", "operations")},
+    }
+
+
+def _drop() -> Operation:
+    criteria = {
+        "query": "Results of this query.",
+        "table": "Results that read this table.",
+        "older": "Results made longer ago than this, such as 1h.",
+    }
+    return {
+        "operationId": "drop_results",
+        "summary": "Drop kept results",
+        "description": "Every criterion that is given must hold; one is required.",
+        "tags": ["operations"],
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
+            for name, text in criteria.items()
+        ],
+        "responses": {
+            "200": {"description": "How many were dropped.", "content": {"application/json": {"schema": _ANY}}},
+            "414": _TOO_LONG,
+            **_problems((400, 422)),
+        },
     }
 
 

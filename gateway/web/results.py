@@ -12,8 +12,10 @@ from werkzeug.datastructures import Headers
 from gateway.encode import Format, encode
 from gateway.model import Answer, CacheStatus
 from gateway.model import Request as Question
+from gateway.web.coding import IDENTITY, choose_coding, compress
 from gateway.web.context import gateway, principal_of, record, site
 from gateway.web.cursor import Cursor, question_digest, same_question
+from gateway.web.directives import read_directives
 from gateway.web.formats import choose_format, choose_shape
 from gateway.web.headers import answer_headers, entity_tag, outcome, template_headers
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
@@ -46,6 +48,8 @@ class Variant:
     format: Format
     shape: str
     page: Page
+    coding: str
+    """How the body is compressed where it is not streamed: ``zstd``, ``gzip`` or ``identity``."""
 
 
 @routes.route("/v1/queries/<name>/<version>/result", methods=["GET", "POST"])
@@ -55,25 +59,27 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     chosen = choose_format(suffix, options.options.get("_format"), request.accept_mimetypes)
     shape = choose_shape(options.options.get("_shape"), chosen)
     question = read_question(name, version, options)
+    coding = choose_coding(request.accept_encodings, chosen)
     answer, page = _first_page(question, options) if "_cursor" not in options.options else _next_page(question, options)
     _note(answer, chosen)
-    variant = Variant(format=chosen, shape=shape, page=page)
-    tag = entity_tag(answer.result.key, chosen.name, shape, page.offset, page.rows)
+    variant = Variant(format=chosen, shape=shape, page=page, coding=coding)
+    tag = entity_tag(answer.result.key, chosen.name, shape, page.offset, page.rows, coding)
     following = None if page.next is None else _next_url(answer, page.next, suffix, options)
     headers = Headers(_headers(answer, variant, version, suffix, options))
     if following is not None:
         headers.add("Link", f'<{following}>; rel="next"')
-    if request.method != "POST":
+    if request.method != "POST" and not answer.status.default:
         headers["ETag"] = f'W/"{tag}"' if answer.result.weak else f'"{tag}"'
         if request.if_none_match.contains_weak(tag):
             return Response(status=304, headers=headers)
     if request.method == "HEAD":
         return Response(headers=headers, content_type=chosen.media_type)
-    return _sent(_body(answer, variant, following), headers, chosen)
+    return _sent(answer, variant, following, headers)
 
 
 def _first_page(question: Question, options: QueryString) -> tuple[Answer, Page]:
-    answer = gateway().answer(question, principal=principal_of(request))
+    directives = read_directives(request.headers.getlist("Cache-Control"))
+    answer = gateway().answer(question, principal=principal_of(request), directives=directives)
     digest = _digest(question, answer.query.version)
     return answer, _page(answer, digest, 0, options.limit())
 
@@ -118,13 +124,15 @@ def _note(answer: Answer, chosen: Format) -> None:
 def _headers(
     answer: Answer, variant: Variant, version: str, suffix: str | None, options: QueryString
 ) -> Iterator[tuple[str, str]]:
-    yield from answer_headers(answer, principal=principal_of(request), kept=request.method != "POST")
+    kept = request.method != "POST" and not answer.status.default
+    yield from answer_headers(answer, principal=principal_of(request), kept=kept)
     yield from template_headers(gateway().registry.template(answer.query.name, answer.query.version))
     yield "Gateway-Version", str(answer.query.version)
     yield "Gateway-Rows", str(variant.page.total)
     yield "Gateway-More", "true" if variant.page.more else "false"
-    if suffix is None and "_format" not in options.options:
-        yield "Vary", "Accept"
+    if answer.status.default:
+        yield "Gateway-Default", "true"
+    yield "Vary", ("Accept, " if suffix is None and "_format" not in options.options else "") + "Accept-Encoding"
     path = _path(answer, suffix)
     if version == "latest" and request.method != "POST":
         query = request.query_string.decode()
@@ -153,15 +161,35 @@ def _body(answer: Answer, variant: Variant, following: str | None) -> Iterator[b
     return encode(variant.format, rows, answer.result.columns, shape=variant.shape, meta=meta)
 
 
-def _sent(chunks: Iterator[bytes], headers: Headers, chosen: Format) -> Response:
-    """Pull what fits into one piece before the response exists, so that an error before it is still a problem."""
-    head, size = [], 0
+def _sent(answer: Answer, variant: Variant, following: str | None, headers: Headers) -> Response:
+    """Send the body that was made before; or make it, and keep what is sent whole."""
+    form = _form(answer, variant, following)
+    kept = gateway().encoding(answer.result.key, form)
+    if kept is not None:
+        return _whole(kept, headers, variant)
+    chunks, head, size = _body(answer, variant, following), list[bytes](), 0
+    # What fits into one piece is pulled before the response exists, so that an error before it is still a problem.
     for chunk in chunks:
         head.append(chunk)
         size += len(chunk)
         if size > WHOLE:
-            return Response(_resumed(head, chunks), headers=headers, content_type=chosen.media_type)
-    return Response(b"".join(head), headers=headers, content_type=chosen.media_type)
+            return Response(_resumed(head, chunks), headers=headers, content_type=variant.format.media_type)
+    body = compress(b"".join(head), variant.coding)
+    gateway().keep_encoding(answer.result, form, body)
+    return _whole(body, headers, variant)
+
+
+def _whole(body: bytes, headers: Headers, variant: Variant) -> Response:
+    if variant.coding != IDENTITY:
+        headers["Content-Encoding"] = variant.coding
+    return Response(body, headers=headers, content_type=variant.format.media_type)
+
+
+def _form(answer: Answer, variant: Variant, following: str | None) -> str:
+    """Name all that a body depends on beside the result: two queries of the same text share results, not bodies."""
+    page = variant.page
+    parts = (answer.query.name, answer.query.version, variant.format.name, variant.shape, variant.coding)
+    return repr((*parts, page.offset, page.rows, following))
 
 
 def _resumed(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:

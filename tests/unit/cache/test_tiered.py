@@ -3,17 +3,21 @@
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
+from gateway.cache.tier import Drop
 from gateway.cache.tiered import Asked, Fetched, Filling, Results
-from gateway.errors import EngineFailed, GatewayError, QueryFailed, QueueFull
-from gateway.model import CachePolicy, Result
+from gateway.errors import EngineFailed, GatewayError, NotCached, QueryFailed, QueueFull
+from gateway.model import CachePolicy, Directives, Result
 
 POLICY = CachePolicy(ttl=60)
+NOTHING = Directives()
 
 
 class Immediately(Executor):
@@ -62,8 +66,16 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def ask(self, policy: CachePolicy = POLICY) -> Fetched:
-        return self.results.fetch(Asked(question="beef", policy=policy, prepare=self._prepare, deadline=self.now + 1))
+    def ask(self, policy: CachePolicy = POLICY, directives: Directives = NOTHING) -> Fetched:
+        return self.results.fetch(self.asked(policy, directives))
+
+    def renew(self, policy: CachePolicy = POLICY) -> Fetched:
+        return self.results.renew(self.asked(policy))
+
+    def asked(self, policy: CachePolicy, directives: Directives = NOTHING) -> Asked:
+        return Asked(
+            question="beef", policy=policy, prepare=self._prepare, deadline=self.now + 1, directives=directives
+        )
 
     def _prepare(self) -> Filling:
         self.plans += 1
@@ -214,3 +226,139 @@ def test_an_error_is_given_to_those_who_ask_again_at_once_and_then_tried_again()
     assert world.runs == 1
     world.now, world.failure = world.now + 2, None
     assert rows(world.ask()) == ["a"]
+
+
+def test_an_answer_that_keeps_being_right_is_kept_however_long_ago_it_was_computed() -> None:
+    world = World()
+    world.ask()
+    for _ in range(100):
+        world.now += 300
+        world.ask()
+    assert world.runs == 1
+
+
+def test_a_refresh_that_has_just_failed_leaves_the_stale_answer_in_service() -> None:
+    world = World()
+    policy = CachePolicy(ttl=60, stale_while_revalidate=600)
+    world.ask(policy)
+    world.now, world.data, world.failure = world.now + 100, "b", EngineFailed("broken")
+    fetched = [world.ask(policy) for _ in range(3)]
+    assert [(rows(one), one.status.detail) for one in fetched] == [(["a"], "stale-while-revalidate")] * 3
+    assert world.runs == 2
+    world.now += 2
+    world.ask(policy)
+    assert world.runs == 3
+
+
+def test_no_cache_compares_a_fresh_answer_with_the_data_as_it_is() -> None:
+    world, no_cache = World(), Directives(no_cache=True)
+    world.ask()
+    assert (world.ask(directives=no_cache).status.detail, world.runs) == ("revalidated", 1)
+    world.data = "b"
+    assert (rows(world.ask(directives=no_cache)), world.runs) == (["b"], 2)
+
+
+def test_no_cache_is_never_answered_with_a_stale_answer() -> None:
+    world, no_cache = World(), Directives(no_cache=True)
+    world.ask(STALE)
+    world.now, world.data = world.now + 100, "b"
+    assert rows(world.ask(STALE, no_cache)) == ["b"]
+    world.now, world.data, world.failure = world.now + 100, "c", EngineFailed("broken")
+    with pytest.raises(EngineFailed):
+        world.ask(STALE, no_cache)
+
+
+@pytest.mark.parametrize(("age", "plans"), [(9, 1), (10, 1), (11, 2)])
+def test_max_age_bounds_how_long_ago_an_answer_was_last_compared(age: int, plans: int) -> None:
+    world = World()
+    world.ask()
+    world.now += age
+    world.ask(directives=Directives(max_age=10))
+    assert world.plans == plans
+
+
+def test_only_if_cached_never_runs_a_query() -> None:
+    world, kept_only = World(), Directives(only_if_cached=True)
+    with pytest.raises(NotCached):
+        world.ask(directives=kept_only)
+    world.ask()
+    assert world.ask(directives=kept_only).status.hit
+    world.now += 100
+    assert world.ask(directives=kept_only).status.detail == "revalidated"
+    world.now, world.data = world.now + 100, "b"
+    assert rows(world.ask(STALE, kept_only)) == ["a"]
+    with pytest.raises(NotCached):
+        world.ask(directives=kept_only)
+    with pytest.raises(NotCached):
+        world.ask(CachePolicy(enabled=False), kept_only)
+    assert world.runs == 1
+
+
+def test_no_store_is_answered_from_what_is_kept_and_keeps_nothing_itself() -> None:
+    world, no_store = World(), Directives(no_store=True)
+    for _ in range(2):
+        status = world.ask(directives=no_store).status
+        assert (status.fwd, status.stored) == ("miss", False)
+    world.ask()
+    assert world.ask(directives=no_store).status.hit
+    assert world.runs == 3
+
+
+def test_renewing_starts_a_ttl_anew_without_running_what_has_not_changed() -> None:
+    world = World()
+    world.renew()
+    world.now += 50
+    assert (world.renew().status.detail, world.runs) == ("revalidated", 1)
+    world.now += 50
+    assert (world.ask().status.detail, world.plans) == (None, 2)
+
+
+def test_renewing_computes_a_changed_answer_before_anybody_asks() -> None:
+    world = World()
+    world.ask(STALE)
+    world.now, world.data = world.now + 30, "b"
+    assert rows(world.renew(STALE)) == ["b"]
+    fetched = world.ask(STALE)
+    assert (rows(fetched), fetched.status.hit, fetched.status.ttl) == (["b"], True, 60)
+
+
+def test_renewing_never_settles_for_a_stale_answer() -> None:
+    world = World()
+    world.ask(STALE)
+    world.now, world.data, world.failure = world.now + 100, "b", EngineFailed("broken")
+    with pytest.raises(EngineFailed):
+        world.renew(STALE)
+
+
+def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) -> None:
+    here, there = DropLog(tmp_path / "drops"), DropLog(tmp_path / "drops")
+    world = World()
+    world.results = Results(
+        [MemoryTier(10**6, clock=world.clock)],
+        Flights(NoLease(), world.fills, monotonic=world.clock),
+        clock=world.clock,
+        drops=here,
+    )
+    world.ask()
+    there.announce(Drop(query="another"))
+    world.ask()
+    assert world.runs == 1
+    there.announce(Drop(query=""))
+    world.ask()
+    assert world.runs == 2
+
+
+def test_a_drop_is_told_once_and_not_to_who_comes_later(tmp_path: Path) -> None:
+    log = DropLog(tmp_path / "drops")
+    log.announce(Drop(table="flights", before=1.5))
+    assert DropLog(tmp_path / "drops").unseen() == []
+    assert [log.unseen(), log.unseen()] == [[Drop(table="flights", before=1.5)], []]
+
+
+def test_dropping_tells_how_many_each_tier_forgot() -> None:
+    world = World()
+    world.ask()
+    assert {name: len(entries) for name, entries in world.results.entries().items()} == {"memory": 1}
+    assert world.results.drop(Drop(query="")) == {"memory": 1}
+    world.ask()
+    assert world.runs == 2

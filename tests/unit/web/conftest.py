@@ -12,12 +12,13 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
+from gateway.cache.tier import Drop
 from gateway.catalog.keeper import TableStatus
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.table import PartitionField, Table
 from gateway.errors import CursorExpired, TableNotFound
-from gateway.model import Answer, CacheStatus, Column, Principal, Reading, Request, Result
+from gateway.model import Answer, CacheStatus, Column, Directives, Principal, Reading, Request, Result
 from gateway.observe import Event, Metrics, fan_out
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -113,7 +114,10 @@ class FakeGateway:
     status: CacheStatus = field(default_factory=lambda: CacheStatus(hit=False, fwd="miss", stored=True, ttl=300.0))
     age: float = 0.0
     asked: list[Request] = field(default_factory=list)
+    directives: list[Directives] = field(default_factory=list)
     kept: dict[str, Result] = field(default_factory=dict)
+    bodies: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    dropped: list[Drop] = field(default_factory=list)
     failure: Exception | None = None
     key: str = KEY
     weak: bool = False
@@ -121,9 +125,17 @@ class FakeGateway:
     double: bool = False
     """Both columns of the result have one name."""
 
-    def answer(self, request: Request, *, principal: Principal, deadline: float | None = None) -> Answer:
+    def answer(
+        self,
+        request: Request,
+        *,
+        principal: Principal,
+        deadline: float | None = None,
+        directives: Directives = Directives(),  # noqa: B008  # frozen
+    ) -> Answer:
         query = self.registry.bind(request)
         self.asked.append(request)
+        self.directives.append(directives)
         if self.failure is not None:
             raise self.failure
         result = self._result()
@@ -137,6 +149,16 @@ class FakeGateway:
         if key not in self.kept:
             raise CursorExpired("This result is no longer kept.")
         return self.kept[key]
+
+    def encoding(self, key: str, form: str) -> bytes | None:
+        return self.bodies.get((key, form))
+
+    def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
+        self.bodies[result.key, form] = body
+
+    def drop(self, which: Drop) -> dict[str, int]:
+        self.dropped.append(which)
+        return {"memory": 1, "disk": 2}
 
     def columns(self, query: str, version: int) -> tuple[Column, ...]:
         return (
