@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
+from threading import Event
 from typing import NoReturn
 from urllib.request import urlopen
 
@@ -142,6 +143,17 @@ class S3Server:
 
         Source: the server's own metrics. Subtract two counts to know what happened between them.
         """
+        counts = self._counted()
+        # A request is counted after it is answered, so the count is taken when it has come to rest.
+        while (later := self._after_a_moment()) != counts:
+            counts = later
+        return counts
+
+    def _after_a_moment(self) -> Counter[str]:
+        Event().wait(0.05)
+        return self._counted()
+
+    def _counted(self) -> Counter[str]:
         with urlopen(self.metrics, timeout=10) as response:
             text = response.read().decode()
         counts: Counter[str] = Counter()

@@ -58,8 +58,9 @@ def test_a_repeated_question_is_a_hit_in_whichever_worker(local_gateway: Any) ->
     assert all("hit" in status for status in statuses)
 
 
-def test_a_stop_lets_requests_end_and_leaves_no_process(serve: Any, flights_project: Path) -> None:
-    gateway = serve(flights_project)
+def test_a_stop_lets_requests_end_and_leaves_no_process(serve: Any, flights_project: Path, tmp_path: Path) -> None:
+    own_state = {"GATEWAY_STATE": str(tmp_path)}  # what another gateway keeps stays untouched
+    gateway = serve(flights_project, own_state)
     workers = workers_of(gateway.process.pid)
     year = {"start": "2013-01-01", "end": "2014-01-01"}
     with ThreadPoolExecutor(4) as pool:
