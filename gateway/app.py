@@ -30,12 +30,14 @@ from gateway.config import Settings
 from gateway.engine.admission import Admission
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import Credentials, EngineSettings, S3Access
+from gateway.engine.rows import one_row
 from gateway.errors import Diagnostic
 from gateway.observe import LogLines, Metrics, Observer, fan_out
 from gateway.pipeline import Gateway
+from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
 from gateway.query.registry import Registry
-from gateway.warm import wanted
+from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
 from gateway.web.site import build_site
 
@@ -52,7 +54,7 @@ def open_app(settings: Settings) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order."""
     metrics = Metrics(CollectorRegistry())
     observe = fan_out(metrics, LogLines())
-    with open_gateway(settings, observe=observe, background=True) as gateway:
+    with open_gateway(settings, observe=observe, background=True) as gateway, _warming(gateway, settings):
         yield build_site(
             Site(
                 gateway=gateway,
@@ -64,6 +66,28 @@ def open_app(settings: Settings) -> Iterator[Flask]:
                 secret=_secret(settings.state / "cursor.key"),
             )
         )
+
+
+@contextmanager
+def _warming(gateway: Gateway, settings: Settings) -> Iterator[None]:
+    """Prepare answers ahead, in one process of the machine, for as long as the context lasts."""
+    if gateway.usage is None or not settings.cache.warm:
+        yield
+        return
+    warmer = Warmer(
+        settings.state / "usage",
+        registry=gateway.registry,
+        usage=gateway.usage,
+        snapshots=lambda tables: {name: found.id for name, found in gateway.catalog.pin(tables).items()},
+        renew=lambda request: gateway.renew(request, principal=ANYBODY),
+        idle=lambda: gateway.admission.idle,
+        observe=gateway.observe,
+    )
+    warmer.start()
+    try:
+        yield
+    finally:
+        warmer.close()
 
 
 @contextmanager
@@ -92,7 +116,9 @@ def open_gateway(settings: Settings, *, observe: Observer, background: bool) -> 
         yield Gateway(
             registry=registry,
             catalog=catalog,
-            planner=Planner(engine.evaluate),
+            planner=Planner(
+                engine.evaluate, Dimensions.over(one_row(engine, seconds=settings.engine.timeout), engine.address)
+            ),
             results=results,
             engine=engine,
             admission=Admission(slots=settings.engine.slots, queue=settings.engine.queue),

@@ -6,7 +6,7 @@ All are frozen; a stage takes one and returns the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -157,6 +157,34 @@ class UnusedFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """A side of a join that was read first, or was not, so that its keys prune another scan.
+
+    ``values`` counts the keys, None where they were too many to list; ``skipped`` says why nothing was read.
+    """
+
+    table: str
+    column: str
+    files: int
+    size: int
+    """Bytes of the files that hold it."""
+    values: int | None = None
+    least: Value = None
+    greatest: Value = None
+    seconds: float = 0.0
+    cached: bool = False
+    skipped: str | None = None
+
+    def because(self, reason: str) -> Lookup:
+        """Return the lookup as one that was not made."""
+        return replace(self, skipped=reason)
+
+    def answered(self, values: int | None, least: Value, greatest: Value, seconds: float, cached: bool) -> Lookup:
+        """Return the lookup with what it found."""
+        return replace(self, values=values, least=least, greatest=greatest, seconds=seconds, cached=cached)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
     """What an explanation says of one scan beyond its counts.
 
@@ -166,6 +194,7 @@ class Details:
     used: tuple[UsedFilter, ...] = ()
     unused: tuple[UnusedFilter, ...] = ()
     values: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    lookups: tuple[Lookup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from gateway.model import Plan, Scan, Statement
+from gateway.model import Lookup, Plan, Scan, Statement, Value
 
 _WIDTH = 60
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -59,6 +59,7 @@ class Explanation:
             "estimated_rows": selection.rows,
             "used": [{"sql": one.sql, "rule": one.rule, "projected": one.projected} for one in details.used],
             "unused": [{"sql": one.sql, "reason": one.reason} for one in details.unused],
+            "read_first": [_lookup(one) for one in details.lookups],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -98,10 +99,34 @@ def _scan_lines(scan: Scan, now: float) -> Iterator[str]:
     if len(details.values) > 1:
         parts = (f"{read} of {total} values of {name}" for name, (read, total) in details.values.items())
         yield f"  {', '.join(parts)}"
+    for one in details.lookups:
+        yield f"  > {_lookup_line(one)}"
     for used in details.used:
         yield f"  + {used.sql}  ->  {used.projected}  [{used.rule}]"
     for unused in details.unused:
         yield f"  - {unused.sql}  ({unused.reason})"
+
+
+def _lookup(one: Lookup) -> dict[str, Any]:
+    """Return a side of a join that was read first as JSON values; its bounds as text."""
+    found = {"table": one.table, "column": one.column, "files": one.files, "bytes": one.size}
+    if one.skipped is not None:
+        return {**found, "skipped": one.skipped}
+    bounds = {"least": _text(one.least), "greatest": _text(one.greatest)}
+    return {**found, "values": one.values, **bounds, "seconds": round(one.seconds, 6), "cached": one.cached}
+
+
+def _lookup_line(one: Lookup) -> str:
+    what = f"{one.table}.{one.column}, {one.files} files, {readable(one.size)}"
+    if one.skipped is not None:
+        return f"{what}: not read first, {one.skipped}"
+    number = "many" if one.values is None else str(one.values)
+    made = "kept from before" if one.cached else f"{one.seconds * 1000:.0f} ms"
+    return f"{what}: read first, {number} values from {_text(one.least)} to {_text(one.greatest)}, {made}"
+
+
+def _text(value: Value) -> str | None:
+    return None if value is None else str(value)
 
 
 def readable(size: float) -> str:

@@ -10,6 +10,7 @@ from gateway.plan.analyse.prepare import prepare
 from gateway.plan.analyse.prepared import (
     Bound,
     Evaluate,
+    Learned,
     Prepared,
     PreparedScan,
     Unused,
@@ -25,6 +26,7 @@ __all__ = [
     "Bound",
     "Dimension",
     "Evaluate",
+    "Learned",
     "Prepared",
     "PreparedScan",
     "Unused",

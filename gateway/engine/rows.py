@@ -1,0 +1,30 @@
+"""One row from an engine: what planning asks before a query runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+
+from gateway.engine.base import Engine
+from gateway.errors import EngineFailed
+from gateway.model import Statement, Value
+
+
+def one_row(
+    engine: Engine, *, seconds: float, monotonic: Callable[[], float] = time.monotonic
+) -> Callable[[Statement], Sequence[Value]]:
+    """Return what runs a statement of one row within *seconds* and gives its values, as Python holds them."""
+
+    def read(statement: Statement) -> Sequence[Value]:
+        stream = engine.execute(statement, deadline=monotonic() + seconds)
+        try:
+            row = pa.Table.from_batches(list(stream), schema=stream.schema)
+        finally:
+            stream.close()
+        if row.num_rows != 1:
+            raise EngineFailed("One row was expected.")
+        return [column[0].as_py() for column in row.columns]
+
+    return read

@@ -1,0 +1,106 @@
+"""Dynamic partition pruning: read the filtered side of a join first, and let its keys choose the other side's files.
+
+It is done where it can pay: the side that is read first is small, and has fewer files than the side that it prunes.
+What was learned is kept by the versions of the files that it was read from, like any answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from cachetools import LRUCache
+
+from gateway.catalog.manifest import Snapshot
+from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
+from gateway.model import Lookup, Statement, Value
+from gateway.plan.analyse import Bound, Dimension, Learned, Prepared, dimension_query, learn
+from gateway.plan.reading import reading
+from gateway.plan.rewrite import Address
+from gateway.plan.select import Chosen
+
+MOST_VALUES = 10_000
+"""Keys that are listed one by one; of more, only the least and the greatest are used."""
+LARGEST = 64 * 2**20
+"""Bytes of the files that are read first, at most: a fraction of a second of reading."""
+_KEPT = 1_000
+
+ReadRow = Callable[[Statement], Sequence[Value]]
+"""Run a statement of one row and return its values. May raise any ``GatewayError``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimensions:
+    """Learns the keys of dimensions; thread-safe. *address* spells files for the engine behind *read*."""
+
+    read: ReadRow
+    address: Address
+    clock: Callable[[], float] = time.perf_counter
+    _kept: LRUCache[tuple[str, bytes], Learned]
+    _lock: Lock
+
+    @classmethod
+    def over(cls, read: ReadRow, address: Address) -> Dimensions:
+        """Learn through an engine."""
+        return cls(read=read, address=address, _kept=LRUCache(_KEPT), _lock=Lock())
+
+    def learn(
+        self, prepared: Prepared, bound: Bound, chosen: Sequence[Chosen], snapshots: Mapping[str, Snapshot]
+    ) -> tuple[Bound, Mapping[int, tuple[Lookup, ...]]]:
+        """Take in what the dimensions of a query say; return that, and what was looked up for each scan."""
+        found: dict[Dimension, Learned] = {}
+        lookups: dict[int, tuple[Lookup, ...]] = {}
+        for place, fact in enumerate(chosen):
+            asked = prepared.dimensions(place)
+            made = [self._look(one, prepared, bound, fact, chosen[one.scan], snapshots, found) for one in asked]
+            if made:
+                lookups[place] = tuple(made)
+        return (learn(prepared, bound, found) if found else bound), lookups
+
+    def _look(
+        self,
+        dimension: Dimension,
+        prepared: Prepared,
+        bound: Bound,
+        fact: Chosen,
+        side: Chosen,
+        snapshots: Mapping[str, Snapshot],
+        found: dict[Dimension, Learned],
+    ) -> Lookup:
+        table = prepared.scans[dimension.scan].table
+        known = Lookup(table=table, column=dimension.column, files=side.files, size=side.size)
+        reason = _too_dear(fact, side)
+        if reason is not None:
+            return known.because(reason)
+        started = self.clock()
+        key = (dimension_query(dimension, bound, "", MOST_VALUES), side.digest())
+        with self._lock:
+            learned = self._kept.get(key)
+        cached = learned is not None
+        if learned is None:
+            try:
+                learned = self._read(dimension, bound, side, snapshots[table])
+            except (UpstreamError, CapacityError, QueryFailed, FilesChanged) as error:
+                return known.because(f"it could not be read: {error.code}")
+            with self._lock:
+                self._kept[key] = learned
+        found[dimension] = learned
+        values = None if learned[0] is None else len(learned[0])
+        return known.answered(values, learned[1], learned[2], self.clock() - started, cached)
+
+    def _read(self, dimension: Dimension, bound: Bound, side: Chosen, snapshot: Snapshot) -> Learned:
+        files = side.versions()
+        sql = dimension_query(dimension, bound, reading(snapshot, files, self.address), MOST_VALUES)
+        listed, least, greatest = self.read(Statement(sql=sql, parameters={}, files=files))
+        return (listed if isinstance(listed, list) else None), least, greatest
+
+
+def _too_dear(fact: Chosen, side: Chosen) -> str | None:
+    """Say why reading one side first cannot pay; None where it can."""
+    if fact.partitions <= 1:
+        return "there is one partition left to choose from"
+    if side.files >= fact.files:
+        return "it has as many files as it could spare"
+    return "it is too large to be read first" if side.size > LARGEST else None
