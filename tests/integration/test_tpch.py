@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date, timedelta
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -19,6 +22,7 @@ from gateway.demo.warehouse import build_tpch
 from gateway.model import Principal, Request
 from gateway.observe import unobserved
 from gateway.pipeline import Gateway
+from gateway.query.template import Template
 
 SCALE = 0.01
 
@@ -59,6 +63,23 @@ def test_a_template_with_its_defaults_answers_like_the_query(
     assert all(same(ours, theirs) for ours, theirs in zip(rows, expected, strict=True))
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("number", range(1, 23))
+def test_a_template_with_random_parameters_answers_like_its_text_over_unpartitioned_tables(
+    number: int, seed: int, gateway: Gateway, plain: duckdb.DuckDBPyConnection
+) -> None:
+    template = gateway.registry.template(f"q{number:02}", 1)
+    parameters = substituted(template, Random(f"{number} {seed}"), plain)
+    request = Request(query=template.name, version=1, parameters=parameters)
+    values = {name: bound.value for name, bound in gateway.registry.bind(request).parameters.items()}
+    expected = plain.execute(template.sql, values).fetchall()
+    answer = gateway.answer(request, principal=Principal())
+    table = answer.result.table
+    rows = [tuple(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True)]
+    assert len(rows) == len(expected), parameters
+    assert all(same(ours, theirs) for ours, theirs in zip(rows, expected, strict=True)), parameters
+
+
 @pytest.mark.parametrize(
     ("query", "table", "parameters", "partitions"),
     [
@@ -81,6 +102,54 @@ def test_a_built_project_is_kept(tmp_path: Path) -> None:
     before = sorted(path.name for path in project.rglob("*.parquet"))
     assert build_tpch(tmp_path, SCALE, lambda *_: None) == project
     assert sorted(path.name for path in project.rglob("*.parquet")) == before
+
+
+def substituted(template: Template, chance: Random, plain: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Choose other values for the parameters of a template: the ends of a range move together."""
+    months, factor = chance.randrange(-24, 37), chance.choice((1, 1, 1, 2))
+    made: dict[str, Any] = {}
+    for name, parameter in template.parameters.items():
+        default = parameter.default
+        if isinstance(default, date):
+            made[name] = str(moved(default, months, chance.randrange(28) if chance.random() < 0.5 else 0))
+        elif isinstance(default, list):
+            made[name] = [others(name, item, chance, plain) for item in default]
+        elif isinstance(default, str):
+            made[name] = others(name, default, chance, plain)
+        elif isinstance(default, Decimal):
+            made[name] = str(default * factor)
+        else:
+            made[name] = max(1, default + chance.randrange(-3, 4))
+    return made
+
+
+def moved(day: date, months: int, days: int) -> date:
+    """Move a day; the same *months* keep the order of two."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, 28)) + timedelta(days)
+
+
+def others(name: str, default: Any, chance: Random, plain: duckdb.DuckDBPyConnection) -> Any:
+    """Choose a value of the column that a parameter is compared with, cut as its default is."""
+    column = next(column for column in columns(plain) if name.startswith(column))
+    found = plain.execute(f"SELECT DISTINCT {column} FROM {columns(plain)[column]} ORDER BY ALL").fetchall()
+    value = chance.choice(found)[0]
+    if not isinstance(default, str):
+        return value
+    if "%" in default:
+        words = value.split()
+        starts, ends = default.startswith("%"), default.endswith("%")
+        chosen = [chance.choice(words) for part in default.split("%") if part]
+        return {(False, True): f"{words[0]}%", (True, False): f"%{words[-1]}"}.get(
+            (starts, ends), f"%{'%'.join(chosen)}%"
+        )
+    return value[:2] if column == "c_phone" else value
+
+
+def columns(plain: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Map the columns of all tables to their tables."""
+    rows = plain.execute("SELECT column_name, table_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+    return dict(rows)
 
 
 def same(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
