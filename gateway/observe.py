@@ -138,6 +138,16 @@ class ResultEvicted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerPrepared(Event):
+    """An answer was prepared ahead. ``outcome`` is ``computed``, ``kept`` (its data had not changed), or a code."""
+
+    level: ClassVar[str | None] = None
+    query: str
+    version: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestServed(Event):
     """An HTTP request was answered. ``size`` is the bytes of the body sent, ``seconds`` the time to its last byte.
 
@@ -229,6 +239,7 @@ class Metrics:
             QueryReplanned: self._replanned,
             TierFailed: self._tier_failed,
             ResultEvicted: self._evicted,
+            AnswerPrepared: self._prepared,
             RequestServed: self._served,
             Unexpected: self._unexpected,
         }
@@ -252,6 +263,7 @@ class Metrics:
         self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
         self._tiers = self._counter("cache_tier_failures", "Failed operations of a cache tier", ("tier", "operation"))
         self._evictions = self._counter("cache_evictions", "Results and bodies removed to make room", ("tier", "query"))
+        self._ahead = self._counter("answers_prepared", "Answers prepared ahead", (*query, "outcome"))
         self._problems = self._counter("problems", "Problem documents answered", ("code",))
         self._bugs = self._counter("unexpected_errors", "Errors that nobody raised on purpose", ())
 
@@ -318,6 +330,9 @@ class Metrics:
 
     def _evicted(self, event: ResultEvicted) -> None:
         self._evictions.labels(event.tier, event.query).inc()
+
+    def _prepared(self, event: AnswerPrepared) -> None:
+        self._ahead.labels(event.query, event.version, event.outcome).inc()
 
     def _served(self, event: RequestServed) -> None:
         if event.error is not None:

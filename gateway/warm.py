@@ -1,17 +1,205 @@
-"""Prepare answers ahead."""
+"""Prepare answers before anybody waits for them: before their ``ttl`` ends, and right after what they read changed.
+
+Templates say whose answers (``warm:`` in the front matter): of sets of parameters, or of the questions asked last. One
+process of a machine does it, one answer at a time, and only while no query waits and a slot is free.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fcntl
+import os
+import random
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
 
+from gateway.cache.key import question_key
+from gateway.cache.usage import Usage
+from gateway.errors import GatewayError
+from gateway.model import Answer, BoundQuery, Principal, Request
+from gateway.observe import AnswerPrepared, Observer, unobserved
 from gateway.query.registry import Registry
+
+ANYBODY = Principal()
+"""Whose answers are prepared: those that depend on who asks are not."""
+_POLL = 0.2
+"""Seconds between two looks at what is due."""
+_TURN = 1.0
+"""Seconds after which a change of data is looked for again, however much is due."""
+_RELOAD = 5.0
+"""Seconds between two looks at which questions were asked lately."""
+_EARLY = (0.5, 0.25)
+"""An answer is renewed after half of its ``ttl``, and up to a quarter later, so that renewals spread out."""
+_SHORTEST = 0.5
+"""Seconds between two renewals of an answer at least; a change of its data does not wait for them."""
+_BACKOFF = (1.0, 300.0)
+"""Shortest and longest pause, in seconds, after renewing an answer failed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Task:
+    """An answer to be kept ready. ``due`` is in seconds since the epoch."""
+
+    request: Request
+    query: BoundQuery
+    due: float
+    failures: int = 0
 
 
 def wanted(registry: Registry) -> Mapping[tuple[str, int], int]:
-    """Tell of which queries the newest questions are prepared ahead, and how many."""
+    """Tell of which queries the newest questions are prepared, and how many."""
     return {
         (template.name, template.version): template.warm_recent
         for versions in registry.queries().values()
         for template in versions.values()
         if template.warm_recent
     }
+
+
+def questions(registry: Registry, usage: Usage | None) -> Mapping[str, tuple[Request, BoundQuery]]:
+    """Return every question whose answer is prepared, by its key; those that no longer bind are left out."""
+    found: dict[str, tuple[Request, BoundQuery]] = {}
+    for request in (*_declared(registry), *_recent(usage)):
+        with suppress(GatewayError):
+            query = registry.bind(request)
+            if query.cache.enabled:
+                found.setdefault(question_key(query, ANYBODY), (request, query))
+    return found
+
+
+def _declared(registry: Registry) -> Iterator[Request]:
+    for versions in registry.queries().values():
+        for template in versions.values():
+            for values in template.warm:
+                yield Request(query=template.name, version=template.version, parameters=values)
+
+
+def _recent(usage: Usage | None) -> Iterator[Request]:
+    for requests in usage.recent().values() if usage is not None else ():
+        yield from requests
+
+
+class Warmer:
+    """Keeps answers ready. ``tick`` is one look; ``start`` looks five times a second in a thread.
+
+    *folder* holds the lock by which one process of a machine is chosen. *snapshots* tells the ids of the newest
+    snapshots of tables, *renew* makes sure of an answer, *idle* tells whether there is room for it now. *clock* gives
+    seconds since the epoch, *jitter* a number in [0, 1).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        registry: Registry,
+        usage: Usage,
+        snapshots: Callable[[Collection[str]], Mapping[str, str]],
+        renew: Callable[[Request], Answer],
+        idle: Callable[[], bool],
+        observe: Observer = unobserved,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._folder, self._registry, self._usage = folder, registry, usage
+        self._snapshots, self._renew, self._idle = snapshots, renew, idle
+        self._observe, self._clock, self._jitter = observe, clock, jitter
+        self._tasks: dict[str, _Task] = {}
+        self._seen: Mapping[str, str] = {}
+        self._reload_at = 0.0
+        self._leading: int | None = None
+        self._stopping = Event()
+        self._thread: Thread | None = None
+
+    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+        """Look until closed; ``wait`` sleeps so many seconds and returns True to stop."""
+        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="warm", daemon=True)
+        self._thread.start()
+
+    def tick(self) -> None:
+        """Write down what was asked; where this process is the one that prepares, renew what is due."""
+        if self._clock() >= self._reload_at:
+            self._reload_at = self._clock() + _RELOAD
+            self._usage.flush()
+            if self._leads():
+                self._reload()
+        if self._leading is not None:
+            self._hurry()
+            self._prepare_due(until=self._clock() + _TURN)
+
+    def close(self) -> None:
+        """Stop after the answer under way, and let another process go on; idempotent."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._usage.flush()
+        if self._leading is not None:
+            os.close(self._leading)
+            self._leading = None
+
+    def _run(self, wait: Callable[[float], bool]) -> None:
+        while not (self._stopping.is_set() or wait(_POLL)):
+            self.tick()
+
+    def _reload(self) -> None:
+        """Take up new questions, let go of those that are no longer wanted."""
+        now, tasks = self._clock(), {}
+        for key, (request, query) in questions(self._registry, self._usage).items():
+            tasks[key] = self._tasks.get(key) or _Task(request=request, query=query, due=now)
+        self._tasks = tasks
+
+    def _hurry(self) -> None:
+        """Renew at once what reads a table that changed."""
+        tables = {table for task in self._tasks.values() for table in task.query.tables}
+        try:
+            newest = self._snapshots(tables)
+        except GatewayError:  # the catalog told its observer; what is kept stays, and its ttl counts on
+            return
+        changed = {table for table, snapshot in newest.items() if self._seen.get(table, snapshot) != snapshot}
+        self._seen = newest
+        if changed:
+            for task in self._tasks.values():
+                if not changed.isdisjoint(task.query.tables):
+                    task.due = min(task.due, self._clock())
+
+    def _prepare_due(self, *, until: float) -> None:
+        for task in sorted(self._tasks.values(), key=lambda one: one.due):
+            now = self._clock()
+            if task.due > now or now >= until or self._stopping.is_set() or not self._idle():
+                return
+            self._prepare(task)
+
+    def _prepare(self, task: _Task) -> None:
+        started = self._clock()
+        try:
+            outcome = "kept" if self._renew(task.request).status.hit else "computed"
+        except GatewayError as error:
+            outcome = error.code
+            pause, longest = _BACKOFF
+            task.due = self._clock() + min(pause * 2**task.failures, longest)
+            task.failures = min(task.failures + 1, 16)
+        else:
+            task.due, task.failures = self._next(task.query, started), 0
+        self._observe(AnswerPrepared(query=task.query.name, version=task.query.version, outcome=outcome))
+
+    def _next(self, query: BoundQuery, started: float) -> float:
+        """Say when an answer that was renewed at *started* is to be renewed again."""
+        half, spread = _EARLY
+        due = started + max(query.cache.ttl * (half + spread * self._jitter()), _SHORTEST)
+        width = query.cache.clock
+        return due if width is None else min(due, (started // width + 1) * width)
+
+    def _leads(self) -> bool:
+        """Tell whether this process prepares; the lock falls to another one when this one ends."""
+        if self._leading is not None:
+            return True
+        with ExitStack() as stack, suppress(OSError):  # held by another, or no folder to write to: not this process
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._folder / "warmer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.pop_all()
+            self._leading = descriptor
+        return self._leading is not None

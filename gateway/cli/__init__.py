@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from gateway.cli.cache import command as cache
 from gateway.cli.check import command as check
 from gateway.cli.demo import command as demo
 from gateway.cli.diagnostics import print_diagnostics
@@ -21,6 +22,7 @@ from gateway.cli.queries import command as queries
 from gateway.cli.run import command as run
 from gateway.cli.serve import command as serve
 from gateway.cli.tables import command as tables
+from gateway.cli.warm import command as warm
 from gateway.cli.write import command as write
 from gateway.errors import DefinitionError, GatewayError, RequestError
 
@@ -50,7 +52,7 @@ def main() -> None:
     """Serve named, versioned SQL queries over Hive-partitioned Parquet: pruned, cached, explained."""
 
 
-for each in (serve, demo, run, explain, check, queries, tables, write):
+for each in (serve, demo, run, explain, check, queries, tables, write, cache, warm):
     main.add_command(each)
 
 
