@@ -79,7 +79,7 @@ class Adhoc:
             normalised=self._normalised,
             tables=self.tables,
             parameters=bound,
-            cache=CachePolicy(clock=1.0 if self._reads_clock else None),
+            cache=CachePolicy(ttl=0.0, clock=1.0 if self._reads_clock else None),
         )
 
     def _kinds(self, columns: Mapping[str, Sequence[Column]]) -> Iterator[tuple[str, str]]:
