@@ -179,3 +179,48 @@ def test_a_query_of_the_clock_names_its_bucket() -> None:
 def test_a_default_is_checked_at_load() -> None:
     [found] = mistakes(with_front("parameters:\n  a: {type: date, default: tomorrow}", "SELECT $a"))
     assert found == "4:19: parameters.a.default: 'tomorrow' is not a date such as 2013-01-31"
+
+
+def test_what_is_prepared_ahead_is_the_examples_sets_of_parameters_or_what_was_asked_lately() -> None:
+    head = "parameters: {n: {type: integer}}\nexamples: [{n: 1}]\n"
+    sql = "SELECT carrier FROM flights LIMIT $n"
+    assert load(with_front(f"{head}warm: true", sql)).warm == ({"n": 1},)
+    assert load(with_front(f"{head}warm: [{{n: 2}}, {{n: 3}}]", sql)).warm == ({"n": 2}, {"n": 3})
+    recent = load(with_front(f"{head}warm: {{recent: 50}}", sql))
+    assert (recent.warm, recent.warm_recent) == ((), 50)
+    assert load(with_front(head, sql)).warm == ()
+
+
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [
+        ("parameters: {n: {type: integer}}\nwarm: [{n: 1}, {n: x}]", "4:17: warm set 2: n 'x' is not"),
+        ("warm: {recent: 2000}", "3:8: warm.recent: input should be less than or equal to 1000"),
+        ("warm: {resent: 5}", "unknown key 'resent'"),
+        ("cache: off\nwarm: [{}]", "4:1: answers that are not kept cannot be prepared ahead"),
+    ],
+)
+def test_what_cannot_be_prepared_ahead_is_told(front: str, expected: str) -> None:
+    limit = " LIMIT $n" if "parameters" in front else ""
+    assert any(expected in mistake for mistake in mistakes(with_front(front, f"SELECT carrier FROM flights{limit}")))
+
+
+def test_default_rows_are_part_of_the_bound_query() -> None:
+    template = load(with_front("default:\n  - {day: 2013-01-01, n: 1}\n  - {day: null, n: 2.5}"))
+    assert template.bind({}).default == ({"day": date(2013, 1, 1), "n": 1}, {"day": None, "n": 2.5})
+    assert load(with_front("")).bind({}).default is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("[{n: 1}, {m: 2}]", "row 2 has other columns than the first (expected: n)"),
+        ("[{n: 1}, {n: x}]", "3:20: row 2: n does not fit"),
+        ("[{n: [1]}]", "row 1: n does not fit"),
+        ("[{n: 9223372036854775808}]", "row 1: n does not fit"),
+        ("[{}]", "row 1 has other columns"),
+        ("[]", "at least 1 item"),
+    ],
+)
+def test_default_rows_must_be_a_table(rows: str, expected: str) -> None:
+    assert any(expected in mistake for mistake in mistakes(with_front(f"default: {rows}")))

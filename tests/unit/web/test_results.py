@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
 
-from gateway.model import CacheStatus
+from gateway.model import CacheStatus, Directives
 from gateway.observe import Event, RequestServed
 
 RESULT = "/v1/queries/delays/v2/result"
@@ -288,3 +289,84 @@ def test_a_result_that_a_format_cannot_write_is_refused_before_the_first_byte(
     response = client.get(ASKED)
     assert (response.status_code, response.json["type"]) == (422, "/errors/query-failed")
     assert client.get(f"{ASKED}&_format=csv").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip", "gzip"),
+        ("gzip;q=1, zstd;q=0.5", "gzip"),
+        ("identity, gzip;q=0.5", None),
+        ("identity", None),
+        ("br", None),
+        ("*", "zstd"),
+        ("zstd;q=0, gzip", "gzip"),
+    ],
+)
+def test_a_body_is_compressed_as_the_client_likes_best(client: FlaskClient, accept: str, coding: str | None) -> None:
+    plain = client.get(f"{ASKED}&_format=csv").data
+    response = client.get(f"{ASKED}&_format=csv", headers={"Accept-Encoding": accept})
+    assert response.headers.get("Content-Encoding") == coding
+    assert unpacked(response.data, coding) == plain
+
+
+def unpacked(body: bytes, coding: str | None) -> bytes:
+    if coding == "gzip":
+        return gzip.decompress(body)
+    with pa.CompressedInputStream(pa.BufferReader(body), coding) if coding else pa.BufferReader(body) as stream:
+        return stream.read()
+
+
+def test_each_coding_of_a_body_has_a_tag_of_its_own(client: FlaskClient) -> None:
+    codings = ["identity", "gzip", "zstd"]
+    tags = {client.get(ASKED, headers={"Accept-Encoding": one}).headers["ETag"] for one in codings}
+    assert len(tags) == 3
+
+
+def test_parquet_is_compressed_in_itself(client: FlaskClient) -> None:
+    response = client.get(f"{ASKED}&_format=parquet", headers={"Accept-Encoding": "zstd"})
+    assert "Content-Encoding" not in response.headers
+
+
+def test_a_body_is_encoded_and_compressed_once(client: FlaskClient, gateway: Any) -> None:
+    first = client.get(ASKED, headers={"Accept-Encoding": "zstd"})
+    (kept,) = gateway.bodies
+    gateway.bodies[kept] = b"as kept"
+    again = client.get(ASKED, headers={"Accept-Encoding": "zstd"})
+    assert (again.data, again.headers["Content-Encoding"]) == (b"as kept", "zstd")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert client.get(ASKED).data != b"as kept"
+
+
+def test_bodies_of_two_queries_of_the_same_text_are_not_mixed_up(client: FlaskClient, gateway: Any) -> None:
+    client.get("/v1/queries/delays/v1/result")
+    assert client.get(ASKED).json["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("no-cache", Directives(no_cache=True)),
+        ("Max-Age=30, no-transform", Directives(max_age=30.0)),
+        ("only-if-cached, no-store", Directives(only_if_cached=True, no_store=True)),
+        ('max-age="7"', Directives(max_age=7.0)),
+        ("max-age=-1, max-age=soon", Directives()),
+        ("max-age=99999999999999999999", Directives(max_age=2.0**31)),
+        ("", Directives()),
+    ],
+)
+def test_what_a_request_asks_of_the_cache_is_passed_on(
+    client: FlaskClient, gateway: Any, value: str, expected: Directives
+) -> None:
+    client.get(ASKED, headers={"Cache-Control": value})
+    assert gateway.directives == [expected]
+
+
+def test_default_rows_are_marked_and_kept_by_nobody(client: FlaskClient, gateway: Any) -> None:
+    gateway.status = CacheStatus(hit=False, fwd="miss", detail="default; engine-failed", default=True)
+    headers = client.get(ASKED).headers
+    assert headers["Gateway-Default"] == "true"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cache-Status"] == 'query-gateway; fwd=miss; detail="default; engine-failed"'
+    assert "ETag" not in headers
