@@ -33,6 +33,7 @@ from gateway.model import (
     CacheStatus,
     Column,
     Directives,
+    FileVersion,
     Plan,
     Principal,
     Reading,
@@ -126,17 +127,31 @@ class Gateway:
         return _answer(query, self.results.renew(self._asked(query, principal, stages)), stages)
 
     def explain(self, request: Request, *, principal: Principal) -> Explanation:
-        """Plan *request* without running it."""
-        return self.explain_bound(self.registry.bind(request), principal=principal)
+        """Plan *request* without running it; files are named below the declared locations, not by full paths."""
+        query = self.registry.bind(request)
+        places = [(one.root, f"{one.table.location}/") for one in self.catalog.pin(query.tables).values()]
 
-    def explain_bound(self, query: BoundQuery, *, principal: Principal) -> Explanation:
-        """Plan a query that is bound already, without running it."""
+        def declared(file: FileVersion) -> str:
+            root, location = max(place for place in places if file.path.startswith(place[0]))
+            return location + file.path.removeprefix(root)
+
+        return self.explain_bound(query, principal=principal, address=declared)
+
+    def explain_bound(
+        self,
+        query: BoundQuery,
+        *,
+        principal: Principal,
+        address: Callable[[FileVersion], str] = lambda file: file.path,
+    ) -> Explanation:
+        """Plan a query that is bound already, without running it; *address* names files for the reader."""
         query = self._at_this_instant(query)
         plan = self.planner.plan(query, self.catalog.pin(query.tables))
         key = result_key(question_key(query, principal), plan, self.engine.name)
         return Explanation(
             plan=plan,
-            statement=plan.statement(lambda file: file.path),
+            statement=plan.statement(address),
+            address=address,
             key=key,
             cached=self.results.stored(key) is not None,
             now=self.clock(),

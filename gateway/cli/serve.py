@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import click
@@ -46,9 +48,27 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         workers=server.workers,
         threads=server.threads,
         grace=server.grace,
-        metrics=settings.state / "metrics",
+        metrics=_metrics_folder(settings.state / "metrics"),
     )
     run_server(lambda: open_app(settings), options, announce=announce)
+
+
+def _metrics_folder(folder: Path) -> Path:
+    """Name a folder of this server's own for the metrics of its workers; remove those of servers that are gone."""
+    for left in folder.glob("[1-9]*"):
+        if not _runs(int(left.name)):
+            rmtree(left, ignore_errors=True)
+    return folder / str(os.getpid())
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _say(address: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from gateway.model import Lookup, Plan, Scan, Statement, Value
+from gateway.model import FileVersion, Lookup, Plan, Scan, Statement, Value
 
 _WIDTH = 60
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -17,11 +17,13 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 class Explanation:
     """A plan that was not run: its statement, the key of its answer and whether that answer is kept.
 
-    ``now`` is in seconds since the epoch; the age of a snapshot is counted from it.
+    ``address`` names a file for the reader, in the statement too. ``now`` is in seconds since the epoch; the age of a
+    snapshot is counted from it.
     """
 
     plan: Plan
     statement: Statement
+    address: Callable[[FileVersion], str]
     key: str
     cached: bool
     now: float
@@ -50,7 +52,7 @@ class Explanation:
             "snapshot": scan.snapshot,
             "snapshot_age": round(max(0.0, self.now - scan.listed_at), 3),
             "partitions": selection.partition_values(),
-            "files": [file.path for file in selection.versions()],
+            "files": [self.address(file) for file in selection.versions()],
             "bytes": selection.size,
             "total_partitions": scan.partitions_total,
             "total_files": scan.files_total,

@@ -179,3 +179,13 @@ def lines_of(gateway: Any, requests: set[str]) -> dict[str, dict[str, Any]]:
             return found
         pause.wait(0.05)
     pytest.fail(f"no line of {requests - found.keys()}")
+
+
+def test_an_explanation_names_files_below_the_declared_location(local_gateway: Any) -> None:
+    reply = local_gateway.get(
+        "/v1/queries/weather_delay/v1/explain", {"start": "2013-02-04", "end": "2013-02-05", "_format": "json"}
+    )
+    files = [file for scan in reply.json()["scans"] for file in scan["files"]]
+    assert files
+    assert all(file.startswith("demo/warehouse/") for file in files)
+    assert "'/" not in reply.json()["sql"].replace("'^.*/", "").replace("'/?", "")
