@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -19,7 +21,6 @@ from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
 from gateway.cache.guarded import Guarded
 from gateway.cache.memory import MemoryTier
-from gateway.cache.redis import RedisLease, RedisTier, connect
 from gateway.cache.tier import Tier
 from gateway.cache.tiered import Results
 from gateway.cache.usage import Usage
@@ -31,7 +32,7 @@ from gateway.engine.admission import Admission
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import Credentials, EngineSettings, S3Access
 from gateway.engine.rows import one_row
-from gateway.errors import Diagnostic
+from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.observe import LogLines, Metrics, Observer, fan_out
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
@@ -171,8 +172,9 @@ def open_results(settings: Settings, observe: Observer) -> Results:
     tiers: list[Tier] = [memory, Guarded(FileTier(folder, cache.disk), observe)]
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
-        tiers.append(Guarded(RedisTier(connect(cache.redis), largest=cache.redis_value), observe))
-        leases.append(RedisLease(connect(cache.redis), observe))
+        redis = _redis()
+        tiers.append(Guarded(redis.RedisTier(redis.connect(cache.redis), largest=cache.redis_value), observe))
+        leases.append(redis.RedisLease(redis.connect(cache.redis), observe))
     fills = ThreadPoolExecutor(settings.engine.slots + settings.engine.queue, thread_name_prefix="fill")
     return Results(
         tiers,
@@ -182,6 +184,16 @@ def open_results(settings: Settings, observe: Observer) -> Results:
         drops=DropLog(settings.state / "drops.jsonl"),
         encodings=memory,
     )
+
+
+def _redis() -> Any:
+    """Return the module of the Redis tier: its library is an extra, and is there only where it was asked for."""
+    try:
+        return import_module("gateway.cache.redis")
+    except ModuleNotFoundError as error:
+        hint = "pip install 'query-gateway[redis]'"
+        message = "cache.redis is set, and the Redis client is not installed"
+        raise SettingsInvalid([Diagnostic(path="gateway.toml", message=message, hint=hint)]) from error
 
 
 def _secret(path: Path) -> bytes:
