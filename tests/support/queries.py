@@ -72,6 +72,8 @@ class Generator:
     draw: Callable[[st.SearchStrategy[Any]], Any]
     tables: Mapping[str, dict[str, str]] = field(default_factory=lambda: dict.fromkeys(TABLES, COLUMNS))
     literals: Mapping[str, Sequence[str]] = field(default_factory=lambda: LITERALS)
+    positional: bool = True
+    """Whether rows have an order that POSITIONAL JOIN may go by."""
     ctes: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     names: int = 0
 
@@ -201,7 +203,7 @@ class Generator:
         join = self.pick(_JOINS)
         lateral = join in ("JOIN", "LEFT JOIN", ",") and depth > 0 and self.chance(10)
         item, columns, name = self.source(depth, outer, scope if lateral else [])
-        if self.chance(4):
+        if self.positional and self.chance(4):
             return f"{text} POSITIONAL JOIN {item}", [*scope, (name, columns)]
         if self.chance(6):
             return self.asof(text, scope)
