@@ -3,56 +3,20 @@
 from __future__ import annotations
 
 import random
-from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
+import pytest
+from events import DAYS, between, folder_of, make_project, put
 
-from gateway.app import load_project, open_gateway
+from gateway.app import open_gateway
 from gateway.config import load_settings
+from gateway.errors import StorageFailed
 from gateway.model import Answer, Principal, Request
-from gateway.observe import Event, QueryExecuted
+from gateway.observe import Event, QueryExecuted, unobserved
 from gateway.pipeline import Gateway
-from gateway.writer import Mode, Options, write
 
-FIRST, DAYS, QUESTIONS = date(2013, 1, 1), 365, 1_000
-TABLE = """\
-table: events
-location: warehouse/events
-partitioned_by: [{column: day, transform: day, source: ts}]
-columns: {ts: TIMESTAMP, amount: BIGINT}
-refresh: 1h
-"""
-QUERY = """\
-/*
-summary: Amount between two days
-parameters:
-  start: {type: date}
-  end: {type: date}
-cache: {ttl: 0s}
-*/
-SELECT count(*) AS events, sum(amount) AS amount FROM events WHERE ts >= $start AND ts < $end
-"""
+QUESTIONS = 1_000
 Range = tuple[int, int]
-
-
-def make_project(folder: Path) -> Path:
-    for name, text in (("catalog/events.yaml", TABLE), ("queries/amount/v1.sql", QUERY)):
-        (folder / name).parent.mkdir(parents=True)
-        (folder / name).write_text(text)
-    return folder
-
-
-def put(project: Path, days: range, amount: int) -> None:
-    tables, _, _ = load_project(load_settings(project))
-    start = datetime.combine(FIRST, datetime.min.time())
-    rows = pa.table(
-        {
-            "ts": pa.array([start + timedelta(days=day, hours=5) for day in days], pa.timestamp("us")),
-            "amount": pa.array([amount] * len(days), pa.int64()),
-        }
-    )
-    write(tables["events"], rows, root=project, options=Options(mode=Mode.OVERWRITE_PARTITIONS))
 
 
 def questions() -> list[Range]:
@@ -61,13 +25,11 @@ def questions() -> list[Range]:
 
 
 def ask(gateway: Gateway, span: Range) -> Answer:
-    start, end = (FIRST + timedelta(days=day) for day in span)
-    request = Request(query="amount", version=1, parameters={"start": str(start), "end": str(end)})
-    return gateway.answer(request, principal=Principal())
+    return gateway.answer(Request(query="amount", version=1, parameters=between(*span)), principal=Principal())
 
 
 def test_of_a_thousand_answers_only_those_that_read_the_rewritten_day_run_again(tmp_path: Path) -> None:
-    project, events = make_project(tmp_path), list[Event]()
+    project, events = make_project(tmp_path, "cache: {ttl: 0s}"), list[Event]()
     put(project, range(DAYS), 1)
     rewritten, spans = 200, questions()
     touched = [span for span in spans if span[0] <= rewritten < span[1]]
@@ -81,8 +43,8 @@ def test_of_a_thousand_answers_only_those_that_read_the_rewritten_day_run_again(
             ask(gateway, span)
         assert executions() == QUESTIONS
 
-        put(project, range(rewritten, rewritten + 1), 10)
-        gateway.catalog.refresh("events", [f"day={FIRST + timedelta(days=rewritten)}"])
+        put(project, [rewritten], 10)
+        gateway.catalog.refresh("events", [folder_of(rewritten)])
         answers = {span: ask(gateway, span) for span in spans}
 
     assert executions() == QUESTIONS + len(touched)
@@ -91,3 +53,25 @@ def test_of_a_thousand_answers_only_those_that_read_the_rewritten_day_run_again(
     assert {span: answer.result.table["amount"][0].as_py() for span, answer in answers.items()} == {
         (start, end): end - start + (9 if start <= rewritten < end else 0) for start, end in spans
     }
+
+
+def test_default_rows_answer_while_there_is_nothing_and_go_when_there_is(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "default: [{events: 0, amount: null}]")
+    with open_gateway(load_settings(project), observe=unobserved, background=False) as gateway:
+        answer = ask(gateway, (0, 7))
+        assert answer.result.table.to_pylist() == [{"events": 0, "amount": None}]
+        assert (answer.status.default, answer.status.detail) == (True, "default; storage-failed")
+    put(project, range(DAYS), 1)
+    with open_gateway(load_settings(project), observe=unobserved, background=False) as gateway:
+        gateway.catalog.refresh("events")
+        answer = ask(gateway, (0, 7))
+        assert (answer.status.default, answer.result.table["events"].to_pylist()) == (False, [7])
+
+
+def test_without_default_rows_the_error_is_the_answer(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "cache: {ttl: 1m}")
+    with (
+        open_gateway(load_settings(project), observe=unobserved, background=False) as gateway,
+        pytest.raises(StorageFailed),
+    ):
+        ask(gateway, (0, 7))
