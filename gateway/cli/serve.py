@@ -14,6 +14,7 @@ from gateway.app import load_project, open_app
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
+from gateway.engine.instance import before_fork
 from gateway.web.server import ServerOptions
 from gateway.web.server import serve as run_server
 
@@ -50,6 +51,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         grace=server.grace,
         metrics=_metrics_folder(settings.state / "metrics"),
     )
+    before_fork()
     run_server(lambda: open_app(settings), options, announce=announce)
 
 

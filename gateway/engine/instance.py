@@ -85,6 +85,14 @@ def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.
     return connection
 
 
+def before_fork() -> None:
+    """Close the connection that importing DuckDB opens: its threads would not be in a child, which aborts at its end.
+
+    Call it in a process that forks and runs no query itself.
+    """
+    duckdb.close()
+
+
 def put_secret(connection: duckdb.DuckDBPyConnection, access: S3Access, keys: Credentials | None) -> None:
     """Create or replace the one secret of the instance; it lives in memory only."""
     options = {
