@@ -1,4 +1,4 @@
-"""How long ``gateway serve`` takes to be ready over the built demo, and to stop: the goal is a start under 3 seconds."""
+"""How long ``gateway serve`` takes to be ready over the built demo, and to stop; the goal: a start under 3 s."""
 
 from __future__ import annotations
 
