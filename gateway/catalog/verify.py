@@ -99,17 +99,28 @@ def _column(file: pq.ParquetFile, source: str) -> Values:
 
 def _stray(values: Values, expected: _Expected) -> str | None:
     """Name a value that belongs in another partition; None if there is none."""
-    texts: Any = expected.field.function.apply(values, expected.source_type).cast(pa.string())
+    function, kind = expected.field.function, expected.source_type
+    texts: Any = function.apply(values, kind).cast(pa.string())
     compute: Any = pc  # the stubs mix up arrays and expressions here
-    strays = compute.invert(compute.fill_null(compute.equal(texts, expected.text), False))
     if expected.text is None:
         strays = compute.is_valid(texts)
+    else:
+        strays = compute.invert(compute.is_in(texts, _spellings(texts, expected)))
     row = compute.index(strays, True).as_py()
     if row < 0:
         return None
     column, source = expected.field.column, expected.field.source
     here, there = (_NULL if text is None else text for text in (expected.text, texts[row].as_py()))
     return f"a row with {source} = {values[row].as_py()} lies in {column}={here} and belongs in {column}={there}"
+
+
+def _spellings(texts: Any, expected: _Expected) -> Any:
+    """Return those of *texts* that mean what the folder's text means: ``6`` is in ``month=06`` too."""
+    function, kind = expected.field.function, expected.source_type
+    distinct = texts.unique().drop_null()
+    meant = function.decode(pa.array([expected.text], pa.string()), kind)[0]
+    compute: Any = pc
+    return distinct.filter(compute.equal(function.decode(distinct, kind), meant))
 
 
 def _ends(footer: pq.FileMetaData, expected: _Expected) -> Values | None:

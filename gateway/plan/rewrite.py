@@ -13,8 +13,10 @@ from gateway.model import Column, FileVersion
 
 Address = Callable[[FileVersion], str]
 """Spell where a version of a file is, in the engine's words."""
+_FILENAME = "filename"
+"""DuckDB's own column for the address of the file of each row."""
 _ADDRESS = "__gateway_address"
-"""The column that holds the address of the file of each row."""
+"""Its name where the files have a column called ``filename``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,35 +42,47 @@ def source(layout: Layout, placed: Sequence[str], apart: Sequence[str] = ()) -> 
     if not placed and not apart:
         nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in layout.columns)
         return f"(SELECT {nulls} WHERE false)"
-    values = {
-        column.name: folder_value(column, layout.folders[column.name])
-        for column in layout.columns
-        if column.name not in layout.held
-    }
-    reads = [_read(layout, placed, values)] if placed else []
-    reads += [_read(layout, apart, dict.fromkeys(values, "NULL"))] if apart else []
+    reads = [_read(layout, placed, placed=True)] if placed else []
+    reads += [_read(layout, apart, placed=False)] if apart else []
     return f"({' UNION ALL '.join(reads)})"
 
 
-def _read(layout: Layout, addresses: Sequence[str], values: Mapping[str, str]) -> str:
+def _read(layout: Layout, addresses: Sequence[str], *, placed: bool) -> str:
+    from_folders = [column for column in layout.columns if column.name not in layout.held]
+    address, option = _address(layout, addresses) if from_folders and placed else ("", "")
+    values = {
+        column.name: folder_value(column, layout.folders[column.name], address) if placed else "NULL"
+        for column in from_folders
+    }
     names = ", ".join(
         f"CAST({values.get(column.name, identifier(column.name))} AS {column.type}) AS {identifier(column.name)}"
         for column in layout.columns
     )
     # Never Hive's own reading: DuckDB takes the text NULL for NULL, and its values hide columns of the files.
-    options = ["hive_partitioning = false"]
-    options += [f"filename = {literal(_ADDRESS)}"] if values else []
-    options += ["union_by_name = true"] if layout.union_by_name else []
-    return f"SELECT {names} FROM read_parquet([{', '.join(map(literal, addresses))}], {', '.join(options)})"
+    options = f"hive_partitioning = false{option}" + (", union_by_name = true" if layout.union_by_name else "")
+    return f"SELECT {names} FROM read_parquet([{', '.join(map(literal, addresses))}], {options})"
 
 
-def folder_value(column: Column, transform: Transform) -> str:
-    """Write how the value of a partition column is read from the address of a file.
+def _address(layout: Layout, addresses: Sequence[str]) -> tuple[str, str]:
+    """Write the address of the file of a row, and the option that it needs.
+
+    Where there is one file it is a constant: DuckDB 1.5.5 fails by an internal error, which ends its instance, when
+    a filter on a renamed ``filename`` is all that is asked of one file.
+    """
+    if len(addresses) == 1:
+        return literal(addresses[0]), ""
+    if any(name.lower() == _FILENAME for name in layout.held):
+        return _ADDRESS, f", filename = {literal(_ADDRESS)}"
+    return _FILENAME, ""
+
+
+def folder_value(column: Column, transform: Transform, address: str) -> str:
+    """Write how the value of a partition column is read from the *address* of a file, an SQL expression.
 
     The folder is the last one of its name, for the table's location may have such a name in it too.
     """
     pattern = f"^.*/{''.join(map(_spelt, column.name))}=([^/]*)/"
-    text = f"url_decode(nullif(regexp_extract({_ADDRESS}, {literal(pattern)}, 1), {literal(HIVE_NULL)}))"
+    text = f"url_decode(nullif(regexp_extract({address}, {literal(pattern)}, 1), {literal(HIVE_NULL)}))"
     if not isinstance(transform, Calendar) or transform.pattern is None:
         return text
     moment = f"strptime({text}, {literal(transform.pattern)})"

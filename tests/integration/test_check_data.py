@@ -94,6 +94,19 @@ def test_a_path_that_breaks_the_declaration_is_named_and_its_rows_are_still_answ
     assert count(project, "ts >= TIMESTAMP '2024-01-01' AND ts < TIMESTAMP '2024-01-02' AND uid = 1") == 2
 
 
+def test_another_spelling_of_the_same_value_is_no_mistake(project: Path) -> None:
+    text = DECLARATION.replace(
+        "transform: day, source: ts}",
+        "transform: year, source: ts}\n  - {column: m, transform: month_of_year, source: ts}",
+    )
+    (project / "catalog" / "events.yaml").write_text(text)
+    (project / "data/dt=2024-01-01/shard=0/a.parquet").unlink()
+    put(project, "dt=2024/m=06/shard=0/a.parquet", ["2024-06-01T10:00"], [1])
+    put(project, "dt=2024/m=7/shard=00/a.parquet", ["2024-07-01T10:00"], [1])
+    assert mistakes(project) == []
+    assert count(project, "ts >= TIMESTAMP '2024-07-01'") == 1
+
+
 def test_a_column_that_is_not_enforced_promises_nothing(project: Path) -> None:
     text = DECLARATION.replace("source: ts}", "source: ts, enforced: false}")
     (project / "catalog" / "events.yaml").write_text(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -43,21 +44,43 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def test_the_name_of_a_folder_becomes_its_value(
     transform: str, pattern: str | None, kind: str, folder: str, value: Any, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    expression = folder_value(Column(name="p", type=kind), parse_transform(transform, format=pattern))
+    expression = folder_value(Column(name="p", type=kind), parse_transform(transform, format=pattern), "address")
     address = literal(f"s3://bucket/p=above/t/{folder}/q=1/file.parquet?p=below/")
-    found = connection.execute(
-        f"SELECT CAST({expression} AS {kind}) FROM (SELECT {address} AS __gateway_address)"
-    ).fetchone()
+    found = connection.execute(f"SELECT CAST({expression} AS {kind}) FROM (SELECT {address} AS address)").fetchone()
     assert found == (value,)
 
 
 def test_a_column_with_a_name_of_any_kind_is_found_however_its_folder_spells_it(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    expression = folder_value(Column(name="größe (cm)", type="VARCHAR"), parse_transform("identity"))
+    expression = folder_value(Column(name="größe (cm)", type="VARCHAR"), parse_transform("identity"), "address")
     for folder in ("größe (cm)=1", "gr%C3%B6%c3%9fe%20(cm)=1"):
-        sql = f"SELECT {expression} FROM (SELECT {literal(f'/data/{folder}/f.parquet')} AS __gateway_address)"
+        sql = f"SELECT {expression} FROM (SELECT {literal(f'/data/{folder}/f.parquet')} AS address)"
         assert connection.execute(sql).fetchone() == ("1",)
+
+
+@pytest.mark.parametrize("data", ["n", "filename"])
+@pytest.mark.parametrize("folders", [["a"], ["a", "b"], ["a", "__HIVE_DEFAULT_PARTITION__"]])
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [("p = 'a'", 1), ("p IS NULL", None), ("p IN ('a', 'b')", None), ("p > 'x'", 0), ("true", None)],
+)
+def test_a_filter_on_nothing_but_the_folder_is_answered(
+    data: str, folders: list[str], where: str, expected: int | None, tmp_path: Path, connection: Any
+) -> None:
+    for folder in folders:
+        (tmp_path / f"p={folder}").mkdir()
+        connection.execute(f"COPY (SELECT 1 AS {data}) TO '{tmp_path}/p={folder}/f.parquet'")
+    layout = Layout(
+        columns=(Column(name=data, type="INTEGER"), Column(name="p", type="VARCHAR")),
+        held=frozenset({data}),
+        folders={"p": parse_transform("identity")},
+    )
+    files = [f"{tmp_path}/p={folder}/f.parquet" for folder in folders]
+    found = connection.execute(f"SELECT count(*) FROM {source(layout, files)} AS t WHERE {where}").fetchone()
+    counted = {"p IS NULL": sum("HIVE" in one for one in folders), "true": len(folders)}
+    wanted = {"p IN ('a', 'b')": sum(one in "ab" for one in folders), **counted}.get(where, expected)
+    assert found == (wanted,)
 
 
 def test_columns_that_files_hold_are_never_read_from_folders() -> None:
