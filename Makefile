@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fuzz bench format constraints clean
+.PHONY: help demo serve test check fuzz mutate bench format constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -23,6 +23,9 @@ check: .venv/dev ## lint, types, import contract, unit tests: under two minutes
 
 fuzz: .venv/dev ## run the properties with 20,000 examples each
 	$(BIN)/pytest tests/property --hypothesis-profile=fuzz $(ARGS)
+
+mutate: .venv/dev ## break every pruning rule once on purpose; print which test notices
+	$(BIN)/pytest tests/property/mutations.py tests/property/mutants_of_selection.py -q -s $(ARGS)
 
 bench: .venv/dev ## measure against the limits and print the tables
 	@for each in tests/benchmark/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -106,6 +106,26 @@ def test_a_bucket_is_used_by_equality_and_in_only() -> None:
     assert picked(snapshot, compare(ID, "<>"), 34) == [0, 1, 2, 3]
     assert picked(snapshot, compare(ID, ">"), 34) == [0, 1, 2, 3]
     assert picked(snapshot, all_of(compare(ID, ">=", 0), compare(ID, "<", 1)), 34, 35) == [3]
+
+
+def test_a_short_range_selects_the_buckets_of_all_its_values() -> None:
+    snapshot = view([field("b", "bucket[16]", "id")], TYPES, [[str(n)] for n in range(16)])
+    buckets = {int(parse_transform("bucket[16]").codes_of([value], "BIGINT")[0]) for value in range(5, 9)}
+    assert sorted(buckets) == picked(snapshot, all_of(compare(ID, ">=", 0), compare(ID, "<=", 1)), 5, 8)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (datetime(2013, 6, 3, 3, 59, tzinfo=UTC), [1]),
+        (datetime(2013, 6, 3, 4, tzinfo=UTC), [2]),
+        (datetime(2013, 6, 4, 3, 59, tzinfo=UTC), [2]),
+    ],
+)
+def test_an_instant_selects_its_day_by_the_calendar_of_the_declared_zone(value: datetime, expected: list[int]) -> None:
+    types = {"at": "TIMESTAMP WITH TIME ZONE"}
+    snapshot = view([field("day", "day", "at", zone="America/New_York")], types, [[text] for text in DAYS])
+    assert expected == picked(snapshot, compare(Term("at", types["at"]), "="), value)
 
 
 def test_filters_on_two_fields_of_one_source_agree_member_by_member() -> None:
@@ -282,6 +302,12 @@ def test_null_and_a_value_of_the_same_term_contradict_each_other() -> None:
     fields = [field("region", "lookup{US: america, *: other}", "name")]
     snapshot = view(fields, TYPES, [["america"], ["other"], [None]])
     assert picked(snapshot, all_of(compare(NAME, "="), NullCheck(NAME)), "FR") == []
+
+
+def test_null_in_one_column_does_not_contradict_a_value_in_another() -> None:
+    fields = [field("day", "day", "ts"), field("n", "identity", "name")]
+    snapshot = view(fields, TYPES, [[day, name] for day in (None, *DAYS[:2]) for name in ("a", "b")])
+    assert picked(snapshot, all_of(NullCheck(TS), compare(NAME, "=")), "b") == [1]
 
 
 def test_files_are_left_out_by_the_bounds_in_their_footers() -> None:

@@ -1,0 +1,51 @@
+"""Break each rule that selects partitions and files once, on purpose, and see which test notices.
+
+    make mutate
+
+A check of the tests rather than of the gateway, and slow: its name keeps it out of the usual run. Every mutant runs in
+a process of its own, over the tests of selection, until the first that fails. ``mutations.py`` does the same for the
+rules of the analysis.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mutants import MUTANTS, VARIABLE
+
+NOTICING = (
+    "tests/unit/plan/test_select.py",
+    "tests/unit/plan/test_rewrite.py",
+    "tests/integration/test_manifest_footers.py",
+    "tests/integration/test_dynamic_pruning.py",
+    "tests/property/test_functions.py",
+    "tests/property/test_projection.py",
+    "tests/property/test_pruning_end_to_end.py",
+)
+OPTIONS = ("-x", "-q", "-p", "mutants", "-p", "no:cacheprovider", "--hypothesis-seed=1", "--tb=no")
+
+
+@pytest.mark.parametrize("number", range(len(MUTANTS)), ids=lambda number: str(MUTANTS[number]))
+def test_an_unsound_selection_is_noticed(number: int, pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        VARIABLE: str(number),
+        "PYTHONPATH": str(pytestconfig.rootpath / "tests" / "support"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *OPTIONS, *NOTICING],
+        cwd=pytestconfig.rootpath,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    noticed = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    assert noticed is not None, done.stdout[-2000:] + done.stderr[-2000:]
+    print(f"\n{MUTANTS[number]}: {noticed[1].rpartition('/')[2]}")
