@@ -11,7 +11,7 @@ SELECT count(*) FROM flights WHERE ts >= '2024-01-10' AND ts < '2024-01-17' AND 
 SELECT count(*) FROM flights WHERE ts >= $from AND ts < $to AND origin IN $origins;
 --$ from = '2024-01-30 05:00:00'::TIMESTAMP
 --$ to = '2024-02-02 00:00:00'::TIMESTAMP
---$ origins = ['JFK', 'LGA', 'XXX']::VARCHAR[]
+--$ origins = ['JFK', 'LGA', 'LAX']::VARCHAR[]
 --> flights: ts >= '2024-01-30 05:00' AND ts < '2024-02-02 00:00' AND origin IN ('JFK', 'LGA')
 
 SELECT * FROM flights WHERE ts = TIMESTAMP '2024-01-10 13:00:00';
