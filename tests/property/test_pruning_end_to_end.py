@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import duckdb
 import pyarrow as pa
@@ -23,12 +25,14 @@ from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import EngineSettings
 from gateway.engine.rows import one_row
 from gateway.model import BoundQuery, Plan, TypedValue
+from gateway.plan.analyse import NOW
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
 from queries import LITERALS, Generator, parameters
 
 EXAMPLES = max(400, settings.default.max_examples if settings.default is not None else 0)
 WAREHOUSES = max(24, EXAMPLES // 40)
+INSTANT, INSTANTS = datetime(2024, 2, 1, 12, tzinfo=UTC), "TIMESTAMP WITH TIME ZONE"
 WITH_PARTITION_COLUMNS = {
     **LITERALS,
     "INTEGER": (*LITERALS["INTEGER"], "2024"),
@@ -38,7 +42,12 @@ WITH_PARTITION_COLUMNS = {
         "TIMESTAMPTZ '2024-02-01 00:00:00-05'",
         "DATE '2024-01-31'",
         "'2024-01-31 09:00:00'",
+        "now() - INTERVAL 1 DAY",
     ),
+    "DATE": (*LITERALS["DATE"], "current_date", "current_date - 1"),
+    "TIMESTAMP": (*LITERALS["TIMESTAMP"], "now()::TIMESTAMP", "date_trunc('month', now())::TIMESTAMP"),
+    "BIGINT": (*LITERALS["BIGINT"], "9007199254740993", "9007199254740992.0::DOUBLE", "-1.5", "'1'"),
+    "UUID": (f"'{UUID(int=1)}'", f"UUID '{UUID(int=2**127)}'", f"'{UUID(int=2**128 - 1)}'::UUID"),
     "DOUBLE": ("0", "1.5", "-1.5", "'nan'::DOUBLE", "'inf'::DOUBLE", "1e0"),
 }
 
@@ -68,7 +77,10 @@ class Bench:
             everything = self.run(planner.plan(asked(f"SELECT * FROM {name}", {}), made.snapshots))
             assert bag(rows_of(everything.select(list(TYPES)))) == made.rows[name], str(made)
             cursor.register("rows_of_table", everything)
-            cursor.execute(f"CREATE OR REPLACE TABLE {name} AS FROM rows_of_table")
+            columns = ", ".join(
+                f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in made.columns[name].items()
+            )
+            cursor.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {columns} FROM rows_of_table")
             cursor.unregister("rows_of_table")
         return made, planner, Database(connection=cursor)
 
@@ -117,17 +129,22 @@ def test_a_plan_answers_like_plain_duckdb_over_unpartitioned_rows(
     made, planner, database = bench.warehouse(number)
     note(str(made))
     sql, values = data.draw(questions(made.columns))
-    expected = whole(database, sql, values)
+    expected = whole(database, at_the_instant(sql), values)
     if expected is None:
         event("no answer to compare with")
         return
-    plan = planner.plan(asked(sql, values), made.snapshots)
+    plan = planner.plan(asked(sql, {**values, NOW: TypedValue(value=INSTANT, type=INSTANTS)}), made.snapshots)
     pruned = any(scan.selection.files < scan.files_total for scan in plan.scans)
     event("prunes" if pruned else "reads everything")
     if any(lookup.skipped is None for scan in plan.scans for lookup in scan.details().lookups):
         event("reads a dimension first")
     if bag(rows_of(bench.run(plan))) != expected:
-        check_without_optimiser(bench, database, plan, sql, values)
+        check_without_optimiser(bench, database, plan, sql, {**values, NOW: TypedValue(value=INSTANT, type=INSTANTS)})
+
+
+def at_the_instant(sql: str) -> str:
+    """Write the instant of the request where a query reads the clock."""
+    return sql.replace("now()", f"{INSTANTS} '{INSTANT}'").replace("current_date", f"DATE '{INSTANT:%Y-%m-%d}'")
 
 
 def whole(database: Database, sql: str, values: Values) -> Counter[str] | None:
@@ -143,7 +160,7 @@ def check_without_optimiser(bench: Bench, database: Database, plan: Plan, sql: s
     statement = plan.statement(bench.engine.address).sql
     database.connection.execute("PRAGMA disable_optimizer")
     try:
-        expected, found = (bag(database.rows(text, values)) for text in (sql, statement))
+        expected, found = (bag(database.rows(text, values)) for text in (at_the_instant(sql), statement))
     finally:
         database.connection.execute("PRAGMA enable_optimizer")
     event("optimiser bug")

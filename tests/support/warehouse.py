@@ -14,8 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.manifest import Snapshot
@@ -35,6 +37,8 @@ TYPES = {
     "f": "BOOLEAN",
     "m": "DECIMAL(6,2)",
     "x": "DOUBLE",
+    "n": "BIGINT",
+    "u": "UUID",
 }
 ARROW = {
     "INTEGER": pa.int32(),
@@ -45,6 +49,8 @@ ARROW = {
     "BOOLEAN": pa.bool_(),
     "DECIMAL(6,2)": pa.decimal128(6, 2),
     "DOUBLE": pa.float64(),
+    "BIGINT": pa.int64(),
+    "UUID": pa.uuid(),
 }
 _TIMES = [
     *(datetime(2024, 1, 30, 6) + timedelta(hours=9 * n) for n in range(8)),
@@ -70,6 +76,8 @@ VALUES: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     ),
     "BOOLEAN": ([True, False], [True]),
     "DECIMAL(6,2)": ([Decimal(text) for text in ("0.00", "0.05", "1.00", "1.50", "2.00")], [Decimal("-9999.50")]),
+    "BIGINT": ([0, 1, 2, 2024, -1], [2**63 - 1, -(2**63) + 1, 2**53 + 1, 2**31]),
+    "UUID": ([UUID(int=number).bytes for number in (0, 1, 2)], [UUID(int=2**127).bytes, UUID(int=2**128 - 1).bytes]),
     "DOUBLE": ([0.0, 1.0, 1.5, 2.0, -1.5], [float("nan"), float("inf"), float("-inf"), -0.0, 1e300]),
 }
 """Of each type the usual values, and those that are met now and then."""
@@ -136,6 +144,8 @@ LAYOUTS: dict[str, Sequence[tuple[Level, ...]]] = {
     "f": (_plain("identity"),),
     "m": (_plain("identity"), _plain("truncate[50]"), _plain("bucket[3]"), _plain("range[0.5, 1.5]")),
     "x": (_plain("identity"), _plain("range[-1.5, 0, 1.5]")),
+    "n": (*_NUMBERS[:5], _plain("bucket[5]", "identity")),
+    "u": (_plain("identity"), _plain("bucket[3]")),
 }
 """Of each source column the groups of levels that lay it out."""
 UNENFORCED = {"k": "j", "d": "e"}
@@ -179,6 +189,7 @@ def build(number: int, folder: Path, engine: Engine) -> Warehouse:
             if part.num_rows:
                 write(written, part, root=root, options=Options(mode=Mode.APPEND))
         _misplace_one(chance, root / name)
+        _drop_source(chance, root / name, tables[name])
     catalog = Catalog(
         tables,
         root / "state",
@@ -238,6 +249,17 @@ def _misplace_one(chance: Random, folder: Path) -> None:
         files[0].rename(folder / "astray.parquet")
 
 
+def _drop_source(chance: Random, folder: Path, table: Table) -> None:
+    """Leave a column to the names of its folders, as other writers do, now and then."""
+    own = [field for field in table.partitioned_by if field.column == "s"]
+    others = [field for field in table.partitioned_by if field.source == "s" and field not in own]
+    if own and not others and table.columns is None and not list(folder.glob("*.parquet")) and chance.random() < 0.5:
+        for path in folder.rglob("*.parquet"):
+            with pq.ParquetFile(path) as file:
+                rows = file.read()
+            pq.write_table(rows.drop_columns(["s"]), path)
+
+
 def rows_of(table: pa.Table) -> Iterable[Sequence[Any]]:
     """Walk the rows of a table."""
     return zip(*(column.to_pylist() for column in table.columns), strict=True)
@@ -251,6 +273,8 @@ def bag(rows: Iterable[Sequence[Any]]) -> Counter[str]:
 def _written(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, float):
         return value + 0.0  # DuckDB reads a file whose only value is -0.0 as 0.0, which it equals
     return int(value) if isinstance(value, Decimal) and value.as_tuple().exponent == 0 else value
