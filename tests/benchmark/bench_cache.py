@@ -36,12 +36,12 @@ from gateway.app import open_gateway
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
-from gateway.cache.tiered import Asked, Filling, Results
+from gateway.cache.tiered import Results
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.table import parse_table
 from gateway.config import load_settings
-from gateway.model import CachePolicy, Column, Principal, Request, Result
+from gateway.model import Column, Principal, Request, Result
 from gateway.observe import unobserved
 
 WHO = Principal()
@@ -100,23 +100,20 @@ def result(key: str, rows: int) -> Result:
 
 
 def shared_hit(report: Report, folder: Path) -> None:
-    """Compare a hit in the folder that workers share with one in memory: 100 kB, no copy in memory."""
-    taken: dict[str, float] = {}
-    for name, tier in (("memory", MemoryTier(2**26)), ("shared", FileTier(folder / "results", 2**30))):
-        results = Results([tier], Flights(NoLease(), ThreadPoolExecutor(1)), clock=time.time)
-        filling = Filling(key="ab" * 20, pinned_at=time.time(), run=lambda: result("ab" * 20, 6_250))
-        asked = Asked(
-            question="cd" * 20,
-            policy=CachePolicy(ttl=3_600),
-            prepare=lambda filling=filling: filling,  # type: ignore[misc]  # mypy does not type defaults of lambdas
-            deadline=time.monotonic() + 60,
-        )
-        results.fetch(asked)
-        taken[name] = microseconds(lambda results=results, asked=asked: results.fetch(asked))  # type: ignore[misc]
-        results.close()
+    """Compare a hit in the folder that workers share with one in memory, through the pipeline: 100 kB, no copy."""
+    project, taken = make_project(folder / "shared", "cache: {ttl: 1h}"), {}
+    put(project, range(DAYS), 1)
+    with open_gateway(load_settings(project), observe=unobserved, background=False) as opened:
+        for name, tier in (("memory", MemoryTier(2**26)), ("shared", FileTier(folder / "results", 2**30))):
+            results = Results([tier], Flights(NoLease(), ThreadPoolExecutor(1)), clock=time.time)
+            gateway = replace(opened, results=results)
+            tier.keep(result(gateway.explain(WEEK, principal=WHO).key, 6_250), lifetime=3_600)
+            assert gateway.answer(WEEK, principal=WHO).result.table.nbytes == 100_000
+            taken[name] = microseconds(lambda gateway=gateway: gateway.answer(WEEK, principal=WHO))  # type: ignore[misc]
+            results.close()
     ratio = taken["shared"] / taken["memory"]
-    measured = f"{taken['shared']:.0f} µs, {ratio:.0f}x"
-    report.add("the same in the tier of the machine, 100 kB", measured, "under 1 ms", taken["shared"] < 1_000)
+    measured, reached = f"{taken['shared']:.0f} µs, {ratio:.1f}x", taken["shared"] < 1_000 and ratio < 10
+    report.add("hit in the tier of the machine, 100 kB", measured, "under 1 ms, under 10x memory", reached)
 
 
 @dataclass
