@@ -58,6 +58,12 @@ class EngineSettings:
         return any(location.startswith(BUCKETS) for location in self.locations)
 
 
+DISTRUSTED = "join_filter_pushdown"
+"""Optimisers that are off. DuckDB 1.5.5 pushes the keys of a join below the LIMIT of its other side, so that
+``SELECT … FROM (SELECT … ORDER BY id LIMIT 500) WHERE x IN (SELECT …)`` answers from other rows than the first 500,
+now and then. TPC-H takes 1.01 times its CPU time without it (all 22 queries, scale factor 0.5)."""
+
+
 def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.DuckDBPyConnection:
     """Open an instance and lock it down, in the one order that works."""
     connection = duckdb.connect(":memory:", config={"memory_limit": settings.memory_limit, "threads": threads})
@@ -70,6 +76,7 @@ def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.
         connection.execute("CALL enable_logging('HTTP', storage = 'memory')")
     for statement in (
         "SET GLOBAL TimeZone = 'UTC'",
+        f"SET GLOBAL disabled_optimizers = {quoted(DISTRUSTED)}",
         f"SET GLOBAL allowed_directories = [{', '.join(quoted(_folder(item)) for item in settings.locations)}]",
         f"SET GLOBAL temp_directory = {quoted(settings.temp_directory)}",
         f"SET GLOBAL max_temp_directory_size = {quoted(settings.max_temp_size)}",

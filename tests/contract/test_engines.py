@@ -391,3 +391,12 @@ def test_closing_stops_what_runs_and_may_be_repeated(engine: Engine) -> None:
         engine.ping()
     with pytest.raises(EngineFailed):
         engine.execute(statement("SELECT 1"))
+
+
+def test_a_limit_inside_is_taken_before_the_join_outside(engine: Engine, folder: Path) -> None:
+    data = {"id": list(range(6_000)), "country": [["de", "fr", "us", "jp"][number % 4] for number in range(6_000)]}
+    file = write(folder / "events.parquet", data)
+    first = f"(SELECT * FROM {source(engine, file)} ORDER BY id LIMIT 500)"
+    asked = statement(f"SELECT sum(id) AS total FROM {first} AS f WHERE country IN (SELECT 'de')", [file])
+    answers = {rows(engine, asked)[0]["total"] for _ in range(25)}
+    assert answers == {sum(range(0, 500, 4))}
