@@ -18,6 +18,7 @@ from gateway.catalog.transforms import calendar, hashing, tables, values
 from gateway.catalog.transforms.base import Spans, WideSpans
 from gateway.catalog.transforms.keys import HIGHEST
 from gateway.plan import axis, dynamic, functions, index, project, reading, rewrite, select, states, statistics
+from gateway.plan.analyse import dimensions
 from gateway.plan.states import Codes
 from gateway.predicate import Operator
 
@@ -187,6 +188,15 @@ def only_the_least(right: Any) -> Any:
     return wrong
 
 
+def any_edge(right: Any) -> Any:
+    def wrong(self: Any, facts: Any, wanted: Any) -> Any:
+        edges = [fact for fact in facts if fact.edge is not None]
+        equal = [replace(fact, edge=replace(fact.edge, operator=Operator.EQ)) for fact in edges]
+        return right(self, [*(fact for fact in facts if fact.edge is None), *equal], wanted)
+
+    return wrong
+
+
 MUTANTS = [
     Mutant("NULL", "IS NULL keeps no partition", states.States, "nulls", lambda _: lambda _: states.NO_CODES),
     Mutant("NULL", "a lookup's default holds none", axis.Listing, "nulls", lambda _: lambda self: self.states.nulls()),
@@ -263,6 +273,7 @@ MUTANTS = [
     Mutant("folders", "the default partition is a text", rewrite, "HIVE_NULL", lambda _: "no such folder"),
     Mutant("folders", "the first one of a name", rewrite, "folder_value", first_of_a_name),
     Mutant("dimensions", "only their least key", dynamic, "learn", only_the_least),
+    Mutant("dimensions", "any comparison taken for an equality", dimensions.Dimensions, "_across", any_edge),
 ]
 
 
