@@ -12,10 +12,12 @@ the cache (``model.Directives``) can only make it stricter.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from gateway.cache.backoff import Backoff
 from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flight, Flights
 from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier
@@ -100,6 +102,7 @@ class Results:
     ) -> None:
         self._tiers, self._flights, self._clock, self._ceiling = tuple(tiers), flights, clock, ceiling
         self._drops, self._encodings = drops, encodings
+        self._refreshes = Backoff(clock)
 
     def fetch(self, asked: Asked) -> Fetched:
         """Answer a question from the tiers, or by computing it, once for all who ask it now.
@@ -173,14 +176,26 @@ class Results:
             return confirmed
         if known is not None and self._may_be_stale(known, asked, asked.policy.stale_while_revalidate):
             if not asked.quick:
-                # A refresh that has just failed is not started again: the answer may be as stale as it is.
-                with suppress(UpstreamError, CapacityError):
-                    self._flights.start(self._flight(asked, filling))
+                self._refresh_behind(asked, filling)
             return self._stale(known, asked.policy, "stale-while-revalidate")
         self._may_compute(asked)
         if asked.directives.no_store:
             return self._made(filling.run(), CacheStatus(hit=False, fwd="miss"))
         return self._flown(asked, filling)
+
+    def _refresh_behind(self, asked: Asked, filling: Filling) -> None:
+        """Start computing an answer that nobody waits for; after failures, later and later."""
+        if not self._refreshes.due(asked.question):
+            return
+        # A flight of the same key that has just failed is not started again: the stale answer stays in service.
+        with suppress(UpstreamError, CapacityError):
+            future, leader = self._flights.start(self._flight(asked, filling))
+            if leader:
+                future.add_done_callback(lambda done: self._refreshed(asked.question, done))
+
+    def _refreshed(self, question: str, done: Future[tuple[Result, bool]]) -> None:
+        if not done.cancelled():
+            self._refreshes.ended(question, done.exception())
 
     def _confirmed(self, asked: Asked, filling: Filling) -> Fetched | None:
         """Serve the answer that is kept of the data as it is now, for another ``ttl``."""

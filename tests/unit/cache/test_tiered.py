@@ -250,6 +250,20 @@ def test_a_refresh_that_has_just_failed_leaves_the_stale_answer_in_service() -> 
     assert world.runs == 3
 
 
+def test_a_refresh_that_keeps_failing_is_tried_less_and_less() -> None:
+    world = World()
+    policy = CachePolicy(ttl=60, stale_while_revalidate=3_000)
+    world.ask(policy)
+    world.now, world.data, world.failure = world.now + 100, "b", EngineFailed("broken")
+    for _ in range(120):
+        world.now += 1
+        world.ask(policy)
+    assert 5 <= world.runs - 1 <= 8
+    world.failure, world.now = None, world.now + 60
+    world.ask(policy)
+    assert rows(world.ask(policy)) == ["b"]
+
+
 def test_no_cache_compares_a_fresh_answer_with_the_data_as_it_is() -> None:
     world, no_cache = World(), Directives(no_cache=True)
     world.ask()
