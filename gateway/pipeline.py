@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -155,7 +155,14 @@ class Gateway:
             key=key,
             cached=self.results.stored(key) is not None,
             now=self.clock(),
+            failing=dict(self._failing(query.tables)),
         )
+
+    def _failing(self, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+        for name in tables:
+            failure = self.catalog.status(name).failure
+            if failure is not None:
+                yield name, failure.error
 
     def stored(self, key: str) -> Result:
         """Return the kept result of a key, for its further pages. Raises ``CursorExpired``."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +27,8 @@ class Explanation:
     key: str
     cached: bool
     now: float
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Tables whose manifest cannot be refreshed at the moment, and why."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON values."""
@@ -51,6 +53,7 @@ class Explanation:
             "offset": scan.offset,
             "snapshot": scan.snapshot,
             "snapshot_age": round(max(0.0, self.now - scan.listed_at), 3),
+            "refresh_error": self.failing.get(scan.table),
             "partitions": selection.partition_values(),
             "files": [self.address(file) for file in selection.versions()],
             "bytes": selection.size,
@@ -69,7 +72,7 @@ class Explanation:
         yield f"{query.name} v{query.version}  key {self.key[:12]}  {'cached' if self.cached else 'not cached'}"
         for scan in self.plan.scans:
             yield ""
-            yield from _scan_lines(scan, self.now)
+            yield from _scan_lines(scan, self.now, self.failing.get(scan.table))
 
 
 def strip(positions: Sequence[int], total: int, width: int = _WIDTH) -> str:
@@ -89,9 +92,11 @@ def strip(positions: Sequence[int], total: int, width: int = _WIDTH) -> str:
     return "".join("█" if n == size else "▒" if n else "·" for n, size in zip(read, sizes, strict=True))
 
 
-def _scan_lines(scan: Scan, now: float) -> Iterator[str]:
+def _scan_lines(scan: Scan, now: float, failure: str | None) -> Iterator[str]:
     selection = scan.selection
     yield f"{scan.table}  (snapshot {scan.snapshot[:12]}, {max(0.0, now - scan.listed_at):.0f} s old)"
+    if failure is not None:
+        yield f"  ! it cannot be refreshed: {failure}"
     yield f"  {strip(selection.positions(), scan.partitions_total)}"
     yield (
         f"  {selection.partitions} of {scan.partitions_total} partitions, "

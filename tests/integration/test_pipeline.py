@@ -12,7 +12,7 @@ import pytest
 
 from gateway.app import open_gateway
 from gateway.config import load_settings
-from gateway.errors import FilesChanged, ScanTooLarge
+from gateway.errors import FilesChanged, ScanTooLarge, StorageFailed
 from gateway.model import Column, FileVersion, Principal, Statement, TypedValue, Value
 from gateway.observe import Event, QueryReplanned
 from gateway.pipeline import Gateway
@@ -162,3 +162,14 @@ def test_the_columns_of_a_query_are_known_without_reading(open_project: Open) ->
     nothing = replace(query, parameters={"start": TypedValue(value=None, type="TIMESTAMP")})
     columns = gateway.engine.columns(gateway.planner.over_nothing(nothing, snapshots))
     assert columns == (Column(name="dt", type="DATE"), Column(name="total", type="HUGEINT"))
+
+
+def test_an_explanation_says_that_a_manifest_cannot_be_refreshed(project: Path, open_project: Open) -> None:
+    gateway = open_project()
+    assert ask(gateway, WEEK) == 28
+    (project / "data").rename(project / "elsewhere")
+    with pytest.raises(StorageFailed):
+        gateway.catalog.refresh("events")
+    query = Adhoc(WEEK, "q", gateway.catalog.tables).bind({}, {})
+    text = gateway.explain_bound(query, principal=Principal()).as_text()
+    assert "it cannot be refreshed: data: there is no such folder." in text
