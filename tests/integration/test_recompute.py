@@ -11,7 +11,7 @@ from events import DAYS, between, folder_of, make_project, put
 from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.errors import StorageFailed
-from gateway.model import Answer, Principal, Request
+from gateway.model import Answer, Directives, Principal, Request
 from gateway.observe import Event, QueryExecuted, unobserved
 from gateway.pipeline import Gateway
 
@@ -75,3 +75,38 @@ def test_without_default_rows_the_error_is_the_answer(tmp_path: Path) -> None:
         pytest.raises(StorageFailed),
     ):
         ask(gateway, (0, 7))
+
+
+@pytest.mark.parametrize("control", [True, False])
+def test_the_operator_says_whether_callers_may_ask_something_of_the_cache(tmp_path: Path, control: bool) -> None:
+    project = make_project(tmp_path, "cache: {ttl: 1h}")
+    put(project, range(DAYS), 1)
+    settings = load_settings(project, {"GATEWAY_CACHE_CLIENT_CONTROL": str(control).lower()})
+    request = Request(query="amount", version=1, parameters=between(0, 7))
+    with open_gateway(settings, observe=unobserved, background=False) as gateway:
+        details = [
+            gateway.answer(request, principal=Principal(), directives=Directives(no_cache=True)).status.detail
+            for _ in range(2)
+        ]
+    assert details == [None, "revalidated" if control else None]
+
+
+def test_two_callers_of_different_scope_never_share_an_answer(tmp_path: Path) -> None:
+    project, events = make_project(tmp_path, "cache: {ttl: 1h}"), list[Event]()
+    put(project, range(DAYS), 1)
+    request = Request(query="amount", version=1, parameters=between(0, 7))
+    scopes = ["", "sales", "finance", "sales"]
+    with open_gateway(load_settings(project), observe=events.append, background=False) as gateway:
+        answers = [gateway.answer(request, principal=Principal(scope=scope)) for scope in scopes]
+    assert [answer.status.hit for answer in answers] == [False, False, False, True]
+    assert len({answer.result.key for answer in answers}) == 3
+
+
+def test_an_engine_s_answers_are_its_own(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "cache: {ttl: 1h}")
+    put(project, range(DAYS), 1)
+    request = Request(query="amount", version=1, parameters=between(0, 7))
+    with open_gateway(load_settings(project), observe=unobserved, background=False) as gateway:
+        key = gateway.answer(request, principal=Principal()).result.key
+        gateway.engine.name = "another"
+        assert gateway.explain(request, principal=Principal()).key != key
