@@ -305,12 +305,13 @@ _PARAMETERS = {
 }
 
 _HEADERS = {
-    "ETag": "Strong validator of this representation; send it back as `If-None-Match`.",
+    "ETag": "Validator of this representation, strong where its files have strong ones; for `If-None-Match`.",
     "Cache-Control": "How long the answer is fresh, as its template declares.",
     "Age": "Seconds since the answer was made or last checked.",
     "Cache-Status": "The fate of the request in the gateway's cache (RFC 9211).",
     "Server-Timing": "Milliseconds of each stage.",
     "Link": "`next`: the page after this one; `successor-version`: what replaces a deprecated version.",
+    "Gateway-Default": "`true`: there is no answer; these are the rows that the template declares for then.",
     "Gateway-Version": "The version of the query that answered.",
     "Gateway-Rows": "Rows of the whole result.",
     "Gateway-More": "Whether rows follow after this page.",

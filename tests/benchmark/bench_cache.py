@@ -37,6 +37,7 @@ from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.tiered import Results
+from gateway.catalog.keeper import TableStatus
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.table import parse_table
@@ -124,6 +125,11 @@ class Pinned:
 
     def pin(self, names: Any) -> Mapping[str, Snapshot]:
         return {"events": self.snapshot}
+
+    def status(self, name: str) -> TableStatus:
+        return TableStatus(
+            table=name, snapshot=self.snapshot.id, listed_at=1.0, age=0.0, late=False, problems=0, failure=None
+        )
 
 
 def revalidation(report: Report, folder: Path) -> None:
