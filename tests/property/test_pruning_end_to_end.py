@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -47,9 +48,45 @@ WITH_PARTITION_COLUMNS = {
     "DATE": (*LITERALS["DATE"], "current_date", "current_date - 1"),
     "TIMESTAMP": (*LITERALS["TIMESTAMP"], "now()::TIMESTAMP", "date_trunc('month', now())::TIMESTAMP"),
     "BIGINT": (*LITERALS["BIGINT"], "9007199254740993", "9007199254740992.0::DOUBLE", "-1.5", "'1'"),
+    "TIMESTAMP_NS": (*LITERALS["TIMESTAMP"], "TIMESTAMP_NS '2024-01-31 23:59:59.999999'"),
+    "FLOAT": ("0", "0.5", "1.5", "'nan'::FLOAT", "1.25::DOUBLE", "'inf'::FLOAT"),
+    "UTINYINT": ("0", "1", "2", "-1", "300", "1.5", "'2'"),
     "UUID": (f"'{UUID(int=1)}'", f"UUID '{UUID(int=2**127)}'", f"'{UUID(int=2**128 - 1)}'::UUID"),
     "DOUBLE": ("0", "1.5", "-1.5", "'nan'::DOUBLE", "'inf'::DOUBLE", "1e0"),
 }
+
+
+WRAPPED = {
+    "INTEGER": (("{}::BIGINT", "BIGINT"), ("{} + 1", "INTEGER"), ("-{}", "INTEGER"), ("{}::VARCHAR", "VARCHAR")),
+    "UTINYINT": (("{}::INTEGER", "INTEGER"), ("{}::DOUBLE", "DOUBLE")),
+    "BIGINT": (("{}::DOUBLE", "DOUBLE"), ("TRY_CAST({} AS INTEGER)", "INTEGER")),
+    "VARCHAR": (("lower({})", "VARCHAR"), ("left({}, 1)", "VARCHAR"), ("{} COLLATE NOCASE", "VARCHAR")),
+    "DECIMAL(6,2)": (("{}::INTEGER", "INTEGER"), ("{}::DECIMAL(8,3)", "DECIMAL(8,3)"), ("{}::DOUBLE", "DOUBLE")),
+    "DOUBLE": (("TRY_CAST({} AS INTEGER)", "INTEGER"), ("abs({})", "DOUBLE")),
+    "FLOAT": (("{}::DOUBLE", "DOUBLE"),),
+    "TIMESTAMP WITH TIME ZONE": (
+        ("{}::DATE", "DATE"),
+        ("{}::TIMESTAMP", "TIMESTAMP"),
+        ("date_trunc('day', {})", "TIMESTAMP WITH TIME ZONE"),
+        ("year({})", "BIGINT"),
+        ("hour({})", "BIGINT"),
+        ("{} AT TIME ZONE 'America/New_York'", "TIMESTAMP"),
+    ),
+    "TIMESTAMP_NS": (("{}::DATE", "DATE"), ("{}::TIMESTAMP", "TIMESTAMP"), ("date_trunc('month', {})", "TIMESTAMP")),
+    "UUID": (("{}::VARCHAR", "VARCHAR"),),
+}
+"""What the columns of a type are put under now and then, with the type that this gives."""
+
+
+@dataclass(slots=True)
+class Questions(Generator):
+    """Writes queries over the columns of a warehouse."""
+
+    def wrapped(self, text: str, kind: str) -> tuple[str, str]:
+        if kind in WRAPPED and self.chance(20):
+            form, kind = self.pick(WRAPPED[kind])
+            return form.format(text), kind
+        return Generator.wrapped(self, text, kind)
 
 
 class Bench:
@@ -114,7 +151,7 @@ Data = st.DataObject
 @st.composite
 def questions(draw: st.DrawFn, tables: dict[str, dict[str, str]]) -> tuple[str, Values]:
     """A query over *tables*, and a value for every parameter that it may name."""
-    sql = Generator(draw, tables=tables, literals=WITH_PARTITION_COLUMNS, positional=False).statement(2)
+    sql = Questions(draw, tables=tables, literals=WITH_PARTITION_COLUMNS, positional=False).statement(2)
     return sql, draw(parameters())
 
 

@@ -39,6 +39,9 @@ TYPES = {
     "x": "DOUBLE",
     "n": "BIGINT",
     "u": "UUID",
+    "ns": "TIMESTAMP_NS",
+    "r": "FLOAT",
+    "w": "UTINYINT",
 }
 ARROW = {
     "INTEGER": pa.int32(),
@@ -51,6 +54,9 @@ ARROW = {
     "DOUBLE": pa.float64(),
     "BIGINT": pa.int64(),
     "UUID": pa.uuid(),
+    "TIMESTAMP_NS": pa.timestamp("ns"),
+    "FLOAT": pa.float32(),
+    "UTINYINT": pa.uint8(),
 }
 _TIMES = [
     *(datetime(2024, 1, 30, 6) + timedelta(hours=9 * n) for n in range(8)),
@@ -77,6 +83,9 @@ VALUES: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     "BOOLEAN": ([True, False], [True]),
     "DECIMAL(6,2)": ([Decimal(text) for text in ("0.00", "0.05", "1.00", "1.50", "2.00")], [Decimal("-9999.50")]),
     "BIGINT": ([0, 1, 2, 2024, -1], [2**63 - 1, -(2**63) + 1, 2**53 + 1, 2**31]),
+    "TIMESTAMP_NS": (_TIMES, [datetime(1969, 12, 31, 23, 59, 59), datetime(2262, 1, 1)]),
+    "FLOAT": ([0.0, 0.5, 1.0, 1.5], [float("nan"), float("inf"), float("-inf"), 1.25]),
+    "UTINYINT": ([0, 1, 2, 3], [255, 128]),
     "UUID": ([UUID(int=number).bytes for number in (0, 1, 2)], [UUID(int=2**127).bytes, UUID(int=2**128 - 1).bytes]),
     "DOUBLE": ([0.0, 1.0, 1.5, 2.0, -1.5], [float("nan"), float("inf"), float("-inf"), -0.0, 1e300]),
 }
@@ -146,6 +155,9 @@ LAYOUTS: dict[str, Sequence[tuple[Level, ...]]] = {
     "x": (_plain("identity"), _plain("range[-1.5, 0, 1.5]")),
     "n": (*_NUMBERS[:5], _plain("bucket[5]", "identity")),
     "u": (_plain("identity"), _plain("bucket[3]")),
+    "ns": (*_CALENDAR[:7], *_CLOCK[:3], _plain("bucket[4]")),
+    "r": (_plain("identity"), _plain("range[0.5, 1.5]")),
+    "w": _NUMBERS,
 }
 """Of each source column the groups of levels that lay it out."""
 UNENFORCED = {"k": "j", "d": "e"}
