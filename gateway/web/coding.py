@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from typing import Any
+
 import pyarrow as pa
 from werkzeug.datastructures import Accept
 
@@ -33,6 +38,42 @@ def compress(body: bytes, coding: str) -> bytes:
         return body
     packed: bytes = _codec(coding).compress(body, asbytes=True)
     return packed
+
+
+def compressed(chunks: Generator[bytes], coding: str) -> Iterator[bytes]:
+    """Compress a body as it comes; the end mark is written only where *chunks* end without an error."""
+    if coding == IDENTITY:
+        yield from chunks
+        return
+    ready = _Ready()
+    packer = pa.CompressedOutputStream(pa.PythonFile(ready, "w"), "gzip" if coding == "gzip" else "zstd")
+    with closing(chunks):
+        for chunk in chunks:
+            packer.write(chunk)
+            yield from ready.taken()
+    packer.close()
+    yield from ready.taken()
+
+
+class _Ready(io.RawIOBase):
+    """A file that hands on what was written to it."""
+
+    def __init__(self) -> None:
+        self._written: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._written.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> Iterator[bytes]:
+        """Return what was written since the last call, in one piece if there is any."""
+        if self._written:
+            piece = b"".join(self._written)
+            self._written.clear()
+            yield piece
 
 
 def _codec(coding: str) -> pa.Codec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 from gateway.encode import Format, encode
 from gateway.model import Answer, CacheStatus
 from gateway.model import Request as Question
-from gateway.web.coding import IDENTITY, choose_coding, compress
+from gateway.web.coding import IDENTITY, choose_coding, compress, compressed
 from gateway.web.context import gateway, principal_of, record, site
 from gateway.web.cursor import Cursor, question_digest, same_question
 from gateway.web.directives import read_directives
@@ -49,7 +49,7 @@ class Variant:
     shape: str
     page: Page
     coding: str
-    """How the body is compressed where it is not streamed: ``zstd``, ``gzip`` or ``identity``."""
+    """How the body is compressed: ``zstd``, ``gzip`` or ``identity``."""
 
 
 @routes.route("/v1/queries/<name>/<version>/result", methods=["GET", "POST"])
@@ -166,20 +166,20 @@ def _sent(answer: Answer, variant: Variant, following: str | None, headers: Head
     form = _form(answer, variant, following)
     kept = gateway().encoding(answer.result.key, form)
     if kept is not None:
-        return _whole(kept, headers, variant)
+        return _response(kept, headers, variant)
     chunks, head, size = _body(answer, variant, following), list[bytes](), 0
     # What fits into one piece is pulled before the response exists, so that an error before it is still a problem.
     for chunk in chunks:
         head.append(chunk)
         size += len(chunk)
         if size > WHOLE:
-            return Response(_resumed(head, chunks), headers=headers, content_type=variant.format.media_type)
+            return _response(compressed(_resumed(head, chunks), variant.coding), headers, variant)
     body = compress(b"".join(head), variant.coding)
     gateway().keep_encoding(answer.result, form, body)
-    return _whole(body, headers, variant)
+    return _response(body, headers, variant)
 
 
-def _whole(body: bytes, headers: Headers, variant: Variant) -> Response:
+def _response(body: bytes | Iterator[bytes], headers: Headers, variant: Variant) -> Response:
     if variant.coding != IDENTITY:
         headers["Content-Encoding"] = variant.coding
     return Response(body, headers=headers, content_type=variant.format.media_type)
@@ -192,7 +192,7 @@ def _form(answer: Answer, variant: Variant, following: str | None) -> str:
     return repr((*parts, page.offset, page.rows, following))
 
 
-def _resumed(head: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
+def _resumed(head: list[bytes], rest: Iterator[bytes]) -> Generator[bytes]:
     """Yield what was pulled, then the rest; the encoder is closed when the client is gone."""
     try:
         yield from head

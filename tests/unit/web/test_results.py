@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import random
+from collections.abc import Generator
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
 
+from gateway.errors import EngineFailed
 from gateway.model import CacheStatus, Directives
 from gateway.observe import Event, RequestServed
+from gateway.web.coding import compressed
 
 RESULT = "/v1/queries/delays/v2/result"
 ASKED = f"{RESULT}?start=2013-01-01"
@@ -370,3 +374,27 @@ def test_default_rows_are_marked_and_kept_by_nobody(client: FlaskClient, gateway
     assert headers["Cache-Control"] == "no-store"
     assert headers["Cache-Status"] == 'query-gateway; fwd=miss; detail="default; engine-failed"'
     assert "ETag" not in headers
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+def test_a_body_that_is_streamed_is_compressed_as_it_is_sent(client: FlaskClient, gateway: Any, coding: str) -> None:
+    gateway.table = pa.table({"carrier": [f"carrier {n}" for n in range(100_000)], "flights": list(range(100_000))})
+    plain = client.get(f"{ASKED}&_format=csv").data
+    response = client.get(f"{ASKED}&_format=csv", headers={"Accept-Encoding": coding})
+    assert response.headers["Content-Encoding"] == coding
+    assert "Content-Length" not in response.headers
+    assert len(response.data) < len(plain) / 3
+    assert unpacked(response.data, coding) == plain
+    assert gateway.bodies == {}
+
+
+def test_a_compressed_body_that_breaks_off_has_no_end_mark() -> None:
+    def broken() -> Generator[bytes]:
+        yield random.Random(1).randbytes(1_000_000)
+        raise EngineFailed("broken")
+
+    sent: list[bytes] = []
+    with pytest.raises(EngineFailed):
+        sent.extend(compressed(broken(), "gzip"))
+    with pytest.raises(EOFError):
+        gzip.decompress(b"".join(sent))
