@@ -81,6 +81,8 @@ class _Known:
 
     mark: Mark
     result: Result
+    tier: str | None = None
+    """The tier that had it, where that is not the nearest."""
 
 
 class Results:
@@ -115,7 +117,7 @@ class Results:
             return self._made(asked.prepare().run(), CacheStatus(hit=False, fwd="bypass"))
         known = self._known(asked)
         if known is not None and self._left(known.mark, asked.policy) > 0 and self._suits(known, asked.directives):
-            return self._served(known, asked.policy)
+            return self._served(known, asked.policy, detail=known.tier)
         try:
             return self._revalidated(asked, known)
         except (UpstreamError, CapacityError) as error:
@@ -134,13 +136,8 @@ class Results:
 
     def stored(self, key: str) -> Result | None:
         """Return the kept result of a key, from the nearest tier; nearer tiers are given a copy."""
-        for depth, tier in enumerate(self._tiers):
-            result = tier.result(key)
-            if result is not None:
-                for nearer in self._tiers[:depth]:
-                    nearer.keep(result, lifetime=_NEAR)
-                return result
-        return None
+        found = self._found(key)
+        return None if found is None else found[0]
 
     def encoding(self, key: str, form: str) -> bytes | None:
         """Return the body of a result in one form, where it was made before."""
@@ -182,6 +179,16 @@ class Results:
         if asked.directives.no_store:
             return self._made(filling.run(), CacheStatus(hit=False, fwd="miss"))
         return self._flown(asked, filling)
+
+    def _found(self, key: str) -> tuple[Result, str | None] | None:
+        """Find a result, and the name of the tier that had it where that is not the nearest."""
+        for depth, tier in enumerate(self._tiers):
+            result = tier.result(key)
+            if result is not None:
+                for nearer in self._tiers[:depth]:
+                    nearer.keep(result, lifetime=_NEAR)
+                return result, (tier.name if depth else None)
+        return None
 
     def _refresh_behind(self, asked: Asked, filling: Filling) -> None:
         """Start computing an answer that nobody waits for; after failures, later and later."""
@@ -246,8 +253,8 @@ class Results:
                 nearer.remember(asked.question, mark, lifetime=self._lifetime(asked.policy))
             if self._left(mark, asked.policy) > 0:
                 break
-        result = None if newest is None else self.stored(newest.key)
-        return None if newest is None or result is None else _Known(mark=newest, result=result)
+        found = None if newest is None else self._found(newest.key)
+        return None if newest is None or found is None else _Known(mark=newest, result=found[0], tier=found[1])
 
     def _served(self, known: _Known, policy: CachePolicy, detail: str | None = None) -> Fetched:
         status = CacheStatus(hit=True, ttl=self._left(known.mark, policy), detail=detail)

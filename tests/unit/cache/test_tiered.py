@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from gateway.cache.drops import DropLog
+from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.tier import Drop
@@ -376,3 +377,13 @@ def test_dropping_tells_how_many_each_tier_forgot() -> None:
     assert world.results.drop(Drop(query="")) == {"memory": 1}
     world.ask()
     assert world.runs == 2
+
+
+def test_an_answer_from_a_farther_tier_says_so_and_is_near_from_then_on(tmp_path: Path) -> None:
+    world = World()
+    near, far = MemoryTier(10**6, clock=world.clock), FileTier(tmp_path, 10**6, clock=world.clock)
+    world.results = Results([near, far], Flights(NoLease(), world.fills, monotonic=world.clock), clock=world.clock)
+    world.ask()
+    near.drop(Drop())
+    assert [world.ask().status.detail for _ in range(2)] == ["disk", None]
+    assert world.runs == 1
