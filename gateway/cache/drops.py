@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
@@ -41,4 +42,8 @@ class DropLog:
                 self._read += len(content)
         except OSError:
             return []
-        return [Drop(**orjson.loads(line)) for line in content.splitlines()]
+        found: list[Drop] = []
+        for line in content.splitlines():
+            with suppress(orjson.JSONDecodeError, TypeError):  # cut off by a full disk, or of another version
+                found.append(Drop(**orjson.loads(line)))
+        return found

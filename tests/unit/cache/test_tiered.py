@@ -370,6 +370,14 @@ def test_a_drop_is_told_once_and_not_to_who_comes_later(tmp_path: Path) -> None:
     assert [log.unseen(), log.unseen()] == [[Drop(table="flights", before=1.5)], []]
 
 
+def test_a_torn_line_hides_no_drop_after_it(tmp_path: Path) -> None:
+    log = DropLog(tmp_path / "drops")
+    with (tmp_path / "drops").open("ab") as file:
+        file.write(b'{"query": "delays", "tab\n{"planet": 1}\n')
+    log.announce(Drop(query="routes"))
+    assert log.unseen() == [Drop(query="routes")]
+
+
 def test_dropping_tells_how_many_each_tier_forgot() -> None:
     world = World()
     world.ask()
