@@ -20,6 +20,7 @@ from mutants import MUTANTS, VARIABLE
 
 NOTICING = (
     "tests/unit/plan/test_select.py",
+    "tests/unit/plan/test_cases.py",
     "tests/unit/plan/test_rewrite.py",
     "tests/integration/test_manifest_footers.py",
     "tests/integration/test_dynamic_pruning.py",

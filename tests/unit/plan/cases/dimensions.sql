@@ -8,6 +8,11 @@ SELECT count(*) FROM a JOIN b ON a.k = b.k WHERE b.k > 1;
 --> a: k IS NOT NULL AND k > 1
 --> b: k > 1 AND k IS NOT NULL
 
+-- Only an equality says so.
+SELECT count(*) FROM a JOIN b ON a.k < b.k WHERE b.s = 'a';
+--> a: k IS NOT NULL
+--> b: s = a AND k IS NOT NULL
+
 -- Through a derived table or a CTE.
 WITH t AS (SELECT k FROM b WHERE s = 'a') SELECT count(*) FROM a JOIN t USING (k);
 --> b: s = a AND k IS NOT NULL
