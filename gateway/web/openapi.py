@@ -313,6 +313,7 @@ _HEADERS = {
     "Link": "`next`: the page after this one; `successor-version`: what replaces a deprecated version.",
     "Gateway-Default": "`true`: there is no answer; these are the rows that the template declares for then.",
     "Gateway-Version": "The version of the query that answered.",
+    "Gateway-Parameters": "The parameters as they were understood and rounded, as a query string.",
     "Gateway-Rows": "Rows of the whole result.",
     "Gateway-More": "Whether rows follow after this page.",
     "Gateway-Partitions": "Partitions read, of all.",
@@ -352,6 +353,12 @@ _SCHEMAS: dict[str, Schema] = {
         "properties": {
             "query": {"type": "string"},
             "version": {"type": "integer"},
+            "parameters": {"type": "object", "description": "The parameters as they were understood and rounded."},
+            "now": {
+                "type": "string",
+                "format": "date-time",
+                "description": "What a query that reads the clock took for now.",
+            },
             "rows": {"type": "integer", "minimum": 0, "description": "Rows of the whole result."},
             "more": {"type": "boolean", "description": "Whether rows follow after this page."},
             "next": {"type": "string", "format": "uri-reference", "description": "The page after this one."},
@@ -364,6 +371,6 @@ _SCHEMAS: dict[str, Schema] = {
                 },
             },
         },
-        "required": ["query", "version", "rows", "more", "columns", "data"],
+        "required": ["query", "version", "parameters", "rows", "more", "columns", "data"],
     },
 }

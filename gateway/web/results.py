@@ -16,6 +16,7 @@ from gateway.web.coding import IDENTITY, choose_coding, compress, compressed
 from gateway.web.context import gateway, principal_of, record, site
 from gateway.web.cursor import Cursor, question_digest, same_question
 from gateway.web.directives import read_directives
+from gateway.web.echo import echo_header, echoed, instant
 from gateway.web.formats import choose_format, choose_shape
 from gateway.web.headers import answer_headers, entity_tag, outcome, template_headers
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
@@ -128,6 +129,9 @@ def _headers(
     yield from answer_headers(answer, principal=principal_of(request), kept=kept)
     yield from template_headers(gateway().registry.template(answer.query.name, answer.query.version))
     yield "Gateway-Version", str(answer.query.version)
+    understood = echo_header(answer.query.parameters)
+    if understood is not None:
+        yield "Gateway-Parameters", understood
     yield "Gateway-Rows", str(variant.page.total)
     yield "Gateway-More", "true" if variant.page.more else "false"
     if answer.status.default:
@@ -155,7 +159,12 @@ def _body(answer: Answer, variant: Variant, following: str | None) -> Iterator[b
     page = variant.page
     rows = answer.result.table.slice(page.offset, page.rows)
     # Only what the validator stands for may be in the body: no age, no timings.
-    meta = {"query": answer.query.name, "version": answer.query.version, "rows": page.total, "more": page.more}
+    query = answer.query
+    meta = {"query": query.name, "version": query.version, "parameters": echoed(query.parameters)}
+    now = instant(query.parameters)
+    if now is not None:
+        meta["now"] = now
+    meta |= {"rows": page.total, "more": page.more}
     if following is not None:
         meta["next"] = following
     return encode(variant.format, rows, answer.result.columns, shape=variant.shape, meta=meta)

@@ -189,3 +189,10 @@ def test_an_explanation_names_files_below_the_declared_location(local_gateway: A
     assert files
     assert all(file.startswith("demo/warehouse/") for file in files)
     assert "'/" not in reply.json()["sql"].replace("'^.*/", "").replace("'/?", "")
+
+
+def test_an_answer_says_how_its_parameters_were_rounded(local_gateway: Any) -> None:
+    reply = local_gateway.get(DELAYS, {"start": "2013-01-01T00:59:59", "end": "2013-01-08"})
+    told = reply.json()["parameters"]
+    assert (told["start"], told["end"]) == ("2013-01-01T00:00:00", "2013-01-08T00:00:00")
+    assert reply.headers["gateway-parameters"] == "start=2013-01-01T00%3A00%3A00&end=2013-01-08T00%3A00%3A00"
