@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import duckdb
+from duckdb.sqltypes import DuckDBPyType
 
 BUCKETS = ("s3://", "s3a://", "gs://", "gcs://", "r2://")
 
@@ -66,6 +67,9 @@ now and then. TPC-H takes 1.01 times its CPU time without it (all 22 queries, sc
 
 def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.DuckDBPyConnection:
     """Open an instance and lock it down, in the one order that works."""
+    DuckDBPyType(
+        "INTEGER"
+    )  # opens the client's own connection: two threads that do it first wait for each other forever
     connection = duckdb.connect(":memory:", config={"memory_limit": settings.memory_limit, "threads": threads})
     connection.execute("SET GLOBAL allow_persistent_secrets = false")
     if settings.remote:
