@@ -1,0 +1,118 @@
+"""Shared results while what shares them fails: real gunicorn workers under load, with a real Redis and real kills."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.gunicorn
+HOURLY = "/v1/queries/hourly_traffic/v1/result"
+
+
+def day(number: int) -> dict[str, str]:
+    return {"day": f"2013-{1 + number // 28 % 12:02}-{1 + number % 28:02}", "origin": "JFK"}
+
+
+@contextmanager
+def load(gateway: Any, clients: int = 6) -> Iterator[Counter[str]]:
+    """Ask one question after the other, from several clients at once, until the block ends; count what comes."""
+    stop, seen = Event(), Counter[str]()
+
+    def client(first: int) -> None:
+        number = first
+        while not stop.is_set() and number < first + 3_000:
+            try:
+                seen[str(gateway.get(HOURLY, day(number % 40)).status)] += 1
+            except (OSError, HTTPException):
+                seen["lost"] += 1
+            number += 1
+
+    with ThreadPoolExecutor(clients) as pool:
+        for each in range(clients):
+            pool.submit(client, each * 7)
+        try:
+            yield seen
+        finally:
+            stop.set()
+
+
+def until(seen: Counter[str], more: int) -> None:
+    """Wait until that many more requests were answered."""
+    target, pause = seen["200"] + more, Event()
+    for _ in range(3_000):
+        if seen["200"] >= target:
+            return
+        pause.wait(0.02)
+    pytest.fail(f"no answers came: {seen}")
+
+
+def workers(gateway: Any) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(gateway.process.pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def failures(gateway: Any, tier: str) -> float:
+    """Sum the failed operations of a tier over all workers."""
+    lines = gateway.get("/metrics").body.decode().splitlines()
+    name = "gateway_cache_tier_failures_total{"
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name) and f'tier="{tier}"' in line)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> dict[str, str]:
+    return {"GATEWAY_STATE": str(tmp_path / "state")}
+
+
+def test_redis_may_be_killed_paused_and_started_again_under_load(
+    serve: Callable[..., Any], flights_project: Path, redis_server: Any, state: dict[str, str]
+) -> None:
+    gateway = serve(flights_project, {**state, "GATEWAY_CACHE_REDIS": redis_server.url})
+    with load(gateway) as seen:
+        until(seen, 60)
+        redis_server.signal(signal.SIGSTOP)
+        until(seen, 60)
+        redis_server.signal(signal.SIGCONT)
+        redis_server.stop()
+        until(seen, 60)
+        redis_server.start()
+        until(seen, 60)
+    assert set(seen) == {"200"}
+    assert failures(gateway, "redis") > 0
+    gateway.process.terminate()
+
+
+def test_a_worker_killed_under_load_loses_only_its_requests_in_flight(
+    serve: Callable[..., Any], flights_project: Path, state: dict[str, str]
+) -> None:
+    gateway = serve(flights_project, state)
+    with load(gateway, clients=4) as seen:
+        until(seen, 60)
+        os.kill(workers(gateway)[0], signal.SIGKILL)
+        until(seen, 200)
+    assert set(seen) <= {"200", "lost"}
+    assert seen["lost"] <= 40
+    assert gateway.get(HOURLY, day(3)).headers["cache-status"].startswith("query-gateway; hit")
+    gateway.process.terminate()
+
+
+def test_an_answer_is_kept_though_its_caller_has_left(
+    serve: Callable[..., Any], flights_project: Path, state: dict[str, str]
+) -> None:
+    gateway = serve(flights_project, state, workers=1)
+    path = "/v1/queries/busiest_days/v1/result.csv"
+    with socket.create_connection((gateway.host, gateway.port)) as caller:
+        caller.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    statuses = [gateway.get(path).headers["cache-status"] for _ in range(2)]
+    assert "collapsed" in statuses[0] or "hit" in statuses[0]
+    assert "hit" in statuses[1]
+    gateway.process.terminate()
