@@ -28,6 +28,7 @@ mutate: .venv/dev ## break every pruning rule once on purpose; print which test 
 	$(BIN)/pytest tests/property/mutations.py tests/property/mutants_of_selection.py -q -s $(ARGS)
 
 bench: .venv/dev ## measure against the limits and print the tables
+	$(BIN)/pytest tests/benchmark -q -s
 	@for each in tests/benchmark/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
 
 format: .venv/dev ## format the code
