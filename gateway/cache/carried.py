@@ -24,13 +24,16 @@ def with_header(result: Result) -> pa.Table:
         "seconds": result.seconds,
         "query": result.query,
         "version": result.version,
+        "rows": result.table.num_rows,
     }
     return result.table.replace_schema_metadata({_HEADER: orjson.dumps(header)})
 
 
 def without_header(table: pa.Table) -> Result:
-    """Return the result that ``with_header`` made a table of. Raises ``KeyError`` for another table."""
+    """Return the result that ``with_header`` made a table of. Raises ``KeyError`` for another table, or part of one."""
     header = _header(table.schema)
+    if header["rows"] != table.num_rows:
+        raise KeyError("rows are missing")
     return Result(
         key=header["key"],
         table=table.replace_schema_metadata(None),

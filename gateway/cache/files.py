@@ -1,4 +1,4 @@
-"""The tier shared by the workers of a machine: one Arrow IPC file a result, published by rename, read by mmap.
+"""The tier shared by the workers of a machine: a file a result, an Arrow IPC stream, renamed into place, read by mmap.
 
 A file is complete or absent: it is written under a temporary name, then renamed. A worker killed while it writes
 leaves a temporary file, which the next sweep removes. A mapped file may be removed while it is read: the mapping
@@ -46,11 +46,14 @@ class FileTier:
                 if not self._alive(path):
                     return None
                 with pa.memory_map(str(path)) as source:
-                    return without_header(pa.ipc.open_file(source).read_all())
+                    return without_header(pa.ipc.open_stream(source).read_all())
             except FileNotFoundError:
                 return None
-            except (pa.ArrowInvalid, KeyError, orjson.JSONDecodeError):
-                path.unlink(missing_ok=True)  # torn by a power failure: what was renamed was not yet on the disk
+            except (OSError, pa.ArrowInvalid, KeyError, orjson.JSONDecodeError) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
+                # Torn by a power failure: what was renamed was not yet on the disk. Arrow's own errors have no number.
+                path.unlink(missing_ok=True)
                 return None
 
     def keep(self, result: Result, *, lifetime: float) -> bool:
@@ -59,7 +62,7 @@ class FileTier:
         table = with_header(result)
 
         def write(temporary: Path) -> None:
-            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
                 writer.write_table(table)
 
         self._unswept += self._publish(self._path(result.key, "arrow"), write, lifetime)
@@ -119,7 +122,7 @@ class FileTier:
                 with suppress(FileNotFoundError, pa.ArrowInvalid, KeyError, orjson.JSONDecodeError):
                     if self._alive(path):
                         with pa.memory_map(str(path)) as source:
-                            yield path, carried_entry(pa.ipc.open_file(source).schema, source.size())
+                            yield path, carried_entry(pa.ipc.open_stream(source).schema, source.size())
 
     def _unexpired(self) -> list[tuple[float, int, str]]:
         """Remove what has expired and what was abandoned; return expiry, bytes and path of all other files."""

@@ -1,5 +1,6 @@
 """What every cache tier promises."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,14 @@ def test_redis_puts_a_lifetime_off_and_never_cuts_it_short(redis_server: Any) ->
     tier.extend("aa11", lifetime=1)
     assert [round(client.pttl(key), -4) for key in client.scan_iter()] == [120_000]
     tier.close()
+
+
+def test_a_file_that_lost_its_end_is_no_result(tmp_path: Path, clock: Clock) -> None:
+    tier = FileTier(tmp_path / "results", 1_000_000, clock=clock)
+    tier.keep(result("aa11", rows=5_000), lifetime=60)
+    [path] = (tmp_path / "results").rglob("*.arrow")
+    whole, times = path.read_bytes(), path.stat()
+    for size in range(0, len(whole) - 8, max(1, len(whole) // 40)):
+        path.write_bytes(whole[:size])
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert tier.result("aa11") is None
