@@ -6,18 +6,17 @@ process of a machine does it, one answer at a time, and only while no query wait
 
 from __future__ import annotations
 
-import fcntl
-import os
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
 from gateway.cache.key import question_key
 from gateway.cache.usage import Usage
+from gateway.catalog.leader import Leadership
 from gateway.errors import GatewayError
 from gateway.model import Answer, BoundQuery, Principal, Request
 from gateway.observe import AnswerPrepared, Observer, unobserved
@@ -103,13 +102,13 @@ class Warmer:
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._folder, self._registry, self._usage = folder, registry, usage
+        self._registry, self._usage = registry, usage
         self._snapshots, self._renew, self._idle = snapshots, renew, idle
         self._observe, self._clock, self._jitter = observe, clock, jitter
         self._tasks: dict[str, _Task] = {}
         self._seen: Mapping[str, str] = {}
         self._reload_at = 0.0
-        self._leading: int | None = None
+        self._leading = Leadership(folder / "warmer.lock")
         self._stopping = Event()
         self._thread: Thread | None = None
 
@@ -123,9 +122,9 @@ class Warmer:
         if self._clock() >= self._reload_at:
             self._reload_at = self._clock() + _RELOAD
             self._usage.flush()
-            if self._leads():
+            if self._leading.take():
                 self._reload()
-        if self._leading is not None:
+        if self._leading.held:
             self._hurry()
             self._prepare_due(until=self._clock() + _TURN)
 
@@ -135,9 +134,7 @@ class Warmer:
         if self._thread is not None:
             self._thread.join()
         self._usage.flush()
-        if self._leading is not None:
-            os.close(self._leading)
-            self._leading = None
+        self._leading.release()
 
     def _run(self, wait: Callable[[float], bool]) -> None:
         while not (self._stopping.is_set() or wait(_POLL)):
@@ -190,16 +187,3 @@ class Warmer:
         due = started + max(query.cache.ttl * (half + spread * self._jitter()), _SHORTEST)
         width = query.cache.clock
         return due if width is None else min(due, (started // width + 1) * width)
-
-    def _leads(self) -> bool:
-        """Tell whether this process prepares; the lock falls to another one when this one ends."""
-        if self._leading is not None:
-            return True
-        with ExitStack() as stack, suppress(OSError):  # held by another, or no folder to write to: not this process
-            self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._folder / "warmer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            stack.pop_all()
-            self._leading = descriptor
-        return self._leading is not None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
 from gateway.catalog.keeper import Keeper
+from gateway.catalog.leader import Leadership
 from gateway.errors import GatewayError
 
 POLL = 0.5
@@ -34,10 +32,9 @@ class Refresher:
         self, keepers: Mapping[str, Keeper], folder: Path, *, clock: Callable[[], float], jitter: Callable[[], float]
     ) -> None:
         self._keepers = keepers
-        self._folder = folder
         self._clock = clock
         self._jitter = jitter
-        self._leading: int | None = None
+        self._leading = Leadership(folder / "refresher.lock")
         self._due: dict[str, float] = {}
         self._learned: dict[str, str] = {}
         """The snapshot of each table of which no more footers are read."""
@@ -57,7 +54,7 @@ class Refresher:
         for keeper in self._keepers.values():
             if keeper.snapshot is not None and keeper.table.name not in self._busy:
                 keeper.follow()
-        if self._leads():
+        if self._leading.take():
             for name, keeper in self._keepers.items():
                 if name in self._busy:
                     continue
@@ -75,9 +72,7 @@ class Refresher:
             self._thread.join()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-        if self._leading is not None:
-            os.close(self._leading)
-            self._leading = None
+        self._leading.release()
 
     def _run(self, wait: Callable[[float], bool]) -> None:
         while not (self._stopping.is_set() or wait(POLL)):
@@ -116,19 +111,6 @@ class Refresher:
             self._learned[keeper.table.name] = snapshot
         finally:
             self._busy.discard(keeper.table.name)
-
-    def _leads(self) -> bool:
-        """Try to be the process that refreshes; the lock falls to another one when this one ends."""
-        if self._leading is not None:
-            return True
-        with ExitStack() as stack, suppress(OSError):  # held by another, or no folder to write to: not this process
-            self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._folder / "refresher.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            stack.pop_all()
-            self._leading = descriptor
-        return self._leading is not None
 
 
 def _surface(done: Future[None]) -> None:

@@ -281,9 +281,10 @@ def _folded(axis: Interval | Listing, ranges: Sequence[tuple[Key, Key]]) -> Code
 
 
 def _contains(start: Key | None, end: Key | None, key: Key) -> bool:
-    above = start is None or not _less(key, start)
-    return above and (end is None or _less(key, end))
+    above = start is None or not less(key, start)
+    return above and (end is None or less(key, end))
 
 
-def _less(one: Key, other: Key) -> bool:
+def less(one: Key, other: Key) -> bool:
+    """Compare two keys of one column."""
     return one < other  # type: ignore[operator]  # keys of one column are of one type

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from gateway.catalog.transforms.keys import Key, SqlType, after_prefix, key_range, sql_type, successor
 from gateway.model import Value
-from gateway.plan.axis import Axis
+from gateway.plan.axis import Axis, less
 from gateway.plan.states import Codes, Rows, both, either
 from gateway.predicate import (
     And,
@@ -203,9 +203,9 @@ class Restriction:
         return True
 
     def _narrow(self, start: Key | None, end: Key | None) -> None:
-        if start is not None and (self._start is None or _less(self._start, start)):
+        if start is not None and (self._start is None or less(self._start, start)):
             self._start = start
-        if end is not None and (self._end is None or _less(end, self._end)):
+        if end is not None and (self._end is None or less(end, self._end)):
             self._end = end
 
     def choice(self, axes: Sequence[Axis]) -> Choice | None:
@@ -217,7 +217,7 @@ class Restriction:
                 return None
         else:
             self._trim()
-            if self._start is not None and self._end is not None and not _less(self._start, self._end):
+            if self._start is not None and self._end is not None and not less(self._start, self._end):
                 return None
         included = self._chosen(members, axes) if axes else ALL
         if included is None or not self._excluded or members is not None:
@@ -240,19 +240,19 @@ class Restriction:
     def _allows(self, member: tuple[Key, Key]) -> bool:
         """Tell whether a member of an IN is left by the other filters."""
         start, end = member
-        if self._start is not None and not _less(self._start, end):
+        if self._start is not None and not less(self._start, end):
             return False
-        if self._end is not None and not _less(start, self._end):
+        if self._end is not None and not less(start, self._end):
             return False
-        return not any(not _less(start, low) and not _less(high, end) for low, high in self._excluded)
+        return not any(not less(start, low) and not less(high, end) for low, high in self._excluded)
 
     def _trim(self) -> None:
         """Move the ends of the range past values that are excluded."""
         for low, high in sorted(self._excluded):
-            if self._start is not None and not _less(self._start, low) and _less(self._start, high):
+            if self._start is not None and not less(self._start, low) and less(self._start, high):
                 self._start = high
         for low, high in sorted(self._excluded, reverse=True):
-            if self._end is not None and _less(low, self._end) and not _less(high, self._end):
+            if self._end is not None and less(low, self._end) and not less(high, self._end):
                 self._end = low
 
 
@@ -316,7 +316,3 @@ def _merge(found: list[Choice], choice: Choice) -> bool:
     rows, codes = choice.sets[key]
     found[-1] = Choice({key: (rows, either(last.sets[key][1], codes, rows.size))})
     return True
-
-
-def _less(one: Key, other: Key) -> bool:
-    return one < other  # type: ignore[operator]  # keys of one column are of one type
