@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -55,33 +55,35 @@ def open_app(settings: Settings) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order."""
     metrics = Metrics(CollectorRegistry())
     observe = fan_out(metrics, LogLines())
-    with open_gateway(settings, observe=observe, background=True) as gateway, _warming(gateway, settings):
-        yield build_site(
-            Site(
-                gateway=gateway,
-                metrics=metrics,
-                clock=time.time,
-                title=settings.title,
-                observe=observe,
-                checks={"engine": gateway.engine.ping},
-                secret=_secret(settings.state / "cursor.key"),
-            )
+    with open_gateway(settings, observe=observe, background=True) as gateway:
+        site = Site(
+            gateway=gateway,
+            metrics=metrics,
+            clock=time.time,
+            title=settings.title,
+            observe=observe,
+            secret=_secret(settings.state / "cursor.key"),
         )
+        serving = cast(Callable[[], Gateway], lambda: site.gateway)
+        site.checks = {"engine": lambda: serving().engine.ping()}
+        with _warming(serving, settings):
+            yield build_site(site)
 
 
 @contextmanager
-def _warming(gateway: Gateway, settings: Settings) -> Iterator[None]:
+def _warming(serving: Callable[[], Gateway], settings: Settings) -> Iterator[None]:
     """Prepare answers ahead, in one process of the machine, for as long as the context lasts."""
+    gateway = serving()
     if gateway.usage is None or not settings.cache.warm:
         yield
         return
     warmer = Warmer(
         settings.state / "usage",
-        registry=gateway.registry,
+        registry=lambda: serving().registry,
         usage=gateway.usage,
-        snapshots=lambda tables: {name: found.id for name, found in gateway.catalog.pin(tables).items()},
-        renew=lambda request: gateway.renew(request, principal=ANYBODY),
-        idle=lambda: gateway.admission.idle,
+        snapshots=lambda tables: {name: found.id for name, found in serving().catalog.pin(tables).items()},
+        renew=lambda request: serving().renew(request, principal=ANYBODY),
+        idle=lambda: serving().admission.idle,
         observe=gateway.observe,
     )
     warmer.start()

@@ -84,16 +84,16 @@ def _recent(usage: Usage | None) -> Iterator[Request]:
 class Warmer:
     """Keeps answers ready. ``tick`` is one look; ``start`` looks five times a second in a thread.
 
-    *folder* holds the lock by which one process of a machine is chosen. *snapshots* tells the ids of the newest
-    snapshots of tables, *renew* makes sure of an answer, *idle* tells whether there is room for it now. *clock* gives
-    seconds since the epoch, *jitter* a number in [0, 1).
+    *folder* holds the lock by which one process of a machine is chosen. *registry* gives the newest. *snapshots* tells
+    the ids of the newest snapshots of tables, *renew* makes sure of an answer, *idle* tells whether there is room for
+    it now. *clock* gives seconds since the epoch, *jitter* a number in [0, 1).
     """
 
     def __init__(
         self,
         folder: Path,
         *,
-        registry: Registry,
+        registry: Callable[[], Registry],
         usage: Usage,
         snapshots: Callable[[Collection[str]], Mapping[str, str]],
         renew: Callable[[Request], Answer],
@@ -143,7 +143,7 @@ class Warmer:
     def _reload(self) -> None:
         """Take up new questions, let go of those that are no longer wanted."""
         now, tasks = self._clock(), {}
-        for key, (request, query) in questions(self._registry, self._usage).items():
+        for key, (request, query) in questions(self._registry(), self._usage).items():
             tasks[key] = self._tasks.get(key) or _Task(request=request, query=query, due=now)
         self._tasks = tasks
 

@@ -47,6 +47,10 @@ class Usage:
         self._noted: dict[str, _Used] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
+    def want(self, wanted: Mapping[Version, int]) -> None:
+        """Keep the newest questions of other queries from now on."""
+        self._wanted = wanted
+
     def note(self, query: BoundQuery, request: Request) -> None:
         """Note that *request*, bound to *query*, was asked; nothing is done for a query that is not wanted."""
         if (query.name, query.version) not in self._wanted:
@@ -86,12 +90,13 @@ class Usage:
         }
 
     def _newest(self) -> dict[Version, dict[str, _Used]]:
-        newest: dict[Version, dict[str, _Used]] = {version: {} for version in self._wanted}
+        wanted = self._wanted
+        newest: dict[Version, dict[str, _Used]] = {version: {} for version in wanted}
         every = sorted(self._read(), key=lambda item: item[1].at, reverse=True)
         for key, used in every:
             version = (used.request.query, used.request.version or 0)
             found = newest.get(version)
-            if found is not None and len(found) < self._wanted[version]:
+            if found is not None and len(found) < wanted[version]:
                 found.setdefault(key, used)
         return newest
 

@@ -68,13 +68,14 @@ class Gateway(Protocol):
     def columns(self, query: str, version: int) -> tuple[Column, ...]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Site:
     """What one application serves. ``checks`` tell by raising that a part is not ready; the clock, in seconds since
     the epoch, counts ages.
     """
 
     gateway: Gateway
+    """The newest one: a reload replaces it by one assignment. Take it once for a request, and keep it nowhere else."""
     metrics: Metrics
     clock: Callable[[], float]
     title: str = "Query Gateway"
@@ -110,8 +111,11 @@ def site() -> Site:
 
 
 def gateway() -> Gateway:
-    """Return the opened gateway."""
-    return site().gateway
+    """Return the opened gateway: the same one from the first call to the last of a request, whatever is reloaded."""
+    if "gateway" not in g:
+        g.gateway = site().gateway
+    found: Gateway = g.gateway
+    return found
 
 
 def install(extensions: dict[str, Any], value: Site) -> None:

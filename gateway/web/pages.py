@@ -13,7 +13,7 @@ from gateway.query.coerce import spell
 from gateway.query.parameters import Parameter
 from gateway.query.template import Template
 from gateway.query.types import Kind
-from gateway.web.context import Site, gateway, record, site
+from gateway.web.context import Gateway, Site, gateway, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
 from gateway.web.documents import cacheable, json_bytes
 from gateway.web.openapi import openapi_document
@@ -62,15 +62,15 @@ def error(code: str) -> Response:
 @routes.get("/openapi.json")
 def openapi() -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    return cacheable(_openapi(site()), "application/json")
+    return cacheable(_openapi(site(), gateway()), "application/json")
 
 
-def _openapi(what: Site) -> bytes:
+def _openapi(what: Site, serving: Gateway) -> bytes:
     """Make the document once for a registry."""
     registry, made = what.made.get("openapi", (None, b""))
-    if registry is not what.gateway.registry:
-        registry = what.gateway.registry
-        made = json_bytes(openapi_document(what.gateway, title=what.title))
+    if registry is not serving.registry:
+        registry = serving.registry
+        made = json_bytes(openapi_document(serving, title=what.title))
         what.made["openapi"] = (registry, made)
     body: bytes = made
     return body

@@ -49,6 +49,7 @@ class World:
     now: float = 1_000_000.0
     idle: bool = True
     failure: GatewayError | None = None
+    registry: Registry = REGISTRY
     snapshots: dict[str, str] = field(default_factory=lambda: {"flights": "a", "weather": "a"})
     renewed: list[tuple[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -62,7 +63,7 @@ class World:
     def another(self) -> Warmer:
         return Warmer(
             self.folder,
-            registry=REGISTRY,
+            registry=lambda: self.registry,
             usage=self.usage,
             snapshots=self.ids,
             renew=self.renew,
@@ -161,6 +162,16 @@ def test_of_a_query_that_asks_for_it_the_newest_questions_are_prepared(world: Wo
     assert world.after(0) == [*FIRST, ("weather", 2), ("weather", 3)]
     world.ask(9)
     assert world.after(6) == [("weather", 9)]
+
+
+def test_queries_that_a_reload_brings_are_prepared_and_those_it_takes_away_are_not(world: World) -> None:
+    world.after(0)
+    assert world.usage.recent() == {}
+    world.registry = Registry.of(
+        [template(WEATHER.replace("recent: 2", "examples: true, sets: [{top: 7}]"), "weather")]
+    )
+    world.usage.want(wanted(world.registry))
+    assert world.after(40) == [("weather", 7)]
 
 
 def test_one_process_of_a_machine_prepares_and_another_takes_over(world: World) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from gateway.errors import EngineFailed, QueueFull
 from gateway.observe import Event, RequestServed, Unexpected
+from gateway.query.registry import Registry
+from gateway.web.context import Site
 
 RESULT = "/v1/queries/delays/v2/result?start=2013-01-01"
 
@@ -159,3 +163,19 @@ def test_a_server_with_a_failing_part_is_not_ready(make_site: Callable[..., Flas
         "code": "engine-failed",
         "detail": "It does not answer.",
     }
+
+
+def test_a_request_is_answered_by_one_gateway_while_a_reload_puts_another_in_service(
+    make_site: Callable[..., FlaskClient], gateway: Any
+) -> None:
+    client = make_site()
+    site: Site = client.application.extensions["gateway"]
+    answer = gateway.answer
+
+    def answer_while_it_is_replaced(*args: Any, **named: Any) -> Any:
+        site.gateway = replace(gateway, registry=Registry.of([]))
+        return answer(*args, **named)
+
+    gateway.answer = answer_while_it_is_replaced
+    assert client.get(RESULT).headers["Gateway-Version"] == "2"
+    assert client.get(RESULT).status_code == 404
