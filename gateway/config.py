@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.catalog.store import S3Settings
 from gateway.declaration import Duration, Size
-from gateway.errors import Diagnostic, SettingsInvalid, did_you_mean
+from gateway.errors import Diagnostic, Rule, SettingsInvalid, did_you_mean
 
 FILE_NAME = "gateway.toml"
 PREFIX = "GATEWAY_"
@@ -88,7 +89,7 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsInvalid([_toml_mistake(error)]) from error
+        raise SettingsInvalid([replace(_toml_mistake(error), rule=Rule.SETTINGS)]) from error
     wrong = list(_unknown_variables(environment))
     state = document.pop("state", None)
     values: dict[str, Any] = {"project": project, "state": project / (state or ".gateway"), **document}
@@ -99,7 +100,7 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
     except ValidationError as error:
         wrong += [_explain(item, text, origins) for item in error.errors()]
     if wrong:
-        raise SettingsInvalid(wrong)
+        raise SettingsInvalid(replace(item, rule=Rule.SETTINGS) for item in wrong)
     return settings
 
 

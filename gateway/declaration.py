@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from gateway.errors import Diagnostic, did_you_mean
+from gateway.errors import Diagnostic, Rule, Severity, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 Path = tuple[str | int, ...]
@@ -83,10 +83,20 @@ class Declared:
                 [Diagnostic(path=path, line=line, message=f"not valid YAML: {error or 'nested too deep'}")]
             ) from error
 
-    def diagnostic(self, where: Path, message: str, hint: str | None = None) -> Diagnostic:
+    def diagnostic(
+        self,
+        where: Path,
+        message: str,
+        hint: str | None = None,
+        *,
+        rule: Rule = Rule.INVALID,
+        severity: Severity = Severity.ERROR,
+    ) -> Diagnostic:
         """Make a diagnostic at the value at *where*, or at the nearest enclosing one that exists."""
         line, column = self.position(where)
-        return Diagnostic(path=self.path, line=line, column=column, message=message, hint=hint)
+        return Diagnostic(
+            path=self.path, line=line, column=column, message=message, hint=hint, rule=rule, severity=severity
+        )
 
     def position(self, where: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the key (for a mapping entry) or item at *where*."""

@@ -39,7 +39,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from typing import Any, ClassVar
+
+
+class Severity(StrEnum):
+    """How much a diagnostic matters: an error must be mended, a warning read; a note says what could not be told."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Rule(StrEnum):
+    """What a diagnostic is about, for programs: stable words, documented in ``docs/checks.md``, never reused."""
+
+    INVALID = "invalid"
+    SETTINGS = "settings"
+    TABLE = "table"
+    DATA = "data"
+    FRONT_MATTER = "front-matter"
+    PLACE = "place"
+    SYNTAX = "syntax"
+    NOT_ALLOWED = "not-allowed"
+    UNKNOWN_FUNCTION = "unknown-function"
+    UNKNOWN_TABLE = "unknown-table"
+    UNDECLARED_PARAMETER = "undeclared-parameter"
+    UNUSED_PARAMETER = "unused-parameter"
+    CLOCK = "clock"
+    EXAMPLE = "example"
+    SUCCESSOR = "successor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +83,8 @@ class Diagnostic:
     hint: str | None = None
     line: int | None = None
     column: int | None = None
+    rule: Rule = Rule.INVALID
+    severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)

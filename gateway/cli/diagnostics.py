@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+from gateway.authoring.excerpt import place
 from gateway.errors import Diagnostic
 
 
@@ -14,9 +15,6 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Print one paragraph a diagnostic to standard error."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for diagnostic in diagnostics:
-        place = ":".join(
-            str(part) for part in (diagnostic.path, diagnostic.line, diagnostic.column) if part is not None
-        )
-        console.print(Text.assemble((place, "bold"), ": ", diagnostic.message))
+        console.print(Text.assemble((place(diagnostic), "bold"), ": ", diagnostic.message))
         if diagnostic.hint:
             console.print(Text(f"  {diagnostic.hint}", style="green"))

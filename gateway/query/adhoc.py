@@ -46,7 +46,9 @@ class Adhoc:
         except SqlMistake as mistake:
             before = text[: mistake.offset]
             line, column = before.count("\n") + 1, mistake.offset - before.rfind("\n")
-            diagnostic = Diagnostic(path=path, line=line, column=column, message=str(mistake), hint=mistake.hint)
+            diagnostic = Diagnostic(
+                path=path, line=line, column=column, message=str(mistake), hint=mistake.hint, rule=mistake.rule
+            )
             raise TemplateInvalid([diagnostic]) from mistake
         declared = {name.lower(): name for name in tables}
         found = {table.name.lower() for table in scanned_tables(self._tree, text)}

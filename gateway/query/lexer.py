@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.errors import Rule
+
 
 class TokenKind(StrEnum):
     WORD = "word"
@@ -43,11 +45,12 @@ class Token:
 class SqlMistake(Exception):
     """A mistake in SQL text at ``offset``, in characters."""
 
-    def __init__(self, offset: int, message: str, hint: str | None = None) -> None:
+    def __init__(self, offset: int, message: str, hint: str | None = None, rule: Rule = Rule.SYNTAX) -> None:
         super().__init__(message)
         self.offset = offset
         self.message = message
         self.hint = hint
+        self.rule = rule
 
 
 _BLANK = re.compile(r"[ \t\r\n]+|--[^\r\n]*")

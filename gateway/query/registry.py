@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
-from gateway.errors import Diagnostic, QueryNotFound, TemplateInvalid, VersionNotFound, VersionRetired
+from gateway.errors import Diagnostic, QueryNotFound, Rule, TemplateInvalid, VersionNotFound, VersionRetired
 from gateway.model import BoundQuery, Request
 from gateway.query.template import NAME, Template
 
@@ -101,7 +101,7 @@ class Registry:
                 name, _, version = (template.successor or "").rpartition("/")
                 if version and int(version[1:]) not in self._templates.get(name or template.name, {}):
                     message = f"the successor {template.successor} does not exist, or has mistakes"
-                    yield Diagnostic(path=template.path, message=message)
+                    yield Diagnostic(path=template.path, message=message, rule=Rule.SUCCESSOR)
 
 
 def _load(path: Path, folder: Path, tables: Collection[str]) -> Template:
@@ -136,5 +136,5 @@ def _identify(path: Path, shown: str) -> tuple[str, int]:
         message = f"the folder {wrong[0]!r} cannot name a query"
         hint = "write a small letter, then small letters, digits and underscores"
     if match is None or message is not None:
-        raise TemplateInvalid([Diagnostic(path=shown, message=message or "", hint=hint)])
+        raise TemplateInvalid([Diagnostic(path=shown, message=message or "", hint=hint, rule=Rule.PLACE)])
     return ".".join(path.parts[:-1]), int(match[1])

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from sqlglot import exp
 
-from gateway.errors import did_you_mean
+from gateway.errors import Rule, did_you_mean
 from gateway.query.functions import (
     CLOCK_WORDS,
     MACHINE_WORDS,
@@ -107,14 +107,15 @@ def _calls(tokens: Sequence[Token], named: Collection[int]) -> Iterator[SqlMista
         name = token.name
         section = reviewed().get(name)
         if section in REASONS:
-            yield SqlMistake(token.start, f"the function {name} is not allowed: {REASONS[section]}")
+            message = f"the function {name} is not allowed: {REASONS[section]}"
+            yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
         elif (
             section is None
             and token.start not in named
             and not (token.kind is TokenKind.WORD and name in BEFORE_BRACKET)
         ):
             hint = did_you_mean(name, allowed()) or "functions must be on the reviewed list of the gateway"
-            yield SqlMistake(token.start, f"unknown function {token.text[:60]}", hint)
+            yield SqlMistake(token.start, f"unknown function {token.text[:60]}", hint, Rule.UNKNOWN_FUNCTION)
 
 
 def _words(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
@@ -126,11 +127,13 @@ def _words(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
         name = token.name
         if token.kind is TokenKind.WORD and before not in _AFTER_ANY_NAME:
             if name in BANNED or (name == "desc" and before == "("):
-                yield SqlMistake(token.start, f"{token.text.upper()} is not allowed in a template")
+                message = f"{token.text.upper()} is not allowed in a template"
+                yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
             elif name in RESERVED and token.start in names and not free:
                 yield SqlMistake(token.start, f"{token.text} is a reserved word", f'write "{token.text}"')
         if name in MACHINE_WORDS and not free and token.kind in (TokenKind.WORD, TokenKind.QUOTED):
-            yield SqlMistake(token.start, f"{name} is not allowed: {REASONS['machine']}")
+            message = f"{name} is not allowed: {REASONS['machine']}"
+            yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
         before = name if token.kind in (TokenKind.WORD, TokenKind.PUNCTUATION) else ""
 
 
@@ -141,7 +144,7 @@ def _parameters(tokens: Sequence[Token], declared: Collection[str]) -> Iterator[
         if token.kind is TokenKind.PARAMETER and name not in declared and name not in seen:
             seen.add(name)
             hint = did_you_mean(name.lower(), declared) or f"declare {name} under parameters"
-            yield SqlMistake(token.start, f"the parameter ${name} is not declared", hint)
+            yield SqlMistake(token.start, f"the parameter ${name} is not declared", hint, Rule.UNDECLARED_PARAMETER)
 
 
 def _syntax(tree: exp.Expr) -> Iterator[SqlMistake]:
@@ -158,7 +161,8 @@ def _syntax(tree: exp.Expr) -> Iterator[SqlMistake]:
         elif isinstance(node, exp.Placeholder) and not node.name:
             refused = "a parameter without a name"
         if refused is not None:
-            yield SqlMistake(place_of(node), f"{refused} is not allowed in a template")
+            message = f"{refused} is not allowed in a template"
+            yield SqlMistake(place_of(node), message, rule=Rule.NOT_ALLOWED)
 
 
 def _is_static(pivot: exp.Pivot) -> bool:
@@ -216,14 +220,17 @@ def _tables(scans: Sequence[exp.Table], declared: Mapping[str, str], sql: str) -
         place = place_of(table)
         start = start_of(table.this)
         if table.args.get("db") or table.args.get("catalog"):
-            yield SqlMistake(place, "a table's name has no schema", "name a declared table, such as flights")
+            hint = "name a declared table, such as flights"
+            yield SqlMistake(place, "a table's name has no schema", hint, Rule.NOT_ALLOWED)
         elif start is None:
-            yield SqlMistake(place, "a parameter cannot stand in place of a table", "name a declared table")
+            message = "a parameter cannot stand in place of a table"
+            yield SqlMistake(place, message, "name a declared table", Rule.NOT_ALLOWED)
         elif _is_string(table, sql):
-            yield SqlMistake(start, "files cannot be read", "name a declared table")
+            yield SqlMistake(start, "files cannot be read", "name a declared table", Rule.NOT_ALLOWED)
         elif table.name.lower() not in declared:
             hint = did_you_mean(table.name.lower(), declared) or f"declared: {', '.join(sorted(declared.values()))}"
-            yield SqlMistake(start, f"the table {table.name[:80]!r} is not declared in catalog/", hint)
+            message = f"the table {table.name[:80]!r} is not declared in catalog/"
+            yield SqlMistake(start, message, hint, Rule.UNKNOWN_TABLE)
 
 
 def _table_functions(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
@@ -235,7 +242,7 @@ def _table_functions(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMis
         if names.isdisjoint(table_functions()):
             place = next((token.start for token in _called(tokens) if token.name in names), place_of(node))
             hint = f"only {', '.join(sorted(table_functions()))} make rows"
-            yield SqlMistake(place, "a function stands in place of a table", hint)
+            yield SqlMistake(place, "a function stands in place of a table", hint, Rule.NOT_ALLOWED)
 
 
 def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlMistake]:
@@ -243,7 +250,8 @@ def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlMistake
     for clause in tree.find_all(exp.With):
         for cte in clause.expressions:
             if clause.recursive and cte.alias.lower() in declared:
-                yield SqlMistake(place_of(cte.args["alias"]), f"WITH RECURSIVE hides the table {cte.alias}")
+                message = f"WITH RECURSIVE hides the table {cte.alias}"
+                yield SqlMistake(place_of(cte.args["alias"]), message, rule=Rule.NOT_ALLOWED)
 
 
 def volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:

@@ -16,6 +16,7 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token as ParserToken
 
+from gateway.errors import Rule
 from gateway.query.keywords import FOLDED
 from gateway.query.lexer import SqlMistake, Token, TokenKind, lex
 
@@ -74,7 +75,8 @@ def statement_tokens(sql: str) -> list[Token]:
             what = "another statement starts after this" if number else "nothing stands before this"
             raise SqlMistake(token.start, f"{what} semicolon", "a template is one SELECT")
     if tokens[0].name not in _STATEMENTS or tokens[0].kind is TokenKind.QUOTED:
-        raise SqlMistake(tokens[0].start, f"a template is one SELECT, and {tokens[0].text[:40]} starts none")
+        message = f"a template is one SELECT, and {tokens[0].text[:40]} starts none"
+        raise SqlMistake(tokens[0].start, message, rule=Rule.NOT_ALLOWED)
     _check_size(tokens)
     _check_statements(tokens)
     return tokens
@@ -146,7 +148,8 @@ def _check_statements(tokens: Sequence[Token]) -> None:
         if bracket.text == "(" and token.kind is TokenKind.WORD and token.name in _OTHER_STATEMENTS:
             named = following.kind is TokenKind.WORD and following.name not in FOLDED - {"from", "into", "select"}
             if named or following.kind in _ATOMS:
-                raise SqlMistake(token.start, f"{token.text.upper()} is not allowed in a template")
+                message = f"{token.text.upper()} is not allowed in a template"
+                raise SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
 
 
 def _too_deep(place: int) -> SqlMistake:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.declaration import DeclarationError, Declared, Duration
-from gateway.errors import Diagnostic, InvalidParameters, TemplateInvalid
+from gateway.errors import Diagnostic, InvalidParameters, Rule, TemplateInvalid
 from gateway.model import BoundQuery, CachePolicy, TypedValue
 from gateway.query.coerce import spell
 from gateway.query.functions import Volatility
@@ -210,7 +210,16 @@ def _front_matter(text: str, path: str) -> tuple[int, int]:
     if not text.startswith("/*", start):
         hint = "start the file with /*, then lines such as 'summary: …', then */"
         raise TemplateInvalid(
-            [Diagnostic(path=path, line=1, column=1, message="the front matter is missing", hint=hint)]
+            [
+                Diagnostic(
+                    path=path,
+                    line=1,
+                    column=1,
+                    message="the front matter is missing",
+                    hint=hint,
+                    rule=Rule.FRONT_MATTER,
+                )
+            ]
         )
     end = end_of_comment(text, start)
     if end is None or end - start > _MAX_FRONT_MATTER:
@@ -221,7 +230,12 @@ def _front_matter(text: str, path: str) -> tuple[int, int]:
         raise TemplateInvalid(
             [
                 Diagnostic(
-                    path=path, line=_line_of(text, start), column=_column_of(text, start), message=message, hint=hint
+                    path=path,
+                    line=_line_of(text, start),
+                    column=_column_of(text, start),
+                    message=message,
+                    hint=hint,
+                    rule=Rule.FRONT_MATTER,
                 )
             ]
         )
@@ -244,8 +258,12 @@ def _read_front_matter(
             replace(item, column=item.column + shift) if item.line == line and item.column else item
             for item in error.diagnostics
         ]
-        return None, declared, mistakes
-    return front, declared, list(_relations(front, declared))
+        return None, declared, _of_front_matter(mistakes)
+    return front, declared, _of_front_matter(_relations(front, declared))
+
+
+def _of_front_matter(mistakes: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return [replace(item, rule=Rule.FRONT_MATTER) if item.rule is Rule.INVALID else item for item in mistakes]
 
 
 def _parameter_names(declared: Declared | None) -> Sequence[str]:
@@ -268,7 +286,8 @@ def _relations(front: FrontMatter, declared: Declared) -> Iterator[Diagnostic]:
             except InvalidParameters as error:
                 for item in error.errors:
                     where = (key, number, item["parameter"])
-                    yield declared.diagnostic(where, f"{what} {number + 1}: {item['parameter']} {item['detail']}")
+                    message = f"{what} {number + 1}: {item['parameter']} {item['detail']}"
+                    yield declared.diagnostic(where, message, rule=Rule.EXAMPLE)
     if front.warm != WarmSettings() and not front.cache.enabled:
         yield declared.diagnostic(("warm",), "answers that are not kept cannot be prepared ahead")
     if front.default is not None:
@@ -312,16 +331,19 @@ def _agreement(
     for name in names:
         if name not in reviewed.parameters:
             hint = f"write ${name} in the query, or remove it here"
-            yield declared.diagnostic(("parameters", name), f"the query does not use the parameter {name}", hint)
+            message = f"the query does not use the parameter {name}"
+            yield declared.diagnostic(("parameters", name), message, hint, rule=Rule.UNUSED_PARAMETER)
     if front is None:
         return
     reads_clock = reviewed.volatility is not Volatility.IMMUTABLE
     if reads_clock and front.cache.enabled and front.cache.clock is None:
         what = "reads the clock" if reviewed.volatility is Volatility.CLOCK else "gives another answer each time"
         hint = "declare how long an answer holds, cache: {clock: 1m}, or cache: off"
-        yield declared.diagnostic(("cache", "clock"), f"the query {what}, so its answers cannot be kept", hint)
+        message = f"the query {what}, so its answers cannot be kept"
+        yield declared.diagnostic(("cache", "clock"), message, hint, rule=Rule.CLOCK)
     if not reads_clock and front.cache.clock is not None:
-        yield declared.diagnostic(("cache", "clock"), "cache.clock is declared, but the query reads no clock")
+        message = "cache.clock is declared, but the query reads no clock"
+        yield declared.diagnostic(("cache", "clock"), message, rule=Rule.CLOCK)
 
 
 def _in_file(mistake: SqlMistake, text: str, body: int, path: str) -> Diagnostic:
@@ -332,6 +354,7 @@ def _in_file(mistake: SqlMistake, text: str, body: int, path: str) -> Diagnostic
         column=_column_of(text, place),
         message=mistake.message,
         hint=mistake.hint,
+        rule=mistake.rule,
     )
 
 

@@ -1,0 +1,143 @@
+"""The forms in which a check is told: text for a terminal, JSON, GitHub's annotations, Markdown for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.text import Text
+
+from gateway.authoring.checked import Checked
+from gateway.authoring.excerpt import excerpt, place
+from gateway.errors import Diagnostic, Severity
+
+Render = Callable[[Checked, Path, Console], str]
+"""Write what was found in a project as one text; the console says whether colours are wanted."""
+_NOUNS = {Severity.ERROR: "mistake", Severity.WARNING: "warning", Severity.NOTE: "note"}
+_LABELS = {
+    Severity.ERROR: Text(),
+    Severity.WARNING: Text("warning: ", "yellow"),
+    Severity.NOTE: Text("note: ", "cyan"),
+}
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
+
+
+def as_text(found: Checked, project: Path, console: Console) -> str:
+    """Write one paragraph a diagnostic, with the line at fault and a caret, and a verdict at the end."""
+    with console.capture() as written:
+        for item in found.diagnostics:
+            console.print(Text.assemble((place(item), "bold"), ": ", _LABELS[item.severity], item.message))
+            for line in excerpt(item, project):
+                console.print(Text(f"    {line}", style="dim"))
+            if item.hint:
+                console.print(Text(f"    {item.hint}", style="green"))
+        console.print(Text(f"{_read(found)}: {verdict(found)}"))
+    return written.get()
+
+
+def as_json(found: Checked, project: Path, console: Console) -> str:
+    """Write all that was found as one JSON document."""
+    return orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def as_github(found: Checked, project: Path, console: Console) -> str:
+    """Write a workflow command for each diagnostic: GitHub shows it at the line of the pull request.
+
+    Source: "Workflow commands for GitHub Actions". Paths are relative to the working folder, where that holds them.
+    """
+    return "".join(f"{_annotation(item, project)}\n" for item in found.diagnostics)
+
+
+def as_markdown(found: Checked, project: Path, console: Console) -> str:
+    """Write a section for a comment or a job's summary: the verdict, then the diagnostics by file."""
+    lines = [f"### Check: {verdict(found)}", "", f"{_read(found)}.", ""]
+    for path in dict.fromkeys(item.path for item in found.diagnostics):
+        lines += [f"**`{path}`**", ""]
+        for item in found.diagnostics:
+            if item.path == path:
+                lines += _markdown(item, project)
+        lines.append("")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+FORMATS: Mapping[str, Render] = {"text": as_text, "json": as_json, "github": as_github, "markdown": as_markdown}
+
+
+def write(form: str, found: Checked, project: Path) -> None:
+    """Print what was found to standard output in one of ``FORMATS``."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.file.write(FORMATS[form](found, project, console))
+
+
+def verdict(found: Checked) -> str:
+    """Say in a few words what a check has found.
+
+    >>> verdict(Checked(tables=1, templates=1, diagnostics=()))
+    'no mistakes'
+    """
+    counts = {severity: len(found.of(severity)) for severity in Severity}
+    words = [counted(count, _NOUNS[severity]) for severity, count in counts.items() if count]
+    if not counts[Severity.ERROR]:
+        words.insert(0, "no mistakes")
+    files = len({item.path for item in found.diagnostics})
+    return ", ".join(words) + (f" in {counted(files, 'file')}" if files else "")
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number and its noun.
+
+    >>> counted(1, "file"), counted(2, "file")
+    ('1 file', '2 files')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _read(found: Checked) -> str:
+    return f"{counted(found.tables, 'table')}, {counted(found.templates, 'template')}"
+
+
+def _annotation(item: Diagnostic, project: Path) -> str:
+    where = {"file": _from_here(project / item.path), "line": item.line, "col": item.column, "title": item.rule.value}
+    given = ",".join(f"{name}={_property(str(value))}" for name, value in where.items() if value is not None)
+    message = item.message if item.hint is None else f"{item.message}\n{item.hint}"
+    return f"::{_COMMANDS[item.severity]} {given}::{_data(message)}"
+
+
+def _from_here(path: Path) -> str:
+    here, absolute = Path.cwd(), path.absolute()
+    return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else path.as_posix()
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _markdown(item: Diagnostic, project: Path) -> Iterator[str]:
+    where = f"line {item.line}: " if item.line is not None else ""
+    hint = f" ({escaped(item.hint)})" if item.hint else ""
+    yield f"- {_MARKS[item.severity]} {where}{escaped(item.message)}{hint} `{item.rule}`"
+    shown = excerpt(item, project)
+    if shown:
+        # A line of the file may hold a fence itself.
+        fence = "`" * (3 + sum(line.count("`") for line in shown))
+        yield from ["", f"  {fence}sql" if item.path.endswith(".sql") else f"  {fence}"]
+        yield from (f"  {line}" for line in shown)
+        yield f"  {fence}"
+
+
+def escaped(text: str) -> str:
+    r"""Write a text so that Markdown and HTML show it as it is.
+
+    >>> escaped("a_b <c>")
+    'a\\_b &lt;c>'
+    """
+    kept = text.replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{character}" if character in "\\`*_[]|~#" else character for character in kept)
