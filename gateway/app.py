@@ -27,6 +27,7 @@ from gateway.cache.usage import Usage
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, region, root_of
 from gateway.catalog.table import Table, load_tables
+from gateway.config import EngineSettings as EngineSection
 from gateway.config import Settings
 from gateway.engine.admission import Admission
 from gateway.engine.duckdb import DuckDBEngine
@@ -124,13 +125,17 @@ def open_gateway(settings: Settings, *, observe: Observer, background: bool) -> 
             ),
             results=results,
             engine=engine,
-            admission=Admission(slots=settings.engine.slots, queue=settings.engine.queue),
+            admission=_admission(settings.engine, observe),
             observe=observe,
             timeout=settings.engine.timeout,
             max_result=settings.cache.max_result,
             client_control=settings.cache.client_control,
             usage=Usage(settings.state / "usage", wanted(registry)),
         )
+
+
+def _admission(engine: EngineSection, observe: Observer) -> Admission:
+    return Admission(slots=engine.slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=observe)
 
 
 def _open_engine(settings: Settings, tables: Mapping[str, Table]) -> DuckDBEngine:

@@ -47,6 +47,11 @@ class EngineSettings(_Section):
     )
     slots: int = Field(2, ge=1, le=256, description="Queries that run at the same time in one worker.")
     queue: int = Field(64, ge=0, le=100_000, description="Queries that may wait for a slot in one worker.")
+    wait: Duration = Field(10.0, description="How long a query may wait for a slot.")
+    cheap: Size = Field(
+        64 * 2**20,
+        description="Planned bytes up to which a query is a cheap one: one slot of two or more is for these only.",
+    )
     spill: Size = Field(10 * 2**30, description="Disk space that DuckDB may use for temporary files.")
     timeout: Duration = Field(
         60.0, description="How long a query may take, waiting included, unless its template says less."

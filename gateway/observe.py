@@ -118,6 +118,24 @@ class QueryReplanned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionChanged(Event):
+    """How many queries of this worker hold a slot now, and how many wait for one."""
+
+    level: ClassVar[str | None] = None
+    running: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRefused(Event):
+    """A query got no slot: ``reason`` is ``full``, ``wait`` or ``deadline``, ``cost`` is ``cheap`` or ``heavy``."""
+
+    level: ClassVar[str | None] = None
+    reason: str
+    cost: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TierFailed(Event):
     """A cache tier failed and was skipped."""
 
@@ -237,6 +255,8 @@ class Metrics:
             QueryExecuted: self._executed,
             QueryFailed: self._execution_failed,
             QueryReplanned: self._replanned,
+            AdmissionChanged: self._admission_changed,
+            QueryRefused: self._refused,
             TierFailed: self._tier_failed,
             ResultEvicted: self._evicted,
             AnswerPrepared: self._prepared,
@@ -259,6 +279,9 @@ class Metrics:
         self._cut = self._counter("responses_cut", "Responses of which the client got only a part", query)
         self._execution = self._histogram("execution_seconds", "Time of queries in the engine", query)
         self._waiting = self._histogram("admission_seconds", "Time that queries waited for a slot", query)
+        self._running = self._level("queries_running", "Queries that hold a slot")
+        self._depth = self._level("queries_waiting", "Queries that wait for a slot")
+        self._refusals = self._counter("admission_refusals", "Queries that got no slot", ("reason", "cost"))
         self._failures = self._counter("execution_failures", "Queries that the engine did not answer", (*query, "code"))
         self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
         self._tiers = self._counter("cache_tier_failures", "Failed operations of a cache tier", ("tier", "operation"))
@@ -294,6 +317,9 @@ class Metrics:
         # The refresher of a machine may be any of its workers: the last one to speak is right.
         return Gauge(f"gateway_{name}", f"{text}.", ("table",), multiprocess_mode="mostrecent", registry=self.registry)
 
+    def _level(self, name: str, text: str) -> Gauge:
+        return Gauge(f"gateway_{name}", f"{text}.", multiprocess_mode="livesum", registry=self.registry)
+
     def _refreshed(self, event: RefreshSucceeded) -> None:
         self._listed.labels(event.table).set(self._clock())
         self._files.labels(event.table).set(event.files)
@@ -321,6 +347,13 @@ class Metrics:
 
     def _execution_failed(self, event: QueryFailed) -> None:
         self._failures.labels(event.query, event.version, event.code).inc()
+
+    def _admission_changed(self, event: AdmissionChanged) -> None:
+        self._running.set(event.running)
+        self._depth.set(event.waiting)
+
+    def _refused(self, event: QueryRefused) -> None:
+        self._refusals.labels(event.reason, event.cost).inc()
 
     def _replanned(self, event: QueryReplanned) -> None:
         self._replans.labels(event.query, event.version).inc()

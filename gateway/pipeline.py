@@ -203,7 +203,7 @@ class Gateway:
         return Asked(
             question=question,
             policy=query.cache,
-            prepare=lambda: self._filling(query, question, stages),
+            prepare=lambda: self._filling(query, question, principal, stages),
             deadline=latest if deadline is None else min(latest, deadline),
             directives=directives if self.client_control else _NO_DIRECTIVES,
         )
@@ -225,7 +225,7 @@ class Gateway:
     def _allowed(self, query: BoundQuery) -> float:
         return self.timeout if query.timeout is None else min(query.timeout, self.timeout)
 
-    def _filling(self, query: BoundQuery, question: str, stages: Stages) -> Filling:
+    def _filling(self, query: BoundQuery, question: str, principal: Principal, stages: Stages) -> Filling:
         with stages("plan"):
             pinned_at = self.clock()
             plan = self.planner.plan(query, self.catalog.pin(query.tables))
@@ -234,25 +234,27 @@ class Gateway:
         def run() -> Result:
             # The fill outlives its caller, so its deadline is the query's own, counted from its start.
             with stages("execute"):
-                return self._run(query, question, plan, self.monotonic() + self._allowed(query))
+                return self._run(plan, question, principal, self.monotonic() + self._allowed(query))
 
         return Filling(key=key, pinned_at=pinned_at, run=run)
 
-    def _run(self, query: BoundQuery, question: str, plan: Plan, deadline: float) -> Result:
+    def _run(self, plan: Plan, question: str, principal: Principal, deadline: float) -> Result:
         """Execute a plan; where its files changed meanwhile, plan again over a fresh manifest."""
+        query = plan.query
         for _ in range(MAX_PLANS - 1):
             try:
-                return self._execute(plan, result_key(question, plan, self.engine.name), deadline)
+                return self._execute(plan, result_key(question, plan, self.engine.name), principal, deadline)
             except FilesChanged as error:
                 self.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
                 plan = self.planner.plan(query, {name: self.catalog.refresh(name) for name in query.tables})
-        return self._execute(plan, result_key(question, plan, self.engine.name), deadline)
+        return self._execute(plan, result_key(question, plan, self.engine.name), principal, deadline)
 
-    def _execute(self, plan: Plan, key: str, deadline: float) -> Result:
+    def _execute(self, plan: Plan, key: str, principal: Principal, deadline: float) -> Result:
         created_at, started = self.clock(), self.monotonic()
         query, readings = plan.query, tuple(_reading(scan) for scan in plan.scans)
+        cost = sum(reading.size for reading in readings)
         try:
-            with self.admission.slot(deadline):
+            with self.admission.slot(deadline, principal=principal.name, cost=cost):
                 waited = self.monotonic() - started
                 stream = self.engine.execute(plan.statement(self.engine.address), deadline=deadline)
                 try:

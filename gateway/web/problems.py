@@ -146,7 +146,7 @@ MEANINGS = {
     "engine-failed": "The engine failed for another reason than the question. It may work when tried again.",
     "storage-failed": "The object store did not answer, or refused. It may work when tried again.",
     "files-changed": "Files kept being replaced while the query ran, so no answer would have been of one version.",
-    "queue-full": "As many queries wait as may: try again after `Retry-After`.",
+    "queue-full": "As many queries wait as may, or this one waited as long as it may: try again after `Retry-After`.",
     "shutting-down": "This server is stopping; another one, or this one later, will answer.",
     "deadline-exceeded": "The query took longer than its timeout, waiting for its turn included.",
     "not-cached": "The request allows no computing (`only-if-cached`), and no answer is kept that may be served.",
