@@ -36,7 +36,7 @@ Codes are public: unique, documented in ``docs/errors.md``, never reused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -94,7 +94,8 @@ class Diagnostic:
 class GatewayError(Exception):
     """An error raised on purpose: a public code, an HTTP status, a title, and a detail for this occurrence.
 
-    ``members`` are the extension members of the problem document (RFC 9457, section 3.2): JSON values only.
+    ``members`` are the extension members of the problem document (RFC 9457, section 3.2): JSON values only;
+    ``headers`` go with it.
     """
 
     code: ClassVar[str]
@@ -102,9 +103,12 @@ class GatewayError(Exception):
     title: ClassVar[str]
     retryable: ClassVar[bool] = False
 
-    def __init__(self, detail: str, *, retry_after: float | None = None, **members: Any) -> None:
+    def __init__(
+        self, detail: str, *, retry_after: float | None = None, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.headers = headers or {}
         self.retry_after = retry_after
         self.members = members
 

@@ -32,6 +32,9 @@ class Principal:
 
     name: str = "anonymous"
     scope: str = ""
+    groups: frozenset[str] = frozenset()
+    credential: str = field(default="", compare=False)
+    """The public part of what they showed, for the log: which key, or whose token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,6 +179,10 @@ class RequestServed(Event):
     seconds: float
     size: int
     client: str | None = None
+    principal: str | None = None
+    """Who asked; None where nobody was asked, or was not believed."""
+    credential: str | None = None
+    """The public part of what they showed: which key, or whose token."""
     query: str | None = None
     version: int | None = None
     cache: str | None = None

@@ -64,9 +64,7 @@ class Registry:
         """
         versions = self._templates.get(name)
         if versions is None:
-            suggestions = get_close_matches(name[:200], self._templates, n=3)
-            hint = f" Did you mean {suggestions[0]}?" if suggestions else ""
-            raise QueryNotFound(f"There is no query {name[:200]!r}.{hint}", suggestions=suggestions)
+            raise unknown_query(name, self._templates)
         if version is None:
             return self._newest(versions)
         if version not in versions:
@@ -102,6 +100,13 @@ class Registry:
                 if version and int(version[1:]) not in self._templates.get(name or template.name, {}):
                     message = f"the successor {template.successor} does not exist, or has mistakes"
                     yield Diagnostic(path=template.path, message=message, rule=Rule.SUCCESSOR)
+
+
+def unknown_query(name: str, known: Collection[str]) -> QueryNotFound:
+    """Make the error for a name that is none of the *known* queries, with those of them that are like it."""
+    suggestions = get_close_matches(name[:200], known, n=3)
+    hint = f" Did you mean {suggestions[0]}?" if suggestions else ""
+    return QueryNotFound(f"There is no query {name[:200]!r}.{hint}", suggestions=suggestions)
 
 
 def _load(path: Path, folder: Path, tables: Collection[str]) -> Template:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from gateway.access.base import CACHE
 from gateway.cache.tier import Drop
 from gateway.declaration import parse_duration
 from gateway.errors import InvalidParameters, did_you_mean
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
+from gateway.web.guard import require
 from gateway.web.parsing import QueryString, read_query_string
 
 routes = Blueprint("cache", __name__)
@@ -18,6 +20,7 @@ CRITERIA = ("query", "table", "older")
 @routes.delete("/v1/cache")
 def drop() -> Response:
     """Drop the results of a query, over a table, made so long ago; all that is given must hold."""
+    require(CACHE)
     dropped = gateway().drop(_criteria(read_query_string(request.query_string, accepted=())))
     return json_response({"dropped": dict(dropped)})
 

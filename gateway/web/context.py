@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from flask import Request, current_app, g
 
+from gateway.access.base import CREDENTIALS, OPEN, Access
+from gateway.access.limits import UNLIMITED, Limits
 from gateway.cache.tier import Drop
 from gateway.catalog.keeper import TableStatus
 from gateway.catalog.manifest import Snapshot
@@ -85,6 +87,8 @@ class Site:
     """Bytes of the largest request body that is read."""
     secret: bytes = b""
     """Signs cursors; the same in all workers and hosts that share results."""
+    access: Access = OPEN
+    limits: Limits = UNLIMITED
     made: dict[str, Any] = field(default_factory=dict)
     """Documents that were made once for this site."""
 
@@ -95,6 +99,7 @@ class Record:
 
     request: str
     started: float
+    principal: Principal | None = None
     query: str | None = None
     version: int | None = None
     cache: str | None = None
@@ -137,5 +142,9 @@ def open_record(request: Request, started: float) -> None:
 
 
 def principal_of(request: Request) -> Principal:
-    """Return who asks; nobody is asked to say yet."""
-    return Principal()
+    """Return who asks, found out once a request. Raises ``Unauthenticated``."""
+    if "principal" not in g:
+        given = {name: request.headers[name] for name in CREDENTIALS if name in request.headers}
+        g.principal = site().access.identify(given)
+    found: Principal = g.principal
+    return found

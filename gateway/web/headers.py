@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from hashlib import blake2b
 
-from gateway.model import Answer, CachePolicy, CacheStatus, Principal, Reading
+from gateway.model import Answer, CachePolicy, CacheStatus, Reading
 from gateway.query.template import Template
 
 CACHE_NAME = "query-gateway"
@@ -16,12 +16,12 @@ EVERY_AGE = 2**31
 """Largest delta-seconds that a cache must understand (RFC 9111, section 1.2.2)."""
 
 
-def answer_headers(answer: Answer, *, principal: Principal, kept: bool = True) -> Iterator[tuple[str, str]]:
+def answer_headers(answer: Answer, *, shared: bool, kept: bool = True) -> Iterator[tuple[str, str]]:
     """Say what *answer* cost: its fate in the cache, its age, what was read for it, and the time of each stage.
 
-    *kept* is False where no cache on the way may keep the response.
+    *shared* is False where caches on the way may give it to nobody else, *kept* where they may not keep it at all.
     """
-    yield "Cache-Control", cache_control(answer.query.cache, principal) if kept else "no-store"
+    yield "Cache-Control", cache_control(answer.query.cache, shared=shared) if kept else "no-store"
     yield "Age", str(min(max(0, math.floor(answer.age)), EVERY_AGE))
     yield "Cache-Status", cache_status(answer.status)
     yield "Server-Timing", server_timing(answer.timings)
@@ -37,13 +37,13 @@ def entity_tag(key: str, *variant: object) -> str:
     return blake2b(repr((key, *variant)).encode(), digest_size=16, person=b"gateway etag").hexdigest()
 
 
-def cache_control(policy: CachePolicy, principal: Principal) -> str:
+def cache_control(policy: CachePolicy, *, shared: bool) -> str:
     """Write how long an answer is fresh, counted like ``Age`` from its making (RFC 9111, RFC 5861).
 
-    >>> cache_control(CachePolicy(ttl=60, stale_if_error=5), Principal())
+    >>> cache_control(CachePolicy(ttl=60, stale_if_error=5), shared=True)
     'public, max-age=60, stale-if-error=5'
     """
-    scope = "public" if principal == Principal() else "private"
+    scope = "public" if shared else "private"
     if not policy.enabled:
         return f"{scope}, no-cache"
     parts = [scope, f"max-age={_delta(policy.ttl)}"]

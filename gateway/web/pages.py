@@ -16,6 +16,7 @@ from gateway.query.types import Kind
 from gateway.web.context import Gateway, Site, gateway, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
 from gateway.web.documents import cacheable, json_bytes
+from gateway.web.guard import visible_queries
 from gateway.web.openapi import openapi_document
 from gateway.web.parsing import no_parameters, read_query_string
 from gateway.web.problems import NotFound, kinds
@@ -87,15 +88,13 @@ def _page(name: str, **values: Any) -> Response:
 
 def _newest() -> list[dict[str, Any]]:
     """Summarise the newest version of every query."""
-    registry = gateway().registry
-    return [summarise(registry.template(name, None)) for name in sorted(registry.queries())]
+    return [summarise(gateway().registry.template(name, None)) for name in visible_queries()]
 
 
 def _first_example() -> str:
     """Find an address to show that answers something."""
-    registry = gateway().registry
-    for name in sorted(registry.queries()):
-        template = registry.template(name, None)
+    for name in visible_queries():
+        template = gateway().registry.template(name, None)
         if template.examples:
             return example_url(template, template.examples[0])
     return "/v1/queries"

@@ -78,6 +78,7 @@ def problem(error: GatewayError, *, request_id: str) -> Response:
     document = problem_document(error, request_id=request_id)
     response = Response(json_bytes(document), status=error.status, content_type=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
+    response.headers.update(error.headers)
     if error.retry_after is not None or error.status in (429, 503):
         response.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
     return response

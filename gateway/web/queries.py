@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from gateway.web.context import gateway, record
 from gateway.web.describe import describe, result_columns, summarise, version_url
 from gateway.web.documents import json_response
+from gateway.web.guard import visible_queries
 from gateway.web.headers import template_headers
 from gateway.web.parsing import no_parameters, read_query_string
 from gateway.web.questions import LATEST, version_number
@@ -18,7 +19,7 @@ routes = Blueprint("queries", __name__)
 def catalogue() -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
     entries = []
-    for name, versions in sorted(gateway().registry.queries().items()):
+    for name, versions in visible_queries().items():
         newest = gateway().registry.template(name, None)
         entries.append(
             summarise(newest) | {"url": f"/v1/queries/{name}", "latest": newest.version, "versions": sorted(versions)}

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import Headers
 
+from gateway.access.base import VARY
 from gateway.encode import Format, encode
 from gateway.model import Answer, CacheStatus
 from gateway.model import Request as Question
@@ -18,6 +19,7 @@ from gateway.web.cursor import Cursor, question_digest, same_question
 from gateway.web.directives import read_directives
 from gateway.web.echo import echo_header, echoed, instant
 from gateway.web.formats import choose_format, choose_shape
+from gateway.web.guard import shared
 from gateway.web.headers import answer_headers, entity_tag, outcome, template_headers
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
 from gateway.web.questions import read_question
@@ -99,7 +101,9 @@ def _next_page(question: Question, options: QueryString) -> tuple[Answer, Page]:
 
 
 def _digest(question: Question, version: int) -> str:
-    return question_digest(question.query, version, question.textual, sorted(question.parameters.items()))
+    # A page is of a result, and whose result it is is part of its question.
+    scope = principal_of(request).scope
+    return question_digest(question.query, version, question.textual, sorted(question.parameters.items()), scope)
 
 
 def _page(answer: Answer, question: str, offset: int, limit: int | None) -> Page:
@@ -126,7 +130,7 @@ def _headers(
     answer: Answer, variant: Variant, version: str, suffix: str | None, options: QueryString
 ) -> Iterator[tuple[str, str]]:
     kept = request.method != "POST" and not answer.status.default
-    yield from answer_headers(answer, principal=principal_of(request), kept=kept)
+    yield from answer_headers(answer, shared=shared(answer.query.name), kept=kept)
     yield from template_headers(gateway().registry.template(answer.query.name, answer.query.version))
     yield "Gateway-Version", str(answer.query.version)
     understood = echo_header(answer.query.parameters)
@@ -136,11 +140,16 @@ def _headers(
     yield "Gateway-More", "true" if variant.page.more else "false"
     if answer.status.default:
         yield "Gateway-Default", "true"
-    yield "Vary", ("Accept, " if suffix is None and "_format" not in options.options else "") + "Accept-Encoding"
+    yield "Vary", _vary(answer.query.name, suffix is None and "_format" not in options.options)
     path = _path(answer, suffix)
     if version == "latest" and request.method != "POST":
         query = request.query_string.decode()
         yield "Content-Location", f"{path}?{query}" if query else path
+
+
+def _vary(query: str, negotiated: bool) -> str:
+    parts = ["Accept"] if negotiated else []
+    return ", ".join([*parts, "Accept-Encoding", *([] if shared(query) else [VARY])])
 
 
 def _path(answer: Answer, suffix: str | None) -> str:

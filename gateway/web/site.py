@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError
 from gateway.observe import SECONDS, RequestServed, Unexpected
-from gateway.web import cache, context, explain, operations, pages, queries, results, tables
+from gateway.web import cache, context, explain, guard, operations, pages, queries, results, tables
 from gateway.web.context import Site, record, site
 from gateway.web.problems import InternalError, from_http, problem
 
@@ -30,6 +30,7 @@ def build_site(what: Site) -> Flask:
     app.url_map.strict_slashes = False
     context.install(app.extensions, what)
     app.before_request(_start)
+    app.before_request(guard.admit)
     app.after_request(_finish)
     app.register_error_handler(GatewayError, _answer_problem)
     app.register_error_handler(HTTPException, _answer_http)
@@ -66,9 +67,10 @@ def _start() -> None:
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = record().request
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.update(guard.limit_headers())
     tally = _Tally(response)
     served, method, path, client = record(), request.method, request.path, request.remote_addr
-    observe, status = site().observe, response.status_code
+    observe, status, who = site().observe, response.status_code, record().principal
 
     def close() -> None:
         observe(
@@ -77,6 +79,8 @@ def _finish(response: Response) -> Response:
                 method=method,
                 path=path,
                 client=client,
+                principal=None if who is None else who.name,
+                credential=None if who is None or not who.credential else who.credential,
                 status=status,
                 seconds=time.perf_counter() - served.started,
                 size=0 if method == "HEAD" else tally.size,

@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from flask import Blueprint, Response, request
 
+from gateway.access.base import REFRESH
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
-from gateway.errors import CursorExpired, GatewayError, InvalidParameters, TableNotFound, did_you_mean
+from gateway.errors import CursorExpired, GatewayError, InvalidParameters
 from gateway.web.context import gateway, site
 from gateway.web.cursor import Cursor, question_digest, same_question
 from gateway.web.documents import json_response
+from gateway.web.guard import require, visible_tables
 from gateway.web.parsing import (
     PAGE_OPTIONS,
     QueryString,
@@ -36,21 +38,19 @@ MAX_NAMED_PARTITIONS = 10_000
 @routes.get("/v1/tables")
 def all_tables() -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    declared = gateway().catalog.tables
-    return json_response({"tables": [_listed(declared[name]) for name in sorted(declared)]})
+    return json_response({"tables": [_listed(table) for table in visible_tables().values()]})
 
 
 @routes.get("/v1/tables/<table>")
 def one_table(table: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    return json_response(_described(_table(table), _snapshot(table)))
+    return json_response(_described(gateway().catalog.tables[table], _snapshot(table)))
 
 
 @routes.get("/v1/tables/<table>/partitions")
 def partitions(table: str) -> Response:
     query = read_query_string(request.query_string, accepted=PAGE_OPTIONS)
     no_parameters(query)
-    _table(table)
     snapshot = _snapshot(table)
     offset, limit = _page(query, table, snapshot)
     rows = snapshot.partitions.slice(offset, limit)
@@ -75,17 +75,10 @@ def partitions(table: str) -> Response:
 @routes.post("/v1/tables/<table>/refresh")
 def refresh(table: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    declared = _table(table)
+    require(REFRESH, table)
+    declared = gateway().catalog.tables[table]
     named = _named_partitions(read_json_object(request))
     return json_response(_summary(declared, gateway().catalog.refresh(table, named)))
-
-
-def _table(name: str) -> Table:
-    declared = gateway().catalog.tables
-    if name not in declared:
-        suggestion = did_you_mean(name, declared)
-        raise TableNotFound(f"No table is named {name!r}" + (f"; {suggestion}" if suggestion else "."))
-    return declared[name]
 
 
 def _snapshot(name: str) -> Snapshot:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from gateway.model import CachePolicy, CacheStatus, Principal, Reading
+from gateway.model import CachePolicy, CacheStatus, Reading
 from gateway.web.headers import (
     cache_control,
     cache_status,
@@ -17,9 +17,6 @@ from gateway.web.headers import (
     server_timing,
 )
 
-NOBODY = Principal()
-SOMEBODY = Principal(name="ana", scope="emea")
-
 
 def reading(**given: int) -> Reading:
     counts = {"partitions": 7, "partitions_total": 365, "files": 7, "files_total": 400, "size": 10, "size_total": 900}
@@ -27,22 +24,22 @@ def reading(**given: int) -> Reading:
 
 
 @pytest.mark.parametrize(
-    ("policy", "principal", "expected"),
+    ("policy", "shared", "expected"),
     [
-        (CachePolicy(ttl=300), NOBODY, "public, max-age=300"),
-        (CachePolicy(ttl=300), SOMEBODY, "private, max-age=300"),
+        (CachePolicy(ttl=300), True, "public, max-age=300"),
+        (CachePolicy(ttl=300), False, "private, max-age=300"),
         (
             CachePolicy(ttl=300.9, stale_while_revalidate=60, stale_if_error=86_400),
-            NOBODY,
+            True,
             "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400",
         ),
-        (CachePolicy(ttl=0), NOBODY, "public, max-age=0"),
-        (CachePolicy(ttl=1e18), NOBODY, "public, max-age=2147483648"),
-        (CachePolicy(enabled=False), SOMEBODY, "private, no-cache"),
+        (CachePolicy(ttl=0), True, "public, max-age=0"),
+        (CachePolicy(ttl=1e18), True, "public, max-age=2147483648"),
+        (CachePolicy(enabled=False), False, "private, no-cache"),
     ],
 )
-def test_freshness_follows_the_policy_of_the_template(policy: CachePolicy, principal: Principal, expected: str) -> None:
-    assert cache_control(policy, principal) == expected
+def test_freshness_follows_the_policy_of_the_template(policy: CachePolicy, shared: bool, expected: str) -> None:
+    assert cache_control(policy, shared=shared) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""How much a principal may ask: requests, and bytes that were scanned for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gateway.model import Principal
+
+_NOTHING: Mapping[str, str] = {}
+
+
+class Limits(Protocol):
+    """Count what principals ask, and refuse what is over their limits. Thread-safe."""
+
+    @property
+    def local(self) -> bool:
+        """Tell whether ``admit`` never waits for another machine, so that an event loop may call it."""
+
+    def admit(self, principal: Principal) -> Mapping[str, str]:
+        """Count one request; return the headers that say what is left. Raises ``QuotaExceeded``."""
+
+    def charge(self, principal: Principal, size: int) -> None:
+        """Count *size* bytes that were scanned for *principal*. Never refuses: the next request is."""
+
+
+class Unlimited:
+    """Nothing is counted."""
+
+    local = True
+
+    def admit(self, principal: Principal) -> Mapping[str, str]:
+        return _NOTHING
+
+    def charge(self, principal: Principal, size: int) -> None:
+        return None
+
+
+UNLIMITED: Limits = Unlimited()

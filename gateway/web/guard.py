@@ -1,0 +1,89 @@
+"""Whether a request goes on to its route: who asks, how much they have asked, and what they may see.
+
+What somebody may not see does not exist for them: a hidden name and a missing one are told apart by nothing. Who has
+not said who they are is asked to (401) wherever they may not go, again whether or not anything is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import g, request
+
+from gateway.access.base import ANONYMOUS, QUERY, TABLE
+from gateway.catalog.table import Table
+from gateway.errors import Forbidden, GatewayError, TableNotFound, Unauthenticated, did_you_mean
+from gateway.query.registry import unknown_query
+from gateway.query.template import Template
+from gateway.web.context import gateway, principal_of, record, site
+
+_FOR_EVERYBODY = frozenset(
+    {"operations.alive", "operations.ready", "prometheus_metrics", "pages.static", "pages.error"}
+)
+"""Endpoints that ask nobody who they are."""
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="query-gateway"'}
+
+
+def admit() -> None:
+    """Let the current request go on to its route, or raise why not. Nothing of it was read before."""
+    if request.endpoint is None or request.endpoint in _FOR_EVERYBODY:
+        return
+    record().principal = principal_of(request)
+    if request.path.startswith("/v1/"):
+        g.limit_headers = site().limits.admit(principal_of(request))
+    named = request.view_args or {}
+    if "name" in named:
+        _see_query(named["name"])
+    if "table" in named:
+        _see_table(named["table"])
+
+
+def limit_headers() -> Mapping[str, str]:
+    """Return the headers that say how much the caller may still ask."""
+    headers: Mapping[str, str] = g.get("limit_headers", {})
+    return headers
+
+
+def may(action: str, name: str = "") -> bool:
+    """Tell whether the caller may do *action* to what is named so."""
+    return site().access.may(principal_of(request), action, name)
+
+
+def require(action: str, name: str = "") -> None:
+    """Go on where the caller may do *action*. Raises ``Forbidden``: use it on what the caller may see."""
+    if not may(action, name):
+        raise _refused(Forbidden(f"This needs the grant of {action!r}" + (f" on {name!r}." if name else ".")))
+
+
+def visible_queries() -> Mapping[str, Mapping[int, Template]]:
+    """Return the queries that the caller may see, by name, in order."""
+    return {name: versions for name, versions in sorted(gateway().registry.queries().items()) if may(QUERY, name)}
+
+
+def visible_tables() -> Mapping[str, Table]:
+    """Return the tables that the caller may see, by name, in order."""
+    return {name: table for name, table in sorted(gateway().catalog.tables.items()) if may(TABLE, name)}
+
+
+def shared(query: str) -> bool:
+    """Tell whether the answer to a query is the same for everybody, so that caches on the way may share it."""
+    return not principal_of(request).scope and site().access.shared(QUERY, query)
+
+
+def _see_query(name: str) -> None:
+    if not (may(QUERY, name) and name in gateway().registry.queries()):
+        raise _refused(unknown_query(name, visible_queries()), hidden=not may(QUERY, name))
+
+
+def _see_table(name: str) -> None:
+    if not (may(TABLE, name) and name in gateway().catalog.tables):
+        suggestion = did_you_mean(name, visible_tables())
+        missing = TableNotFound(f"No table is named {name!r}" + (f"; {suggestion}" if suggestion else "."))
+        raise _refused(missing, hidden=not may(TABLE, name))
+
+
+def _refused(error: GatewayError, *, hidden: bool = True) -> GatewayError:
+    """Return *error*; where who asks is not known and could make a difference, ask for that instead."""
+    if not hidden or principal_of(request) != ANONYMOUS:
+        return error
+    return Unauthenticated("Say who asks: send a key or a token as Authorization: Bearer ….", headers=CHALLENGE)
