@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 from gateway.cli.project import opened, project_option
 from gateway.cli.question import bound_question, question_options
 from gateway.encode import FORMATS, encode
+from gateway.encode.rows import Rows
 from gateway.model import Answer, Principal
 
 _SHOWN = 50
@@ -37,8 +38,8 @@ def command(project: Path, form: str | None, output: Path | None, **question: An
         return
     if chosen not in FORMATS:
         raise click.BadParameter(f"no format is named {chosen!r}: give --format", param_hint="--output")
-    meta = {"query": answer.query.name, "version": answer.query.version}
-    chunks = encode(FORMATS[chosen], answer.result.table, answer.result.columns, meta=meta)
+    meta = {"query": answer.query.name, "version": answer.query.version, "rows": answer.result.table.num_rows}
+    chunks = encode(FORMATS[chosen], Rows.of(answer.result.table), answer.result.columns, meta=meta)
     if output is None:
         _write(chunks, sys.stdout.buffer)
         return

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
 from gateway.encode.binary import encode_arrow, encode_parquet
 from gateway.encode.csv import encode_csv
 from gateway.encode.json import encode_json, encode_ndjson
+from gateway.encode.rows import Rows
 from gateway.model import Column
 
 
@@ -38,16 +37,17 @@ _WRITERS = {"csv": encode_csv, "ndjson": encode_ndjson, "arrow": encode_arrow, "
 
 def encode(
     form: Format,
-    table: pa.Table,
+    rows: Rows,
     columns: Sequence[Column],
     *,
     shape: str = "objects",
     meta: Mapping[str, Any] | None = None,
 ) -> Iterator[bytes]:
-    """Write *table* as *form*, some thousand rows at a time; *shape* and *meta* are for JSON, see ``encode_json``.
+    """Write *rows* as *form*, some thousand at a time; *shape* and *meta* are for JSON, see ``encode_json``.
 
-    Raises ``QueryFailed``, before the first byte, for columns that the format cannot tell apart.
+    Where the batches end with an error, so does the iteration, and what was written has no mark of its end. Raises
+    ``QueryFailed``, before the first byte, for columns that the format cannot tell apart.
     """
     if form.name == "json":
-        return encode_json(table, columns, shape=shape, meta=meta)
-    return _WRITERS[form.name](table, columns)
+        return encode_json(rows, columns, shape=shape, meta=meta)
+    return _WRITERS[form.name](rows, columns)

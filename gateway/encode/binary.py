@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 
 import pyarrow as pa
@@ -10,48 +10,90 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from gateway.encode.cells import plain_texts
-from gateway.encode.rows import refuse_double_names
+from gateway.encode.rows import Rows, cut, refuse_double_names
 from gateway.model import Column
 
 ROWS = 65_536
+MARK = b"\xff\xff\xff\xff"
+"""What every message of an IPC stream begins with, its end included."""
+PIECE = 16 * 2**20
+"""Bytes of the largest part of a batch that is written as one message, about."""
 GROUP = 131_072
+GROUP_BYTES = 32 * 2**20
+"""Rows of a row group, and about how many bytes it has at most: it is held in memory until it is written."""
 
 
-def encode_arrow(table: pa.Table, columns: Sequence[Column]) -> Iterator[bytes]:
+def encode_arrow(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
     """Write an IPC stream; each field's metadata names its DuckDB type as ``duckdb.type``."""
     schema = pa.schema(
-        field.with_metadata({"duckdb.type": column.type}) for field, column in zip(table.schema, columns, strict=True)
+        field.with_metadata({"duckdb.type": column.type}) for field, column in zip(rows.schema, columns, strict=True)
     )
-    sink = _Sink()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        yield sink.taken()
-        for batch in table.to_batches(max_chunksize=ROWS):
-            writer.write_batch(batch.cast(schema))
-            yield sink.taken()
-    yield sink.taken()
+    return _stream(schema, rows.batches)
 
 
-def encode_parquet(table: pa.Table, columns: Sequence[Column]) -> Iterator[bytes]:
+def encode_parquet(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
     """Write one Parquet file, zstd; a column with intervals, which Parquet cannot hold, becomes ISO 8601 text."""
     refuse_double_names(columns, "Parquet")
-    return _parquet(_without_intervals(table))
+    return _parquet(_without_intervals(rows))
 
 
-def _parquet(table: pa.Table) -> Iterator[bytes]:
+def _stream(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    """Write the messages of a stream, each without the mark that it begins with and with the mark of the next.
+
+    Readers take an end between two messages for the end of the stream; here it always falls into one.
+    """
     sink = _Sink()
-    with pq.ParquetWriter(sink, table.schema, compression="zstd", store_schema=False) as writer:
-        for start in range(0, table.num_rows, GROUP):
-            writer.write_table(table.slice(start, GROUP))
-            yield sink.taken()
+    writer = pa.ipc.new_stream(sink, schema)
+    yield sink.taken() + MARK
+    for batch in batches:
+        for part in cut(batch, ROWS, PIECE):
+            writer.write_batch(pa.RecordBatch.from_arrays(part.columns, schema=schema))
+            yield b"".join((memoryview(sink.taken())[len(MARK) :], MARK))
+    # Only here: a stream that breaks off must not get the mark of its end.
+    writer.close()
+    yield sink.taken()[len(MARK) :]
+
+
+def _parquet(rows: Rows) -> Iterator[bytes]:
+    sink = _Sink()
+    writer = pq.ParquetWriter(sink, rows.schema, compression="zstd", store_schema=False)
+    for group in _groups(rows):
+        writer.write_table(group, row_group_size=max(group.num_rows, 1))
+        yield sink.taken()
+    # Only here: a file that breaks off must not get a footer.
+    writer.close()
     yield sink.taken()
 
 
-def _without_intervals(table: pa.Table) -> pa.Table:
-    for index, field in enumerate(table.schema):
-        if "interval" in str(field.type):
-            chunks = [plain_texts(chunk) for chunk in table.column(index).chunks]
-            table = table.set_column(index, field.name, pa.chunked_array(chunks, pa.string()))
-    return table
+def _groups(rows: Rows) -> Iterator[pa.Table]:
+    """Gather the rows of one row group after the other: as many as it should have, or as many bytes as it may."""
+    held: list[pa.RecordBatch] = []
+    count = size = 0
+    for batch in rows.batches:
+        for part in cut(batch, GROUP, GROUP_BYTES):
+            if count + part.num_rows > GROUP or size > GROUP_BYTES:
+                yield pa.Table.from_batches(held, schema=rows.schema)
+                held, count, size = [], 0, 0
+            held.append(part)
+            count += part.num_rows
+            size += part.nbytes
+    if held:
+        yield pa.Table.from_batches(held, schema=rows.schema)
+
+
+def _without_intervals(rows: Rows) -> Rows:
+    odd = [index for index, field in enumerate(rows.schema) if "interval" in str(field.type)]
+    if not odd:
+        return rows
+    schema = rows.schema
+    for index in odd:
+        schema = schema.set(index, pa.field(schema.field(index).name, pa.string()))
+
+    def spelled(batch: pa.RecordBatch) -> pa.RecordBatch:
+        cells = [plain_texts(cells) if index in odd else cells for index, cells in enumerate(batch.columns)]
+        return pa.RecordBatch.from_arrays(cells, schema=schema)
+
+    return Rows(schema=schema, batches=map(spelled, rows.batches))
 
 
 class _Sink(BytesIO):

@@ -1,6 +1,7 @@
 """CSV as RFC 4180 has it: a header, lines that end in CRLF, quotes only where they are needed.
 
 NULL is an empty field and an empty text is ``""``: own code, for pyarrow's writer quotes either every text or none.
+A body that breaks off has no line end, which tells it from a whole one.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import pyarrow as pa
 
 from gateway.encode.arrays import Array, pc
 from gateway.encode.cells import plain_texts
-from gateway.encode.rows import joined, pieces
+from gateway.encode.rows import Rows, joined, pieces
 from gateway.model import Column
 
 
-def encode_csv(table: pa.Table, columns: Sequence[Column]) -> Iterator[bytes]:
-    """Write the names of the columns, then the rows."""
-    names = [pa.array([column.name]) for column in columns]
-    yield joined(*_line(names))
-    for piece in pieces(table):
-        yield joined(*_line([plain_texts(array) for array in piece]))
+def encode_csv(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
+    """Write the names of the columns, then the rows; each line end comes with what follows it, the last one last."""
+    yield joined(*_line([pa.array([column.name]) for column in columns]))
+    for piece in pieces(rows):
+        yield joined("\r\n", *_line([plain_texts(array) for array in piece]))
+    yield b"\r\n"
 
 
 def _line(texts: Sequence[Array]) -> Iterator[Array | str]:
@@ -28,7 +29,6 @@ def _line(texts: Sequence[Array]) -> Iterator[Array | str]:
         if index:
             yield ","
         yield pc.fill_null(_quoted(array), "")
-    yield "\r\n"
 
 
 def _quoted(texts: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
@@ -10,52 +10,70 @@ import pyarrow as pa
 
 from gateway.encode.arrays import Array
 from gateway.encode.cells import json_texts
-from gateway.encode.rows import joined, pieces, refuse_double_names
+from gateway.encode.rows import Rows, joined, pieces, refuse_double_names
 from gateway.model import Column
 
 Shape = Literal["objects", "columns", "arrays"]
 
 
 def encode_json(
-    table: pa.Table, columns: Sequence[Column], *, shape: str = "objects", meta: Mapping[str, Any] | None = None
+    rows: Rows, columns: Sequence[Column], *, shape: str = "objects", meta: Mapping[str, Any] | None = None
 ) -> Iterator[bytes]:
-    """Write one document: the members of *meta*, then ``columns``, ``rows`` (unless in *meta*) and ``data``.
+    """Write one document: the members of *meta*, then ``columns``, ``rows`` and ``data``.
 
-    ``data`` is a list of objects, a list of arrays (``arrays``), or an object of one list a column (``columns``).
+    ``data`` is a list of objects, a list of arrays (``arrays``), or an object of one list a column (``columns``, for
+    which all rows are gathered first). Where *meta* does not tell ``rows``, they are counted, and stand last.
     """
     if shape != "arrays":
         refuse_double_names(columns, "JSON")
-    head: dict[str, Any] = dict(meta or {})
-    head["columns"] = [{"name": column.name, "type": column.type} for column in columns]
-    head.setdefault("rows", table.num_rows)
-    return _document(head, _DATA[shape](table, columns))
+    head = {**(meta or {}), "columns": [{"name": column.name, "type": column.type} for column in columns]}
+    return _document(head, rows, lambda counted: _DATA[shape](counted, columns))
 
 
-def encode_ndjson(table: pa.Table, columns: Sequence[Column]) -> Iterator[bytes]:
-    """Write one object a line."""
+def encode_ndjson(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
+    """Write one object a line; each line end comes with what follows it, so that a body that breaks off has none."""
     refuse_double_names(columns, "NDJSON")
-    return (joined(*_object(columns, piece), "\n") for piece in pieces(table))
+    return _lines(joined("\n", *_object(columns, piece)) for piece in pieces(rows))
 
 
-def _document(head: Mapping[str, Any], data: Iterator[bytes]) -> Iterator[bytes]:
+def _lines(runs: Iterator[bytes]) -> Iterator[bytes]:
+    """End runs of lines that each begin with a line end."""
+    first = next(runs, None)
+    if first is not None:
+        yield first[1:]
+        yield from runs
+        yield b"\n"
+
+
+def _document(head: Mapping[str, Any], rows: Rows, data: Callable[[Rows], Iterator[bytes]]) -> Iterator[bytes]:
+    count = 0
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        nonlocal count
+        for batch in rows.batches:
+            count += batch.num_rows
+            yield batch
+
     yield orjson.dumps(head)[:-1] + b',"data":'
-    yield from data
-    yield b"}\n"
+    yield from data(Rows(schema=rows.schema, batches=counted()))
+    yield b"}\n" if "rows" in head else b',"rows":%d}\n' % count
 
 
-def _objects(table: pa.Table, columns: Sequence[Column]) -> Iterator[bytes]:
-    return _listed(joined(",\n", *_object(columns, piece)) for piece in pieces(table))
+def _objects(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
+    return _listed(joined(",\n", *_object(columns, piece)) for piece in pieces(rows))
 
 
-def _arrays(table: pa.Table, columns: Sequence[Column]) -> Iterator[bytes]:
-    return _listed(joined(",\n", *_array(piece)) for piece in pieces(table))
+def _arrays(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
+    return _listed(joined(",\n", *_array(piece)) for piece in pieces(rows))
 
 
-def _columns(table: pa.Table, columns: Sequence[Column]) -> Iterator[bytes]:
+def _columns(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
+    table = pa.Table.from_batches(list(rows.batches), schema=rows.schema)
     opening = b"{"
     for index, column in enumerate(columns):
         yield opening + orjson.dumps(column.name) + b":"
-        yield from _listed(joined(",", json_texts(cells)) for (cells,) in pieces(table.select([index])))
+        cells = pieces(Rows.of(table.select([index])))
+        yield from _listed(joined(",", json_texts(*cell)) for cell in cells)
         opening = b",\n"
     yield b"}" if columns else b"{}"
 

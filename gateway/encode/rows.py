@@ -1,8 +1,9 @@
-"""Cut a table into pieces and write each piece's rows as one run of bytes."""
+"""Cut rows into pieces and write each piece as one run of bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -14,14 +15,34 @@ ROWS = 8_192
 BYTES = 16 * 1024 * 1024
 
 
-def pieces(table: pa.Table) -> Iterator[list[Array]]:
-    """Yield the columns of the table some thousand rows at a time, fewer where rows are large."""
-    if table.num_rows == 0:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """What an encoder writes: batches of one schema, which it takes as it needs them, once and in order."""
+
+    schema: pa.Schema
+    batches: Iterable[pa.RecordBatch]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Rows:
+        """Return the rows of a table."""
+        return cls(schema=table.schema, batches=table.to_batches())
+
+
+def pieces(rows: Rows) -> Iterator[list[Array]]:
+    """Yield the columns some thousand rows at a time, fewer where rows are large."""
+    for batch in rows.batches:
+        for piece in cut(batch, ROWS, BYTES):
+            # Whole arrays, not windows into larger ones: kernels for nested types look past the edges of a window.
+            yield [pa.concat_arrays([column]) for column in piece.columns]
+
+
+def cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[pa.RecordBatch]:
+    """Cut a batch into parts of at most *rows* rows and about *size* bytes; an empty one has none."""
+    if batch.num_rows == 0:
         return
-    rows = min(ROWS, max(1, BYTES * table.num_rows // max(table.nbytes, 1)))
-    for start in range(0, table.num_rows, rows):
-        piece = table.slice(start, rows)
-        yield [column.combine_chunks() for column in piece.columns]
+    step = min(rows, max(1, size * batch.num_rows // max(batch.nbytes, 1)))
+    for start in range(0, batch.num_rows, step):
+        yield batch.slice(start, step)
 
 
 def joined(*parts: Array | str) -> bytes:

@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers
 
 from gateway.access.base import VARY
 from gateway.encode import Format, encode
+from gateway.encode.rows import Rows
 from gateway.model import Answer, CacheStatus
 from gateway.model import Request as Question
 from gateway.web.coding import IDENTITY, choose_coding, compress, compressed
@@ -166,7 +167,7 @@ def _next_url(answer: Answer, cursor: Cursor, suffix: str | None, options: Query
 
 def _body(answer: Answer, variant: Variant, following: str | None) -> Iterator[bytes]:
     page = variant.page
-    rows = answer.result.table.slice(page.offset, page.rows)
+    rows = Rows.of(answer.result.table.slice(page.offset, page.rows))
     # Only what the validator stands for may be in the body: no age, no timings.
     query = answer.query
     meta = {"query": query.name, "version": query.version, "parameters": echoed(query.parameters)}

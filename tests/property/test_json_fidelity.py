@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.encode import FORMATS, encode
+from gateway.encode.rows import Rows
 from gateway.model import Column
 
 MONTHS = pa.month_day_nano_interval()
@@ -182,20 +183,20 @@ def check(table: pa.Table, rows: list[list[Any]]) -> None:
 def test_every_value_can_be_read_back_from_json(table: pa.Table) -> None:
     names = table.column_names
     document = json.loads(
-        b"".join(encode(FORMATS["json"], table, columns(table), meta={"query": "q"})), parse_constant=_no
+        b"".join(encode(FORMATS["json"], Rows.of(table), columns(table), meta={"query": "q"})), parse_constant=_no
     )
     assert document["rows"] == table.num_rows
     check(table, [[row[name] for name in names] for row in document["data"]])
-    arrays = json.loads(b"".join(encode(FORMATS["json"], table, columns(table), shape="arrays")))["data"]
+    arrays = json.loads(b"".join(encode(FORMATS["json"], Rows.of(table), columns(table), shape="arrays")))["data"]
     check(table, arrays)
-    by_column = json.loads(b"".join(encode(FORMATS["json"], table, columns(table), shape="columns")))["data"]
+    by_column = json.loads(b"".join(encode(FORMATS["json"], Rows.of(table), columns(table), shape="columns")))["data"]
     check(table, [list(row) for row in zip(*by_column.values(), strict=True)])
 
 
 @given(tables())
 @settings(max_examples=80, deadline=None)
 def test_every_value_can_be_read_back_from_ndjson(table: pa.Table) -> None:
-    lines = b"".join(encode(FORMATS["ndjson"], table, columns(table))).split(b"\n")
+    lines = b"".join(encode(FORMATS["ndjson"], Rows.of(table), columns(table))).split(b"\n")
     assert lines.pop() == b""
     check(table, [list(json.loads(line, parse_constant=_no).values()) for line in lines])
 
@@ -203,7 +204,7 @@ def test_every_value_can_be_read_back_from_ndjson(table: pa.Table) -> None:
 @given(tables())
 @settings(max_examples=80, deadline=None)
 def test_every_value_can_be_read_back_from_csv(table: pa.Table) -> None:
-    text = b"".join(encode(FORMATS["csv"], table, columns(table))).decode()
+    text = b"".join(encode(FORMATS["csv"], Rows.of(table), columns(table))).decode()
     header, *lines = csv.reader(StringIO(text, newline=""), strict=True)
     assert header == table.column_names
     rows = [[_cell(cell, field.type) for cell, field in zip(line or [""], table.schema, strict=True)] for line in lines]
