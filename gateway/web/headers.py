@@ -15,6 +15,9 @@ CACHE_NAME = "query-gateway"
 EVERY_AGE = 2**31
 """Largest delta-seconds that a cache must understand (RFC 9111, section 1.2.2)."""
 
+_LAST_INSTANT = 253_402_300_799.0
+"""The last second of the year 9999, the last that a date of HTTP can name."""
+
 
 def answer_headers(answer: Answer, *, shared: bool, kept: bool = True) -> Iterator[tuple[str, str]]:
     """Say what *answer* cost: its fate in the cache, its age, what was read for it, and the time of each stage.
@@ -52,6 +55,20 @@ def cache_control(policy: CachePolicy, *, shared: bool) -> str:
     if policy.stale_if_error > 0:
         parts.append(f"stale-if-error={_delta(policy.stale_if_error)}")
     return ", ".join(parts)
+
+
+def proxy_headers(answer: Answer, *, now: float) -> Iterator[tuple[str, str]]:
+    """Tell a proxy until when an *answer* for everybody is fresh, as an instant; *now* is in seconds since the epoch.
+
+    nginx counts ``max-age`` from when it stored a response and takes no notice of ``Age``; ``X-Accel-Expires``, which
+    it does not pass on, says it right. ``Expires`` says the same to those behind it, where it does not write an age.
+    """
+    policy = answer.query.cache
+    if not policy.enabled:
+        return
+    until = math.floor(min(now - answer.age + policy.ttl, _LAST_INSTANT))
+    yield "Expires", format_datetime(datetime.fromtimestamp(until, UTC), usegmt=True)
+    yield "X-Accel-Expires", f"@{until}"
 
 
 def cache_status(status: CacheStatus) -> str:

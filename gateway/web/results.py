@@ -21,7 +21,7 @@ from gateway.web.directives import read_directives
 from gateway.web.echo import echo_header, echoed, instant
 from gateway.web.formats import choose_format, choose_shape
 from gateway.web.guard import shared
-from gateway.web.headers import answer_headers, entity_tag, outcome, template_headers
+from gateway.web.headers import answer_headers, entity_tag, outcome, proxy_headers, template_headers
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
 from gateway.web.questions import read_question
 
@@ -132,6 +132,8 @@ def _headers(
 ) -> Iterator[tuple[str, str]]:
     kept = request.method != "POST" and not answer.status.default
     yield from answer_headers(answer, shared=shared(answer.query.name), kept=kept)
+    if kept and shared(answer.query.name):
+        yield from proxy_headers(answer, now=site().clock())
     yield from template_headers(gateway().registry.template(answer.query.name, answer.query.version))
     yield "Gateway-Version", str(answer.query.version)
     understood = echo_header(answer.query.parameters)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pyarrow as pa
 import pytest
 
-from gateway.model import CachePolicy, CacheStatus, Reading
+from gateway.model import Answer, BoundQuery, CachePolicy, CacheStatus, Reading, Result
 from gateway.web.headers import (
     cache_control,
     cache_status,
     deprecation_headers,
     entity_tag,
     outcome,
+    proxy_headers,
     reading_headers,
     server_timing,
 )
@@ -40,6 +42,17 @@ def reading(**given: int) -> Reading:
 )
 def test_freshness_follows_the_policy_of_the_template(policy: CachePolicy, shared: bool, expected: str) -> None:
     assert cache_control(policy, shared=shared) == expected
+
+
+def answered(policy: CachePolicy) -> Answer:
+    query = BoundQuery(name="q", version=1, sql="", normalised="", tables=(), parameters={}, cache=policy)
+    result = Result(key="00", table=pa.table({}), columns=(), readings=(), created_at=0.0, seconds=0.0)
+    return Answer(query=query, result=result, status=CacheStatus(hit=True), age=0.0, timings={})
+
+
+def test_the_longest_freshness_is_the_last_instant_that_http_can_name() -> None:
+    headers = dict(proxy_headers(answered(CachePolicy(ttl=1e18)), now=0.0))
+    assert headers["Expires"] == "Fri, 31 Dec 9999 23:59:59 GMT"
 
 
 @pytest.mark.parametrize(

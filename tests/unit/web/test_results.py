@@ -40,6 +40,19 @@ def test_the_age_of_a_kept_answer_is_told(client: FlaskClient, gateway: Any) -> 
     assert (headers["Age"], headers["Cache-Status"]) == ("41", "query-gateway; hit; ttl=258")
 
 
+def test_a_proxy_is_told_the_instant_until_which_an_answer_is_fresh(client: FlaskClient, gateway: Any) -> None:
+    gateway.age = 41.7
+    headers = client.get(ASKED).headers
+    assert headers["X-Accel-Expires"] == "@1400000258"
+    assert headers["Expires"] == "Tue, 13 May 2014 16:57:38 GMT"
+
+
+@pytest.mark.parametrize("address", ["/v1/queries/delays/v1/result", "/v1/queries/delays/v2/result?start=yesterday"])
+def test_a_proxy_is_told_no_instant_where_it_may_not_keep_the_response(client: FlaskClient, address: str) -> None:
+    assert "X-Accel-Expires" not in client.get(address).headers
+    assert "X-Accel-Expires" not in client.post(RESULT, json={"start": "2013-01-01"}).headers
+
+
 def test_parameters_of_a_query_string_are_texts(client: FlaskClient, gateway: Any) -> None:
     client.get(f"{ASKED}&carriers=UA&carriers=DL")
     (question,) = gateway.asked
