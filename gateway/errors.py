@@ -69,6 +69,7 @@ class Rule(StrEnum):
     CLOCK = "clock"
     EXAMPLE = "example"
     SUCCESSOR = "successor"
+    PUBLISHED = "published"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

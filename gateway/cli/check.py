@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -12,15 +13,23 @@ from gateway.cli.formats import FORMATS, write
 from gateway.cli.project import opened, project_option
 from gateway.config import FILE_NAME, load_settings
 from gateway.errors import Severity
+from gateway.proposal.base import NoBase
+from gateway.proposal.review import Project, Review, review
 
 
 @click.command("check")
 @project_option
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--data", is_flag=True, help="List the tables too, and check that every row lies in its partition.")
+@click.option(
+    "--against",
+    "revision",
+    metavar="REVISION",
+    help="Compare with a git revision, such as origin/main: what is published there must keep its meaning.",
+)
 @click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
 @click.option("--format", "form", type=click.Choice([*FORMATS]), default="text", show_default=True)
-def command(project: Path, paths: tuple[Path, ...], data: bool, strict: bool, form: str) -> None:
+def command(project: Path, paths: tuple[Path, ...], data: bool, revision: str | None, strict: bool, form: str) -> None:
     """Check gateway.toml, the tables of catalog/ and the templates of queries/; only what lies in PATHS, if given.
 
     Ends with 0 if there is no mistake, with 1 if there are some.
@@ -30,8 +39,11 @@ def command(project: Path, paths: tuple[Path, ...], data: bool, strict: bool, fo
     found = check_project(project)
     if data and not found.of(Severity.ERROR):
         found = check_data(found, project)
+    changed = None if revision is None else review_since(revision, project, found, data=data)
+    if changed is not None:
+        found = found.plus(changed.mistakes, project)
     found = found.within(project, paths)
-    write(form, found, project)
+    write(form, found, project, changed)
     if found.of(Severity.ERROR) or (strict and found.of(Severity.WARNING)):
         raise click.exceptions.Exit(1)
 
@@ -40,3 +52,23 @@ def check_data(found: Checked, project: Path) -> Checked:
     """Add what the files of the tables say."""
     with opened(project) as gateway:
         return found.plus(check_files(gateway, load_settings(project.resolve())), project)
+
+
+def review_since(revision: str, project: Path, found: Checked, *, data: bool) -> Review:
+    """Compare with a git revision. What examples read is told where manifests are kept; *data* runs them too.
+
+    Nothing is opened while a check has *found* mistakes: then only the texts are compared.
+    """
+    head, today = Project.load(project), datetime.now(UTC).date()
+    try:
+        if found.of(Severity.ERROR) or not (data or manifests_kept(project)):
+            return review(project, revision, head, today=today)
+        with opened(project) as gateway:
+            return review(project, revision, head, today=today, gateway=gateway, run=data)
+    except NoBase as error:
+        raise click.BadParameter(str(error), param_hint="--against") from error
+
+
+def manifests_kept(project: Path) -> bool:
+    """Tell whether the tables were listed here before."""
+    return (load_settings(project.resolve()).state / "tables").is_dir()

@@ -13,9 +13,11 @@ from rich.text import Text
 from gateway.authoring.checked import Checked
 from gateway.authoring.excerpt import excerpt, place
 from gateway.errors import Diagnostic, Severity
+from gateway.proposal import report
+from gateway.proposal.review import Review
 
-Render = Callable[[Checked, Path, Console], str]
-"""Write what was found in a project as one text; the console says whether colours are wanted."""
+Render = Callable[[Checked, Path, Console, Review | None], str]
+"""Write what was found in a project, and what it changes, as one text; the console says whether colours are wanted."""
 _NOUNS = {Severity.ERROR: "mistake", Severity.WARNING: "warning", Severity.NOTE: "note"}
 _LABELS = {
     Severity.ERROR: Text(),
@@ -26,7 +28,7 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 _MARKS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
 
 
-def as_text(found: Checked, project: Path, console: Console) -> str:
+def as_text(found: Checked, project: Path, console: Console, review: Review | None = None) -> str:
     """Write one paragraph a diagnostic, with the line at fault and a caret, and a verdict at the end."""
     with console.capture() as written:
         for item in found.diagnostics:
@@ -35,16 +37,19 @@ def as_text(found: Checked, project: Path, console: Console) -> str:
                 console.print(Text(f"    {line}", style="dim"))
             if item.hint:
                 console.print(Text(f"    {item.hint}", style="green"))
+        for line in report.lines(review) if review is not None else ():
+            console.print(Text(line))
         console.print(Text(f"{_read(found)}: {verdict(found)}"))
     return written.get()
 
 
-def as_json(found: Checked, project: Path, console: Console) -> str:
+def as_json(found: Checked, project: Path, console: Console, review: Review | None = None) -> str:
     """Write all that was found as one JSON document."""
-    return orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    changes = {} if review is None else {"since": review.commit, "changes": report.documents(review)}
+    return orjson.dumps(asdict(found) | changes, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def as_github(found: Checked, project: Path, console: Console) -> str:
+def as_github(found: Checked, project: Path, console: Console, review: Review | None = None) -> str:
     """Write a workflow command for each diagnostic: GitHub shows it at the line of the pull request.
 
     Source: "Workflow commands for GitHub Actions". Paths are relative to the working folder, where that holds them.
@@ -52,7 +57,7 @@ def as_github(found: Checked, project: Path, console: Console) -> str:
     return "".join(f"{_annotation(item, project)}\n" for item in found.diagnostics)
 
 
-def as_markdown(found: Checked, project: Path, console: Console) -> str:
+def as_markdown(found: Checked, project: Path, console: Console, review: Review | None = None) -> str:
     """Write a section for a comment or a job's summary: the verdict, then the diagnostics by file."""
     lines = [f"### Check: {verdict(found)}", "", f"{_read(found)}.", ""]
     for path in dict.fromkeys(item.path for item in found.diagnostics):
@@ -61,16 +66,17 @@ def as_markdown(found: Checked, project: Path, console: Console) -> str:
             if item.path == path:
                 lines += _markdown(item, project)
         lines.append("")
-    return "\n".join(lines).rstrip("\n") + "\n"
+    changes = "" if review is None else f"\n{report.markdown(review)}"
+    return "\n".join(lines).rstrip("\n") + "\n" + changes
 
 
 FORMATS: Mapping[str, Render] = {"text": as_text, "json": as_json, "github": as_github, "markdown": as_markdown}
 
 
-def write(form: str, found: Checked, project: Path) -> None:
+def write(form: str, found: Checked, project: Path, review: Review | None = None) -> None:
     """Print what was found to standard output in one of ``FORMATS``."""
     console = Console(highlight=False, soft_wrap=True)
-    console.file.write(FORMATS[form](found, project, console))
+    console.file.write(FORMATS[form](found, project, console, review))
 
 
 def verdict(found: Checked) -> str:

@@ -37,10 +37,13 @@ def base_project(project: Path, revision: str) -> Iterator[Base]:
     # A shallow clone may not hold the merge base; then the revision itself is the nearest there is.
     commit = _git(project, "merge-base", tip, "HEAD").decode().strip() or tip
     prefix = _git(project, "rev-parse", "--show-prefix").decode().strip()
+    top = Path(_git(project, "rev-parse", "--show-toplevel").decode().strip())  # git archives below where it runs
     with TemporaryDirectory(prefix="gateway-base-") as folder:
         present = [name for name in _FOLDERS if _git(project, "cat-file", "-t", f"{commit}:{prefix}{name}").strip()]
         for name in present:
-            archive = _git(project, "archive", "--format=tar", f"--prefix={name}/", f"{commit}:{prefix}{name}")
+            archive = _git(top, "archive", "--format=tar", f"--prefix={name}/", f"{commit}:{prefix}{name}")
+            if not archive:
+                raise NoBase(f"git cannot read {prefix}{name} of {commit}: perhaps the clone is not complete.")
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
                 files.extractall(folder, filter="data")
         yield Base(commit=commit, folder=Path(folder))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from gateway.errors import Diagnostic
+from gateway.errors import Diagnostic, Rule
 from gateway.query.compare import Difference, parameter_differences, published_differences
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -150,6 +150,7 @@ def _altered(
         line=new.body_line + leading.count("\n"),
         message=f"{new.name} v{new.version} is published and has changed: {'; '.join(what)}",
         hint=hint,
+        rule=Rule.PUBLISHED,
     )
     return Change(kind=Kind.ALTERED, old=old, new=new, before=old, parameters=parameters, mistakes=(mistake,))
 
@@ -163,5 +164,6 @@ def _removed(old: Template, today: date) -> Change:
         path=old.path,
         message=f"{old.name} v{old.version} is published and cannot be removed yet: {when}",
         hint="put the file back with deprecated: and sunset: dates; remove it once the sunset has passed",
+        rule=Rule.PUBLISHED,
     )
     return replace(change, mistakes=(mistake,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +25,29 @@ MAX_LINES = 200
 def markdown(review: Review) -> str:
     """Write what changed since the base: a line a query, then a section each."""
     return "\n".join(_document(review)) + "\n"
+
+
+def lines(review: Review) -> Iterator[str]:
+    """Write one line a change, for a terminal."""
+    for one in review.changes:
+        word = "" if one.contract is None or one.change.kind is Kind.EDITED else f", contract {one.contract.word}"
+        yield f"{_title(one.change)}: {one.change.kind}{word}"
+        yield from (f"    {difference.text} ({difference.effect.word})" for difference in one.differences)
+
+
+def documents(review: Review) -> list[dict[str, Any]]:
+    """Return the changes as JSON values."""
+    return [
+        {
+            "query": one.change.name,
+            "version": one.change.version,
+            "change": one.change.kind.value,
+            "contract": None if one.contract is None else one.contract.word,
+            "differences": [{"text": each.text, "effect": each.effect.word} for each in one.differences],
+            "examples": [asdict(example) for example in one.examples],
+        }
+        for one in review.changes
+    ]
 
 
 def _document(review: Review) -> Iterator[str]:
