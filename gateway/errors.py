@@ -70,6 +70,17 @@ class Rule(StrEnum):
     EXAMPLE = "example"
     SUCCESSOR = "successor"
     PUBLISHED = "published"
+    INCOMPLETE = "incomplete"
+    UNNAMED_COLUMN = "unnamed-column"
+    SELECT_STAR = "select-star"
+    UNORDERED_LIMIT = "unordered-limit"
+    UNKNOWN_COLUMN = "unknown-column"
+    BINDING = "binding"
+    SAME_COLUMN = "same-column"
+    UNKNOWN_SCHEMA = "unknown-schema"
+    UNPRUNED = "unpruned"
+    OWNER = "owner"
+    SUNSET = "sunset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+from gateway.authoring.lifecycle import check_lifecycle
+from gateway.authoring.owners import check_ownership
+from gateway.authoring.queries import check_queries
+from gateway.authoring.schemas import known_schemas
 from gateway.catalog.table import load_tables
-from gateway.config import load_settings
+from gateway.config import Settings, load_settings
 from gateway.errors import Diagnostic, Rule, SettingsInvalid, Severity
 from gateway.query.registry import Registry
 
@@ -37,6 +42,11 @@ class Checked:
         )
         return replace(self, diagnostics=tuple(kept))
 
+    def sorted(self) -> Checked:
+        """Order the diagnostics by file and place."""
+        ordered = sorted(self.diagnostics, key=lambda item: (item.path, item.line or 0, item.column or 0))
+        return replace(self, diagnostics=tuple(ordered))
+
     def of(self, severity: Severity) -> list[Diagnostic]:
         """List the diagnostics of one severity."""
         return [item for item in self.diagnostics if item.severity is severity]
@@ -48,17 +58,30 @@ def check_project(project: Path) -> Checked:
     # A query over a table whose declaration is wrong is not wrong for that.
     names = {*tables, *(Path(item.path).stem for item in wrong_tables)}
     registry, wrong_queries = Registry.load(project / "queries", names)
-    checked = Checked(
-        tables=len(tables), templates=sum(map(len, registry.queries().values())), diagnostics=tuple(_settings(project))
-    )
-    return checked.plus((replace(item, rule=Rule.TABLE) for item in wrong_tables), project).plus(wrong_queries, project)
+    settings, wrong_settings = _settings(project)
+    templates = [template for versions in registry.queries().values() for template in versions.values()]
+    checked = Checked(tables=len(tables), templates=len(templates), diagnostics=wrong_settings)
+    for found in (
+        (replace(item, rule=Rule.TABLE) for item in wrong_tables),
+        wrong_queries,
+        check_queries(templates, tables, known_schemas(tables, settings)),
+        check_ownership(templates, project),
+        check_lifecycle(registry, project, _today()),
+    ):
+        checked = checked.plus(found, project)
+    return checked.sorted()
 
 
-def _settings(project: Path) -> Iterator[Diagnostic]:
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _settings(project: Path) -> tuple[Settings, tuple[Diagnostic, ...]]:
+    """Read the settings; where they are wrong, those of a project without any stand for them."""
     try:
-        load_settings(project)
+        return load_settings(project.resolve()), ()
     except SettingsInvalid as error:
-        yield from error.diagnostics
+        return Settings(project=project.resolve(), state=project.resolve() / ".gateway"), error.diagnostics
 
 
 def _relative(path: str, project: Path) -> str:

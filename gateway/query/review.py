@@ -12,6 +12,7 @@ from itertools import pairwise
 from sqlglot import exp
 
 from gateway.errors import Rule, did_you_mean
+from gateway.query.advice import advise_sql
 from gateway.query.functions import (
     CLOCK_WORDS,
     MACHINE_WORDS,
@@ -54,6 +55,8 @@ class Reviewed:
     tables: tuple[str, ...]
     parameters: tuple[str, ...]
     volatility: Volatility
+    advice: tuple[SqlMistake, ...]
+    """What works and will bite somebody."""
 
 
 def review(sql: str, tables: Collection[str], parameters: Collection[str]) -> tuple[Reviewed | None, list[SqlMistake]]:
@@ -82,6 +85,7 @@ def review(sql: str, tables: Collection[str], parameters: Collection[str]) -> tu
         tables=tuple(sorted({declared[table.name.lower()] for table in scans})),
         parameters=tuple(dict.fromkeys(token.text[1:] for token in tokens if token.kind is TokenKind.PARAMETER)),
         volatility=volatility(tokens, tree),
+        advice=tuple(advise_sql(tokens, tree)),
     )
     return known, []
 

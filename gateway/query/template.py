@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from gateway.declaration import DeclarationError, Declared, Duration
 from gateway.errors import Diagnostic, InvalidParameters, Rule, TemplateInvalid
 from gateway.model import BoundQuery, CachePolicy, TypedValue
+from gateway.query.advice import SEVERITIES, advise_front_matter
 from gateway.query.coerce import spell
 from gateway.query.functions import Volatility
 from gateway.query.lexer import SqlMistake, end_of_comment
@@ -102,8 +103,8 @@ class Template:
     """One published version of a query.
 
     ``sql`` is the text after the front matter up to its last token, exactly as written; it starts at line
-    ``body_line`` of the file. ``examples`` are sets of parameters as JSON values. ``tables`` are sorted,
-    ``parameters_used`` are in the order of the text.
+    ``body_line`` and column ``body_column`` of the file. ``examples`` are sets of parameters as JSON values.
+    ``tables`` are sorted, ``parameters_used`` are in the order of the text.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Template:
     path: str
     sql: str
     body_line: int
+    body_column: int
     normalised: str
     summary: str
     description: str
@@ -131,6 +133,8 @@ class Template:
     tables: tuple[str, ...]
     parameters_used: tuple[str, ...]
     volatility: Volatility
+    advice: tuple[Diagnostic, ...] = ()
+    """What works and will bite somebody; ``gateway check`` tells it."""
 
     @classmethod
     def load(cls, text: str, *, path: str, name: str, version: int, tables: Collection[str]) -> Template:
@@ -144,18 +148,21 @@ class Template:
             mistakes += _agreement(front, names, reviewed, declared)
         if mistakes or front is None or reviewed is None:
             raise TemplateInvalid(sorted(mistakes, key=_position))
-        return cls._of(front, reviewed, path=path, name=name, version=version, body_line=_line_of(text, end))
+        place = _line_of(text, end), _column_of(text, end)
+        template = cls._of(front, reviewed, path=path, name=name, version=version, place=place)
+        return replace(template, advice=tuple(_advice(front, reviewed, declared, text, end)))
 
     @classmethod
     def _of(
-        cls, front: FrontMatter, reviewed: Reviewed, *, path: str, name: str, version: int, body_line: int
+        cls, front: FrontMatter, reviewed: Reviewed, *, path: str, name: str, version: int, place: tuple[int, int]
     ) -> Template:
         return cls(
             name=name,
             version=version,
             path=path,
             sql=reviewed.sql,
-            body_line=body_line,
+            body_line=place[0],
+            body_column=place[1],
             normalised=reviewed.normalised,
             summary=front.summary,
             description=front.description,
@@ -266,6 +273,15 @@ def _of_front_matter(mistakes: Iterable[Diagnostic]) -> list[Diagnostic]:
     return [replace(item, rule=Rule.FRONT_MATTER) if item.rule is Rule.INVALID else item for item in mistakes]
 
 
+def declared_front_matter(text: str, path: str) -> Declared:
+    """Return the front matter of a valid template with the place of each key."""
+    start, end = _front_matter(text, path)
+    _, declared, _ = _read_front_matter(text, start, end, path)
+    if declared is None:
+        raise TemplateInvalid([Diagnostic(path=path, message="the front matter cannot be read")])
+    return declared
+
+
 def _parameter_names(declared: Declared | None) -> Sequence[str]:
     """Return the declared names, also where the front matter has mistakes elsewhere."""
     value = declared.value if declared is not None else None
@@ -344,6 +360,17 @@ def _agreement(
     if not reads_clock and front.cache.clock is not None:
         message = "cache.clock is declared, but the query reads no clock"
         yield declared.diagnostic(("cache", "clock"), message, rule=Rule.CLOCK)
+
+
+def _advice(
+    front: FrontMatter, reviewed: Reviewed, declared: Declared | None, text: str, body: int
+) -> Iterator[Diagnostic]:
+    if declared is not None:
+        yield from advise_front_matter(
+            declared, owner=front.owner, examples=len(front.examples), parameters=front.parameters
+        )
+        for mistake in reviewed.advice:
+            yield replace(_in_file(mistake, text, body, declared.path), severity=SEVERITIES[mistake.rule])
 
 
 def _in_file(mistake: SqlMistake, text: str, body: int, path: str) -> Diagnostic:

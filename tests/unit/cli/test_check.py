@@ -8,8 +8,8 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.check import command
 
-TABLE = "table: flights\nlocation: data/flights\n"
-QUERY = "/*\nsummary: x\n*/\nSELECT carrier FROM flights\n"
+TABLE = "table: flights\nlocation: data/flights\ncolumns: {carrier: VARCHAR}\n"
+QUERY = "/*\nsummary: x\nowner: me\nexamples: [{}]\n*/\nSELECT carrier FROM flights\n"
 WRONG = "/*\nsummary: x\n*/\n\tSELECT getenv('HOME')\n"
 
 
@@ -68,6 +68,11 @@ def test_only_what_lies_in_the_given_paths_is_shown(project: Path) -> None:
     assert run(project, str(project / "queries" / "good")).exit_code == 0
     assert run(project, str(project / "queries")).exit_code == 1
     assert run(project, str(project / "queries" / "bad" / "v1.sql")).exit_code == 1
+
+
+def test_warnings_fail_a_strict_check_only(project: Path) -> None:
+    write(project, "queries/bare/v1.sql", "/*\nsummary: x\n*/\nSELECT carrier FROM flights\n")
+    assert (run(project).exit_code, run(project, "--strict").exit_code) == (0, 1)
 
 
 def test_a_folder_that_is_no_project_is_a_usage_error(tmp_path: Path) -> None:

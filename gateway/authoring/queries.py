@@ -1,0 +1,144 @@
+"""What each template means over the columns of its tables: do its names exist, what does it answer, does it prune."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+
+from gateway.authoring import samples
+from gateway.authoring.schemas import Schemas
+from gateway.catalog.table import Table
+from gateway.engine.binder import Binder, Unbindable
+from gateway.errors import Diagnostic, Rule, Severity
+from gateway.model import Column, TypedValue
+from gateway.plan.analyse import NOW, Bound, Prepared, PreparedScan, bind, prepare
+from gateway.plan.limits import constrains
+from gateway.query.advice import item_places
+from gateway.query.template import Template
+
+_INSTANT = TypedValue(value=datetime(2000, 1, 3, tzinfo=UTC), type="TIMESTAMP WITH TIME ZONE")
+
+
+def check_queries(templates: Iterable[Template], tables: Mapping[str, Table], schemas: Schemas) -> Iterator[Diagnostic]:
+    """Check templates over the columns of their tables; what needs columns that are not known is left out."""
+    with closing(Binder()) as binder:
+        for name, columns in schemas.items():
+            binder.declare(name, columns)
+        for template in templates:
+            yield from template.advice
+            unknown = [name for name in template.tables if name not in schemas]
+            if not unknown:
+                yield from _check(template, tables, schemas, binder)
+            elif all(name in tables for name in unknown):  # a table with mistakes is told where it is declared
+                yield _unknown(template, unknown)
+
+
+def _unknown(template: Template, names: list[str]) -> Diagnostic:
+    return Diagnostic(
+        path=template.path,
+        message=f"columns and pruning are not checked: the columns of {', '.join(names)} are not known here",
+        hint="declare them under columns: in catalog/, or check with --data",
+        rule=Rule.UNKNOWN_SCHEMA,
+        severity=Severity.NOTE,
+    )
+
+
+def _check(template: Template, tables: Mapping[str, Table], schemas: Schemas, binder: Binder) -> Iterator[Diagnostic]:
+    try:
+        columns = binder.columns(template.sql, samples.every(template))
+    except Unbindable:
+        mistakes = binder.mistakes(template.sql, samples.every(template))
+        yield from (_refused(template, mistake) for mistake in mistakes if mistake.certain)
+        return
+    yield from _same(template, columns)
+    yield from _pruning(template, tables, schemas, binder)
+
+
+def _refused(template: Template, mistake: Unbindable) -> Diagnostic:
+    return at(template, mistake.offset, mistake.message, mistake.hint, mistake.rule)
+
+
+def at(
+    template: Template,
+    offset: int | None,
+    message: str,
+    hint: str | None,
+    rule: Rule,
+    severity: Severity = Severity.ERROR,
+) -> Diagnostic:
+    """Make a diagnostic at a place of a template's SQL, in characters; None: of the file as a whole."""
+    line, column = None, None
+    if offset is not None:
+        before = template.sql[:offset]
+        # The SQL begins on the line on which the front matter ends, after it.
+        first = before.count("\n") == 0
+        line = template.body_line + before.count("\n")
+        column = offset - before.rfind("\n") + (template.body_column - 1 if first else 0)
+    return Diagnostic(
+        path=template.path, line=line, column=column, message=message, hint=hint, rule=rule, severity=severity
+    )
+
+
+def _same(template: Template, columns: tuple[Column, ...]) -> Iterator[Diagnostic]:
+    """Refuse two columns of one name: a client would see one of them."""
+    seen: dict[str, int] = {}
+    places = item_places(template.sql)
+    for number, column in enumerate(columns):
+        first = seen.setdefault(column.name.lower(), number)
+        if first != number:
+            place = places[number] if len(places) == len(columns) else None
+            message = f"columns {first + 1} and {number + 1} of the answer are both named {column.name!r}"
+            yield at(template, place, message, "name one of them otherwise, with AS", Rule.SAME_COLUMN)
+
+
+def _pruning(template: Template, tables: Mapping[str, Table], schemas: Schemas, binder: Binder) -> Iterator[Diagnostic]:
+    """Tell which tables are read whole where a caller gives no more than must be given."""
+    read = {name: tables[name] for name in template.tables if _prunes(tables[name])}
+    if not read:
+        return
+    prepared = prepare(
+        template.sql,
+        {name: schemas[name] for name in template.tables},
+        {name: filterable(table) for name, table in read.items()},
+        {name: parameter.type.sql for name, parameter in template.parameters.items()},
+    )
+    bound = bind(prepared, {**samples.required(template), NOW: _INSTANT}, binder.evaluate)
+    for number, scan in enumerate(prepared.scans):
+        if scan.table in read:
+            yield from _scan(template, read[scan.table], prepared, bound, number)
+
+
+def _prunes(table: Table) -> bool:
+    return bool(table.partitioned_by or table.limits.require_filter)
+
+
+def filterable(table: Table) -> set[str]:
+    """Name the columns whose filters can prune a table."""
+    required = table.limits.require_filter
+    levels = {name for field in table.partitioned_by for name in (field.column, field.source)}
+    return levels | set(required if isinstance(required, tuple) else ())
+
+
+def _scan(template: Template, table: Table, prepared: Prepared, bound: Bound, number: int) -> Iterator[Diagnostic]:
+    scan, required = prepared.scans[number], table.limits.require_filter
+    wanted = sorted(required) if isinstance(required, tuple) else sorted({f.source for f in table.partitioned_by})
+    if constrains(bound.predicates[number], {name.lower() for name in (wanted if required else filterable(table))}):
+        return
+    if prepared.dimensions(number):
+        return  # what the other side of a join holds may prune it: that is seen with data
+    if required:
+        message = f"{table.name} requires a filter on {' or '.join(wanted)}, and gets none that always prunes"
+        yield at(template, scan.start, message, _advice(scan, wanted), Rule.UNPRUNED)
+    else:
+        message = f"every partition of {table.name} is read where only the required parameters are given"
+        yield at(template, scan.start, message, _advice(scan, wanted), Rule.UNPRUNED, Severity.NOTE)
+
+
+def _advice(scan: PreparedScan, wanted: list[str]) -> str:
+    """Say what would prune, and why a filter that is there does not."""
+    if scan.used:
+        return f"{scan.used[0].sql} asks for nothing while its parameter is left out: require it, or give it a default"
+    if scan.unused:
+        return f"{scan.unused[0].sql} does not prune: {scan.unused[0].reason}"
+    return f"add one, such as {wanted[0]} >= $start, over a required parameter" if wanted else "add one"

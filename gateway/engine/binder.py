@@ -1,0 +1,179 @@
+"""Ask DuckDB what a query over tables of known columns would answer: no file is opened and no row is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from gateway.engine.binding import bind
+from gateway.errors import QueryFailed, Rule, did_you_mean
+from gateway.model import Column, TypedValue, Value
+
+_DESCRIBE = "DESCRIBE "
+_CANDIDATES = re.compile(r'"((?:[^"]|"")+)"')
+_SHOWN = 8
+_REFERENCE = re.compile(r'(?:"(?:[^"]|"")+"|\w+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|\w+))*')
+_MOST = 20
+"""Unknown columns of one query that are told at once."""
+
+
+class Unbindable(Exception):
+    """DuckDB refuses a text: why, at which character of it (None: not told), and what would be right.
+
+    ``certain`` is False where the values that stand for parameters may be at fault.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None, offset: int | None, rule: Rule = Rule.BINDING, certain: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.offset, self.rule, self.certain = message, hint, offset, rule, certain
+
+
+class Binder:
+    """An instance that holds the declared tables without a row. Close it after use; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        for statement in (
+            "SET errors_as_json = true",
+            "SET GLOBAL TimeZone = 'UTC'",
+            "SET GLOBAL enable_external_access = false",
+            "SET GLOBAL python_enable_replacements = false",
+            "SET GLOBAL lock_configuration = true",
+        ):
+            self._connection.execute(statement)
+
+    def declare(self, table: str, columns: Sequence[Column]) -> None:
+        """Make a table of those columns known."""
+        names = ", ".join(f"{_identifier(column.name)} {column.type}" for column in columns)
+        self._connection.execute(f"CREATE TABLE {_identifier(table)} ({names})")
+
+    def columns(self, sql: str, parameters: Mapping[str, TypedValue]) -> tuple[Column, ...]:
+        """Return the columns that *sql* would answer with, no parameter being NULL. Raises ``Unbindable``."""
+        try:
+            statement = self._connection.extract_statements(sql)[0]
+            _, values = bind(sql, statement.named_parameters, parameters)
+            rows = self._connection.execute(_DESCRIBE + sql, values).fetchall()
+        except duckdb.Error as error:
+            raise explained(error, sql) from error
+        return tuple(Column(name=row[0], type=row[1]) for row in rows)
+
+    def mistakes(self, sql: str, parameters: Mapping[str, TypedValue]) -> list[Unbindable]:
+        """Return what DuckDB refuses in *sql*: every unknown column, or else the first mistake."""
+        found: list[Unbindable] = []
+        for _ in range(_MOST):
+            try:
+                self.columns(sql, parameters)
+            except Unbindable as mistake:
+                if found and mistake.rule is not Rule.UNKNOWN_COLUMN:
+                    return found
+                found.append(mistake)
+                blanked = _blanked(sql, mistake)
+                if blanked is None:
+                    return found
+                sql = blanked
+            else:
+                return found
+        return found
+
+    def evaluate(self, expressions: Sequence[str], parameters: Mapping[str, TypedValue]) -> tuple[Value, ...]:
+        """Compute constant *expressions*. Raises ``QueryFailed``."""
+        sql = f"SELECT {', '.join(expressions)}"
+        try:
+            statement = self._connection.extract_statements(sql)[0]
+            text, values = bind(sql, statement.named_parameters, parameters)
+            row = self._connection.execute(text, values).fetchone()
+        except duckdb.Error as error:
+            raise QueryFailed("The constants cannot be computed.") from error
+        return tuple(_aware(value) for value in row or ())
+
+    def close(self) -> None:
+        """Release the instance; idempotent."""
+        self._connection.close()
+
+
+def explained(error: duckdb.Error, sql: str) -> Unbindable:
+    """Say an error of DuckDB, written as JSON, in plain words and with its place in *sql*."""
+    kind, _, document = str(error).partition(" Error: ")
+    try:
+        told: dict[str, Any] = json.loads(document)
+    except json.JSONDecodeError:
+        told = {"exception_message": document or str(error)}
+    text = str(told["exception_message"])
+    offset = _offset(told, text, sql)
+    message, hint, rule = _words(told, text)
+    return Unbindable(message, hint=hint, offset=offset, rule=rule, certain=kind in ("Binder", "Parser", "Catalog"))
+
+
+def _offset(told: Mapping[str, Any], text: str, sql: str) -> int | None:
+    """Return the place in characters: DuckDB counts bytes, and from before what was put in front."""
+    if "position" in told:
+        before = sql.encode()[: int(told["position"]) - len(_DESCRIBE)]
+        return len(before.decode(errors="ignore"))
+    named = _CANDIDATES.search(text)
+    found = re.search(rf"\b{re.escape(named[1])}\b", sql, re.IGNORECASE) if named else None
+    return found.start() if found else None
+
+
+def _words(told: Mapping[str, Any], text: str) -> tuple[str, str | None, Rule]:
+    first, _, rest = text.partition("\n")
+    names = _CANDIDATES.findall(rest) or [name for name in str(told.get("candidates", "")).split(",") if name]
+    if told.get("error_subtype") == "COLUMN_NOT_FOUND":
+        return f"there is no column {told['name']!r} here", _nearest(str(told["name"]), names), Rule.UNKNOWN_COLUMN
+    if match := re.match(r'Table "(.+)" does not have a column named "(.+)"', first):
+        return f"{match[1]} has no column {match[2]!r}", _nearest(match[2], names), Rule.UNKNOWN_COLUMN
+    if match := re.match(r'Referenced table "(.+)" not found', first):
+        message = f"there is no table or alias {match[1]!r} here"
+        return message, _nearest(match[1], names, "tables here"), Rule.UNKNOWN_COLUMN
+    if match := re.match(r'Ambiguous reference to column name "(.+?)" \(use: (.+)\)', first):
+        several = _CANDIDATES.findall(match[2])
+        return f"the column {match[1]!r} is in several tables", f"write {' or '.join(several)}", Rule.BINDING
+    if told.get("error_subtype") == "NO_MATCHING_FUNCTION":
+        return _no_function(str(told["call"]), str(told["name"]), str(told.get("candidates", "")))
+    if match := re.match(r'column "(.+)" must appear in the GROUP BY clause', first, re.IGNORECASE):
+        hint = f"add it to GROUP BY, or write any_value({match[1]}) where its exact value does not matter"
+        return f"the column {match[1]!r} is neither grouped nor aggregated", hint, Rule.BINDING
+    if match := re.match(r'Column "(.+)" does not exist on (left|right) side of join', first):
+        return f"the {match[2]} side of the join has no column {match[1]!r}", None, Rule.UNKNOWN_COLUMN
+    if match := re.match(r'Column "(.+)" in (\w+) list not found', first):
+        return f"there is no column {match[1]!r} to {match[2].lower()}", None, Rule.UNKNOWN_COLUMN
+    message = first.strip().rstrip(".!")
+    return message if message[:2].isupper() else message[:1].lower() + message[1:], None, Rule.BINDING
+
+
+def _nearest(name: str, names: Sequence[str], what: str = "columns here") -> str | None:
+    shown = ", ".join(names[:_SHOWN])
+    return did_you_mean(name, names) or (f"{what} with a similar name: {shown}" if shown else None)
+
+
+def _no_function(call: str, name: str, candidates: str) -> tuple[str, str | None, Rule]:
+    arguments = call.partition("(")[2].removesuffix(")").replace("_LITERAL", "")
+    if not re.fullmatch(r"\w+", name):
+        return f"{name} cannot be applied to {arguments}", "cast one side, e.g. CAST(… AS INTEGER)", Rule.BINDING
+    taken = list(dict.fromkeys(re.findall(rf"{re.escape(name)}(\(.*?\)) ->", candidates)))
+    hint = f"it takes {', '.join(taken[:_SHOWN])}" if taken else None
+    return f"{name} cannot be called with ({arguments})", hint, Rule.BINDING
+
+
+def _blanked(sql: str, mistake: Unbindable) -> str | None:
+    """Put NULL in place of an unknown column, so that what follows it keeps its place; None where it does not fit."""
+    if mistake.rule is not Rule.UNKNOWN_COLUMN or mistake.offset is None:
+        return None
+    match = _REFERENCE.match(sql, mistake.offset)
+    if match is None or len(match[0]) < len("NULL"):
+        return None
+    return sql[: match.start()] + "NULL".ljust(len(match[0])) + sql[match.end() :]
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _aware(value: Any) -> Value:
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
