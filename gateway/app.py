@@ -43,6 +43,9 @@ from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
 from gateway.web.site import build_site
 
+_ELSEWHERE = 32
+"""Answers that a worker may wait for while other processes compute them."""
+
 
 def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tuple[Diagnostic, ...]]:
     """Read the declarations of a project: what is right of them, and every mistake."""
@@ -182,10 +185,12 @@ def open_results(settings: Settings, observe: Observer) -> Results:
         redis = _redis()
         tiers.append(Guarded(redis.RedisTier(redis.connect(cache.redis), largest=cache.redis_value), observe))
         leases.append(redis.RedisLease(redis.connect(cache.redis), observe))
-    fills = ThreadPoolExecutor(settings.engine.slots + settings.engine.queue, thread_name_prefix="fill")
+    # More than run or wait for a slot: others wait for what another process computes.
+    room = settings.engine.slots + settings.engine.queue + _ELSEWHERE
+    fills = ThreadPoolExecutor(room, thread_name_prefix="fill")
     return Results(
         tiers,
-        Flights(Leases(leases), fills),
+        Flights(Leases(leases), fills, room=room),
         clock=time.time,
         ceiling=cache.max_stale,
         drops=DropLog(settings.state / "drops.jsonl"),

@@ -17,6 +17,7 @@
     │   ├── QueryFailed           422 query-failed
     │   ├── InputInvalid          422 input-invalid
     │   ├── QuotaExceeded         429 quota-exceeded
+    │   ├── ClientGone            499 client-gone
     │   └── NotCached             504 not-cached
     ├── CapacityError         try again
     │   ├── QueueFull             503 queue-full
@@ -198,6 +199,12 @@ class InputInvalid(RequestError):
 
 class QuotaExceeded(RequestError):
     code, status, title, retryable = "quota-exceeded", 429, "Quota exceeded", True
+
+
+class ClientGone(RequestError):
+    """The client disconnected before it was answered; nobody reads this but the log."""
+
+    code, status, title = "client-gone", 499, "The client has left"
 
 
 class NotCached(RequestError):

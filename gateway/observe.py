@@ -93,6 +93,8 @@ class QueryExecuted(Event):
     version: int
     waited: float
     seconds: float
+    allowed: float | None = None
+    """Seconds that the query might have taken until its deadline, waiting included."""
     readings: Sequence[Reading] = ()
 
 
@@ -105,6 +107,19 @@ class QueryFailed(Event):
     version: int
     code: str
     detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryCancelled(Event):
+    """A query was stopped, waiting or running, because nobody waits for it any more.
+
+    ``reason`` is the code of the error that its last caller got: ``deadline-exceeded`` or ``client-gone``.
+    """
+
+    query: str
+    version: int
+    reason: str
     seconds: float
 
 
@@ -258,6 +273,7 @@ class Metrics:
             RefreshFailed: self._refresh_failed,
             QueryExecuted: self._executed,
             QueryFailed: self._execution_failed,
+            QueryCancelled: self._cancelled,
             QueryReplanned: self._replanned,
             AdmissionChanged: self._admission_changed,
             QueryRefused: self._refused,
@@ -283,10 +299,12 @@ class Metrics:
         self._cut = self._counter("responses_cut", "Responses of which the client got only a part", query)
         self._execution = self._histogram("execution_seconds", "Time of queries in the engine", query)
         self._waiting = self._histogram("admission_seconds", "Time that queries waited for a slot", query)
+        self._allowances = self._histogram("deadline_seconds", "Time that queries had until their deadline", query)
         self._running = self._level("queries_running", "Queries that hold a slot")
         self._depth = self._level("queries_waiting", "Queries that wait for a slot")
         self._refusals = self._counter("admission_refusals", "Queries that got no slot", ("reason", "cost"))
         self._failures = self._counter("execution_failures", "Queries that the engine did not answer", (*query, "code"))
+        self._stops = self._counter("queries_cancelled", "Queries stopped for want of a caller", (*query, "reason"))
         self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
         self._tiers = self._counter("cache_tier_failures", "Failed operations of a cache tier", ("tier", "operation"))
         self._evictions = self._counter("cache_evictions", "Results and bodies removed to make room", ("tier", "query"))
@@ -339,6 +357,8 @@ class Metrics:
     def _executed(self, event: QueryExecuted) -> None:
         self._execution.labels(event.query, event.version).observe(event.seconds)
         self._waiting.labels(event.query, event.version).observe(event.waited)
+        if event.allowed is not None:
+            self._allowances.labels(event.query, event.version).observe(event.allowed)
         for reading in event.readings:
             amounts = {
                 "partitions": (reading.partitions, reading.partitions_total),
@@ -358,6 +378,9 @@ class Metrics:
 
     def _refused(self, event: QueryRefused) -> None:
         self._refusals.labels(event.reason, event.cost).inc()
+
+    def _cancelled(self, event: QueryCancelled) -> None:
+        self._stops.labels(event.query, event.version, event.reason).inc()
 
     def _replanned(self, event: QueryReplanned) -> None:
         self._replans.labels(event.query, event.version).inc()

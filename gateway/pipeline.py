@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from gateway.cache.default import default_result
+from gateway.cache.flight import Gone
 from gateway.cache.key import question_key, result_key
 from gateway.cache.tier import Drop
 from gateway.cache.tiered import Asked, Fetched, Filling, Results
 from gateway.cache.usage import Usage
+from gateway.cancellation import Cancellation
 from gateway.catalog.catalog import Catalog
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
@@ -43,7 +45,7 @@ from gateway.model import (
     Scan,
     TypedValue,
 )
-from gateway.observe import Observer, QueryExecuted, QueryFailed, QueryReplanned
+from gateway.observe import Observer, QueryCancelled, QueryExecuted, QueryFailed, QueryReplanned
 from gateway.plan.analyse import NOW
 from gateway.plan.explain import Explanation
 from gateway.plan.planner import Planner
@@ -84,17 +86,18 @@ class Gateway:
         principal: Principal,
         deadline: float | None = None,
         directives: Directives = _NO_DIRECTIVES,
+        gone: Gone | None = None,
     ) -> Answer:
         """Answer *request*, from the cache if the same question over the same data was answered before.
 
-        ``deadline`` is an instant of ``monotonic``.
+        ``deadline`` is an instant of ``monotonic``; ``gone`` tells whether the caller has left.
         """
         stages = Stages(self.monotonic)
         with stages("bind"):
             query = self.registry.bind(request)
         if self.usage is not None:
             self.usage.note(query, request)
-        return self.ask(query, principal=principal, deadline=deadline, directives=directives, stages=stages)
+        return self.ask(query, principal=principal, deadline=deadline, directives=directives, gone=gone, stages=stages)
 
     def ask(
         self,
@@ -103,18 +106,21 @@ class Gateway:
         principal: Principal,
         deadline: float | None = None,
         directives: Directives = _NO_DIRECTIVES,
+        gone: Gone | None = None,
         stages: Stages | None = None,
     ) -> Answer:
         """Answer a query that is bound already; see ``answer``."""
         stages = stages or Stages(self.monotonic)
         try:
-            asked = self._asked(query, principal, stages, deadline, directives)
+            asked = self._asked(query, principal, stages, deadline, directives, gone)
             fetched = self.results.fetch(asked)
         except (UpstreamError, CapacityError) as error:
             if query.default is None:
                 raise
             fetched = self._default(query, query.default, error)
-        stages.rest("cache")
+        stages.rest("flight" if fetched.status.collapsed else "cache")
+        if not fetched.status.hit:
+            stages.seconds["deadline"] = self._allowed(query) if deadline is None else deadline - stages.started
         return _answer(query, fetched, stages)
 
     def renew(self, request: Request, *, principal: Principal) -> Answer:
@@ -196,6 +202,7 @@ class Gateway:
         stages: Stages,
         deadline: float | None = None,
         directives: Directives = _NO_DIRECTIVES,
+        gone: Gone | None = None,
     ) -> Asked:
         query = self._at_this_instant(query)
         question = question_key(query, principal)
@@ -206,6 +213,7 @@ class Gateway:
             prepare=lambda: self._filling(query, question, principal, stages),
             deadline=latest if deadline is None else min(latest, deadline),
             directives=directives if self.client_control else _NO_DIRECTIVES,
+            gone=gone,
         )
 
     def _default(self, query: BoundQuery, rows: Sequence[Mapping[str, Any]], error: GatewayError) -> Fetched:
@@ -231,60 +239,113 @@ class Gateway:
             plan = self.planner.plan(query, self.catalog.pin(query.tables))
             key = result_key(question, plan, self.engine.name)
 
-        def run() -> Result:
+        def run(cancellation: Cancellation) -> Result:
             # The fill outlives its caller, so its deadline is the query's own, counted from its start.
-            with stages("execute"):
-                return self._run(plan, question, principal, self.monotonic() + self._allowed(query))
+            allowed = self._allowed(query)
+            fill = _Fill(
+                question=question,
+                principal=principal.name,
+                allowed=allowed,
+                deadline=self.monotonic() + allowed,
+                cancellation=cancellation,
+                stages=stages,
+            )
+            return self._run(plan, fill)
 
         return Filling(key=key, pinned_at=pinned_at, run=run)
 
-    def _run(self, plan: Plan, question: str, principal: Principal, deadline: float) -> Result:
+    def _run(self, plan: Plan, fill: _Fill) -> Result:
         """Execute a plan; where its files changed meanwhile, plan again over a fresh manifest."""
         query = plan.query
         for _ in range(MAX_PLANS - 1):
             try:
-                return self._execute(plan, result_key(question, plan, self.engine.name), principal, deadline)
+                return self._execute(plan, fill)
             except FilesChanged as error:
                 self.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
-                plan = self.planner.plan(query, {name: self.catalog.refresh(name) for name in query.tables})
-        return self._execute(plan, result_key(question, plan, self.engine.name), principal, deadline)
+                with fill.stages("plan"):
+                    plan = self.planner.plan(query, {name: self.catalog.refresh(name) for name in query.tables})
+        return self._execute(plan, fill)
 
-    def _execute(self, plan: Plan, key: str, principal: Principal, deadline: float) -> Result:
+    def _execute(self, plan: Plan, fill: _Fill) -> Result:
         created_at, started = self.clock(), self.monotonic()
         query, readings = plan.query, tuple(_reading(scan) for scan in plan.scans)
-        cost = sum(reading.size for reading in readings)
         try:
-            with self.admission.slot(deadline, principal=principal.name, cost=cost):
+            with self._admitted(fill, sum(reading.size for reading in readings)):
                 waited = self.monotonic() - started
-                stream = self.engine.execute(plan.statement(self.engine.address), deadline=deadline)
-                try:
-                    table = collect(stream, self.max_result)
-                finally:
-                    stream.close()
+                columns, table = self._collected(plan, fill)
         except GatewayError as error:
-            seconds = self.monotonic() - started
-            self.observe(
-                QueryFailed(
-                    query=query.name, version=query.version, code=error.code, detail=error.detail, seconds=seconds
-                )
-            )
+            reason = fill.cancellation.reason
+            self._ended_without_answer(query, reason, error, self.monotonic() - started)
+            if reason is not None and reason is not error:
+                raise reason from error
             raise
         seconds = self.monotonic() - started
         self.observe(
             QueryExecuted(
-                query=query.name, version=query.version, waited=waited, seconds=seconds - waited, readings=readings
+                query=query.name,
+                version=query.version,
+                waited=waited,
+                seconds=seconds - waited,
+                allowed=fill.allowed,
+                readings=readings,
             )
         )
         return Result(
-            key=key,
+            key=result_key(fill.question, plan, self.engine.name),
             table=table,
-            columns=stream.columns,
+            columns=columns,
             readings=readings,
             created_at=created_at,
             seconds=seconds,
             query=query.name,
             version=query.version,
         )
+
+    @contextmanager
+    def _admitted(self, fill: _Fill, cost: int) -> Iterator[None]:
+        """Hold a slot, and time the wait for it and what is done with it as stages of their own."""
+        with ExitStack() as stack:
+            with fill.stages("queue"):
+                slot = self.admission.slot(
+                    fill.deadline, principal=fill.principal, cost=cost, cancellation=fill.cancellation
+                )
+                stack.enter_context(slot)
+            with fill.stages("execute"):
+                yield
+
+    def _collected(self, plan: Plan, fill: _Fill) -> tuple[tuple[Column, ...], pa.Table]:
+        """Run a statement to its end, or until its deadline or its cancellation interrupts it."""
+        with ExitStack() as stack:
+            stream = self.engine.execute(
+                plan.statement(self.engine.address),
+                deadline=fill.deadline,
+                started=lambda cancel: stack.enter_context(fill.cancellation.stops(cancel)),
+            )
+            stack.callback(stream.close)
+            return stream.columns, collect(stream, self.max_result)
+
+    def _ended_without_answer(
+        self, query: BoundQuery, cancelled: GatewayError | None, error: GatewayError, seconds: float
+    ) -> None:
+        name, version = query.name, query.version
+        if cancelled is not None:
+            self.observe(QueryCancelled(query=name, version=version, reason=cancelled.code, seconds=seconds))
+        else:
+            failed = QueryFailed(query=name, version=version, code=error.code, detail=error.detail, seconds=seconds)
+            self.observe(failed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fill:
+    """What one execution is for: whose question, until which instant it may go on, and what may stop it before."""
+
+    question: str
+    principal: str
+    allowed: float
+    """Seconds that the query may take, waiting included."""
+    deadline: float
+    cancellation: Cancellation
+    stages: Stages
 
 
 @dataclass(slots=True)

@@ -1,8 +1,12 @@
 """Single flight: identical concurrent work is done once, by the threads of a process and the workers of a machine.
 
 A fill is detached from its callers: it runs on a thread of its own, every caller waits for it no longer than its own
-deadline, and a caller that gives up changes nothing for the others. Between processes the work is guarded by a
-lease, which the kernel (or the lease's own expiry) releases when its holder dies.
+deadline, and a caller that gives up changes nothing for the others. When the last deadline of those who wait has
+passed, the work is cancelled. A caller that disconnects leaves it in the air, because what is kept is of use to the
+next; only what cannot be kept is cancelled with the last who waited.
+
+Between processes the work is guarded by a lease, which the kernel (or the lease's own expiry) releases when its
+holder dies.
 """
 
 from __future__ import annotations
@@ -17,15 +21,27 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
-from gateway.errors import DeadlineExceeded, GatewayError, ShuttingDown
+from gateway.cancellation import Cancellation
+from gateway.errors import ClientGone, DeadlineExceeded, GatewayError, QueueFull, ShuttingDown
 from gateway.model import Result
 
 _REMEMBER = 1.5
 """Seconds that the error of a fill is given to those who ask the same again, so that a failure is not a stampede."""
 _POLL = (0.005, 0.1)
 """Shortest and longest pause, in seconds, between two attempts to take a lease that another process holds."""
+_PULSE = 0.1
+"""Seconds between two looks at whether a caller is still there."""
 _SPAN = 2**62
 """Offsets of the lock file; a key is one byte of it, so two keys meet with a chance of one in 2**62."""
+
+
+Work = Callable[[Cancellation], Result]
+
+
+class Gone(Protocol):
+    """Tells whether a caller has left, e.g. a ``threading.Event``."""
+
+    def is_set(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +53,7 @@ class Flight:
     """
 
     key: str
-    work: Callable[[], Result]
+    work: Work
     lookup: Callable[[], Result | None]
     unshared: Callable[[], bool]
 
@@ -118,11 +134,21 @@ class Leases:
             lease.close()
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Airborne:
+    """Work in the air; ``stakes`` counts those for whom it goes on."""
+
+    future: Future[tuple[Result, bool]]
+    cancellation: Cancellation
+    unshared: Callable[[], bool]
+    stakes: int = 1
+
+
 class Flights:
     """Work in the air, by key.
 
-    *pool* runs the fills and is shut down with the flights; its size bounds those that run or wait at once.
-    *monotonic* and *pause* are the clock and the sleep of a process that waits for a lease.
+    *pool* runs the fills and is shut down with the flights; at most *room* are in the air at once. *monotonic* and
+    *pause* are the clock and the sleep of a process that waits for a lease.
     """
 
     def __init__(
@@ -130,43 +156,40 @@ class Flights:
         lease: Lease,
         pool: Executor,
         *,
+        room: int = 1_000,
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._lease, self._monotonic, self._pause = lease, monotonic, pause
         self._lock = Lock()
-        self._flying: dict[str, Future[tuple[Result, bool]]] = {}
+        self._flying: dict[str, _Airborne] = {}
         self._failed: dict[str, tuple[float, GatewayError]] = {}
-        self._pool = pool
+        self._pool, self._room, self._count = pool, room, 0
         self._closed = False
 
-    def fly(self, flight: Flight, *, deadline: float) -> tuple[Result, bool]:
+    def fly(self, flight: Flight, *, deadline: float, gone: Gone | None = None) -> tuple[Result, bool]:
         """Return the result of the flight's work, and whether somebody else's was shared.
 
-        *deadline* is an instant of ``monotonic``. Raises what the work raised, or ``DeadlineExceeded``.
+        *deadline* is an instant of ``monotonic``. Raises what the work raised, ``DeadlineExceeded``, or ``ClientGone``.
         """
-        future, leader = self.start(flight)
-        done, _ = wait([future], timeout=max(0.0, deadline - self._monotonic()))
-        if not done:
-            raise DeadlineExceeded("The answer was not ready in time; it is still being computed.", retry_after=1.0)
-        result, shared = future.result()
+        air, leader = self._board(flight)
+        result, shared = self._awaited(air, deadline, gone)
         return result, shared or not leader
 
     def start(self, flight: Flight) -> tuple[Future[tuple[Result, bool]], bool]:
-        """Begin the work unless it is in the air already; return its future, and whether this call began it."""
+        """Begin the work unless it is in the air already; return its future, and whether this call began it.
+
+        It goes on to its end, whoever else waits for it.
+        """
+        air, leader = self._board(flight)
+        return air.future, leader
+
+    def alone(self, work: Work, *, deadline: float, gone: Gone | None = None) -> Result:
+        """Do work for one caller, which nobody shares and nobody keeps; see ``fly``."""
         with self._lock:
-            if self._closed:
-                raise ShuttingDown("The gateway is stopping.", retry_after=1.0)
-            flying = self._flying.get(flight.key)
-            if flying is not None:
-                return flying, False
-            failed = self._failed.get(flight.key)
-            if failed is not None and self._recent(failed[0]):
-                raise failed[1]
-            future = self._pool.submit(self._run, flight)
-            self._flying[flight.key] = future
-        future.add_done_callback(lambda done: self._landed(flight.key, done))
-        return future, True
+            air = self._launched(lambda cancellation: (work(cancellation), False), unshared=lambda: True)
+        air.future.add_done_callback(lambda _: self._ended())
+        return self._awaited(air, deadline, gone)[0]
 
     def close(self) -> None:
         """Take no more work, and wait for what is in the air."""
@@ -175,33 +198,108 @@ class Flights:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._lease.close()
 
-    def _run(self, flight: Flight) -> tuple[Result, bool]:
-        with self._held(flight):
+    def _board(self, flight: Flight) -> tuple[_Airborne, bool]:
+        """Join the flight that is in the air, or let it take off; tell whether it did."""
+        with self._lock:
+            before = self._flying.get(flight.key)
+            if before is not None and before.cancellation.reason is None:
+                before.stakes += 1
+                return before, False
+            failed = self._failed.get(flight.key)
+            if failed is not None and self._recent(failed[0]):
+                raise failed[1]
+            cancelled = None if before is None else before.future
+            air = self._launched(lambda cancellation: self._run(flight, cancellation, cancelled), flight.unshared)
+            self._flying[flight.key] = air
+        air.future.add_done_callback(lambda _: self._landed(flight.key, air))
+        return air, True
+
+    def _launched(self, work: Callable[[Cancellation], tuple[Result, bool]], unshared: Callable[[], bool]) -> _Airborne:
+        if self._closed:
+            raise ShuttingDown("The gateway is stopping.", retry_after=1.0)
+        if self._count >= self._room:
+            raise QueueFull("Too many answers are being computed or waited for.", retry_after=1.0)
+        cancellation = Cancellation()
+        future = self._pool.submit(work, cancellation)
+        self._count += 1
+        return _Airborne(future=future, cancellation=cancellation, unshared=unshared)
+
+    def _awaited(self, air: _Airborne, deadline: float, gone: Gone | None) -> tuple[Result, bool]:
+        """Wait for the end of a flight, until the deadline or the disconnect of one caller."""
+        while True:
+            left = deadline - self._monotonic()
+            last = gone is None or left <= _PULSE
+            done, _ = wait([air.future], timeout=max(0.0, left if last else _PULSE))
+            if done:
+                return air.future.result()
+            if gone is not None and gone.is_set():
+                raise self._disconnected(air)
+            if last:
+                raise self._too_late(air)
+
+    def _too_late(self, air: _Airborne) -> GatewayError:
+        stopped = DeadlineExceeded("The query was stopped: it was not ready in time.", retry_after=1.0)
+        if self._given_up(air, stopped):
+            return stopped
+        return DeadlineExceeded("The answer was not ready in time; it is still being computed.", retry_after=1.0)
+
+    def _disconnected(self, air: _Airborne) -> GatewayError:
+        left = ClientGone("The client has left before it was answered.")
+        # What can be kept is finished for the next who asks.
+        if air.unshared():
+            self._given_up(air, left)
+        return left
+
+    def _given_up(self, air: _Airborne, reason: GatewayError) -> bool:
+        """Let one caller leave; tell whether it was the last, for which the work is cancelled."""
+        with self._lock:
+            air.stakes -= 1
+            if air.stakes > 0:
+                return False
+            # Under the lock, so that nobody boards what is being cancelled.
+            air.cancellation.cancel(reason)
+            return True
+
+    def _run(
+        self, flight: Flight, cancellation: Cancellation, cancelled: Future[tuple[Result, bool]] | None
+    ) -> tuple[Result, bool]:
+        if cancelled is not None:
+            wait([cancelled])  # it holds the lease of this process until it has ended
+        with self._held(flight, cancellation):
             found = flight.lookup()
-            return (flight.work(), False) if found is None else (found, True)
+            return (flight.work(cancellation), False) if found is None else (found, True)
 
     @contextmanager
-    def _held(self, flight: Flight) -> Iterator[None]:
+    def _held(self, flight: Flight, cancellation: Cancellation) -> Iterator[None]:
         """Hold the lease of a flight; go without it where another process holds it for a result it cannot share."""
         pause, longest = _POLL
+        cancellation.check()
         while not self._lease.take(flight.key):
             if flight.unshared():
                 yield
                 return
             self._pause(pause)
+            cancellation.check()
             pause = min(pause * 2, longest)
         try:
             yield
         finally:
             self._lease.release(flight.key)
 
-    def _landed(self, key: str, future: Future[tuple[Result, bool]]) -> None:
+    def _landed(self, key: str, air: _Airborne) -> None:
+        self._ended()
         with self._lock:
-            del self._flying[key]
+            if self._flying.get(key) is air:
+                del self._flying[key]
             self._failed = {other: seen for other, seen in self._failed.items() if self._recent(seen[0])}
-            error = None if future.cancelled() else future.exception()
-            if isinstance(error, GatewayError):
+            error = None if air.future.cancelled() else air.future.exception()
+            # What a caller's own deadline or disconnect ended says nothing to the next who asks.
+            if isinstance(error, GatewayError) and air.cancellation.reason is None:
                 self._failed[key] = (self._monotonic(), error)
+
+    def _ended(self) -> None:
+        with self._lock:
+            self._count -= 1
 
     def _recent(self, instant: float) -> bool:
         return self._monotonic() < instant + _REMEMBER

@@ -19,8 +19,9 @@ from hashlib import blake2b
 
 from gateway.cache.backoff import Backoff
 from gateway.cache.drops import DropLog
-from gateway.cache.flight import Flight, Flights
+from gateway.cache.flight import Flight, Flights, Gone, Work
 from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier
+from gateway.cancellation import Cancellation
 from gateway.errors import CapacityError, NotCached, UpstreamError
 from gateway.model import CachePolicy, CacheStatus, Directives, Result
 
@@ -53,14 +54,14 @@ class Filling:
 
     key: str
     pinned_at: float
-    run: Callable[[], Result]
+    run: Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A question with the policy of its answer, how to prepare computing it, and how long its caller waits.
 
-    ``deadline`` is an instant of the monotonic clock, in seconds.
+    ``deadline`` is an instant of the monotonic clock, in seconds; ``gone`` tells whether the caller has left.
     """
 
     question: str
@@ -68,6 +69,7 @@ class Asked:
     prepare: Callable[[], Filling]
     deadline: float
     directives: Directives = _NO_DIRECTIVES
+    gone: Gone | None = None
 
     @property
     def quick(self) -> bool:
@@ -114,7 +116,7 @@ class Results:
         self._follow_drops()
         if not asked.policy.enabled:
             self._may_compute(asked)
-            return self._made(asked.prepare().run(), CacheStatus(hit=False, fwd="bypass"))
+            return self._alone(asked, asked.prepare(), fwd="bypass")
         known = self._known(asked)
         if known is not None and self._left(known.mark, asked.policy) > 0 and self._suits(known, asked.directives):
             return self._served(known, asked.policy, detail=known.tier)
@@ -177,7 +179,7 @@ class Results:
             return self._stale(known, asked.policy, "stale-while-revalidate")
         self._may_compute(asked)
         if asked.directives.no_store:
-            return self._made(filling.run(), CacheStatus(hit=False, fwd="miss"))
+            return self._alone(asked, filling, fwd="miss")
         return self._flown(asked, filling)
 
     def _found(self, key: str) -> tuple[Result, str | None] | None:
@@ -217,15 +219,20 @@ class Results:
 
     def _flown(self, asked: Asked, filling: Filling) -> Fetched:
         """Compute an answer, or share what others compute."""
-        result, shared = self._flights.fly(self._flight(asked, filling), deadline=asked.deadline)
+        result, shared = self._flights.fly(self._flight(asked, filling), deadline=asked.deadline, gone=asked.gone)
         ttl = asked.policy.ttl - self._age(result.created_at)
         return self._made(result, CacheStatus(hit=False, fwd="miss", stored=not shared, collapsed=shared, ttl=ttl))
+
+    def _alone(self, asked: Asked, filling: Filling, *, fwd: str) -> Fetched:
+        """Compute an answer for this caller alone."""
+        result = self._flights.alone(filling.run, deadline=asked.deadline, gone=asked.gone)
+        return self._made(result, CacheStatus(hit=False, fwd=fwd))
 
     def _flight(self, asked: Asked, filling: Filling) -> Flight:
         farthest = self._tiers[-1]
 
-        def work() -> Result:
-            result = filling.run()
+        def work(cancellation: Cancellation) -> Result:
+            result = filling.run(cancellation)
             kept = [tier.keep(result, lifetime=self._lifetime(asked.policy)) for tier in self._tiers]
             mark = Mark(key=result.key, checked_at=result.created_at)
             for tier in self._tiers:

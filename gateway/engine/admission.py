@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Lock
 
+from gateway.cancellation import Cancellation
 from gateway.engine.line import Turns, Waiter
 from gateway.errors import DeadlineExceeded, GatewayError, QueueFull
 from gateway.observe import AdmissionChanged, Observer, QueryRefused, unobserved
@@ -17,6 +18,7 @@ _RETRY = (1.0, 60.0)
 """Least and most seconds after which a refused caller is told to try again."""
 _LATEST = 0.2
 """Weight of the latest query in the mean of how long queries run."""
+_CANCELLED = "cancelled"
 _REASONS = {
     "full": "The line of waiting queries is full.",
     "wait": "No query slot came free within the time that a query may wait.",
@@ -70,14 +72,24 @@ class Admission:
             return self._turns.running < self.slots and self._turns.waiting == 0
 
     @contextmanager
-    def slot(self, deadline: float, *, principal: str = "", cost: int = 0) -> Iterator[None]:
+    def slot(
+        self,
+        deadline: float,
+        *,
+        principal: str = "",
+        cost: int = 0,
+        cancellation: Cancellation | None = None,
+    ) -> Iterator[None]:
         """Hold one slot for a query of *principal* that plans to read *cost* bytes.
 
         Raises ``QueueFull`` when the line is full or no slot came free in time, ``DeadlineExceeded`` when the
-        *deadline*, an instant of ``monotonic``, came first.
+        *deadline*, an instant of ``monotonic``, came first, and the reason of the *cancellation* that ends the wait.
         """
         waiter = Waiter(principal=principal, heavy=cost > self._cheap)
-        self._take(waiter, deadline)
+        with nullcontext() if cancellation is None else cancellation.stops(lambda: self._give_up(waiter, _CANCELLED)):
+            self._take(waiter, deadline)
+        if waiter.refused is not None:
+            raise self._refused(waiter, waiter.refused, cancellation)
         started = self._monotonic()
         try:
             yield
@@ -91,12 +103,15 @@ class Admission:
             self._turns.join(waiter)
         left = deadline - self._monotonic()
         if not waiter.settled.wait(max(0.0, min(left, self._wait))):
-            with self._lock:
-                self._turns.give_up(waiter, "wait" if self._wait < left else "deadline")
-        if waiter.refused is not None:
-            raise self._refused(waiter, waiter.refused)
+            self._give_up(waiter, "wait" if self._wait < left else "deadline")
 
-    def _refused(self, waiter: Waiter, reason: str) -> GatewayError:
+    def _give_up(self, waiter: Waiter, reason: str) -> None:
+        with self._lock:
+            self._turns.give_up(waiter, reason)
+
+    def _refused(self, waiter: Waiter, reason: str, cancellation: Cancellation | None) -> GatewayError:
+        if cancellation is not None and cancellation.reason is not None:
+            return cancellation.reason
         self._observe(QueryRefused(reason=reason, cost="heavy" if waiter.heavy else "cheap"))
         kind = DeadlineExceeded if reason == "deadline" else QueueFull
         return kind(_REASONS[reason], retry_after=self._retry_after())

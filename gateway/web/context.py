@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from gateway.model import Request as Question
 from gateway.observe import Metrics, Observer, unobserved
 from gateway.plan.explain import Explanation
 from gateway.query.registry import Registry
+from gateway.web.patience import Gone
 
 _EXTENSION = "gateway"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
@@ -55,6 +57,7 @@ class Gateway(Protocol):
         principal: Principal,
         deadline: float | None = None,
         directives: Directives = ...,
+        gone: Gone | None = None,
     ) -> Answer: ...
 
     def explain(self, request: Question, *, principal: Principal) -> Explanation: ...
@@ -73,13 +76,14 @@ class Gateway(Protocol):
 @dataclass(slots=True, kw_only=True)
 class Site:
     """What one application serves. ``checks`` tell by raising that a part is not ready; the clock, in seconds since
-    the epoch, counts ages.
+    the epoch, counts ages; ``monotonic`` counts deadlines.
     """
 
     gateway: Gateway
     """The newest one: a reload replaces it by one assignment. Take it once for a request, and keep it nowhere else."""
     metrics: Metrics
     clock: Callable[[], float]
+    monotonic: Callable[[], float] = time.monotonic
     title: str = "Query Gateway"
     observe: Observer = unobserved
     checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)

@@ -12,13 +12,14 @@ from gateway.query.template import Template
 from gateway.web.context import Gateway
 from gateway.web.describe import freshness, result_columns, version_url
 from gateway.web.formats import SHAPES
+from gateway.web.patience import TIMEOUT
 from gateway.web.problems import MEDIA_TYPE, kinds
 from gateway.web.schemas import Schema, column_schema, parameter_schema
 
 Operation = dict[str, Any]
 
 _ANY: Schema = {"type": "object"}
-_OPTIONS = ("format", "shape", "limit", "cursor")
+_ASKED = ("format", "shape", "limit", "cursor", "timeout")
 _TOO_LONG = {"description": "The address is longer than the server reads (8,190 bytes): ask by POST."}
 _RESULT_PROBLEMS = (400, 404, 406, 410, 413, 415, 422, 429, 500, 502, 503, 504)
 
@@ -54,9 +55,9 @@ def _version_paths(template: Template, columns: Iterable[Column] | None) -> dict
     return {
         url: {"get": _read(f"describe_{name}", f"About {template.name} v{template.version}", "queries")},
         f"{url}/result": {
-            "get": _run(template, f"run_{name}", rows) | {"parameters": _query_parameters(template, _OPTIONS)},
+            "get": _run(template, f"run_{name}", rows) | {"parameters": _query_parameters(template, _ASKED)},
             "post": _run(template, f"post_{name}", rows)
-            | {"parameters": _references(_OPTIONS), "requestBody": _body(template)},
+            | {"parameters": _references(_ASKED), "requestBody": _body(template)},
         },
         f"{url}/explain": {
             "get": _explained(template, f"explain_{name}")
@@ -298,6 +299,13 @@ _PARAMETERS = {
     "shape": _option("shape", "How JSON lays out rows.", {"enum": list(SHAPES)}),
     "limit": _option("limit", "Rows of a page; all of them where it is not given.", {"type": "integer", "minimum": 0}),
     "cursor": _option("cursor", "The page to read, from `next`. Repeat the parameters.", {"type": "string"}),
+    "timeout": {
+        "name": TIMEOUT,
+        "in": "header",
+        "required": False,
+        "description": "Seconds that the caller waits at most; the query is stopped then if nobody else waits for it.",
+        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 999_999_999},
+    },
     "name": _path_parameter("name", "A query.", "^[a-z0-9_.]+$"),
     "version": _path_parameter("version", "A version, or the newest.", "^(latest|v[1-9][0-9]{0,8})$"),
     "table": _path_parameter("table", "A table.", "^[a-z0-9_]+$"),

@@ -150,6 +150,7 @@ MEANINGS = {
     "queue-full": "As many queries wait as may, or this one waited as long as it may: try again after `Retry-After`.",
     "shutting-down": "This server is stopping; another one, or this one later, will answer.",
     "deadline-exceeded": "The query took longer than its timeout, waiting for its turn included.",
+    "client-gone": "The client disconnected before it was answered. Seen in the log and in metrics only.",
     "not-cached": "The request allows no computing (`only-if-cached`), and no answer is kept that may be served.",
 }
 """One sentence a code, for its page and for ``docs/errors.md``."""

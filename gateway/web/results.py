@@ -23,6 +23,7 @@ from gateway.web.formats import choose_format, choose_shape
 from gateway.web.guard import shared
 from gateway.web.headers import answer_headers, entity_tag, outcome, proxy_headers, template_headers
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
+from gateway.web.patience import TIMEOUT, read_deadline, read_gone
 from gateway.web.questions import read_question
 
 routes = Blueprint("results", __name__)
@@ -64,7 +65,11 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     shape = choose_shape(options.options.get("_shape"), chosen)
     question = read_question(name, version, options)
     coding = choose_coding(request.accept_encodings, chosen)
-    answer, page = _first_page(question, options) if "_cursor" not in options.options else _next_page(question, options)
+    deadline = read_deadline(request.headers.getlist(TIMEOUT), site().monotonic)
+    if "_cursor" in options.options:
+        answer, page = _next_page(question, options)
+    else:
+        answer, page = _first_page(question, options, deadline)
     _note(answer, chosen)
     variant = Variant(format=chosen, shape=shape, page=page, coding=coding)
     tag = entity_tag(answer.result.key, chosen.name, shape, page.offset, page.rows, coding)
@@ -81,9 +86,15 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     return _sent(answer, variant, following, headers)
 
 
-def _first_page(question: Question, options: QueryString) -> tuple[Answer, Page]:
+def _first_page(question: Question, options: QueryString, deadline: float | None) -> tuple[Answer, Page]:
     directives = read_directives(request.headers.getlist("Cache-Control"))
-    answer = gateway().answer(question, principal=principal_of(request), directives=directives)
+    answer = gateway().answer(
+        question,
+        principal=principal_of(request),
+        deadline=deadline,
+        directives=directives,
+        gone=read_gone(request.environ),
+    )
     digest = _digest(question, answer.query.version)
     return answer, _page(answer, digest, 0, options.limit())
 

@@ -31,7 +31,7 @@ def note(what):
     with (folder / "runs").open("a") as log:
         log.write(what)
 
-def run():
+def run(cancellation):
     note("s")
     print("running", flush=True)
     Event().wait(seconds)

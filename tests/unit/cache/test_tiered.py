@@ -14,6 +14,7 @@ from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.tier import Drop
 from gateway.cache.tiered import Asked, Fetched, Filling, Results
+from gateway.cancellation import Cancellation
 from gateway.errors import EngineFailed, GatewayError, NotCached, QueryFailed, QueueFull
 from gateway.model import CachePolicy, Directives, Result
 
@@ -82,7 +83,7 @@ class World:
         self.plans += 1
         return Filling(key=self.data * 16, pinned_at=self.now, run=self._run)
 
-    def _run(self) -> Result:
+    def _run(self, cancellation: Cancellation) -> Result:
         self.runs += 1
         if self.failure is not None:
             raise self.failure

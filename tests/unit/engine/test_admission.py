@@ -12,6 +12,7 @@ from threading import Event
 import pytest
 
 from gateway import observe
+from gateway.cancellation import Cancellation
 from gateway.engine.admission import Admission
 from gateway.errors import DeadlineExceeded, QueueFull
 from gateway.observe import AdmissionChanged, QueryRefused
@@ -27,19 +28,22 @@ class Queries:
         self.admission, self._pool = admission, pool
         self.order: list[str] = []
         self._ends: dict[str, Event] = {}
-        self._asked: dict[str, Future[None]] = {}
 
     def start(
-        self, name: str, *, principal: str = "", cost: int = 0, displaces: str | None = None
-    ) -> BaseException | None:
-        """Ask for a slot; return once the query runs or waits. What it *displaces* fails, and is returned."""
+        self,
+        name: str,
+        *,
+        principal: str = "",
+        cost: int = 0,
+        displaces: Future[None] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Future[None]:
+        """Ask for a slot; return once the query runs or waits, or what it *displaces* has failed."""
         before = self.admission.depth
         self._ends[name] = Event()
-        self._asked[name] = self._pool.submit(self._run, name, principal, cost)
-        if displaces is not None:
-            return self._asked[displaces].exception(SOON)
-        until(lambda: self.admission.depth > before)
-        return None
+        asked = self._pool.submit(self._run, name, principal, cost, cancellation)
+        until(lambda: self.admission.depth > before if displaces is None else displaces.done())
+        return asked
 
     def end(self, name: str) -> None:
         """Let a query that runs end; return once its slot is free or was given on."""
@@ -55,8 +59,9 @@ class Queries:
                 self.end(self.order[place])
         return self.order
 
-    def _run(self, name: str, principal: str, cost: int) -> None:
-        with self.admission.slot(time.monotonic() + SOON, principal=principal, cost=cost):
+    def _run(self, name: str, principal: str, cost: int, cancellation: Cancellation | None) -> None:
+        soon = time.monotonic() + SOON
+        with self.admission.slot(soon, principal=principal, cost=cost, cancellation=cancellation):
             self.order.append(name)
             self._ends[name].wait(SOON)
 
@@ -182,11 +187,21 @@ def test_heavy_queries_leave_room_in_the_line_for_cheap_ones() -> None:
 
 def test_in_a_full_line_a_newcomer_takes_the_place_of_whoever_waits_most() -> None:
     with queries(slots=1, queue=3) as running:
-        for name in ("p0", "p1", "p2", "p3"):
-            running.start(name, principal="p")
-        displaced = running.start("q1", principal="q", displaces="p3")
-        assert isinstance(displaced, QueueFull)
+        *_, last = [running.start(name, principal="p") for name in ("p0", "p1", "p2", "p3")]
+        running.start("q1", principal="q", displaces=last)
+        assert isinstance(last.exception(), QueueFull)
         assert running.end_in_order() == ["p0", "p1", "q1", "p2"]
+
+
+def test_a_query_that_is_cancelled_while_it_waits_leaves_no_trace() -> None:
+    cancellation = Cancellation()
+    with queries(slots=1) as running:
+        running.start("first")
+        waiting = running.start("second", cancellation=cancellation)
+        cancellation.cancel(DeadlineExceeded("It is too late."))
+        assert isinstance(waiting.exception(SOON), DeadlineExceeded)
+        assert (running.admission.running, running.admission.waiting) == (1, 0)
+        assert running.end_in_order() == ["first"]
 
 
 def test_the_numbers_and_the_refusals_are_told() -> None:

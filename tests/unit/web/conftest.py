@@ -23,6 +23,7 @@ from gateway.observe import Event, Metrics, fan_out
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.web.context import Site
+from gateway.web.patience import Gone
 from gateway.web.site import build_site
 
 NOW = 1_400_000_000.0
@@ -115,6 +116,8 @@ class FakeGateway:
     age: float = 0.0
     asked: list[Request] = field(default_factory=list)
     directives: list[Directives] = field(default_factory=list)
+    deadlines: list[float | None] = field(default_factory=list)
+    gone: list[Gone | None] = field(default_factory=list)
     kept: dict[str, Result] = field(default_factory=dict)
     bodies: dict[tuple[str, str], bytes] = field(default_factory=dict)
     dropped: list[Drop] = field(default_factory=list)
@@ -132,8 +135,11 @@ class FakeGateway:
         principal: Principal,
         deadline: float | None = None,
         directives: Directives = Directives(),  # noqa: B008  # frozen
+        gone: Gone | None = None,
     ) -> Answer:
         query = self.registry.bind(request)
+        self.deadlines.append(deadline)
+        self.gone.append(gone)
         self.asked.append(request)
         self.directives.append(directives)
         if self.failure is not None:
