@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +50,7 @@ from gateway.plan.analyse import NOW
 from gateway.plan.explain import Explanation
 from gateway.plan.planner import Planner
 from gateway.query.registry import Registry
+from gateway.stages import Stages
 
 _NO_DIRECTIVES = Directives()
 MAX_PLANS = 3
@@ -346,30 +347,6 @@ class _Fill:
     deadline: float
     cancellation: Cancellation
     stages: Stages
-
-
-@dataclass(slots=True)
-class Stages:
-    """Seconds spent in each stage of one request."""
-
-    clock: Callable[[], float]
-    seconds: dict[str, float] = field(default_factory=dict)
-    started: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.started = self.clock()
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        begin = self.clock()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + self.clock() - begin
-
-    def rest(self, name: str) -> None:
-        """Book the time that no stage has taken."""
-        self.seconds[name] = max(0.0, self.clock() - self.started - sum(self.seconds.values()))
 
 
 def collect(stream: ResultStream, limit: int) -> pa.Table:
