@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -27,9 +29,11 @@ from gateway.cache.usage import Usage
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, region, root_of
 from gateway.catalog.table import Table, load_tables
+from gateway.checkout import commit_of
 from gateway.config import EngineSettings as EngineSection
 from gateway.config import Settings
 from gateway.engine.admission import Admission
+from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import Credentials, EngineSettings, S3Access
 from gateway.engine.rows import one_row
@@ -38,7 +42,9 @@ from gateway.observe import LogLines, Metrics, Observer, fan_out
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
+from gateway.project import Declarations, Project
 from gateway.query.registry import Registry
+from gateway.reload import Reloader
 from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
 from gateway.web.site import build_site
@@ -59,9 +65,10 @@ def open_app(settings: Settings) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order."""
     metrics = Metrics(CollectorRegistry())
     observe = fan_out(metrics, LogLines())
-    with open_gateway(settings, observe=observe, background=True) as gateway:
+    with open_pipeline(settings, observe=observe, background=True) as opened:
         site = Site(
-            gateway=gateway,
+            gateway=opened.gateway,
+            project=opened.project,
             metrics=metrics,
             clock=time.time,
             title=settings.title,
@@ -70,8 +77,41 @@ def open_app(settings: Settings) -> Iterator[Flask]:
         )
         serving = cast(Callable[[], Gateway], lambda: site.gateway)
         site.checks = {"engine": lambda: serving().engine.ping()}
-        with _warming(serving, settings):
+        with _reloading(site, opened, settings), _warming(serving, settings):
             yield build_site(site)
+
+
+@contextmanager
+def _reloading(site: Site, opened: Opened, settings: Settings) -> Iterator[None]:
+    """Keep what is in service as the project's files say, for as long as the context lasts."""
+
+    def serve(gateway: Gateway, project: Project) -> None:
+        site.gateway, site.project = gateway, project
+        gateway.catalog.take_over()
+        if gateway.usage is not None:
+            gateway.usage.want(wanted(project.registry))
+
+    reloader = Reloader(
+        settings.project,
+        reload_signal(settings),
+        declarations=opened.declarations,
+        project=opened.project,
+        serving=opened.gateway,
+        build=opened.build,
+        serve=serve,
+        observe=site.observe,
+    )
+    site.reload = reloader.request
+    reloader.start()
+    try:
+        yield
+    finally:
+        reloader.close()
+
+
+def reload_signal(settings: Settings) -> Path:
+    """Return the file that asks all workers of a machine to reload when it is touched."""
+    return settings.state / "reload"
 
 
 @contextmanager
@@ -97,35 +137,54 @@ def _warming(serving: Callable[[], Gateway], settings: Settings) -> Iterator[Non
         warmer.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The pipeline of a project, and what builds the next one when its files changed; see ``Reloader``."""
+
+    gateway: Gateway
+    project: Project
+    declarations: Declarations
+    build: Callable[[Gateway, Project], Gateway]
+
+
 @contextmanager
 def open_gateway(settings: Settings, *, observe: Observer, background: bool) -> Iterator[Gateway]:
     """Open the pipeline of a project; in the *background* its manifests are kept fresh. Raises ``GatewayError``.
 
     Mistakes in declarations do not stop it: what is right is served. Call it in the process that uses it, after a fork.
     """
-    tables, registry, _ = load_project(settings)
+    with open_pipeline(settings, observe=observe, background=background) as opened:
+        yield opened.gateway
+
+
+@contextmanager
+def open_pipeline(settings: Settings, *, observe: Observer, background: bool) -> Iterator[Opened]:
+    """Open the pipeline of a project as ``open_gateway`` does, with what a reload needs."""
+    declarations = Declarations(settings.project, commit=commit_of)
+    project = declarations.read()
+    declarations.accept(project)
     settings.state.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        engine = _open_engine(settings, tables)
-        stack.callback(engine.close)
-        catalog = Catalog(
-            tables,
-            settings.state,
+        engines = Engines(partial(_open_engine, settings))
+        stack.callback(engines.close)
+        engine = engines.reaching(_locations(settings, project.tables))
+        catalog = partial(
+            Catalog,
+            state=settings.state,
             open_store=lambda location: open_store(location, settings.storage, settings.project),
-            describe=engine.describe,
+            describe=engines.describe,
             observer=observe,
         )
-        stack.callback(catalog.close)
+        first = catalog(project.tables)
+        stack.callback(first.close)
         results = open_results(settings, observe)
         stack.callback(results.close)
         if background:
-            catalog.start()
-        yield Gateway(
-            registry=registry,
-            catalog=catalog,
-            planner=Planner(
-                engine.evaluate, Dimensions.over(one_row(engine, seconds=settings.engine.timeout), engine.address)
-            ),
+            first.start()
+        gateway = Gateway(
+            registry=project.registry,
+            catalog=first,
+            planner=Planner(engine.evaluate, _dimensions(settings, engine)),
             results=results,
             engine=engine,
             admission=_admission(settings.engine, observe),
@@ -133,20 +192,44 @@ def open_gateway(settings: Settings, *, observe: Observer, background: bool) -> 
             timeout=settings.engine.timeout,
             max_result=settings.cache.max_result,
             client_control=settings.cache.client_control,
-            usage=Usage(settings.state / "usage", wanted(registry)),
+            usage=Usage(settings.state / "usage", wanted(project.registry)),
         )
+
+        def build(previous: Gateway, project: Project) -> Gateway:
+            """Make the gateway of other declarations, of the parts of the one before as far as they fit."""
+            if project.tables == previous.catalog.tables:
+                return replace(previous, registry=project.registry)
+            before = cast(DuckDBEngine, previous.engine)
+            engine = engines.reaching(_locations(settings, project.tables), rather=before)
+            return replace(
+                previous,
+                registry=project.registry,
+                catalog=catalog(project.tables, previous=previous.catalog),
+                planner=previous.planner.succeeded_by(engine.evaluate, _dimensions(settings, engine)),
+                engine=engine,
+            )
+
+        yield Opened(gateway=gateway, project=project, declarations=declarations, build=build)
+
+
+def _dimensions(settings: Settings, engine: DuckDBEngine) -> Dimensions:
+    return Dimensions.over(one_row(engine, seconds=settings.engine.timeout), engine.address)
+
+
+def _locations(settings: Settings, tables: Mapping[str, Table]) -> list[str]:
+    places = [place for table in tables.values() for place in (table.location, *table.replicas)]
+    return [root_of(place, settings.project) for place in places]
 
 
 def _admission(engine: EngineSection, observe: Observer) -> Admission:
     return Admission(slots=engine.slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=observe)
 
 
-def _open_engine(settings: Settings, tables: Mapping[str, Table]) -> DuckDBEngine:
-    locations = [place for table in tables.values() for place in (table.location, *table.replicas)]
-    temporary = settings.state / "tmp" / str(os.getpid())
+def _open_engine(settings: Settings, locations: Sequence[str], number: int) -> DuckDBEngine:
+    temporary = settings.state / "tmp" / (f"{os.getpid()}.{number}" if number else str(os.getpid()))
     return DuckDBEngine.open(
         EngineSettings(
-            locations=[root_of(location, settings.project) for location in locations],
+            locations=locations,
             temp_directory=str(temporary),
             memory_limit=f"{settings.engine.memory}B",
             max_temp_size=f"{settings.engine.spill}B",

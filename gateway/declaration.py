@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import yaml
@@ -53,6 +54,28 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 """A number of bytes, written as such or as ``256MiB``."""
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 """A number of seconds, written as such or as ``5m``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenFile:
+    """A file of a project that does not say what it should. ``path`` is relative to the project.
+
+    ``kept`` tells that what it declared before stays in service; else nothing of it is served.
+    """
+
+    path: str
+    diagnostics: tuple[Diagnostic, ...]
+    kept: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Tell it to those who look after the project: the mistakes with their places, nothing of the server."""
+        return {
+            "path": self.path,
+            "serving": "last-good" if self.kept else "nothing",
+            "mistakes": [
+                {name: value for name, value in asdict(one).items() if value is not None} for one in self.diagnostics
+            ],
+        }
 
 
 class Declared:

@@ -212,6 +212,34 @@ class RequestServed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectLoaded(Event):
+    """The project's files were read. ``outcome`` is ``started``, ``reloaded``, ``unchanged``, or ``failed``.
+
+    ``commit`` is what is checked out, where the project is a git checkout. ``error`` says why all stays as it was.
+    """
+
+    outcome: str
+    seconds: float
+    added: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    broken_tables: int = 0
+    broken_queries: int = 0
+    commit: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclarationBroken(Event):
+    """A file of the project has mistakes; ``kept`` tells that what it declared before stays in service."""
+
+    level: ClassVar[str | None] = "warning"
+    path: str
+    kept: bool
+    mistakes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unexpected(Event):
     """A bug: an error that nobody raised on purpose. The traceback is for the log only."""
 
@@ -281,10 +309,12 @@ class Metrics:
             ResultEvicted: self._evicted,
             AnswerPrepared: self._prepared,
             RequestServed: self._served,
+            ProjectLoaded: self._loaded,
             Unexpected: self._unexpected,
         }
         self._define_queries()
         self._define_tables()
+        self._define_project()
 
     def __call__(self, event: Event) -> None:
         handler = self._handlers.get(type(event))
@@ -328,6 +358,16 @@ class Metrics:
         self._failing = self._gauge("refresh_consecutive_failures", "Failed listings since the last good one")
         self._refresh = self._histogram("refresh_seconds", "Time that listing a table took", ("table",))
         self._refresh_failures = self._counter("refresh_failures", "Listings of a table that failed", ("table",))
+
+    def _define_project(self) -> None:
+        self._reloads = self._counter("reloads", "Times that a worker read the project's files again", ("outcome",))
+        self._wrong = Gauge(
+            "gateway_declarations_broken",
+            "Files of the project that have mistakes.",
+            ("kind",),
+            multiprocess_mode="mostrecent",
+            registry=self.registry,
+        )
 
     def _counter(self, name: str, text: str, labels: Sequence[str]) -> Counter:
         return Counter(f"gateway_{name}", f"{text}.", labels, registry=self.registry)
@@ -406,6 +446,12 @@ class Metrics:
             self._bytes.labels(event.query, event.version, event.format).inc(event.size)
         if not event.complete:
             self._cut.labels(event.query, event.version).inc()
+
+    def _loaded(self, event: ProjectLoaded) -> None:
+        if event.outcome != "started":
+            self._reloads.labels(event.outcome).inc()
+        self._wrong.labels("table").set(event.broken_tables)
+        self._wrong.labels("query").set(event.broken_queries)
 
     def _unexpected(self, event: Unexpected) -> None:
         self._bugs.inc()

@@ -154,7 +154,7 @@ class Gateway:
         """Plan a query that is bound already, without running it; *address* names files for the reader."""
         query = self._at_this_instant(query)
         plan = self.planner.plan(query, self.catalog.pin(query.tables))
-        key = result_key(question_key(query, principal), plan, self.engine.name)
+        key = result_key(self.question(query, principal), plan, self.engine.name)
         return Explanation(
             plan=plan,
             statement=plan.statement(address),
@@ -164,6 +164,10 @@ class Gateway:
             now=self.clock(),
             failing=dict(self._failing(query.tables)),
         )
+
+    def question(self, query: BoundQuery, principal: Principal) -> str:
+        """Digest a question over the tables as they are declared now."""
+        return question_key(query, principal, self.catalog.identities(query.tables))
 
     def _failing(self, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
         for name in tables:
@@ -206,7 +210,7 @@ class Gateway:
         gone: Gone | None = None,
     ) -> Asked:
         query = self._at_this_instant(query)
-        question = question_key(query, principal)
+        question = self.question(query, principal)
         latest = self.monotonic() + self._allowed(query)
         return Asked(
             question=question,

@@ -17,9 +17,12 @@ _SIZE = 20
 _FORMAT = b"1"
 
 
-def question_key(query: BoundQuery, principal: Principal) -> str:
-    """Digest a question, in 40 hexadecimal digits; equal for texts that differ in comments, case or spacing only."""
-    parts = [_FORMAT, query.normalised.encode(), principal.scope.encode()]
+def question_key(query: BoundQuery, principal: Principal, tables: Iterable[str] = ()) -> str:
+    """Digest a question, in 40 hexadecimal digits; equal for texts that differ in comments, case or spacing only.
+
+    *tables* are the identities of the tables that it reads: declared in another way, they give another answer.
+    """
+    parts = [_FORMAT, query.normalised.encode(), principal.scope.encode(), *(one.encode() for one in tables)]
     for name in sorted(query.parameters):
         parts += (name.encode(), canonical_bytes(query.parameters[name]))
     return _digest(parts)

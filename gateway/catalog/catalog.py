@@ -21,6 +21,9 @@ class Catalog:
 
     ``clock`` gives seconds since the epoch, ``jitter`` a number in [0, 1). Nothing runs and no store is opened before
     the first call: make it before a fork if you like, and use it after.
+
+    Made with a *previous* one, it goes on with the snapshots of the tables that are declared as before, and is
+    refreshed from ``take_over`` on by what refreshed that one.
     """
 
     def __init__(
@@ -33,15 +36,22 @@ class Catalog:
         clock: Callable[[], float] = time.time,
         observer: Observer = unobserved,
         jitter: Callable[[], float] = random.random,
+        previous: Catalog | None = None,
     ) -> None:
         self.tables = tables
         self._folder = state / "tables"
         self._clock = clock
         self._jitter = jitter
-        self._refresher: Refresher | None = None
+        self._refresher: Refresher | None = None if previous is None else previous._refresher
         self._starting = Lock()
-        self._keepers = {
-            name: Keeper(
+        known = {} if previous is None else previous._keepers
+        self._keepers: dict[str, Keeper] = {}
+        for name, table in tables.items():
+            before = known.get(name)
+            if before is not None and before.table == table:
+                self._keepers[name] = before
+                continue
+            keeper = Keeper(
                 table,
                 self._folder / name,
                 open_store=open_store,
@@ -49,8 +59,9 @@ class Catalog:
                 clock=clock,
                 observer=observer,
             )
-            for name, table in tables.items()
-        }
+            if before is not None:
+                keeper.inherit(before)
+            self._keepers[name] = keeper
 
     def pin(self, names: Iterable[str] | None = None) -> dict[str, Snapshot]:
         """Return the newest snapshot of each named table (all by default).
@@ -63,6 +74,10 @@ class Catalog:
         if self._refresher is None:
             return {keeper.table.name: keeper.renew() for keeper in keepers}
         return {keeper.table.name: keeper.current() for keeper in keepers}
+
+    def identities(self, names: Iterable[str]) -> list[str]:
+        """Return what the named tables are declared to be, as digests. Raises ``TableNotFound``."""
+        return [self._keeper(name).table.identity for name in names]
 
     def refresh(self, name: str, partitions: Iterable[str] | None = None) -> Snapshot:
         """List a table, or only the named partitions (``day=2013-06-01``), and return the new snapshot.
@@ -85,6 +100,11 @@ class Catalog:
             if self._refresher is None:
                 self._refresher = self.refresher()
                 self._refresher.start(wait)
+
+    def take_over(self) -> None:
+        """Have the tables of this catalog refreshed, instead of those of the one before."""
+        if self._refresher is not None:
+            self._refresher.serve(self._keepers)
 
     def refresher(self) -> Refresher:
         """Make the background work of this catalog, not yet started."""

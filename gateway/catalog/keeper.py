@@ -21,7 +21,7 @@ import pyarrow as pa
 from gateway.catalog import footers
 from gateway.catalog.announce import folders
 from gateway.catalog.listing import list_files, list_folders
-from gateway.catalog.manifest import Snapshot, build, newest, splice, unchanged
+from gateway.catalog.manifest import Snapshot, build, declaration, newest, splice, unchanged
 from gateway.catalog.shelf import Shelf, Unreadable
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
@@ -139,6 +139,16 @@ class Keeper:
         with self._exclusive():
             self.follow()
             return self._list(partitions)
+
+    def inherit(self, previous: Keeper) -> None:
+        """Begin with the snapshot of the keeper before, where this declaration asks for the same manifest."""
+        found, stamp = previous.snapshot, previous._stamp
+        if (
+            found is not None
+            and self.table.location == previous.table.location
+            and declaration(self.table, found.root) == declaration(previous.table, found.root)
+        ):
+            self.snapshot, self._stamp = replace(found, table=self.table), stamp
 
     def learn(self, files: int = 500) -> bool:
         """Read the footers of some files and publish what they say; tell whether more are to be read.

@@ -49,13 +49,22 @@ class Refresher:
         self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="catalog", daemon=True)
         self._thread.start()
 
+    def serve(self, keepers: Mapping[str, Keeper]) -> None:
+        """Refresh other tables from the next look on; what is under way for those of before ends."""
+        before, self._keepers = self._keepers, keepers
+        for name, keeper in before.items():
+            if keepers.get(name) is not keeper:
+                self._due.pop(name, None)
+                self._learned.pop(name, None)
+
     def tick(self, submit: Submit = lambda work: work()) -> None:
         """Pick up what others have published; where this process is the one that refreshes, list what is due."""
-        for keeper in self._keepers.values():
+        keepers = self._keepers
+        for keeper in keepers.values():
             if keeper.snapshot is not None and keeper.table.name not in self._busy:
                 keeper.follow()
         if self._leading.take():
-            for name, keeper in self._keepers.items():
+            for name, keeper in keepers.items():
                 if name in self._busy:
                     continue
                 if self._is_due(name, keeper):

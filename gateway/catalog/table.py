@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -189,6 +190,12 @@ class Table(_Declaration):
         """Return the name by which SQL reads the table."""
         return self.table
 
+    @cached_property
+    def identity(self) -> str:
+        """Digest what of the declaration can change an answer: where the files are, and how they are read."""
+        parts = (self.location, self.columns, self.partitioned_by, self.union_by_name)
+        return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         mistakes = list(_mistakes(dict(enumerate(self.partitioned_by)), self.columns, self.limits))
@@ -276,14 +283,15 @@ def load_tables(folder: Path) -> tuple[Mapping[str, Table], tuple[Diagnostic, ..
     """Load every declaration of *folder* by table name, with every mistake of those that could not be loaded."""
     tables: dict[str, Table] = {}
     diagnostics: list[Diagnostic] = []
-    for path in _declarations(folder):
+    for path in declaration_files(folder):
         try:
             table = parse_table(path.read_text(encoding="utf-8"), str(path))
         except DeclarationError as error:
             diagnostics.extend(error.diagnostics)
             continue
         except (OSError, UnicodeDecodeError) as error:
-            diagnostics.append(Diagnostic(path=str(path), message=f"cannot be read: {error}"))
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            diagnostics.append(Diagnostic(path=str(path), message=f"cannot be read: {reason}"))
             continue
         if table.name in tables:
             diagnostics.append(Diagnostic(path=str(path), message=f"the table {table.name!r} is declared twice"))
@@ -345,6 +353,7 @@ def _columns_of(raw: object) -> Mapping[str, str] | None:
     return columns
 
 
-def _declarations(folder: Path) -> list[Path]:
+def declaration_files(folder: Path) -> list[Path]:
+    """List the files of *folder* that declare tables, in order of their names."""
     found = [path for path in folder.glob("*") if path.suffix in (".yaml", ".yml")]
     return sorted(path for path in found if path.stem not in NOT_TABLES)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 import click
 
-from gateway.app import load_project, open_app
+from gateway.app import load_project, open_app, reload_signal
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
 from gateway.engine.instance import before_fork
+from gateway.reload import touch
 from gateway.web.server import ServerOptions
 from gateway.web.server import serve as run_server
 
@@ -50,6 +52,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         threads=server.threads,
         grace=server.grace,
         metrics=_metrics_folder(settings.state / "metrics"),
+        reload=partial(touch, reload_signal(settings)),
     )
     before_fork()
     run_server(lambda: open_app(settings), options, announce=announce)

@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic
 from typing import Any
 from uuid import uuid4
+from weakref import finalize
 
 import duckdb
 
@@ -47,7 +48,9 @@ class DuckDBEngine:
         self._requests = RequestLog(connection, self._access) if settings.remote else None
         self._cursors = Cursors(connection, self._requests)
         self._renewing, self._renew_at = Lock(), clock() + KEY_LIFE
-        self._closed = False
+        # Without this reference nothing closes an engine that a reload replaced: the last query on it lets it go.
+        self._release = finalize(self, _close_aside, self._cursors, connection)
+        self._release.atexit = False
 
     @classmethod
     def open(
@@ -154,11 +157,9 @@ class DuckDBEngine:
             raise EngineFailed("The engine does not answer.") from error
 
     def close(self) -> None:
-        """Interrupt what runs and release the instance; idempotent."""
-        if not self._closed:
-            self._closed = True
-            self._cursors.close()
-            self._connection.close()
+        """Interrupt what runs and release the instance; idempotent. It is closed too when nothing refers to it."""
+        if self._release.detach() is not None:
+            _close(self._cursors, self._connection)
 
     def _prepared(
         self, cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, TypedValue]
@@ -228,6 +229,16 @@ class DuckDBEngine:
             raise (failure.damaged if isinstance(failure, Suspicion) else failure) from error
         finally:
             self._cursors.take_back(lent, reusable=False)
+
+
+def _close(cursors: Cursors, connection: duckdb.DuckDBPyConnection) -> None:
+    cursors.close()
+    connection.close()
+
+
+def _close_aside(cursors: Cursors, connection: duckdb.DuckDBPyConnection) -> None:
+    """Close in a thread of its own: the last reference may be dropped anywhere, also inside a lock."""
+    Thread(target=_close, args=(cursors, connection), name="engine-close", daemon=True).start()
 
 
 def _only(statements: list[duckdb.Statement]) -> duckdb.Statement:

@@ -30,8 +30,9 @@ _PREPARED = 2_000
 """Prepared texts kept: a few times the templates of a large project."""
 
 
-_Schema = tuple[tuple[tuple[Column, ...], frozenset[str]], ...]
-"""What preparing a text depends on: of each of its tables the columns, and which of them can prune."""
+_Schema = tuple[tuple[tuple[tuple[Column, ...], frozenset[str]], ...], tuple[tuple[str, str], ...]]
+"""What preparing a text depends on: of each of its tables the columns, and which of them can prune; the types of its
+parameters."""
 BOUND: Final = "min:"
 """What stands before the name of a column in that of its lower bounds; see ``catalog.footers``."""
 
@@ -47,6 +48,15 @@ class Planner:
         self._lock = Lock()
         self._prepared: LRUCache[str, tuple[_Schema, Prepared]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
+
+    def succeeded_by(self, evaluate: Evaluate, dimensions: Dimensions) -> Planner:
+        """Make a planner over another engine that knows what this one has prepared."""
+        following = Planner(evaluate, dimensions)
+        with self._lock:
+            for sql, prepared in self._prepared.items():
+                following._prepared[sql] = prepared
+        following._indexes.update(self._indexes)
+        return following
 
     def plan(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Plan:
         """Select the files of every scan. Raises ``ScanTooLarge`` where a limit of a table is passed."""
@@ -74,7 +84,8 @@ class Planner:
 
     def prepared(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Prepared:
         """Return the analysis of a query's text over the columns that its tables have now."""
-        schema = tuple((snapshots[name].columns, _prunable(snapshots[name])) for name in query.tables)
+        tables = tuple((snapshots[name].columns, _prunable(snapshots[name])) for name in query.tables)
+        schema = (tables, tuple((name, parameter.type) for name, parameter in query.parameters.items()))
         with self._lock:
             known = self._prepared.get(query.sql)
         if known is not None and known[0] == schema:
@@ -82,8 +93,8 @@ class Planner:
         prepared = prepare(
             query.sql,
             {name: snapshots[name].columns for name in query.tables},
-            {name: known for name, (_, known) in zip(query.tables, schema, strict=True)},
-            {name: parameter.type for name, parameter in query.parameters.items()},
+            {name: known for name, (_, known) in zip(query.tables, tables, strict=True)},
+            dict(schema[1]),
         )
         with self._lock:
             self._prepared[query.sql] = (schema, prepared)
@@ -97,6 +108,7 @@ class Planner:
             index is None
             or index.snapshot.partitions is not snapshot.partitions
             or index.snapshot.files is not snapshot.files
+            or index.snapshot.table is not snapshot.table
         ):
             index = self._indexes[snapshot.table.name] = PartitionIndex.build(snapshot)
         return index

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.declaration import BrokenFile
 from gateway.errors import Diagnostic, QueryNotFound, Rule, TemplateInvalid, VersionNotFound, VersionRetired
 from gateway.model import BoundQuery, Request
 from gateway.query.template import NAME, Template
@@ -18,7 +20,8 @@ _FILE = re.compile(r"v([1-9][0-9]{0,8})\.sql")
 _MAX_BYTES = 1_000_000
 
 
-def _today() -> date:
+def today_utc() -> date:
+    """Return the current day."""
     return datetime.now(UTC).date()
 
 
@@ -27,25 +30,33 @@ class Registry:
     """The valid templates by name and version, both in order. ``today`` decides what is deprecated or retired."""
 
     _templates: Mapping[str, Mapping[int, Template]]
-    _today: Callable[[], date] = _today
+    broken: Mapping[tuple[str, int], BrokenFile] = field(default_factory=dict)
+    """The files that are broken now, by the query and version that they stand for."""
+    _today: Callable[[], date] = today_utc
 
     @classmethod
-    def of(cls, templates: Collection[Template], *, today: Callable[[], date] = _today) -> Registry:
-        """Register *templates*."""
+    def of(
+        cls,
+        templates: Collection[Template],
+        *,
+        today: Callable[[], date] = today_utc,
+        broken: Iterable[BrokenFile] = (),
+    ) -> Registry:
+        """Register *templates*, and which files are *broken* beside them."""
         versions: dict[str, dict[int, Template]] = {}
         for template in sorted(templates, key=lambda item: (item.name, item.version)):
             versions.setdefault(template.name, {})[template.version] = template
         frozen = {name: MappingProxyType(found) for name, found in versions.items()}
-        return cls(_templates=MappingProxyType(frozen), _today=today)
+        return cls(_templates=MappingProxyType(frozen), _today=today, broken=dict(_identified(broken)))
 
     @classmethod
     def load(
-        cls, folder: Path, tables: Collection[str], *, today: Callable[[], date] = _today
+        cls, folder: Path, tables: Collection[str], *, today: Callable[[], date] = today_utc
     ) -> tuple[Registry, tuple[Diagnostic, ...]]:
         """Load every template below *folder*, over the declared *tables*, with all mistakes of the broken ones."""
         templates: list[Template] = []
         mistakes: list[Diagnostic] = []
-        for path in sorted(folder.rglob("*.sql")):
+        for path in template_files(folder):
             try:
                 templates.append(_load(path, folder, tables))
             except TemplateInvalid as error:
@@ -109,26 +120,36 @@ def unknown_query(name: str, known: Collection[str]) -> QueryNotFound:
     return QueryNotFound(f"There is no query {name[:200]!r}.{hint}", suggestions=suggestions)
 
 
+def template_files(folder: Path) -> list[Path]:
+    """List the template files below *folder* in order; hidden folders, as git and Kubernetes make them, are none."""
+    found = folder.rglob("*.sql")
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
 def _load(path: Path, folder: Path, tables: Collection[str]) -> Template:
     shown = path.relative_to(folder.parent).as_posix()
-    name, version = _identify(path.relative_to(folder), shown)
+    name, version = identify(path.relative_to(folder), shown)
     try:
-        raw = path.read_bytes() if path.stat().st_size <= _MAX_BYTES else None
-        text = raw.decode("utf-8") if raw is not None else None
+        content = path.read_bytes() if path.stat().st_size <= _MAX_BYTES else bytes(_MAX_BYTES + 1)
     except OSError as error:
         raise TemplateInvalid([Diagnostic(path=shown, message=f"cannot be read: {error.strerror}")]) from error
+    return parse_template(content, path=shown, name=name, version=version, tables=tables)
+
+
+def parse_template(content: bytes, *, path: str, name: str, version: int, tables: Collection[str]) -> Template:
+    """Read the content of the file *path*, see ``Template.load``. Raises ``TemplateInvalid`` with every mistake."""
+    if len(content) > _MAX_BYTES:
+        raise TemplateInvalid([Diagnostic(path=path, message=f"is larger than {_MAX_BYTES} bytes")])
+    try:
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        column = error.start - error.object.rfind(b"\n", 0, error.start)
-        raise TemplateInvalid(
-            [Diagnostic(path=shown, line=line, column=column, message="is not UTF-8 text")]
-        ) from error
-    if text is None:
-        raise TemplateInvalid([Diagnostic(path=shown, message=f"is larger than {_MAX_BYTES} bytes")])
-    return Template.load(text, path=shown, name=name, version=version, tables=tables)
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise TemplateInvalid([Diagnostic(path=path, line=line, column=column, message="is not UTF-8 text")]) from error
+    return Template.load(text, path=path, name=name, version=version, tables=tables)
 
 
-def _identify(path: Path, shown: str) -> tuple[str, int]:
+def identify(path: Path, shown: str) -> tuple[str, int]:
     """Tell the name and the version of a query from its place. Raises ``TemplateInvalid``."""
     match = _FILE.fullmatch(path.name)
     wrong = [segment for segment in path.parts[:-1] if not NAME.fullmatch(segment)]
@@ -143,3 +164,9 @@ def _identify(path: Path, shown: str) -> tuple[str, int]:
     if match is None or message is not None:
         raise TemplateInvalid([Diagnostic(path=shown, message=message or "", hint=hint, rule=Rule.PLACE)])
     return ".".join(path.parts[:-1]), int(match[1])
+
+
+def _identified(broken: Iterable[BrokenFile]) -> Iterator[tuple[tuple[str, int], BrokenFile]]:
+    for one in broken:
+        with suppress(TemplateInvalid):  # a file that stands for no version
+            yield identify(Path(one.path).relative_to("queries"), one.path), one

@@ -21,7 +21,9 @@ from gateway.model import Answer, Column, Directives, Principal, Result
 from gateway.model import Request as Question
 from gateway.observe import Metrics, Observer, unobserved
 from gateway.plan.explain import Explanation
+from gateway.project import Project
 from gateway.query.registry import Registry
+from gateway.reload import Reloaded
 from gateway.web.patience import Gone
 
 _EXTENSION = "gateway"
@@ -81,6 +83,10 @@ class Site:
 
     gateway: Gateway
     """The newest one: a reload replaces it by one assignment. Take it once for a request, and keep it nowhere else."""
+    project: Project | None = None
+    """What is in service of the project's files, and which of them are broken; replaced with the gateway."""
+    reload: Callable[[], Reloaded] | None = None
+    """Reads the project's files and puts what changed in service, in all workers of the machine."""
     metrics: Metrics
     clock: Callable[[], float]
     monotonic: Callable[[], float] = time.monotonic

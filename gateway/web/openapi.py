@@ -218,6 +218,7 @@ def _operation_paths() -> dict[str, Any]:
 
     ready = _read("ready", "Whether requests should be sent here", "operations")
     ready["responses"]["503"] = {"description": "Not ready.", "content": {"application/json": {"schema": _ANY}}}
+    reload = _read("reload", "Read the project's files again, and serve what they say now", "operations")
     error = page("error", "What a problem type means", "text/html")
     error["get"]["parameters"] = _references(["code"])
     error["get"]["responses"] |= _problems((404,))
@@ -230,6 +231,7 @@ def _operation_paths() -> dict[str, Any]:
         "/docs/{name}/{version}": tried,
         "/errors/{code}": error,
         "/v1/cache": {"delete": _drop()},
+        "/v1/reload": {"post": reload},
         "/healthz": {"get": _read("alive", "Whether the process serves requests", "operations")},
         "/readyz": {"get": ready},
         "/metrics": page("metrics", "Metrics for Prometheus", "text/plain"),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Response
 
-from gateway.errors import GatewayError
+from gateway.access.base import RELOAD
+from gateway.errors import GatewayError, Unauthenticated
+from gateway.project import Project
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
+from gateway.web.guard import may
 from gateway.web.problems import public_detail
 
 routes = Blueprint("operations", __name__)
@@ -25,7 +29,8 @@ def alive() -> Response:
 def ready() -> Response:
     """Answer whether requests should be sent here, check by check, with the age of every table's manifest.
 
-    A table that was listed once stays readable, so a failing refresh is told and does not make the server unready.
+    A table that was listed once stays readable, so a failing refresh is told and does not make the server unready;
+    nor do files of the project that are broken, for what they declared before is served.
     """
     checks = {name: _checked(check) for name, check in site().checks.items()}
     checks["tables"] = _checked(lambda: gateway().catalog.pin(gateway().catalog.tables))
@@ -36,6 +41,9 @@ def ready() -> Response:
         "tables": {name: _table(name) for name in sorted(gateway().catalog.tables)},
         "queries": len(gateway().registry.queries()),
     }
+    project = site().project
+    if project is not None:
+        document["project"] = _project(project)
     return json_response(document, status=200 if fine else 503)
 
 
@@ -45,6 +53,15 @@ def _checked(check: Callable[[], object]) -> dict[str, Any]:
     except GatewayError as error:
         return {"status": "failing", "code": error.code, "detail": public_detail(error)}
     return {"status": "ok"}
+
+
+def _project(project: Project) -> dict[str, Any]:
+    """Tell which commit is in service, and which files are broken: how, only to those who may reload them."""
+    known: dict[str, Any] = {"commit": project.commit, "broken": len(project.broken)}
+    with suppress(Unauthenticated):
+        if may(RELOAD):
+            known["broken"] = [one.as_dict() for one in project.broken]
+    return known
 
 
 def _table(name: str) -> dict[str, Any]:

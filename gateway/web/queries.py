@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, request
 
 from gateway.web.context import gateway, record
@@ -22,7 +24,9 @@ def catalogue() -> Response:
     for name, versions in visible_queries().items():
         newest = gateway().registry.template(name, None)
         entries.append(
-            summarise(newest) | {"url": f"/v1/queries/{name}", "latest": newest.version, "versions": sorted(versions)}
+            summarise(newest)
+            | {"url": f"/v1/queries/{name}", "latest": newest.version, "versions": sorted(versions)}
+            | _broken(name)
         )
     return json_response({"queries": entries})
 
@@ -37,7 +41,7 @@ def query(name: str) -> Response:
         "latest": newest.version,
         "versions": [summarise(versions[number]) for number in sorted(versions)],
         "newest": describe(newest, result_columns(gateway(), newest)),
-    }
+    } | _broken(name)
     return json_response(document)
 
 
@@ -51,3 +55,9 @@ def one_version(name: str, version: str) -> Response:
     if version == LATEST:
         response.headers["Content-Location"] = version_url(template)
     return response
+
+
+def _broken(name: str) -> dict[str, Any]:
+    """Tell which versions of a query have a broken file, and what is served of each."""
+    found = {f"v{version}": file for (query, version), file in gateway().registry.broken.items() if query == name}
+    return {"broken": {version: file.as_dict() for version, file in found.items()}} if found else {}

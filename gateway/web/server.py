@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.errors import Diagnostic, SettingsInvalid
@@ -29,10 +30,12 @@ class ServerOptions:
     threads: int
     grace: float
     metrics: Path
+    reload: Callable[[], None] = lambda: None
+    """What SIGHUP does: ask the workers to read the project's files again."""
 
 
 def serve(open_app: OpenApp, options: ServerOptions, *, announce: Callable[[str], None]) -> None:
-    """Serve until a signal: SIGTERM lets requests in flight end, SIGINT does not. Exits the process.
+    """Serve until a signal: SIGTERM lets requests in flight end, SIGINT does not; SIGHUP reloads. Exits the process.
 
     *open_app* is entered in every worker after the fork and left when the worker exits. *announce* is told the
     address when the first worker is ready. Raises ``SettingsInvalid`` where the address cannot be listened on.
@@ -58,6 +61,13 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+class _Arbiter(Arbiter):
+    """Gunicorn's parent process, but for SIGHUP: workers go on and read the project again, none is replaced."""
+
+    def handle_hup(self) -> None:
+        self.app.reload()
+
+
 class Server(BaseApplication):
     """A gunicorn arbiter with its settings in code: no file, no command line, no environment."""
 
@@ -75,6 +85,15 @@ class Server(BaseApplication):
     def load_config(self) -> None:
         for name, value in self._settings().items():
             self.cfg.set(name, value)
+
+    def run(self) -> None:
+        try:
+            _Arbiter(self).run()
+        except RuntimeError as error:
+            raise SettingsInvalid([Diagnostic(path="server", message=str(error))]) from error
+
+    def reload(self) -> None:
+        self._options.reload()
 
     def load(self) -> Any:
         """Open the application: gunicorn calls this in each worker, after the fork."""

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError
 from gateway.observe import SECONDS, RequestServed, Unexpected
-from gateway.web import cache, context, explain, guard, operations, pages, queries, results, tables
+from gateway.web import cache, context, explain, guard, operations, pages, queries, reload, results, tables
 from gateway.web.context import Site, record, site
 from gateway.web.problems import InternalError, from_http, problem
 
@@ -35,7 +35,7 @@ def build_site(what: Site) -> Flask:
     app.register_error_handler(GatewayError, _answer_problem)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_bug)
-    for resource in (results, explain, queries, tables, cache, operations, pages):
+    for resource in (results, explain, queries, tables, cache, reload, operations, pages):
         app.register_blueprint(resource.routes)
     measure(app, what.metrics.registry)
     return app
