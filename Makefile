@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fuzz mutate bench format constraints clean
+.PHONY: help demo serve test check fuzz mutate bench load format constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -30,6 +30,9 @@ mutate: .venv/dev ## break every pruning rule once on purpose; print which test 
 bench: .venv/dev ## measure against the limits and print the tables
 	$(BIN)/pytest tests/benchmark -q -s
 	@for each in tests/benchmark/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
+
+load: .venv/dev ## load a gateway as thousands of clients do, and print what they saw
+	@for each in tests/benchmark/load_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
 
 format: .venv/dev ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
