@@ -30,6 +30,8 @@ def check_queries(templates: Iterable[Template], tables: Mapping[str, Table], sc
             unknown = [name for name in template.tables if name not in schemas]
             if not unknown:
                 yield from _check(template, tables, schemas, binder)
+            elif (mistake := binder.read(template.sql)) is not None:
+                yield _refused(template, mistake)
             elif all(name in tables for name in unknown):  # a table with mistakes is told where it is declared
                 yield _unknown(template, unknown)
 

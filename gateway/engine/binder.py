@@ -82,6 +82,14 @@ class Binder:
                 return found
         return found
 
+    def read(self, sql: str) -> Unbindable | None:
+        """Return what is wrong with the grammar of *sql*, whatever its tables hold."""
+        try:
+            self._connection.extract_statements(_DESCRIBE + sql)
+        except duckdb.Error as error:
+            return explained(error, sql)
+        return None
+
     def evaluate(self, expressions: Sequence[str], parameters: Mapping[str, TypedValue]) -> tuple[Value, ...]:
         """Compute constant *expressions*. Raises ``QueryFailed``."""
         sql = f"SELECT {', '.join(expressions)}"
@@ -143,6 +151,9 @@ def _words(told: Mapping[str, Any], text: str) -> tuple[str, str | None, Rule]:
         return f"the {match[2]} side of the join has no column {match[1]!r}", None, Rule.UNKNOWN_COLUMN
     if match := re.match(r'Column "(.+)" in (\w+) list not found', first):
         return f"there is no column {match[1]!r} to {match[2].lower()}", None, Rule.UNKNOWN_COLUMN
+    if match := re.match(r'syntax error at (?:or near "(.+)"|end of input)', first):
+        found = f"{match[1]} is not expected here" if match[1] else "the query ends where something must follow"
+        return f"not valid SQL: {found}", None, Rule.SYNTAX
     message = first.strip().rstrip(".!")
     return message if message[:2].isupper() else message[:1].lower() + message[1:], None, Rule.BINDING
 

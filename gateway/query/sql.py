@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token as ParserToken
 
-from gateway.errors import Rule
+from gateway.errors import Rule, did_you_mean
+from gateway.query.explain import explained
 from gateway.query.keywords import FOLDED
 from gateway.query.lexer import SqlMistake, Token, TokenKind, lex
 
@@ -76,7 +77,8 @@ def statement_tokens(sql: str) -> list[Token]:
             raise SqlMistake(token.start, f"{what} semicolon", "a template is one SELECT")
     if tokens[0].name not in _STATEMENTS or tokens[0].kind is TokenKind.QUOTED:
         message = f"a template is one SELECT, and {tokens[0].text[:40]} starts none"
-        raise SqlMistake(tokens[0].start, message, rule=Rule.NOT_ALLOWED)
+        hint = did_you_mean(tokens[0].name, ["select", "with"])
+        raise SqlMistake(tokens[0].start, message, hint, Rule.NOT_ALLOWED)
     _check_size(tokens)
     _check_statements(tokens)
     return tokens
@@ -90,7 +92,7 @@ def parse_tokens(sql: str, tokens: Sequence[Token]) -> exp.Expr:
         _compare(tokens, pieces)
         trees = _DIALECT.parser().parse(pieces, text)
     except ParseError as error:
-        raise _explain(error, text) from error
+        raise explained(error, text, tokens) from error
     except TokenError as error:
         raise SqlMistake(0, "the query cannot be read") from error
     except RecursionError as error:
@@ -196,21 +198,3 @@ def _covered(ours: Sequence[Token], place: int, token: ParserToken) -> int:
 
 def _ambiguous(place: int) -> SqlMistake:
     return SqlMistake(place, "this cannot be read in one way only", "put spaces around operators and brackets")
-
-
-def _explain(error: ParseError, text: str) -> SqlMistake:
-    details = error.errors[0] if error.errors else {}
-    line, column = details.get("line") or 1, details.get("col") or 1
-    marked = str(details.get("highlight") or "")
-    starts = [0, *_line_starts(text)]
-    # The parser counts to the end of the token that it stopped at.
-    place = starts[min(line, len(starts)) - 1] + max(column - len(marked), 0)
-    message = str(details.get("description") or "the query cannot be read").partition(" but got <Token")[0]
-    if "<class" in message:
-        message = "something is missing here"
-    near = f" near {marked[:40]!r}" if marked else ""
-    return SqlMistake(min(place, len(text) - 1), f"not valid SQL: {message[:1].lower()}{message[1:].rstrip('.')}{near}")
-
-
-def _line_starts(text: str) -> Iterator[int]:
-    return (place + 1 for place, character in enumerate(text) if character == "\n")

@@ -296,7 +296,7 @@ SELECT ""
 --> 1:8 this quoted name never ends, or is empty
 === 99
 SELECT 1 AS x FROM flights WHERE $a:=3
---> 1:36 not valid SQL: invalid expression / Unexpected token near ':='
+--> 1:36 not valid SQL: := is not expected here
 === 100
 SELECT carrier FROM flights WHERE carrier = $A
 --> 1:45 the parameter $A is not declared
@@ -338,7 +338,7 @@ SELECT * FROM $a
 --> 1:1 a parameter cannot stand in place of a table
 === 113
 SELECT {% x %} FROM flights
---> 1:8 not valid SQL: invalid expression / Unexpected token near '{%'
+--> 1:8 not valid SQL: { is not expected here
 === 114
 SELECT /*+ x */ sleep_ms(1000)
 --> 1:17 the function sleep_ms is not allowed: it changes or holds up something
@@ -428,4 +428,4 @@ SELECT * FROM flights TABLESAMPLE 10%; SELECT 2
 --> 1:1 there is no query
 === 143
 SELECT * FROM E'x.csv'
---> 1:15 not valid SQL: expected table name near "E'x.csv'"
+--> 1:15 not valid SQL: the query ends where something must follow E'x.csv'

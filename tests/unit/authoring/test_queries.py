@@ -215,3 +215,19 @@ def test_a_successor_that_goes_first_is_no_successor(project: Path) -> None:
     write(project, "queries/q/v3.sql", front + "*/\nSELECT 1 AS one")
     [mistake] = found(project, "", good % ("2999-01-01", "v2"))
     assert mistake.message == "the successor is refused from 2998-06-01 on"
+
+
+@pytest.mark.parametrize(
+    ("sql", "column", "message"),
+    [
+        ("SELECT carrier,, origin FROM flights", 16, "not valid SQL: , is not expected here"),
+        ("SELECT carrier FROM flights GROUP BY 1 WHERE true", 40, "not valid SQL: WHERE is not expected here"),
+    ],
+)
+def test_what_only_the_engine_cannot_read_is_told_without_the_columns_too(
+    project: Path, sql: str, column: int, message: str
+) -> None:
+    write(project, "catalog/flights.yaml", "table: flights\nlocation: data/flights\n")
+    front = "/*\nsummary: x\nowner: me\nexamples: [{}]\n*/\n"
+    [mistake] = found(project, sql, front)
+    assert (mistake.column, mistake.message, mistake.rule) == (column, message, Rule.SYNTAX)
