@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,8 +34,17 @@ class ServerSettings(_Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(2, ge=1, le=256, description="Worker processes.")
+    worker: Literal["asgi", "gthread"] = Field(
+        "asgi", description="Kind of worker: an event loop in front of the threads, or threads alone."
+    )
     threads: int = Field(32, ge=1, le=1024, description="Request threads of a worker.")
-    grace: Duration = Field(30.0, description="How long requests in flight may take to end after SIGTERM.")
+    drain: Duration = Field(
+        2.0, description="How long a server that got SIGTERM still takes requests, while /readyz says that it stops."
+    )
+    grace: Duration = Field(30.0, description="How long requests in flight may take to end after that.")
+    send_timeout: Duration = Field(
+        30.0, description="How long a client may take nothing of its answer before it is cut off."
+    )
 
 
 class EngineSettings(_Section):

@@ -6,10 +6,11 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, Protocol
 from uuid import uuid4
 
-from flask import Request, current_app, g
+from flask import Flask, Request, current_app, g
 
 from gateway.access.base import CREDENTIALS, OPEN, Access
 from gateway.access.limits import UNLIMITED, Limits
@@ -101,6 +102,8 @@ class Site:
     limits: Limits = UNLIMITED
     made: dict[str, Any] = field(default_factory=dict)
     """Documents that were made once for this site."""
+    stopping: Event = field(default_factory=Event)
+    """Set when the server is to stop soon, and others should be asked instead."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,6 +139,12 @@ def gateway() -> Gateway:
 def install(extensions: dict[str, Any], value: Site) -> None:
     """Make *value* the site of an application."""
     extensions[_EXTENSION] = value
+
+
+def site_of(app: Flask) -> Site | None:
+    """Return the site that an application serves, if it serves one."""
+    found: Site | None = app.extensions.get(_EXTENSION)
+    return found
 
 
 def record() -> Record:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from gateway.access.base import RELOAD
-from gateway.errors import GatewayError, Unauthenticated
+from gateway.errors import GatewayError, ShuttingDown, Unauthenticated
 from gateway.project import Project
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
@@ -33,6 +33,7 @@ def ready() -> Response:
     nor do files of the project that are broken, for what they declared before is served.
     """
     checks = {name: _checked(check) for name, check in site().checks.items()}
+    checks["server"] = _checked(_staying)
     checks["tables"] = _checked(lambda: gateway().catalog.pin(gateway().catalog.tables))
     fine = all(check["status"] == "ok" for check in checks.values())
     document: dict[str, Any] = {
@@ -45,6 +46,11 @@ def ready() -> Response:
     if project is not None:
         document["project"] = _project(project)
     return json_response(document, status=200 if fine else 503)
+
+
+def _staying() -> None:
+    if site().stopping.is_set():
+        raise ShuttingDown("This server is stopping: ask another one.")
 
 
 def _checked(check: Callable[[], object]) -> dict[str, Any]:

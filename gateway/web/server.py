@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import socket
+from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -16,13 +18,21 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.observe import share_metrics
+from gateway.web.bridge import Bridge
+from gateway.web.context import Site, site_of
+from gateway.web.workers import BACKLOG, EventWorker, PatientThreadWorker
 
 OpenApp = Callable[[], AbstractContextManager[Flask]]
+WorkerKind = Literal["asgi", "gthread"]
+_WORKERS = {"asgi": EventWorker, "gthread": PatientThreadWorker}
+_OPEN_FILES = 65_536
+_MARGIN = 2.0
+"""Seconds that the arbiter waits for a worker beyond what the worker may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """How the workers listen. ``port`` 0 is a free one, ``grace`` is in seconds, ``metrics`` a folder of its own."""
+    """How the workers listen. ``port`` 0 is a free one, ``metrics`` a folder of its own; durations are in seconds."""
 
     host: str
     port: int
@@ -32,6 +42,9 @@ class ServerOptions:
     metrics: Path
     reload: Callable[[], None] = lambda: None
     """What SIGHUP does: ask the workers to read the project's files again."""
+    worker: WorkerKind = "asgi"
+    drain: float = 0.0
+    send_timeout: float = 30.0
 
 
 def serve(open_app: OpenApp, options: ServerOptions, *, announce: Callable[[str], None]) -> None:
@@ -42,6 +55,7 @@ def serve(open_app: OpenApp, options: ServerOptions, *, announce: Callable[[str]
     """
     port = free_port(options.host, options.port)
     share_metrics(options.metrics)
+    _raise_open_files()
     Server(open_app, options, port=port, announce=announce).run()
 
 
@@ -50,8 +64,7 @@ def free_port(host: str, port: int) -> int:
 
     Workers listen with SO_REUSEPORT, which would let a second server share the port in silence.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -75,11 +88,15 @@ class Server(BaseApplication):
         self, open_app: OpenApp, options: ServerOptions, *, port: int, announce: Callable[[str], None]
     ) -> None:
         self._open_app = open_app
-        self._options = options
+        self.options = options
         self._announce = announce
         host = f"[{options.host}]" if ":" in options.host else options.host
         self._address = f"{host}:{port}"
+        # One socket a worker: with a shared one the first to wake takes most connections. The arbiter holds them all,
+        # so that connections that wait for a worker that ends are taken by the one that comes after it.
+        self._sockets = [_listen(options.host, port) for _ in range(options.workers)]
         self._opened = ExitStack()
+        self._site: Site | None = None
         super().__init__(prog="gateway")
 
     def load_config(self) -> None:
@@ -93,22 +110,33 @@ class Server(BaseApplication):
             raise SettingsInvalid([Diagnostic(path="server", message=str(error))]) from error
 
     def reload(self) -> None:
-        self._options.reload()
+        self.options.reload()
 
     def load(self) -> Any:
         """Open the application: gunicorn calls this in each worker, after the fork."""
-        return self._opened.enter_context(self._open_app())
+        app = self._opened.enter_context(self._open_app())
+        self._site = site_of(app)
+        if self.options.worker == "gthread":
+            return app
+        bridge = Bridge(app, threads=self.options.threads, send_timeout=self.options.send_timeout)
+        return self._opened.enter_context(closing(bridge))
+
+    def stopping(self) -> None:
+        """Say that this worker is not ready any more: it stops soon."""
+        if self._site is not None:
+            self._site.stopping.set()
 
     def _settings(self) -> dict[str, Any]:
+        options = self.options
         return {
-            "bind": [self._address],
-            "workers": self._options.workers,
-            "threads": self._options.threads,
-            "worker_class": "gthread",
-            # One socket a worker: with a shared one the first to wake takes most connections.
-            "reuse_port": True,
+            "bind": [f"fd://{number}" for number in self._sockets],
+            "workers": options.workers,
+            "threads": options.threads if options.worker == "gthread" else 1,
+            "worker_class": _WORKERS[options.worker],
+            "asgi_loop": "asyncio",
+            "backlog": BACKLOG,
             "preload_app": False,
-            "graceful_timeout": max(1, round(self._options.grace)),
+            "graceful_timeout": round(options.drain + options.grace + _MARGIN),
             "keepalive": 75,
             "limit_request_line": 8190,
             "control_socket_disable": True,
@@ -116,12 +144,28 @@ class Server(BaseApplication):
             "errorlog": "-",
             "loglevel": "warning",
             "proc_name": "gateway",
+            "pre_fork": self._placed,
+            "post_fork": self._forked,
             "post_worker_init": self._ready,
             "worker_exit": self._left,
             "child_exit": self._gone,
         }
 
+    def _placed(self, arbiter: Any, worker: Any) -> None:
+        """Give a worker the listening socket that the fewest others have."""
+        taken = Counter(other.place for other in arbiter.WORKERS.values())
+        worker.place = min(range(len(self._sockets)), key=lambda place: taken[place])
+
+    def _forked(self, arbiter: Any, worker: Any) -> None:
+        # A socket that nobody accepts on must not stay open here once its own worker and the arbiter have closed it.
+        for place, listener in enumerate(worker.sockets):
+            if place != worker.place:
+                listener.close()
+        worker.sockets = [worker.sockets[worker.place]]
+
     def _ready(self, worker: Any) -> None:
+        # From here on the setting is the worker's own: what it may take after its drain.
+        worker.cfg.set("graceful_timeout", max(1, round(self.options.grace)))
         if worker.age == 1:
             self._announce(f"http://{self._address}")
 
@@ -130,3 +174,25 @@ class Server(BaseApplication):
 
     def _gone(self, arbiter: Any, worker: Any) -> None:
         mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library leaves it bare
+
+
+def _listen(host: str, port: int) -> int:
+    """Open a listening socket that shares its address with others, and return its number."""
+    listener = socket.socket(_family(host), socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    return listener.detach()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _raise_open_files() -> None:
+    """Allow many connections, if the system lets this process have them: the usual soft limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -80,7 +80,8 @@ def serve(
             [port] = free_ports(1)
             command = [gateway_program(), "serve", "--project", str(project), "--port", str(port)]
             log = tmp_path_factory.mktemp("gateway") / "log"
-            process = start_process([*command, "--workers", str(workers)], environment or {}, log)
+            settings = {"GATEWAY_SERVER_DRAIN": "0s", **(environment or {})}
+            process = start_process([*command, "--workers", str(workers)], settings, log)
             stack.callback(stop_process, process)
             running = RunningGateway(host="127.0.0.1", port=port, process=process, log=log)
             wait_until_ready(running)

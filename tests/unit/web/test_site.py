@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Event as Flag
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ def test_the_process_is_alive(client: FlaskClient) -> None:
 def test_a_ready_server_tells_the_age_of_every_table(client: FlaskClient) -> None:
     response = client.get("/readyz")
     assert response.status_code == 200
-    assert response.json["checks"] == {"tables": {"status": "ok"}}
+    assert response.json["checks"] == {"server": {"status": "ok"}, "tables": {"status": "ok"}}
     assert response.json["tables"]["flights"]["age"] == 30.0
 
 
@@ -163,6 +164,15 @@ def test_a_server_with_a_failing_part_is_not_ready(make_site: Callable[..., Flas
         "code": "engine-failed",
         "detail": "It does not answer.",
     }
+
+
+def test_a_server_that_stops_soon_is_not_ready_and_answers_all_the_same(make_site: Callable[..., FlaskClient]) -> None:
+    stopping = Flag()
+    client = make_site(stopping=stopping)
+    stopping.set()
+    response = client.get("/readyz")
+    assert (response.status_code, response.json["checks"]["server"]["code"]) == (503, "shutting-down")
+    assert client.get(RESULT).status_code == 200
 
 
 def test_a_request_is_answered_by_one_gateway_while_a_reload_puts_another_in_service(

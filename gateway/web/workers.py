@@ -1,0 +1,147 @@
+"""The two kinds of gunicorn workers, and how they stop without turning a client away.
+
+A stop has three parts. First ``drain``: the server says that it is not ready, still takes connections and answers on
+them, and announces their end, so that balancers and proxies turn to others. Then it listens no more, and requests in
+flight have ``grace`` to end. Then what is left is closed.
+
+What is used of gunicorn's asgi worker beyond its documented interface is in this file only, and pinned by its version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+from threading import Timer
+from typing import Any
+
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers.gasgi import ASGIWorker
+from gunicorn.workers.gthread import ThreadWorker
+
+from gateway.web.bridge import CONNECTION
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+_BEAT = 1.0
+"""Seconds between two signs of life to the arbiter."""
+_LINGER = 1.0
+"""Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""
+_SWITCH = 0.001
+"""Seconds after which a thread that computes lets the event loop go on."""
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of no seconds: closing sends a reset, not an end."""
+
+
+class EventWorker(ASGIWorker):
+    """Serve an ASGI application in an event loop. ``app`` is a ``Server``, which knows how long to drain."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connections: set[EventProtocol] = set()
+        self._stopped: asyncio.Event | None = None
+
+    def init_process(self) -> None:
+        sys.setswitchinterval(_SWITCH)
+        super().init_process()
+
+    def handle_exit_signal(self) -> None:
+        self.app.stopping()
+        self._stop()
+
+    def handle_quit_signal(self) -> None:
+        super().handle_quit_signal()
+        self._stop()
+
+    def _stop(self) -> None:
+        self.alive = False  # from now on every response announces that its connection ends
+        if self._stopped is not None:
+            self._stopped.set()
+
+    async def _serve(self) -> None:
+        """Take connections until a signal, then let them end."""
+        self._stopped = asyncio.Event()
+        for listener in self.sockets:
+            self.servers.append(
+                await self.loop.create_server(lambda: EventProtocol(self), sock=listener.sock, backlog=BACKLOG)
+            )
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            await _at_most(self._stopped.wait(), _BEAT)
+        await self._drain(self.app.options.drain)
+        for server in self.servers:
+            server.close()
+        await self._end(self.app.options.grace)
+
+    async def _drain(self, seconds: float) -> None:
+        until = self.loop.time() + seconds
+        while not self._quick_shutdown and self.loop.time() < until:
+            self.notify()
+            await asyncio.sleep(0.05)
+
+    async def _end(self, seconds: float) -> None:
+        """Close what is idle, and wait for the rest."""
+        until = self.loop.time() + seconds
+        while self.connections and not self._quick_shutdown and self.loop.time() < until:
+            for connection in tuple(self.connections):
+                connection.close_idle()
+            self.notify()
+            await asyncio.sleep(0.05)
+
+
+class EventProtocol(ASGIProtocol):
+    """One connection of an ``EventWorker``."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._opened = self.worker.loop.time()
+        self.worker.connections.add(self)
+        # Who connects and asks nothing is not waited for longer than who has asked before.
+        self._keepalive_handle = self.worker.loop.call_later(self._keepalive, self._keepalive_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.worker.connections.discard(self)
+
+    def close_idle(self) -> None:
+        """Close the connection where no request is on it, nor on its way."""
+        asked = self.req_count > 1 or self.worker.loop.time() > self._opened + _LINGER
+        if self._awaiting_request and asked:
+            self._keepalive_timeout()
+
+    def unsent(self) -> int:
+        return int(self.transport.get_write_buffer_size())
+
+    def cut(self) -> None:
+        # A reset, not an end: without a length or chunks (HTTP/1.0) an end would make a part look like the whole.
+        connected = self.transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
+        scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
+        scope[CONNECTION] = self
+        return scope
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        return False  # an ordinary request, as under the other worker: an upgrade may be ignored (RFC 9110, 7.8)
+
+
+class PatientThreadWorker(ThreadWorker):
+    """Serve a WSGI application by threads; a stop drains first."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self.app.stopping()
+        timer = Timer(self.app.options.drain, super().handle_exit, (sig, frame))
+        timer.daemon = True
+        timer.start()
+
+
+async def _at_most(waiting: Any, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(waiting, seconds)
+    except TimeoutError:
+        return
