@@ -37,6 +37,7 @@ from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import Credentials, EngineSettings, S3Access
 from gateway.engine.rows import one_row
+from gateway.engine.stores import Place, Stores
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.observe import LogLines, Metrics, Observer, fan_out
 from gateway.pipeline import Gateway
@@ -168,6 +169,7 @@ def open_pipeline(settings: Settings, *, observe: Observer, background: bool) ->
         engines = Engines(partial(_open_engine, settings))
         stack.callback(engines.close)
         engine = engines.reaching(_locations(settings, project.tables))
+        stores = Stores(_places(settings, project.tables), observe=observe)
         catalog = partial(
             Catalog,
             state=settings.state,
@@ -184,10 +186,11 @@ def open_pipeline(settings: Settings, *, observe: Observer, background: bool) ->
         gateway = Gateway(
             registry=project.registry,
             catalog=first,
-            planner=Planner(engine.evaluate, _dimensions(settings, engine)),
+            planner=Planner(engine.evaluate, _dimensions(settings, engine, stores)),
             results=results,
             engine=engine,
             admission=_admission(settings.engine, observe),
+            stores=stores,
             observe=observe,
             timeout=settings.engine.timeout,
             max_result=settings.cache.max_result,
@@ -201,19 +204,22 @@ def open_pipeline(settings: Settings, *, observe: Observer, background: bool) ->
                 return replace(previous, registry=project.registry)
             before = cast(DuckDBEngine, previous.engine)
             engine = engines.reaching(_locations(settings, project.tables), rather=before)
+            stores = previous.stores.succeeded_by(_places(settings, project.tables))
             return replace(
                 previous,
                 registry=project.registry,
                 catalog=catalog(project.tables, previous=previous.catalog),
-                planner=previous.planner.succeeded_by(engine.evaluate, _dimensions(settings, engine)),
+                planner=previous.planner.succeeded_by(engine.evaluate, _dimensions(settings, engine, stores)),
                 engine=engine,
+                stores=stores,
             )
 
         yield Opened(gateway=gateway, project=project, declarations=declarations, build=build)
 
 
-def _dimensions(settings: Settings, engine: DuckDBEngine) -> Dimensions:
-    return Dimensions.over(one_row(engine, seconds=settings.engine.timeout), engine.address)
+def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores) -> Dimensions:
+    read = one_row(engine, seconds=settings.engine.timeout, check=stores.refuse_broken)
+    return Dimensions.over(read, engine.address)
 
 
 def _locations(settings: Settings, tables: Mapping[str, Table]) -> list[str]:
@@ -238,6 +244,14 @@ def _open_engine(settings: Settings, locations: Sequence[str], number: int) -> D
         ),
         keyring=_keyring(settings.storage),
     )
+
+
+def _places(settings: Settings, tables: Mapping[str, Table]) -> Mapping[str, Sequence[Place]]:
+    def places(table: Table) -> list[Place]:
+        locations = (table.location, *table.replicas)
+        return [Place(location=each, root=root_of(each, settings.project)) for each in locations]
+
+    return {name: places(table) for name, table in tables.items()}
 
 
 def _access(s3: S3Settings) -> S3Access:

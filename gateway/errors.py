@@ -238,7 +238,17 @@ class EngineFailed(UpstreamError):
 
 
 class StorageFailed(UpstreamError):
+    """A store failed. What is asked again may succeed where the failure is ``passing``: busy, unreachable, cut short.
+
+    ``path`` is the address of the file at fault, where it is known; it is not told to callers.
+    """
+
     code, status, title = "storage-failed", 502, "The object store failed"
+
+    def __init__(self, detail: str, *, passing: bool = False, path: str | None = None, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.passing = passing
+        self.path = path
 
 
 class FilesChanged(UpstreamError):
@@ -248,7 +258,13 @@ class FilesChanged(UpstreamError):
 
 
 class DeadlineExceeded(UpstreamError):
+    """Time is up. ``path`` is the address of the file whose store let it pass, where that is the reason."""
+
     code, status, title = "deadline-exceeded", 504, "The query took too long"
+
+    def __init__(self, detail: str, *, path: str | None = None, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.path = path
 
 
 class DefinitionError(GatewayError):

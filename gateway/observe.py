@@ -151,6 +151,43 @@ class QueryRefused(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRetried(Event):
+    """A store failed for a passing reason under a query, which is run again after *pause* seconds."""
+
+    query: str
+    version: int
+    reason: str
+    pause: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged(Event):
+    """The breaker of a location is ``open`` (it is left alone), ``half-open`` (one may try) or ``closed`` again."""
+
+    level: ClassVar[str | None] = "warning"
+    location: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaRead(Event):
+    """A table is read at a replica, for its own location fails."""
+
+    level: ClassVar[str | None] = None
+    table: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaUnusable(Event):
+    """A replica does not hold the files of a table in the same versions; it was not used."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TierFailed(Event):
     """A cache tier failed and was skipped."""
 
@@ -305,6 +342,10 @@ class Metrics:
             QueryReplanned: self._replanned,
             AdmissionChanged: self._admission_changed,
             QueryRefused: self._refused,
+            QueryRetried: self._retried,
+            BreakerChanged: self._breaker_changed,
+            ReplicaRead: self._replica_read,
+            ReplicaUnusable: self._replica_unusable,
             TierFailed: self._tier_failed,
             ResultEvicted: self._evicted,
             AnswerPrepared: self._prepared,
@@ -315,6 +356,7 @@ class Metrics:
         self._define_queries()
         self._define_tables()
         self._define_project()
+        self._define_stores()
 
     def __call__(self, event: Event) -> None:
         handler = self._handlers.get(type(event))
@@ -366,6 +408,20 @@ class Metrics:
             "Files of the project that have mistakes.",
             ("kind",),
             multiprocess_mode="mostrecent",
+            registry=self.registry,
+        )
+
+    def _define_stores(self) -> None:
+        query, place = ("query", "version"), ("table", "location")
+        self._retries = self._counter("storage_retries", "Queries run again because a store failed in passing", query)
+        self._away = self._counter("replica_reads", "Queries that read a table at a replica", place)
+        self._useless = self._counter("replica_refusals", "Replicas that held other versions than asked for", place)
+        # Of all workers the worst is told: each has breakers of its own.
+        self._breakers = Gauge(
+            "gateway_storage_breaker",
+            "State of a location's breaker: 0 closed, 1 half open, 2 open.",
+            ("location",),
+            multiprocess_mode="livemax",
             registry=self.registry,
         )
 
@@ -424,6 +480,18 @@ class Metrics:
 
     def _replanned(self, event: QueryReplanned) -> None:
         self._replans.labels(event.query, event.version).inc()
+
+    def _retried(self, event: QueryRetried) -> None:
+        self._retries.labels(event.query, event.version).inc()
+
+    def _breaker_changed(self, event: BreakerChanged) -> None:
+        self._breakers.labels(event.location).set({"closed": 0, "half-open": 1, "open": 2}[event.state])
+
+    def _replica_read(self, event: ReplicaRead) -> None:
+        self._away.labels(event.table, event.location).inc()
+
+    def _replica_unusable(self, event: ReplicaUnusable) -> None:
+        self._useless.labels(event.table, event.location).inc()
 
     def _tier_failed(self, event: TierFailed) -> None:
         self._tiers.labels(event.tier, event.operation).inc()

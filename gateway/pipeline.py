@@ -21,6 +21,7 @@ from gateway.cancellation import Cancellation
 from gateway.catalog.catalog import Catalog
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
+from gateway.engine.stores import Move, Stores, located
 from gateway.errors import (
     CapacityError,
     CursorExpired,
@@ -71,6 +72,7 @@ class Gateway:
     results: Results
     engine: Engine
     admission: Admission
+    stores: Stores
     observe: Observer
     timeout: float
     max_result: int
@@ -264,20 +266,24 @@ class Gateway:
         query = plan.query
         for _ in range(MAX_PLANS - 1):
             try:
-                return self._execute(plan, fill)
+                return self._retried(plan, fill)
             except FilesChanged as error:
                 self.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
                 with fill.stages("plan"):
                     plan = self.planner.plan(query, {name: self.catalog.refresh(name) for name in query.tables})
-        return self._execute(plan, fill)
+        return self._retried(plan, fill)
 
-    def _execute(self, plan: Plan, fill: _Fill) -> Result:
+    def _retried(self, plan: Plan, fill: _Fill) -> Result:
+        """Execute a plan; where a store fails in passing, again, at a replica where there is one."""
+        return self.stores.run(plan.query, lambda move: self._execute(plan, fill, move), deadline=fill.deadline)
+
+    def _execute(self, plan: Plan, fill: _Fill, move: Move) -> Result:
         created_at, started = self.clock(), self.monotonic()
         query, readings = plan.query, tuple(_reading(scan) for scan in plan.scans)
         try:
             with self._admitted(fill, sum(reading.size for reading in readings)):
                 waited = self.monotonic() - started
-                columns, table = self._collected(plan, fill)
+                columns, table = self._collected(plan, fill, move)
         except GatewayError as error:
             reason = fill.cancellation.reason
             self._ended_without_answer(query, reason, error, self.monotonic() - started)
@@ -318,11 +324,11 @@ class Gateway:
             with fill.stages("execute"):
                 yield
 
-    def _collected(self, plan: Plan, fill: _Fill) -> tuple[tuple[Column, ...], pa.Table]:
+    def _collected(self, plan: Plan, fill: _Fill, move: Move) -> tuple[tuple[Column, ...], pa.Table]:
         """Run a statement to its end, or until its deadline or its cancellation interrupts it."""
         with ExitStack() as stack:
             stream = self.engine.execute(
-                plan.statement(self.engine.address),
+                located(plan, self.engine.address, move),
                 deadline=fill.deadline,
                 started=lambda cancel: stack.enter_context(fill.cancellation.stops(cancel)),
             )

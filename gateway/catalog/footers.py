@@ -135,12 +135,12 @@ def read_footer(store: Store, row: Mapping[str, Any]) -> pq.FileMetaData | None:
 
 def _range(store: Store, row: Mapping[str, Any], start: int, end: int) -> bytes:
     """Read a range of the very version that was listed. Raises ``_Gone``."""
-    options: Any = {"range": (start, end)}
+    path, options = cast(str, row["path"]), cast(Any, {"range": (start, end)})
     if str(row["etag"]).startswith(('"', "W/")):  # a store without ETags was given the time instead
         options["if_match"] = row["etag"]
     with storage_errors(store.location):
         try:
-            return bytes(obstore.get(store.objects, cast(str, row["path"]), options=options).bytes())
+            return store.patiently(lambda: bytes(obstore.get(store.objects, path, options=options).bytes()))
         except (NotFoundError, FileNotFoundError, PreconditionError):
             raise _Gone from None
 

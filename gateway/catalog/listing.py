@@ -61,7 +61,9 @@ def list_files(store: Store, *, before: Sequence[str] = (), threads: int = THREA
             return _flat(store)
         try:
             if store.ordered and before:
-                return _side_by_side(lambda keys: _range(store, keys), _ranges(before), threads)
+                return _side_by_side(
+                    lambda keys: store.patiently(lambda: _range(store, keys)), _ranges(before), threads
+                )
         except _OutOfOrder:
             pass
         return _by_folder(store, threads)
@@ -83,10 +85,10 @@ def _must_exist(store: Store) -> None:
 
 def _by_folder(store: Store, threads: int) -> pa.Table:
     """List the folders at the top side by side; a store that answers with one page is listed in one go."""
-    first = next(iter(obstore.list(store.objects, chunk_size=PAGE, return_arrow=True)), None)
+    first = store.patiently(lambda: next(iter(obstore.list(store.objects, chunk_size=PAGE, return_arrow=True)), None))
     if first is None or first.num_rows < PAGE:
         return _flat(store) if first is None else _table([pa.record_batch(first)])
-    top = obstore.list_with_delimiter(store.objects, return_arrow=True)
+    top = store.patiently(lambda: obstore.list_with_delimiter(store.objects, return_arrow=True))
     folders = list(top["common_prefixes"])
     if len(folders) > FOLDERS or not folders:
         return _flat(store)
@@ -95,7 +97,7 @@ def _by_folder(store: Store, threads: int) -> pa.Table:
 
 
 def _flat(store: Store, prefix: str | None = None) -> pa.Table:
-    return _table(_pages(store, prefix=prefix))
+    return store.patiently(lambda: _table(_pages(store, prefix=prefix)))
 
 
 def _range(store: Store, keys: _Range) -> pa.Table:

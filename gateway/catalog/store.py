@@ -7,12 +7,12 @@ A store is opened at a table's location, so that every path is relative to it. W
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import botocore.exceptions
@@ -20,6 +20,7 @@ import botocore.session
 from botocore.credentials import RefreshableCredentials
 from obstore.exceptions import (
     BaseError,
+    GenericError,
     InvalidPathError,
     NotFoundError,
     PermissionDeniedError,
@@ -30,7 +31,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from gateway.declaration import Duration
 from gateway.errors import StorageFailed
+from gateway.retry import Retry
 
+_STATUS = re.compile(r"status code: (\d{3})")
+Done = TypeVar("Done")
 CREDENTIAL_LIFE = timedelta(minutes=5)
 """How long temporary credentials are held before the chain is asked again; botocore renews 10 minutes ahead."""
 
@@ -142,6 +146,11 @@ class Store:
     objects: ObjectStore
     ordered: bool
     """The store promises to list in the order of the keys' bytes, starting after any key."""
+    retry: Retry = field(default_factory=Retry)
+
+    def patiently(self, work: Callable[[], Done]) -> Done:
+        """Do *work* with ``objects``, again where it fails in passing: obstore repeats no answer that was cut short."""
+        return self.retry(work, passing)
 
     def address(self, path: str) -> str:
         """Spell the full address of *path*: an absolute file name, or ``s3://bucket/key``."""
@@ -218,10 +227,11 @@ def _client(s3: S3Settings, *, allow_http: bool) -> dict[str, Any]:
             "connect_timeout": timedelta(seconds=min(5.0, s3.timeout)),
             "timeout": timedelta(seconds=s3.timeout),
         },
+        # No attempt follows one that took all the time there is, and a store that is gone is found out in a second.
         "retry_config": {
             "max_retries": s3.retries,
-            "retry_timeout": timedelta(seconds=2 * s3.timeout),
-            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
+            "retry_timeout": timedelta(seconds=s3.timeout),
+            "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(seconds=1), "base": 2},
         },
     }
 
@@ -255,13 +265,22 @@ def storage_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise StorageFailed(f"{what}: {_reason(cast(Exception, error))}.") from None
+        message = f"{what}: {_reason(cast(Exception, error))}."
+        raise StorageFailed(message, passing=passing(cast(Exception, error))) from None
+
+
+def passing(error: Exception) -> bool:
+    """Tell whether a store failed for a reason that may be gone in a moment: busy, not reached, cut short."""
+    if not isinstance(error, GenericError):
+        return False  # gone, refused, not as expected
+    status = _STATUS.search(str(error))
+    return status is None or status[1] in ("408", "429") or status[1].startswith("5")
 
 
 def _reason(error: Exception) -> str:
     text = str(error)
     code = re.search(r"<Code>(\w+)</Code>", text)
-    status = re.search(r"status code: (\d{3})", text)
+    status = _STATUS.search(text)
     if code or status:
         return "the object store answered " + " ".join(found[1] for found in (status, code) if found)
     match error:

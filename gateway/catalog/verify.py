@@ -81,7 +81,7 @@ def _check(store: Store, file: dict[str, Any], expected: Sequence[_Expected]) ->
             values = _ends(footer, one)
             if values is None:
                 with storage_errors(store.location):
-                    whole = whole or pq.ParquetFile(pa.BufferReader(obstore.get(store.objects, path).bytes()))
+                    whole = whole or _whole(store, path)
                 values = _column(whole, one.field.source)
             found = _stray(values, one)
             if found is not None:
@@ -89,6 +89,10 @@ def _check(store: Store, file: dict[str, Any], expected: Sequence[_Expected]) ->
     except (pa.ArrowInvalid, TransformError) as error:
         return Problem(path, f"cannot be compared with its folder: {error}")
     return None
+
+
+def _whole(store: Store, path: str) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(store.patiently(lambda: obstore.get(store.objects, path).bytes())))
 
 
 def _column(file: pq.ParquetFile, source: str) -> Values:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from threading import Lock, Thread
 from time import monotonic
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 from weakref import finalize
 
@@ -194,7 +195,7 @@ class DuckDBEngine:
     def _translated(self, error: BaseException, lent: Lent) -> GatewayError:
         """Name what happened to the query of *lent*."""
         if lent.watched.expired:
-            return DeadlineExceeded("The query was stopped at its time limit.")
+            return DeadlineExceeded("The query was stopped at its time limit.", path=self._stalled(error, lent))
         if lent.watched.cancelled:
             return EngineFailed("The query was cancelled.")
         try:
@@ -202,9 +203,27 @@ class DuckDBEngine:
         except FilesChanged as changed:
             return changed
         failure = translate(error, memory_limit=self.settings.memory_limit)
+        if isinstance(failure, StorageFailed):
+            failure.path = self._at_fault(error, lent)
         if not isinstance(failure, Suspicion):
             return failure
         return self._changed(lent) or failure.damaged
+
+    def _stalled(self, error: BaseException, lent: Lent) -> str | None:
+        """Name the file whose store was silent until the deadline had passed."""
+        failure = translate(error, memory_limit=self.settings.memory_limit)
+        passing = isinstance(failure, StorageFailed) and failure.passing
+        return self._at_fault(error, lent) if passing else None
+
+    def _at_fault(self, error: BaseException, lent: Lent) -> str | None:
+        """Find which of the files that *lent* reads an error speaks of."""
+        if self._requests is None:
+            return None
+        text = unquote(str(error))
+        for file in versions.in_buckets(lent.files):
+            if self._requests.url(file.path) in text or file.path in text:
+                return file.path
+        return None
 
     def _changed(self, lent: Lent) -> GatewayError | None:
         """Look at the files that *lent* read as they are now; None: they are still what was asked for."""

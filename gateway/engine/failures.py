@@ -31,6 +31,9 @@ _UNREADABLE = re.compile(
     r"|Server sent back more data than expected|Could not read (?:all|enough)|page header|dictionary size",
     re.IGNORECASE,
 )
+_CONNECTION = re.compile(r"\b(?:error|Error) for HTTP [A-Z]+ to\b|Could not establish connection")
+"""What the HTTP client of DuckDB says of a connection that failed, broke or stalled, or of a body cut short."""
+_PASSING = {"408", "425", "429"}
 _MEMORY = "Out of Memory"
 _STORAGE = {"IO", "HTTP", "Permission"}
 _PLACE = re.compile(r"\s*\n\s*\n?LINE \d+:.*", re.DOTALL)
@@ -63,7 +66,7 @@ def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Susp
     if _UNREADABLE.search(text):
         return Suspicion(StorageFailed("A data file is damaged: it cannot be read as Parquet."))
     if kind in _STORAGE:
-        return StorageFailed(_storage(text))
+        return _storage(text)
     if kind in _REFUSED or isinstance(error, pa.ArrowInvalid):
         return QueryFailed(cleaned(text))
     return EngineFailed("The engine failed while it ran the query.")
@@ -85,10 +88,12 @@ def _schema(text: str) -> str:
     return cleaned(text.partition("schema mismatch in glob:")[2].partition("\n")[0].strip() or "they differ")
 
 
-def _storage(text: str) -> str:
+def _storage(text: str) -> StorageFailed:
     status = re.search(r"HTTP (?:code )?(\d{3})", text)
     if status is None:
-        return "The object store could not be reached or read."
+        message = "The object store could not be reached or read."
+        return StorageFailed(message, passing=_CONNECTION.search(text) is not None)
     if status[1] in {"400", "401", "403"}:
-        return f"The object store refused the gateway (HTTP {status[1]})."
-    return f"The object store answered with HTTP {status[1]}."
+        return StorageFailed(f"The object store refused the gateway (HTTP {status[1]}).")
+    message = f"The object store answered with HTTP {status[1]}."
+    return StorageFailed(message, passing=status[1] in _PASSING or status[1].startswith("5"))

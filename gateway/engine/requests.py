@@ -23,6 +23,8 @@ from gateway.model import FileVersion
 _URL = re.compile(r"'url': '([^']*)'")
 _STATUS = re.compile(r"'response': \{'status': \w*?_(\d{3})\b")
 _ETAG = re.compile(r"""[{ ]etag=(?:'?(?:W/)?"([^"]*)"|'?([^,}'"]+))""", re.IGNORECASE)
+_BROKEN = re.compile(r"'response': \{'status': \w+, 'reason': (?!OK,|Partial Content,)[^{}]*, 'headers': \{\}\}")
+"""An answer whose transfer failed: DuckDB logs its status, the client's error in place of the reason, no headers."""
 _FULL = 100_000
 """Entries (about 1 kB each) after which the log is emptied even though queries run, which then must run again."""
 
@@ -100,13 +102,13 @@ class RequestLog:
             if connection not in self._readings:
                 continue
             if connection not in expected:
-                expected[connection] = {self._url(file.path): file for file in self._readings[connection].files}
+                expected[connection] = {self.url(file.path): file for file in self._readings[connection].files}
             self._judge(str(entry[-1]), expected[connection])
 
     def _judge(self, message: str, expected: dict[str, FileVersion]) -> None:
         """Retire what *message* shows to be of another version; everything, where it cannot be told what it shows."""
         status = _STATUS.search(message)
-        if status is None or not status[1].startswith("2"):
+        if status is None or not status[1].startswith("2") or _BROKEN.search(message):
             return  # no bytes of such an answer are used
         url = _URL.search(message)
         if url is not None and "list-type=2" in url[1]:
@@ -131,7 +133,7 @@ class RequestLog:
         for reading in self._readings.values():
             self._retire(reading.files)
 
-    def _url(self, path: str) -> str:
+    def url(self, path: str) -> str:
         """Spell the URL, decoded, that DuckDB requests for a path in a bucket."""
         scheme = "https" if self._access.use_ssl else "http"
         bucket, _, key = path.partition("://")[2].partition("/")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pyarrow as pa
 
 from gateway.engine.base import Engine
 from gateway.errors import EngineFailed
-from gateway.model import Statement, Value
+from gateway.model import FileVersion, Statement, Value
 
 
 def one_row(
-    engine: Engine, *, seconds: float, monotonic: Callable[[], float] = time.monotonic
+    engine: Engine,
+    *,
+    seconds: float,
+    check: Callable[[Iterable[FileVersion]], None] = lambda files: None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Callable[[Statement], Sequence[Value]]:
-    """Return what runs a statement of one row within *seconds* and gives its values, as Python holds them."""
+    """Return what runs a statement of one row within *seconds* and gives its values, as Python holds them.
+
+    *check* is handed the files first, and raises where they had better not be read.
+    """
 
     def read(statement: Statement) -> Sequence[Value]:
+        check(statement.files)
         stream = engine.execute(statement, deadline=monotonic() + seconds)
         try:
             row = pa.Table.from_batches(list(stream), schema=stream.schema)

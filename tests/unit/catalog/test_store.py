@@ -103,3 +103,22 @@ def test_errors_of_a_store_are_told_in_our_own_words_and_keep_no_cause(error: Ex
     assert caught.value.detail == f"s3://bucket/a: {message}."
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("error", "may_pass"),
+    [
+        (GenericError("status code: 503 <Code>SlowDown</Code>"), True),
+        (GenericError("status code: 429"), True),
+        (GenericError("kind: Connect"), True),
+        (GenericError("error decoding response body"), True),
+        (GenericError("status code: 400 <Code>ExpiredToken</Code>"), False),
+        (NotFoundError("gone"), False),
+        (PermissionDeniedError("no"), False),
+        (OSError("disk"), False),
+    ],
+)
+def test_failures_that_may_pass_are_told_from_those_that_do_not(error: Exception, may_pass: bool) -> None:
+    with pytest.raises(StorageFailed) as caught, storage_errors("s3://bucket/a"):
+        raise error
+    assert caught.value.passing is may_pass

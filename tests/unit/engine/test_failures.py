@@ -91,3 +91,24 @@ def test_an_unreadable_file_may_have_been_replaced(error: Exception) -> None:
     found = translate(error, memory_limit="1GB")
     assert isinstance(found, Suspicion)
     assert isinstance(found.damaged, StorageFailed)
+
+
+@pytest.mark.parametrize(
+    ("text", "passing"),
+    [
+        ("HTTP Error: Request returned HTTP 503 for HTTP HEAD to 'http://h/b/x'", True),
+        ("HTTP Error: HTTP GET error reading 'http://h/b/x' in region 'r' (HTTP 500 Internal Server Error)", True),
+        ("HTTP Error: HTTP GET error reading 'http://h/b/x' in region 'r' (HTTP 429 Too Many Requests)", True),
+        ("IO Error: Could not connect to server error for HTTP HEAD to 'http://h/b/x'", True),
+        ("IO Error: Failure when receiving data from the peer error for HTTP GET to 'http://h/b/x'", True),
+        ("IO Error: Transferred a partial file error for HTTP GET to 'http://h/b/x'", True),
+        ("IO Error: Timeout was reached error for HTTP GET to 'http://h/b/x'", True),
+        ("HTTP Error: HTTP GET error reading 'http://h/b/x' in region 'r' (HTTP 403 Forbidden)", False),
+        ("HTTP Error: Request returned HTTP 400 for HTTP HEAD to 'http://h/b/x'", False),
+        ('IO Error: Cannot open file "/x": Permission denied', False),
+    ],
+)
+def test_failures_of_a_store_that_pass_are_told_from_those_that_do_not(text: str, passing: bool) -> None:
+    failure = translate(duckdb.IOException(text), memory_limit="1GB")
+    assert isinstance(failure, StorageFailed)
+    assert passing is failure.passing

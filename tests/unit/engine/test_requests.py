@@ -26,6 +26,11 @@ def answer(url: str = URL, etag: str | None = '"1f-2"', status: str = "OK_200") 
     return f"{{{request}, 'response': {{'status': {status}, 'reason': OK, 'headers': {headers}}}}}"
 
 
+def torn(reason: str) -> str:
+    """Write the entry of an answer without headers, which is how DuckDB tells that its transfer failed."""
+    return f"{{'request': {{'url': '{URL}'}}, 'response': {{'status': OK_200, 'reason': {reason}, 'headers': {{}}}}}}"
+
+
 class Bench:
     def __init__(self, full: int = 1000) -> None:
         self.connection = duckdb.connect()
@@ -62,6 +67,8 @@ def bench() -> Iterator[Bench]:
         answer(etag='"other"', status="NotFound_404"),
         answer(url="http://127.0.0.1:9/b/?encoding-type=url&list-type=2&prefix=x", etag=None),
         f"{{'request': {{'type': GET, 'url': '{URL}'}}, 'response': NULL}}",
+        torn("Failure when receiving data from the peer"),
+        torn("Transferred a partial file"),
     ],
 )
 def test_answers_of_the_version_asked_for_are_confirmed(bench: Bench, message: str) -> None:
@@ -81,6 +88,7 @@ def test_answers_of_the_version_asked_for_are_confirmed(bench: Bench, message: s
         answer(etag='"1f-3"', status="PartialContent_206"),
         answer(url="http://127.0.0.1:9/b/another.parquet"),
         "{'response': {'status': OK_200}}",
+        torn("Partial Content"),
     ],
 )
 def test_an_answer_of_another_version_is_refused_and_its_address_retired(bench: Bench, message: str) -> None:
