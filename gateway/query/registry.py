@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +24,14 @@ _MAX_BYTES = 1_000_000
 def today_utc() -> date:
     """Return the current day."""
     return datetime.now(UTC).date()
+
+
+class State(StrEnum):
+    """Where a version is in its life: current, going away, gone."""
+
+    CURRENT = "current"
+    DEPRECATED = "deprecated"
+    RETIRED = "retired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +78,7 @@ class Registry:
         return self._templates
 
     def template(self, name: str, version: int | None = None) -> Template:
-        """Return one version; None: the newest that is not deprecated, else the newest.
+        """Return one version; None: the newest that is not deprecated, else not retired, else the newest.
 
         Raises ``QueryNotFound`` with suggestions, ``VersionNotFound`` with what is available.
         """
@@ -91,7 +100,7 @@ class Registry:
         Raises what ``template`` does, ``VersionRetired`` after its sunset, ``InvalidParameters``.
         """
         template = self.template(request.query, request.version)
-        if template.sunset is not None and template.sunset <= self._today():
+        if self.state(template) is State.RETIRED:
             successor = template.successor
             instead = f" Use {successor} instead." if successor else ""
             raise VersionRetired(
@@ -99,10 +108,27 @@ class Registry:
             )
         return template.bind(request.parameters, textual=request.textual)
 
-    def _newest(self, versions: Mapping[int, Template]) -> Template:
+    def today(self) -> date:
+        """Return the day that decides what is deprecated or retired."""
+        return self._today()
+
+    def state(self, template: Template) -> State:
+        """Tell whether a version is current, deprecated or retired today."""
+        if template.sunset is None and template.deprecated is None:
+            return State.CURRENT
         today = self._today()
-        current = [item for item in versions.values() if item.deprecated is None or item.deprecated > today]
-        return (current or list(versions.values()))[-1]
+        if template.sunset is not None and template.sunset <= today:
+            return State.RETIRED
+        deprecated = template.deprecated is not None and template.deprecated <= today
+        return State.DEPRECATED if deprecated else State.CURRENT
+
+    def _newest(self, versions: Mapping[int, Template]) -> Template:
+        """Choose the newest current version, else the newest that is not retired, else the newest."""
+        for accepted in ((State.CURRENT,), (State.CURRENT, State.DEPRECATED), State):
+            for template in reversed(list(versions.values())):
+                if self.state(template) in accepted:
+                    return template
+        raise AssertionError("a query has a version")
 
     def _lost_successors(self) -> Iterator[Diagnostic]:
         for versions in self._templates.values():

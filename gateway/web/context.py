@@ -24,6 +24,7 @@ from gateway.observe import Metrics, Observer, unobserved
 from gateway.plan.explain import Explanation
 from gateway.project import Project
 from gateway.query.registry import Registry
+from gateway.query.template import Template
 from gateway.reload import Reloaded
 from gateway.web.patience import Gone
 
@@ -115,6 +116,8 @@ class Record:
     principal: Principal | None = None
     query: str | None = None
     version: int | None = None
+    template: Template | None = None
+    """The version that was asked for, whatever was answered."""
     cache: str | None = None
     detail: str | None = None
     rows: int | None = None
@@ -151,6 +154,13 @@ def record() -> Record:
     """Return the record of the current request."""
     found: Record = g.record
     return found
+
+
+def found(template: Template) -> Template:
+    """Note that *template* is what the current request asks for, and return it."""
+    noted = record()
+    noted.query, noted.version, noted.template = template.name, template.version, template
+    return template
 
 
 def open_record(request: Request, started: float) -> None:

@@ -11,6 +11,7 @@ from gateway.errors import GatewayError
 from gateway.model import CachePolicy, Column
 from gateway.query.coerce import spell
 from gateway.query.parameters import Parameter
+from gateway.query.registry import State
 from gateway.query.template import Template
 from gateway.web.context import Gateway
 
@@ -22,11 +23,11 @@ def version_url(template: Template) -> str:
     return f"/v1/queries/{template.name}/v{template.version}"
 
 
-def describe(template: Template, columns: tuple[Column, ...] | None) -> dict[str, Any]:
+def describe(template: Template, columns: tuple[Column, ...] | None, state: State) -> dict[str, Any]:
     """Describe one version; *columns* are those of its result, None where they could not be found out."""
     url = version_url(template)
     return {
-        **summarise(template),
+        **summarise(template, state),
         "description": template.description,
         "parameters": [describe_parameter(name, one) for name, one in template.parameters.items()],
         "columns": None if columns is None else [{"name": one.name, "type": one.type} for one in columns],
@@ -42,7 +43,7 @@ def describe(template: Template, columns: tuple[Column, ...] | None) -> dict[str
     }
 
 
-def summarise(template: Template) -> dict[str, Any]:
+def summarise(template: Template, state: State) -> dict[str, Any]:
     """Describe one version in a few words."""
     known = {
         "query": template.name,
@@ -51,6 +52,7 @@ def summarise(template: Template) -> dict[str, Any]:
         "summary": template.summary,
         "owner": template.owner,
         "tags": list(template.tags) or None,
+        "state": state.value,
         "deprecated": _day(template.deprecated),
         "sunset": _day(template.sunset),
         "successor": template.successor,

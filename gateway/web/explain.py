@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from gateway.errors import NotAcceptable
-from gateway.web.context import gateway, principal_of, record
+from gateway.web.context import gateway, principal_of
 from gateway.web.documents import json_response
 from gateway.web.parsing import read_query_string
 from gateway.web.questions import read_question
@@ -20,7 +20,6 @@ def explain(name: str, version: str) -> Response:
     chosen = _format(options.options.get("_format"))
     explanation = gateway().explain(read_question(name, version, options), principal=principal_of(request))
     query = explanation.plan.query
-    record().query, record().version = query.name, query.version
     if chosen == "json":
         response = json_response(explanation.as_dict())
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.encode import FORMATS
 from gateway.model import Column
+from gateway.query.registry import State
 from gateway.query.template import Template
 from gateway.web.context import Gateway
 from gateway.web.describe import freshness, result_columns, version_url
@@ -29,7 +30,8 @@ def openapi_document(gateway: Gateway, *, title: str) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for versions in gateway.registry.queries().values():
         for template in versions.values():
-            paths.update(_version_paths(template, result_columns(gateway, template)))
+            state = gateway.registry.state(template)
+            paths.update(_version_paths(template, result_columns(gateway, template), state))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -48,35 +50,35 @@ def openapi_document(gateway: Gateway, *, title: str) -> dict[str, Any]:
     }
 
 
-def _version_paths(template: Template, columns: Iterable[Column] | None) -> dict[str, Any]:
+def _version_paths(template: Template, columns: Iterable[Column] | None, state: State) -> dict[str, Any]:
     url = version_url(template)
     name = f"{template.name}_v{template.version}"
     rows = _rows_schema(columns)
     return {
         url: {"get": _read(f"describe_{name}", f"About {template.name} v{template.version}", "queries")},
         f"{url}/result": {
-            "get": _run(template, f"run_{name}", rows) | {"parameters": _query_parameters(template, _ASKED)},
-            "post": _run(template, f"post_{name}", rows)
+            "get": _run(template, f"run_{name}", rows, state) | {"parameters": _query_parameters(template, _ASKED)},
+            "post": _run(template, f"post_{name}", rows, state)
             | {"parameters": _references(_ASKED), "requestBody": _body(template)},
         },
         f"{url}/explain": {
-            "get": _explained(template, f"explain_{name}")
+            "get": _explained(template, f"explain_{name}", state)
             | {"parameters": _query_parameters(template, ("explain_format",))},
-            "post": _explained(template, f"post_explain_{name}")
+            "post": _explained(template, f"post_explain_{name}", state)
             | {"parameters": _references(("explain_format",)), "requestBody": _body(template)},
         },
     }
 
 
-def _run(template: Template, operation_id: str, rows: Schema) -> Operation:
+def _run(template: Template, operation_id: str, rows: Schema, state: State) -> Operation:
     content: dict[str, Any] = {one.media_type.partition(";")[0]: {"schema": {}} for one in FORMATS.values()}
     content["application/json"] = {"schema": _envelope(rows)}
     return {
         "operationId": operation_id,
         "summary": template.summary,
-        "description": template.description,
+        "description": f"{template.description}{_going_away(template, state)}".strip(),
         "tags": ["queries"],
-        "deprecated": template.deprecated is not None,
+        "deprecated": state is not State.CURRENT,
         "x-freshness": freshness(template.cache),
         "responses": {
             "200": {
@@ -91,18 +93,30 @@ def _run(template: Template, operation_id: str, rows: Schema) -> Operation:
     }
 
 
-def _explained(template: Template, operation_id: str) -> Operation:
+def _explained(template: Template, operation_id: str, state: State) -> Operation:
     content = {"application/json": {"schema": _ANY}, "text/plain": {"schema": {"type": "string"}}}
     return {
         "operationId": operation_id,
         "summary": f"What would be read: {template.summary}",
         "tags": ["queries"],
+        "deprecated": state is not State.CURRENT,
         "responses": {
             "200": {"description": "The plan.", "content": content},
             "414": _TOO_LONG,
-            **_problems((400, 404, 406, 413, 415, 422, 502, 503)),
+            **_problems((400, 404, 406, 410, 413, 415, 422, 502, 503)),
         },
     }
+
+
+def _going_away(template: Template, state: State) -> str:
+    """Write what a reader should know of a version that goes away, as a paragraph of its own."""
+    instead = f" Use {template.successor} instead." if template.successor is not None else ""
+    if state is State.RETIRED:
+        return f"\n\nRetired since {template.sunset}: answers 410.{instead}"
+    if state is State.DEPRECATED:
+        end = f", and retired on {template.sunset}" if template.sunset is not None else ""
+        return f"\n\nDeprecated since {template.deprecated}{end}.{instead}"
+    return ""
 
 
 def _query_parameters(template: Template, options: Iterable[str]) -> list[dict[str, Any]]:
@@ -320,6 +334,8 @@ _HEADERS = {
     "Age": "Seconds since the answer was made or last checked.",
     "Cache-Status": "The fate of the request in the gateway's cache (RFC 9211).",
     "Server-Timing": "Milliseconds of each stage.",
+    "Deprecation": "Since when the version is deprecated (RFC 9745).",
+    "Sunset": "When it is retired (RFC 8594).",
     "Link": "`next`: the page after this one; `successor-version`: what replaces a deprecated version.",
     "Gateway-Default": "`true`: there is no answer; these are the rows that the template declares for then.",
     "Gateway-Version": "The version of the query that answered.",

@@ -13,7 +13,7 @@ from gateway.query.coerce import spell
 from gateway.query.parameters import Parameter
 from gateway.query.template import Template
 from gateway.query.types import Kind
-from gateway.web.context import Gateway, Site, gateway, record, site
+from gateway.web.context import Gateway, Site, found, gateway, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
 from gateway.web.documents import cacheable, json_bytes
 from gateway.web.guard import visible_queries
@@ -42,11 +42,11 @@ def docs() -> Response:
 
 @routes.get("/docs/<name>/<version>")
 def try_query(name: str, version: str) -> Response:
-    template = gateway().registry.template(name, version_number(name, version))
-    record().query, record().version = template.name, template.version
-    described = describe(template, result_columns(gateway(), template))
+    registry = gateway().registry
+    template = found(registry.template(name, version_number(name, version)))
+    described = describe(template, result_columns(gateway(), template), registry.state(template))
     fields = [_field(key, parameter, _example(template)) for key, parameter in template.parameters.items()]
-    versions = sorted(gateway().registry.queries()[name], reverse=True)
+    versions = sorted(registry.queries()[name], reverse=True)
     successor = (template.successor or "").rpartition("/")
     replaced_by = f"{successor[0] or name}/{successor[2]}" if template.successor else None
     return _page("query.html", query=described, fields=fields, versions=versions, replaced_by=replaced_by)
@@ -67,12 +67,12 @@ def openapi() -> Response:
 
 
 def _openapi(what: Site, serving: Gateway) -> bytes:
-    """Make the document once for a registry."""
-    registry, made = what.made.get("openapi", (None, b""))
-    if registry is not serving.registry:
-        registry = serving.registry
+    """Make the document once for a registry and a day, for versions go away by the day."""
+    key, made = what.made.get("openapi", (None, b""))
+    registry, today = serving.registry, serving.registry.today()
+    if key is None or key[0] is not registry or key[1] != today:
         made = json_bytes(openapi_document(serving, title=what.title))
-        what.made["openapi"] = (registry, made)
+        what.made["openapi"] = ((registry, today), made)
     body: bytes = made
     return body
 
@@ -88,7 +88,9 @@ def _page(name: str, **values: Any) -> Response:
 
 def _newest() -> list[dict[str, Any]]:
     """Summarise the newest version of every query."""
-    return [summarise(gateway().registry.template(name, None)) for name in visible_queries()]
+    registry = gateway().registry
+    newest = [registry.template(name, None) for name in visible_queries()]
+    return [summarise(template, registry.state(template)) for template in newest]
 
 
 def _first_example() -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from gateway.web.context import gateway, record
+from gateway.query.template import Template
+from gateway.web.context import found, gateway
 from gateway.web.describe import describe, result_columns, summarise, version_url
 from gateway.web.documents import json_response
 from gateway.web.guard import visible_queries
-from gateway.web.headers import template_headers
 from gateway.web.parsing import no_parameters, read_query_string
 from gateway.web.questions import LATEST, version_number
 
@@ -24,7 +24,7 @@ def catalogue() -> Response:
     for name, versions in visible_queries().items():
         newest = gateway().registry.template(name, None)
         entries.append(
-            summarise(newest)
+            _summary(newest)
             | {"url": f"/v1/queries/{name}", "latest": newest.version, "versions": sorted(versions)}
             | _broken(name)
         )
@@ -39,8 +39,8 @@ def query(name: str) -> Response:
     document = {
         "query": name,
         "latest": newest.version,
-        "versions": [summarise(versions[number]) for number in sorted(versions)],
-        "newest": describe(newest, result_columns(gateway(), newest)),
+        "versions": [_summary(versions[number]) for number in sorted(versions)],
+        "newest": _described(newest),
     } | _broken(name)
     return json_response(document)
 
@@ -48,13 +48,20 @@ def query(name: str) -> Response:
 @routes.get("/v1/queries/<name>/<version>")
 def one_version(name: str, version: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    template = gateway().registry.template(name, version_number(name, version))
-    record().query, record().version = template.name, template.version
-    response = json_response(describe(template, result_columns(gateway(), template)))
-    response.headers.extend(template_headers(template))
+    template = found(gateway().registry.template(name, version_number(name, version)))
+    response = json_response(_described(template))
     if version == LATEST:
         response.headers["Content-Location"] = version_url(template)
     return response
+
+
+def _summary(template: Template) -> dict[str, Any]:
+    return summarise(template, gateway().registry.state(template))
+
+
+def _described(template: Template) -> dict[str, Any]:
+    registry = gateway().registry
+    return describe(template, result_columns(gateway(), template), registry.state(template))
 
 
 def _broken(name: str) -> dict[str, Any]:

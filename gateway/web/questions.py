@@ -8,7 +8,7 @@ from flask import request
 
 from gateway.errors import MalformedRequest, VersionNotFound
 from gateway.model import Request as Question
-from gateway.web.context import gateway
+from gateway.web.context import found, gateway
 from gateway.web.parsing import QueryString, no_parameters, read_json_object
 
 LATEST = "latest"
@@ -16,8 +16,12 @@ _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
 
 
 def read_question(name: str, version: str, options: QueryString) -> Question:
-    """Read the question of the current request: parameters as text from a GET, as JSON from a POST."""
+    """Read the question of the current request: parameters as text from a GET, as JSON from a POST.
+
+    Raises what ``version_number`` does, ``VersionNotFound``, ``MalformedRequest``.
+    """
     number = version_number(name, version)
+    found(gateway().registry.template(name, number))
     if request.method != "POST":
         return Question(query=name, version=number, parameters=options.parameters, textual=True)
     no_parameters(options)

@@ -21,7 +21,7 @@ from gateway.web.directives import read_directives
 from gateway.web.echo import echo_header, echoed, instant
 from gateway.web.formats import choose_format, choose_shape
 from gateway.web.guard import shared
-from gateway.web.headers import answer_headers, entity_tag, outcome, proxy_headers, template_headers
+from gateway.web.headers import answer_headers, entity_tag, outcome, proxy_headers
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
 from gateway.web.patience import TIMEOUT, read_deadline, read_gone
 from gateway.web.questions import read_question
@@ -132,7 +132,6 @@ def _page(answer: Answer, question: str, offset: int, limit: int | None) -> Page
 def _note(answer: Answer, chosen: Format) -> None:
     """Tell the access record what was answered."""
     noted = record()
-    noted.query, noted.version = answer.query.name, answer.query.version
     noted.cache, noted.format = outcome(answer.status), chosen.name
     noted.detail = answer.status.detail
     noted.rows = answer.result.table.num_rows
@@ -145,7 +144,6 @@ def _headers(
     yield from answer_headers(answer, shared=shared(answer.query.name), kept=kept)
     if kept and shared(answer.query.name):
         yield from proxy_headers(answer, now=site().clock())
-    yield from template_headers(gateway().registry.template(answer.query.name, answer.query.version))
     yield "Gateway-Version", str(answer.query.version)
     understood = echo_header(answer.query.parameters)
     if understood is not None:

@@ -17,6 +17,7 @@ from gateway.errors import GatewayError
 from gateway.observe import SECONDS, RequestServed, Unexpected
 from gateway.web import cache, context, explain, guard, operations, pages, queries, reload, results, tables
 from gateway.web.context import Site, record, site
+from gateway.web.headers import template_headers
 from gateway.web.problems import InternalError, from_http, problem
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -68,6 +69,9 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = record().request
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.update(guard.limit_headers())
+    asked_for = record().template
+    if asked_for is not None:
+        response.headers.extend(template_headers(asked_for))
     tally = _Tally(response)
     served, method, path, client = record(), request.method, request.path, request.remote_addr
     observe, status, who = site().observe, response.status_code, record().principal
