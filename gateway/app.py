@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from flask import Flask
 from prometheus_client import CollectorRegistry
 
+from gateway.access.limits import UNLIMITED, Charge
+from gateway.access.opening import open_access, open_limits
 from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
@@ -66,7 +68,9 @@ def open_app(settings: Settings) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order."""
     metrics = Metrics(CollectorRegistry())
     observe = fan_out(metrics, LogLines())
-    with open_pipeline(settings, observe=observe, background=True) as opened:
+    access = open_access(settings.project, settings.access, observe)
+    limits = open_limits(settings.limits, access, observe, redis=_redis_pool(settings))
+    with open_pipeline(settings, observe=observe, background=True, charge=limits.charge) as opened:
         site = Site(
             gateway=opened.gateway,
             project=opened.project,
@@ -75,9 +79,11 @@ def open_app(settings: Settings) -> Iterator[Flask]:
             title=settings.title,
             observe=observe,
             secret=_secret(settings.state / "cursor.key"),
+            access=access,
+            limits=limits,
         )
         serving = cast(Callable[[], Gateway], lambda: site.gateway)
-        site.checks = {"engine": lambda: serving().engine.ping()}
+        site.checks = {"engine": lambda: serving().engine.ping(), "access": access.ready}
         with _reloading(site, opened, settings), _warming(serving, settings):
             yield build_site(site)
 
@@ -149,17 +155,23 @@ class Opened:
 
 
 @contextmanager
-def open_gateway(settings: Settings, *, observe: Observer, background: bool) -> Iterator[Gateway]:
+def open_gateway(
+    settings: Settings, *, observe: Observer, background: bool, charge: Charge = UNLIMITED.charge
+) -> Iterator[Gateway]:
     """Open the pipeline of a project; in the *background* its manifests are kept fresh. Raises ``GatewayError``.
+
+    *charge* is told the bytes that are scanned for a principal.
 
     Mistakes in declarations do not stop it: what is right is served. Call it in the process that uses it, after a fork.
     """
-    with open_pipeline(settings, observe=observe, background=background) as opened:
+    with open_pipeline(settings, observe=observe, background=background, charge=charge) as opened:
         yield opened.gateway
 
 
 @contextmanager
-def open_pipeline(settings: Settings, *, observe: Observer, background: bool) -> Iterator[Opened]:
+def open_pipeline(
+    settings: Settings, *, observe: Observer, background: bool, charge: Charge = UNLIMITED.charge
+) -> Iterator[Opened]:
     """Open the pipeline of a project as ``open_gateway`` does, with what a reload needs."""
     declarations = Declarations(settings.project, commit=commit_of)
     project = declarations.read()
@@ -196,6 +208,7 @@ def open_pipeline(settings: Settings, *, observe: Observer, background: bool) ->
             max_result=settings.cache.max_result,
             client_control=settings.cache.client_control,
             usage=Usage(settings.state / "usage", wanted(project.registry)),
+            charge=charge,
         )
 
         def build(previous: Gateway, project: Project) -> Gateway:
@@ -293,6 +306,12 @@ def open_results(settings: Settings, observe: Observer) -> Results:
         drops=DropLog(settings.state / "drops.jsonl"),
         encodings=memory,
     )
+
+
+def _redis_pool(settings: Settings) -> Any:
+    """Return connections with short time limits to the Redis that hosts share; None without one."""
+    url = settings.cache.redis
+    return None if url is None else _redis().connect(url).connection_pool
 
 
 def _redis() -> Any:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.catalog.store import S3Settings
 from gateway.declaration import Duration, Size
 from gateway.errors import Diagnostic, Rule, SettingsInvalid, did_you_mean
@@ -94,6 +95,8 @@ class Settings(_Section):
     engine: EngineSettings = EngineSettings()
     storage: S3Settings = S3Settings()
     cache: CacheSettings = CacheSettings()
+    access: AccessSettings = AccessSettings()
+    limits: LimitSettings = LimitSettings()
 
 
 def load_settings(project: Path, environment: Mapping[str, str] = os.environ) -> Settings:

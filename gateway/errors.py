@@ -30,6 +30,7 @@
     └── DefinitionError       the repository is wrong, with file, line and column
         ├── TemplateInvalid       500 template-invalid
         ├── TableInvalid          500 table-invalid
+        ├── AccessInvalid         500 access-invalid
         └── SettingsInvalid       500 settings-invalid
 
 Codes are public: unique, documented in ``docs/errors.md``, never reused.
@@ -82,6 +83,7 @@ class Rule(StrEnum):
     UNPRUNED = "unpruned"
     OWNER = "owner"
     SUNSET = "sunset"
+    ACCESS = "access"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +283,10 @@ class TemplateInvalid(DefinitionError):
 
 class TableInvalid(DefinitionError):
     code, status, title = "table-invalid", 500, "A table declaration is not valid"
+
+
+class AccessInvalid(DefinitionError):
+    code, status, title = "access-invalid", 500, "The grants or the keys are not valid"
 
 
 class SettingsInvalid(DefinitionError):

@@ -277,6 +277,41 @@ class DeclarationBroken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessFileRead(Event):
+    """The keys, the grants or the issuer's key set were read, because they are new or have changed."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessFileFailed(Event):
+    """The keys, the grants or the issuer's key set cannot be read; what was last right stays in force."""
+
+    level: ClassVar[str | None] = "error"
+    file: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRefused(Event):
+    """Somebody showed a credential that is not valid. ``reason`` is of a bounded set, ``detail`` is for the log."""
+
+    level: ClassVar[str | None] = "warning"
+    reason: str
+    credential: str = ""
+    """The public part of what was shown."""
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsFailed(Event):
+    """Requests could not be counted, so they are let through until they can be again."""
+
+    level: ClassVar[str | None] = "error"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unexpected(Event):
     """A bug: an error that nobody raised on purpose. The traceback is for the log only."""
 
@@ -351,12 +386,17 @@ class Metrics:
             AnswerPrepared: self._prepared,
             RequestServed: self._served,
             ProjectLoaded: self._loaded,
+            AccessFileRead: self._access_read,
+            AccessFileFailed: self._access_failed,
+            AccessRefused: self._access_refused,
+            LimitsFailed: self._limits_failed,
             Unexpected: self._unexpected,
         }
         self._define_queries()
         self._define_tables()
         self._define_project()
         self._define_stores()
+        self._define_access()
 
     def __call__(self, event: Event) -> None:
         handler = self._handlers.get(type(event))
@@ -421,6 +461,17 @@ class Metrics:
             "gateway_storage_breaker",
             "State of a location's breaker: 0 closed, 1 half open, 2 open.",
             ("location",),
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+
+    def _define_access(self) -> None:
+        self._not_let_in = self._counter("access_refused", "Credentials that were not valid", ("reason",))
+        self._uncounted = self._counter("limits_failures", "Failed attempts to count requests against limits", ())
+        self._access_failing = Gauge(
+            "gateway_access_failing",
+            "1 while the keys, the grants or the key set cannot be read and older ones are in force.",
+            ("file",),
             multiprocess_mode="livemax",
             registry=self.registry,
         )
@@ -520,6 +571,18 @@ class Metrics:
             self._reloads.labels(event.outcome).inc()
         self._wrong.labels("table").set(event.broken_tables)
         self._wrong.labels("query").set(event.broken_queries)
+
+    def _access_read(self, event: AccessFileRead) -> None:
+        self._access_failing.labels(event.file).set(0)
+
+    def _access_failed(self, event: AccessFileFailed) -> None:
+        self._access_failing.labels(event.file).set(1)
+
+    def _access_refused(self, event: AccessRefused) -> None:
+        self._not_let_in.labels(event.reason).inc()
+
+    def _limits_failed(self, event: LimitsFailed) -> None:
+        self._uncounted.inc()
 
     def _unexpected(self, event: Unexpected) -> None:
         self._bugs.inc()

@@ -79,6 +79,8 @@ class Gateway:
     client_control: bool = True
     """Whether callers may ask something of the cache."""
     usage: Usage | None = None
+    charge: Callable[[Principal, int], None] = lambda principal, size: None
+    """Told the bytes that are scanned for a principal, before they are."""
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
@@ -251,7 +253,7 @@ class Gateway:
             allowed = self._allowed(query)
             fill = _Fill(
                 question=question,
-                principal=principal.name,
+                principal=principal,
                 allowed=allowed,
                 deadline=self.monotonic() + allowed,
                 cancellation=cancellation,
@@ -280,9 +282,11 @@ class Gateway:
     def _execute(self, plan: Plan, fill: _Fill, move: Move) -> Result:
         created_at, started = self.clock(), self.monotonic()
         query, readings = plan.query, tuple(_reading(scan) for scan in plan.scans)
+        cost = sum(reading.size for reading in readings)
         try:
-            with self._admitted(fill, sum(reading.size for reading in readings)):
+            with self._admitted(fill, cost):
                 waited = self.monotonic() - started
+                self.charge(fill.principal, cost)
                 columns, table = self._collected(plan, fill, move)
         except GatewayError as error:
             reason = fill.cancellation.reason
@@ -318,7 +322,7 @@ class Gateway:
         with ExitStack() as stack:
             with fill.stages("queue"):
                 slot = self.admission.slot(
-                    fill.deadline, principal=fill.principal, cost=cost, cancellation=fill.cancellation
+                    fill.deadline, principal=fill.principal.name, cost=cost, cancellation=fill.cancellation
                 )
                 stack.enter_context(slot)
             with fill.stages("execute"):
@@ -351,7 +355,7 @@ class _Fill:
     """What one execution is for: whose question, until which instant it may go on, and what may stop it before."""
 
     question: str
-    principal: str
+    principal: Principal
     allowed: float
     """Seconds that the query may take, waiting included."""
     deadline: float

@@ -22,8 +22,8 @@ from gateway.model import Answer, BoundQuery, Principal, Request
 from gateway.observe import AnswerPrepared, Observer, unobserved
 from gateway.query.registry import Registry
 
-ANYBODY = Principal()
-"""Whose answers are prepared: those that depend on who asks are not."""
+ANYBODY = Principal(name="")
+"""Whose answers are prepared: those that depend on who asks are not. Nobody has this name, and nobody's quota pays."""
 _POLL = 0.2
 """Seconds between two looks at what is due."""
 _TURN = 1.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gateway.model import Principal
 
+Charge = Callable[[Principal, int], None]
 _NOTHING: Mapping[str, str] = {}
 
 

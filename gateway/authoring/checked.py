@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from gateway.authoring.access import check_access
 from gateway.authoring.lifecycle import check_lifecycle
 from gateway.authoring.owners import check_ownership
 from gateway.authoring.queries import check_queries
@@ -59,6 +60,8 @@ def check_project(project: Path) -> Checked:
     names = {*tables, *(Path(item.path).stem for item in wrong_tables)}
     registry, wrong_queries = Registry.load(project / "queries", names)
     settings, wrong_settings = _settings(project)
+    # Neither is a grant on something whose own declaration is wrong.
+    broken = {".".join(Path(item.path).parts[1:-1]) for item in wrong_queries}
     templates = [template for versions in registry.queries().values() for template in versions.values()]
     checked = Checked(tables=len(tables), templates=len(templates), diagnostics=wrong_settings)
     for found in (
@@ -67,6 +70,7 @@ def check_project(project: Path) -> Checked:
         check_queries(templates, tables, known_schemas(tables, settings)),
         check_ownership(templates, project),
         check_lifecycle(registry, project, _today()),
+        check_access(project, settings.access, {*registry.queries(), *broken}, names),
     ):
         checked = checked.plus(found, project)
     return checked.sorted()

@@ -18,6 +18,7 @@ from gateway.cli.check import command as check
 from gateway.cli.demo import command as demo
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.explain import command as explain
+from gateway.cli.keys import command as keys
 from gateway.cli.queries import command as queries
 from gateway.cli.run import command as run
 from gateway.cli.serve import command as serve
@@ -52,7 +53,7 @@ def main() -> None:
     """Serve named, versioned SQL queries over Hive-partitioned Parquet: pruned, cached, explained."""
 
 
-for each in (serve, demo, run, explain, check, queries, tables, write, cache, warm):
+for each in (serve, demo, run, explain, check, queries, tables, write, cache, warm, keys):
     main.add_command(each)
 
 

@@ -10,23 +10,25 @@ from collections.abc import Mapping
 
 from flask import g, request
 
-from gateway.access.base import ANONYMOUS, QUERY, TABLE
+from gateway.access.base import ANONYMOUS, CHALLENGE, METRICS, QUERY, TABLE
 from gateway.catalog.table import Table
 from gateway.errors import Forbidden, GatewayError, TableNotFound, Unauthenticated, did_you_mean
 from gateway.query.registry import unknown_query
 from gateway.query.template import Template
 from gateway.web.context import gateway, principal_of, record, site
 
-_FOR_EVERYBODY = frozenset(
-    {"operations.alive", "operations.ready", "prometheus_metrics", "pages.static", "pages.error"}
-)
+_FOR_EVERYBODY = frozenset({"operations.alive", "operations.ready", "pages.static", "pages.error"})
 """Endpoints that ask nobody who they are."""
-CHALLENGE = {"WWW-Authenticate": 'Bearer realm="query-gateway"'}
+_METRICS = "prometheus_metrics"
 
 
 def admit() -> None:
     """Let the current request go on to its route, or raise why not. Nothing of it was read before."""
     if request.endpoint is None or request.endpoint in _FOR_EVERYBODY:
+        return
+    if request.endpoint == _METRICS:
+        if not site().access.shared(METRICS, ""):
+            require(METRICS)
         return
     record().principal = principal_of(request)
     if request.path.startswith("/v1/"):
@@ -53,6 +55,14 @@ def require(action: str, name: str = "") -> None:
     """Go on where the caller may do *action*. Raises ``Forbidden``: use it on what the caller may see."""
     if not may(action, name):
         raise _refused(Forbidden(f"This needs the grant of {action!r}" + (f" on {name!r}." if name else ".")))
+
+
+def may_see_details() -> bool:
+    """Tell whether the caller may read how the gateway is; who cannot be identified may where everybody may."""
+    try:
+        return site().access.shared(METRICS, "") or may(METRICS)
+    except Unauthenticated:
+        return False
 
 
 def visible_queries() -> Mapping[str, Mapping[int, Template]]:

@@ -13,7 +13,7 @@ from gateway.errors import GatewayError, ShuttingDown, Unauthenticated
 from gateway.project import Project
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
-from gateway.web.guard import may
+from gateway.web.guard import may, may_see_details
 from gateway.web.problems import public_detail
 
 routes = Blueprint("operations", __name__)
@@ -36,6 +36,9 @@ def ready() -> Response:
     checks["server"] = _checked(_staying)
     checks["tables"] = _checked(lambda: gateway().catalog.pin(gateway().catalog.tables))
     fine = all(check["status"] == "ok" for check in checks.values())
+    status = 200 if fine else 503
+    if not may_see_details():
+        return json_response({"status": "ok" if fine else "failing"}, status=status)
     document: dict[str, Any] = {
         "status": "ok" if fine else "failing",
         "checks": checks,
@@ -45,7 +48,11 @@ def ready() -> Response:
     project = site().project
     if project is not None:
         document["project"] = _project(project)
-    return json_response(document, status=200 if fine else 503)
+    failures = site().access.failures()
+    if failures:
+        # Only which: the reason may name people, and is in the log.
+        document["access"] = {"unreadable": sorted(failures)}
+    return json_response(document, status=status)
 
 
 def _staying() -> None:

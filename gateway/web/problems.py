@@ -138,9 +138,10 @@ MEANINGS = {
     "result-too-large": "The result has more bytes than this server answers: narrow the question or aggregate it.",
     "scan-too-large": "The query would read more than the table allows; the members say how much, the limit, and "
     "which filter would help.",
-    "quota-exceeded": "Too many requests: wait for the time in `Retry-After`.",
+    "quota-exceeded": "Too many requests, or too many bytes scanned for them: wait for the time in `Retry-After`.",
     "internal-error": "A bug. The request id finds it in the server's log; nothing else is told.",
     "input-invalid": "Rows or files do not fit the table they are for. Shown by `gateway write` only.",
+    "access-invalid": "The file of grants or of keys is wrong. Shown by `gateway keys` and `/readyz` only.",
     "settings-invalid": "The settings of the server are wrong. Shown by `gateway serve` and `gateway check` only.",
     "table-invalid": "A table declaration is wrong. Shown by `gateway check`, with file, line and column.",
     "template-invalid": "A query template is wrong. Shown by `gateway check`, with file, line and column.",

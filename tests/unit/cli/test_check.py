@@ -86,3 +86,23 @@ def test_a_path_that_does_not_exist_is_a_usage_error(project: Path) -> None:
 def test_the_names_of_files_are_not_read_as_markup(project: Path) -> None:
     write(project, "queries/[red]x/v1.sql", QUERY)
     assert "queries/[red]x/v1.sql: the folder '[red]x' cannot name a query" in run(project).output
+
+
+def test_a_grant_on_a_query_that_does_not_exist_is_shown_at_its_place(project: Path) -> None:
+    write(project, "access.yaml", "grants:\n  - to: [ana]\n    queries: [god]\n")
+    [found] = json.loads(run(project, "--format", "json").output)["diagnostics"]
+    assert (found["path"], found["line"], found["column"], found["rule"]) == ("access.yaml", 3, 15, "access")
+    assert found["hint"] == "did you mean 'good'?"
+
+
+def test_a_grant_is_not_blamed_for_the_mistakes_of_its_query(project: Path) -> None:
+    write(project, "queries/bad/v1.sql", WRONG)
+    write(project, "access.yaml", "grants:\n  - to: [ana]\n    queries: [bad, good]\n")
+    found = json.loads(run(project, "--format", "json").output)["diagnostics"]
+    assert [one["path"] for one in found] == ["queries/bad/v1.sql"]
+
+
+def test_grants_are_missed_where_they_are_required(project: Path) -> None:
+    write(project, "gateway.toml", "[access]\nrequired = true\n")
+    [found] = json.loads(run(project, "--format", "json").output)["diagnostics"]
+    assert (found["path"], found["rule"]) == ("access.yaml", "access")

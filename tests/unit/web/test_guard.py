@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from gateway.access.base import ANONYMOUS
+from gateway.access.rates import Rates
 from gateway.errors import QuotaExceeded, Unauthenticated
 from gateway.model import Principal
 from gateway.observe import Event, RequestServed
@@ -44,7 +45,7 @@ class FakeAccess:
     scope: str = ""
     generation: int = 0
 
-    def identify(self, headers: Mapping[str, str]) -> Principal:
+    def identify(self, headers: Mapping[str, str], *, wait: bool = True) -> Principal:
         key = headers.get("x-api-key")
         if key is None:
             return ANONYMOUS
@@ -57,6 +58,15 @@ class FakeAccess:
 
     def shared(self, action: str, name: str) -> bool:
         return ("*", action, name) in self.grants
+
+    def limit(self, principal: Principal) -> Rates:
+        return Rates()
+
+    def failures(self) -> Mapping[str, str]:
+        return {}
+
+    def ready(self) -> None:
+        pass
 
 
 class OneRequest:
@@ -128,7 +138,18 @@ def test_credentials_that_are_wrong_are_refused_even_where_nobody_needs_any(make
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/errors/forbidden", "/static/site.css"])
 def test_what_is_for_everybody_asks_nobody(make_site: MakeSite, path: str) -> None:
-    assert make_site(access=FakeAccess()).get(path, headers={"X-Api-Key": "bob"}).status_code == 200
+    access = FakeAccess({("*", "metrics", "")})
+    assert make_site(access=access).get(path, headers={"X-Api-Key": "bob"}).status_code == 200
+
+
+def test_metrics_and_details_can_be_kept_from_strangers(make_site: MakeSite) -> None:
+    client = make_site(access=FakeAccess({("ana", "metrics", "")}))
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers=ANA).status_code == 200
+    assert client.get("/readyz").json == {"status": "ok"}
+    assert client.get("/readyz", headers={"X-Api-Key": "bob"}).json == {"status": "ok"}
+    assert "flights" in client.get("/readyz", headers=ANA).json["tables"]
+    assert client.get("/healthz").status_code == 200
 
 
 @pytest.mark.parametrize(

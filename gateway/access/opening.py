@@ -1,0 +1,61 @@
+"""Open what decides about callers and what counts them, as the settings say."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gateway.access.base import OPEN, Access
+from gateway.access.gatekeeper import Gatekeeper
+from gateway.access.grants import NOTHING, read_grants
+from gateway.access.keys import NO_KEYS, read_keys
+from gateway.access.keyset import FetchedKeys, FileKeys, fetcher
+from gateway.access.limits import UNLIMITED, Limits
+from gateway.access.quotas import Quotas, in_memory, in_redis, rates_for
+from gateway.access.rates import Rates
+from gateway.access.settings import AccessSettings, LimitSettings
+from gateway.access.tokens import TokenRules, Tokens
+from gateway.access.watched import Watched
+from gateway.observe import Observer
+
+
+def open_access(project: Path, settings: AccessSettings, observe: Observer) -> Access:
+    """Open what decides about callers; everybody may do everything where they need not say who they are."""
+    if not settings.required:
+        return OPEN
+    grants = Watched(
+        project / settings.grants,
+        partial(read_grants, path=str(settings.grants)),
+        NOTHING,
+        name="grants",
+        observe=observe,
+        expected=True,
+    )
+    keys = Watched(project / settings.keys, read_keys, NO_KEYS, name="keys", observe=observe)
+    tokens = _tokens(project, settings, observe)
+    return Gatekeeper(keys, grants, tokens, observe=observe, public_metrics=settings.public_metrics)
+
+
+def open_limits(settings: LimitSettings, access: Access, observe: Observer, *, redis: Any = None) -> Limits:
+    """Open what counts requests and scanned bytes: in the Redis of a pool of connections, else in this process."""
+    general = Rates(requests=settings.requests, bytes=settings.bytes)
+    if access is OPEN and general == Rates():
+        return UNLIMITED
+    storage = in_memory() if redis is None else in_redis(redis)
+    return Quotas(storage, lambda who: rates_for(general, access.limit(who)), observe=observe, local=redis is None)
+
+
+def _tokens(project: Path, settings: AccessSettings, observe: Observer) -> Tokens | None:
+    if settings.jwks is None or settings.issuer is None or settings.audience is None:
+        return None
+    rules = TokenRules(
+        issuer=settings.issuer,
+        audience=settings.audience,
+        algorithms=tuple(settings.algorithms.split()),
+        principal_claim=settings.principal_claim,
+        groups_claim=settings.groups_claim,
+    )
+    if not settings.jwks.startswith(("https:", "http:")):
+        return Tokens(rules, FileKeys(project / settings.jwks, observe))
+    return Tokens(rules, FetchedKeys(fetcher(settings.jwks), observe))
