@@ -84,8 +84,9 @@ def at(
 
 def _same(template: Template, columns: tuple[Column, ...]) -> Iterator[Diagnostic]:
     """Refuse two columns of one name: a client would see one of them."""
-    seen: dict[str, int] = {}
-    places = item_places(template.sql)
+    if len({column.name.lower() for column in columns}) == len(columns):
+        return
+    seen, places = dict[str, int](), item_places(template.sql)
     for number, column in enumerate(columns):
         first = seen.setdefault(column.name.lower(), number)
         if first != number:
