@@ -19,6 +19,7 @@ from gateway.cli.demo import command as demo
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.explain import command as explain
 from gateway.cli.keys import command as keys
+from gateway.cli.new import command as new
 from gateway.cli.queries import command as queries
 from gateway.cli.run import command as run
 from gateway.cli.serve import command as serve
@@ -53,7 +54,10 @@ def main() -> None:
     """Serve named, versioned SQL queries over Hive-partitioned Parquet: pruned, cached, explained."""
 
 
-for each in (serve, demo, run, explain, check, queries, tables, write, cache, warm, keys):
+_AUTHORS = (new, check, run, explain, queries, tables, write)
+_OPERATORS = (serve, demo, cache, warm, keys)
+
+for each in (*_AUTHORS, *_OPERATORS):
     main.add_command(each)
 
 
