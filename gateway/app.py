@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.access.limits import UNLIMITED, Charge
 from gateway.access.opening import open_access, open_limits
+from gateway.audit import AuditLines
 from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
@@ -41,13 +42,14 @@ from gateway.engine.instance import Credentials, EngineSettings, S3Access
 from gateway.engine.rows import one_row
 from gateway.engine.stores import Place, Stores
 from gateway.errors import Diagnostic, SettingsInvalid
-from gateway.observe import LogLines, Metrics, Observer, fan_out
+from gateway.observe import Lines, LogLines, Metrics, Observer, fan_out
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
 from gateway.project import Declarations, Project
 from gateway.query.registry import Registry
 from gateway.reload import Reloader
+from gateway.slow import SlowLog
 from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
 from gateway.web.site import build_site
@@ -67,10 +69,12 @@ def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tup
 def open_app(settings: Settings) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order."""
     metrics = Metrics(CollectorRegistry())
-    observe = fan_out(metrics, LogLines())
-    access = open_access(settings.project, settings.access, observe)
-    limits = open_limits(settings.limits, access, observe, redis=_redis_pool(settings))
-    with open_pipeline(settings, observe=observe, background=True, charge=limits.charge) as opened:
+    with _auditing(settings, metrics) as audit, ExitStack() as stack:
+        observe = fan_out(metrics, LogLines(Lines("log", lost=metrics)), *audit)
+        access = open_access(settings.project, settings.access, observe)
+        limits = open_limits(settings.limits, access, observe, redis=_redis_pool(settings))
+        pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge)
+        opened = stack.enter_context(pipeline)
         site = Site(
             gateway=opened.gateway,
             project=opened.project,
@@ -86,6 +90,28 @@ def open_app(settings: Settings) -> Iterator[Flask]:
         site.checks = {"engine": lambda: serving().engine.ping(), "access": access.ready}
         with _reloading(site, opened, settings), _warming(serving, settings):
             yield build_site(site)
+
+
+@contextmanager
+def _auditing(settings: Settings, metrics: Metrics) -> Iterator[list[Observer]]:
+    """Open where audit lines go. Raises ``SettingsInvalid`` where the file cannot be written."""
+    log = settings.log
+    if log.audit == "off":
+        yield []
+        return
+    digest = log.audit_parameters == "digest"
+    if log.audit == "stdout":
+        yield [AuditLines(Lines("audit", lost=metrics), digest=digest)]
+        return
+    try:
+        descriptor = os.open(settings.project / log.audit, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    except OSError as error:
+        message = f"log.audit: cannot write to {log.audit}: {error.strerror}"
+        raise SettingsInvalid([Diagnostic(path="gateway.toml", message=message)]) from error
+    try:
+        yield [AuditLines(Lines("audit", descriptor=descriptor, lost=metrics), digest=digest)]
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -209,6 +235,7 @@ def open_pipeline(
             client_control=settings.cache.client_control,
             usage=Usage(settings.state / "usage", wanted(project.registry)),
             charge=charge,
+            slow=_slow_log(settings, observe),
         )
 
         def build(previous: Gateway, project: Project) -> Gateway:
@@ -228,6 +255,11 @@ def open_pipeline(
             )
 
         yield Opened(gateway=gateway, project=project, declarations=declarations, build=build)
+
+
+def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:
+    log = settings.log
+    return SlowLog(after=log.slow, observe=observe, engine_plan=log.engine_plan) if log.slow > 0 else None
 
 
 def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores) -> Dimensions:

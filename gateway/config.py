@@ -85,6 +85,21 @@ class CacheSettings(_Section):
     warm: bool = Field(True, description="Whether answers are prepared ahead where templates ask for it.")
 
 
+class LogSettings(_Section):
+    """What is written down beside the line of each request."""
+
+    audit: str = Field(
+        "stdout", description="Where the line of each answered question goes: `stdout`, `off`, or a file's path."
+    )
+    audit_parameters: Literal["values", "digest"] = Field(
+        "values", description="How it tells the parameters: their `values`, or a `digest` of them."
+    )
+    slow: Duration = Field(
+        10.0, description="How long a query takes before it leaves a line with its plan; `0` turns that off."
+    )
+    engine_plan: bool = Field(False, description="Whether that line has the engine's own plan too.")
+
+
 class Settings(_Section):
     """All a deployment may set. ``project`` holds ``catalog/`` and ``queries/``; ``state`` what may be rebuilt."""
 
@@ -97,6 +112,7 @@ class Settings(_Section):
     cache: CacheSettings = CacheSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
+    log: LogSettings = LogSettings()
 
 
 def load_settings(project: Path, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +22,8 @@ from gateway.model import Reading
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Upper bounds of the buckets of all durations."""
+_FAR_TIERS = ("disk", "redis")
+"""Tiers that ``Cache-Status`` names: an answer that names none came from memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +241,14 @@ class RequestServed(Event):
     cache: str | None = None
     detail: str | None = None
     """What ``Cache-Status`` says beside it, e.g. which error made a stale answer the best there is."""
+    key: str | None = None
+    """What identifies the result that was answered: the question and the data."""
+    parameters: Mapping[str, Any] | None = field(default=None, metadata={"line": False})
+    """The parameters as they were understood, as JSON values. They are for the audit, not for the line of a request."""
     rows: int | None = None
+    partitions: int | None = None
+    """Partitions read for the result, when it was made, of ``partitions_total``, over all scans."""
+    partitions_total: int | None = None
     format: str | None = None
     error: str | None = None
     """Public code of the problem that was answered."""
@@ -312,6 +320,32 @@ class LimitsFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySlow(Event):
+    """A query took longer than the operator finds normal. ``plan`` is what ``gateway explain`` says of it, in lines.
+
+    ``engine_plan`` is the engine's own, where it was asked for; ``code`` is that of the error, where it failed.
+    """
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    key: str
+    waited: float
+    seconds: float
+    plan: Sequence[str]
+    engine_plan: Sequence[str] | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineLost(Event):
+    """A line could not be written to ``stream``: ``log`` or ``audit``."""
+
+    level: ClassVar[str | None] = None
+    stream: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unexpected(Event):
     """A bug: an error that nobody raised on purpose. The traceback is for the log only."""
 
@@ -338,6 +372,25 @@ def fan_out(*observers: Observer) -> Observer:
     return tell
 
 
+STANDARD_OUTPUT = 1
+
+
+class Lines:
+    """Write lines to a file descriptor; one that cannot be written is told as ``LineLost``, and harms nobody.
+
+    One system call a line: nothing is left in a buffer, and lines of different workers do not mix.
+    """
+
+    def __init__(self, stream: str, *, descriptor: int = STANDARD_OUTPUT, lost: Observer = unobserved) -> None:
+        self._descriptor, self._lost, self._event = descriptor, lost, LineLost(stream=stream)
+
+    def __call__(self, line: bytes) -> None:
+        try:
+            os.write(self._descriptor, line)
+        except OSError:  # a full disk, a pipe that nobody reads
+            self._lost(self._event)
+
+
 class LogLines:
     """Write each event as one line of JSON: ``time`` (seconds since the epoch), ``level``, ``event``, its fields.
 
@@ -347,18 +400,17 @@ class LogLines:
     def __init__(
         self, write: Callable[[bytes], object] | None = None, *, clock: Callable[[], float] = time.time
     ) -> None:
-        # One system call a line: nothing is left in a buffer, and lines of different workers do not mix.
-        self._write = write if write is not None else partial(os.write, 1)
+        self._write = write if write is not None else Lines("log")
         self._clock = clock
 
     def __call__(self, event: Event) -> None:
         if event.level is None:
             return
         line: dict[str, Any] = {"time": round(self._clock(), 3), "level": event.level, "event": _kind(type(event))}
-        for field in fields(event):
-            value = getattr(event, field.name)
-            if value is not None:
-                line[field.name] = round(value, 6) if isinstance(value, float) else value
+        for one in fields(event):
+            value = getattr(event, one.name)
+            if value is not None and one.metadata.get("line", True):
+                line[one.name] = round(value, 6) if isinstance(value, float) else value
         self._write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
 
 
@@ -385,6 +437,8 @@ class Metrics:
             ResultEvicted: self._evicted,
             AnswerPrepared: self._prepared,
             RequestServed: self._served,
+            QuerySlow: self._slow,
+            LineLost: self._line_lost,
             ProjectLoaded: self._loaded,
             AccessFileRead: self._access_read,
             AccessFileFailed: self._access_failed,
@@ -405,6 +459,14 @@ class Metrics:
 
     def _define_queries(self) -> None:
         query = ("query", "version")
+        self._requests = self._histogram(
+            "request_seconds", "Time to the last byte of requests about a query", (*query, "status", "cache")
+        )
+        self._hits = self._counter("cache_hits", "Results answered from a tier", (*query, "tier"))
+        self._confirmed = self._counter("revalidations", "Results found unchanged and served for another ttl", query)
+        self._stale = self._counter("stale_answers", "Results served though their data had changed", (*query, "reason"))
+        self._defaults = self._counter("default_answers", "Answers that were the rows declared for failure", query)
+        self._slows = self._counter("slow_queries", "Queries that took longer than log.slow", query)
         self._answers = self._counter("answers", "Results answered, by their fate in the cache", (*query, "cache"))
         self._rows = self._counter("answer_rows", "Rows of the results answered", query)
         self._bytes = self._counter("response_bytes", "Bytes of the response bodies sent", (*query, "format"))
@@ -422,6 +484,7 @@ class Metrics:
         self._evictions = self._counter("cache_evictions", "Results and bodies removed to make room", ("tier", "query"))
         self._ahead = self._counter("answers_prepared", "Answers prepared ahead", (*query, "outcome"))
         self._problems = self._counter("problems", "Problem documents answered", ("code",))
+        self._lost = self._counter("log_lines_lost", "Lines that could not be written", ("stream",))
         self._bugs = self._counter("unexpected_errors", "Errors that nobody raised on purpose", ())
 
     def _define_tables(self) -> None:
@@ -558,13 +621,33 @@ class Metrics:
             self._problems.labels(event.error).inc()
         if event.query is None or event.version is None:
             return
+        self._requests.labels(event.query, event.version, event.status, event.cache or "").observe(event.seconds)
         if event.cache is not None:
             self._answers.labels(event.query, event.version, event.cache).inc()
             self._rows.labels(event.query, event.version).inc(event.rows or 0)
+            self._fate(event.query, event.version, event.cache, event.detail or "")
         if event.format is not None:
             self._bytes.labels(event.query, event.version, event.format).inc(event.size)
         if not event.complete:
             self._cut.labels(event.query, event.version).inc()
+
+    def _fate(self, query: str, version: int, cache: str, detail: str) -> None:
+        """Count what ``Cache-Status`` says beside the outcome."""
+        if detail == "revalidated":
+            self._confirmed.labels(query, version).inc()
+        elif cache == "hit" and detail != "cursor":
+            self._hits.labels(query, version, detail if detail in _FAR_TIERS else "memory").inc()
+        elif detail.startswith("stale-"):
+            reason = "error" if detail.startswith("stale-if-error") else "revalidate"
+            self._stale.labels(query, version, reason).inc()
+        elif detail.startswith("default"):
+            self._defaults.labels(query, version).inc()
+
+    def _slow(self, event: QuerySlow) -> None:
+        self._slows.labels(event.query, event.version).inc()
+
+    def _line_lost(self, event: LineLost) -> None:
+        self._lost.labels(event.stream).inc()
 
     def _loaded(self, event: ProjectLoaded) -> None:
         if event.outcome != "started":

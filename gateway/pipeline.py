@@ -51,6 +51,7 @@ from gateway.plan.analyse import NOW
 from gateway.plan.explain import Explanation
 from gateway.plan.planner import Planner
 from gateway.query.registry import Registry
+from gateway.slow import SlowLog
 from gateway.stages import Stages
 
 _NO_DIRECTIVES = Directives()
@@ -81,6 +82,7 @@ class Gateway:
     usage: Usage | None = None
     charge: Callable[[Principal, int], None] = lambda principal, size: None
     """Told the bytes that are scanned for a principal, before they are."""
+    slow: SlowLog | None = None
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
@@ -280,7 +282,7 @@ class Gateway:
         return self.stores.run(plan.query, lambda move: self._execute(plan, fill, move), deadline=fill.deadline)
 
     def _execute(self, plan: Plan, fill: _Fill, move: Move) -> Result:
-        created_at, started = self.clock(), self.monotonic()
+        created_at, started, waited = self.clock(), self.monotonic(), None
         query, readings = plan.query, tuple(_reading(scan) for scan in plan.scans)
         cost = sum(reading.size for reading in readings)
         try:
@@ -290,6 +292,8 @@ class Gateway:
                 columns, table = self._collected(plan, fill, move)
         except GatewayError as error:
             reason = fill.cancellation.reason
+            if waited is not None:
+                self._slow(plan, fill, waited, self.monotonic() - started - waited, (reason or error).code)
             self._ended_without_answer(query, reason, error, self.monotonic() - started)
             if reason is not None and reason is not error:
                 raise reason from error
@@ -305,6 +309,7 @@ class Gateway:
                 readings=readings,
             )
         )
+        self._slow(plan, fill, waited, seconds - waited)
         return Result(
             key=result_key(fill.question, plan, self.engine.name),
             table=table,
@@ -338,6 +343,11 @@ class Gateway:
             )
             stack.callback(stream.close)
             return stream.columns, collect(stream, self.max_result)
+
+    def _slow(self, plan: Plan, fill: _Fill, waited: float, seconds: float, code: str | None = None) -> None:
+        if self.slow is not None and seconds >= self.slow.after:
+            key = result_key(fill.question, plan, self.engine.name)
+            self.slow.tell(plan, self.engine, key=key, waited=waited, seconds=seconds, code=code)
 
     def _ended_without_answer(
         self, query: BoundQuery, cancelled: GatewayError | None, error: GatewayError, seconds: float

@@ -120,7 +120,11 @@ class Record:
     """The version that was asked for, whatever was answered."""
     cache: str | None = None
     detail: str | None = None
+    key: str | None = None
+    parameters: Mapping[str, Any] | None = None
     rows: int | None = None
+    partitions: int | None = None
+    partitions_total: int | None = None
     format: str | None = None
     error: str | None = None
 

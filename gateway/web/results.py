@@ -64,6 +64,7 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     chosen = choose_format(suffix, options.options.get("_format"), request.accept_mimetypes)
     shape = choose_shape(options.options.get("_shape"), chosen)
     question = read_question(name, version, options)
+    _note_question(question)
     coding = choose_coding(request.accept_encodings, chosen)
     deadline = read_deadline(request.headers.getlist(TIMEOUT), site().monotonic)
     if "_cursor" in options.options:
@@ -129,12 +130,21 @@ def _page(answer: Answer, question: str, offset: int, limit: int | None) -> Page
     return Page(offset=offset, rows=max(rows, 0), total=total, next=following)
 
 
+def _note_question(question: Question) -> None:
+    """Tell the access record what is asked, so that an error counts for its query. Raises what binding raises."""
+    template = gateway().registry.template(question.query, question.version)
+    record().query, record().version = template.name, template.version
+
+
 def _note(answer: Answer, chosen: Format) -> None:
     """Tell the access record what was answered."""
     noted = record()
     noted.cache, noted.format = outcome(answer.status), chosen.name
     noted.detail = answer.status.detail
-    noted.rows = answer.result.table.num_rows
+    noted.rows, noted.key = answer.result.table.num_rows, answer.result.key
+    noted.parameters = echoed(answer.query.parameters)
+    noted.partitions = sum(reading.partitions for reading in answer.result.readings)
+    noted.partitions_total = sum(reading.partitions_total for reading in answer.result.readings)
 
 
 def _headers(

@@ -14,9 +14,10 @@ from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.errors import FilesChanged, ScanTooLarge, StorageFailed
 from gateway.model import Column, FileVersion, Principal, Statement, TypedValue, Value
-from gateway.observe import Event, QueryReplanned
+from gateway.observe import Event, QueryReplanned, QuerySlow
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
+from gateway.slow import SlowLog
 
 DAYS = 20
 DECLARATION = """
@@ -173,3 +174,19 @@ def test_an_explanation_says_that_a_manifest_cannot_be_refreshed(project: Path, 
     query = Adhoc(WEEK, "q", gateway.catalog.tables).bind({}, {})
     text = gateway.explain_bound(query, principal=Principal()).as_text()
     assert "it cannot be refreshed: data: there is no such folder." in text
+
+
+def test_a_slow_query_leaves_its_plan_and_where_asked_for_the_engines(open_project: Open, events: list[Event]) -> None:
+    opened = open_project()
+    gateway = replace(opened, slow=SlowLog(after=0.0, observe=events.append, engine_plan=True))
+    assert ask(gateway, WEEK) == 28
+    (slow,) = [event for event in events if isinstance(event, QuerySlow)]
+    assert any("7 of 20 partitions" in line for line in slow.plan)
+    assert slow.engine_plan is not None
+    assert any("READ_PARQUET" in line for line in slow.engine_plan)
+
+
+def test_a_quick_query_leaves_no_plan(open_project: Open, events: list[Event]) -> None:
+    gateway = replace(open_project(), slow=SlowLog(after=60.0, observe=events.append))
+    assert ask(gateway, WEEK) == 28
+    assert [event for event in events if isinstance(event, QuerySlow)] == []

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
+from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.model import Reading
 from gateway.observe import (
     Event,
+    Lines,
     LogLines,
     Metrics,
     QueryExecuted,
@@ -33,7 +38,7 @@ READING = Reading(
     size=1_000,
     size_total=50_000,
 )
-SERVED = {"request": "r", "method": "GET", "path": "/", "status": 200, "seconds": 0.5, "size": 10}
+SERVED: dict[str, Any] = {"request": "r", "method": "GET", "path": "/", "status": 200, "seconds": 0.5, "size": 10}
 
 
 def observed(*events: Event) -> CollectorRegistry:
@@ -68,6 +73,20 @@ def test_an_event_is_one_line_of_json_named_after_its_kind() -> None:
 
 def test_an_event_without_a_level_is_for_metrics_only() -> None:
     assert lines(QueryExecuted(query="q", version=1, waited=0.0, seconds=1.0)) == []
+
+
+def test_the_line_of_a_request_does_not_tell_its_parameters() -> None:
+    (line,) = lines(RequestServed(**SERVED, query="q", version=1, key="00ff", parameters={"secret": "x"}))
+    assert (line["key"], "parameters" in line) == ("00ff", False)
+
+
+def test_a_line_that_cannot_be_written_is_counted_and_harms_nobody(tmp_path: Path) -> None:
+    metrics = Metrics(CollectorRegistry())
+    with (tmp_path / "log").open("wb") as closed:
+        descriptor = os.dup(closed.fileno())
+    os.close(descriptor)
+    LogLines(Lines("log", descriptor=descriptor, lost=metrics))(QueryReplanned(query="q", version=1, reason="x"))
+    assert metrics.registry.get_sample_value("gateway_log_lines_lost_total", {"stream": "log"}) == 1
 
 
 def test_every_observer_is_told() -> None:
@@ -124,6 +143,33 @@ def test_an_answer_without_rows_is_an_answer() -> None:
     assert registry.get_sample_value("gateway_answers_total", query | {"cache": "hit"}) == 1
     assert registry.get_sample_value("gateway_answer_rows_total", query) == 0
     assert registry.get_sample_value("gateway_response_bytes_total", query | {"format": "csv"}) == 10
+
+
+@pytest.mark.parametrize(
+    ("cache", "detail", "metric", "labels"),
+    [
+        ("hit", None, "cache_hits", {"tier": "memory"}),
+        ("hit", "redis", "cache_hits", {"tier": "redis"}),
+        ("hit", "revalidated", "revalidations", {}),
+        ("stale", "stale-while-revalidate", "stale_answers", {"reason": "revalidate"}),
+        ("stale", "stale-if-error; engine-failed", "stale_answers", {"reason": "error"}),
+        ("miss", "default; engine-failed", "default_answers", {}),
+    ],
+)
+def test_what_the_cache_says_beside_its_outcome_is_counted(
+    cache: str, detail: str | None, metric: str, labels: dict[str, str]
+) -> None:
+    registry = observed(RequestServed(**SERVED, query="q", version=1, cache=cache, detail=detail, rows=0))
+    assert registry.get_sample_value(f"gateway_{metric}_total", {"query": "q", "version": "1"} | labels) == 1
+
+
+def test_requests_about_a_query_are_timed_by_status_and_outcome() -> None:
+    refused = RequestServed(**(SERVED | {"status": 422}), query="q", version=1, error="invalid-parameters")
+    answered = RequestServed(**SERVED, query="q", version=1, cache="hit", rows=0)
+    registry = observed(refused, answered)
+    for status, cache in (("422", ""), ("200", "hit")):
+        labels = {"query": "q", "version": "1", "status": status, "cache": cache}
+        assert registry.get_sample_value("gateway_request_seconds_sum", labels) == 0.5
 
 
 def test_a_body_that_did_not_arrive_whole_is_counted() -> None:

@@ -411,3 +411,16 @@ def test_a_compressed_body_that_breaks_off_has_no_end_mark() -> None:
         sent.extend(compressed(broken(), "gzip"))
     with pytest.raises(EOFError):
         gzip.decompress(b"".join(sent))
+
+
+def test_the_record_of_an_answer_tells_the_question_and_the_result(client: FlaskClient, events: list[Event]) -> None:
+    client.get(ASKED).close()
+    (served,) = [event for event in events if isinstance(event, RequestServed)]
+    assert (served.key, served.partitions, served.partitions_total) == ("ab" * 16, 7, 365)
+    assert served.parameters == {"start": "2013-01-01", "carriers": None, "top": 10}
+
+
+def test_an_error_counts_for_the_query_that_was_asked(client: FlaskClient, events: list[Event]) -> None:
+    client.get(f"{RESULT}?start=yesterday").close()
+    (served,) = [event for event in events if isinstance(event, RequestServed)]
+    assert (served.query, served.version, served.status, served.key) == ("delays", 2, 422, None)

@@ -1,0 +1,62 @@
+"""The audit: one line for every answered question: who asked what, when, and which result they got."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from gateway.observe import Event, RequestServed
+
+_FIELDS = (
+    "request",
+    "principal",
+    "credential",
+    "client",
+    "query",
+    "version",
+    "key",
+    "cache",
+    "status",
+    "rows",
+    "size",
+    "format",
+    "complete",
+)
+
+
+class AuditLines:
+    """Write the audit line of each request that was answered with a result, or told that it has not changed.
+
+    With *digest*, parameters are written as a digest: equal questions can be found, what they name cannot be read.
+    """
+
+    def __init__(
+        self, write: Callable[[bytes], object], *, digest: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._write, self._digest, self._clock = write, digest, clock
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, RequestServed) or event.key is None:
+            return
+        line: dict[str, Any] = {"time": round(self._clock(), 3), "level": "info", "event": "audit"}
+        line |= {name: getattr(event, name) for name in _FIELDS if getattr(event, name) is not None}
+        parameters = event.parameters or {}
+        if self._digest:
+            line["parameters_digest"] = digest_of(parameters)
+        else:
+            line["parameters"] = parameters
+        self._write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def digest_of(parameters: Mapping[str, Any]) -> str:
+    """Digest parameters, whatever their order (hexadecimal).
+
+    >>> digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1}) != digest_of({"a": "1", "b": 2})
+    True
+    """
+    text = orjson.dumps(parameters, default=str, option=orjson.OPT_SORT_KEYS)
+    return blake2b(text, digest_size=16, person=b"gateway audit").hexdigest()
