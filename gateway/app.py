@@ -20,7 +20,9 @@ from prometheus_client import CollectorRegistry
 
 from gateway.access.limits import UNLIMITED, Charge
 from gateway.access.opening import open_access, open_limits
+from gateway.allowance import Allowance
 from gateway.audit import AuditLines
+from gateway.budget import budget_of
 from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
@@ -199,6 +201,7 @@ def open_pipeline(
     settings: Settings, *, observe: Observer, background: bool, charge: Charge = UNLIMITED.charge
 ) -> Iterator[Opened]:
     """Open the pipeline of a project as ``open_gateway`` does, with what a reload needs."""
+    budget = budget_of(settings)
     declarations = Declarations(settings.project, commit=commit_of)
     project = declarations.read()
     declarations.accept(project)
@@ -227,11 +230,12 @@ def open_pipeline(
             planner=Planner(engine.evaluate, _dimensions(settings, engine, stores)),
             results=results,
             engine=engine,
-            admission=_admission(settings.engine, observe),
             stores=stores,
+            admission=_admission(settings.engine, budget.slots, observe),
             observe=observe,
             timeout=settings.engine.timeout,
-            max_result=settings.cache.max_result,
+            max_result=budget.max_result,
+            allowance=Allowance(budget.gathered, share=budget.share),
             client_control=settings.cache.client_control,
             usage=Usage(settings.state / "usage", wanted(project.registry)),
             charge=charge,
@@ -272,8 +276,8 @@ def _locations(settings: Settings, tables: Mapping[str, Table]) -> list[str]:
     return [root_of(place, settings.project) for place in places]
 
 
-def _admission(engine: EngineSection, observe: Observer) -> Admission:
-    return Admission(slots=engine.slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=observe)
+def _admission(engine: EngineSection, slots: int, observe: Observer) -> Admission:
+    return Admission(slots=slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=observe)
 
 
 def _open_engine(settings: Settings, locations: Sequence[str], number: int) -> DuckDBEngine:
@@ -282,7 +286,7 @@ def _open_engine(settings: Settings, locations: Sequence[str], number: int) -> D
         EngineSettings(
             locations=locations,
             temp_directory=str(temporary),
-            memory_limit=f"{settings.engine.memory}B",
+            memory_limit=f"{budget_of(settings).engine}B",
             max_temp_size=f"{settings.engine.spill}B",
             threads=settings.engine.threads,
             s3=_access(settings.storage),
@@ -320,7 +324,8 @@ def _keyring(s3: S3Settings) -> Callable[[], Credentials | None]:
 def open_results(settings: Settings, observe: Observer) -> Results:
     """Open the tiers, nearest first, and the leases that go with the shared ones."""
     folder, cache = settings.state / "results", settings.cache
-    memory = MemoryTier(cache.memory, share=cache.share, observe=observe)
+    budget = budget_of(settings)
+    memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
     tiers: list[Tier] = [memory, Guarded(FileTier(folder, cache.disk), observe)]
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
@@ -328,7 +333,7 @@ def open_results(settings: Settings, observe: Observer) -> Results:
         tiers.append(Guarded(redis.RedisTier(redis.connect(cache.redis), largest=cache.redis_value), observe))
         leases.append(redis.RedisLease(redis.connect(cache.redis), observe))
     # More than run or wait for a slot: others wait for what another process computes.
-    room = settings.engine.slots + settings.engine.queue + _ELSEWHERE
+    room = budget.slots + settings.engine.queue + _ELSEWHERE
     fills = ThreadPoolExecutor(room, thread_name_prefix="fill")
     return Results(
         tiers,

@@ -51,11 +51,18 @@ class ServerSettings(_Section):
 class EngineSettings(_Section):
     """How DuckDB runs in each worker."""
 
-    memory: Size = Field(2 * 2**30, description="Memory that DuckDB may use in one worker.")
+    memory: Size | None = Field(
+        None, description="Memory that DuckDB may use in one worker; by default a part of `memory`."
+    )
     threads: int | None = Field(
         None, ge=1, le=1024, description="DuckDB threads of a worker; by default the cores, and more over S3."
     )
-    slots: int = Field(2, ge=1, le=256, description="Queries that run at the same time in one worker.")
+    slots: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Queries that run at the same time in one worker; by default what cores and memory allow.",
+    )
     queue: int = Field(64, ge=0, le=100_000, description="Queries that may wait for a slot in one worker.")
     wait: Duration = Field(10.0, description="How long a query may wait for a slot.")
     cheap: Size = Field(
@@ -71,13 +78,18 @@ class EngineSettings(_Section):
 class CacheSettings(_Section):
     """Where results are kept."""
 
-    memory: Size = Field(256 * 2**20, description="Results kept in the memory of one worker.")
+    memory: Size | None = Field(
+        None, description="Results kept in the memory of one worker; by default a part of `memory`."
+    )
     share: float = Field(0.5, gt=0, le=1, description="Part of that memory that the answers of one query may take.")
     disk: Size = Field(4 * 2**30, description="Results kept on disk, shared by the workers of a machine.")
     redis: str | None = Field(None, description="Redis that hosts share results by, e.g. redis://cache:6379/0.")
     redis_value: Size = Field(16 * 2**20, description="Size of the largest compressed result kept in Redis.")
     max_stale: Duration = Field(86_400.0, description="How long after its ttl an answer may be served at most.")
-    max_result: Size = Field(256 * 2**20, description="Size of the largest result that is answered and kept.")
+    max_result: Size | None = Field(
+        None,
+        description="Size of the largest result that is answered and kept; by default 64MiB, or what `memory` allows.",
+    )
     client_control: bool = Field(
         True,
         description="Whether Cache-Control of a request is honoured (no-cache, max-age, only-if-cached, no-store).",
@@ -105,6 +117,10 @@ class Settings(_Section):
 
     project: Path
     state: Path
+    memory: Size | None = Field(
+        None,
+        description="Memory of the whole server; by default 85% of its control group's, or half of the machine's.",
+    )
     title: str = Field("Query Gateway", description="Name shown on pages and in the OpenAPI document.")
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
@@ -143,7 +159,8 @@ def settings_table() -> Iterator[tuple[str, str, str, str]]:
         model = info.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             if info.description:
-                yield section, f"{PREFIX}{section.upper()}", str(info.default), info.description
+                default = "" if info.default is None else str(info.default)
+                yield section, f"{PREFIX}{section.upper()}", default, info.description
             continue
         for name, field in model.model_fields.items():
             default = "" if field.default is None else str(field.default)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from gateway.allowance import Allowance, Portion
 from gateway.cache.default import default_result
 from gateway.cache.flight import Gone
 from gateway.cache.key import question_key, result_key
@@ -77,6 +78,7 @@ class Gateway:
     observe: Observer
     timeout: float
     max_result: int
+    allowance: Allowance
     client_control: bool = True
     """Whether callers may ask something of the cache."""
     usage: Usage | None = None
@@ -342,7 +344,11 @@ class Gateway:
                 started=lambda cancel: stack.enter_context(fill.cancellation.stops(cancel)),
             )
             stack.callback(stream.close)
-            return stream.columns, collect(stream, self.max_result)
+            portion = self.allowance.portion()
+            stack.callback(portion.close)
+            table = collect(stream, self.max_result, portion)
+            portion.lasts_as_long_as(table)
+            return stream.columns, table
 
     def _slow(self, plan: Plan, fill: _Fill, waited: float, seconds: float, code: str | None = None) -> None:
         if self.slow is not None and seconds >= self.slow.after:
@@ -373,18 +379,29 @@ class _Fill:
     stages: Stages
 
 
-def collect(stream: ResultStream, limit: int) -> pa.Table:
-    """Gather a stream into one table. Raises ``ResultTooLarge`` past *limit* bytes of Arrow buffers."""
-    batches, size = [], 0
+def collect(stream: ResultStream, limit: int, portion: Portion) -> pa.Table:
+    """Gather a stream into one table.
+
+    Raises ``ResultTooLarge`` past *limit* bytes of Arrow buffers, or where *portion* has no more for it.
+    """
+    batches: list[pa.RecordBatch] = []
+    size = 0
     for batch in stream:
         size += batch.nbytes
-        if size > limit:
+        if size > limit or not portion.grow(batch.nbytes):
             stream.cancel()
-            raise ResultTooLarge(
-                f"The result is larger than {limit} bytes: narrow the question, or aggregate it.", limit=limit
-            )
+            batches.clear()  # the traceback would keep them for as long as the error is remembered
+            raise _too_large(size, limit)
         batches.append(batch)
     return pa.Table.from_batches(batches, schema=stream.schema)
+
+
+def _too_large(size: int, limit: int) -> ResultTooLarge:
+    if size > limit:
+        message = f"The result is larger than {limit} bytes: narrow the question, or aggregate it."
+        return ResultTooLarge(message, limit=limit)
+    message = "The result is too large beside the others that are computed now: narrow the question, or ask later."
+    return ResultTooLarge(message, retry_after=1.0)
 
 
 def _answer(query: BoundQuery, fetched: Fetched, stages: Stages) -> Answer:

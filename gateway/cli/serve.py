@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from gateway.app import load_project, open_app, reload_signal
+from gateway.budget import budget_of
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
@@ -57,6 +58,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         metrics=_metrics_folder(settings.state / "metrics"),
         reload=partial(touch, reload_signal(settings)),
     )
+    click.echo(f"Memory: {budget_of(settings)}")
     before_fork()
     run_server(lambda: open_app(settings), options, announce=announce)
 

@@ -1,0 +1,69 @@
+"""How many bytes of results a process may hold while they are computed and sent: one number for all of them."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from threading import Lock
+
+
+class Allowance:
+    """Bytes that all results in flight may take together. Each may have *share*, whatever the others hold."""
+
+    def __init__(self, total: int, *, share: int) -> None:
+        self._total, self._share = total, share
+        self._lock, self._held = Lock(), 0
+        self._freed: deque[int] = deque()
+
+    @property
+    def held(self) -> int:
+        """Bytes that are held now."""
+        with self._lock:
+            self._settle()
+            return self._held
+
+    def portion(self) -> Portion:
+        """Begin one result."""
+        return Portion(self)
+
+    def take(self, held: int, more: int) -> bool:
+        """Give *more* bytes to a result that has *held*, if there are any for it."""
+        with self._lock:
+            self._settle()
+            if held + more > self._share and self._held + more > self._total:
+                return False
+            self._held += more
+            return True
+
+    def free(self, size: int) -> None:
+        """Take back *size* bytes. May be called at any moment, by the garbage collector too, so it takes no lock."""
+        self._freed.append(size)
+
+    def _settle(self) -> None:
+        while self._freed:
+            self._held -= self._freed.popleft()
+
+
+class Portion:
+    """The bytes of one result in flight."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self.size = 0
+
+    def grow(self, more: int) -> bool:
+        """Take *more* bytes; False where this result may not have them."""
+        taken = self._allowance.take(self.size, more)
+        if taken:
+            self.size += more
+        return taken
+
+    def lasts_as_long_as(self, owner: object) -> None:
+        """Give the bytes back when nobody holds *owner* any more."""
+        weakref.finalize(owner, self._allowance.free, self.size).atexit = False
+        self.size = 0
+
+    def close(self) -> None:
+        """Give the bytes back; idempotent."""
+        self._allowance.free(self.size)
+        self.size = 0
