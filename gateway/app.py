@@ -31,6 +31,7 @@ from gateway.cache.memory import MemoryTier
 from gateway.cache.tier import Tier
 from gateway.cache.tiered import Results
 from gateway.cache.usage import Usage
+from gateway.calls import Calls
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, region, root_of
 from gateway.catalog.table import Table, load_tables
@@ -72,7 +73,9 @@ def open_app(settings: Settings) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order."""
     metrics = Metrics(CollectorRegistry())
     with _auditing(settings, metrics) as audit, ExitStack() as stack:
-        observe = fan_out(metrics, LogLines(Lines("log", lost=metrics)), *audit)
+        lines = LogLines(Lines("log", lost=metrics))
+        calls = stack.enter_context(_counting(settings, lines))
+        observe = fan_out(metrics, lines, calls, *audit)
         access = open_access(settings.project, settings.access, observe)
         limits = open_limits(settings.limits, access, observe, redis=_redis_pool(settings))
         pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge)
@@ -117,6 +120,17 @@ def _auditing(settings: Settings, metrics: Metrics) -> Iterator[list[Observer]]:
 
 
 @contextmanager
+def _counting(settings: Settings, observe: Observer) -> Iterator[Calls]:
+    """Count who calls what, and write it down every few seconds, for as long as the context lasts."""
+    calls = Calls(calls_folder(settings), observe=observe)
+    calls.start()
+    try:
+        yield calls
+    finally:
+        calls.close()
+
+
+@contextmanager
 def _reloading(site: Site, opened: Opened, settings: Settings) -> Iterator[None]:
     """Keep what is in service as the project's files say, for as long as the context lasts."""
 
@@ -142,6 +156,11 @@ def _reloading(site: Site, opened: Opened, settings: Settings) -> Iterator[None]
         yield
     finally:
         reloader.close()
+
+
+def calls_folder(settings: Settings) -> Path:
+    """Return the folder of the counts of who calls what."""
+    return settings.state / "calls"
 
 
 def reload_signal(settings: Settings) -> Path:

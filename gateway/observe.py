@@ -26,6 +26,12 @@ _FAR_TIERS = ("disk", "redis")
 """Tiers that ``Cache-Status`` names: an answer that names none came from memory."""
 
 
+CALLERS = 100
+"""Callers that metrics of one worker tell apart."""
+OTHERS = "(others)"
+"""Under which name callers are counted that are too many to be told apart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened; each kind is a subclass. ``level`` is that of its log line, None for no line."""
@@ -255,6 +261,19 @@ class RequestServed(Event):
     complete: bool = True
     """False where the client got only a part of the body."""
 
+    @property
+    def is_call(self) -> bool:
+        """Whether a result of a known version was asked for, whatever was answered."""
+        return self.version is not None and "/result" in self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsNotKept(Event):
+    """The counts of who calls what could not be written; they are held, and lost if the process ends."""
+
+    level: ClassVar[str | None] = "warning"
+    error: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectLoaded(Event):
@@ -420,6 +439,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry, *, clock: Callable[[], float] = time.time) -> None:
         self.registry = registry
         self._clock = clock
+        self._callers: set[str] = set()
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             RefreshSucceeded: self._refreshed,
             RefreshFailed: self._refresh_failed,
@@ -468,6 +488,7 @@ class Metrics:
         self._defaults = self._counter("default_answers", "Answers that were the rows declared for failure", query)
         self._slows = self._counter("slow_queries", "Queries that took longer than log.slow", query)
         self._answers = self._counter("answers", "Results answered, by their fate in the cache", (*query, "cache"))
+        self._calls = self._counter("calls", "Results asked for, by caller", (*query, "principal"))
         self._rows = self._counter("answer_rows", "Rows of the results answered", query)
         self._bytes = self._counter("response_bytes", "Bytes of the response bodies sent", (*query, "format"))
         self._cut = self._counter("responses_cut", "Responses of which the client got only a part", query)
@@ -622,6 +643,8 @@ class Metrics:
         if event.query is None or event.version is None:
             return
         self._requests.labels(event.query, event.version, event.status, event.cache or "").observe(event.seconds)
+        if event.is_call:
+            self._calls.labels(event.query, event.version, self._caller(event.principal or "")).inc()
         if event.cache is not None:
             self._answers.labels(event.query, event.version, event.cache).inc()
             self._rows.labels(event.query, event.version).inc(event.rows or 0)
@@ -666,6 +689,12 @@ class Metrics:
 
     def _limits_failed(self, event: LimitsFailed) -> None:
         self._uncounted.inc()
+
+    def _caller(self, principal: str) -> str:
+        """Name a caller in a label: the first so many by their names, the rest together."""
+        if len(self._callers) < CALLERS:
+            self._callers.add(principal)
+        return principal if principal in self._callers else OTHERS
 
     def _unexpected(self, event: Unexpected) -> None:
         self._bugs.inc()

@@ -12,10 +12,13 @@ from prometheus_client import CollectorRegistry
 
 from gateway.model import Reading
 from gateway.observe import (
+    CALLERS,
+    OTHERS,
     Event,
     Lines,
     LogLines,
     Metrics,
+    ProjectLoaded,
     QueryExecuted,
     QueryFailed,
     QueryReplanned,
@@ -175,3 +178,24 @@ def test_requests_about_a_query_are_timed_by_status_and_outcome() -> None:
 def test_a_body_that_did_not_arrive_whole_is_counted() -> None:
     event = RequestServed(**SERVED, query="q", version=1, cache="miss", rows=5, format="csv", complete=False)
     assert observed(event).get_sample_value("gateway_responses_cut_total", {"query": "q", "version": "1"}) == 1
+
+
+def test_callers_are_named_in_metrics_up_to_a_number_and_counted_together_beyond_it() -> None:
+    asked = {**SERVED, "path": "/v1/queries/q/v1/result", "query": "q", "version": 1}
+    names = [*(f"caller{number}" for number in range(CALLERS + 2)), "caller0"]
+    registry = observed(*(RequestServed(**(asked | {"principal": name})) for name in names))
+
+    def calls(principal: str) -> float | None:
+        return registry.get_sample_value("gateway_calls_total", {"query": "q", "version": "1", "principal": principal})
+
+    assert (calls("caller0"), calls(f"caller{CALLERS}"), calls(OTHERS)) == (2.0, None, 2.0)
+
+
+def test_files_of_the_project_that_are_broken_are_a_gauge_and_reloads_are_counted() -> None:
+    started = ProjectLoaded(outcome="started", seconds=0.0, broken_tables=1, broken_queries=2)
+    reloaded = ProjectLoaded(outcome="reloaded", seconds=0.1, broken_queries=1)
+    registry = observed(started, reloaded, reloaded)
+    assert registry.get_sample_value("gateway_reloads_total", {"outcome": "reloaded"}) == 2.0
+    assert registry.get_sample_value("gateway_reloads_total", {"outcome": "started"}) is None
+    assert registry.get_sample_value("gateway_declarations_broken", {"kind": "query"}) == 1.0
+    assert registry.get_sample_value("gateway_declarations_broken", {"kind": "table"}) == 0.0

@@ -1,0 +1,62 @@
+"""``gateway usage``: who calls which version of a query."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table as Grid
+
+from gateway.app import calls_folder, load_project
+from gateway.calls import Called, read_calls
+from gateway.cli.project import project_option
+from gateway.config import load_settings
+from gateway.declaration import parse_duration
+from gateway.query.registry import Registry, unknown_query
+
+
+@click.command("usage")
+@project_option
+@click.argument("name", required=False)
+@click.option(
+    "--since", default="30d", show_default=True, metavar="DURATION", help="How far back, in whole days (UTC)."
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(project: Path, name: str | None, since: str, form: str) -> None:
+    """Show who asked for results of each version of the query NAME, or of all queries, and when last.
+
+    Counted on this machine, with up to five seconds of delay.
+    """
+    settings = load_settings(project.resolve())
+    try:
+        first = datetime.fromtimestamp(time.time() - parse_duration(since), UTC).date()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from error
+    _, registry, _ = load_project(settings)
+    found = read_calls(calls_folder(settings), since=first, query=name)
+    if name is not None and not found and name not in registry.queries():
+        raise unknown_query(name, registry.queries())
+    if form == "json":
+        rows = [asdict(one) | {"state": _state(registry, one)} for one in found]
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        return
+    if not found:
+        click.echo(f"Nobody asked for {name or 'a result'} since {first}.")
+        return
+    grid = Grid("query", "state", "caller", "requests", "refused", "last", box=None, header_style="bold")
+    for one in found:
+        last = datetime.fromtimestamp(one.last, UTC).strftime("%Y-%m-%d %H:%M")
+        name_of = f"{one.query} v{one.version}"
+        grid.add_row(name_of, _state(registry, one), one.principal, str(one.requests), str(one.refused), last)
+    Console().print(grid)
+
+
+def _state(registry: Registry, one: Called) -> str:
+    template = registry.queries().get(one.query, {}).get(one.version)
+    return "removed" if template is None else registry.state(template).value
