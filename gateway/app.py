@@ -59,6 +59,8 @@ from gateway.web.site import build_site
 
 _ELSEWHERE = 32
 """Answers that a worker may wait for while other processes compute them."""
+_SILENCE = 5
+"""Seconds that a bucket may be silent under a query; setting ``storage.timeout`` lower shortens it."""
 
 
 def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tuple[Diagnostic, ...]]:
@@ -309,6 +311,7 @@ def _open_engine(settings: Settings, locations: Sequence[str], number: int) -> D
             max_temp_size=f"{settings.engine.spill}B",
             threads=settings.engine.threads,
             s3=_access(settings.storage),
+            http_timeout=max(1, min(_SILENCE, round(settings.storage.timeout))),
         ),
         keyring=_keyring(settings.storage),
     )

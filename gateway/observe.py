@@ -186,6 +186,16 @@ class ReplicaRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaListed(Event):
+    """A table was listed at a replica, for its own location failed by *error*."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    location: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaUnusable(Event):
     """A replica does not hold the files of a table in the same versions; it was not used."""
 
@@ -453,6 +463,7 @@ class Metrics:
             BreakerChanged: self._breaker_changed,
             ReplicaRead: self._replica_read,
             ReplicaUnusable: self._replica_unusable,
+            ReplicaListed: self._replica_listed,
             TierFailed: self._tier_failed,
             ResultEvicted: self._evicted,
             AnswerPrepared: self._prepared,
@@ -539,6 +550,7 @@ class Metrics:
         query, place = ("query", "version"), ("table", "location")
         self._retries = self._counter("storage_retries", "Queries run again because a store failed in passing", query)
         self._away = self._counter("replica_reads", "Queries that read a table at a replica", place)
+        self._elsewhere = self._counter("replica_listings", "Times that a table was listed at a replica", place)
         self._useless = self._counter("replica_refusals", "Replicas that held other versions than asked for", place)
         # Of all workers the worst is told: each has breakers of its own.
         self._breakers = Gauge(
@@ -624,6 +636,9 @@ class Metrics:
 
     def _replica_read(self, event: ReplicaRead) -> None:
         self._away.labels(event.table, event.location).inc()
+
+    def _replica_listed(self, event: ReplicaListed) -> None:
+        self._elsewhere.labels(event.table, event.location).inc()
 
     def _replica_unusable(self, event: ReplicaUnusable) -> None:
         self._useless.labels(event.table, event.location).inc()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import RLock
@@ -21,13 +21,21 @@ import pyarrow as pa
 from gateway.catalog import footers
 from gateway.catalog.announce import folders
 from gateway.catalog.listing import list_files, list_folders
-from gateway.catalog.manifest import Snapshot, build, declaration, newest, splice, unchanged
+from gateway.catalog.manifest import Snapshot, build, declaration, holds, newest, splice, unchanged
 from gateway.catalog.shelf import Shelf, Unreadable
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.errors import Diagnostic, GatewayError, StorageFailed, TableInvalid
 from gateway.model import Column
-from gateway.observe import FootersFailed, FootersRead, Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
+from gateway.observe import (
+    FootersFailed,
+    FootersRead,
+    Observer,
+    RefreshFailed,
+    RefreshSucceeded,
+    ReplicaListed,
+    SnapshotLoaded,
+)
 
 Describe = Callable[[Sequence[str]], tuple[Column, ...]]
 """Return the columns of the Parquet files at these addresses, as the engine sees them."""
@@ -246,7 +254,21 @@ class Keeper:
         return self.snapshot
 
     def _listed(self, previous: Snapshot | None, prefixes: Sequence[str] | None, started: float) -> Snapshot:
-        store = self._opened()
+        """List at the table's location; where that fails, at a replica that has all that is known already."""
+        home = self._opened()
+        try:
+            return self._listed_at(home, home.root, previous, prefixes, started)
+        except StorageFailed as error:
+            for location in self.table.replicas:
+                with suppress(StorageFailed):  # the failure of the table's own location is the one to tell
+                    found = self._listed_at(self._open_store(location), home.root, previous, prefixes, started)
+                    self._observe(ReplicaListed(table=self.table.name, location=location, error=error.detail))
+                    return found
+            raise
+
+    def _listed_at(
+        self, store: Store, root: str, previous: Snapshot | None, prefixes: Sequence[str] | None, started: float
+    ) -> Snapshot:
         if previous is not None and prefixes is not None:
             # The folders that were not looked at are as old as they were.
             listing, listed_at = splice(previous, prefixes, list_folders(store, prefixes)), previous.listed_at
@@ -255,7 +277,9 @@ class Keeper:
             listing, listed_at = list_files(store, before=bounds), started
         if previous is not None and unchanged(previous, listing):
             return replace(previous, listed_at=listed_at)
-        snapshot = build(self.table, store.root, listing, self._columns(store, listing, previous), listed_at)
+        if store.root != root and not (len(listing) and (previous is None or holds(listing, previous))):
+            raise StorageFailed(f"{store.location}: the replica is behind.")
+        snapshot = build(self.table, root, listing, self._columns(store, listing, previous), listed_at)
         if previous is None or not self.table.statistics:
             return snapshot
         return footers.attach(snapshot, footers.carried(previous, snapshot.file_columns))

@@ -7,8 +7,8 @@ A listing is an Arrow table of ``path`` (string, relative to the location), ``si
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from obstore.store import LocalStore
 
+from gateway.catalog.daemons import Daemons
 from gateway.catalog.store import Store, storage_errors
 from gateway.errors import StorageFailed
 
@@ -135,13 +136,8 @@ def _side_by_side(work: Callable[[Item], pa.Table], items: Sequence[Item], threa
     """Do *work* for every item in threads and join the tables."""
     if len(items) == 1:
         return work(items[0])
-    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="listing") as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            return pa.concat_tables([SCHEMA.empty_table(), *(future.result() for future in futures)])
-        finally:
-            for future in futures:
-                future.cancel()
+    found = Daemons(min(threads, len(items)), "listing").map(partial(work, item) for item in items)
+    return pa.concat_tables([SCHEMA.empty_table(), *found])
 
 
 def _table(batches: Iterable[pa.RecordBatch]) -> pa.Table:

@@ -118,6 +118,16 @@ def unchanged(previous: Snapshot, listing: pa.Table) -> bool:
     return all(new.equals(old) for new, old in zip(found, before, strict=True))
 
 
+def holds(listing: pa.Table, previous: Snapshot) -> bool:
+    """Tell whether a listing has every file of *previous*, in its version: it may have more."""
+    return pc.all(pc.is_in(_spelled(previous.files), value_set=_spelled(listing))).as_py() is not False
+
+
+def _spelled(files: pa.Table) -> Any:
+    parts: list[Any] = [files["path"], files["etag"], pc.cast(files["size"], pa.string()), pa.scalar("\0")]
+    return pc.binary_join_element_wise(*parts)
+
+
 def weak(etags: pa.ChunkedArray[Any]) -> Any:
     """Tell of each ETag whether it is empty or weak, so that the same one may stand for other bytes."""
     return pc.or_(pc.equal(etags, pa.scalar("")), pc.starts_with(etags, "W/"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
+from gateway.catalog.daemons import Daemons
 from gateway.catalog.keeper import Keeper
 from gateway.catalog.leader import Leadership
 from gateway.errors import GatewayError
@@ -18,6 +19,9 @@ LISTERS = 4
 """Tables that are listed at the same time."""
 EARLY = 0.1
 """A table is listed one to two times this part of its interval early: none gets too old, and tables spread out."""
+
+_PATIENCE = 1.0
+"""Seconds that a stop waits for the thread that looks: it may be waiting for a listing that somebody asked for."""
 
 Submit = Callable[[Callable[[], None]], None]
 
@@ -41,11 +45,11 @@ class Refresher:
         self._busy: set[str] = set()
         self._stopping = Event()
         self._thread: Thread | None = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: Daemons | None = None
 
     def start(self, wait: Callable[[float], bool] | None = None) -> None:
         """Look until stopped; ``wait`` sleeps so many seconds and returns True to stop."""
-        self._pool = ThreadPoolExecutor(max_workers=LISTERS, thread_name_prefix="refresh")
+        self._pool = Daemons(LISTERS, "refresh")
         self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="catalog", daemon=True)
         self._thread.start()
 
@@ -75,12 +79,12 @@ class Refresher:
                     submit(partial(self._learn, keeper, keeper.snapshot.id))
 
     def close(self) -> None:
-        """Stop, after the listings under way have ended, and let another process refresh; idempotent."""
+        """Stop, and let another process refresh; idempotent. A listing under way is not waited for: it may be long."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_PATIENCE)
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.close()
         self._leading.release()
 
     def _run(self, wait: Callable[[float], bool]) -> None:

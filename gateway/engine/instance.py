@@ -50,14 +50,20 @@ class EngineSettings:
     max_temp_size: str = "10GB"
     threads: int | None = None
     s3: S3Access | None = None
-    http_timeout: int = 15
-    """Seconds that one request to a bucket may take; it is tried four times, and is not interrupted meanwhile."""
+    http_timeout: int = 5
+    """Seconds that a bucket may be silent under a request, which is not interrupted meanwhile."""
 
     @property
     def remote(self) -> bool:
         """Whether a location is in a bucket."""
         return any(location.startswith(BUCKETS) for location in self.locations)
 
+
+HTTP_RETRIES = 2
+"""Times that a request is sent again: at once, then after ``HTTP_PAUSE``. DuckDB's pauses are without jitter and hold
+a slot, so what is still wrong is left to ``stores``. A silent bucket holds a query for three times ``http_timeout``."""
+HTTP_PAUSE = 50
+"""In milliseconds; a further one would be four times as long."""
 
 DISTRUSTED = "join_filter_pushdown"
 """Optimisers that are off. DuckDB 1.5.5 pushes the keys of a join below the LIMIT of its other side, so that
@@ -77,6 +83,8 @@ def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.
         put_secret(connection, settings.s3 or S3Access(), keyring())
         connection.execute("SET GLOBAL enable_http_metadata_cache = true")
         connection.execute(f"SET GLOBAL http_timeout = {settings.http_timeout}")
+        connection.execute(f"SET GLOBAL http_retries = {HTTP_RETRIES}")
+        connection.execute(f"SET GLOBAL http_retry_wait_ms = {HTTP_PAUSE}")
         connection.execute("CALL enable_logging('HTTP', storage = 'memory')")
     for statement in (
         "SET GLOBAL TimeZone = 'UTC'",

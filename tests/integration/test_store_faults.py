@@ -5,16 +5,31 @@ A proxy in front of the real S3 server injects the faults; every answer is compa
 
 from __future__ import annotations
 
+import random
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
-from fault_proxy import BROKEN, PASSING, Asked, Fault, FaultProxy, always, once, share, sound
+from events import folder_of
+from fault_proxy import BROKEN, PASSING, RESET, Asked, Fault, FaultProxy, Program, always, once, share, sound
 from shop import Shop, ask, questions, row
 
+from gateway.engine.breaker import FAILURES
 from gateway.errors import StorageFailed, UpstreamError
-from gateway.observe import QueryRetried
+from gateway.observe import (
+    BreakerChanged,
+    QueryFailed,
+    QueryRetried,
+    ReplicaListed,
+    ReplicaRead,
+    ReplicaUnusable,
+)
 
 pytestmark = pytest.mark.s3
 DAYS = 30
@@ -31,6 +46,20 @@ def proxy(s3: Any, free_ports: Callable[[int], list[int]]) -> Iterator[FaultProx
 def shop(s3: Any, proxy: FaultProxy, request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
     prefix = f"faults/{abs(hash(request.node.name)):x}"
     return Shop(server=s3, endpoint=proxy.endpoint, prefix=prefix, folder=tmp_path / "project")
+
+
+def gone(prefix: str) -> Program:
+    """Let what lies under a prefix be out of reach."""
+    return lambda asked: RESET if asked.path.startswith(f"/warehouse/{prefix}/") else None
+
+
+def until(attempt: Callable[[], Any]) -> Any:
+    """Return what *attempt* returns, once it raises no failure of the store any more."""
+    for _ in range(600):
+        with suppress(UpstreamError):
+            return attempt()
+        threading.Event().wait(0.05)
+    pytest.fail("the store stays away")
 
 
 def data(asked: Asked) -> bool:
@@ -123,3 +152,140 @@ def test_answers_with_another_etag_or_none_are_never_used(shop: Shop, proxy: Fau
             except UpstreamError as error:  # a refusal is right; an answer that is wrong is not
                 outcomes.append(error.code in ("files-changed", "storage-failed"))
     assert all(outcomes)
+
+
+def test_with_the_store_gone_cached_questions_are_answered_and_new_ones_fail(shop: Shop, proxy: FaultProxy) -> None:
+    with shop.open(6, "cache: {ttl: 0s, stale_if_error: 1d}").gateway() as gateway:
+        kept = [row(ask(gateway, day, day + 1)) for day in range(3)]
+        shop.put(1, 777)  # what is kept of this day is no longer what the store holds
+        gateway.catalog.refresh("events")
+        proxy.stop()
+        answers = [ask(gateway, day, day + 1) for day in range(3)]
+        for day in range(3, 6):
+            with pytest.raises(StorageFailed):
+                ask(gateway, day, day + 1)
+        assert [row(answer) for answer in answers] == kept
+        details = [answer.status.detail for answer in answers]
+        assert details == ["revalidated", "stale-if-error; storage-failed", "revalidated"]
+        proxy.start()
+        assert until(lambda: row(ask(gateway, 3, 4))) == shop.truth(3, 4)
+
+
+def test_a_store_that_is_gone_is_left_alone_until_it_is_back(shop: Shop, proxy: FaultProxy) -> None:
+    with shop.open(3).gateway() as gateway:
+        gateway.catalog.pin()
+        proxy.stop()
+        for _ in range(FAILURES):
+            with pytest.raises(StorageFailed):
+                ask(gateway, 0, 1)
+        executed = shop.seen(QueryFailed)
+        with pytest.raises(StorageFailed, match="left alone"):
+            ask(gateway, 0, 1)
+        assert shop.seen(QueryFailed) == executed
+        proxy.start()
+        assert until(lambda: row(ask(gateway, 0, 1))) == shop.truth(0, 1)
+        assert row(ask(gateway, 1, 3)) == shop.truth(1, 3)
+    assert [event.state for event in shop.events if isinstance(event, BreakerChanged)][-1] == "closed"
+
+
+def test_a_silent_store_is_left_alone_too(shop: Shop, proxy: FaultProxy) -> None:
+    with shop.open(FAILURES).gateway(GATEWAY_STORAGE_TIMEOUT="1s", GATEWAY_ENGINE_SLOTS="8") as gateway:
+        gateway.catalog.pin()
+        proxy.program = always(Fault(name="silent", delay=60.0), "GET", "HEAD")
+        with ThreadPoolExecutor(FAILURES) as pool:
+            answers = [pool.submit(ask, gateway, day, day + 1) for day in range(FAILURES)]
+            assert None not in [answer.exception() for answer in answers]
+        with pytest.raises(StorageFailed, match="left alone"):
+            ask(gateway, 0, 1)
+
+
+def test_a_replica_answers_when_the_location_is_gone(shop: Shop, proxy: FaultProxy) -> None:
+    copy = f"{shop.prefix}-copy"
+    shop.open(6, replicas=(copy,)).copy_to(copy)
+    with shop.gateway() as gateway:
+        gateway.catalog.pin()
+        proxy.program = gone(shop.prefix)
+        assert [row(ask(gateway, day, day + 2)) for day in range(4)] == [shop.truth(day, day + 2) for day in range(4)]
+    assert shop.seen(ReplicaRead) > 0
+    assert shop.seen(ReplicaUnusable) == 0
+
+
+def test_a_replica_of_another_version_is_refused(shop: Shop, proxy: FaultProxy) -> None:
+    copy = f"{shop.prefix}-copy"
+    shop.open(4, replicas=(copy,)).copy_to(copy)
+    shop.put(2, 999, prefix=copy)
+    with shop.gateway() as gateway:
+        gateway.catalog.pin()
+        proxy.program = gone(shop.prefix)
+        assert row(ask(gateway, 0, 2)) == shop.truth(0, 2)
+        with pytest.raises(StorageFailed):
+            ask(gateway, 1, 3)
+        proxy.program = sound
+        assert until(lambda: row(ask(gateway, 1, 3))) == shop.truth(1, 3)
+    assert shop.seen(ReplicaUnusable) > 0
+
+
+def test_a_table_is_listed_at_a_replica_when_its_location_is_gone(shop: Shop, proxy: FaultProxy) -> None:
+    copy = f"{shop.prefix}-copy"
+    shop.open(3, replicas=(copy,)).copy_to(copy)
+    proxy.program = gone(shop.prefix)
+    with shop.gateway() as gateway:
+        assert row(ask(gateway, 0, 3)) == shop.truth(0, 3)
+        shop.put(3, 5)
+        shop.copy_to(copy)
+        gateway.catalog.refresh("events")
+        assert row(ask(gateway, 0, 4)) == shop.truth(0, 4)
+    assert shop.seen(ReplicaListed) == 2
+
+
+def test_a_replica_that_lacks_what_is_known_does_not_take_it_back(shop: Shop, proxy: FaultProxy) -> None:
+    copy = f"{shop.prefix}-copy"
+    shop.open(3, replicas=(copy,)).copy_to(copy)
+    with shop.gateway() as gateway:
+        before = gateway.catalog.pin()["events"]
+        obstore.delete(shop.server.store(copy), f"{folder_of(1)}/x.parquet")
+        proxy.program = gone(shop.prefix)
+        with pytest.raises(StorageFailed):
+            gateway.catalog.refresh("events")
+        assert gateway.catalog.pin()["events"] is before
+
+
+def test_a_replica_that_is_empty_is_not_taken_for_an_empty_table(shop: Shop, proxy: FaultProxy) -> None:
+    shop.open(2, replicas=(f"{shop.prefix}-nothing",))
+    proxy.program = gone(shop.prefix)
+    with shop.gateway() as gateway, pytest.raises(StorageFailed):
+        ask(gateway, 0, 2)
+
+
+def test_faults_replacements_and_a_replica_together_never_make_a_wrong_answer(shop: Shop, proxy: FaultProxy) -> None:
+    copy = f"{shop.prefix}-copy"
+    shop.open(10, replicas=(copy,)).copy_to(copy)
+    choose, over = random.Random(7), threading.Event()
+
+    def rewrite() -> None:
+        for number in range(400):
+            if over.wait(0.05):
+                return
+            day = choose.randrange(10)
+            shop.put(day, 100 + number)
+            shop.put(day, 100 + number, prefix=copy)
+
+    faults, absent = share(0.1, PASSING, 7), gone(shop.prefix)
+    writer, outcomes = threading.Thread(target=rewrite), Counter[str]()
+    with shop.gateway() as gateway:
+        gateway.catalog.pin()
+        writer.start()
+        for number in range(90):
+            away = number // 15 % 3 == 2
+            proxy.program = lambda asked, away=away: (absent(asked) if away else None) or faults(asked)
+            day = number % 10
+            try:
+                found = row(ask(gateway, day, day + 1))
+            except UpstreamError as error:
+                outcomes[error.code] += 1
+            else:
+                outcomes["whole" if found in shop.history[day] else "wrong"] += 1
+        over.set()
+        writer.join()
+    assert outcomes["wrong"] == 0
+    assert outcomes["whole"] > 45

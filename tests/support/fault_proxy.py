@@ -16,14 +16,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 PIECE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request: ``kind`` is GET, HEAD, LIST, PUT …, ``path`` is decoded and starts with the bucket."""
+    """One request: ``kind`` is GET, HEAD, LIST, PUT …, ``path`` is decoded and starts with the bucket.
+
+    The path of a LIST ends with its prefix.
+    """
 
     number: int
     kind: str
@@ -174,7 +177,7 @@ class FaultProxy:
                     server = await asyncio.open_connection(parts.hostname, parts.port, limit=2**20)
                 if not await self._answer(head, body, server, writer):
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             return
         finally:
             self._open.discard(writer)
@@ -217,7 +220,10 @@ class FaultProxy:
         listing = method == "GET" and "list-type=2" in parts.query
         kind = "LIST" if listing else method
         self.requests[kind] += 1
-        return Asked(number=self.asked, kind=kind, path=unquote(parts.path))
+        path = unquote(parts.path)
+        if listing:
+            path = f"{path.rstrip('/')}/{parse_qs(parts.query).get('prefix', [''])[0]}"
+        return Asked(number=self.asked, kind=kind, path=path)
 
 
 async def _sent(content: bytes, fault: Fault, client: asyncio.StreamWriter) -> bool:

@@ -37,6 +37,8 @@ class Shop:
     amounts: dict[int, int] = field(default_factory=dict)
     """The amount of every row of a day."""
     rows: dict[int, int] = field(default_factory=dict)
+    history: dict[int, set[tuple[int, int]]] = field(default_factory=dict)
+    """Count and sum of a day in each of its versions: no two agree, and no mixture of two does."""
     events: list[Event] = field(default_factory=list)
 
     def open(self, days: int, front: str = "cache: off", *, replicas: tuple[str, ...] = ()) -> Shop:
@@ -61,6 +63,7 @@ class Shop:
                 "amount": pa.array([amount] * rows, pa.int64()),
             }
         )
+        self.history.setdefault(day, set()).add((rows, rows * amount))
         sink = BytesIO()
         pq.write_table(table, sink, compression="none", use_dictionary=False, row_group_size=1_000)
         obstore.put(self.server.store(prefix or self.prefix), f"{folder_of(day)}/x.parquet", sink.getvalue())
