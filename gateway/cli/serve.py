@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from gateway.app import load_project, open_app, reload_signal
+from gateway.authoring.access import check_access
 from gateway.budget import budget_of
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
@@ -42,8 +43,10 @@ def with_server(settings: Settings, **given: Any) -> Settings:
 
 def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Serve until a signal; *announce* is told the address. Mistakes of the project are printed, the rest is served."""
-    *_, wrong = load_project(settings)
+    tables, registry, wrong = load_project(settings)
     print_diagnostics(wrong)
+    if settings.access.required:
+        print_diagnostics(check_access(settings.project, settings.access, registry.queries(), tables))
     settings.state.mkdir(parents=True, exist_ok=True)
     server = settings.server
     options = ServerOptions(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from flask import g, request
 
-from gateway.access.base import ANONYMOUS, CHALLENGE, METRICS, QUERY, TABLE
+from gateway.access.base import ANONYMOUS, CHALLENGE, METRICS, OPEN, QUERY, TABLE
 from gateway.catalog.table import Table
 from gateway.errors import Forbidden, GatewayError, TableNotFound, Unauthenticated, did_you_mean
 from gateway.query.registry import unknown_query
@@ -44,6 +44,11 @@ def limit_headers() -> Mapping[str, str]:
     """Return the headers that say how much the caller may still ask."""
     headers: Mapping[str, str] = g.get("limit_headers", {})
     return headers
+
+
+def guarded() -> bool:
+    """Tell whether callers are to say who they are."""
+    return site().access is not OPEN
 
 
 def may(action: str, name: str = "") -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version as installed_version
 from typing import Any
 
@@ -25,14 +25,19 @@ _TOO_LONG = {"description": "The address is longer than the server reads (8,190 
 _RESULT_PROBLEMS = (400, 404, 406, 410, 413, 415, 422, 429, 500, 502, 503, 504)
 
 
-def openapi_document(gateway: Gateway, *, title: str) -> dict[str, Any]:
-    """Make the whole document. It asks the engine for the result columns of every version."""
+def openapi_document(
+    gateway: Gateway, queries: Mapping[str, Mapping[int, Template]], *, title: str, guarded: bool
+) -> dict[str, Any]:
+    """Make the whole document of *queries*. It asks the engine for the result columns of every version.
+
+    *guarded*: callers show a key or a token.
+    """
     paths: dict[str, Any] = {}
-    for versions in gateway.registry.queries().values():
+    for versions in queries.values():
         for template in versions.values():
             state = gateway.registry.state(template)
             paths.update(_version_paths(template, result_columns(gateway, template), state))
-    return {
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": title,
@@ -48,6 +53,21 @@ def openapi_document(gateway: Gateway, *, title: str) -> dict[str, Any]:
         "paths": paths | _catalogue_paths() | _table_paths() | _operation_paths(),
         "components": _components(),
     }
+    return _guarded(document) if guarded else document
+
+
+def _guarded(document: dict[str, Any]) -> dict[str, Any]:
+    """Say how a caller tells who asks, and what is answered to those who may not."""
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a token of the issuer (JWT)."},
+        "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "A key."},
+    }
+    # Nothing shown is enough for what is granted to everybody.
+    document["security"] = [{"bearer": []}, {"key": []}, {}]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"] = _problems((401, 403, 429)) | operation["responses"]
+    return document
 
 
 def _version_paths(template: Template, columns: Iterable[Column] | None, state: State) -> dict[str, Any]:
@@ -243,6 +263,7 @@ def _operation_paths() -> dict[str, Any]:
         "/": page("landing", "The queries, for people", "text/html"),
         "/docs": page("docs", "Try the queries in a browser", "text/html"),
         "/docs/{name}/{version}": tried,
+        "/docs/key": _key_paths(page),
         "/errors/{code}": error,
         "/v1/cache": {"delete": _drop()},
         "/v1/reload": {"post": reload},
@@ -251,6 +272,17 @@ def _operation_paths() -> dict[str, Any]:
         "/metrics": page("metrics", "Metrics for Prometheus", "text/plain"),
         "/openapi.json": {"get": _read("openapi", "This document", "operations")},
     }
+
+
+def _key_paths(page: Callable[[str, str, str], dict[str, Any]]) -> dict[str, Any]:
+    asked, entered = page("key", "Enter a key, for people", "text/html"), page("enter_key", "Keep a key", "text/html")
+    fields = {"key": {"type": "string", "description": "Empty: forget it."}, "next": {"type": "string"}}
+    form = {"application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": fields}}}
+    refused = {"description": "The key is not valid.", "content": {"text/html": {"schema": {"type": "string"}}}}
+    kept = {"description": "The browser keeps the key in a cookie that pages of this server alone can send."}
+    responses = {"303": kept, "401": refused, **_problems((403, 404, 413))}
+    post = entered["get"] | {"responses": responses, "requestBody": {"content": form}}
+    return {"get": asked["get"] | {"responses": asked["get"]["responses"] | _problems((404,))}, "post": post}
 
 
 def _drop() -> Operation:

@@ -5,28 +5,40 @@ They load nothing from another host, and their policy (CSP) forbids it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
+from gateway.access.base import VARY
+from gateway.access.gatekeeper import COOKIE
+from gateway.errors import Forbidden, Unauthenticated
 from gateway.query.coerce import spell
 from gateway.query.parameters import Parameter
+from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.query.types import Kind
-from gateway.web.context import Gateway, Site, found, gateway, site
+from gateway.web.context import Gateway, Site, found, gateway, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
 from gateway.web.documents import cacheable, json_bytes
-from gateway.web.guard import visible_queries
+from gateway.web.guard import guarded, visible_queries
 from gateway.web.openapi import openapi_document
 from gateway.web.parsing import no_parameters, read_query_string
-from gateway.web.problems import NotFound, kinds
+from gateway.web.problems import NotFound, kinds, problem
 from gateway.web.questions import version_number
 
 routes = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
+_PAGE = re.compile(r"/docs(/[a-z][a-z0-9_.]{0,127}/[a-z0-9]{1,12})?")
+"""Where a person may be sent to after entering a key."""
+_NEXT = "/docs"
+_LONGEST_COOKIE = 3_800
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_DOCUMENTS = 32
+"""OpenAPI documents that are kept, one for each set of queries that somebody may see."""
 _INPUTS = {Kind.DATE: "date", Kind.INTEGER: "number"}
 
 
@@ -52,6 +64,55 @@ def try_query(name: str, version: str) -> Response:
     return _page("query.html", query=described, fields=fields, versions=versions, replaced_by=replaced_by)
 
 
+@routes.get("/docs/key")
+def key() -> Response:
+    if not guarded():
+        raise NotFound("Nobody needs a key here.")
+    return _page("key.html", next=_NEXT, wrong=None)
+
+
+@routes.post("/docs/key")
+def enter_key() -> Response:
+    """Keep a key for the pages, in a cookie that scripts cannot read and other sites cannot send."""
+    if not guarded():
+        raise NotFound("Nobody needs a key here.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("A key is entered on a page of this server.")
+    given, target = request.form.get("key", "").strip(), request.form.get("next", _NEXT)
+    response = Response(status=303, headers={"Location": target if _PAGE.fullmatch(target) else _NEXT})
+    if given == "":
+        response.delete_cookie(COOKIE, samesite="Strict", httponly=True)
+        return response
+    if len(given) > _LONGEST_COOKIE:
+        return _ask_for_key("A browser keeps up to 3,800 characters: this token is longer.")
+    try:
+        site().access.identify({"x-api-key": given})
+    except Unauthenticated as error:
+        return _ask_for_key(error.detail)
+    secure = request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
+    response.set_cookie(COOKIE, given, httponly=True, samesite="Strict", secure=secure)
+    return response
+
+
+@routes.errorhandler(Unauthenticated)
+def ask_for_key(error: Unauthenticated) -> Response:
+    """Ask a person for a key where a program would get a problem."""
+    record().error = error.code
+    if request.endpoint == "pages.openapi":
+        return problem(error, request_id=record().request)
+    response = _ask_for_key(error.detail if COOKIE in request.cookies else "This page needs a key.")
+    response.headers.update(error.headers)
+    response.delete_cookie(COOKIE, samesite="Strict", httponly=True)
+    return response
+
+
+def _ask_for_key(wrong: str) -> Response:
+    response = _page("key.html", next=request.path if _PAGE.fullmatch(request.path) else _NEXT, wrong=wrong)
+    response.status_code = 401
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 @routes.get("/errors/<code>")
 def error(code: str) -> Response:
     kind = kinds().get(code)
@@ -63,23 +124,30 @@ def error(code: str) -> Response:
 @routes.get("/openapi.json")
 def openapi() -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    return cacheable(_openapi(site(), gateway()), "application/json")
+    body = _openapi(site(), gateway(), visible_queries())
+    return cacheable(body, "application/json", shared=not guarded())
 
 
-def _openapi(what: Site, serving: Gateway) -> bytes:
-    """Make the document once for a registry and a day, for versions go away by the day."""
-    key, made = what.made.get("openapi", (None, b""))
-    registry, today = serving.registry, serving.registry.today()
-    if key is None or key[0] is not registry or key[1] != today:
-        made = json_bytes(openapi_document(serving, title=what.title))
-        what.made["openapi"] = ((registry, today), made)
-    body: bytes = made
+def _openapi(what: Site, serving: Gateway, queries: Mapping[str, Mapping[int, Template]]) -> bytes:
+    """Make the document once for a registry, a day (versions go away by the day), and what of it may be seen."""
+    made: dict[Any, tuple[Registry, bytes]] = what.made.setdefault("openapi", {})
+    registry, key = serving.registry, (serving.registry.today(), tuple(queries))
+    known = made.get(key)
+    if known is not None and known[0] is registry:
+        return known[1]
+    body = json_bytes(openapi_document(serving, queries, title=what.title, guarded=guarded()))
+    if len(made) >= _DOCUMENTS:
+        made.clear()
+    made[key] = (registry, body)
     return body
 
 
 def _page(name: str, **values: Any) -> Response:
-    html = render_template(name, title=site().title, **values)
+    who = record().principal
+    html = render_template(name, title=site().title, guarded=guarded(), who=who, **values)
     response = Response(html, content_type="text/html; charset=utf-8")
+    if guarded():
+        response.headers["Vary"] = VARY
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-cache"

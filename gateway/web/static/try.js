@@ -137,12 +137,15 @@ async function ask(url, show) {
   }
 }
 
+// What the command needs and the browser sends by itself.
+const shown = "key" in form.dataset ? '-H "Authorization: Bearer $GATEWAY_KEY" ' : "";
+
 function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function showAddress(url) {
-  at("curl").textContent = `curl -i ${quoted(new URL(url, location.href).href)}`;
+  at("curl").textContent = `curl -i ${shown}${quoted(new URL(url, location.href).href)}`;
   at("links").replaceChildren("Get all rows as ", ...["json", "csv", "ndjson", "arrow", "parquet"].flatMap((format, place) =>
     [place ? ", " : "", element("a", format, { href: url.replace(/\/result(?=$|\?)/, `/result.${format}`) })]));
 }
@@ -172,7 +175,7 @@ at("next").addEventListener("click", () => { if (following) run(following); });
 
 at("explain").addEventListener("click", () => {
   const pairs = given();
-  at("curl").textContent = `curl -H 'Accept: text/plain' ${quoted(new URL(address(form.dataset.explain, pairs), location.href).href)}`;
+  at("curl").textContent = `curl ${shown}-H 'Accept: text/plain' ${quoted(new URL(address(form.dataset.explain, pairs), location.href).href)}`;
   at("links").hidden = true;
   pairs.set("_format", "text");
   ask(address(form.dataset.explain, pairs), (text) => {
