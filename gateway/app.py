@@ -24,7 +24,7 @@ from gateway.allowance import Allowance
 from gateway.audit import AuditLines
 from gateway.budget import budget_of
 from gateway.cache.drops import DropLog
-from gateway.cache.files import FileTier
+from gateway.cache.files import FileTier, bytes_of
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
 from gateway.cache.guarded import Guarded
 from gateway.cache.memory import MemoryTier
@@ -53,6 +53,7 @@ from gateway.project import Declarations, Project
 from gateway.query.registry import Registry
 from gateway.reload import Reloader
 from gateway.slow import SlowLog
+from gateway.vitals import Vitals
 from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
 from gateway.web.site import build_site
@@ -95,7 +96,7 @@ def open_app(settings: Settings) -> Iterator[Flask]:
         )
         serving = cast(Callable[[], Gateway], lambda: site.gateway)
         site.checks = {"engine": lambda: serving().engine.ping(), "access": access.ready}
-        with _reloading(site, opened, settings), _warming(serving, settings):
+        with _reloading(site, opened, settings), _warming(serving, settings), _measuring(serving, settings):
             yield build_site(site)
 
 
@@ -171,6 +172,23 @@ def reload_signal(settings: Settings) -> Path:
 
 
 @contextmanager
+def _measuring(serving: Callable[[], Gateway], settings: Settings) -> Iterator[None]:
+    """Measure what this worker holds, for as long as the context lasts."""
+    vitals = Vitals(
+        settings.state,
+        cache=lambda: serving().results.used,
+        disk=lambda: bytes_of(settings.state / "results"),
+        engine=lambda: cast(DuckDBEngine, serving().engine).memory(),
+        observe=serving().observe,
+    )
+    vitals.start()
+    try:
+        yield
+    finally:
+        vitals.close()
+
+
+@contextmanager
 def _warming(serving: Callable[[], Gateway], settings: Settings) -> Iterator[None]:
     """Prepare answers ahead, in one process of the machine, for as long as the context lasts."""
     gateway = serving()
@@ -228,14 +246,14 @@ def open_pipeline(
     declarations.accept(project)
     settings.state.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        engines = Engines(partial(_open_engine, settings))
+        engines = Engines(partial(_open_engine, settings, observe))
         stack.callback(engines.close)
         engine = engines.reaching(_locations(settings, project.tables))
         stores = Stores(_places(settings, project.tables), observe=observe)
         catalog = partial(
             Catalog,
             state=settings.state,
-            open_store=lambda location: open_store(location, settings.storage, settings.project),
+            open_store=lambda location: open_store(location, settings.storage, settings.project, observe=observe),
             describe=engines.describe,
             observer=observe,
         )
@@ -301,7 +319,7 @@ def _admission(engine: EngineSection, slots: int, observe: Observer) -> Admissio
     return Admission(slots=slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=observe)
 
 
-def _open_engine(settings: Settings, locations: Sequence[str], number: int) -> DuckDBEngine:
+def _open_engine(settings: Settings, observe: Observer, locations: Sequence[str], number: int) -> DuckDBEngine:
     temporary = settings.state / "tmp" / (f"{os.getpid()}.{number}" if number else str(os.getpid()))
     return DuckDBEngine.open(
         EngineSettings(
@@ -314,6 +332,7 @@ def _open_engine(settings: Settings, locations: Sequence[str], number: int) -> D
             http_timeout=max(1, min(_SILENCE, round(settings.storage.timeout))),
         ),
         keyring=_keyring(settings.storage),
+        observe=observe,
     )
 
 

@@ -375,6 +375,35 @@ class LineLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequested(Event):
+    """Requests were sent to a store: by the engine, or for a listing.
+
+    ``kind`` is ``get``, ``head``, ``list`` or ``other``; ``status`` is HTTP's, ``none`` where no answer came.
+    """
+
+    level: ClassVar[str | None] = None
+    client: str
+    kind: str
+    status: str
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcesMeasured(Event):
+    """What this worker holds, in bytes. ``engine`` maps the engine's own words for what it uses memory for to bytes.
+
+    ``disk`` is the whole cache folder of the machine; None where another worker measures it.
+    """
+
+    level: ClassVar[str | None] = None
+    resident: int
+    cache: int
+    engine: Mapping[str, int]
+    spilled: int
+    disk: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unexpected(Event):
     """A bug: an error that nobody raised on purpose. The traceback is for the log only."""
 
@@ -470,6 +499,10 @@ class Metrics:
             RequestServed: self._served,
             QuerySlow: self._slow,
             LineLost: self._line_lost,
+            StoreRequested: self._store_requested,
+            ResourcesMeasured: self._measured,
+            FootersRead: self._footers_read,
+            FootersFailed: self._footers_failed,
             ProjectLoaded: self._loaded,
             AccessFileRead: self._access_read,
             AccessFileFailed: self._access_failed,
@@ -480,6 +513,7 @@ class Metrics:
         self._define_queries()
         self._define_tables()
         self._define_project()
+        self._define_resources()
         self._define_stores()
         self._define_access()
 
@@ -534,7 +568,23 @@ class Metrics:
         self._broken = self._gauge("snapshot_problems", "Files that break the table's declaration")
         self._failing = self._gauge("refresh_consecutive_failures", "Failed listings since the last good one")
         self._refresh = self._histogram("refresh_seconds", "Time that listing a table took", ("table",))
+        self._footers = self._counter("footers_read", "Files whose footers were read", ("table",))
+        self._footer_failures = self._counter("footer_failures", "Failed readings of footers", ("table",))
         self._refresh_failures = self._counter("refresh_failures", "Listings of a table that failed", ("table",))
+
+    def _define_resources(self) -> None:
+        labels = ("client", "kind", "status")
+        self._store_requests = self._counter("storage_requests", "Requests sent to object stores", labels)
+        self._resident = self._level("resident_bytes", "Memory of the workers")
+        self._cached = self._level("cache_memory_bytes", "Results and bodies kept in the memory of the workers")
+        self._engine = self._level("engine_memory_bytes", "Memory that DuckDB uses, by what for", ("purpose",))
+        self._spilled = self._level("engine_spilled_bytes", "Temporary files of DuckDB")
+        self._disk = Gauge(
+            "gateway_cache_disk_bytes",
+            "Results kept on the disk of the machine.",
+            multiprocess_mode="mostrecent",
+            registry=self.registry,
+        )
 
     def _define_project(self) -> None:
         self._reloads = self._counter("reloads", "Times that a worker read the project's files again", ("outcome",))
@@ -582,8 +632,8 @@ class Metrics:
         # The refresher of a machine may be any of its workers: the last one to speak is right.
         return Gauge(f"gateway_{name}", f"{text}.", ("table",), multiprocess_mode="mostrecent", registry=self.registry)
 
-    def _level(self, name: str, text: str) -> Gauge:
-        return Gauge(f"gateway_{name}", f"{text}.", multiprocess_mode="livesum", registry=self.registry)
+    def _level(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(f"gateway_{name}", f"{text}.", labels, multiprocess_mode="livesum", registry=self.registry)
 
     def _refreshed(self, event: RefreshSucceeded) -> None:
         self._listed.labels(event.table).set(self._clock())
@@ -683,6 +733,24 @@ class Metrics:
 
     def _slow(self, event: QuerySlow) -> None:
         self._slows.labels(event.query, event.version).inc()
+
+    def _store_requested(self, event: StoreRequested) -> None:
+        self._store_requests.labels(event.client, event.kind, event.status).inc(event.requests)
+
+    def _measured(self, event: ResourcesMeasured) -> None:
+        self._resident.set(event.resident)
+        self._cached.set(event.cache)
+        self._spilled.set(event.spilled)
+        for purpose, size in event.engine.items():
+            self._engine.labels(purpose).set(size)
+        if event.disk is not None:
+            self._disk.set(event.disk)
+
+    def _footers_read(self, event: FootersRead) -> None:
+        self._footers.labels(event.table).inc(event.files)
+
+    def _footers_failed(self, event: FootersFailed) -> None:
+        self._footer_failures.labels(event.table).inc()
 
     def _line_lost(self, event: LineLost) -> None:
         self._lost.labels(event.stream).inc()

@@ -62,6 +62,12 @@ class MemoryTier:
         self._due: list[tuple[float, _Place]] = []
         self._marks: LRUCache[str, tuple[Mark, float]] = LRUCache(_MARKS)
 
+    @property
+    def used(self) -> int:
+        """Bytes that are kept."""
+        with self._lock:
+            return int(self._kept.currsize)
+
     def result(self, key: str) -> Result | None:
         found = self._get((key, ""))
         return found if isinstance(found, Result) else None

@@ -107,6 +107,10 @@ class Tier(Protocol):
 class Encodings(Protocol):
     """A place that keeps bodies already encoded, by the key of their result and a name of the form."""
 
+    @property
+    def used(self) -> int:
+        """Bytes that are kept."""
+
     def encoding(self, key: str, form: str) -> bytes | None:
         """Return the body of a result in one form, or None."""
 

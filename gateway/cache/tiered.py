@@ -150,6 +150,11 @@ class Results:
         if self._encodings is not None:
             self._encodings.keep_encoding(result, form, body)
 
+    @property
+    def used(self) -> int:
+        """Bytes that are kept in the memory of this process."""
+        return 0 if self._encodings is None else self._encodings.used
+
     def entries(self) -> Mapping[str, list[Entry]]:
         """List what every tier keeps, by the name of the tier."""
         return {tier.name: list(tier.entries()) for tier in self._tiers}

@@ -87,10 +87,12 @@ def _must_exist(store: Store) -> None:
 def _by_folder(store: Store, threads: int) -> pa.Table:
     """List the folders at the top side by side; a store that answers with one page is listed in one go."""
     first = store.patiently(lambda: next(iter(obstore.list(store.objects, chunk_size=PAGE, return_arrow=True)), None))
+    store.asked("list")
     if first is None or first.num_rows < PAGE:
         return _flat(store) if first is None else _table([pa.record_batch(first)])
     top = store.patiently(lambda: obstore.list_with_delimiter(store.objects, return_arrow=True))
     folders = list(top["common_prefixes"])
+    store.asked("list", 1 + len(folders) // PAGE)
     if len(folders) > FOLDERS or not folders:
         return _flat(store)
     files = _table(pa.table(top["objects"]).to_batches())
@@ -119,7 +121,14 @@ def _range(store: Store, keys: _Range) -> pa.Table:
 
 def _pages(store: Store, *, prefix: str | None = None, offset: str | None = None) -> Iterator[pa.RecordBatch]:
     stream = obstore.list(store.objects, prefix, offset=offset, chunk_size=PAGE, return_arrow=True)
-    return (pa.record_batch(batch) for batch in stream if batch.num_rows)
+    pages = 0
+    try:
+        for batch in stream:
+            pages += 1
+            if batch.num_rows:
+                yield pa.record_batch(batch)
+    finally:
+        store.asked("list", max(1, pages))
 
 
 def _sorted(paths: pa.Array[Any], before: str | None) -> bool:

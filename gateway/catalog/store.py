@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from gateway.declaration import Duration
 from gateway.errors import StorageFailed
+from gateway.observe import Observer, StoreRequested, unobserved
 from gateway.retry import Retry
 
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -147,10 +148,24 @@ class Store:
     ordered: bool
     """The store promises to list in the order of the keys' bytes, starting after any key."""
     retry: Retry = field(default_factory=Retry)
+    observe: Observer = unobserved
+    """Told of the requests, as far as they can be seen: obstore does not tell of those that it sent again itself."""
 
     def patiently(self, work: Callable[[], Done]) -> Done:
         """Do *work* with ``objects``, again where it fails in passing: obstore repeats no answer that was cut short."""
-        return self.retry(work, passing)
+
+        def attempt() -> Done:
+            try:
+                return work()
+            except BaseError:
+                self.asked("other", status="failed")
+                raise
+
+        return self.retry(attempt, passing)
+
+    def asked(self, kind: str, requests: int = 1, *, status: str = "200") -> None:
+        """Tell that so many requests were sent and answered."""
+        self.observe(StoreRequested(client="manifest", kind=kind, status=status, requests=requests))
 
     def address(self, path: str) -> str:
         """Spell the full address of *path*: an absolute file name, or ``s3://bucket/key``."""
@@ -166,8 +181,11 @@ def root_of(location: str, base: Path) -> str:
     return location.rstrip("/") + "/"
 
 
-def open_store(location: str, s3: S3Settings, base: Path) -> Store:
-    """Open the store at *location*; a plain folder is relative to *base*. Raises ``StorageFailed``."""
+def open_store(location: str, s3: S3Settings, base: Path, *, observe: Observer = unobserved) -> Store:
+    """Open the store at *location*; a plain folder is relative to *base*. Raises ``StorageFailed``.
+
+    *observe* is told of requests over the network.
+    """
     root = root_of(location, base)
     scheme, separator, _ = location.partition("://")
     if not separator or scheme == "file":
@@ -187,7 +205,7 @@ def open_store(location: str, s3: S3Settings, base: Path) -> Store:
     # AWS and Google promise the order; S3 directory buckets, other servers (SeaweedFS sorts folder by folder) and
     # Azure do not.
     ordered = scheme == "gs" or (scheme == "s3" and s3.endpoint is None and not bucket.endswith("--x-s3"))
-    return Store(location=location, root=root, objects=objects, ordered=ordered)
+    return Store(location=location, root=root, objects=objects, ordered=ordered, observe=observe)
 
 
 def _local(location: str, folder: Path) -> Store:

@@ -25,6 +25,7 @@ from gateway.engine.requests import RequestLog
 from gateway.engine.stream import DuckDBStream, described
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
 from gateway.model import Column, FileVersion, Statement, TypedValue, Value
+from gateway.observe import Observer, unobserved
 
 KEY_LIFE = 240.0
 """Seconds that keys are used before the keyring is asked again: it gives none that expires within five minutes."""
@@ -41,12 +42,13 @@ class DuckDBEngine:
         settings: EngineSettings,
         keyring: Keyring,
         clock: Callable[[], float] = monotonic,
+        observe: Observer = unobserved,
     ) -> None:
         self.settings = settings
         self._keyring, self._clock = keyring, clock
         self._connection = connection
         self._access = settings.s3 or S3Access()
-        self._requests = RequestLog(connection, self._access) if settings.remote else None
+        self._requests = RequestLog(connection, self._access, observe=observe) if settings.remote else None
         self._cursors = Cursors(connection, self._requests)
         self._renewing, self._renew_at = Lock(), clock() + KEY_LIFE
         # Without this reference nothing closes an engine that a reload replaced: the last query on it lets it go.
@@ -60,6 +62,7 @@ class DuckDBEngine:
         *,
         keyring: Keyring = lambda: None,
         clock: Callable[[], float] = monotonic,
+        observe: Observer = unobserved,
     ) -> DuckDBEngine:
         """Start and lock down an instance. Raises ``EngineFailed``.
 
@@ -68,7 +71,7 @@ class DuckDBEngine:
         cores = os.cpu_count() or 1
         threads = settings.threads or (max(16, 2 * cores) if settings.remote else cores)
         try:
-            return cls(connect(settings, keyring, threads), settings, keyring, clock)
+            return cls(connect(settings, keyring, threads), settings, keyring, clock, observe)
         except (duckdb.Error, OSError) as error:
             raise EngineFailed("The engine could not be started.") from error
 
@@ -156,6 +159,12 @@ class DuckDBEngine:
             self.evaluate(["1"], {})
         except GatewayError as error:
             raise EngineFailed("The engine does not answer.") from error
+
+    def memory(self) -> tuple[Mapping[str, int], int]:
+        """Return the bytes in use, by DuckDB's word for what they are used for, and those of its temporary files."""
+        with self._running((), None) as cursor:
+            rows = cursor.execute("FROM duckdb_memory()").fetchall()
+        return {tag.lower(): used for tag, used, _ in rows}, sum(spilled for *_, spilled in rows)
 
     def close(self) -> None:
         """Interrupt what runs and release the instance; idempotent. It is closed too when nothing refers to it."""

@@ -8,6 +8,7 @@ address, so that what DuckDB cached under the old one is never used again.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -19,9 +20,11 @@ from gateway.engine.instance import S3Access
 from gateway.engine.versions import opaque
 from gateway.errors import FilesChanged
 from gateway.model import FileVersion
+from gateway.observe import Observer, StoreRequested, unobserved
 
 _URL = re.compile(r"'url': '([^']*)'")
 _STATUS = re.compile(r"'response': \{'status': \w*?_(\d{3})\b")
+_METHOD = re.compile(r"'request': \{'type': (GET|HEAD)\b")
 _ETAG = re.compile(r"""[{ ]etag=(?:'?(?:W/)?"([^"]*)"|'?([^,}'"]+))""", re.IGNORECASE)
 _BROKEN = re.compile(r"'response': \{'status': \w+, 'reason': (?!OK,|Partial Content,)[^{}]*, 'headers': \{\}\}")
 """An answer whose transfer failed: DuckDB logs its status, the client's error in place of the reason, no headers."""
@@ -40,8 +43,16 @@ class _Reading:
 class RequestLog:
     """Knows for every running query whether what it was sent is what it asked for. Thread-safe."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, access: S3Access, *, full: int = _FULL) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        access: S3Access,
+        *,
+        full: int = _FULL,
+        observe: Observer = unobserved,
+    ) -> None:
         """Read the log of *connection*, on which logging of HTTP has been enabled; empty it at *full* entries."""
+        self._observe = observe
         self._access = access
         self._full = full
         self._cursor = connection.cursor()
@@ -95,6 +106,8 @@ class RequestLog:
         if not entries:
             return
         self._seen += len(entries)
+        for (kind, status), requests in Counter(_kind(str(entry[-1])) for entry in entries).items():
+            self._observe(StoreRequested(client="engine", kind=kind, status=status, requests=requests))
         connections = dict(self._cursor.execute("EXECUTE contexts").fetchall())
         expected: dict[int, dict[str, FileVersion]] = {}
         for entry in entries:
@@ -140,3 +153,12 @@ class RequestLog:
         if self._access.url_style == "path":
             return f"{scheme}://{self._access.endpoint}/{bucket}/{key}"
         return f"{scheme}://{bucket}.{self._access.endpoint}/{key}"
+
+
+def _kind(message: str) -> tuple[str, str]:
+    """Tell what a request was and how it was answered, in words of a bounded set."""
+    method, status, url = _METHOD.search(message), _STATUS.search(message), _URL.search(message)
+    kind = "other" if method is None else method[1].lower()
+    if kind == "get" and url is not None and "list-type=2" in url[1]:
+        kind = "list"
+    return kind, "none" if status is None else status[1]

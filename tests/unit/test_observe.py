@@ -25,6 +25,8 @@ from gateway.observe import (
     RefreshFailed,
     RefreshSucceeded,
     RequestServed,
+    ResourcesMeasured,
+    StoreRequested,
     TierFailed,
     Unexpected,
     fan_out,
@@ -199,3 +201,19 @@ def test_files_of_the_project_that_are_broken_are_a_gauge_and_reloads_are_counte
     assert registry.get_sample_value("gateway_reloads_total", {"outcome": "started"}) is None
     assert registry.get_sample_value("gateway_declarations_broken", {"kind": "query"}) == 1.0
     assert registry.get_sample_value("gateway_declarations_broken", {"kind": "table"}) == 0.0
+
+
+def test_sizes_are_told_as_they_were_last_measured() -> None:
+    first = ResourcesMeasured(resident=9, cache=1, engine={"parquet_reader": 10}, spilled=5, disk=2)
+    second = ResourcesMeasured(resident=8, cache=3, engine={"parquet_reader": 11}, spilled=0)
+    registry = observed(first, second)
+    assert registry.get_sample_value("gateway_resident_bytes") == 8
+    assert registry.get_sample_value("gateway_cache_memory_bytes") == 3
+    assert registry.get_sample_value("gateway_cache_disk_bytes") == 2
+    assert registry.get_sample_value("gateway_engine_memory_bytes", {"purpose": "parquet_reader"}) == 11
+
+
+def test_requests_to_stores_are_counted_by_who_sent_them_and_how_they_ended() -> None:
+    registry = observed(*[StoreRequested(client="engine", kind="get", status="503", requests=2)] * 2)
+    labels = {"client": "engine", "kind": "get", "status": "503"}
+    assert registry.get_sample_value("gateway_storage_requests_total", labels) == 4

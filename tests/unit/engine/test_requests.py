@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import duckdb
 import pytest
@@ -11,6 +12,7 @@ from gateway.engine.instance import S3Access
 from gateway.engine.requests import RequestLog
 from gateway.errors import FilesChanged
 from gateway.model import FileVersion
+from gateway.observe import Event, StoreRequested
 
 X = FileVersion(path="s3://b/day=1/é x.parquet", size=10, etag='"1f-2"')
 Y = FileVersion(path="s3://b/y.parquet", size=10, etag="33")
@@ -35,7 +37,8 @@ class Bench:
     def __init__(self, full: int = 1000) -> None:
         self.connection = duckdb.connect()
         self.connection.execute("CALL enable_logging('HTTP')")
-        self.log = RequestLog(self.connection, ACCESS, full=full)
+        self.events: list[Event] = []
+        self.log = RequestLog(self.connection, ACCESS, full=full, observe=self.events.append)
 
     def query(self) -> tuple[duckdb.DuckDBPyConnection, int]:
         cursor = self.connection.cursor()
@@ -151,3 +154,24 @@ def test_a_full_log_is_emptied_and_what_runs_must_run_again() -> None:
         bench.log.confirm(two)
     bench.log.close()
     bench.connection.close()
+
+
+def test_requests_are_counted_by_kind_and_status(bench: Bench) -> None:
+    cursor, connection = bench.query()
+    bench.log.enter(connection, [X])
+    head = answer().replace("'type': GET", "'type': HEAD")
+    for message in (head, answer(), answer(), answer(f"{URL}?list-type=2"), answer(status="ServiceUnavailable_503")):
+        say(cursor, message)
+    say(cursor, f"{{'request': {{'url': '{URL}'}}}}")
+    with suppress(FilesChanged):
+        bench.log.confirm(connection)
+    counted = {
+        (event.kind, event.status): event.requests for event in bench.events if isinstance(event, StoreRequested)
+    }
+    assert counted == {
+        ("head", "200"): 1,
+        ("get", "200"): 2,
+        ("list", "200"): 1,
+        ("get", "503"): 1,
+        ("other", "none"): 1,
+    }
