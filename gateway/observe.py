@@ -205,6 +205,14 @@ class ReplicaUnusable(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJumped(Event):
+    """The time of day moved by *seconds* against the time that went by; what is kept by it is looked at anew."""
+
+    level: ClassVar[str | None] = "warning"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TierFailed(Event):
     """A cache tier failed and was skipped."""
 
@@ -493,6 +501,7 @@ class Metrics:
             ReplicaRead: self._replica_read,
             ReplicaUnusable: self._replica_unusable,
             ReplicaListed: self._replica_listed,
+            ClockJumped: self._clock_jumped,
             TierFailed: self._tier_failed,
             ResultEvicted: self._evicted,
             AnswerPrepared: self._prepared,
@@ -602,6 +611,7 @@ class Metrics:
         self._away = self._counter("replica_reads", "Queries that read a table at a replica", place)
         self._elsewhere = self._counter("replica_listings", "Times that a table was listed at a replica", place)
         self._useless = self._counter("replica_refusals", "Replicas that held other versions than asked for", place)
+        self._jumps = self._counter("clock_jumps", "Times that a worker saw the machine's clock jump", ())
         # Of all workers the worst is told: each has breakers of its own.
         self._breakers = Gauge(
             "gateway_storage_breaker",
@@ -686,6 +696,9 @@ class Metrics:
 
     def _replica_read(self, event: ReplicaRead) -> None:
         self._away.labels(event.table, event.location).inc()
+
+    def _clock_jumped(self, event: ClockJumped) -> None:
+        self._jumps.inc()
 
     def _replica_listed(self, event: ReplicaListed) -> None:
         self._elsewhere.labels(event.table, event.location).inc()

@@ -23,7 +23,8 @@ class Backoff:
         """Tell whether *what* may be attempted now."""
         with self._lock:
             _, until = self._failures.get(what, (0, 0.0))
-        return self._clock() >= until
+        left = until - self._clock()
+        return left <= 0.0 or left > _PAUSE[1]  # no pause is that long: the clock went back
 
     def ended(self, what: str, error: BaseException | None) -> None:
         """Note how an attempt ended; one that succeeded clears the failures before it."""

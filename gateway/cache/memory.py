@@ -41,7 +41,8 @@ class _Kept:
 class MemoryTier:
     """Keep results in this process, up to *size* bytes of Arrow buffers and bodies.
 
-    *share* is the part of it that one query may use; *observe* is told of what had to make room.
+    *share* is the part of it that one query may use; *observe* is told of what had to make room. *clock* counts
+    lifetimes only: whatever happens to the time of day, entries expire one by one.
     """
 
     name = "memory"
@@ -51,7 +52,7 @@ class MemoryTier:
         size: int,
         *,
         share: float = 0.5,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         observe: Observer = unobserved,
     ) -> None:
         self._size, self._limit, self._clock, self._observe = size, int(size * share), clock, observe

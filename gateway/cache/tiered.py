@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import inf
 
 from gateway.cache.backoff import Backoff
 from gateway.cache.drops import DropLog
@@ -29,6 +30,8 @@ _NEAR = 3_600.0
 """Seconds that a nearer tier keeps a copy of a result found farther away."""
 _CURSORS = 3_600.0
 """Seconds that a result is kept at least, so that its pages can be read to the end."""
+_SKEW = 5.0
+"""Seconds that the clock of another host may be ahead of this one's."""
 _UNKEPT = 60.0
 """Seconds that a result too large to keep is remembered as such, so that nobody waits for another's copy of it."""
 
@@ -258,7 +261,7 @@ class Results:
         newest: Mark | None = None
         for depth, tier in enumerate(self._tiers):
             mark = tier.mark(asked.question)
-            if mark is None or (newest is not None and mark.checked_at <= newest.checked_at):
+            if mark is None or (newest is not None and self._instant(mark) <= self._instant(newest)):
                 continue
             newest = mark
             for nearer in self._tiers[:depth]:
@@ -283,13 +286,23 @@ class Results:
         return max(0.0, self._clock() - instant)
 
     def _left(self, mark: Mark, policy: CachePolicy) -> float:
-        """Seconds of freshness that are left; negative where the answer is stale."""
-        return mark.checked_at + policy.ttl - self._clock()
+        """Seconds of freshness that are left; negative where the answer is stale.
+
+        None are left where the mark is from the future: the clock went back since, nobody knows how far.
+        """
+        return min(mark.checked_at + policy.ttl - self._clock(), policy.ttl) if self._credible(mark) else 0.0
+
+    def _credible(self, mark: Mark) -> bool:
+        return mark.checked_at <= self._clock() + _SKEW
+
+    def _instant(self, mark: Mark) -> float:
+        """When a mark was made; before all others where that is not to be believed."""
+        return mark.checked_at if self._credible(mark) else -inf
 
     def _suits(self, known: _Known, directives: Directives) -> bool:
         """Tell whether a caller takes an answer without asking whether its data changed."""
-        young = directives.max_age is None or self._age(known.mark.checked_at) <= directives.max_age
-        return young and not directives.no_cache
+        young = self._credible(known.mark) and self._age(known.mark.checked_at) <= (directives.max_age or 0.0)
+        return (directives.max_age is None or young) and not directives.no_cache
 
     def _may_be_stale(self, known: _Known, asked: Asked, allowed: float) -> bool:
         late = -self._left(known.mark, asked.policy)

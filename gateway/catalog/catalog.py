@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 
+from gateway.catalog.jumps import Jumps
 from gateway.catalog.keeper import Describe, Keeper, OpenStore, TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.refresh import Refresher
@@ -34,14 +35,16 @@ class Catalog:
         open_store: OpenStore,
         describe: Describe,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         observer: Observer = unobserved,
         jitter: Callable[[], float] = random.random,
         previous: Catalog | None = None,
     ) -> None:
         self.tables = tables
         self._folder = state / "tables"
-        self._clock = clock
+        self._clock, self._monotonic = clock, monotonic
         self._jitter = jitter
+        self._observer = observer
         self._refresher: Refresher | None = None if previous is None else previous._refresher
         self._starting = Lock()
         known = {} if previous is None else previous._keepers
@@ -108,7 +111,8 @@ class Catalog:
 
     def refresher(self) -> Refresher:
         """Make the background work of this catalog, not yet started."""
-        return Refresher(self._keepers, self._folder, clock=self._clock, jitter=self._jitter)
+        jumps = Jumps(self._observer, clock=self._clock, monotonic=self._monotonic)
+        return Refresher(self._keepers, self._folder, clock=self._clock, jitter=self._jitter, jumps=jumps.look)
 
     def close(self) -> None:
         """Stop refreshing; idempotent. Snapshots that were pinned stay usable."""

@@ -43,6 +43,8 @@ OpenStore = Callable[[str], Store]
 """Open the store at a location. Raises ``StorageFailed``."""
 MAX_BACKOFF = 300.0
 """Longest pause between attempts to list a table, in seconds."""
+SKEW = 5.0
+"""Seconds that what is on disk may be in the future; beyond, the clock went back, and it is not relied on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,10 @@ class Failure:
     failures: int
     failed_at: float
     retry_at: float
+
+    def resting(self, now: float) -> bool:
+        """Tell whether the next attempt is to wait; it is not where the clock went back since the last."""
+        return self.failed_at - SKEW <= now < self.retry_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,11 @@ class Keeper:
     @property
     def fresh(self) -> bool:
         """Tell whether the snapshot is as young as the table demands."""
-        return self.snapshot is not None and self._clock() - self.snapshot.listed_at <= self.table.refresh
+        return self.snapshot is not None and -SKEW <= self._age(self.snapshot) <= self.table.refresh
+
+    def _age(self, snapshot: Snapshot) -> float:
+        """Return the age of a snapshot in seconds; it is negative where the clock went back since."""
+        return self._clock() - snapshot.listed_at
 
     def current(self) -> Snapshot:
         """Return the snapshot at hand, else the one on disk, else list the table. Raises what ``refresh`` raises.
@@ -131,7 +141,7 @@ class Keeper:
         with self._exclusive():
             self.follow()
             failure = self.failure()
-            if self.fresh or (failure is not None and self._clock() < failure.retry_at):
+            if self.fresh or (failure is not None and failure.resting(self._clock())):
                 return self.snapshot or snapshot
             try:
                 return self._list(None)
@@ -203,10 +213,12 @@ class Keeper:
 
     def due(self) -> float:
         """Return when the table is to be listed again, in seconds since the epoch."""
-        failure = self.failure()
+        failure, now = self.failure(), self._clock()
         if failure is not None:
-            return failure.retry_at
-        return self.snapshot.listed_at + self.table.refresh if self.snapshot is not None else 0.0
+            return failure.retry_at if failure.failed_at <= now + SKEW else 0.0
+        if self.snapshot is None or self._age(self.snapshot) < -SKEW:
+            return 0.0
+        return self.snapshot.listed_at + self.table.refresh
 
     def status(self) -> TableStatus:
         """Tell how the manifest is doing. Lists nothing."""
@@ -323,7 +335,7 @@ class Keeper:
 
     def _refuse_while_waiting(self) -> None:
         failure, now = self.failure(), self._clock()
-        if failure is not None and now < failure.retry_at:
+        if failure is not None and failure.resting(now):
             raise StorageFailed(failure.error, retry_after=failure.retry_at - now)
 
     def _opened(self) -> Store:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from gateway.catalog.daemons import Daemons
-from gateway.catalog.keeper import Keeper
+from gateway.catalog.keeper import MAX_BACKOFF, Keeper
 from gateway.catalog.leader import Leadership
 from gateway.errors import GatewayError
 
@@ -29,17 +29,25 @@ Submit = Callable[[Callable[[], None]], None]
 class Refresher:
     """The background work of a catalog. ``tick`` is one look; ``start`` looks twice a second in a thread.
 
-    ``clock`` gives seconds since the epoch, ``jitter`` a number in [0, 1).
+    ``clock`` gives seconds since the epoch, ``jitter`` a number in [0, 1); ``jumps`` looks whether the clock jumped.
     """
 
     def __init__(
-        self, keepers: Mapping[str, Keeper], folder: Path, *, clock: Callable[[], float], jitter: Callable[[], float]
+        self,
+        keepers: Mapping[str, Keeper],
+        folder: Path,
+        *,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+        jumps: Callable[[], None] = lambda: None,
     ) -> None:
         self._keepers = keepers
         self._clock = clock
         self._jitter = jitter
+        self._jumps = jumps
         self._leading = Leadership(folder / "refresher.lock")
-        self._due: dict[str, float] = {}
+        self._due: dict[str, tuple[float, float]] = {}
+        """When each table is to be listed, and how far ahead that can be at most."""
         self._learned: dict[str, str] = {}
         """The snapshot of each table of which no more footers are read."""
         self._busy: set[str] = set()
@@ -63,6 +71,7 @@ class Refresher:
 
     def tick(self, submit: Submit = lambda work: work()) -> None:
         """Pick up what others have published; where this process is the one that refreshes, list what is due."""
+        self._jumps()
         keepers = self._keepers
         for keeper in keepers.values():
             if keeper.snapshot is not None and keeper.table.name not in self._busy:
@@ -97,11 +106,13 @@ class Refresher:
 
     def _is_due(self, name: str, keeper: Keeper) -> bool:
         """Tell whether a table must be listed now; the share of its interval that it is early is drawn once."""
-        at = self._due.get(name)
-        if at is None:
-            early = EARLY * (1 + self._jitter()) * keeper.table.refresh if keeper.failure() is None else 0.0
-            at = self._due[name] = keeper.due() - early
-        return self._clock() >= at
+        (at, furthest), now = self._due.get(name, (0.0, -1.0)), self._clock()
+        if at - now > furthest:  # not drawn yet, or the clock went back since
+            failing = keeper.failure() is not None
+            early = 0.0 if failing else EARLY * (1 + self._jitter()) * keeper.table.refresh
+            at = keeper.due() - early
+            self._due[name] = (at, MAX_BACKOFF if failing else keeper.table.refresh)
+        return now >= at
 
     def _refresh(self, keeper: Keeper) -> None:
         try:

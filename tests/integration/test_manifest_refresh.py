@@ -15,7 +15,7 @@ import pytest
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.refresh import EARLY, Refresher
-from gateway.catalog.store import S3Settings, open_store
+from gateway.catalog.store import S3Settings, Store, open_store
 from gateway.catalog.table import Table, parse_table
 from gateway.errors import StorageFailed, TableInvalid, TableNotFound
 from gateway.model import Column
@@ -61,6 +61,7 @@ class Project:
             open_store=lambda location: open_store(location, S3Settings(), self.folder),
             describe=self.describe,
             clock=lambda: self.now,
+            monotonic=lambda: self.now,
             observer=observer or self.events.append,
             jitter=lambda: 0.5,
         )
@@ -302,6 +303,61 @@ def test_the_background_tries_again_after_a_failure_when_it_is_due(
     project.now += 4
     look()
     assert project.seen() == [RefreshSucceeded]
+
+
+def test_after_the_clock_went_back_a_table_is_listed_at_once_and_then_as_often_as_before(
+    project: Project, refresher: Callable[[Catalog], Refresher]
+) -> None:
+    look = refresher(project.catalog()).tick
+    look()
+    project.seen()
+    project.now -= 500
+    look()
+    assert project.seen() == [RefreshSucceeded]
+    look()
+    assert project.seen() == []
+    project.now += 60
+    look()
+    assert project.seen() == [RefreshSucceeded]
+
+
+def test_after_the_clock_went_back_a_manifest_from_the_future_is_renewed_at_its_next_use(project: Project) -> None:
+    catalog = project.catalog()
+    catalog.pin()
+    project.write("day=2013-01-02/b.parquet")
+    project.now -= 500
+    assert catalog.status("events").late
+    assert days(catalog) == ["2013-01-01", "2013-01-02"]
+
+
+def test_after_the_clock_went_back_a_failed_listing_is_tried_again(project: Project) -> None:
+    project.data.rename(project.folder / "away")
+    with pytest.raises(StorageFailed):
+        project.catalog().pin()
+    (project.folder / "away").rename(project.data)
+    project.now -= 500
+    assert days(project.catalog()) == ["2013-01-01"]
+
+
+def test_a_stop_does_not_wait_for_a_listing_that_hangs(project: Project) -> None:
+    begun, release = Event(), Event()
+
+    def hang(location: str) -> Store:
+        begun.set()
+        release.wait(60)
+        raise StorageFailed("gone")
+
+    catalog = Catalog(
+        {"events": parse_table(project.text, "events.yaml")},
+        project.folder / "state",
+        open_store=hang,
+        describe=project.describe,
+    )
+    catalog.start()
+    assert begun.wait(10)
+    catalog.close()
+    assert not release.is_set()
+    release.set()
 
 
 def test_one_of_two_catalogs_lists_and_the_other_follows(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from gateway.cache.backoff import Backoff
 from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
@@ -396,3 +397,66 @@ def test_an_answer_from_a_farther_tier_says_so_and_is_near_from_then_on(tmp_path
     near.drop(Drop())
     assert [world.ask().status.detail for _ in range(2)] == ["disk", None]
     assert world.runs == 1
+
+
+def test_an_answer_from_the_future_is_compared_with_the_data_before_it_is_served() -> None:
+    world = World()
+    world.ask()
+    world.now -= 86_400
+    world.data = "b"
+    assert world.ask().status.fwd == "miss"
+    assert world.ask().status.hit
+    assert world.runs == 2
+
+
+def test_after_the_clock_went_back_an_unchanged_answer_is_served_without_running_and_expires_again() -> None:
+    world = World()
+    world.ask()
+    world.now -= 86_400
+    assert world.ask().status.detail == "revalidated"
+    world.now += 61
+    assert world.ask().status.detail == "revalidated"
+    assert world.runs == 1
+
+
+def test_a_jump_forward_runs_nothing_whose_data_is_the_same() -> None:
+    world = World()
+    world.ask(CachePolicy(ttl=60, stale_if_error=600))
+    world.now += 600
+    assert world.ask().status.detail == "revalidated"
+    assert world.runs == 1
+
+
+def test_the_clock_of_another_host_may_be_a_little_ahead() -> None:
+    world = World()
+    world.ask()
+    world.now -= 3
+    fetched = world.ask()
+    assert (fetched.status.hit, fetched.status.ttl, world.plans) == (True, 60, 1)
+
+
+def test_an_answer_from_the_future_is_served_stale_where_computing_fails() -> None:
+    world = World()
+    policy = CachePolicy(ttl=60, stale_if_error=600)
+    world.ask(policy)
+    world.now -= 86_400
+    world.data, world.failure = "b", EngineFailed("broken")
+    assert world.ask(policy).status.detail == "stale-if-error; engine-failed"
+
+
+def test_nobody_knows_whether_an_answer_from_the_future_is_young_enough() -> None:
+    world = World()
+    policy = CachePolicy(ttl=60, stale_while_revalidate=600)
+    world.ask(policy)
+    world.now -= 86_400
+    world.data = "b"
+    assert world.ask(policy, Directives(max_age=30)).status.fwd == "miss"
+
+
+def test_a_pause_after_failures_ends_when_the_clock_goes_back() -> None:
+    now = [1_000_000.0]
+    pauses = Backoff(lambda: now[0])
+    pauses.ended("beef", EngineFailed("broken"))
+    assert not pauses.due("beef")
+    now[0] -= 86_400
+    assert pauses.due("beef")
