@@ -161,7 +161,7 @@ class Gateway:
     ) -> Explanation:
         """Plan a query that is bound already, without running it; *address* names files for the reader."""
         query = self._at_this_instant(query)
-        plan = self.planner.plan(query, self.catalog.pin(query.tables))
+        plan = self.planner.plan(query, self.catalog.pin(query.tables), principal)
         key = result_key(self.question(query, principal), plan, self.engine.name)
         return Explanation(
             plan=plan,
@@ -249,7 +249,7 @@ class Gateway:
     def _filling(self, query: BoundQuery, question: str, principal: Principal, stages: Stages) -> Filling:
         with stages("plan"):
             pinned_at = self.clock()
-            plan = self.planner.plan(query, self.catalog.pin(query.tables))
+            plan = self.planner.plan(query, self.catalog.pin(query.tables), principal)
             key = result_key(question, plan, self.engine.name)
 
         def run(cancellation: Cancellation) -> Result:
@@ -276,7 +276,8 @@ class Gateway:
             except FilesChanged as error:
                 self.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
                 with fill.stages("plan"):
-                    plan = self.planner.plan(query, {name: self.catalog.refresh(name) for name in query.tables})
+                    snapshots = {name: self.catalog.refresh(name) for name in query.tables}
+                    plan = self.planner.plan(query, snapshots, fill.principal)
         return self._retried(plan, fill)
 
     def _retried(self, plan: Plan, fill: _Fill) -> Result:

@@ -15,17 +15,30 @@ import pyarrow as pa
 from cachetools import LRUCache
 
 from gateway.catalog.manifest import Snapshot
-from gateway.model import BoundQuery, Column, Details, Lookup, Plan, Scan, Statement, UnusedFilter, UsedFilter
+from gateway.model import (
+    BoundQuery,
+    Column,
+    Details,
+    Lookup,
+    Plan,
+    Principal,
+    Scan,
+    Statement,
+    UnusedFilter,
+    UsedFilter,
+)
 from gateway.plan.analyse import Bound, Evaluate, Prepared, PreparedScan, bind, prepare, render
 from gateway.plan.analyse.dimensions import RULE as DIMENSION
 from gateway.plan.analyse.prepared import decided
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.limits import check_limits
+from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
 from gateway.plan.reading import reading
 from gateway.plan.rewrite import Address
 from gateway.plan.select import Chosen, PartitionIndex
 from gateway.predicate import TRUE
 
+_NOBODY_SPECIAL = Principal()
 _PREPARED = 2_000
 """Prepared texts kept: a few times the templates of a large project."""
 
@@ -40,31 +53,40 @@ BOUND: Final = "min:"
 class Planner:
     """Plan queries; thread-safe.
 
-    *evaluate* computes the constants that need an engine, *dimensions* reads the sides of joins that prune others.
+    *evaluate* computes the constants that need an engine, *dimensions* reads the sides of joins that prune others,
+    *policy* says which rows are whose.
     """
 
-    def __init__(self, evaluate: Evaluate, dimensions: Dimensions) -> None:
-        self._evaluate, self._dimensions = evaluate, dimensions
+    def __init__(self, evaluate: Evaluate, dimensions: Dimensions, policy: Policy = EVERY_ROW) -> None:
+        self._evaluate, self._dimensions, self._policy = evaluate, dimensions, policy
         self._lock = Lock()
         self._prepared: LRUCache[str, tuple[_Schema, Prepared]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
 
     def succeeded_by(self, evaluate: Evaluate, dimensions: Dimensions) -> Planner:
         """Make a planner over another engine that knows what this one has prepared."""
-        following = Planner(evaluate, dimensions)
+        following = Planner(evaluate, dimensions, self._policy)
         with self._lock:
             for sql, prepared in self._prepared.items():
                 following._prepared[sql] = prepared
         following._indexes.update(self._indexes)
         return following
 
-    def plan(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Plan:
-        """Select the files of every scan. Raises ``ScanTooLarge`` where a limit of a table is passed."""
+    def plan(
+        self, query: BoundQuery, snapshots: Mapping[str, Snapshot], principal: Principal = _NOBODY_SPECIAL
+    ) -> Plan:
+        """Select the files of every scan for *principal*.
+
+        Raises ``ScanTooLarge`` where a limit of a table is passed.
+        """
         prepared = self.prepared(query, snapshots)
+        seen = filters(self._policy, principal, [scan.table for scan in prepared.scans])
         indexes = [self.index(snapshots[scan.table]) for scan in prepared.scans]
         bound = bind(prepared, query.parameters, self._evaluate)
         chosen = _select(indexes, bound)
-        bound, lookups = self._dimensions.learn(prepared, bound, chosen, snapshots)
+        lookups: Mapping[int, tuple[Lookup, ...]] = {}
+        if not any(seen):
+            bound, lookups = self._dimensions.learn(prepared, bound, chosen, snapshots)
         if lookups:
             chosen = _select(indexes, bound)
         scans = []
@@ -72,9 +94,8 @@ class Planner:
             check_limits(index.snapshot.table, found, bound.predicates[place])
             details = partial(_details, scan, bound, index, found, lookups.get(place, ()))
             scans.append(_scan(scan, snapshots[scan.table], index, found, details))
-        return Plan(
-            query=query, scans=tuple(scans), statement=partial(_statement, query, prepared, tuple(scans), snapshots)
-        )
+        statement = partial(_statement, query, prepared, tuple(scans), snapshots, seen)
+        return Plan(query=query, scans=tuple(scans), statement=statement)
 
     def over_nothing(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Statement:
         """Render a query over no files at all: its result has the right columns and no work behind it."""
@@ -139,11 +160,15 @@ def _statement(
     prepared: Prepared,
     scans: Sequence[Scan],
     snapshots: Mapping[str, Snapshot],
+    seen: Sequence[str | None],
     address: Address,
 ) -> Statement:
-    """Render the author's text with every scan over its selected files."""
+    """Render the author's text with every scan over its selected files, and what may be seen of their rows."""
     files = [scan.selection.versions() for scan in scans]
-    sources = [reading(snapshots[scan.table], chosen, address) for scan, chosen in zip(scans, files, strict=True)]
+    sources = [
+        filtered(reading(snapshots[scan.table], chosen, address), predicate)
+        for scan, chosen, predicate in zip(scans, files, seen, strict=True)
+    ]
     every = [file for chosen in files for file in chosen]
     return Statement(sql=render(prepared, sources), parameters=query.parameters, files=every)
 
