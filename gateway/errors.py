@@ -83,6 +83,7 @@ class Rule(StrEnum):
     UNPRUNED = "unpruned"
     OWNER = "owner"
     SUNSET = "sunset"
+    TEST = "test"
     ACCESS = "access"
 
 

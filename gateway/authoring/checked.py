@@ -12,6 +12,7 @@ from gateway.authoring.lifecycle import check_lifecycle
 from gateway.authoring.owners import check_ownership
 from gateway.authoring.queries import check_queries
 from gateway.authoring.schemas import known_schemas
+from gateway.authoring.testfile import load_tests
 from gateway.catalog.table import load_tables
 from gateway.config import Settings, load_settings
 from gateway.errors import Diagnostic, Rule, SettingsInvalid, Severity
@@ -70,6 +71,7 @@ def check_project(project: Path) -> Checked:
         check_queries(templates, tables, known_schemas(tables, settings)),
         check_ownership(templates, project),
         check_lifecycle(registry, project, _today()),
+        load_tests(project, registry)[1],
         check_access(project, settings.access, {*registry.queries(), *broken}, names),
     ):
         checked = checked.plus(found, project)

@@ -24,6 +24,7 @@ from gateway.cli.queries import command as queries
 from gateway.cli.run import command as run
 from gateway.cli.serve import command as serve
 from gateway.cli.tables import command as tables
+from gateway.cli.test import command as test
 from gateway.cli.usage import command as usage
 from gateway.cli.warm import command as warm
 from gateway.cli.write import command as write
@@ -55,7 +56,7 @@ def main() -> None:
     """Serve named, versioned SQL queries over Hive-partitioned Parquet: pruned, cached, explained."""
 
 
-_AUTHORS = (new, check, run, explain, queries, tables, write, usage)
+_AUTHORS = (new, check, test, run, explain, queries, tables, write, usage)
 _OPERATORS = (serve, demo, cache, warm, keys)
 
 for each in (*_AUTHORS, *_OPERATORS):

@@ -76,6 +76,16 @@ def _first_select(tree: exp.Expr) -> exp.Select | None:
     return node if isinstance(node, exp.Select) else None
 
 
+def is_ordered(sql: str) -> bool:
+    """Tell whether the rows of a readable text come in an order: whether it ends with an ORDER BY of its own."""
+    depth = 0
+    for token in statement_tokens(sql):
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        if depth == 0 and token.kind is TokenKind.WORD and token.name == "order":
+            return True
+    return False
+
+
 def item_places(sql: str) -> list[int]:
     """Return where each item of the first SELECT list of a readable text starts, in characters."""
     return _items(statement_tokens(sql))
