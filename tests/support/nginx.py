@@ -47,7 +47,7 @@ def render(folder: Path, *, port: int, gateways: Sequence[int], more: str = "") 
     texts = {
         "upstream.conf": {"server 127.0.0.1:8080 max_fails=0;": servers},
         "query-gateway.conf": {
-            "listen 80 ": f"listen 127.0.0.1:{port} ",
+            "listen 80 default_server ": f"listen 127.0.0.1:{port} ",
             "/var/cache/nginx/query-gateway": f"{folder}/cache",
             "/var/log/nginx/query-gateway.log": f"{folder}/access.log",
         },
