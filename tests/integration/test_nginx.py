@@ -231,13 +231,22 @@ def test_a_post_is_never_stored(port: int) -> None:
     assert [(reply.status, fate(reply)) for reply in replies] == [(200, "")] * 3
 
 
-@pytest.mark.parametrize("header", ["Authorization", "X-Api-Key"])
-def test_a_caller_who_says_who_it_is_gets_and_leaves_nothing_in_the_cache(port: int, header: str) -> None:
-    target = asked(1, 80 if header == "Authorization" else 81)
-    assert [fate(Reply(port, target, **{header: "Bearer x"})) for _ in range(3)] == ["nginx; fwd=request"] * 3
+@pytest.mark.parametrize(
+    ("header", "value", "day"),
+    [("Authorization", "Bearer x", 80), ("X-Api-Key", "x", 81), ("Cookie", "theme=dark; gateway-key=x", 82)],
+)
+def test_a_caller_who_says_who_it_is_gets_and_leaves_nothing_in_the_cache(
+    port: int, header: str, value: str, day: int
+) -> None:
+    target = asked(1, day)
+    assert [fate(Reply(port, target, **{header: value})) for _ in range(3)] == ["nginx; fwd=request"] * 3
     assert fate(Reply(port, target)) == "nginx; fwd=miss"
     kept(port, target)
-    assert fate(Reply(port, target, **{header: "Bearer x"})) == "nginx; fwd=request"
+    assert fate(Reply(port, target, **{header: value})) == "nginx; fwd=request"
+
+
+def test_another_cookie_does_not_keep_a_browser_from_the_cache(port: int) -> None:
+    kept(port, asked(1, 83), Cookie="theme=dark")
 
 
 def test_a_template_that_keeps_nothing_is_asked_every_time(port: int) -> None:

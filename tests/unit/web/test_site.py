@@ -142,6 +142,27 @@ def test_labels_take_no_value_from_a_caller(client: FlaskClient) -> None:
     assert 'version="777"' not in text
 
 
+def test_thousands_of_inventions_add_no_series(client: FlaskClient) -> None:
+    def ask(number: int) -> None:
+        client.get(f"/path/{number}").close()
+        client.get(f"/v1/queries/query_{number}/v1/result").close()
+        client.get(f"/v1/queries/delays/v{number + 3}/result").close()
+        client.get(f"{RESULT}&invented_{number}=1", headers={"X-Request-Id": f"id-{number}"}).close()
+        client.get(f"/v1/queries/delays/v2/result.f{number}").close()
+        client.open("/v1/queries", method=f"METHOD{number}").close()
+
+    def series() -> set[str]:
+        lines = client.get("/metrics").text.splitlines()
+        return {line.rpartition(" ")[0] for line in lines if not line.startswith("#")}
+
+    ask(0)
+    client.get("/metrics").close()
+    before = series()
+    for number in range(1, 500):
+        ask(number)
+    assert series() == before
+
+
 def test_the_process_is_alive(client: FlaskClient) -> None:
     assert client.get("/healthz").json == {"status": "ok"}
 
