@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -17,7 +18,8 @@ from typing import Any
 
 from gateway.checkout import commit_of, is_being_written
 from gateway.declaration import BrokenFile
-from gateway.errors import Diagnostic, GatewayError, QueryFailed, TemplateInvalid
+from gateway.engine.binder import Binder
+from gateway.errors import Diagnostic, GatewayError
 from gateway.observe import DeclarationBroken, Observer, ProjectLoaded
 from gateway.pipeline import Gateway
 from gateway.project import Declarations, Project
@@ -229,7 +231,7 @@ def mistakes_in(
 ) -> Iterator[Diagnostic]:
     """Find what parsing does not show: files of a table that cannot be listed, columns that a query does not find.
 
-    Only tables whose files are known are asked for their columns, and only for a second in all.
+    Queries are only bound to tables whose files are known, and only for a second in all.
     """
     until = time.monotonic() + _CHECKING
     unlisted = set()
@@ -240,31 +242,48 @@ def mistakes_in(
             unlisted.add(name)
             yield Diagnostic(path=project.sources[name], message=f"its files cannot be listed: {error.detail}")
     fresh = {*queries.added, *queries.changed}
-    for name, template in versions(project).items():
-        touched = name in fresh or not set(tables.changed).isdisjoint(template.tables)
-        if not touched or not unlisted.isdisjoint(template.tables) or time.monotonic() > until:
-            continue
-        detail = _failure(gateway, template)
-        if detail is None:
-            continue
-        if name in fresh:
-            yield Diagnostic(path=template.path, message=detail)
-        elif _failure(before, template) is None:
-            table = next(table for table in template.tables if table in tables.changed)
-            yield Diagnostic(path=project.sources[table], message=f"{name} would no longer run: {detail}")
+    with closing(_Binding(gateway)) as now, closing(_Binding(before)) as then:
+        for name, template in versions(project).items():
+            moved = [table for table in template.tables if table in tables.changed]
+            if not (moved or name in fresh) or not unlisted.isdisjoint(moved) or time.monotonic() > until:
+                continue
+            mistakes = now.mistakes(template)
+            if name in fresh:
+                yield from mistakes
+            elif mistakes and not then.mistakes(template):
+                message = f"{name} would no longer run: {mistakes[0].message}"
+                yield Diagnostic(path=project.sources[moved[0]], message=message, hint=mistakes[0].hint)
 
 
-def _failure(gateway: Gateway, template: Template) -> str | None:
-    """Say why a query cannot run over the columns that its tables have; None: it can, or it cannot be told now."""
-    try:
-        if any(gateway.catalog.status(name).snapshot is None for name in template.tables):
-            return None
-        gateway.columns(template.name, template.version)
-    except (QueryFailed, TemplateInvalid) as error:
-        return error.detail
-    except GatewayError:
-        return None
-    return None
+class _Binding:
+    """Binds queries to the columns that the tables of a gateway have. Close it after use."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._binder: Binder | None = None
+        self._declared: set[str] = set()
+
+    def mistakes(self, template: Template) -> list[Diagnostic]:
+        """Return what a query does not find in its tables; nothing where their files are not known now."""
+        if not all(self._declare(name) for name in template.tables):
+            return []
+        self._binder = self._binder or Binder()
+        found = self._binder.mistakes(template.sql, template.bound_to_nothing().parameters)
+        return [template.diagnostic(one.offset, one.message, one.hint, rule=one.rule) for one in found if one.certain]
+
+    def close(self) -> None:
+        if self._binder is not None:
+            self._binder.close()
+
+    def _declare(self, table: str) -> bool:
+        catalog = self._gateway.catalog
+        if table not in self._declared:
+            if table not in catalog.tables or catalog.status(table).snapshot is None:
+                return False
+            self._binder = self._binder or Binder()
+            self._binder.declare(table, catalog.pin([table])[table].columns)
+            self._declared.add(table)
+        return True
 
 
 def look(folder: Path, signal: Path) -> Stamp:

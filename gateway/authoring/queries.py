@@ -70,16 +70,7 @@ def at(
     severity: Severity = Severity.ERROR,
 ) -> Diagnostic:
     """Make a diagnostic at a place of a template's SQL, in characters; None: of the file as a whole."""
-    line, column = None, None
-    if offset is not None:
-        before = template.sql[:offset]
-        # The SQL begins on the line on which the front matter ends, after it.
-        first = before.count("\n") == 0
-        line = template.body_line + before.count("\n")
-        column = offset - before.rfind("\n") + (template.body_column - 1 if first else 0)
-    return Diagnostic(
-        path=template.path, line=line, column=column, message=message, hint=hint, rule=rule, severity=severity
-    )
+    return template.diagnostic(offset, message, hint, rule=rule, severity=severity)
 
 
 def _same(template: Template, columns: tuple[Column, ...]) -> Iterator[Diagnostic]:

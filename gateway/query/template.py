@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.declaration import DeclarationError, Declared, Duration
-from gateway.errors import Diagnostic, InvalidParameters, Rule, TemplateInvalid
+from gateway.errors import Diagnostic, InvalidParameters, Rule, Severity, TemplateInvalid
 from gateway.model import BoundQuery, CachePolicy, TypedValue
 from gateway.query.advice import SEVERITIES, advise_front_matter
 from gateway.query.coerce import spell
@@ -186,6 +186,26 @@ class Template:
     def bind(self, given: Mapping[str, Any], *, textual: bool = False) -> BoundQuery:
         """Bind what a request gave. Raises ``InvalidParameters``."""
         return self._bound(bind_parameters(self.parameters, given, textual=textual))
+
+    def diagnostic(
+        self,
+        offset: int | None,
+        message: str,
+        hint: str | None = None,
+        *,
+        rule: Rule = Rule.INVALID,
+        severity: Severity = Severity.ERROR,
+    ) -> Diagnostic:
+        """Make a diagnostic at a place of the SQL, in characters; None: of the file as a whole."""
+        line, column = None, None
+        if offset is not None:
+            before = self.sql[:offset]
+            line = self.body_line + before.count("\n")
+            # The SQL begins on the line on which the front matter ends, after it.
+            column = offset - before.rfind("\n") + (0 if "\n" in before else self.body_column - 1)
+        return Diagnostic(
+            path=self.path, line=line, column=column, message=message, hint=hint, rule=rule, severity=severity
+        )
 
     def bound_to_nothing(self) -> BoundQuery:
         """Bind NULL to every parameter: enough to learn the columns of the result."""
