@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
+from math import inf
 from pathlib import Path
 from threading import Event, Thread
 
@@ -106,7 +107,7 @@ class Refresher:
 
     def _is_due(self, name: str, keeper: Keeper) -> bool:
         """Tell whether a table must be listed now; the share of its interval that it is early is drawn once."""
-        (at, furthest), now = self._due.get(name, (0.0, -1.0)), self._clock()
+        now, (at, furthest) = self._clock(), self._due.get(name, (inf, 0.0))
         if at - now > furthest:  # not drawn yet, or the clock went back since
             failing = keeper.failure() is not None
             early = 0.0 if failing else EARLY * (1 + self._jitter()) * keeper.table.refresh
