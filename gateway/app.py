@@ -43,6 +43,7 @@ from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import Credentials, EngineSettings, S3Access
 from gateway.engine.rows import one_row
+from gateway.engine.spill import spill_folder
 from gateway.engine.stores import Place, Stores
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.observe import Lines, LogLines, Metrics, Observer, fan_out
@@ -320,11 +321,10 @@ def _admission(engine: EngineSection, slots: int, observe: Observer) -> Admissio
 
 
 def _open_engine(settings: Settings, observe: Observer, locations: Sequence[str], number: int) -> DuckDBEngine:
-    temporary = settings.state / "tmp" / (f"{os.getpid()}.{number}" if number else str(os.getpid()))
     return DuckDBEngine.open(
         EngineSettings(
             locations=locations,
-            temp_directory=str(temporary),
+            temp_directory=str(spill_folder(settings.state / "tmp", number)),
             memory_limit=f"{budget_of(settings).engine}B",
             max_temp_size=f"{settings.engine.spill}B",
             threads=settings.engine.threads,

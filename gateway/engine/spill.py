@@ -1,0 +1,29 @@
+"""Folders for what does not fit into memory: one an engine, named after its process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from shutil import rmtree
+
+
+def spill_folder(parent: Path, number: int = 0) -> Path:
+    """Name a folder below *parent* for engine *number* of this process; remove those of processes that were killed.
+
+    The engine makes the folder itself when it first needs it, and removes it then; it makes no parents.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob("[1-9]*"):
+        if not _runs(left.name.partition(".")[0]):
+            rmtree(left, ignore_errors=True)
+    return parent / (f"{os.getpid()}.{number}" if number else str(os.getpid()))
+
+
+def _runs(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

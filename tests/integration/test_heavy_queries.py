@@ -1,0 +1,203 @@
+"""Queries that take too long or too much: they are stopped, they fail alone, and the next one runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gateway.app import open_gateway
+from gateway.config import load_settings
+from gateway.errors import ClientGone, DeadlineExceeded, EngineFailed, GatewayError, ResultTooLarge
+from gateway.model import Answer, Principal, Request
+from gateway.observe import AdmissionChanged, Event, QueryCancelled, QueryExecuted
+from gateway.pipeline import Gateway
+
+SOON = 30.0
+TABLE = """
+table: numbers
+location: data
+partitioned_by: [{column: dt, transform: day, source: ts}]
+"""
+QUERIES = {
+    # 1,000 rows to the fourth power: it does not end in anybody's lifetime.
+    "endless": (
+        "cache: {ttl: 0s, stale_if_error: 1h}",
+        "SELECT sum(a.n * b.n * c.n * d.n + $k) AS total FROM numbers a, numbers b, numbers c, numbers d",
+    ),
+    "endless_unkept": (
+        "cache: off",
+        "SELECT sum(a.n * b.n * c.n * d.n + $k) AS total FROM numbers a, numbers b, numbers c, numbers d",
+    ),
+    "hungry": (
+        "cache: off",
+        "SELECT count(*) AS total FROM (SELECT a.n AS x, b.n AS y, c.n % 100 AS z, $k, count(*) AS rows "
+        "FROM numbers a, numbers b, numbers c GROUP BY ALL)",
+    ),
+    "large": ("cache: off", "SELECT a.n AS x, b.n AS y, $k AS k FROM numbers a, numbers b"),
+    "small": ("cache: off", "SELECT sum(n) + $k AS total FROM numbers"),
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog/numbers.yaml").write_text(TABLE)
+    for name, (front, sql) in QUERIES.items():
+        path = tmp_path / f"queries/{name}/v1.sql"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"/*\nsummary: {name}\nparameters: {{k: {{type: bigint, default: 0}}}}\n{front}\n*/\n{sql}\n")
+    put(tmp_path, 1_000)
+    return tmp_path
+
+
+def put(project: Path, rows: int) -> None:
+    target = project / "data/dt=2024-01-01/a.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    ts = pa.array(["2024-01-01T12:00"] * rows).cast(pa.timestamp("us"))
+    pq.write_table(pa.table({"ts": ts, "n": pa.array(range(rows), pa.int64())}), target)
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+Open = Callable[..., Gateway]
+
+
+@pytest.fixture
+def open_project(project: Path, events: list[Event]) -> Iterator[Open]:
+    opened = []
+
+    def open_with(**settings: str) -> Gateway:
+        environment = {f"GATEWAY_{name}": value for name, value in ({"ENGINE_SLOTS": "1"} | settings).items()}
+        context = open_gateway(load_settings(project, environment), observe=events.append, background=False)
+        opened.append(context)
+        return context.__enter__()
+
+    yield open_with
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+def ask(gateway: Gateway, query: str, k: int = 0, *, seconds: float | None = None, **options: Any) -> Answer:
+    request = Request(query=query, version=1, parameters={"k": k})
+    deadline = None if seconds is None else time.monotonic() + seconds
+    return gateway.answer(request, principal=Principal(), deadline=deadline, **options)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    pulse, deadline = Flag(), time.monotonic() + SOON
+    while not holds():
+        assert time.monotonic() < deadline
+        pulse.wait(0.01)
+
+
+def test_a_query_past_its_callers_deadline_is_stopped_and_the_next_one_runs(
+    open_project: Open, events: list[Event]
+) -> None:
+    gateway = open_project(ENGINE_TIMEOUT="60s")
+    with pytest.raises(DeadlineExceeded):
+        ask(gateway, "endless", seconds=0.5)
+    assert ask(gateway, "small", seconds=SOON).result.table.to_pylist() == [{"total": 499_500}]
+    cancelled = [event for event in events if isinstance(event, QueryCancelled)]
+    assert [(event.query, event.reason) for event in cancelled] == [("endless", "deadline-exceeded")]
+    assert gateway.admission.depth == 0
+
+
+def test_a_query_past_the_operators_limit_is_stopped(open_project: Open) -> None:
+    gateway = open_project(ENGINE_TIMEOUT="1s")
+    with pytest.raises(DeadlineExceeded):
+        ask(gateway, "endless_unkept", seconds=600)
+    assert ask(gateway, "small").result.table.num_rows == 1
+
+
+def test_a_query_that_waits_behind_another_is_answered_at_its_own_deadline(open_project: Open) -> None:
+    gateway = open_project()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, gateway, "endless", seconds=3)
+        until(lambda: gateway.admission.running == 1)
+        with pytest.raises(DeadlineExceeded):
+            ask(gateway, "small", seconds=0.2)
+        assert gateway.admission.waiting == 0
+        with pytest.raises(DeadlineExceeded):
+            first.result()
+    until(lambda: gateway.admission.depth == 0)
+
+
+def test_an_answer_that_cannot_be_computed_in_time_is_the_stale_one(open_project: Open, project: Path) -> None:
+    gateway = open_project()
+    put(project, 10)
+    gateway.catalog.refresh("numbers")
+    stale = ask(gateway, "endless")
+    put(project, 1_000)
+    gateway.catalog.refresh("numbers")
+    again = ask(gateway, "endless", seconds=0.5)
+    assert again.result.table == stale.result.table
+    assert again.status.detail == "stale-if-error; deadline-exceeded"
+
+
+def test_a_disconnect_stops_a_query_whose_answer_is_not_kept(open_project: Open, events: list[Event]) -> None:
+    gateway, gone = open_project(), Flag()
+    with ThreadPoolExecutor(1) as pool:
+        caller = pool.submit(ask, gateway, "endless_unkept", gone=gone)
+        until(lambda: gateway.admission.running == 1)
+        gone.set()
+        with pytest.raises(ClientGone):
+            caller.result()
+    until(lambda: gateway.admission.running == 0)
+    cancelled = [event for event in events if isinstance(event, QueryCancelled)]
+    assert [(event.query, event.reason) for event in cancelled] == [("endless_unkept", "client-gone")]
+
+
+def test_a_disconnect_leaves_a_query_running_whose_answer_is_kept(open_project: Open, events: list[Event]) -> None:
+    gateway, gone = open_project(ENGINE_TIMEOUT="3s"), Flag()
+    gone.set()
+    with pytest.raises(ClientGone):
+        ask(gateway, "endless", gone=gone, seconds=600)
+    until(lambda: gateway.admission.running == 1)
+    assert not any(isinstance(event, QueryCancelled) for event in events)
+    with pytest.raises(DeadlineExceeded):
+        ask(gateway, "endless", seconds=0.2)
+
+
+def test_a_query_that_needs_too_much_memory_fails_alone(open_project: Open) -> None:
+    gateway = open_project(ENGINE_MEMORY="24MiB", ENGINE_SPILL="1MiB", ENGINE_SLOTS="2", ENGINE_CHEAP="1GiB")
+    with ThreadPoolExecutor(2) as pool:
+        hungry = pool.submit(ask, gateway, "hungry")
+        small = [pool.submit(ask, gateway, "small", k) for k in range(20)]
+        with pytest.raises(EngineFailed, match="more memory"):
+            hungry.result()
+        assert [one.result().result.table.to_pylist() for one in small] == [[{"total": 499_500 + k}] for k in range(20)]
+    assert ask(gateway, "small").result.table.num_rows == 1
+
+
+def test_results_that_are_too_large_together_fail_alone(open_project: Open, events: list[Event]) -> None:
+    gateway = open_project(MEMORY="800MiB", SERVER_WORKERS="1", ENGINE_SLOTS="4", CACHE_MEMORY="0")
+    assert gateway.max_result > 24_000_000
+
+    def outcome(k: int) -> str:
+        try:
+            held.append(ask(gateway, "large", k))
+        except GatewayError as error:
+            return error.code
+        return "answered"
+
+    held: list[Answer] = []
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(outcome, range(12)))
+    assert {"answered", ResultTooLarge.code} == set(outcomes)
+    assert gateway.allowance.held == sum(answer.result.table.nbytes for answer in held)
+    held.clear()
+    assert outcome(99) == "answered"
+    assert any(isinstance(event, QueryExecuted) for event in events)
+    assert [event for event in events if isinstance(event, AdmissionChanged)][-1].running == 0
