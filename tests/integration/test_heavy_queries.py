@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -187,3 +190,51 @@ def test_a_result_for_which_the_others_leave_no_memory_fails_alone(open_project:
     assert ask(gateway, "small").result.table.num_rows == 1
     answers.clear()
     assert ask(gateway, "large", 1).result.table.num_rows == 1_000_000
+
+
+@pytest.fixture(params=["asgi", "gthread"])
+def running(request: pytest.FixtureRequest, project: Path, serve: Callable[..., Any]) -> Any:
+    """A real server with one slot, of either kind of worker."""
+    settings = {"GATEWAY_SERVER_WORKER": request.param, "GATEWAY_ENGINE_SLOTS": "1"}
+    return serve(project, settings, workers=1)
+
+
+def metric(running: Any, name: str) -> float:
+    """Add up the samples of a metric."""
+    lines = running.get("/metrics").body.decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if re.match(rf"{name}[{{ ]", line))
+
+
+def result(query: str) -> str:
+    return f"/v1/queries/{query}/v1/result"
+
+
+def test_a_client_that_hangs_up_stops_its_query_on_a_real_server(running: Any) -> None:
+    with closing(HTTPConnection(running.host, running.port, timeout=SOON)) as connection:
+        connection.request("GET", result("endless_unkept"))
+        until(lambda: metric(running, "gateway_queries_running") == 1)
+    until(lambda: metric(running, "gateway_queries_cancelled_total") == 1)
+    until(lambda: metric(running, "gateway_queries_running") == 0)
+    assert running.get(result("small")).status == 200
+
+
+def test_a_timeout_in_a_header_stops_the_query_on_a_real_server(running: Any) -> None:
+    late = running.get(result("endless_unkept"), Request_Timeout="0.5")
+    assert (late.status, late.json()["type"]) == (504, "/errors/deadline-exceeded")
+    answered = running.get(result("small"), Request_Timeout="20")
+    assert answered.status == 200
+    stages = {entry.partition(";")[0] for entry in answered.headers["server-timing"].split(", ")}
+    assert {"queue", "execute", "deadline"} <= stages
+    assert metric(running, "gateway_queries_cancelled_total") == 1
+
+
+def test_who_finds_the_line_full_is_told_when_to_come_back(project: Path, serve: Callable[..., Any]) -> None:
+    settings = {"GATEWAY_ENGINE_SLOTS": "1", "GATEWAY_ENGINE_QUEUE": "0"}
+    running = serve(project, settings, workers=1)
+    with closing(HTTPConnection(running.host, running.port, timeout=SOON)) as connection:
+        connection.request("GET", result("endless_unkept"))
+        until(lambda: metric(running, "gateway_queries_running") == 1)
+        refused = running.get(result("small"))
+    assert (refused.status, refused.json()["type"]) == (503, "/errors/queue-full")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert metric(running, "gateway_admission_refusals_total") == 1
