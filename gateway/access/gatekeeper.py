@@ -54,13 +54,13 @@ class Gatekeeper:
             found = self._keys.value.check(shown, self._clock())
             if isinstance(found, Principal):
                 return found
-            raise self._refused(found, shown.rpartition("_")[0][:40])
+            raise self._refused(found, shown.rpartition("_")[0][:40], told=wait)
         if self._tokens is None:
-            raise self._refused("unknown-key")
+            raise self._refused("unknown-key", told=wait)
         try:
             return self._tokens.check(shown, wait=wait)
         except TokenRefused as error:
-            raise self._refused(error.reason, detail=error.detail) from error
+            raise self._refused(error.reason, detail=error.detail, told=wait) from error
 
     def may(self, principal: Principal, action: str, name: str) -> bool:
         if action == METRICS and self._public_metrics:
@@ -89,8 +89,10 @@ class Gatekeeper:
             message = self._grants.failure or "nothing is granted"
             raise AccessInvalid([Diagnostic(path="access.yaml", message=message)])
 
-    def _refused(self, reason: str, credential: str = "", detail: str | None = None) -> Unauthenticated:
-        self._observe(AccessRefused(reason=reason, credential=credential, detail=detail))
+    def _refused(self, reason: str, credential: str = "", detail: str | None = None, *, told: bool) -> Unauthenticated:
+        # Who cannot wait has it decided again by who can, and one refusal is told once.
+        if told:
+            self._observe(AccessRefused(reason=reason, credential=credential, detail=detail))
         return Unauthenticated(_EXPIRED.get(reason, "The key or token is not valid."), headers=INVALID)
 
 

@@ -16,10 +16,13 @@ class Limits(Protocol):
 
     @property
     def local(self) -> bool:
-        """Tell whether ``admit`` never waits for another machine, so that an event loop may call it."""
+        """Tell whether ``admit`` never waits for a file or another machine."""
 
     def admit(self, principal: Principal) -> Mapping[str, str]:
         """Count one request; return the headers that say what is left. Raises ``QuotaExceeded``."""
+
+    def admit_at_once(self, principal: Principal) -> Mapping[str, str] | None:
+        """Do the same without waiting, as an event loop needs; None where only ``admit`` can tell."""
 
     def charge(self, principal: Principal, size: int) -> None:
         """Count *size* bytes that were scanned for *principal*. Never refuses: the next request is."""
@@ -31,6 +34,9 @@ class Unlimited:
     local = True
 
     def admit(self, principal: Principal) -> Mapping[str, str]:
+        return _NOTHING
+
+    def admit_at_once(self, principal: Principal) -> Mapping[str, str] | None:
         return _NOTHING
 
     def charge(self, principal: Principal, size: int) -> None:

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from gateway.access.base import OPEN, Access
+from gateway.access.counters import MachineCounters
 from gateway.access.gatekeeper import Gatekeeper
 from gateway.access.grants import NOTHING, read_grants
 from gateway.access.keys import NO_KEYS, read_keys
 from gateway.access.keyset import FetchedKeys, FileKeys, fetcher
 from gateway.access.limits import UNLIMITED, Limits
-from gateway.access.quotas import Quotas, in_memory, in_redis, rates_for
+from gateway.access.portions import Portions
+from gateway.access.quotas import Quotas, in_redis, rates_for
 from gateway.access.rates import Rates
 from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.access.tokens import TokenRules, Tokens
 from gateway.access.watched import Watched
+from gateway.model import Principal
 from gateway.observe import Observer
 
 
@@ -37,13 +40,17 @@ def open_access(project: Path, settings: AccessSettings, observe: Observer) -> A
     return Gatekeeper(keys, grants, tokens, observe=observe, public_metrics=settings.public_metrics)
 
 
-def open_limits(settings: LimitSettings, access: Access, observe: Observer, *, redis: Any = None) -> Limits:
-    """Open what counts requests and scanned bytes: in the Redis of a pool of connections, else in this process."""
+def open_limits(settings: LimitSettings, access: Access, observe: Observer, *, state: Path, redis: Any) -> Limits:
+    """Open what counts: in the Redis of a pool of connections, else in the folder *state* of this machine."""
     general = Rates(requests=settings.requests, bytes=settings.bytes)
     if access is OPEN and general == Rates():
         return UNLIMITED
-    storage = in_memory() if redis is None else in_redis(redis)
-    return Quotas(storage, lambda who: rates_for(general, access.limit(who)), observe=observe, local=redis is None)
+
+    def rates(principal: Principal) -> Rates:
+        return rates_for(general, access.limit(principal))
+
+    storage = MachineCounters(state / "limits.db") if redis is None else in_redis(redis)
+    return Portions(Quotas(storage, rates, observe=observe), rates)
 
 
 def _tokens(project: Path, settings: AccessSettings, observe: Observer) -> Tokens | None:

@@ -1,7 +1,7 @@
 """Limits that are counted: requests in a window that slides, scanned bytes in one that starts with the first of them.
 
-The counting is the ``limits`` library's, in the memory of this process, or in Redis for all hosts together. Where Redis
-does not answer, requests are let through, which is told by an event, and it is left alone for a while.
+The counting is the ``limits`` library's, for all workers of a machine in a file, or for all hosts in Redis. Where that
+fails, requests are let through, which is told by an event, and it is left alone for a while.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.storage import RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
 
 from gateway.access.rates import NO_LIMIT, Rate, Rates
@@ -32,7 +32,7 @@ Done = TypeVar("Done")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Left:
+class Left:
     """What is left of one limit, and in how many seconds there will be more."""
 
     name: str
@@ -52,26 +52,40 @@ class Quotas:
         rates: Callable[[Principal], Rates],
         *,
         observe: Observer,
-        local: bool,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.local = local
         self._rates, self._observe, self._clock, self._monotonic = rates, observe, clock, monotonic
         self._sliding, self._fixed = SlidingWindowCounterRateLimiter(storage), FixedWindowRateLimiter(storage)
         self._lock, self._failures, self._until = Lock(), 0, 0.0
 
     def admit(self, principal: Principal) -> Mapping[str, str]:
         rates = self._rates(principal)
-        if rates.requests is None and rates.bytes is None:
+        taken = None if rates == Rates() else self.take(principal, rates, 1)
+        if taken is None:
             return _NOTHING
-        left = self._tried(lambda: self._count(principal, rates))
-        if left is None:
-            return _NOTHING
-        for one in left:
-            if one.exceeded:
-                raise _exceeded(one, _headers(left))
-        return _headers(left)
+        error = refused(taken[0])
+        if error is not None:
+            raise error
+        return headers_of(taken[0])
+
+    def admit_at_once(self, principal: Principal) -> Mapping[str, str] | None:
+        try:
+            return self.admit(principal)
+        except QuotaExceeded:
+            return None
+
+    @property
+    def resting(self) -> bool:
+        """Tell whether nothing is counted for now, since it could not be."""
+        return self._monotonic() < self._until
+
+    def take(self, principal: Principal, rates: Rates, wanted: int) -> tuple[tuple[Left, ...], int] | None:
+        """Count *wanted* requests of a principal, or one where so many are too many; return what is left, and how many.
+
+        None where nothing can be counted.
+        """
+        return self._tried(lambda: self._count(principal, rates, wanted))
 
     def charge(self, principal: Principal, size: int) -> None:
         # The gateway's own work is asked for by nobody: it has no name.
@@ -80,27 +94,28 @@ class Quotas:
             item = _item("bytes", rate)
             self._tried(lambda: self._fixed.hit(item, _identity(principal), cost=size))
 
-    def _count(self, principal: Principal, rates: Rates) -> list[_Left]:
-        """Count one request, unless no more bytes may be scanned: then it is refused and counts for nothing."""
-        left = []
+    def _count(self, principal: Principal, rates: Rates, wanted: int) -> tuple[tuple[Left, ...], int]:
+        """Count requests, unless no more bytes may be scanned: then they are refused and count for nothing."""
+        left, got = [], 0
         if rates.bytes is not None:
             stats = self._fixed.get_window_stats(_item("bytes", rates.bytes), _identity(principal))
             spent = stats.remaining < 1
             left.append(self._left("bytes", rates.bytes, "scanned-bytes", stats.remaining, stats.reset_time, spent))
         if rates.requests is not None:
             item, who = _item("requests", rates.requests), _identity(principal)
-            refused = not any(one.exceeded for one in left) and not self._sliding.hit(item, who)
-            stats = self._sliding.get_window_stats(item, who)
-            left.append(self._left("requests", rates.requests, None, stats.remaining, stats.reset_time, refused))
-        return left
+            sizes = () if any(one.exceeded for one in left) else sorted({wanted, min(wanted, 1)} - {0}, reverse=True)
+            got = next((size for size in sizes if self._sliding.hit(item, who, cost=size)), 0)
+            stats, spent = self._sliding.get_window_stats(item, who), bool(sizes) and got == 0
+            left.append(self._left("requests", rates.requests, None, stats.remaining, stats.reset_time, spent))
+        return tuple(left), got
 
-    def _left(self, name: str, rate: Rate, unit: str | None, remaining: int, reset: float, exceeded: bool) -> _Left:
+    def _left(self, name: str, rate: Rate, unit: str | None, remaining: int, reset: float, exceeded: bool) -> Left:
         seconds = max(0, min(math.ceil(reset - self._clock()), rate.seconds))
         left = 0 if exceeded else max(0, remaining)
-        return _Left(name=name, rate=rate, unit=unit, remaining=left, reset=seconds, exceeded=exceeded)
+        return Left(name=name, rate=rate, unit=unit, remaining=left, reset=seconds, exceeded=exceeded)
 
     def _tried(self, attempt: Callable[[], Done]) -> Done | None:
-        if self._monotonic() < self._until:
+        if self.resting:
             return None
         try:
             done = attempt()
@@ -127,11 +142,6 @@ def rates_for(settings: Rates, override: Rates) -> Rates:
     return Rates(requests=_limited(requests), bytes=_limited(scanned))
 
 
-def in_memory() -> Storage:
-    """Make the counters of this process."""
-    return MemoryStorage()
-
-
 def in_redis(pool: Any) -> Storage:
     """Make the counters that all hosts share, over the connections of *pool*, which has short time limits."""
     return RedisStorage("redis://", connection_pool=pool, key_prefix="query-gateway:1:limits", wrap_exceptions=True)
@@ -150,7 +160,7 @@ def _identity(principal: Principal) -> str:
     return blake2b(principal.name.encode(), digest_size=16).hexdigest()
 
 
-def _headers(left: Sequence[_Left]) -> Mapping[str, str]:
+def headers_of(left: Sequence[Left]) -> Mapping[str, str]:
     """Write ``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers, lists of RFC 9651)."""
     policies, states = [], []
     for one in left:
@@ -160,7 +170,12 @@ def _headers(left: Sequence[_Left]) -> Mapping[str, str]:
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
 
 
-def _exceeded(one: _Left, headers: Mapping[str, str]) -> QuotaExceeded:
+def refused(left: Sequence[Left]) -> QuotaExceeded | None:
+    """Make the error for the first limit that is exceeded; None where none is."""
+    one = next((one for one in left if one.exceeded), None)
+    if one is None:
+        return None
     what = "requests" if one.unit is None else "scanned bytes"
-    detail = f"More than {one.rate.amount} {what} in {one.rate.seconds} s: wait for {max(1, one.reset)} s."
-    return QuotaExceeded(detail, retry_after=max(1, one.reset), headers=headers, limit=one.name)
+    wait = max(1, one.reset)
+    detail = f"More than {one.rate.amount} {what} in {one.rate.seconds} s: wait for {wait} s."
+    return QuotaExceeded(detail, retry_after=wait, headers=headers_of(left), limit=one.name)

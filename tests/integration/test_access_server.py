@@ -256,3 +256,11 @@ def test_bytes_are_charged_for_what_is_run_and_hits_are_free(
     refused = running.get(DELAYS, WEEK, **bearer(key))
     assert (refused.status, refused.json()["limit"]) == (429, "bytes")
     assert running.get(DELAYS, WEEK, **bearer(other)).status == 200
+
+
+def test_limits_are_counted_over_the_workers_of_a_machine(serve: Any, make_project: Callable[[], Path]) -> None:
+    project = make_project()
+    running = serve(project, {"GATEWAY_LIMITS_REQUESTS": "30/day"})
+    statuses = [running.get("/v1/queries").status for _ in range(60)]
+    assert statuses == [200] * 30 + [429] * 30
+    assert running.get("/healthz").status == 200

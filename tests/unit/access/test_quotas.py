@@ -6,7 +6,7 @@ import pytest
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, Storage
 
-from gateway.access.quotas import Quotas, in_memory, rates_for
+from gateway.access.quotas import Quotas, rates_for
 from gateway.access.rates import NO_LIMIT, Rate, Rates
 from gateway.errors import QuotaExceeded
 from gateway.model import Principal
@@ -19,7 +19,7 @@ BYTES = Rates(bytes=Rate(amount=100, seconds=3600))
 
 def quotas(rates: Rates, storage: Storage | None = None, events: list[Event] | None = None) -> Quotas:
     observe = (lambda event: None) if events is None else events.append
-    return Quotas(storage or in_memory(), lambda who: rates, observe=observe, local=True)
+    return Quotas(storage or MemoryStorage(), lambda who: rates, observe=observe)
 
 
 def refusal(counted: Quotas, who: Principal) -> QuotaExceeded:
@@ -118,7 +118,7 @@ def test_requests_are_let_through_and_told_where_they_cannot_be_counted() -> Non
 
 def test_counting_goes_on_when_it_can() -> None:
     storage, now = Broken(), [0.0]
-    counted = Quotas(storage, lambda who: REQUESTS, observe=lambda event: None, local=False, monotonic=lambda: now[0])
+    counted = Quotas(storage, lambda who: REQUESTS, observe=lambda event: None, monotonic=lambda: now[0])
     counted.admit(ANA)
     storage.works, now[0] = True, 0.4
     assert counted.admit(ANA) == {}

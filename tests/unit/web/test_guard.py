@@ -83,6 +83,9 @@ class OneRequest:
         self.seen.add(principal.name)
         return {"RateLimit": '"requests";r=0;t=7'}
 
+    def admit_at_once(self, principal: Principal) -> Mapping[str, str] | None:
+        return None
+
     def charge(self, principal: Principal, size: int) -> None:
         pass
 

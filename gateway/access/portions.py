@@ -1,0 +1,131 @@
+"""Limits that are counted elsewhere, taken in portions: most requests are then counted without asking anybody.
+
+A portion is a hundredth of what a principal may ask, and a hundred at most; a small limit has portions of one and is
+exact. What a worker has taken and not used by the end of the window is lost, so with many workers a principal may be
+refused up to a hundredth of its limit for each of them too early; never too late.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from cachetools import LRUCache
+
+from gateway.access.quotas import Left, Quotas, headers_of, refused
+from gateway.access.rates import Rate, Rates
+from gateway.model import Principal
+
+_KEPT = 10_000
+_LARGEST = 100
+_FRESH = 1.0
+"""Seconds for which it is remembered how many bytes are left: other workers may be using them up."""
+_NOTHING: Mapping[str, str] = {}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Taken:
+    """What one principal has at hand. Instants are of the monotonic clock."""
+
+    rates: Rates
+    left: tuple[Left, ...]
+    portion: int
+    taken_at: float
+    checked_at: float
+
+
+class Portions:
+    """Take from *quotas* what each principal may ask next; thread-safe."""
+
+    local = False
+
+    def __init__(
+        self,
+        quotas: Quotas,
+        rates: Callable[[Principal], Rates],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._quotas, self._rates, self._monotonic = quotas, rates, monotonic
+        self._lock = Lock()
+        self._taken: LRUCache[str, _Taken] = LRUCache(_KEPT)
+
+    def admit(self, principal: Principal) -> Mapping[str, str]:
+        at_hand = self.admit_at_once(principal)
+        return self._take(principal) if at_hand is None else at_hand
+
+    def admit_at_once(self, principal: Principal) -> Mapping[str, str] | None:
+        rates = self._rates(principal)
+        if rates == Rates() or self._quotas.resting:
+            return _NOTHING
+        with self._lock:
+            taken, now = self._taken.get(principal.name), self._monotonic()
+            if taken is None or not _holds(taken, rates, now):
+                return None
+            if rates.requests is not None:
+                if taken.portion < 1:
+                    return None
+                taken.portion -= 1
+            return headers_of(_after(taken, now))
+
+    def charge(self, principal: Principal, size: int) -> None:
+        self._quotas.charge(principal, size)
+        with self._lock:
+            known = self._taken.get(principal.name)
+            if known is not None:
+                known.checked_at = -math.inf
+
+    def _take(self, principal: Principal) -> Mapping[str, str]:
+        """Ask what is left, for another portion too where none is at hand."""
+        rates, now = self._rates(principal), self._monotonic()
+        with self._lock:
+            known = self._taken.pop(principal.name, None)
+        kept = known.portion if known is not None and _lasts(known, rates, now) else 0
+        found = self._quotas.take(principal, rates, 0 if kept else _portion(rates.requests))
+        if found is None:
+            return _NOTHING
+        left, got = found
+        error = refused(left)
+        portion = kept + got - (0 if error is not None or rates.requests is None else 1)
+        since = known.taken_at if known is not None and kept else now
+        taken = _Taken(rates=rates, left=left, portion=portion, taken_at=since, checked_at=now)
+        if error is not None:
+            taken.checked_at = -math.inf
+        with self._lock:
+            meanwhile = self._taken.get(principal.name)
+            if meanwhile is not None and meanwhile.rates == rates:
+                taken.portion += meanwhile.portion
+            self._taken[principal.name] = taken
+        if error is not None:
+            raise error
+        return headers_of(_after(taken, now))
+
+
+def _portion(rate: Rate | None) -> int:
+    return 0 if rate is None else max(1, min(rate.amount // 100, _LARGEST))
+
+
+def _holds(taken: _Taken, rates: Rates, now: float) -> bool:
+    """Tell whether what is at hand may be used without asking."""
+    return _lasts(taken, rates, now) and (rates.bytes is None or now - taken.checked_at < _FRESH)
+
+
+def _lasts(taken: _Taken, rates: Rates, now: float) -> bool:
+    """Tell whether a portion is still worth something: the limits are the same, and its window has not ended."""
+    return taken.rates == rates and (rates.requests is None or now - taken.taken_at < rates.requests.seconds)
+
+
+def _after(taken: _Taken, now: float) -> tuple[Left, ...]:
+    """Tell what is left by now: what is at hand counts as left, and resets come nearer."""
+    passed = int(now - taken.checked_at)
+    return tuple(
+        replace(
+            one,
+            remaining=one.remaining + (taken.portion if one.unit is None else 0),
+            reset=max(0, one.reset - passed),
+        )
+        for one in taken.left
+    )
