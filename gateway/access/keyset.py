@@ -26,6 +26,8 @@ _NO_KEYS: KeySet = ()
 _LARGEST = 2**20
 _TIMEOUT = 3.0
 """Seconds that one attempt to fetch a set may take to connect, and between two pieces of it."""
+_WAIT = 0.5
+"""Seconds that a request waits for another one's attempt."""
 _FRESH = 600.0
 """Seconds after which a set is asked for again."""
 _PAUSE = 10.0
@@ -97,9 +99,13 @@ class FetchedKeys:
         return self._keys
 
     def newer(self) -> KeySet:
-        with self._lock:
-            if self._is_due(self._tried_at, _PAUSE):
-                self._try()
+        # Where keys are known, few can be made to wait, and not for long, by tokens that name keys that nobody has.
+        if self._lock.acquire(timeout=_WAIT if self._keys else -1):
+            try:
+                if self._is_due(self._tried_at, _PAUSE):
+                    self._try()
+            finally:
+                self._lock.release()
         return self._keys
 
     def _is_due(self, last: float | None, after: float) -> bool:

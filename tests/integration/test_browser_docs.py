@@ -15,6 +15,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from gateway.access.keys import KeyFile
+
 pytestmark = [pytest.mark.browser, pytest.mark.gunicorn]
 
 FLAGS = (
@@ -213,3 +215,31 @@ def test_the_addresses_that_a_page_shows_answer(page: Page, local_gateway: Any, 
     for link in page.all("#links a, main ul a"):
         address = str(link.get_attribute("href"))
         assert local_gateway.get(address.removeprefix(page.base)).status == 200, address
+
+
+def test_a_key_is_entered_once_and_the_pages_show_what_its_owner_may_ask(
+    browser: webdriver.Chrome, serve: Any, flights_project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "access.yaml").write_text("grants:\n  - to: [ana]\n    queries: [delays_by_carrier]\n")
+    key = KeyFile(tmp_path / "keys.json").add("ana")
+    settings = {"REQUIRED": "true", "GRANTS": str(tmp_path / "access.yaml"), "KEYS": str(tmp_path / "keys.json")}
+    state = {"GATEWAY_STATE": str(tmp_path / "state")}
+    guarded = serve(flights_project, state | {f"GATEWAY_ACCESS_{name}": value for name, value in settings.items()})
+    page = Page(browser, f"http://{guarded.host}:{guarded.port}")
+    page.open("/docs")
+    assert page.all("#queries tbody tr") == []
+    page.open("/docs/delays_by_carrier/v2")
+    page.at("#key").send_keys(key, "\ue007")  # Enter
+    page.wait(lambda: page.at("h1").text == "delays_by_carrier v2")
+    page.complaints()  # that the page was refused before
+    page.press("Run")
+    assert page.costs()["Status"] == "200"
+    assert "Authorization: Bearer $GATEWAY_KEY" in page.at("#curl").text
+    assert key not in str(page.browser.execute_script("return document.cookie + document.documentElement.outerHTML"))
+    page.open("/docs")
+    assert [row.text.split()[0] for row in page.all("#queries tbody tr")] == ["delays_by_carrier"]
+    page.at("nav a[href='/docs/key']").click()
+    [forget] = [one for one in page.all("button") if one.text == "Forget this key"]
+    forget.click()
+    page.wait(lambda: page.all("#queries tbody tr") == [] and page.all("#key") != [])
+    assert page.complaints() == []

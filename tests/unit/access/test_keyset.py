@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Event as Event_
 from threading import Thread
 
 import pytest
@@ -106,6 +107,27 @@ def test_looking_does_not_wait_for_the_issuer(issuer: Issuer) -> None:
     assert issuer.asked == 0
     later[0]()
     assert keys.keys() == (ONE,)
+
+
+def test_a_request_does_not_wait_long_for_an_attempt_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.access.keyset._WAIT", 0.01)
+    asked, answered, now = Event_(), Event_(), [0.0]
+
+    def fetch() -> str:
+        if now[0] > 0:
+            asked.set()
+            answered.wait(30)
+        return written(ONE)
+
+    keys = FetchedKeys(fetch, lambda event: None, monotonic=lambda: now[0], behind=run)
+    keys.keys()
+    now[0] = 20.0
+    first = Thread(target=keys.newer)
+    first.start()
+    assert asked.wait(30)
+    assert keys.newer() == (ONE,)  # while the first is still waiting
+    answered.set()
+    first.join()
 
 
 def test_keys_come_from_a_file_too(tmp_path: Path) -> None:
