@@ -276,6 +276,7 @@ def open_pipeline(
             timeout=settings.engine.timeout,
             max_result=budget.max_result,
             allowance=Allowance(budget.gathered, share=budget.share),
+            export_timeout=settings.engine.export_timeout,
             client_control=settings.cache.client_control,
             usage=Usage(settings.state / "usage", wanted(project.registry)),
             charge=charge,

@@ -73,6 +73,9 @@ class EngineSettings(_Section):
     timeout: Duration = Field(
         60.0, description="How long a query may take, waiting included, unless its template says less."
     )
+    export_timeout: Duration = Field(
+        3600.0, description="How long a result may take that is sent while it is computed."
+    )
 
 
 class CacheSettings(_Section):
@@ -88,7 +91,8 @@ class CacheSettings(_Section):
     max_stale: Duration = Field(86_400.0, description="How long after its ttl an answer may be served at most.")
     max_result: Size | None = Field(
         None,
-        description="Size of the largest result that is answered and kept; by default 64MiB, or what `memory` allows.",
+        description="Size of the largest result that is kept, a larger one is sent while it is computed; by default "
+        "64MiB, or what `memory` allows.",
     )
     client_control: bool = Field(
         True,

@@ -184,6 +184,12 @@ class ScanTooLarge(RequestError):
     code, status, title = "scan-too-large", 422, "The query would read too much"
 
 
+TOO_LARGE = (
+    "The result is too large to be gathered: ask without _limit for CSV, NDJSON, Arrow, Parquet or JSON of rows, which "
+    "are sent while they are computed; or narrow the question, or aggregate it."
+)
+
+
 class ResultTooLarge(RequestError):
     code, status, title = "result-too-large", 422, "The result is too large"
 

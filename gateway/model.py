@@ -250,6 +250,15 @@ class ResultStream(Protocol):
     def cancel(self) -> None:
         """Interrupt the query from any thread; iteration then ends with an error."""
 
+    def postpone(self, deadline: float) -> None:
+        """Let the query run until another instant of ``time.monotonic``, in seconds."""
+
+    def confirm(self) -> None:
+        """Make sure that the rows so far came from the versions that were asked for. Raises ``FilesChanged``.
+
+        The end of the iteration does it by itself; this is for who needs no more rows.
+        """
+
     def close(self) -> None:
         """Release the cursor; idempotent."""
 
@@ -297,6 +306,31 @@ class Result:
         return any(reading.weak for reading in self.readings)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Streamed:
+    """The rows of one answer while they are computed: how many there are is known at their end, and it is not kept.
+
+    ``batches`` are for one reader, which calls ``close`` when it has done with them. They are provisional until the
+    iteration has ended without an error. The other members are those of ``Result``.
+    """
+
+    key: str
+    schema: pa.Schema
+    columns: tuple[Column, ...]
+    readings: tuple[Reading, ...]
+    created_at: float
+    batches: Iterator[pa.RecordBatch]
+    close: Callable[[], None]
+    """End the work, from any thread; idempotent."""
+    more: bool = False
+    """Rows follow after these, which are all that were asked for."""
+
+    @property
+    def weak(self) -> bool:
+        """Tell whether what is read has no strong version; see ``Result``."""
+        return any(reading.weak for reading in self.readings)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStatus:
     """The fate of a request in the cache, in the words of RFC 9211."""
@@ -336,6 +370,17 @@ class Answer:
 
     query: BoundQuery
     result: Result
+    status: CacheStatus
+    age: float
+    timings: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """An answer whose rows are sent while they are computed; the other members are those of ``Answer``."""
+
+    query: BoundQuery
+    result: Streamed
     status: CacheStatus
     age: float
     timings: Mapping[str, float]

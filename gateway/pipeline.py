@@ -4,50 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-import pyarrow as pa
-
-from gateway.allowance import Allowance, Portion
+from gateway.allowance import Allowance
 from gateway.cache.default import default_result
 from gateway.cache.flight import Gone
 from gateway.cache.key import question_key, result_key
 from gateway.cache.tier import Drop
-from gateway.cache.tiered import Asked, Fetched, Filling, Results
+from gateway.cache.tiered import Asked, Fetched, Filling, Results, Taking
 from gateway.cache.usage import Usage
 from gateway.cancellation import Cancellation
 from gateway.catalog.catalog import Catalog
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
-from gateway.engine.stores import Move, Stores, located
-from gateway.errors import (
-    CapacityError,
-    CursorExpired,
-    FilesChanged,
-    GatewayError,
-    ResultTooLarge,
-    UpstreamError,
-)
+from gateway.engine.stores import Move, Stores
+from gateway.errors import CapacityError, CursorExpired, FilesChanged, GatewayError, UpstreamError
+from gateway.execution import Attempt, Execution, Fill, unread
 from gateway.model import (
     Answer,
     BoundQuery,
     CacheStatus,
     Column,
     Directives,
+    Export,
     FileVersion,
     Plan,
     Principal,
-    Reading,
     Request,
     Result,
-    ResultStream,
-    Scan,
+    Streamed,
     TypedValue,
 )
-from gateway.observe import Observer, QueryCancelled, QueryExecuted, QueryFailed, QueryReplanned
+from gateway.observe import Observer, QueryReplanned
+from gateway.outlet import Outlet
 from gateway.plan.analyse import NOW
 from gateway.plan.explain import Explanation
 from gateway.plan.planner import Planner
@@ -55,17 +46,30 @@ from gateway.query.registry import Registry
 from gateway.slow import SlowLog
 from gateway.stages import Stages
 
+T = TypeVar("T")
+
 _NO_DIRECTIVES = Directives()
 MAX_PLANS = 3
 """Times that a query is planned again because files changed under it, before the error is the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Caller:
+    """Who asks, how long they wait, and how they take the answer; see ``Gateway.answer`` and ``Gateway.export``."""
+
+    principal: Principal
+    deadline: float | None = None
+    directives: Directives = _NO_DIRECTIVES
+    gone: Gone | None = None
+    taking: Taking | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """Everything that answers questions, opened. ``max_result`` bounds one result, in bytes of Arrow buffers.
+    """Everything that answers questions, opened. ``max_result`` bounds a kept result, in bytes of Arrow buffers.
 
     ``clock`` tells seconds since the epoch; ``timeout`` is what a query may take, in seconds, where its template and
-    its caller say nothing shorter.
+    its caller say nothing shorter, and ``export_timeout`` what sending rows while they are computed may take.
     """
 
     registry: Registry
@@ -79,6 +83,7 @@ class Gateway:
     timeout: float
     max_result: int
     allowance: Allowance
+    export_timeout: float = 3_600.0
     client_control: bool = True
     """Whether callers may ask something of the cache."""
     usage: Usage | None = None
@@ -99,38 +104,36 @@ class Gateway:
     ) -> Answer:
         """Answer *request*, from the cache if the same question over the same data was answered before.
 
-        ``deadline`` is an instant of ``monotonic``; ``gone`` tells whether the caller has left.
+        ``deadline`` is an instant of ``monotonic``; ``gone`` tells whether the caller has left. Raises
+        ``ResultTooLarge`` for a result that is not kept because of its size.
         """
-        stages = Stages(self.monotonic)
-        with stages("bind"):
-            query = self.registry.bind(request)
-        if self.usage is not None:
-            self.usage.note(query, request)
-        return self.ask(query, principal=principal, deadline=deadline, directives=directives, gone=gone, stages=stages)
+        caller = _Caller(principal=principal, deadline=deadline, directives=directives, gone=gone)
+        return _whole(self._bind_and_ask(request, caller))
 
-    def ask(
+    def export(
         self,
-        query: BoundQuery,
+        request: Request,
         *,
         principal: Principal,
         deadline: float | None = None,
         directives: Directives = _NO_DIRECTIVES,
         gone: Gone | None = None,
-        stages: Stages | None = None,
-    ) -> Answer:
+        limit: int | None = None,
+        has: Callable[[str], bool] = lambda key: False,
+    ) -> Answer | Export:
+        """Answer *request* as ``answer`` does where the result is small, else with rows that come as they are computed.
+
+        With a *limit* the first rows are enough where all would be too large to be kept. *has* tells whether the
+        caller has the rows of a key already, sent as they were computed: then none are.
+        """
+        taking = Taking(limit=limit, has=has)
+        caller = _Caller(principal=principal, deadline=deadline, directives=directives, gone=gone, taking=taking)
+        return self._bind_and_ask(request, caller)
+
+    def ask(self, query: BoundQuery, *, principal: Principal, directives: Directives = _NO_DIRECTIVES) -> Answer:
         """Answer a query that is bound already; see ``answer``."""
-        stages = stages or Stages(self.monotonic)
-        try:
-            asked = self._asked(query, principal, stages, deadline, directives, gone)
-            fetched = self.results.fetch(asked)
-        except (UpstreamError, CapacityError) as error:
-            if query.default is None:
-                raise
-            fetched = self._default(query, query.default, error)
-        stages.rest("flight" if fetched.status.collapsed else "cache")
-        if not fetched.status.hit:
-            stages.seconds["deadline"] = self._allowed(query) if deadline is None else deadline - stages.started
-        return _answer(query, fetched, stages)
+        caller = _Caller(principal=principal, directives=directives)
+        return _whole(self._ask(query, caller, Stages(self.monotonic)))
 
     def renew(self, request: Request, *, principal: Principal) -> Answer:
         """Make sure that the newest answer to *request* is kept, for those who ask later; what it takes is waited for.
@@ -139,7 +142,9 @@ class Gateway:
         """
         stages = Stages(self.monotonic)
         query = self.registry.bind(request)
-        return _answer(query, self.results.renew(self._asked(query, principal, stages)), stages)
+        return _whole(
+            _answered(query, self.results.renew(self._asked(query, _Caller(principal=principal), stages)), stages)
+        )
 
     def explain(self, request: Request, *, principal: Principal) -> Explanation:
         """Plan *request* without running it; files are named below the declared locations, not by full paths."""
@@ -208,25 +213,39 @@ class Gateway:
         """Forget results; return how many, by the name of the tier."""
         return self.results.drop(which)
 
-    def _asked(
-        self,
-        query: BoundQuery,
-        principal: Principal,
-        stages: Stages,
-        deadline: float | None = None,
-        directives: Directives = _NO_DIRECTIVES,
-        gone: Gone | None = None,
-    ) -> Asked:
+    def _bind_and_ask(self, request: Request, caller: _Caller) -> Answer | Export:
+        stages = Stages(self.monotonic)
+        with stages("bind"):
+            query = self.registry.bind(request)
+        if self.usage is not None:
+            self.usage.note(query, request)
+        return self._ask(query, caller, stages)
+
+    def _ask(self, query: BoundQuery, caller: _Caller, stages: Stages) -> Answer | Export:
+        try:
+            fetched = self.results.fetch(self._asked(query, caller, stages))
+        except (UpstreamError, CapacityError) as error:
+            if query.default is None:
+                raise
+            fetched = self._default(query, query.default, error)
+        stages.rest("flight" if fetched.status.collapsed else "cache")
+        if not fetched.status.hit:
+            deadline = caller.deadline
+            stages.seconds["deadline"] = self.allowed(query) if deadline is None else deadline - stages.started
+        return _answered(query, fetched, stages)
+
+    def _asked(self, query: BoundQuery, caller: _Caller, stages: Stages) -> Asked:
         query = self._at_this_instant(query)
-        question = self.question(query, principal)
-        latest = self.monotonic() + self._allowed(query)
+        question = self.question(query, caller.principal)
+        latest = self.monotonic() + self.allowed(query)
         return Asked(
             question=question,
             policy=query.cache,
-            prepare=lambda: self._filling(query, question, principal, stages),
-            deadline=latest if deadline is None else min(latest, deadline),
-            directives=directives if self.client_control else _NO_DIRECTIVES,
-            gone=gone,
+            prepare=lambda: self._filling(query, question, caller, stages),
+            deadline=latest if caller.deadline is None else min(latest, caller.deadline),
+            directives=caller.directives if self.client_control else _NO_DIRECTIVES,
+            gone=caller.gone,
+            taking=caller.taking,
         )
 
     def _default(self, query: BoundQuery, rows: Sequence[Mapping[str, Any]], error: GatewayError) -> Fetched:
@@ -243,182 +262,121 @@ class Gateway:
         now = TypedValue(value=instant, type="TIMESTAMP WITH TIME ZONE")
         return replace(query, parameters={**query.parameters, NOW: now})
 
-    def _allowed(self, query: BoundQuery) -> float:
+    def allowed(self, query: BoundQuery) -> float:
+        """Return the seconds that *query* may take."""
         return self.timeout if query.timeout is None else min(query.timeout, self.timeout)
 
-    def _filling(self, query: BoundQuery, question: str, principal: Principal, stages: Stages) -> Filling:
+    def _filling(self, query: BoundQuery, question: str, caller: _Caller, stages: Stages) -> Filling:
         with stages("plan"):
             pinned_at = self.clock()
-            plan = self.planner.plan(query, self.catalog.pin(query.tables), principal)
+            plan = self.planner.plan(query, self.catalog.pin(query.tables), caller.principal)
             key = result_key(question, plan, self.engine.name)
+        work = _Work(gateway=self, plan=plan, question=question, principal=caller.principal, stages=stages)
+        return Filling(
+            key=key,
+            pinned_at=pinned_at,
+            run=work.whole,
+            send=work.sent,
+            unread=lambda: unread(plan, key, now=pinned_at),
+        )
 
-        def run(cancellation: Cancellation) -> Result:
-            # The fill outlives its caller, so its deadline is the query's own, counted from its start.
-            allowed = self._allowed(query)
-            fill = _Fill(
-                question=question,
-                principal=principal,
-                allowed=allowed,
-                deadline=self.monotonic() + allowed,
-                cancellation=cancellation,
-                stages=stages,
-            )
-            return self._run(plan, fill)
+    def execution(self) -> Execution:
+        """Return how plans are run."""
+        return Execution(
+            engine=self.engine,
+            admission=self.admission,
+            charge=self.charge,
+            observe=self.observe,
+            max_result=self.max_result,
+            allowance=self.allowance,
+            slow=self.slow,
+            export_timeout=self.export_timeout,
+            clock=self.clock,
+            monotonic=self.monotonic,
+        )
 
-        return Filling(key=key, pinned_at=pinned_at, run=run)
-
-    def _run(self, plan: Plan, fill: _Fill) -> Result:
-        """Execute a plan; where its files changed meanwhile, plan again over a fresh manifest."""
+    def over_current_files(self, plan: Plan, fill: Fill, attempt: Callable[[Plan, Move], T]) -> T:
+        """Run a plan; where its files changed meanwhile, plan again over a fresh manifest."""
         query = plan.query
         for _ in range(MAX_PLANS - 1):
             try:
-                return self._retried(plan, fill)
+                return self._retried(plan, fill, attempt)
             except FilesChanged as error:
                 self.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
                 with fill.stages("plan"):
                     snapshots = {name: self.catalog.refresh(name) for name in query.tables}
                     plan = self.planner.plan(query, snapshots, fill.principal)
-        return self._retried(plan, fill)
+        return self._retried(plan, fill, attempt)
 
-    def _retried(self, plan: Plan, fill: _Fill) -> Result:
-        """Execute a plan; where a store fails in passing, again, at a replica where there is one."""
-        return self.stores.run(plan.query, lambda move: self._execute(plan, fill, move), deadline=fill.deadline)
-
-    def _execute(self, plan: Plan, fill: _Fill, move: Move) -> Result:
-        created_at, started, waited = self.clock(), self.monotonic(), None
-        query, readings = plan.query, tuple(_reading(scan) for scan in plan.scans)
-        cost = sum(reading.size for reading in readings)
-        try:
-            with self._admitted(fill, cost):
-                waited = self.monotonic() - started
-                self.charge(fill.principal, cost)
-                columns, table = self._collected(plan, fill, move)
-        except GatewayError as error:
-            reason = fill.cancellation.reason
-            if waited is not None:
-                self._slow(plan, fill, waited, self.monotonic() - started - waited, (reason or error).code)
-            self._ended_without_answer(query, reason, error, self.monotonic() - started)
-            if reason is not None and reason is not error:
-                raise reason from error
-            raise
-        seconds = self.monotonic() - started
-        self.observe(
-            QueryExecuted(
-                query=query.name,
-                version=query.version,
-                waited=waited,
-                seconds=seconds - waited,
-                allowed=fill.allowed,
-                readings=readings,
-            )
-        )
-        self._slow(plan, fill, waited, seconds - waited)
-        return Result(
-            key=result_key(fill.question, plan, self.engine.name),
-            table=table,
-            columns=columns,
-            readings=readings,
-            created_at=created_at,
-            seconds=seconds,
-            query=query.name,
-            version=query.version,
-        )
-
-    @contextmanager
-    def _admitted(self, fill: _Fill, cost: int) -> Iterator[None]:
-        """Hold a slot, and time the wait for it and what is done with it as stages of their own."""
-        with ExitStack() as stack:
-            with fill.stages("queue"):
-                slot = self.admission.slot(
-                    fill.deadline, principal=fill.principal.name, cost=cost, cancellation=fill.cancellation
-                )
-                stack.enter_context(slot)
-            with fill.stages("execute"):
-                yield
-
-    def _collected(self, plan: Plan, fill: _Fill, move: Move) -> tuple[tuple[Column, ...], pa.Table]:
-        """Run a statement to its end, or until its deadline or its cancellation interrupts it."""
-        with ExitStack() as stack:
-            stream = self.engine.execute(
-                located(plan, self.engine.address, move),
-                deadline=fill.deadline,
-                started=lambda cancel: stack.enter_context(fill.cancellation.stops(cancel)),
-            )
-            stack.callback(stream.close)
-            portion = self.allowance.portion()
-            stack.callback(portion.close)
-            table = collect(stream, self.max_result, portion)
-            portion.lasts_as_long_as(table)
-            return stream.columns, table
-
-    def _slow(self, plan: Plan, fill: _Fill, waited: float, seconds: float, code: str | None = None) -> None:
-        if self.slow is not None and seconds >= self.slow.after:
-            key = result_key(fill.question, plan, self.engine.name)
-            self.slow.tell(plan, self.engine, key=key, waited=waited, seconds=seconds, code=code)
-
-    def _ended_without_answer(
-        self, query: BoundQuery, cancelled: GatewayError | None, error: GatewayError, seconds: float
-    ) -> None:
-        name, version = query.name, query.version
-        if cancelled is not None:
-            self.observe(QueryCancelled(query=name, version=version, reason=cancelled.code, seconds=seconds))
-        else:
-            failed = QueryFailed(query=name, version=version, code=error.code, detail=error.detail, seconds=seconds)
-            self.observe(failed)
+    def _retried(self, plan: Plan, fill: Fill, attempt: Callable[[Plan, Move], T]) -> T:
+        """Run a plan; where a store fails in passing, again, at a replica where there is one."""
+        return self.stores.run(plan.query, lambda move: attempt(plan, move), deadline=fill.deadline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Fill:
-    """What one execution is for: whose question, until which instant it may go on, and what may stop it before."""
+class _Work:
+    """What computes the answer to one question."""
 
+    gateway: Gateway
+    plan: Plan
     question: str
     principal: Principal
-    allowed: float
-    """Seconds that the query may take, waiting included."""
-    deadline: float
-    cancellation: Cancellation
     stages: Stages
 
+    def whole(self, cancellation: Cancellation, outlet: Outlet | None = None) -> Result:
+        """Compute all rows, and give them to the reader of *outlet* meanwhile. Raises ``ResultTooLarge``."""
+        fill, execution = self._fill(cancellation), self.gateway.execution()
 
-def collect(stream: ResultStream, limit: int, portion: Portion) -> pa.Table:
-    """Gather a stream into one table.
+        def attempt(plan: Plan, move: Move) -> Result:
+            nonlocal outlet
+            try:
+                return execution.whole(self._attempt(plan, move, fill), outlet)
+            except GatewayError as error:
+                # A reader who has sent rows is cut off: another attempt is for the others.
+                if outlet is not None and outlet.fail(error):
+                    outlet = None
+                raise
 
-    Raises ``ResultTooLarge`` past *limit* bytes of Arrow buffers, or where *portion* has no more for it.
-    """
-    batches: list[pa.RecordBatch] = []
-    size = 0
-    for batch in stream:
-        size += batch.nbytes
-        if size > limit or not portion.grow(batch.nbytes):
-            stream.cancel()
-            batches.clear()  # the traceback would keep them for as long as the error is remembered
-            raise _too_large(size, limit)
-        batches.append(batch)
-    return pa.Table.from_batches(batches, schema=stream.schema)
+        return self.gateway.over_current_files(self.plan, fill, attempt)
+
+    def sent(self, cancellation: Cancellation, *, head: int, limit: int | None) -> Result | Streamed:
+        """Compute rows for one reader, who is given them from *head* bytes on; or the first *limit* of them."""
+        fill, execution = self._fill(cancellation), self.gateway.execution()
+
+        def attempt(plan: Plan, move: Move) -> Result | Streamed:
+            one = self._attempt(plan, move, fill)
+            return execution.opened(one, head=head) if limit is None else execution.first(one, rows=limit)
+
+        return self.gateway.over_current_files(self.plan, fill, attempt)
+
+    def _attempt(self, plan: Plan, move: Move, fill: Fill) -> Attempt:
+        return Attempt(plan=plan, key=result_key(self.question, plan, self.gateway.engine.name), move=move, fill=fill)
+
+    def _fill(self, cancellation: Cancellation) -> Fill:
+        # The work outlives its caller, so its deadline is the query's own, counted from its start.
+        allowed = self.gateway.allowed(self.plan.query)
+        return Fill(
+            principal=self.principal,
+            allowed=allowed,
+            deadline=self.gateway.monotonic() + allowed,
+            cancellation=cancellation,
+            stages=self.stages,
+        )
 
 
-def _too_large(size: int, limit: int) -> ResultTooLarge:
-    if size > limit:
-        message = f"The result is larger than {limit} bytes: narrow the question, or aggregate it."
-        return ResultTooLarge(message, limit=limit)
-    message = "The result is too large beside the others that are computed now: narrow the question, or ask later."
-    return ResultTooLarge(message, retry_after=1.0)
+def _answered(query: BoundQuery, fetched: Fetched, stages: Stages) -> Answer | Export:
+    rest: dict[str, Any] = {
+        "query": query,
+        "status": fetched.status,
+        "age": fetched.age,
+        "timings": stages.seconds,
+    }
+    if isinstance(fetched.result, Streamed):
+        return Export(result=fetched.result, **rest)
+    return Answer(result=fetched.result, **rest)
 
 
-def _answer(query: BoundQuery, fetched: Fetched, stages: Stages) -> Answer:
-    return Answer(query=query, result=fetched.result, status=fetched.status, age=fetched.age, timings=stages.seconds)
-
-
-def _reading(scan: Scan) -> Reading:
-    return Reading(
-        table=scan.table,
-        snapshot=scan.snapshot,
-        listed_at=scan.listed_at,
-        partitions=scan.selection.partitions,
-        partitions_total=scan.partitions_total,
-        files=scan.selection.files,
-        files_total=scan.files_total,
-        size=scan.selection.size,
-        size_total=scan.size_total,
-        weak=scan.selection.weak,
-    )
+def _whole(answer: Answer | Export) -> Answer:
+    """Return an answer that was asked for whole."""
+    assert isinstance(answer, Answer)
+    return answer

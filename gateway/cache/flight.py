@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from gateway.cancellation import Cancellation
 from gateway.errors import ClientGone, DeadlineExceeded, GatewayError, QueueFull, ShuttingDown
-from gateway.model import Result
+from gateway.model import Result, Streamed
 
 _REMEMBER = 1.5
 """Seconds that the error of a fill is given to those who ask the same again, so that a failure is not a stampede."""
@@ -35,6 +35,7 @@ _SPAN = 2**62
 """Offsets of the lock file; a key is one byte of it, so two keys meet with a chance of one in 2**62."""
 
 
+T = TypeVar("T")
 Work = Callable[[Cancellation], Result]
 
 
@@ -138,7 +139,7 @@ class Leases:
 class _Airborne:
     """Work in the air; ``stakes`` counts those for whom it goes on."""
 
-    future: Future[tuple[Result, bool]]
+    future: Future[tuple[Any, bool]]
     cancellation: Cancellation
     unshared: Callable[[], bool]
     stakes: int = 1
@@ -167,13 +168,21 @@ class Flights:
         self._pool, self._room, self._count = pool, room, 0
         self._closed = False
 
-    def fly(self, flight: Flight, *, deadline: float, gone: Gone | None = None) -> tuple[Result, bool]:
+    def fly(
+        self,
+        flight: Flight,
+        *,
+        deadline: float,
+        gone: Gone | None = None,
+        ripe: Future[Streamed] | None = None,
+    ) -> tuple[Result | Streamed, bool]:
         """Return the result of the flight's work, and whether somebody else's was shared.
 
-        *deadline* is an instant of ``monotonic``. Raises what the work raised, ``DeadlineExceeded``, or ``ClientGone``.
+        *deadline* is an instant of ``monotonic``. *ripe* is what the work may have for this caller before its end.
+        Raises what the work raised, ``DeadlineExceeded``, or ``ClientGone``.
         """
         air, leader = self._board(flight)
-        result, shared = self._awaited(air, deadline, gone)
+        result, shared = self._awaited(air, deadline, gone, ripe)
         return result, shared or not leader
 
     def start(self, flight: Flight) -> tuple[Future[tuple[Result, bool]], bool]:
@@ -184,12 +193,13 @@ class Flights:
         air, leader = self._board(flight)
         return air.future, leader
 
-    def alone(self, work: Work, *, deadline: float, gone: Gone | None = None) -> Result:
+    def alone(self, work: Callable[[Cancellation], T], *, deadline: float, gone: Gone | None = None) -> T:
         """Do work for one caller, which nobody shares and nobody keeps; see ``fly``."""
         with self._lock:
             air = self._launched(lambda cancellation: (work(cancellation), False), unshared=lambda: True)
         air.future.add_done_callback(lambda _: self._ended())
-        return self._awaited(air, deadline, gone)[0]
+        made: T = self._awaited(air, deadline, gone)[0]
+        return made
 
     def close(self) -> None:
         """Take no more work, and wait for what is in the air."""
@@ -214,7 +224,7 @@ class Flights:
         air.future.add_done_callback(lambda _: self._landed(flight.key, air))
         return air, True
 
-    def _launched(self, work: Callable[[Cancellation], tuple[Result, bool]], unshared: Callable[[], bool]) -> _Airborne:
+    def _launched(self, work: Callable[[Cancellation], tuple[Any, bool]], unshared: Callable[[], bool]) -> _Airborne:
         if self._closed:
             raise ShuttingDown("The gateway is stopping.", retry_after=1.0)
         if self._count >= self._room:
@@ -224,14 +234,19 @@ class Flights:
         self._count += 1
         return _Airborne(future=future, cancellation=cancellation, unshared=unshared)
 
-    def _awaited(self, air: _Airborne, deadline: float, gone: Gone | None) -> tuple[Result, bool]:
-        """Wait for the end of a flight, until the deadline or the disconnect of one caller."""
+    def _awaited(
+        self, air: _Airborne, deadline: float, gone: Gone | None, ripe: Future[Streamed] | None = None
+    ) -> tuple[Any, bool]:
+        """Wait for the end of a flight, or for what is *ripe*, until the deadline or the disconnect of one caller."""
+        ends: list[Future[Any]] = [air.future, *([] if ripe is None else [ripe])]
         while True:
             left = deadline - self._monotonic()
             last = gone is None or left <= _PULSE
-            done, _ = wait([air.future], timeout=max(0.0, left if last else _PULSE))
-            if done:
+            wait(ends, timeout=max(0.0, left if last else _PULSE), return_when=FIRST_COMPLETED)
+            if air.future.done():
                 return air.future.result()
+            if ripe is not None and ripe.done():
+                return ripe.result(), False
             if gone is not None and gone.is_set():
                 raise self._disconnected(air)
             if last:

@@ -7,6 +7,9 @@ computed. A change outside the selected files therefore never runs a query again
 An answer whose data changed may still be served for a while (``stale_while_revalidate``, RFC 5861) as one refresh
 runs behind it, and for another while when computing it fails (``stale_if_error``); both say so. What a caller asks of
 the cache (``model.Directives``) can only make it stricter.
+
+A result that is too large to be kept is for one caller: its rows are sent while they are computed. That it is too
+large is remembered, so that the next who asks gets the first rows as soon as they are there.
 """
 
 from __future__ import annotations
@@ -17,14 +20,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import inf
+from typing import Protocol
 
 from gateway.cache.backoff import Backoff
 from gateway.cache.drops import DropLog
-from gateway.cache.flight import Flight, Flights, Gone, Work
+from gateway.cache.flight import Flight, Flights, Gone
 from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier
 from gateway.cancellation import Cancellation
-from gateway.errors import CapacityError, NotCached, UpstreamError
-from gateway.model import CachePolicy, CacheStatus, Directives, Result
+from gateway.errors import TOO_LARGE, CapacityError, NotCached, ResultTooLarge, UpstreamError
+from gateway.model import CachePolicy, CacheStatus, Directives, Result, Streamed
+from gateway.outlet import Outlet
 
 _NEAR = 3_600.0
 """Seconds that a nearer tier keeps a copy of a result found farther away."""
@@ -35,29 +40,61 @@ _SKEW = 5.0
 _UNKEPT = 60.0
 """Seconds that a result too large to keep is remembered as such, so that nobody waits for another's copy of it."""
 
+_LARGE = 3_600.0
+"""Seconds that a result is remembered to be too large to be kept."""
+EARLY = 8 * 2**20
+"""Bytes from which on rows are sent while they are computed where nothing is kept; less comes whole."""
+
 _NO_DIRECTIVES = Directives()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A result with its fate in the cache and its age in seconds."""
+    """A result, or its rows while they are computed, with its fate in the cache and its age in seconds."""
 
-    result: Result
+    result: Result | Streamed
     status: CacheStatus
     age: float
+
+
+class Run(Protocol):
+    """Computes a result whole."""
+
+    def __call__(self, cancellation: Cancellation, outlet: Outlet | None = None) -> Result: ...
+
+
+class Send(Protocol):
+    """Computes rows for one caller."""
+
+    def __call__(self, cancellation: Cancellation, *, head: int, limit: int | None) -> Result | Streamed: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filling:
     """How to answer a question now: its key under the current snapshots, and the work that computes the result.
 
-    ``pinned_at`` is when the snapshots were pinned. ``run`` may return a result of another key, where files
-    changed under the query and it was planned again.
+    ``pinned_at`` is when the snapshots were pinned. Every way of computing may give a result of another key, where
+    files changed under the query and it was planned again.
     """
 
     key: str
     pinned_at: float
-    run: Work
+    run: Run
+    """Compute all rows; the reader of an outlet is given them meanwhile. Raises ``ResultTooLarge``."""
+    send: Send
+    """Compute rows for one caller alone, who is given them from *head* bytes on, or the first *limit* of them."""
+    unread: Callable[[], Streamed]
+    """Stand for the rows of a caller who has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """How a caller takes a result that is too large to be kept: its rows as they are computed, or the first of them."""
+
+    limit: int | None = None
+    """How many of its first rows are enough; None: all."""
+    has: Callable[[str], bool]
+    """Tell whether the caller has all rows of a key already, sent as they were computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +110,8 @@ class Asked:
     deadline: float
     directives: Directives = _NO_DIRECTIVES
     gone: Gone | None = None
+    taking: Taking | None = None
+    """None: whole, or not at all."""
 
     @property
     def quick(self) -> bool:
@@ -185,6 +224,9 @@ class Results:
             if not asked.quick:
                 self._refresh_behind(asked, filling)
             return self._stale(known, asked.policy, "stale-while-revalidate")
+        if asked.taking is not None and asked.taking.has(filling.key):
+            status = CacheStatus(hit=True, ttl=asked.policy.ttl, detail="revalidated")
+            return Fetched(result=filling.unread(), status=status, age=0.0)
         self._may_compute(asked)
         if asked.directives.no_store:
             return self._alone(asked, filling, fwd="miss")
@@ -226,34 +268,74 @@ class Results:
         return self._served(_Known(mark=mark, result=found), asked.policy, detail="revalidated")
 
     def _flown(self, asked: Asked, filling: Filling) -> Fetched:
-        """Compute an answer, or share what others compute."""
-        result, shared = self._flights.fly(self._flight(asked, filling), deadline=asked.deadline, gone=asked.gone)
+        """Compute an answer, or share what others compute; where it is too large for that, each caller has its own."""
+        if self._is_large(filling.key):
+            return self._sent(asked, filling)
+        outlet = Outlet() if asked.taking is not None and asked.taking.limit is None else None
+        ripe = None if outlet is None else outlet.ripe
+        flight = self._flight(asked, filling, outlet)
+        try:
+            result, shared = self._flights.fly(flight, deadline=asked.deadline, gone=asked.gone, ripe=ripe)
+        except ResultTooLarge:
+            if asked.taking is None:
+                raise
+            if ripe is None or not ripe.done():
+                return self._sent(asked, filling)
+            result, shared = ripe.result(), False
+        except BaseException:
+            if outlet is not None:
+                outlet.close()
+            raise
+        if isinstance(result, Streamed):
+            return self._made(result, CacheStatus(hit=False, fwd="miss", detail="streamed"))
+        if outlet is not None:
+            outlet.close()
         ttl = asked.policy.ttl - self._age(result.created_at)
         return self._made(result, CacheStatus(hit=False, fwd="miss", stored=not shared, collapsed=shared, ttl=ttl))
 
-    def _alone(self, asked: Asked, filling: Filling, *, fwd: str) -> Fetched:
-        """Compute an answer for this caller alone."""
-        result = self._flights.alone(filling.run, deadline=asked.deadline, gone=asked.gone)
-        return self._made(result, CacheStatus(hit=False, fwd=fwd))
+    def _sent(self, asked: Asked, filling: Filling) -> Fetched:
+        """Compute rows that are too large to be kept, for this caller alone. Raises ``ResultTooLarge``."""
+        if asked.taking is None:
+            raise ResultTooLarge(TOO_LARGE)
+        result = self._flights.alone(_sending(filling, asked.taking, head=0), deadline=asked.deadline, gone=asked.gone)
+        return self._made(result, CacheStatus(hit=False, fwd="miss", detail="too-large"))
 
-    def _flight(self, asked: Asked, filling: Filling) -> Flight:
+    def _alone(self, asked: Asked, filling: Filling, *, fwd: str) -> Fetched:
+        """Compute an answer for this caller alone, of which nothing is to be kept."""
+        work: Callable[[Cancellation], Result | Streamed] = filling.run
+        if asked.taking is not None and asked.taking.limit is None:
+            work = _sending(filling, asked.taking, head=EARLY)
+        result = self._flights.alone(work, deadline=asked.deadline, gone=asked.gone)
+        detail = "streamed" if isinstance(result, Streamed) else None
+        return self._made(result, CacheStatus(hit=False, fwd=fwd, detail=detail))
+
+    def _is_large(self, key: str) -> bool:
+        return self._tiers[-1].mark(_note("large", key)) is not None
+
+    def _flight(self, asked: Asked, filling: Filling, outlet: Outlet | None = None) -> Flight:
         farthest = self._tiers[-1]
 
         def work(cancellation: Cancellation) -> Result:
-            result = filling.run(cancellation)
+            try:
+                result = filling.run(cancellation, outlet)
+            except ResultTooLarge as error:
+                if error.retry_after is None:
+                    mark = Mark(key=filling.key, checked_at=self._clock())
+                    farthest.remember(_note("large", filling.key), mark, lifetime=_LARGE)
+                raise
             kept = [tier.keep(result, lifetime=self._lifetime(asked.policy)) for tier in self._tiers]
             mark = Mark(key=result.key, checked_at=result.created_at)
             for tier in self._tiers:
                 tier.remember(asked.question, mark, lifetime=self._lifetime(asked.policy))
             if not kept[-1]:
-                farthest.remember(_unkept(filling.key), mark, lifetime=_UNKEPT)
+                farthest.remember(_note("unkept", filling.key), mark, lifetime=_UNKEPT)
             return result
 
         return Flight(
             key=filling.key,
             work=work,
             lookup=lambda: self.stored(filling.key),
-            unshared=lambda: farthest.mark(_unkept(filling.key)) is not None,
+            unshared=lambda: farthest.mark(_note("unkept", filling.key)) is not None,
         )
 
     def _known(self, asked: Asked) -> _Known | None:
@@ -279,7 +361,7 @@ class Results:
         status = CacheStatus(hit=fwd is None, fwd=fwd, ttl=self._left(known.mark, policy), detail=detail)
         return Fetched(result=known.result, status=status, age=self._age(known.mark.checked_at))
 
-    def _made(self, result: Result, status: CacheStatus) -> Fetched:
+    def _made(self, result: Result | Streamed, status: CacheStatus) -> Fetched:
         return Fetched(result=result, status=status, age=self._age(result.created_at))
 
     def _age(self, instant: float) -> float:
@@ -323,6 +405,10 @@ class Results:
         return max(policy.ttl + stale, _CURSORS)
 
 
-def _unkept(key: str) -> str:
-    """Name the note that says that the result of *key* was too large to keep."""
-    return blake2b(f"unkept {key}".encode(), digest_size=20).hexdigest()
+def _sending(filling: Filling, taking: Taking, *, head: int) -> Callable[[Cancellation], Result | Streamed]:
+    return lambda cancellation: filling.send(cancellation, head=head, limit=taking.limit)
+
+
+def _note(what: str, key: str) -> str:
+    """Name the note that says something of the result of *key*: that it was too large to keep, or to be gathered."""
+    return blake2b(f"{what} {key}".encode(), digest_size=20).hexdigest()

@@ -44,14 +44,14 @@ def _stream(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[by
     """
     sink = _Sink()
     writer = pa.ipc.new_stream(sink, schema)
-    yield sink.taken() + MARK
+    yield sink.taken(0, MARK)
     for batch in batches:
         for part in cut(batch, ROWS, PIECE):
             writer.write_batch(pa.RecordBatch.from_arrays(part.columns, schema=schema))
-            yield b"".join((memoryview(sink.taken())[len(MARK) :], MARK))
+            yield sink.taken(len(MARK), MARK)
     # Only here: a stream that breaks off must not get the mark of its end.
     writer.close()
-    yield sink.taken()[len(MARK) :]
+    yield sink.taken(len(MARK))
 
 
 def _parquet(rows: Rows) -> Iterator[bytes]:
@@ -97,7 +97,7 @@ def _without_intervals(rows: Rows) -> Rows:
 
 
 class _Sink(BytesIO):
-    """A file whose content is handed on while it is written."""
+    """A file whose content is handed on while it is written; its buffer is used again and again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,10 +106,11 @@ class _Sink(BytesIO):
     def tell(self) -> int:
         return self._gone + super().tell()
 
-    def taken(self) -> bytes:
-        """Take what was written since the last time."""
-        content = self.getvalue()
-        self._gone += len(content)
+    def taken(self, skipped: int = 0, mark: bytes = b"") -> bytes:
+        """Take what was written since the last time, without the first *skipped* bytes, and add *mark*."""
+        size = super().tell()
+        with self.getbuffer() as written:
+            content = b"".join((written[skipped:size], mark))
+        self._gone += size
         self.seek(0)
-        self.truncate()
         return content

@@ -27,6 +27,11 @@ class Rows:
         """Return the rows of a table."""
         return cls(schema=table.schema, batches=table.to_batches())
 
+    @classmethod
+    def nothing(cls) -> Rows:
+        """Return no rows of no columns."""
+        return cls(schema=pa.schema([]), batches=())
+
 
 def pieces(rows: Rows) -> Iterator[list[Array]]:
     """Yield the columns some thousand rows at a time, fewer where rows are large."""

@@ -56,6 +56,14 @@ class DuckDBStream:
         """Interrupt the query from any thread; iteration then ends with an error."""
         self._cursors.watch.cancel(self._lent.watched)
 
+    def postpone(self, deadline: float) -> None:
+        """Let the query run until another instant of ``time.monotonic``."""
+        self._cursors.watch.postpone(self._lent.watched, deadline)
+
+    def confirm(self) -> None:
+        """Make sure that the rows so far came from the versions that were asked for. Raises ``FilesChanged``."""
+        self._cursors.confirm(self._lent)
+
     def close(self) -> None:
         """Release the cursor; idempotent."""
         if not self._closed:

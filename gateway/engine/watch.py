@@ -50,6 +50,12 @@ class Watch:
             query.cancelled = True
             self._changed.notify()
 
+    def postpone(self, query: Watched, deadline: float) -> None:
+        """Give a query another deadline."""
+        with self._changed:
+            query.deadline = deadline
+            self._changed.notify()
+
     def release(self, query: Watched) -> None:
         """Forget a query; after this returns it is not interrupted any more."""
         with self._changed:

@@ -18,7 +18,7 @@ from gateway.cache.tier import Drop
 from gateway.catalog.keeper import TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
-from gateway.model import Answer, Column, Directives, Principal, Result
+from gateway.model import Answer, Column, Directives, Export, Principal, Result
 from gateway.model import Request as Question
 from gateway.observe import Metrics, Observer, unobserved
 from gateway.plan.explain import Explanation
@@ -63,6 +63,18 @@ class Gateway(Protocol):
         directives: Directives = ...,
         gone: Gone | None = None,
     ) -> Answer: ...
+
+    def export(
+        self,
+        request: Question,
+        *,
+        principal: Principal,
+        deadline: float | None = None,
+        directives: Directives = ...,
+        gone: Gone | None = None,
+        limit: int | None = None,
+        has: Callable[[str], bool] = ...,
+    ) -> Answer | Export: ...
 
     def explain(self, request: Question, *, principal: Principal) -> Explanation: ...
 

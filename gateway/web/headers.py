@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from hashlib import blake2b
 
-from gateway.model import Answer, CachePolicy, CacheStatus, Reading
+from gateway.model import Answer, CachePolicy, CacheStatus, Export, Reading
 from gateway.query.template import Template
 
 CACHE_NAME = "query-gateway"
@@ -19,12 +19,12 @@ _LAST_INSTANT = 253_402_300_799.0
 """The last second of the year 9999, the last that a date of HTTP can name."""
 
 
-def answer_headers(answer: Answer, *, shared: bool, kept: bool = True) -> Iterator[tuple[str, str]]:
+def answer_headers(answer: Answer | Export, *, shared: bool, kept: bool = True) -> Iterator[tuple[str, str]]:
     """Say what *answer* cost: its fate in the cache, its age, what was read for it, and the time of each stage.
 
     *shared* is False where caches on the way may give it to nobody else, *kept* where they may not keep it at all.
     """
-    yield "Cache-Control", cache_control(answer.query.cache, shared=shared) if kept else "no-store"
+    yield "Cache-Control", _cache_control(answer, shared=shared) if kept else "no-store"
     yield "Age", str(min(max(0, math.floor(answer.age)), EVERY_AGE))
     yield "Cache-Status", cache_status(answer.status)
     yield "Server-Timing", server_timing(answer.timings)
@@ -55,6 +55,13 @@ def cache_control(policy: CachePolicy, *, shared: bool) -> str:
     if policy.stale_if_error > 0:
         parts.append(f"stale-if-error={_delta(policy.stale_if_error)}")
     return ", ".join(parts)
+
+
+def _cache_control(answer: Answer | Export, *, shared: bool) -> str:
+    if isinstance(answer, Export):
+        # Too large to be kept for others; who has it may ask whether it is still right.
+        return "private, no-cache"
+    return cache_control(answer.query.cache, shared=shared)
 
 
 def proxy_headers(answer: Answer, *, now: float) -> Iterator[tuple[str, str]]:

@@ -135,7 +135,8 @@ MEANINGS = {
     "unsupported-media-type": "The body must be JSON, with `Content-Type: application/json`.",
     "invalid-parameters": "Some parameters are unknown, missing or out of bounds; `errors` lists all of them.",
     "query-failed": "The author's SQL failed on the data for these parameters, e.g. by a cast.",
-    "result-too-large": "The result has more bytes than this server answers: narrow the question or aggregate it.",
+    "result-too-large": "The result is larger than what is gathered of one: ask without `_limit`, and not for "
+    "`_shape=columns`.",
     "scan-too-large": "The query would read more than the table allows; the members say how much, the limit, and "
     "which filter would help.",
     "quota-exceeded": "Too many requests, or too many bytes scanned for them: wait for the time in `Retry-After`.",

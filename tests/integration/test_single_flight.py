@@ -31,7 +31,7 @@ def note(what):
     with (folder / "runs").open("a") as log:
         log.write(what)
 
-def run(cancellation):
+def run(cancellation, outlet=None):
     note("s")
     print("running", flush=True)
     Event().wait(seconds)
@@ -51,7 +51,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 
 def ask(_):
-    prepare = lambda: Filling(key=KEY, pinned_at=time.time(), run=run)
+    prepare = lambda: Filling(key=KEY, pinned_at=time.time(), run=run, send=None, unread=None)
     asked = Asked(question="cd" * 20, policy=CachePolicy(ttl=60), prepare=prepare, deadline=time.monotonic() + 20)
     return results.fetch(asked).result.table.num_rows
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pyarrow as pa
 import pytest
@@ -18,6 +19,7 @@ from gateway.cache.tiered import Asked, Fetched, Filling, Results
 from gateway.cancellation import Cancellation
 from gateway.errors import EngineFailed, GatewayError, NotCached, QueryFailed, QueueFull
 from gateway.model import CachePolicy, Directives, Result
+from gateway.outlet import Outlet
 
 POLICY = CachePolicy(ttl=60)
 NOTHING = Directives()
@@ -47,6 +49,11 @@ class Immediately(Executor):
     def release(self) -> None:
         while self.later:
             self.later.pop(0)()
+
+
+def never(*_: object, **__: object) -> NoReturn:
+    """Rows for one caller alone, which these questions are too small for."""
+    raise AssertionError
 
 
 @dataclass
@@ -82,9 +89,9 @@ class World:
 
     def _prepare(self) -> Filling:
         self.plans += 1
-        return Filling(key=self.data * 16, pinned_at=self.now, run=self._run)
+        return Filling(key=self.data * 16, pinned_at=self.now, run=self._run, send=never, unread=never)
 
-    def _run(self, cancellation: Cancellation) -> Result:
+    def _run(self, cancellation: Cancellation, outlet: Outlet | None = None) -> Result:
         self.runs += 1
         if self.failure is not None:
             raise self.failure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -18,7 +18,18 @@ from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.table import PartitionField, Table
 from gateway.errors import CursorExpired, TableNotFound
-from gateway.model import Answer, CacheStatus, Column, Directives, Principal, Reading, Request, Result
+from gateway.model import (
+    Answer,
+    CacheStatus,
+    Column,
+    Directives,
+    Export,
+    Principal,
+    Reading,
+    Request,
+    Result,
+    Streamed,
+)
 from gateway.observe import Event, Metrics, fan_out
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -127,6 +138,12 @@ class FakeGateway:
     """What was read had no strong version."""
     double: bool = False
     """Both columns of the result have one name."""
+    large: bool = False
+    """The result is too large to be kept."""
+    breaks: Exception | None = None
+    """What a large result breaks off with after its first batch."""
+    closed: int = 0
+    """How many large results were closed."""
 
     def answer(
         self,
@@ -147,6 +164,35 @@ class FakeGateway:
         result = self._result()
         self.kept[result.key] = result
         return Answer(query=query, result=result, status=self.status, age=self.age, timings={"bind": 0.001})
+
+    def export(
+        self, request: Request, *, limit: int | None = None, has: Callable[[str], bool], **caller: Any
+    ) -> Answer | Export:
+        answer = self.answer(request, **caller)
+        if not self.large:
+            return answer
+        result, rows = answer.result, answer.result.table
+        streamed = Streamed(
+            key=result.key,
+            schema=rows.schema,
+            columns=result.columns,
+            readings=result.readings,
+            created_at=result.created_at,
+            batches=iter(()) if has(result.key) else self._batches(rows if limit is None else rows.slice(0, limit)),
+            close=self._close,
+            more=limit is not None and limit < rows.num_rows,
+        )
+        status = CacheStatus(hit=False, fwd="miss", detail="too-large")
+        return Export(query=answer.query, result=streamed, status=status, age=0.0, timings={})
+
+    def _batches(self, rows: pa.Table) -> Iterator[pa.RecordBatch]:
+        for batch in rows.to_batches(max_chunksize=1_000):
+            yield batch
+            if self.breaks is not None:
+                raise self.breaks
+
+    def _close(self) -> None:
+        self.closed += 1
 
     def explain(self, request: Request, *, principal: Principal) -> Any:
         return FakeExplanation(plan=FakePlan(query=self.registry.bind(request)))
