@@ -11,40 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from repositories import commit, git, repository_of
 
-IDENTITY = {
-    name: value
-    for role in ("AUTHOR", "COMMITTER")
-    for name, value in ((f"GIT_{role}_NAME", "Ana"), (f"GIT_{role}_EMAIL", "ana@example.com"))
-}
 Check = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def git(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, **IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull}
-    command = ["git", "-c", "init.defaultBranch=main", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
-
-
-def commit(folder: Path) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "A change")
 
 
 @pytest.fixture
 def project(flights_project: Path, tmp_path: Path) -> Path:
-    """A git repository with the demo's project below its top, on a branch of its own."""
-    folder = tmp_path / "repository" / "warehouse"
-    folder.mkdir(parents=True)
-    for name in ("catalog", "queries"):
-        shutil.copytree(flights_project / name, folder / name)
-    shutil.copy(flights_project / "gateway.toml", folder)
-    (folder / "demo").symlink_to(flights_project / "demo")
-    (folder.parent / ".gitignore").write_text("/warehouse/demo\n.gateway/\n", encoding="utf-8")
-    git(folder.parent, "init", "--quiet")
-    commit(folder.parent)
-    git(folder, "checkout", "--quiet", "-b", "change")
-    return folder
+    """The demo's project below the top of a git repository, on a branch of its own."""
+    return repository_of(flights_project, tmp_path / "repository", below="warehouse")
 
 
 @pytest.fixture
