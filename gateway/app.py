@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -63,6 +64,18 @@ _ELSEWHERE = 32
 """Answers that a worker may wait for while other processes compute them."""
 _SILENCE = 5
 """Seconds that a bucket may be silent under a query; setting ``storage.timeout`` lower shortens it."""
+
+
+def make_state(folder: Path) -> None:
+    """Make the state folder where it is missing. Raises ``SettingsInvalid`` where nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"the state folder cannot be written ({error.strerror})"
+        hint = "set GATEWAY_STATE to a folder that can"
+        raise SettingsInvalid([Diagnostic(path="state", message=message, hint=hint)]) from error
 
 
 def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tuple[Diagnostic, ...]]:
@@ -245,7 +258,7 @@ def open_pipeline(
     declarations = Declarations(settings.project, commit=commit_of)
     project = declarations.read()
     declarations.accept(project)
-    settings.state.mkdir(parents=True, exist_ok=True)
+    make_state(settings.state)
     with ExitStack() as stack:
         engines = Engines(partial(_open_engine, settings, observe))
         stack.callback(engines.close)

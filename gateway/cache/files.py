@@ -36,8 +36,9 @@ class FileTier:
     def __init__(self, folder: Path, size: int, *, clock: Callable[[], float] = time.time) -> None:
         self._folder, self._size, self._clock = folder, size, clock
         self._unswept = 0
-        folder.mkdir(parents=True, exist_ok=True)
-        self.sweep()
+        with suppress(OSError, TierError):  # whatever is wrong with the folder, the first use of it tells
+            folder.mkdir(parents=True, exist_ok=True)
+            self.sweep()
 
     def result(self, key: str) -> Result | None:
         path = self._path(key, "arrow")
@@ -159,13 +160,14 @@ class FileTier:
         expires = self._clock() + lifetime
         with _as_tier_error():
             try:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 write(temporary)
                 os.utime(temporary, (expires, expires))
                 size = temporary.stat().st_size
-                path.parent.mkdir(exist_ok=True)
                 temporary.replace(path)
             except OSError:
-                temporary.unlink(missing_ok=True)
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
                 raise
         return size
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 import click
 
-from gateway.app import load_project, open_app, reload_signal
+from gateway.app import load_project, make_state, open_app, reload_signal
 from gateway.authoring.access import check_access
 from gateway.budget import budget_of
 from gateway.cli.diagnostics import print_diagnostics
@@ -47,7 +50,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
     print_diagnostics(wrong)
     if settings.access.required:
         print_diagnostics(check_access(settings.project, settings.access, registry.queries(), tables))
-    settings.state.mkdir(parents=True, exist_ok=True)
+    make_state(settings.state)
     server = settings.server
     options = ServerOptions(
         host=server.host,
@@ -58,12 +61,33 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
         drain=server.drain,
         send_timeout=server.send_timeout,
         grace=server.grace,
-        metrics=_metrics_folder(settings.state / "metrics"),
+        metrics=_metrics_folder(_in_memory(settings.state) or settings.state / "metrics"),
         reload=partial(touch, reload_signal(settings)),
     )
     click.echo(f"Memory: {budget_of(settings)}")
     before_fork()
-    run_server(lambda: open_app(settings), options, announce=announce)
+    server_process = os.getpid()
+    try:
+        run_server(lambda: open_app(settings), options, announce=announce)
+    finally:
+        if os.getpid() == server_process:  # workers end here too
+            _remove(options.metrics)
+
+
+def _in_memory(state: Path, memory: Path = Path("/dev/shm")) -> Path | None:
+    """Make a folder in memory for the metrics of those who serve over *state*; None where there is no such place.
+
+    Workers write metrics through mapped memory: on a disk that is full, the kernel would kill them for it (SIGBUS).
+    """
+    digest = blake2b(str(state.resolve()).encode(), digest_size=8).hexdigest()
+    folder = memory / f"query-gateway-{os.getuid()}-{digest}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return folder if own and os.access(folder, os.W_OK) else None
 
 
 def _metrics_folder(folder: Path) -> Path:
@@ -72,6 +96,12 @@ def _metrics_folder(folder: Path) -> Path:
         if not _runs(int(left.name)):
             rmtree(left, ignore_errors=True)
     return folder / str(os.getpid())
+
+
+def _remove(metrics: Path) -> None:
+    rmtree(metrics, ignore_errors=True)
+    with suppress(OSError):  # another server over the same state has metrics there too
+        metrics.parent.rmdir()
 
 
 def _runs(process: int) -> bool:

@@ -33,6 +33,7 @@ _UNREADABLE = re.compile(
 )
 _CONNECTION = re.compile(r"\b(?:error|Error) for HTTP [A-Z]+ to\b|Could not establish connection")
 """What the HTTP client of DuckDB says of a connection that failed, broke or stalled, or of a body cut short."""
+_SPILL = re.compile(r"No space left on device|duckdb_temp|create directory|Disk quota exceeded|File too large")
 _PASSING = {"408", "425", "429"}
 _MEMORY = "Out of Memory"
 _STORAGE = {"IO", "HTTP", "Permission"}
@@ -65,6 +66,8 @@ def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Susp
         return EngineFailed(f"The data files of a table do not have the same columns: {_schema(text)}")
     if _UNREADABLE.search(text):
         return Suspicion(StorageFailed("A data file is damaged: it cannot be read as Parquet."))
+    if _SPILL.search(text):
+        return EngineFailed("The query needs temporary space, and the engine's temporary folder cannot take it.")
     if kind in _STORAGE:
         return _storage(text)
     if kind in _REFUSED or isinstance(error, pa.ArrowInvalid):

@@ -107,6 +107,8 @@ class Site:
     title: str = "Query Gateway"
     observe: Observer = unobserved
     checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    stores: Callable[[], Mapping[str, str]] = dict
+    """Tell of every location whether it is in use (``closed``) or left alone; see ``gateway.engine.breaker``."""
     max_body: int = 4 * 2**20
     """Bytes of the largest request body that is read."""
     secret: bytes = b""

@@ -30,7 +30,8 @@ def ready() -> Response:
     """Answer whether requests should be sent here, check by check, with the age of every table's manifest.
 
     A table that was listed once stays readable, so a failing refresh is told and does not make the server unready;
-    nor do files of the project that are broken, for what they declared before is served.
+    nor does a store that is left alone, for what is kept is answered; nor do files of the project that are broken, for
+    what they declared before is served.
     """
     checks = {name: _checked(check) for name, check in site().checks.items()}
     checks["server"] = _checked(_staying)
@@ -45,6 +46,9 @@ def ready() -> Response:
         "tables": {name: _table(name) for name in sorted(gateway().catalog.tables)},
         "queries": len(gateway().registry.queries()),
     }
+    stores = site().stores()
+    if stores:
+        document["stores"] = dict(stores)
     project = site().project
     if project is not None:
         document["project"] = _project(project)

@@ -112,3 +112,17 @@ def test_failures_of_a_store_that_pass_are_told_from_those_that_do_not(text: str
     failure = translate(duckdb.IOException(text), memory_limit="1GB")
     assert isinstance(failure, StorageFailed)
     assert passing is failure.passing
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'IO Error: Could not write file "/state/tmp/duckdb_temp_storage_S192K-0.tmp": No space left on device',
+        'IO Error: Failed to create directory "/state/tmp": path exists but is not a directory!',
+    ],
+)
+def test_a_disk_without_room_for_temporary_files_is_not_taken_for_the_store(text: str) -> None:
+    failure = translate(duckdb.IOException(text), memory_limit="1GB")
+    assert isinstance(failure, EngineFailed)
+    assert "temporary" in failure.detail
+    assert "/state" not in failure.detail
