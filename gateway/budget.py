@@ -22,7 +22,7 @@ from gateway.config import FILE_NAME, Settings
 from gateway.errors import Diagnostic, SettingsInvalid
 
 MEBIBYTE = 2**20
-STARTER = 48 * MEBIBYTE
+STARTER = 96 * MEBIBYTE
 """What the process that starts the workers takes of its own."""
 INTERPRETER = 160 * MEBIBYTE
 """What a worker takes that has answered nothing yet, and grows by in service, beside the parts below."""

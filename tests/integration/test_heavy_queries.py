@@ -46,6 +46,7 @@ QUERIES = {
     ),
     "large": ("cache: off", "SELECT a.n AS x, b.n AS y, $k AS k FROM numbers a, numbers b"),
     "small": ("cache: off", "SELECT sum(n) + $k AS total FROM numbers"),
+    "one_day": ("cache: off", "SELECT sum(n) + $k AS total FROM numbers WHERE ts >= TIMESTAMP '2024-01-02'"),
 }
 
 
@@ -61,10 +62,10 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def put(project: Path, rows: int) -> None:
-    target = project / "data/dt=2024-01-01/a.parquet"
+def put(project: Path, rows: int, day: str = "2024-01-01") -> None:
+    target = project / f"data/dt={day}/a.parquet"
     target.parent.mkdir(parents=True, exist_ok=True)
-    ts = pa.array(["2024-01-01T12:00"] * rows).cast(pa.timestamp("us"))
+    ts = pa.array([f"{day}T12:00"] * rows).cast(pa.timestamp("us"))
     pq.write_table(pa.table({"ts": ts, "n": pa.array(range(rows), pa.int64())}), target)
 
 
@@ -135,6 +136,19 @@ def test_a_query_that_waits_behind_another_is_answered_at_its_own_deadline(open_
         with pytest.raises(DeadlineExceeded):
             first.result()
     until(lambda: gateway.admission.depth == 0)
+
+
+def test_a_query_that_plans_to_read_little_runs_beside_heavy_ones(open_project: Open, project: Path) -> None:
+    put(project, 1, day="2024-01-02")
+    gateway = open_project(ENGINE_SLOTS="2", ENGINE_CHEAP="2kB")
+    with ThreadPoolExecutor(2) as pool:
+        heavy = [pool.submit(ask, gateway, "endless_unkept", k, seconds=5) for k in range(2)]
+        until(lambda: gateway.admission.depth == 2)
+        assert (gateway.admission.running, gateway.admission.waiting) == (1, 1)
+        assert ask(gateway, "one_day").result.table.to_pylist() == [{"total": 0}]
+        for query in heavy:
+            with pytest.raises(DeadlineExceeded):
+                query.result()
 
 
 def test_an_answer_that_cannot_be_computed_in_time_is_the_stale_one(open_project: Open, project: Path) -> None:

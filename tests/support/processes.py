@@ -85,6 +85,10 @@ class Memory:
         while not self._stop.wait(self._pulse):
             self._look()
 
+    def now(self) -> int:
+        """Return what they take now."""
+        return sum(pss for pss, _ in map(_sizes, tree(self._root)))
+
     def _look(self) -> None:
         sizes = [_sizes(process) for process in tree(self._root)]
         total = sum(pss for pss, _ in sizes)

@@ -58,7 +58,7 @@ def test_a_part_that_is_set_leaves_the_rest_to_the_others() -> None:
         ({"cache": {"memory": "3GiB"}}, "3GiB for cache.memory"),
         ({"cache": {"max_result": "1GiB"}}, "2GiB for cache.max_result"),
         ({"engine": {"memory": "1GiB"}, "cache": {"memory": "600MiB"}}, "600MiB for cache.memory"),
-        ({"workers": 16}, "too little for 16 workers: each has 125MiB and needs 288MiB"),
+        ({"workers": 16}, "too little for 16 workers: each has 122MiB and needs 288MiB"),
     ],
 )
 def test_parts_that_are_too_much_together_stop_the_start(sections: dict[str, Any], named: str) -> None:
@@ -70,8 +70,8 @@ def test_the_memory_that_is_asked_for_is_enough() -> None:
     with pytest.raises(SettingsInvalid) as raised:
         budget(512 * MIB, workers=4, engine={"memory": "1GiB"})
     hint = raised.value.diagnostics[0].hint
-    assert hint == "set memory to 6013MiB or more, or fewer workers"
-    assert budget(6013 * MIB, workers=4, engine={"memory": "1GiB"}).engine == GIB
+    assert hint == "set memory to 6061MiB or more, or fewer workers"
+    assert budget(6061 * MIB, workers=4, engine={"memory": "1GiB"}).engine == GIB
 
 
 def test_as_many_queries_run_at_once_as_cores_and_memory_allow() -> None:
