@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import g, request
+from flask import Response, g, request
 
-from gateway.access.base import ANONYMOUS, CHALLENGE, METRICS, OPEN, QUERY, TABLE
+from gateway.access.base import ANONYMOUS, CHALLENGE, METRICS, OPEN, QUERY, TABLE, VARY
 from gateway.catalog.table import Table
 from gateway.errors import Forbidden, GatewayError, TableNotFound, Unauthenticated, did_you_mean
 from gateway.query.registry import unknown_query
@@ -49,6 +49,13 @@ def limit_headers() -> Mapping[str, str]:
 def guarded() -> bool:
     """Tell whether callers are to say who they are."""
     return site().access is not OPEN
+
+
+def keep_private(response: Response) -> None:
+    """Tell caches on the way that a document which is asked for again each time is for this caller only."""
+    if guarded() and response.headers.get("Cache-Control") == "no-cache":
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.vary.update(VARY.split(", "))
 
 
 def may(action: str, name: str = "") -> bool:

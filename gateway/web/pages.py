@@ -11,7 +11,6 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
-from gateway.access.base import VARY
 from gateway.access.gatekeeper import COOKIE
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.query.coerce import spell
@@ -146,8 +145,6 @@ def _page(name: str, **values: Any) -> Response:
     who = record().principal
     html = render_template(name, title=site().title, guarded=guarded(), who=who, **values)
     response = Response(html, content_type="text/html; charset=utf-8")
-    if guarded():
-        response.headers["Vary"] = VARY
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-cache"

@@ -69,6 +69,7 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = record().request
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.update(guard.limit_headers())
+    guard.keep_private(response)
     asked_for = record().template
     if asked_for is not None:
         response.headers.extend(template_headers(asked_for))

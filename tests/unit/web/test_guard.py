@@ -180,6 +180,14 @@ def test_an_answer_for_some_is_kept_by_no_shared_cache(make_site: MakeSite) -> N
     assert answer.headers["Vary"] == "Accept, Accept-Encoding"
 
 
+@pytest.mark.parametrize("path", ["/v1/queries", "/v1/queries/delays/v2", "/v1/queries/delays/v2/explain", "/docs"])
+def test_a_document_is_kept_for_who_asked_for_it(make_site: MakeSite, path: str) -> None:
+    access = FakeAccess({("ana", "query", "delays")})
+    answer = make_site(access=access).get(f"{path}?start=2013-01-01" if "explain" in path else path, headers=ANA)
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert {"Authorization", "X-Api-Key", "Cookie"} <= set(answer.headers["Vary"].split(", "))
+
+
 def test_an_answer_that_depends_on_who_asks_is_private_whoever_may_ask(make_site: MakeSite) -> None:
     client = make_site(access=FakeAccess({("*", "query", "delays")}, scope="emea"))
     answer = client.get("/v1/queries/delays/v2/result?start=2013-01-01", headers=ANA)
