@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +21,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, valu
 from gateway.model import Reading
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+_ATOMIC = 4096
+"""Bytes that a pipe takes in one piece, whoever else writes to it (POSIX ``PIPE_BUF`` on Linux)."""
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Upper bounds of the buckets of all durations."""
 _FAR_TIERS = ("disk", "redis")
@@ -430,12 +433,30 @@ def unobserved(event: Event) -> None:
 
 def fan_out(*observers: Observer) -> Observer:
     """Make one observer that tells each of *observers*, in order."""
+    return _FanOut(observers)
 
-    def tell(event: Event) -> None:
-        for observer in observers:
+
+class _FanOut:
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def __call__(self, event: Event) -> None:
+        for observer in self._observers:
             observer(event)
 
-    return tell
+    def many(self, events: Sequence[Event]) -> None:
+        for observer in self._observers:
+            tell_all(observer, events)
+
+
+def tell_all(observer: Observer, events: Sequence[Event]) -> None:
+    """Tell an observer of several events, at once where it can take them so (by a method ``many``)."""
+    many = getattr(observer, "many", None)
+    if many is not None:
+        many(events)
+        return
+    for event in events:
+        observer(event)
 
 
 STANDARD_OUTPUT = 1
@@ -470,14 +491,32 @@ class LogLines:
         self._clock = clock
 
     def __call__(self, event: Event) -> None:
-        if event.level is None:
-            return
-        line: dict[str, Any] = {"time": round(self._clock(), 3), "level": event.level, "event": _kind(type(event))}
-        for one in fields(event):
-            value = getattr(event, one.name)
-            if value is not None and one.metadata.get("line", True):
-                line[one.name] = round(value, 6) if isinstance(value, float) else value
-        self._write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+        if event.level is not None:
+            self._write(self._line(event))
+
+    def many(self, events: Sequence[Event]) -> None:
+        """Write several events, in as few calls as keep lines of different workers from mixing."""
+        waiting, size = list[bytes](), 0
+        for event in events:
+            if event.level is None:
+                continue
+            line = self._line(event)
+            if size + len(line) > _ATOMIC and waiting:
+                self._write(b"".join(waiting))
+                waiting, size = [], 0
+            waiting.append(line)
+            size += len(line)
+        if waiting:
+            self._write(b"".join(waiting))
+
+    def _line(self, event: Event) -> bytes:
+        kind, names = _layout(type(event))  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
+        line: dict[str, Any] = {"time": round(self._clock(), 3), "level": event.level, "event": kind}
+        for name in names:
+            value = getattr(event, name)
+            if value is not None:
+                line[name] = round(value, 6) if isinstance(value, float) else value
+        return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class Metrics:
@@ -530,6 +569,17 @@ class Metrics:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(event)
+
+    def many(self, events: Sequence[Event]) -> None:
+        """Count several events: those of one kind and one fate by one addition each."""
+        alike: dict[tuple[object, ...], list[RequestServed]] = {}
+        for event in events:
+            if isinstance(event, RequestServed):
+                alike.setdefault(_alike(event), []).append(event)
+            else:
+                self(event)
+        for served in alike.values():
+            self._served_alike(served)
 
     def _define_queries(self) -> None:
         query = ("query", "version")
@@ -716,33 +766,40 @@ class Metrics:
         self._ahead.labels(event.query, event.version, event.outcome).inc()
 
     def _served(self, event: RequestServed) -> None:
+        self._served_alike([event])
+
+    def _served_alike(self, events: Sequence[RequestServed]) -> None:
+        """Count requests that have the same labels."""
+        event, times = events[0], len(events)
         if event.error is not None:
-            self._problems.labels(event.error).inc()
+            self._problems.labels(event.error).inc(times)
         if event.query is None or event.version is None:
             return
-        self._requests.labels(event.query, event.version, event.status, event.cache or "").observe(event.seconds)
+        timed = self._requests.labels(event.query, event.version, event.status, event.cache or "")
+        for one in events:
+            timed.observe(one.seconds)
         if event.is_call:
-            self._calls.labels(event.query, event.version, self._caller(event.principal or "")).inc()
+            self._calls.labels(event.query, event.version, self._caller(event.principal or "")).inc(times)
         if event.cache is not None:
-            self._answers.labels(event.query, event.version, event.cache).inc()
-            self._rows.labels(event.query, event.version).inc(event.rows or 0)
-            self._fate(event.query, event.version, event.cache, event.detail or "")
+            self._answers.labels(event.query, event.version, event.cache).inc(times)
+            self._rows.labels(event.query, event.version).inc(sum(one.rows or 0 for one in events))
+            self._fate(event.query, event.version, event.cache, event.detail or "", times)
         if event.format is not None:
-            self._bytes.labels(event.query, event.version, event.format).inc(event.size)
+            self._bytes.labels(event.query, event.version, event.format).inc(sum(one.size for one in events))
         if not event.complete:
-            self._cut.labels(event.query, event.version).inc()
+            self._cut.labels(event.query, event.version).inc(times)
 
-    def _fate(self, query: str, version: int, cache: str, detail: str) -> None:
+    def _fate(self, query: str, version: int, cache: str, detail: str, times: int) -> None:
         """Count what ``Cache-Status`` says beside the outcome."""
         if detail == "revalidated":
-            self._confirmed.labels(query, version).inc()
+            self._confirmed.labels(query, version).inc(times)
         elif cache == "hit" and detail != "cursor":
-            self._hits.labels(query, version, detail if detail in _FAR_TIERS else "memory").inc()
+            self._hits.labels(query, version, detail if detail in _FAR_TIERS else "memory").inc(times)
         elif detail.startswith("stale-"):
             reason = "error" if detail.startswith("stale-if-error") else "revalidate"
-            self._stale.labels(query, version, reason).inc()
+            self._stale.labels(query, version, reason).inc(times)
         elif detail.startswith("default"):
-            self._defaults.labels(query, version).inc()
+            self._defaults.labels(query, version).inc(times)
 
     def _slow(self, event: QuerySlow) -> None:
         self._slows.labels(event.query, event.version).inc()
@@ -807,6 +864,18 @@ def share_metrics(folder: Path) -> None:
     os.environ[MULTIPROCESS] = str(folder)
     # prometheus_client chose its kind of value when it was imported, which may be before this call.
     values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]  # the library leaves it bare
+
+
+def _alike(event: RequestServed) -> tuple[object, ...]:
+    """Return all of a request that its labels depend on."""
+    asked = (event.query, event.version, event.principal, event.is_call, event.format)
+    return (*asked, event.status, event.error, event.cache, event.detail, event.complete)
+
+
+@cache
+def _layout(event: type[Event]) -> tuple[str, tuple[str, ...]]:
+    """Return what a log line calls a kind of event, and the names of the fields that it shows."""
+    return _kind(event), tuple(one.name for one in fields(event) if one.metadata.get("line", True))
 
 
 def _kind(event: type[Event]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from gateway.cache.default import default_result
 from gateway.cache.flight import Gone
 from gateway.cache.key import question_key, result_key
 from gateway.cache.tier import Drop
-from gateway.cache.tiered import Asked, Fetched, Filling, Results, Taking
+from gateway.cache.tiered import Asked, Fetched, Filling, Prepared, Results, Taking
 from gateway.cache.usage import Usage
 from gateway.cancellation import Cancellation
 from gateway.catalog.catalog import Catalog
@@ -62,6 +63,18 @@ class _Caller:
     directives: Directives = _NO_DIRECTIVES
     gone: Gone | None = None
     taking: Taking | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """Where the answer to a request is kept: under its question, until an instant (seconds since the epoch).
+
+    ``note`` notes that it was asked once more.
+    """
+
+    question: str
+    until: float
+    note: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +221,19 @@ class Gateway:
     def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
         """Keep the body of a result in one form, for the next who asks for it."""
         self.results.keep_encoding(result, form, body)
+
+    def locate(self, query: BoundQuery, request: Request, principal: Principal) -> Located:
+        """Say how to find the answer to *request*, bound to *query*, again without binding it."""
+        width, now = query.cache.clock, self.clock()
+        return Located(
+            question=self.question(self._at_this_instant(query), principal),
+            until=math.inf if width is None else (now // width + 1) * width,
+            note=_nothing if self.usage is None else self.usage.noting(query, request),
+        )
+
+    def ready(self, question: str, form: str | None, ttl: float) -> Prepared | None:
+        """Return the answer that ``answer`` would give at once, if its body in one form is there too."""
+        return self.results.ready(question, form, ttl)
 
     def drop(self, which: Drop) -> Mapping[str, int]:
         """Forget results; return how many, by the name of the tier."""
@@ -380,3 +406,7 @@ def _whole(answer: Answer | Export) -> Answer:
     """Return an answer that was asked for whole."""
     assert isinstance(answer, Answer)
     return answer
+
+
+def _nothing() -> None:
+    """Do nothing."""

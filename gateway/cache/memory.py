@@ -15,7 +15,7 @@ from threading import Lock
 
 from cachetools import LRUCache
 
-from gateway.cache.tier import Drop, Entry, Mark, entry_of
+from gateway.cache.tier import Drop, Entry, Mark, Ready, entry_of
 from gateway.model import Result
 from gateway.observe import Observer, ResultEvicted, unobserved
 
@@ -92,6 +92,20 @@ class MemoryTier:
         """Keep the body of a result in one form, if there is room."""
         self._put((result.key, form), body, entry_of(result, len(body) + _OVERHEAD), _ENCODED)
 
+    def ready(self, question: str, form: str | None) -> Ready | None:
+        with self._lock:
+            now = self._clock()
+            marked = self._marks.get(question)
+            if marked is None or marked[1] <= now:
+                return None
+            result = self._alive((marked[0].key, ""), now)
+            if not isinstance(result, Result):
+                return None
+            if form is None:
+                return Ready(marked[0], result, None)
+            body = self._alive((marked[0].key, form), now)
+            return Ready(marked[0], result, body) if isinstance(body, bytes) else None
+
     def mark(self, question: str) -> Mark | None:
         with self._lock:
             found = self._marks.get(question)
@@ -124,14 +138,17 @@ class MemoryTier:
 
     def _get(self, place: _Place) -> Result | bytes | None:
         with self._lock:
-            kept = self._kept.get(place)
-            if kept is None:
-                return None
-            if kept.expires <= self._clock():
-                self._remove(place)
-                return None
-            self._owned[kept.entry.query].move_to_end(place)
-            return kept.value
+            return self._alive(place, self._clock())
+
+    def _alive(self, place: _Place, now: float) -> Result | bytes | None:
+        kept = self._kept.get(place)
+        if kept is None:
+            return None
+        if kept.expires <= now:
+            self._remove(place)
+            return None
+        self._owned[kept.entry.query].move_to_end(place)
+        return kept.value
 
     def _put(self, place: _Place, value: Result | bytes, entry: Entry, lifetime: float) -> bool:
         if entry.size > self._limit:

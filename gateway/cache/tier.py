@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.model import Result
 
@@ -18,6 +18,14 @@ class Mark:
 
     key: str
     checked_at: float
+
+
+class Ready(NamedTuple):
+    """An answer that can be sent as it is: its mark, its result, and its body where one was asked for."""
+
+    mark: Mark
+    result: Result
+    body: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +124,9 @@ class Encodings(Protocol):
 
     def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
         """Keep the body of a result in one form, if there is room."""
+
+    def ready(self, question: str, form: str | None) -> Ready | None:
+        """Return the newest answer known of a question with its body, in one step; None where a part is missing.
+
+        It counts as used like by ``mark``, ``result`` and ``encoding``. *form* None asks for no body.
+        """

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.cache.backoff import Backoff
 from gateway.cache.drops import DropLog
@@ -67,6 +67,15 @@ class Send(Protocol):
     """Computes rows for one caller."""
 
     def __call__(self, cancellation: Cancellation, *, head: int, limit: int | None) -> Result | Streamed: ...
+
+
+class Prepared(NamedTuple):
+    """An answer that can be sent as it is: ``age`` and ``left``, its freshness to come, are in seconds."""
+
+    result: Result
+    body: bytes | None
+    age: float
+    left: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +142,7 @@ class Results:
     """Answers that were given before, over tiers from the nearest to the farthest.
 
     *ceiling* is the longest time, in seconds, that an answer may be served after its ``ttl``, whatever its policy.
-    *drops* brings what operators drop in other processes; *encodings* keeps bodies.
+    *drops* brings what operators drop in other processes; *encodings* keeps bodies, and is the nearest of *tiers*.
     """
 
     def __init__(
@@ -168,6 +177,21 @@ class Results:
             if known is None or not self._may_be_stale(known, asked, asked.policy.stale_if_error):
                 raise
             return self._stale(known, asked.policy, f"stale-if-error; {error.code}", fwd="stale")
+
+    def ready(self, question: str, form: str | None, ttl: float) -> Prepared | None:
+        """Return the answer that ``fetch`` would give at once, with its body in one form, from the nearest tier alone.
+
+        None where ``fetch`` would have to look farther, to ask, or to compute. *ttl* is that of the question's policy.
+        """
+        if self._encodings is None:
+            return None
+        self._follow_drops()
+        found = self._encodings.ready(question, form)
+        if found is None:
+            return None
+        now = self._clock()
+        left = found.mark.checked_at + ttl - now
+        return Prepared(found.result, found.body, max(0.0, now - found.mark.checked_at), left) if left > 0 else None
 
     def renew(self, asked: Asked) -> Fetched:
         """Make sure that the newest answer of a question is kept, and start its ``ttl`` anew: for nobody who waits.

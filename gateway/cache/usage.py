@@ -53,18 +53,22 @@ class Usage:
 
     def note(self, query: BoundQuery, request: Request) -> None:
         """Note that *request*, bound to *query*, was asked; nothing is done for a query that is not wanted."""
-        if (query.name, query.version) not in self._wanted:
-            return
-        used = _Used(
-            at=self._clock(),
-            request=Request(
-                query=query.name, version=query.version, parameters=request.parameters, textual=request.textual
-            ),
-        )
-        key = question_key(query, _ANYBODY)
-        with self._lock:
-            if key in self._noted or len(self._noted) < _NOTED:
-                self._noted[key] = used
+        if (query.name, query.version) in self._wanted:
+            self.noting(query, request)()
+
+    def noting(self, query: BoundQuery, request: Request) -> Callable[[], None]:
+        """Return what notes that *request*, bound to *query*, was asked: a call for each time, and a cheap one."""
+        version, key = (query.name, query.version), question_key(query, _ANYBODY)
+        asked = Request(query=query.name, version=query.version, parameters=request.parameters, textual=request.textual)
+
+        def note() -> None:
+            if version not in self._wanted:
+                return
+            with self._lock:
+                if key in self._noted or len(self._noted) < _NOTED:
+                    self._noted[key] = _Used(at=self._clock(), request=asked)
+
+        return note
 
     def flush(self) -> None:
         """Append what was noted to the file; where that is impossible, it is forgotten."""

@@ -31,6 +31,8 @@ CONNECTION = "gateway.connection"
 """Where a scope holds the connection that a response goes to, as far as the server can say."""
 DISCONNECTED = "gateway.disconnected"
 """Where an environment holds the event that is set when the client is gone."""
+ENVIRON = "gateway.environ"
+"""Where a scope may hold more of the environment that the application gets."""
 VITAL = frozenset({"/healthz", "/readyz", "/metrics"})
 """Addresses with threads of their own: who watches a server must not wait behind its queries."""
 _VITAL_THREADS = 2
@@ -239,6 +241,7 @@ class _Exchange:
             DISCONNECTED: self._gone,
         }
         environ.update(_fields(scope["headers"]))
+        environ.update(scope.get(ENVIRON, {}))
         return environ
 
 

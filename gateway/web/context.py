@@ -15,12 +15,14 @@ from flask import Flask, Request, current_app, g
 from gateway.access.base import CREDENTIALS, OPEN, Access
 from gateway.access.limits import UNLIMITED, Limits
 from gateway.cache.tier import Drop
+from gateway.cache.tiered import Prepared
 from gateway.catalog.keeper import TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
-from gateway.model import Answer, Column, Directives, Export, Principal, Result
+from gateway.model import Answer, BoundQuery, Column, Directives, Export, Principal, Result
 from gateway.model import Request as Question
-from gateway.observe import Metrics, Observer, unobserved
+from gateway.observe import Metrics, Observer, RequestServed, unobserved
+from gateway.pipeline import Located
 from gateway.plan.explain import Explanation
 from gateway.project import Project
 from gateway.query.registry import Registry
@@ -29,7 +31,9 @@ from gateway.reload import Reloaded
 from gateway.web.patience import Gone
 
 _EXTENSION = "gateway"
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+LEARN = "gateway.learn"
+"""Where an environment holds what a route calls to say how its answer is found again."""
+REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
 class Tables(Protocol):
@@ -83,6 +87,10 @@ class Gateway(Protocol):
     def encoding(self, key: str, form: str) -> bytes | None: ...
 
     def keep_encoding(self, result: Result, form: str, body: bytes) -> None: ...
+
+    def locate(self, query: BoundQuery, request: Question, principal: Principal) -> Located: ...
+
+    def ready(self, question: str, form: str | None, ttl: float) -> Prepared | None: ...
 
     def drop(self, which: Drop) -> Mapping[str, int]: ...
 
@@ -143,6 +151,47 @@ class Record:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What went to the client, and how long it took, in seconds."""
+
+    method: str
+    path: str
+    client: str | None
+    status: int
+    seconds: float
+    size: int
+    complete: bool = True
+
+
+def served(noted: Record, sent: Sent) -> RequestServed:
+    """Tell of a request that was answered."""
+    who = noted.principal
+    return RequestServed(
+        request=noted.request,
+        method=sent.method,
+        path=sent.path,
+        client=sent.client,
+        principal=None if who is None else who.name,
+        credential=None if who is None or not who.credential else who.credential,
+        status=sent.status,
+        seconds=sent.seconds,
+        size=sent.size,
+        query=noted.query,
+        version=noted.version,
+        cache=noted.cache,
+        detail=noted.detail,
+        key=noted.key,
+        parameters=noted.parameters,
+        rows=noted.rows,
+        partitions=noted.partitions,
+        partitions_total=noted.partitions_total,
+        format=noted.format,
+        error=noted.error,
+        complete=sent.complete,
+    )
+
+
 def site() -> Site:
     """Return the site that the current application serves."""
     found: Site = current_app.extensions[_EXTENSION]
@@ -184,7 +233,7 @@ def found(template: Template) -> Template:
 def open_record(request: Request, started: float) -> None:
     """Start the record of a request; its id is the caller's ``X-Request-Id`` where that is a plain word."""
     given = request.headers.get("X-Request-Id", "")
-    name = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    name = given if REQUEST_ID.fullmatch(given) else uuid4().hex
     g.record = Record(request=name, started=started)
 
 

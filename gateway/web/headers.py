@@ -15,7 +15,7 @@ CACHE_NAME = "query-gateway"
 EVERY_AGE = 2**31
 """Largest delta-seconds that a cache must understand (RFC 9111, section 1.2.2)."""
 
-_LAST_INSTANT = 253_402_300_799.0
+LAST_INSTANT = 253_402_300_799.0
 """The last second of the year 9999, the last that a date of HTTP can name."""
 
 
@@ -73,7 +73,7 @@ def proxy_headers(answer: Answer, *, now: float) -> Iterator[tuple[str, str]]:
     policy = answer.query.cache
     if not policy.enabled:
         return
-    until = math.floor(min(now - answer.age + policy.ttl, _LAST_INSTANT))
+    until = math.floor(min(now - answer.age + policy.ttl, LAST_INSTANT))
     yield "Expires", format_datetime(datetime.fromtimestamp(until, UTC), usegmt=True)
     yield "X-Accel-Expires", f"@{until}"
 
@@ -144,13 +144,14 @@ def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) ->
 
 def template_headers(template: Template) -> Iterator[tuple[str, str]]:
     """Say whether a version goes away, and what takes its place."""
-    yield from deprecation_headers(_midnight(template.deprecated), _midnight(template.sunset))
+    yield from deprecation_headers(midnight(template.deprecated), midnight(template.sunset))
     if template.successor is not None:
         name, _, version = template.successor.rpartition("/")
         yield "Link", f'</v1/queries/{name or template.name}/{version}>; rel="successor-version"'
 
 
-def _midnight(day: date | None) -> datetime | None:
+def midnight(day: date | None) -> datetime | None:
+    """Return the first instant of a day, in UTC."""
     return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 

@@ -20,6 +20,7 @@ from gateway.web.cursor import Cursor
 from gateway.web.directives import read_directives
 from gateway.web.echo import echo_header, echoed, instant
 from gateway.web.formats import choose_format, choose_shape
+from gateway.web.front_teach import teach
 from gateway.web.guard import shared
 from gateway.web.headers import answer_headers, entity_tag, outcome, proxy_headers
 from gateway.web.paging import Page, first_page, next_page
@@ -65,7 +66,12 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     else:
         answer, page = _first_page(question, options, variant, deadline)
     with closed_on_error(answer):
-        return _answered(answer, page, variant, version, suffix, options)
+        response = _answered(answer, page, variant, version, suffix, options)
+    if isinstance(answer, Answer):
+        body = request.method != "HEAD" and response.status_code != 304
+        following = None if page.next is None else _next_url(answer, page.next, suffix, options)
+        teach(question, answer, options, _form(answer, page, variant, following) if body else None)
+    return response
 
 
 def _first_page(

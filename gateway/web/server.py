@@ -20,6 +20,7 @@ from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.observe import share_metrics
 from gateway.web.bridge import Bridge
 from gateway.web.context import Site, site_of
+from gateway.web.front import Front
 from gateway.web.workers import BACKLOG, EventWorker, PatientThreadWorker
 
 OpenApp = Callable[[], AbstractContextManager[Flask]]
@@ -97,6 +98,8 @@ class Server(BaseApplication):
         self._sockets = [_listen(options.host, port) for _ in range(options.workers)]
         self._opened = ExitStack()
         self._site: Site | None = None
+        self.front: Front | None = None
+        """What answers repeated requests, in a worker that has an event loop."""
         super().__init__(prog="gateway")
 
     def load_config(self) -> None:
@@ -119,7 +122,12 @@ class Server(BaseApplication):
         if self.options.worker == "gthread":
             return app
         bridge = Bridge(app, threads=self.options.threads, send_timeout=self.options.send_timeout)
-        return self._opened.enter_context(closing(bridge))
+        self._opened.enter_context(closing(bridge))
+        if self._site is None:
+            return bridge
+        self.front = Front(self._site, bridge)
+        self._opened.callback(self.front.flush)
+        return self.front
 
     def stopping(self) -> None:
         """Say that this worker is not ready any more: it stops soon."""

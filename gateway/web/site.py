@@ -14,9 +14,9 @@ from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError
-from gateway.observe import SECONDS, RequestServed, Unexpected
+from gateway.observe import SECONDS, Unexpected
 from gateway.web import cache, context, explain, guard, operations, pages, queries, reload, results, tables
-from gateway.web.context import Site, record, site
+from gateway.web.context import Sent, Site, record, served, site
 from gateway.web.headers import template_headers
 from gateway.web.problems import InternalError, from_http, problem
 
@@ -74,35 +74,20 @@ def _finish(response: Response) -> Response:
     if asked_for is not None:
         response.headers.extend(template_headers(asked_for))
     tally = _Tally(response)
-    served, method, path, client = record(), request.method, request.path, request.remote_addr
-    observe, status, who = site().observe, response.status_code, record().principal
+    noted, method, path, client = record(), request.method, request.path, request.remote_addr
+    observe, status = site().observe, response.status_code
 
     def close() -> None:
-        observe(
-            RequestServed(
-                request=served.request,
-                method=method,
-                path=path,
-                client=client,
-                principal=None if who is None else who.name,
-                credential=None if who is None or not who.credential else who.credential,
-                status=status,
-                seconds=time.perf_counter() - served.started,
-                size=0 if method == "HEAD" else tally.size,
-                query=served.query,
-                version=served.version,
-                cache=served.cache,
-                detail=served.detail,
-                key=served.key,
-                parameters=served.parameters,
-                rows=served.rows,
-                partitions=served.partitions,
-                partitions_total=served.partitions_total,
-                format=served.format,
-                error=served.error,
-                complete=tally.complete or method == "HEAD",
-            )
+        sent = Sent(
+            method=method,
+            path=path,
+            client=client,
+            status=status,
+            seconds=time.perf_counter() - noted.started,
+            size=0 if method == "HEAD" else tally.size,
+            complete=tally.complete or method == "HEAD",
         )
+        observe(served(noted, sent))
 
     response.call_on_close(close)
     return response

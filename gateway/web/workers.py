@@ -17,11 +17,18 @@ import sys
 from threading import Timer
 from typing import Any
 
-from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.asgi.protocol import (
+    _CACHED_SERVER_HEADER,
+    ASGIProtocol,
+    _get_cached_date_header,
+    _get_cached_status_line,
+)
 from gunicorn.workers.gasgi import ASGIWorker
 from gunicorn.workers.gthread import ThreadWorker
 
 from gateway.web.bridge import CONNECTION
+from gateway.web.front import KEY, Front, Hit
+from gateway.web.front_known import recognise
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
@@ -29,6 +36,8 @@ _BEAT = 1.0
 """Seconds between two signs of life to the arbiter."""
 _LINGER = 1.0
 """Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""
+_MOMENT = 0.02
+"""Seconds within which the hits that were answered are told of."""
 _SWITCH = 0.001
 """Seconds after which a thread that computes lets the event loop go on."""
 _RESET = struct.pack("ii", 1, 0)
@@ -42,6 +51,16 @@ class EventWorker(ASGIWorker):
         super().__init__(*args, **kwargs)
         self.connections: set[EventProtocol] = set()
         self._stopped: asyncio.Event | None = None
+        self._flushing: asyncio.TimerHandle | None = None
+
+    def flush_soon(self) -> None:
+        """Have the hits that were answered told of, within a moment."""
+        if self._flushing is None:
+            self._flushing = self.loop.call_later(_MOMENT, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        self.app.front.flush()
 
     def init_process(self) -> None:
         sys.setswitchinterval(_SWITCH)
@@ -121,9 +140,50 @@ class EventProtocol(ASGIProtocol):
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Answer a request; return whether another may follow on this connection."""
+        front: Front | None = self.worker.app.front
+        self._key = None
+        if front is not None:
+            headers = request.headers_bytes
+            body = request.chunked or request.content_length > 0
+            self._key = recognise(request.method, request.uri, headers, body=body)
+            if self._key is not None:
+                hit = front.hit(self._key, headers, peername[0] if peername else None)
+                if hit is not None:
+                    return await self._send_hit(hit, request)
+        return bool(await super()._serve_http_request(request, sockname, peername))
+
+    async def _send_hit(self, hit: Hit, request: Any) -> bool:
+        closing = bool(self._will_close(request, False))
+        self._safe_write(
+            b"".join(
+                (
+                    _get_cached_status_line(request.version, hit.status),
+                    hit.head,
+                    _CACHED_SERVER_HEADER,
+                    _get_cached_date_header(),
+                    b"Connection: close\r\n\r\n" if closing else b"\r\n",
+                    hit.body,
+                )
+            )
+        )
+        self.worker.flush_soon()
+        return await self._taken() and not closing
+
+    async def _taken(self) -> bool:
+        """Wait until the client has room for more; cut it off where it takes nothing, and return False."""
+        while self._flow_control.write_paused and not self._closed:
+            before = self.unsent()
+            await _at_most(self._flow_control.drain(), self.worker.app.options.send_timeout)
+            if self._flow_control.write_paused and self.unsent() >= before:
+                self.cut()
+                return False
+        return True
+
     def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
         scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
-        scope[CONNECTION] = self
+        scope[CONNECTION], scope[KEY] = self, self._key
         return scope
 
     def _is_websocket_upgrade(self, request: Any) -> bool:

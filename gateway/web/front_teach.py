@@ -1,0 +1,48 @@
+"""What a route tells of the answer it gives, so that the same request need not come to it again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from flask import request
+
+from gateway.model import Answer
+from gateway.model import Request as Question
+from gateway.web.context import LEARN, gateway, principal_of, record, site
+from gateway.web.front_known import Found
+from gateway.web.headers import midnight
+from gateway.web.parsing import QueryString
+
+
+def teach(question: Question, answer: Answer, options: QueryString, form: str | None) -> None:
+    """Tell who listens how *answer* is found again; *form* names its body, None where the response has none.
+
+    Nothing is told of an answer that is not found by its question: of a page by its cursor, of rows that stand in for
+    an answer, of what is not kept, or not known to be the same each time.
+    """
+    learn: Callable[[Found], None] | None = request.environ.get(LEARN)
+    query, result = answer.query, answer.result
+    if learn is None or not query.cache.enabled or answer.status.default or result.weak or "_cursor" in options.options:
+        return
+    principal = principal_of(request)
+    located = gateway().locate(query, question, principal)
+    learn(
+        Found(
+            question=located.question,
+            form=form,
+            key=result.key,
+            readings=result.readings,
+            ttl=query.cache.ttl,
+            until=min(located.until, _retires(query.name, query.version)),
+            scope=principal.scope,
+            note=located.note,
+            record=record(),
+        )
+    )
+
+
+def _retires(query: str, version: int) -> float:
+    """Return when a version goes out of service: from then on it may be answered otherwise."""
+    sunset = midnight(gateway().registry.template(query, version).sunset)
+    return math.inf if sunset is None or sunset.timestamp() <= site().clock() else sunset.timestamp()

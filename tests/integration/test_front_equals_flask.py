@@ -1,0 +1,406 @@
+"""The short way answers as Flask would: every request is asked both ways, and status, headers and body compared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from worlds import Doors, Ration, Worlds, open_worlds
+
+from gateway.access.base import OPEN
+from gateway.cache.tier import Drop
+from gateway.observe import RequestServed
+
+TOTALS = "/v1/queries/totals/v1/result"
+ROWS = "/v1/queries/totals/v2/result"
+RECENT = "/v1/queries/recent/v1/result"
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+    with open_worlds(tmp_path_factory.mktemp("worlds")) as worlds:
+        yield worlds
+
+
+@pytest.fixture
+def worlds(opened: Worlds) -> Worlds:
+    opened.both(lambda world: setattr(world, "memory", 64 * 2**20))
+    opened.both(lambda world: (setattr(world, "doors", None), setattr(world, "ration", None)))
+    opened.renew()
+    return opened
+
+
+def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(story())
+
+
+TARGETS = [
+    TOTALS,
+    f"{TOTALS}?",
+    f"{TOTALS}?until=2024-01-03",
+    f"{TOTALS}?until=2024-01-03T00:30",
+    f"{TOTALS}?until=2024-01-02&names=a",
+    f"{TOTALS}?names=a&names=b",
+    f"{TOTALS}?names=b&names=a",
+    f"{TOTALS}?names=%61",
+    f"{TOTALS}?names=nobody",
+    f"{TOTALS}.csv",
+    f"{TOTALS}.ndjson",
+    f"{TOTALS}.parquet",
+    f"{TOTALS}.arrow",
+    f"{TOTALS}?_format=csv",
+    f"{TOTALS}?_shape=columns",
+    f"{TOTALS}?_shape=arrays",
+    f"{ROWS}?_limit=3",
+    f"{ROWS}?_limit=0",
+    f"{ROWS}?_limit=1000",
+    "/v1/queries/totals/latest/result",
+    "/v1/queries/totals/latest/result.csv?_limit=2",
+    RECENT,
+]
+"""Requests whose second answer is short."""
+ALWAYS_FLASK = [
+    "/v1/queries/uncached/v1/result",
+    "/v1/queries/broken/v1/result",
+    "/v1/queries/nothing/v1/result",
+    "/v1/queries/totals/v9/result",
+    "/v1/queries/totals/v1",
+    "/v1/queries/totals/v1/explain",
+    "/v1/queries",
+    "/v1/tables/events",
+    "/nothing",
+    f"{TOTALS}?unknown=1",
+    f"{TOTALS}?_unknown=1",
+    f"{TOTALS}?until=yesterday",
+    f"{TOTALS}?_limit=-1",
+    f"{TOTALS}.exe",
+    f"{ROWS}?_cursor=AAAA",
+    f"{TOTALS}?names=%ff",
+]
+HEADERS = [
+    {},
+    {"Accept": "text/csv"},
+    {"Accept": "application/json;q=0.1, text/csv"},
+    {"Accept-Encoding": "gzip"},
+    {"Accept-Encoding": "gzip, zstd"},
+    {"Accept-Encoding": "identity"},
+    {"User-Agent": "somebody", "Accept-Language": "de", "X-Forwarded-For": "10.0.0.1"},
+    {"X-Unheard-Of": "1"},
+]
+SPECIAL = [
+    {"Cache-Control": "no-cache"},
+    {"Cache-Control": "max-age=5"},
+    {"Cache-Control": "only-if-cached"},
+    {"Cache-Control": "no-store"},
+    {"Range": "bytes=0-1"},
+    {"If-Match": '"x"'},
+    {"If-Modified-Since": "Wed, 21 Oct 2015 07:28:00 GMT"},
+    {"Request-Timeout": "5"},
+    {"Request-Timeout": "never"},
+    {"Accept": "image/png"},
+    {"Accept": "???"},
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_request_that_is_repeated_is_answered_the_short_way(worlds: Worlds, target: str, method: str) -> None:
+    async def story() -> None:
+        replies = [await worlds.ask(target, method) for _ in range(3)]
+        assert [reply.short for reply in replies] == [False, True, True]
+
+    run(story)
+
+
+@pytest.mark.parametrize("headers", HEADERS, ids=str)
+def test_headers_that_choose_a_form_choose_it_the_short_way_too(worlds: Worlds, headers: dict[str, str]) -> None:
+    async def story() -> None:
+        for _ in range(2):
+            for target in (TOTALS, f"{ROWS}.csv", f"{ROWS}.parquet"):
+                named = {name.replace("-", "_"): value for name, value in headers.items()}
+                reply = await worlds.ask(target, **named)
+        assert reply.short
+
+    run(story)
+
+
+@pytest.mark.parametrize("headers", SPECIAL, ids=str)
+def test_a_request_that_asks_for_something_of_its_own_goes_to_flask(worlds: Worlds, headers: dict[str, str]) -> None:
+    async def story() -> None:
+        named = {name.replace("-", "_"): value for name, value in headers.items()}
+        for _ in range(2):
+            await worlds.ask(TOTALS)
+            assert not (await worlds.ask(TOTALS, **named)).short
+
+    run(story)
+
+
+@pytest.mark.parametrize("target", ALWAYS_FLASK)
+def test_what_is_no_kept_answer_goes_to_flask(worlds: Worlds, target: str) -> None:
+    async def story() -> None:
+        for _ in range(3):
+            assert not (await worlds.ask(target)).short
+
+    run(story)
+
+
+def test_a_validator_is_answered_by_304_the_short_way(worlds: Worlds) -> None:
+    async def story() -> None:
+        tag = (await worlds.ask(TOTALS)).header("etag")
+        assert tag is not None
+        for value in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+            replies = [await worlds.ask(TOTALS, If_None_Match=value) for _ in range(2)]
+            assert [(reply.status, reply.short) for reply in replies] == [(304, False), (304, True)]
+        others = [await worlds.ask(TOTALS, If_None_Match='"other"') for _ in range(2)]
+        assert [(reply.status, reply.short) for reply in others] == [(200, False), (200, True)]
+
+    run(story)
+
+
+def test_pages_are_read_on_by_flask(worlds: Worlds) -> None:
+    async def story() -> None:
+        first = [await worlds.ask(f"{ROWS}?_limit=3") for _ in range(2)][-1]
+        link = first.header("link")
+        assert first.short
+        assert link is not None
+        following = link.partition("<")[2].partition(">")[0]
+        assert not any([(await worlds.ask(following)).short for _ in range(2)])
+
+    run(story)
+
+
+def test_an_answer_ages_and_is_asked_about_after_its_ttl(worlds: Worlds) -> None:
+    async def story() -> None:
+        await worlds.ask(TOTALS)
+        worlds.clock.now += 59.5
+        aged = await worlds.ask(TOTALS)
+        assert (aged.short, aged.header("age"), aged.header("cache-status")) == (
+            True,
+            "59",
+            "query-gateway; hit; ttl=0",
+        )
+        worlds.clock.now += 0.5
+        assert not (await worlds.ask(TOTALS)).short
+        again = await worlds.ask(TOTALS)
+        assert (again.short, again.header("age")) == (True, "0")
+
+    run(story)
+
+
+def test_a_clock_that_jumps_back_makes_no_difference(worlds: Worlds) -> None:
+    async def story() -> None:
+        await worlds.ask(TOTALS)
+        worlds.clock.now -= 1_000
+        await worlds.ask(TOTALS)
+        assert (await worlds.ask(TOTALS)).header("age") == "0"
+
+    run(story)
+
+
+def test_new_data_is_seen_after_the_ttl(worlds: Worlds) -> None:
+    async def story() -> None:
+        before = [await worlds.ask(ROWS) for _ in range(2)][-1]
+        worlds.change(2, 500)
+        assert (await worlds.ask(ROWS)).body == before.body
+        worlds.clock.now += 31
+        after = [await worlds.ask(ROWS) for _ in range(2)]
+        assert [reply.short for reply in after] == [False, True]
+        assert after[-1].body != before.body
+
+    run(story)
+
+
+@pytest.mark.parametrize("which", [Drop(query="totals"), Drop(table="events"), Drop(before=10**11)], ids=str)
+def test_a_dropped_answer_is_gone(worlds: Worlds, which: Drop) -> None:
+    async def story() -> None:
+        await worlds.ask(TOTALS)
+        worlds.both(lambda world: world.gateway.drop(which))
+        replies = [await worlds.ask(TOTALS) for _ in range(2)]
+        assert [reply.short for reply in replies] == [False, True]
+
+    run(story)
+
+
+def test_an_answer_that_another_process_dropped_is_gone(worlds: Worlds) -> None:
+    from gateway.cache.drops import DropLog
+
+    async def story() -> None:
+        await worlds.ask(TOTALS)
+        worlds.both(lambda world: DropLog(world.folder / "drops.jsonl").announce(Drop(query="totals")))
+        assert not (await worlds.ask(TOTALS)).short
+
+    run(story)
+
+
+def test_an_evicted_answer_is_gone(worlds: Worlds) -> None:
+    async def story() -> None:
+        worlds.both(lambda world: setattr(world, "memory", 20_000))
+        worlds.renew()
+        targets = [f"{TOTALS}?names={name}" for name in "abcdef"]
+        for _ in range(2):
+            for target in targets:
+                await worlds.ask(target)
+                await worlds.ask(target)
+
+    run(story)
+
+
+def test_the_bucket_of_the_clock_ends_an_answer(worlds: Worlds) -> None:
+    async def story() -> None:
+        worlds.clock.now += 60 - worlds.clock.now % 60
+        replies = [await worlds.ask(RECENT) for _ in range(2)]
+        worlds.clock.now += 59.9
+        replies.append(await worlds.ask(RECENT))
+        worlds.clock.now += 0.1
+        replies += [await worlds.ask(RECENT) for _ in range(2)]
+        assert [reply.short for reply in replies] == [False, True, True, False, True]
+
+    run(story)
+
+
+def test_another_gateway_in_service_is_asked_anew(worlds: Worlds) -> None:
+    from dataclasses import replace
+
+    async def story() -> None:
+        await worlds.ask(TOTALS)
+        worlds.both(lambda world: setattr(world.site, "gateway", replace(world.site.gateway)))
+        replies = [await worlds.ask(TOTALS) for _ in range(2)]
+        assert [reply.short for reply in replies] == [False, True]
+
+    run(story)
+
+
+def test_who_asks_and_what_they_may_see_is_found_out_each_time(worlds: Worlds) -> None:
+    worlds.both(lambda world: setattr(world, "doors", Doors()))
+    worlds.renew()
+
+    async def story() -> None:
+        for _ in range(2):
+            for target in (TOTALS, RECENT):
+                for key in ("a", "b", "c", None):
+                    named = {} if key is None else {"X_Api_Key": key}
+                    reply = await worlds.ask(target, **named)
+        assert reply.short
+        assert (await worlds.ask(TOTALS, X_Api_Key="b")).short
+        worlds.both(lambda world: world.doors.revoked.add("a"))
+        assert (await worlds.ask(TOTALS, X_Api_Key="a")).status == 401
+        worlds.both(lambda world: world.doors.close_or_open("totals"))
+        assert (await worlds.ask(TOTALS, X_Api_Key="b")).status == 404
+        worlds.both(lambda world: world.doors.close_or_open("totals"))
+        assert (await worlds.ask(TOTALS, X_Api_Key="b")).status == 200
+
+    run(story)
+
+
+def test_who_asks_too_much_is_refused(worlds: Worlds) -> None:
+    worlds.both(lambda world: setattr(world, "ration", Ration(left=3)))
+    worlds.renew()
+
+    async def story() -> None:
+        replies = [await worlds.ask(TOTALS) for _ in range(5)]
+        assert [(reply.status, reply.short) for reply in replies] == [
+            (200, False), (200, True), (200, True), (429, False), (429, False)
+        ]  # fmt: skip
+
+    run(story)
+
+
+def test_limits_that_are_kept_elsewhere_are_asked_about_by_flask(worlds: Worlds) -> None:
+    worlds.both(lambda world: setattr(world, "ration", Ration(local=False)))
+    worlds.renew()
+
+    async def story() -> None:
+        assert not any([(await worlds.ask(TOTALS)).short for _ in range(3)])
+
+    run(story)
+
+
+def test_requests_are_counted_and_told_of_alike(worlds: Worlds) -> None:
+    async def story() -> None:
+        for _ in range(40):
+            for target in (TOTALS, f"{ROWS}.csv?_limit=2"):
+                tag = (await worlds.ask(target, X_Request_Id="mine")).header("etag")
+                await worlds.ask(target, "HEAD")
+                await worlds.ask(target, If_None_Match=str(tag))
+
+    run(story)
+    worlds.short.front.flush()
+
+    def told(world: Any) -> list[Any]:
+        served = [event for event in world.events if isinstance(event, RequestServed)]
+        return sorted(
+            (one.path, one.method, one.status, one.cache, one.size, one.rows, one.format, one.client, one.principal,
+             one.query, one.version, one.error, one.complete, one.detail, one.request == "mine")
+            for one in served
+        )  # fmt: skip
+
+    def counted(world: Any) -> dict[Any, float]:
+        return {
+            (sample.name, *sorted(sample.labels.items())): sample.value
+            for metric in world.metrics.registry.collect()
+            for sample in metric.samples
+            if not sample.name.endswith(("_created", "_sum", "_bucket"))
+            and sample.name.startswith(("gateway_answer", "gateway_response", "gateway_http_request"))
+        }
+
+    assert told(worlds.plain) == told(worlds.short)
+    assert counted(worlds.plain) == counted(worlds.short)
+    assert any(name[0] == "gateway_http_request_duration_seconds_count" for name in counted(worlds.short))
+
+
+REQUESTS = st.tuples(
+    st.sampled_from([*TARGETS, *TARGETS, *ALWAYS_FLASK]),
+    st.sampled_from(["GET", "GET", "GET", "HEAD", "POST"]),
+    st.sampled_from([*HEADERS, *HEADERS, *SPECIAL, {"If-None-Match": "last"}, {"X-Api-Key": "a"}, {"X-Api-Key": "b"}]),
+)
+STEPS = st.one_of(
+    REQUESTS.map(lambda request: ("ask", *request)),
+    REQUESTS.map(lambda request: ("ask", *request)),
+    REQUESTS.map(lambda request: ("ask", *request)),
+    st.floats(0, 200).map(lambda seconds: ("wait", seconds)),
+    st.tuples(st.just("change"), st.integers(1, 4), st.integers(0, 1_000)),
+    st.sampled_from([Drop(query="totals"), Drop(table="events"), Drop(query="recent")]).map(
+        lambda drop: ("drop", drop)
+    ),
+    st.sampled_from(["totals", "recent"]).map(lambda query: ("door", query)),
+    st.just(("revoke",)),
+)
+
+
+@pytest.mark.parametrize("memory", [64 * 2**20, 30_000], ids=["room", "tight"])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, max_size=25), guarded=st.booleans())
+def test_whatever_happens_both_ways_answer_alike(
+    worlds: Worlds, memory: int, steps: list[tuple[Any, ...]], guarded: bool
+) -> None:
+    worlds.both(lambda world: setattr(world, "memory", memory))
+    worlds.both(lambda world: setattr(world, "doors", Doors() if guarded else OPEN))
+    worlds.renew()
+
+    async def story() -> None:
+        tags: dict[str, str] = {}
+        for kind, *rest in steps:
+            match kind, rest:
+                case "ask", [target, method, headers]:
+                    named = {name.replace("-", "_"): value for name, value in headers.items()}
+                    if named.get("If_None_Match") == "last":
+                        named["If_None_Match"] = tags.get(target, '"none"')
+                    for _ in range(2):
+                        reply = await worlds.ask(target, method, **named)
+                    tags[target] = reply.header("etag") or '"none"'
+                case "wait", [seconds]:
+                    worlds.clock.now += seconds
+                case "change", [day, value]:
+                    worlds.change(day, value)
+                case "drop", [which]:
+                    worlds.both(lambda world, which=which: world.gateway.drop(which))
+                case "door", [query] if guarded:
+                    worlds.both(lambda world, query=query: world.doors.close_or_open(query))
+                case "revoke", [] if guarded:
+                    worlds.both(lambda world: world.doors.revoked.add("a"))
+
+    run(story)
