@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import re
 import time
+from bisect import bisect_left
+from collections import Counter as Counts
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
@@ -510,12 +513,12 @@ class LogLines:
             self._write(b"".join(waiting))
 
     def _line(self, event: Event) -> bytes:
-        kind, names = _layout(type(event))  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
-        line: dict[str, Any] = {"time": round(self._clock(), 3), "level": event.level, "event": kind}
-        for name in names:
-            value = getattr(event, name)
-            if value is not None:
-                line[name] = round(value, 6) if isinstance(value, float) else value
+        layout = _layout(type(event))  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
+        line: dict[str, Any] = {"time": round(self._clock(), 3), "level": event.level, "event": layout.kind}
+        told = zip(layout.names, layout.values(event), strict=True)
+        line.update({name: value for name, value in told if value is not None})
+        for name in layout.fractions & line.keys():
+            line[name] = round(line[name], 6)
         return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -776,8 +779,7 @@ class Metrics:
         if event.query is None or event.version is None:
             return
         timed = self._requests.labels(event.query, event.version, event.status, event.cache or "")
-        for one in events:
-            timed.observe(one.seconds)
+        observe_all(timed, [one.seconds for one in events])
         if event.is_call:
             self._calls.labels(event.query, event.version, self._caller(event.principal or "")).inc(times)
         if event.cache is not None:
@@ -853,6 +855,18 @@ class Metrics:
         self._bugs.inc()
 
 
+def observe_all(histogram: Histogram, values: Sequence[float]) -> None:
+    """Observe several values by one addition for each bucket that they fall into."""
+    if len(values) == 1:
+        histogram.observe(values[0])
+        return
+    # What ``observe`` does for one value; the library has nothing for several.
+    counts: Counts[int] = Counts(bisect_left(histogram._upper_bounds, value) for value in values)
+    histogram._sum.inc(sum(values))
+    for place, times in counts.items():
+        histogram._buckets[place].inc(times)
+
+
 def share_metrics(folder: Path) -> None:
     """Keep metrics made from now on in files of *folder*, so that every worker of a machine reports those of all.
 
@@ -872,10 +886,25 @@ def _alike(event: RequestServed) -> tuple[object, ...]:
     return (*asked, event.status, event.error, event.cache, event.detail, event.complete)
 
 
+class _Layout(NamedTuple):
+    """How a kind of event is written: what it is called, the fields shown, and which of them are fractions."""
+
+    kind: str
+    names: tuple[str, ...]
+    values: Callable[[Event], tuple[Any, ...]]
+    fractions: frozenset[str]
+
+
 @cache
-def _layout(event: type[Event]) -> tuple[str, tuple[str, ...]]:
-    """Return what a log line calls a kind of event, and the names of the fields that it shows."""
-    return _kind(event), tuple(one.name for one in fields(event) if one.metadata.get("line", True))
+def _layout(event: type[Event]) -> _Layout:
+    shown = [one for one in fields(event) if one.metadata.get("line", True)]
+    names = tuple(one.name for one in shown)
+    return _Layout(
+        kind=_kind(event),
+        names=names,
+        values=attrgetter(*names) if len(names) > 1 else lambda one: tuple(getattr(one, name) for name in names),
+        fractions=frozenset(one.name for one in shown if "float" in str(one.type)),
+    )
 
 
 def _kind(event: type[Event]) -> str:

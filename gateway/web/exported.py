@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from gateway.observe import RequestServed
+from gateway.observe import RequestServed, observe_all
 
 _DURATION = "gateway_http_request_duration_seconds"
 _TOTAL = "gateway_http_request_total"
@@ -33,5 +33,4 @@ class Exported:
             rest = {"query": query, "version": version, "cache": cache}
             self._total.labels(method=method, status=status, **rest).inc(len(durations))
             duration = self._duration.labels(method=method, endpoint=_ENDPOINT, status=status, **rest)
-            for seconds in durations:
-                duration.observe(seconds)
+            observe_all(duration, durations)

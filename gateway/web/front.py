@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from itertools import count
@@ -29,7 +28,7 @@ from gateway.errors import QuotaExceeded, Unauthenticated
 from gateway.model import Principal
 from gateway.observe import RequestServed, tell_all
 from gateway.web.bridge import ENVIRON, Bridge, Receive, Scope, Send
-from gateway.web.context import LEARN, REQUEST_ID, Sent, Site, served
+from gateway.web.context import LEARN, REQUEST_ID, Site
 from gateway.web.exported import Exported
 from gateway.web.front_known import Found, Key, Known, Pair, credentials, known_of
 from gateway.web.headers import EVERY_AGE, LAST_INSTANT
@@ -173,13 +172,16 @@ class Front:
     def _note(
         self, known: Known, principal: Principal, request: str, client: str | None, seconds: float, size: int
     ) -> None:
-        noted = replace(
-            known.found.record, request=request, principal=principal, cache="hit", detail=None, template=None
+        self._served.append(
+            known.served(
+                request=request,
+                principal=principal.name,
+                credential=principal.credential or None,
+                client=client,
+                seconds=seconds,
+                size=size,
+            )
         )
-        sent = Sent(
-            method=known.method, path=known.path, client=client, status=known.status, seconds=seconds, size=size
-        )
-        self._served.append(served(noted, sent))
         if len(self._served) >= _GATHERED:
             self.flush()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.access.base import CREDENTIALS
 from gateway.model import Reading
+from gateway.observe import RequestServed
 from gateway.web.bridge import Head
-from gateway.web.context import Record
+from gateway.web.context import Record, Sent, served
 
 Key = tuple[Any, ...]
 """A request as far as its answer may depend on it: method, target, headers."""
@@ -106,8 +108,8 @@ class Known:
     """An answer that can be given again."""
 
     found: Found
-    method: str
-    path: str
+    served: Callable[..., RequestServed]
+    """Tells of one more request that it answered."""
     status: int
     head: bytes
     """Its headers that are always the same, as they are sent."""
@@ -152,8 +154,7 @@ def known_of(key: Key, found: Found, head: Head, *, path: str, generation: int) 
         return None
     return Known(
         found=found,
-        method=key[0],
-        path=path,
+        served=_served(found.record, key[0], path, head.status),
         status=head.status,
         head=same,
         length=length if found.form is None else None,
@@ -161,6 +162,16 @@ def known_of(key: Key, found: Found, head: Head, *, path: str, generation: int) 
         generation=generation,
         size=texts + _OBJECTS,
     )
+
+
+def _served(record: Record, method: str, path: str, status: int) -> Callable[..., RequestServed]:
+    """Return what tells of a hit: all but who asked, and how long it took, is the same each time."""
+    sent = Sent(method=method, path=path, client=None, status=status, seconds=0.0, size=0)
+    event = served(replace(record, cache="hit", detail=None), sent)
+    same = {one.name: getattr(event, one.name) for one in fields(event)}
+    for name in ("request", "principal", "credential", "client", "seconds", "size"):
+        del same[name]
+    return partial(RequestServed, **same)
 
 
 def _line(pair: Pair) -> bytes:
