@@ -43,6 +43,7 @@ from gateway.engine.admission import Admission
 from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import Credentials, EngineSettings, S3Access
+from gateway.engine.priority import FILLING, give_way, giving_way
 from gateway.engine.rows import one_row
 from gateway.engine.spill import spill_folder
 from gateway.engine.stores import Place, Stores
@@ -335,19 +336,16 @@ def _admission(engine: EngineSection, slots: int, observe: Observer) -> Admissio
 
 
 def _open_engine(settings: Settings, observe: Observer, locations: Sequence[str], number: int) -> DuckDBEngine:
-    return DuckDBEngine.open(
-        EngineSettings(
-            locations=locations,
-            temp_directory=str(spill_folder(settings.state / "tmp", number)),
-            memory_limit=f"{budget_of(settings).engine}B",
-            max_temp_size=f"{settings.engine.spill}B",
-            threads=settings.engine.threads,
-            s3=_access(settings.storage),
-            http_timeout=max(1, min(_SILENCE, round(settings.storage.timeout))),
-        ),
-        keyring=_keyring(settings.storage),
-        observe=observe,
+    chosen = EngineSettings(
+        locations=locations,
+        temp_directory=str(spill_folder(settings.state / "tmp", number)),
+        memory_limit=f"{budget_of(settings).engine}B",
+        max_temp_size=f"{settings.engine.spill}B",
+        threads=settings.engine.threads,
+        s3=_access(settings.storage),
+        http_timeout=max(1, min(_SILENCE, round(settings.storage.timeout))),
     )
+    return giving_way(lambda: DuckDBEngine.open(chosen, keyring=_keyring(settings.storage), observe=observe))
 
 
 def _places(settings: Settings, tables: Mapping[str, Table]) -> Mapping[str, Sequence[Place]]:
@@ -389,7 +387,7 @@ def open_results(settings: Settings, observe: Observer) -> Results:
         leases.append(redis.RedisLease(redis.connect(cache.redis), observe))
     # More than run or wait for a slot: others wait for what another process computes.
     room = budget.slots + settings.engine.queue + _ELSEWHERE
-    fills = ThreadPoolExecutor(room, thread_name_prefix="fill")
+    fills = ThreadPoolExecutor(room, "fill", initializer=partial(give_way, FILLING))
     return Results(
         tiers,
         Flights(Leases(leases), fills, room=room),

@@ -26,6 +26,7 @@ from gateway.execution import Attempt, Execution, Fill, unread
 from gateway.model import (
     Answer,
     BoundQuery,
+    CachePolicy,
     CacheStatus,
     Column,
     Directives,
@@ -231,9 +232,9 @@ class Gateway:
             note=_nothing if self.usage is None else self.usage.noting(query, request),
         )
 
-    def ready(self, question: str, form: str | None, ttl: float) -> Prepared | None:
+    def ready(self, question: str, form: str | None, policy: CachePolicy) -> Prepared | None:
         """Return the answer that ``answer`` would give at once, if its body in one form is there too."""
-        return self.results.ready(question, form, ttl)
+        return self.results.ready(question, form, policy)
 
     def drop(self, which: Drop) -> Mapping[str, int]:
         """Forget results; return how many, by the name of the tier."""

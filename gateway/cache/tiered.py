@@ -178,10 +178,10 @@ class Results:
                 raise
             return self._stale(known, asked.policy, f"stale-if-error; {error.code}", fwd="stale")
 
-    def ready(self, question: str, form: str | None, ttl: float) -> Prepared | None:
+    def ready(self, question: str, form: str | None, policy: CachePolicy) -> Prepared | None:
         """Return the answer that ``fetch`` would give at once, with its body in one form, from the nearest tier alone.
 
-        None where ``fetch`` would have to look farther, to ask, or to compute. *ttl* is that of the question's policy.
+        None where ``fetch`` would have to look farther, to ask, or to compute.
         """
         if self._encodings is None:
             return None
@@ -189,9 +189,8 @@ class Results:
         found = self._encodings.ready(question, form)
         if found is None:
             return None
-        now = self._clock()
-        left = found.mark.checked_at + ttl - now
-        return Prepared(found.result, found.body, max(0.0, now - found.mark.checked_at), left) if left > 0 else None
+        left = self._left(found.mark, policy)
+        return Prepared(found.result, found.body, self._age(found.mark.checked_at), left) if left > 0 else None
 
     def renew(self, asked: Asked) -> Fetched:
         """Make sure that the newest answer of a question is kept, and start its ``ttl`` anew: for nobody who waits.

@@ -19,7 +19,7 @@ from gateway.cache.tiered import Prepared
 from gateway.catalog.keeper import TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
-from gateway.model import Answer, BoundQuery, Column, Directives, Export, Principal, Result
+from gateway.model import Answer, BoundQuery, CachePolicy, Column, Directives, Export, Principal, Result
 from gateway.model import Request as Question
 from gateway.observe import Metrics, Observer, RequestServed, unobserved
 from gateway.pipeline import Located
@@ -90,7 +90,7 @@ class Gateway(Protocol):
 
     def locate(self, query: BoundQuery, request: Question, principal: Principal) -> Located: ...
 
-    def ready(self, question: str, form: str | None, ttl: float) -> Prepared | None: ...
+    def ready(self, question: str, form: str | None, policy: CachePolicy) -> Prepared | None: ...
 
     def drop(self, which: Drop) -> Mapping[str, int]: ...
 

@@ -94,7 +94,7 @@ class Front:
         found, now = known.found, self._site.clock()
         if now >= found.until:
             return None
-        ready = self._gateway.ready(found.question, found.form, found.ttl)
+        ready = self._gateway.ready(found.question, found.form, found.policy)
         if ready is None or ready.result.key != found.key or ready.result.readings is not found.readings:
             return None
         limits = self._admit(principal)
@@ -109,7 +109,7 @@ class Front:
             known.length if known.length is not None else b"Content-Length: %d\r\n" % len(body),
             min(int(ready.age), EVERY_AGE),
             min(int(ready.left), EVERY_AGE),
-            _instants(known, now - ready.age + found.ttl) if known.instants else b"",
+            _instants(known, now - ready.age + found.policy.ttl) if known.instants else b"",
             seconds * 1000,
             request.encode(),
             limits,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.access.base import CREDENTIALS
-from gateway.model import Reading
+from gateway.model import CachePolicy, Reading
 from gateway.observe import RequestServed
 from gateway.web.bridge import Head
 from gateway.web.context import Record, Sent, served
@@ -93,7 +93,7 @@ class Found(NamedTuple):
     key: str
     readings: tuple[Reading, ...]
     """What the result read: the very object, for a result that was made again may tell other counts."""
-    ttl: float
+    policy: CachePolicy
     until: float
     """Instant, in seconds since the epoch, from which on it may be found otherwise."""
     scope: str

@@ -33,7 +33,7 @@ def teach(question: Question, answer: Answer, options: QueryString, form: str | 
             form=form,
             key=result.key,
             readings=result.readings,
-            ttl=query.cache.ttl,
+            policy=query.cache,
             until=min(located.until, _retires(query.name, query.version)),
             scope=principal.scope,
             note=located.note,

@@ -1,0 +1,29 @@
+"""Which threads the processor is for first: those that answer, before those that compute."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+COMPUTING = 10
+"""Nice value of the engine's own threads, which never hold Python's lock."""
+FILLING = 5
+"""Nice value of threads that run a query: they hold Python's lock now and then, so they must not wait for too long."""
+
+
+def give_way(nice: int) -> None:
+    """Let this thread, and those that it starts, have less of the processor while others want it (Linux: by thread)."""
+    own = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, own, max(nice, os.getpriority(os.PRIO_PROCESS, own)))
+
+
+def giving_way(work: Callable[[], T]) -> T:
+    """Do *work* so that the threads it starts give way to all others."""
+    with ThreadPoolExecutor(1, initializer=partial(give_way, COMPUTING)) as pool:
+        return pool.submit(work).result()
