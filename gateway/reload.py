@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from gateway.checkout import commit_of, is_being_written
 from gateway.declaration import BrokenFile
 from gateway.engine.binder import Binder
 from gateway.errors import Diagnostic, GatewayError
-from gateway.observe import DeclarationBroken, Observer, ProjectLoaded
+from gateway.observe import DeclarationBroken, Observer, ProjectLoaded, Unexpected
 from gateway.pipeline import Gateway
 from gateway.project import Declarations, Project
 from gateway.query.template import Template
@@ -181,7 +182,12 @@ class Reloader:
 
     def _run(self, wait: Callable[[float], bool]) -> None:
         while not (self._stopping.is_set() or wait(POLL if self._pending is None else QUIET)):
-            self.tick()
+            try:
+                self.tick()
+            except Exception as error:  # noqa: BLE001  # a bug met in one file must not end the looking at all others
+                self._again_at = self._clock() + RETRY
+                found = "".join(traceback.format_exception(error))
+                self._observe(Unexpected(request="reload", error=repr(error), traceback=found))
 
     def _reload(self) -> Reloaded:
         project = self._declarations.read()

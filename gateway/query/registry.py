@@ -122,6 +122,15 @@ class Registry:
         deprecated = template.deprecated is not None and template.deprecated <= today
         return State.DEPRECATED if deprecated else State.CURRENT
 
+    def settled_until(self, name: str) -> date | None:
+        """Return the next day on which a version of a query is deprecated or retired, and so ``latest`` may be another.
+
+        None: no such day is declared.
+        """
+        today = self._today()
+        declared = [day for one in self._templates[name].values() for day in (one.deprecated, one.sunset)]
+        return min((day for day in declared if day is not None and day > today), default=None)
+
     def _newest(self, versions: Mapping[int, Template]) -> Template:
         """Choose the newest current version, else the newest that is not retired, else the newest."""
         for accepted in ((State.CURRENT,), (State.CURRENT, State.DEPRECATED), State):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,9 @@ import pytest
 
 from gateway.app import Opened, open_pipeline
 from gateway.config import load_settings
-from gateway.errors import QueryNotFound
+from gateway.errors import EngineFailed, QueryNotFound
 from gateway.model import Principal, Request
-from gateway.observe import DeclarationBroken, Event, ProjectLoaded
+from gateway.observe import DeclarationBroken, Event, ProjectLoaded, Unexpected
 from gateway.pipeline import Gateway
 from gateway.project import Project
 from gateway.reload import Reloader
@@ -37,6 +38,7 @@ class World:
     projects: list[Project] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.build = self.opened.build
         self.serving, self.projects = [self.opened.gateway], [self.opened.project]
         self.reloader = Reloader(
             self.folder,
@@ -44,7 +46,7 @@ class World:
             declarations=self.opened.declarations,
             project=self.opened.project,
             serving=self.opened.gateway,
-            build=self.opened.build,
+            build=lambda gateway, project: self.build(gateway, project),
             serve=self.serve,
             observe=self.events.append,
             clock=lambda: self.now,
@@ -225,6 +227,41 @@ def test_a_table_that_would_break_a_query_in_service_stays_as_it_was(world: Worl
     (mistake,) = done.broken[0].diagnostics
     assert mistake.path == "catalog/events.yaml"
     assert mistake.message == "totals/v1 would no longer run: there is no column 'n' here"
+
+
+def test_a_reload_that_cannot_be_made_leaves_everything_as_it_was_and_is_tried_again(world: World) -> None:
+    def refuse(gateway: Gateway, project: Project) -> Gateway:
+        raise EngineFailed("The engine could not be started.")
+
+    world.build = refuse
+    world.query("max(n)")
+    done = world.reloader.request()
+    assert (done.outcome, done.error) == ("failed", "The engine could not be started.")
+    assert (world.ask(), world.told().outcome) == (3, "failed")
+    world.build = world.opened.build
+    world.now += 60
+    world.reloader.tick()
+    assert world.ask() == 2
+
+
+def test_a_bug_met_while_looking_is_told_and_does_not_end_the_looking(world: World) -> None:
+    looks, looked = iter([False, False, True]), threading.Event()
+
+    def wait(seconds: float) -> bool:
+        done = next(looks)
+        if done:
+            looked.set()
+        return done
+
+    def build(gateway: Gateway, project: Project) -> Gateway:
+        raise RuntimeError("a bug")
+
+    world.build = build
+    world.query("max(n)")
+    world.reloader.start(wait)
+    assert looked.wait(60)
+    world.reloader.close()
+    assert [event.error for event in world.events if isinstance(event, Unexpected)] == ["RuntimeError('a bug')"]
 
 
 def test_tables_that_did_not_change_keep_their_snapshots(world: World) -> None:

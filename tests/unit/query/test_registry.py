@@ -121,6 +121,20 @@ def test_a_version_after_its_sunset_is_retired_and_names_its_successor(write: Wr
     assert bind(registry, "q", 2) == 2
 
 
+def test_no_version_means_one_that_still_answers_where_all_are_deprecated(write: Write, load: Load) -> None:
+    write("q/v1.sql", "deprecated: 2026-01-01")
+    write("q/v2.sql", "deprecated: 2026-01-01\nsunset: 2026-06-01")
+    assert bind(load()[0], "q") == 1
+
+
+def test_the_next_day_on_which_a_version_goes_away_is_known(write: Write, load: Load) -> None:
+    write("q/v1.sql", "deprecated: 2026-05-31\nsunset: 2026-09-01")
+    write("q/v2.sql", "deprecated: 2026-07-01\nsunset: 2026-08-01")
+    write("stays/v1.sql", "deprecated: 2026-06-01")
+    registry, _ = load()
+    assert (registry.settled_until("q"), registry.settled_until("stays")) == (date(2026, 7, 1), None)
+
+
 def test_a_successor_must_exist(write: Write, load: Load) -> None:
     write("q/v1.sql", "successor: other/v3")
     assert load()[1] == ["queries/q/v1.sql: the successor other/v3 does not exist, or has mistakes"]
