@@ -105,6 +105,7 @@ def open_app(settings: Settings) -> Iterator[Flask]:
             clock=time.time,
             title=settings.title,
             observe=observe,
+            max_stale=settings.cache.max_stale,
             secret=_secret(settings.state / "cursor.key"),
             access=access,
             limits=limits,

@@ -119,6 +119,8 @@ class Site:
     """Tell of every location whether it is in use (``closed``) or left alone; see ``gateway.engine.breaker``."""
     max_body: int = 4 * 2**20
     """Bytes of the largest request body that is read."""
+    max_stale: float = 2.0**31
+    """Seconds after its ``ttl`` that caches on the way may serve an answer, at most."""
     secret: bytes = b""
     """Signs cursors; the same in all workers and hosts that share results."""
     access: Access = OPEN

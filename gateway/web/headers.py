@@ -19,12 +19,15 @@ LAST_INSTANT = 253_402_300_799.0
 """The last second of the year 9999, the last that a date of HTTP can name."""
 
 
-def answer_headers(answer: Answer | Export, *, shared: bool, kept: bool = True) -> Iterator[tuple[str, str]]:
+def answer_headers(
+    answer: Answer | Export, *, shared: bool, kept: bool = True, max_stale: float = EVERY_AGE
+) -> Iterator[tuple[str, str]]:
     """Say what *answer* cost: its fate in the cache, its age, what was read for it, and the time of each stage.
 
     *shared* is False where caches on the way may give it to nobody else, *kept* where they may not keep it at all.
+    *max_stale* bounds the seconds that they may serve it after its ``ttl``, whatever its template says.
     """
-    yield "Cache-Control", _cache_control(answer, shared=shared) if kept else "no-store"
+    yield "Cache-Control", _cache_control(answer, shared=shared, max_stale=max_stale) if kept else "no-store"
     yield "Age", str(min(max(0, math.floor(answer.age)), EVERY_AGE))
     yield "Cache-Status", cache_status(answer.status)
     yield "Server-Timing", server_timing(answer.timings)
@@ -40,7 +43,7 @@ def entity_tag(key: str, *variant: object) -> str:
     return blake2b(repr((key, *variant)).encode(), digest_size=16, person=b"gateway etag").hexdigest()
 
 
-def cache_control(policy: CachePolicy, *, shared: bool) -> str:
+def cache_control(policy: CachePolicy, *, shared: bool, max_stale: float = EVERY_AGE) -> str:
     """Write how long an answer is fresh, counted like ``Age`` from its making (RFC 9111, RFC 5861).
 
     >>> cache_control(CachePolicy(ttl=60, stale_if_error=5), shared=True)
@@ -50,18 +53,20 @@ def cache_control(policy: CachePolicy, *, shared: bool) -> str:
     if not policy.enabled:
         return f"{scope}, no-cache"
     parts = [scope, f"max-age={_delta(policy.ttl)}"]
-    if policy.stale_while_revalidate > 0:
-        parts.append(f"stale-while-revalidate={_delta(policy.stale_while_revalidate)}")
-    if policy.stale_if_error > 0:
-        parts.append(f"stale-if-error={_delta(policy.stale_if_error)}")
+    for name, seconds in (
+        ("stale-while-revalidate", policy.stale_while_revalidate),
+        ("stale-if-error", policy.stale_if_error),
+    ):
+        if min(seconds, max_stale) > 0:
+            parts.append(f"{name}={_delta(min(seconds, max_stale))}")
     return ", ".join(parts)
 
 
-def _cache_control(answer: Answer | Export, *, shared: bool) -> str:
+def _cache_control(answer: Answer | Export, *, shared: bool, max_stale: float) -> str:
     if isinstance(answer, Export):
         # Too large to be kept for others; who has it may ask whether it is still right.
         return "private, no-cache"
-    return cache_control(answer.query.cache, shared=shared)
+    return cache_control(answer.query.cache, shared=shared, max_stale=max_stale)
 
 
 def proxy_headers(answer: Answer, *, now: float) -> Iterator[tuple[str, str]]:

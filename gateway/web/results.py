@@ -141,7 +141,7 @@ def _headers(
     answer: Answer | Export, page: Page, version: str, suffix: str | None, options: QueryString
 ) -> Iterator[tuple[str, str]]:
     kept = request.method != "POST" and not answer.status.default
-    yield from answer_headers(answer, shared=shared(answer.query.name), kept=kept)
+    yield from answer_headers(answer, shared=shared(answer.query.name), kept=kept, max_stale=site().max_stale)
     if kept and isinstance(answer, Answer) and shared(answer.query.name):
         yield from proxy_headers(answer, now=site().clock())
     yield "Gateway-Version", str(answer.query.version)

@@ -330,6 +330,18 @@ def test_a_body_that_breaks_off_is_not_stored_and_does_not_look_whole(proxy: Pro
     assert fake.requests == 2
 
 
+@pytest.mark.parametrize("status", [404, 410, 422, 502, 503])
+def test_an_error_of_the_gateway_is_passed_on_for_it_has_looked_for_a_stale_answer_itself(
+    proxy: Proxy, fake: Fake, status: int
+) -> None:
+    port = proxy(fake.port)
+    fake.headers = {"Cache-Control": "public, max-age=1, stale-if-error=3600"}
+    assert Reply(port, asked(1, 0)).status == 200
+    fake.status, fake.headers = status, {}
+    wait_for(lambda: fate(Reply(port, asked(1, 0))) != HIT)
+    assert Reply(port, asked(1, 0)).status == status
+
+
 def test_a_gateway_that_is_stopping_is_passed_over(proxy: Proxy, fake: Fake, gateway: Any) -> None:
     port = proxy(fake.port, gateway.port)
     fake.status = 503

@@ -36,12 +36,22 @@ def reading(**given: int) -> Reading:
             "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400",
         ),
         (CachePolicy(ttl=0), True, "public, max-age=0"),
+        (
+            CachePolicy(ttl=1, stale_while_revalidate=60, stale_if_error=86_401),
+            True,
+            "public, max-age=1, stale-while-revalidate=60, stale-if-error=86400",
+        ),
         (CachePolicy(ttl=1e18), True, "public, max-age=2147483648"),
         (CachePolicy(enabled=False), False, "private, no-cache"),
     ],
 )
 def test_freshness_follows_the_policy_of_the_template(policy: CachePolicy, shared: bool, expected: str) -> None:
-    assert cache_control(policy, shared=shared) == expected
+    assert cache_control(policy, shared=shared, max_stale=86_400) == expected
+
+
+def test_no_cache_on_the_way_is_told_of_stale_times_where_the_operator_allows_none() -> None:
+    policy = CachePolicy(ttl=1, stale_while_revalidate=60, stale_if_error=86_401)
+    assert cache_control(policy, shared=True, max_stale=0) == "public, max-age=1"
 
 
 def answered(policy: CachePolicy) -> Answer:
