@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 from gateway.access.limits import UNLIMITED, Charge
 from gateway.access.opening import open_access, open_limits
 from gateway.allowance import Allowance
-from gateway.audit import AuditLines
+from gateway.audit import AuditLines, open_file
 from gateway.budget import budget_of
 from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier, bytes_of
@@ -127,11 +127,7 @@ def _auditing(settings: Settings, metrics: Metrics) -> Iterator[list[Observer]]:
     if log.audit == "stdout":
         yield [AuditLines(Lines("audit", lost=metrics), digest=digest)]
         return
-    try:
-        descriptor = os.open(settings.project / log.audit, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-    except OSError as error:
-        message = f"log.audit: cannot write to {log.audit}: {error.strerror}"
-        raise SettingsInvalid([Diagnostic(path="gateway.toml", message=message)]) from error
+    descriptor = open_file(settings.project / log.audit)
     try:
         yield [AuditLines(Lines("audit", descriptor=descriptor, lost=metrics), digest=digest)]
     finally:

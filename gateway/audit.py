@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.observe import Event, RequestServed
 
+NO_FILE = ("off", "stdout")
+"""What the setting says where there is no file."""
 _FIELDS = (
     "request",
     "principal",
@@ -50,6 +55,15 @@ class AuditLines:
         else:
             line["parameters"] = parameters
         self._write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def open_file(path: Path) -> int:
+    """Open the file that lines are added to; return its descriptor. Raises ``SettingsInvalid``."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        message = f"log.audit: cannot write to {path.name}: {error.strerror}"
+        raise SettingsInvalid([Diagnostic(path="gateway.toml", message=message)]) from error
 
 
 def digest_of(parameters: Mapping[str, Any]) -> str:

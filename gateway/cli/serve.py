@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from gateway.app import load_project, make_state, open_app, reload_signal
+from gateway.audit import NO_FILE, open_file
 from gateway.authoring.access import check_access
 from gateway.budget import budget_of
 from gateway.cli.diagnostics import print_diagnostics
@@ -51,6 +52,8 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
     if settings.access.required:
         print_diagnostics(check_access(settings.project, settings.access, registry.queries(), tables))
     make_state(settings.state)
+    if settings.log.audit not in NO_FILE:
+        os.close(open_file(settings.project / settings.log.audit))  # told here rather than by every worker
     server = settings.server
     options = ServerOptions(
         host=server.host,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.audit import AuditLines
-from gateway.observe import Event, QueryReplanned, RequestServed
+from gateway.audit import AuditLines, open_file
+from gateway.errors import SettingsInvalid
+from gateway.observe import Event, Lines, QueryReplanned, RequestServed
 
 SERVED: dict[str, Any] = {"request": "r", "method": "GET", "path": "/", "status": 200, "seconds": 0.5, "size": 10}
 ANSWERED = SERVED | {
@@ -74,3 +77,16 @@ def test_parameters_can_be_written_as_a_digest() -> None:
 def test_a_question_without_parameters_is_told_as_such(parameters: object) -> None:
     (line,) = lines(RequestServed(**(ANSWERED | {"parameters": parameters})))
     assert line["parameters"] == {}
+
+
+def test_lines_are_added_to_what_a_file_holds(tmp_path: Path) -> None:
+    for _ in range(2):
+        descriptor = open_file(tmp_path / "audit.jsonl")
+        AuditLines(Lines("audit", descriptor=descriptor))(RequestServed(**ANSWERED))
+        os.close(descriptor)
+    assert len((tmp_path / "audit.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match=r"log\.audit: cannot write to audit\.jsonl: No such file"):
+        open_file(tmp_path / "missing" / "audit.jsonl")
