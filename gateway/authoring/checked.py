@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gateway.authoring.access import check_access
+from gateway.authoring.examples import Ran
 from gateway.authoring.lifecycle import check_lifecycle
 from gateway.authoring.owners import check_ownership
 from gateway.authoring.queries import check_queries
@@ -26,6 +27,8 @@ class Checked:
     tables: int
     templates: int
     diagnostics: tuple[Diagnostic, ...]
+    examples: tuple[Ran, ...] = ()
+    """Examples that were answered, where data was looked at."""
 
     def plus(self, found: Iterable[Diagnostic], project: Path) -> Checked:
         """Add what another check has found."""

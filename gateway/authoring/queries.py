@@ -21,12 +21,19 @@ _INSTANT = TypedValue(value=datetime(2000, 1, 3, tzinfo=UTC), type="TIMESTAMP WI
 
 
 def check_queries(templates: Iterable[Template], tables: Mapping[str, Table], schemas: Schemas) -> Iterator[Diagnostic]:
+    """Check templates by themselves and over the columns of their tables, as far as those are known."""
+    templates = list(templates)
+    for template in templates:
+        yield from template.advice
+    yield from check_meaning(templates, tables, schemas)
+
+
+def check_meaning(templates: Iterable[Template], tables: Mapping[str, Table], schemas: Schemas) -> Iterator[Diagnostic]:
     """Check templates over the columns of their tables; what needs columns that are not known is left out."""
     with closing(Binder()) as binder:
         for name, columns in schemas.items():
             binder.declare(name, columns)
         for template in templates:
-            yield from template.advice
             unknown = [name for name in template.tables if name not in schemas]
             if not unknown:
                 yield from _check(template, tables, schemas, binder)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gateway.authoring.checked import Checked, check_project
-from gateway.authoring.data import check_files
+from gateway.authoring.data import check_data
 from gateway.cli.formats import FORMATS, write
 from gateway.cli.project import opened, project_option
 from gateway.config import FILE_NAME, load_settings
@@ -20,7 +20,11 @@ from gateway.proposal.review import Project, Review, review
 @click.command("check")
 @project_option
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option("--data", is_flag=True, help="List the tables too, and check that every row lies in its partition.")
+@click.option(
+    "--data",
+    is_flag=True,
+    help="List the tables too: do rows lie in their partitions, what do the examples answer and read.",
+)
 @click.option(
     "--against",
     "revision",
@@ -38,7 +42,7 @@ def command(project: Path, paths: tuple[Path, ...], data: bool, revision: str | 
         raise click.UsageError(f"{project} holds none of catalog/, queries/ and {FILE_NAME}")
     found = check_project(project)
     if data and not found.of(Severity.ERROR):
-        found = check_data(found, project)
+        found = with_data(found, project, paths)
     changed = None if revision is None else review_since(revision, project, found, data=data)
     if changed is not None:
         found = found.plus(changed.mistakes, project)
@@ -48,10 +52,10 @@ def command(project: Path, paths: tuple[Path, ...], data: bool, revision: str | 
         raise click.exceptions.Exit(1)
 
 
-def check_data(found: Checked, project: Path) -> Checked:
-    """Add what the files of the tables say."""
+def with_data(found: Checked, project: Path, paths: tuple[Path, ...]) -> Checked:
+    """Add what the files of the tables say, and what the examples answer."""
     with opened(project) as gateway:
-        return found.plus(check_files(gateway, load_settings(project.resolve())), project)
+        return check_data(found, gateway, load_settings(project.resolve()), paths)
 
 
 def review_since(revision: str, project: Path, found: Checked, *, data: bool) -> Review:

@@ -13,6 +13,7 @@ from rich.text import Text
 from gateway.authoring.checked import Checked
 from gateway.authoring.excerpt import excerpt, place
 from gateway.errors import Diagnostic, Severity
+from gateway.plan.explain import readable
 from gateway.proposal import report
 from gateway.proposal.review import Review
 
@@ -37,6 +38,8 @@ def as_text(found: Checked, project: Path, console: Console, review: Review | No
                 console.print(Text(f"    {line}", style="dim"))
             if item.hint:
                 console.print(Text(f"    {item.hint}", style="green"))
+        for line in _ran(found):
+            console.print(Text(line))
         for line in report.lines(review) if review is not None else ():
             console.print(Text(line))
         console.print(Text(f"{_read(found)}: {verdict(found)}"))
@@ -66,6 +69,8 @@ def as_markdown(found: Checked, project: Path, console: Console, review: Review 
             if item.path == path:
                 lines += _markdown(item, project)
         lines.append("")
+    if found.examples and review is None:
+        lines += ["**Examples**", "", *(f"- {escaped(line)}" for line in _ran(found)), ""]
     changes = "" if review is None else f"\n{report.markdown(review)}"
     return "\n".join(lines).rstrip("\n") + "\n" + changes
 
@@ -77,6 +82,16 @@ def write(form: str, found: Checked, project: Path, review: Review | None = None
     """Print what was found to standard output in one of ``FORMATS``."""
     console = Console(highlight=False, soft_wrap=True)
     console.file.write(FORMATS[form](found, project, console, review))
+
+
+def _ran(found: Checked) -> list[str]:
+    """Tell what each example answered and read, a line each."""
+    return [
+        f"{one.query} v{one.version} example {one.number}: {counted(one.rows, 'row')} in {one.seconds * 1000:.0f} ms, "
+        f"{one.partitions} of {counted(one.partitions_total, 'partition')}, "
+        f"{readable(one.bytes)} of {readable(one.bytes_total)}"
+        for one in found.examples
+    ]
 
 
 def verdict(found: Checked) -> str:

@@ -113,3 +113,69 @@ def test_a_column_that_is_not_enforced_promises_nothing(project: Path) -> None:
     put(project, "dt=2024-01-02/shard=0/a.parquet", ["2024-01-05T10:00"], [1])
     assert mistakes(project) == []
     assert count(project, "ts >= TIMESTAMP '2024-01-05'") == 1
+
+
+QUERY = """/*
+summary: Events of a day
+owner: me
+parameters:
+  day: {{type: date, description: the day}}
+examples: {examples}
+*/
+SELECT uid, ts FROM events WHERE ts >= $day AND ts < $day + INTERVAL 1 DAY ORDER BY uid
+"""
+
+
+def write_query(project: Path, text: str) -> None:
+    (project / "queries" / "q").mkdir(exist_ok=True)
+    (project / "queries" / "q" / "v1.sql").write_text(text)
+
+
+def test_each_example_is_run_and_says_what_it_read(project: Path) -> None:
+    put(project, "dt=2024-01-02/shard=0/a.parquet", ["2024-01-02T00:00"], [1])
+    write_query(project, QUERY.format(examples="[{day: 2024-01-01}]"))
+    code, output = gateway(project, "check", "--data", "--format", "json")
+    [ran] = json.loads(output)["examples"]
+    assert (code, ran["query"], ran["number"], ran["rows"]) == (0, "q", 1, 2)
+    assert (ran["partitions"], ran["partitions_total"]) == (1, 2)
+    assert "q v1 example 1: 2 rows in " in gateway(project, "check", "--data")[1]
+
+
+def test_an_example_without_rows_is_told_at_its_place(project: Path) -> None:
+    write_query(project, QUERY.format(examples="\n  - {day: 2024-01-01}\n  - {day: 1999-01-01}"))
+    code, output = gateway(project, "check", "--data", "--format", "json")
+    [note] = json.loads(output)["diagnostics"]
+    assert (code, note["line"], note["message"]) == (0, 8, "example 2 answers no rows")
+
+
+def test_an_example_that_fails_is_a_mistake(project: Path) -> None:
+    text = QUERY.format(examples="[{day: 2024-01-01}]").replace("uid, ts", "CAST(ts AS VARCHAR)::INTEGER AS n")
+    write_query(project, text.replace("ORDER BY uid", "ORDER BY n"))
+    [message] = mistakes(project)
+    assert message.startswith("example 1 fails with query-failed: ")
+
+
+def test_columns_that_only_the_files_tell_are_checked(project: Path) -> None:
+    write_query(project, QUERY.format(examples="[{day: 2024-01-01}]").replace("uid, ts", "uidd"))
+    assert mistakes(project) == ["there is no column 'uidd' here"]
+
+
+def test_a_table_that_was_listed_once_is_checked_without_its_files(project: Path) -> None:
+    assert mistakes(project) == []
+    write_query(project, QUERY.format(examples="[{day: 2024-01-01}]").replace("uid, ts", "uidd"))
+    code, output = gateway(project, "check")
+    assert (code, "queries/q/v1.sql:8:8: there is no column 'uidd' here" in output) == (1, True)
+
+
+def test_declared_columns_are_compared_with_those_of_the_newest_file(project: Path) -> None:
+    declared = "columns: {ts: TIMESTAMP, uid: INTEGER, name: VARCHAR}\n"
+    (project / "catalog" / "events.yaml").write_text(DECLARATION + declared)
+    code, output = gateway(project, "check", "--data", "--format", "json")
+    found = [(one["severity"], one["message"].partition(": ")[2]) for one in json.loads(output)["diagnostics"]]
+    assert (code, found) == (
+        1,
+        [
+            ("warning", "the column 'uid' is BIGINT, and declared INTEGER"),
+            ("error", "the column 'name' is declared, but not there"),
+        ],
+    )

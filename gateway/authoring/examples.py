@@ -1,0 +1,73 @@
+"""Run the examples of templates over the data, and say what each answered and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import Diagnostic, GatewayError, Rule, Severity
+from gateway.model import Directives, Principal
+from gateway.pipeline import Gateway
+from gateway.query.template import Template, declared_front_matter
+
+_FRESH = Directives(no_cache=True, no_store=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One example that was answered: ``number`` counts from 1, ``seconds`` is what making the answer took.
+
+    Partitions, files and bytes are those of all scans together, read and of all there are.
+    """
+
+    query: str
+    version: int
+    number: int
+    rows: int
+    seconds: float
+    partitions: int
+    partitions_total: int
+    files: int
+    files_total: int
+    bytes: int
+    bytes_total: int
+
+
+def run_examples(templates: Iterable[Template], gateway: Gateway, project: Path) -> Iterator[Ran | Diagnostic]:
+    """Answer every example; one that fails, or that has no rows, is told at its place."""
+    for template in templates:
+        for number in range(len(template.examples)):
+            yield from _example(template, number, gateway, project)
+
+
+def _example(template: Template, number: int, gateway: Gateway, project: Path) -> Iterator[Ran | Diagnostic]:
+    try:
+        bound = template.bind(template.examples[number])
+        result = gateway.ask(bound, principal=Principal(), directives=_FRESH).result
+    except GatewayError as error:
+        yield _told(template, number, project, f"fails with {error.code}: {error.detail}", Severity.ERROR)
+        return
+    if result.table.num_rows == 0:
+        yield _told(template, number, project, "answers no rows", Severity.NOTE)
+    readings = result.readings
+    yield Ran(
+        query=template.name,
+        version=template.version,
+        number=number + 1,
+        rows=result.table.num_rows,
+        seconds=result.seconds,
+        partitions=sum(one.partitions for one in readings),
+        partitions_total=sum(one.partitions_total for one in readings),
+        files=sum(one.files for one in readings),
+        files_total=sum(one.files_total for one in readings),
+        bytes=sum(one.size for one in readings),
+        bytes_total=sum(one.size_total for one in readings),
+    )
+
+
+def _told(template: Template, number: int, project: Path, what: str, severity: Severity) -> Diagnostic:
+    text = (project / template.path).read_text(encoding="utf-8")
+    declared = declared_front_matter(text, template.path)
+    message = f"example {number + 1} {what}"
+    return declared.diagnostic(("examples", number), message, rule=Rule.EXAMPLE, severity=severity)
