@@ -87,8 +87,11 @@ def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tup
 
 
 @contextmanager
-def open_app(settings: Settings) -> Iterator[Flask]:
-    """Open the HTTP application of one process; what it opened is closed in reverse order."""
+def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
+    """Open the HTTP application of one process; what it opened is closed in reverse order.
+
+    *dev* is the file in which ``gateway dev`` tells the pages what was saved.
+    """
     metrics = Metrics(CollectorRegistry())
     with _auditing(settings, metrics) as audit, ExitStack() as stack:
         lines = LogLines(Lines("log", lost=metrics))
@@ -109,6 +112,7 @@ def open_app(settings: Settings) -> Iterator[Flask]:
             secret=_secret(settings.state / "cursor.key"),
             access=access,
             limits=limits,
+            dev=dev,
         )
         serving = cast(Callable[[], Gateway], lambda: site.gateway)
         site.checks = {"engine": lambda: serving().engine.ping(), "access": access.ready}

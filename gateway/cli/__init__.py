@@ -16,6 +16,7 @@ from rich.console import Console
 from gateway.cli.cache import command as cache
 from gateway.cli.check import command as check
 from gateway.cli.demo import command as demo
+from gateway.cli.dev import command as dev
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.explain import command as explain
 from gateway.cli.keys import command as keys
@@ -56,7 +57,7 @@ def main() -> None:
     """Serve named, versioned SQL queries over Hive-partitioned Parquet: pruned, cached, explained."""
 
 
-_AUTHORS = (new, check, test, run, explain, queries, tables, write, usage)
+_AUTHORS = (new, dev, check, test, run, explain, queries, tables, write, usage)
 _OPERATORS = (serve, demo, cache, warm, keys)
 
 for each in (*_AUTHORS, *_OPERATORS):

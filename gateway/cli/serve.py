@@ -45,8 +45,11 @@ def with_server(settings: Settings, **given: Any) -> Settings:
     return settings.model_copy(update={"server": server})
 
 
-def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
-    """Serve until a signal; *announce* is told the address. Mistakes of the project are printed, the rest is served."""
+def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | None = None) -> None:
+    """Serve until a signal; *announce* is told the address. Mistakes of the project are printed, the rest is served.
+
+    *dev* is the file in which ``gateway dev`` tells the pages what was saved.
+    """
     tables, registry, wrong = load_project(settings)
     print_diagnostics(wrong)
     if settings.access.required:
@@ -71,7 +74,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
     before_fork()
     server_process = os.getpid()
     try:
-        run_server(lambda: open_app(settings), options, announce=announce)
+        run_server(lambda: open_app(settings, dev=dev), options, announce=announce)
     finally:
         if os.getpid() == server_process:  # workers end here too
             _remove(options.metrics)

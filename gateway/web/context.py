@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 from uuid import uuid4
@@ -127,6 +128,8 @@ class Site:
     limits: Limits = UNLIMITED
     made: dict[str, Any] = field(default_factory=dict)
     """Documents that were made once for this site."""
+    dev: Path | None = None
+    """Where ``gateway dev`` tells what was saved; None: nobody is writing."""
     stopping: Event = field(default_factory=Event)
     """Set when the server is to stop soon, and others should be asked instead."""
 

@@ -143,7 +143,7 @@ def _openapi(what: Site, serving: Gateway, queries: Mapping[str, Mapping[int, Te
 
 def _page(name: str, **values: Any) -> Response:
     who = record().principal
-    html = render_template(name, title=site().title, guarded=guarded(), who=who, **values)
+    html = render_template(name, title=site().title, guarded=guarded(), who=who, dev=site().dev is not None, **values)
     response = Response(html, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError
 from gateway.observe import SECONDS, Unexpected
-from gateway.web import cache, context, explain, guard, operations, pages, queries, reload, results, tables
+from gateway.web import cache, context, dev, explain, guard, operations, pages, queries, reload, results, tables
 from gateway.web.context import Sent, Site, record, served, site
 from gateway.web.headers import template_headers
 from gateway.web.problems import InternalError, from_http, problem
@@ -38,6 +38,8 @@ def build_site(what: Site) -> Flask:
     app.register_error_handler(Exception, _answer_bug)
     for resource in (results, explain, queries, tables, cache, reload, operations, pages):
         app.register_blueprint(resource.routes)
+    if what.dev is not None:
+        app.register_blueprint(dev.routes)
     measure(app, what.metrics.registry)
     return app
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -243,3 +245,24 @@ def test_a_key_is_entered_once_and_the_pages_show_what_its_owner_may_ask(
     forget.click()
     page.wait(lambda: page.all("#queries tbody tr") == [] and page.all("#key") != [])
     assert page.complaints() == []
+
+
+def test_a_page_follows_what_is_saved(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    (tmp_path / "queries" / "q").mkdir(parents=True)
+    query = tmp_path / "queries" / "q" / "v1.sql"
+    text = "/*\nsummary: First summary\nowner: me\nexamples: [{}]\n*/\nSELECT 1 AS one\n"
+    query.write_text(text)
+    command = [str(Path(sysconfig.get_path("scripts")) / "gateway"), "dev", "--port", "0", "--project", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            page = Page(browser, process.stdout.readline().split("/docs")[0])
+            page.open("/docs/q/v1")
+            query.write_text(text.replace("SELECT 1", "SELCT 1"))
+            page.wait(lambda: page.at("#saved").is_displayed())
+            assert "queries/q/v1.sql:6:1" in page.at("#saved pre").text
+            query.write_text(text.replace("First", "Second"))
+            page.wait(lambda: "Second summary" in page.at("#content").text)
+            assert not page.at("#saved").is_displayed()
+        finally:
+            process.terminate()
