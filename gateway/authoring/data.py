@@ -61,7 +61,8 @@ def _schemas(gateway: Gateway) -> Mapping[str, tuple[Column, ...]]:
 
 def check_files(gateway: Gateway, settings: Settings) -> Iterator[Diagnostic]:
     """List every table and read the partitioning columns of its files; yield what breaks its declaration."""
-    with Bars(console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
         for name, table in gateway.catalog.tables.items():
             path = f"catalog/{name}.yaml"
             try:

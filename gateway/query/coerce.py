@@ -1,6 +1,6 @@
 """Turn what a caller wrote into a typed value, and spell a typed value as a caller would write it.
 
-The rules, by kind (``queries/README.md`` has them for authors and callers). Nothing is guessed, rounded or trimmed:
+The rules, by kind (``docs/templates.md`` has them for authors and callers). Nothing is guessed, rounded or trimmed:
 what is not written by the rule is refused.
 
 boolean      text ``true``/``false``; JSON true/false.

@@ -1,6 +1,6 @@
 """One ``.sql`` file: its front matter, its reviewed SQL, and everything that is known of the query before a request.
 
-``queries/README.md`` is the page for the people who write templates.
+``docs/templates.md`` is the page for the people who write templates.
 """
 
 from __future__ import annotations

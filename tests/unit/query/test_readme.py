@@ -1,4 +1,4 @@
-"""The example of queries/README.md is a valid template, and its tables name every key and type."""
+"""The example of docs/templates.md is a valid template, and its tables name every key and type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.query.parameters import Parameter
 from gateway.query.template import CacheSettings, FrontMatter, Template
 from gateway.query.types import NAMES
 
-README = (Path(__file__).parents[3] / "queries" / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).parents[3] / "docs" / "templates.md").read_text(encoding="utf-8")
 
 
 def test_the_example_is_a_valid_template() -> None:
