@@ -22,6 +22,7 @@ from gateway.authoring.scaffold import (
     versions,
 )
 from gateway.authoring.schemas import Schemas, known_schemas, newest_values
+from gateway.authoring.testfile import SUFFIX
 from gateway.catalog.table import Table
 from gateway.cli.formats import write
 from gateway.cli.project import project_option
@@ -160,4 +161,9 @@ def _tell(project: Path, name: str, made: list[Path]) -> None:
     for path in made:
         click.echo(f"wrote {path}")
     write("text", check_project(project).within(project, made), project)
-    click.echo(f"next: gateway dev shows it as you write; gateway test {name} runs its tests")
+    version, *tests = made
+    if tests:
+        step = f"gateway test {name}/{version.stem} runs its tests"
+    else:
+        step = f"tests go beside it, into {version.stem}{SUFFIX}"
+    click.echo(f"next: gateway dev shows it as you write; {step}")
