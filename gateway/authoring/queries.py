@@ -17,6 +17,10 @@ from gateway.plan.limits import constrains
 from gateway.query.advice import item_places
 from gateway.query.template import Template
 
+_SHOWN = 60
+"""Characters of a filter that a hint repeats."""
+_NO_LEVEL = "column does not prune"
+"""Why the analysis leaves out a filter on a column by which nothing is partitioned."""
 _INSTANT = TypedValue(value=datetime(2000, 1, 3, tzinfo=UTC), type="TIMESTAMP WITH TIME ZONE")
 
 
@@ -105,9 +109,12 @@ def _pruning(template: Template, tables: Mapping[str, Table], schemas: Schemas, 
         {name: parameter.type.sql for name, parameter in template.parameters.items()},
     )
     bound = bind(prepared, {**samples.required(template), NOW: _INSTANT}, binder.evaluate)
+    told: set[str] = set()
     for number, scan in enumerate(prepared.scans):
-        if scan.table in read:
-            yield from _scan(template, read[scan.table], prepared, bound, number)
+        if scan.table in read and scan.table not in told:
+            for remark in _scan(template, read[scan.table], prepared, bound, number):
+                told.add(scan.table)  # once for a table, however often it is read
+                yield remark
 
 
 def _prunes(table: Table) -> bool:
@@ -132,14 +139,22 @@ def _scan(template: Template, table: Table, prepared: Prepared, bound: Bound, nu
         message = f"{table.name} requires a filter on {' or '.join(wanted)}, and gets none that always prunes"
         yield at(template, scan.start, message, _advice(scan, wanted), Rule.UNPRUNED)
     else:
-        message = f"every partition of {table.name} is read where only the required parameters are given"
+        optional = any(not parameter.required for parameter in template.parameters.values())
+        when = " where only the required parameters are given" if optional else ""
+        message = f"every partition of {table.name} is read{when}"
         yield at(template, scan.start, message, _advice(scan, wanted), Rule.UNPRUNED, Severity.NOTE)
 
 
 def _advice(scan: PreparedScan, wanted: list[str]) -> str:
     """Say what would prune, and why a filter that is there does not."""
     if scan.used:
-        return f"{scan.used[0].sql} asks for nothing while its parameter is left out: require it, or give it a default"
-    if scan.unused:
-        return f"{scan.unused[0].sql} does not prune: {scan.unused[0].reason}"
-    return f"add one, such as {wanted[0]} >= $start, over a required parameter" if wanted else "add one"
+        what = _short(scan.used[0].sql)
+        return f"{what} asks for nothing while its parameter is left out: require it, or give it a default"
+    telling = [one for one in scan.unused if one.reason != _NO_LEVEL]
+    if telling:
+        return f"{_short(telling[0].sql)} does not prune: {telling[0].reason}"
+    return f"a filter on {' or '.join(wanted)} over a required parameter would prune it"
+
+
+def _short(sql: str) -> str:
+    return sql if len(sql) <= _SHOWN else f"{sql[: _SHOWN - 1]}…"

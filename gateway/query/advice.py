@@ -51,7 +51,7 @@ SEVERITIES: Mapping[Rule, Severity] = {
 def advise_front_matter(
     declared: Declared, *, owner: str | None, examples: int, parameters: Mapping[str, Parameter]
 ) -> Iterator[Diagnostic]:
-    """Name, in one warning, what is missing for the people who look for a query."""
+    """Name, in one remark, what is missing for the people who look for a query."""
     bare = [name for name, parameter in parameters.items() if not parameter.description]
     missing = [
         *(["owner"] if not owner else []),
@@ -59,9 +59,10 @@ def advise_front_matter(
         *([f"a description of {', '.join(bare)}"] if bare else []),
     ]
     if missing:
-        hint = "callers find a query by them, and an example is what the check and the pages run"
+        hint = None if examples else "an example is what the check, the pages and gateway dev run"
         message = f"the front matter lacks {_listed(missing)}"
-        yield declared.diagnostic((), message, hint, rule=Rule.INCOMPLETE, severity=Severity.WARNING)
+        severity = Severity.WARNING if not (owner and examples) else Severity.NOTE
+        yield declared.diagnostic((), message, hint, rule=Rule.INCOMPLETE, severity=severity)
 
 
 def _listed(words: Sequence[str]) -> str:
