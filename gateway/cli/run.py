@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ from gateway.cli.project import opened, project_option
 from gateway.cli.question import bound_question, question_options
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
-from gateway.model import Answer, Principal
+from gateway.model import Answer, Export, Principal
 
 _SHOWN = 50
 """Rows that a terminal is shown; the other formats write all."""
@@ -30,31 +31,52 @@ _SHOWN = 50
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
 def command(project: Path, form: str | None, output: Path | None, **question: Any) -> None:
     """Run the query NAME and write its answer."""
-    with opened(project) as gateway:
-        answer = gateway.ask(bound_question(gateway, **question), principal=Principal())
     chosen = form or (output.suffix.lstrip(".") if output is not None else _default())
-    if chosen == "table":
-        _show(answer)
-        return
-    if chosen not in FORMATS:
+    if chosen not in ("table", *FORMATS):
         raise click.BadParameter(f"no format is named {chosen!r}: give --format", param_hint="--output")
-    meta = {"query": answer.query.name, "version": answer.query.version, "rows": answer.result.table.num_rows}
-    chunks = encode(FORMATS[chosen], Rows.of(answer.result.table), answer.result.columns, meta=meta)
+    with opened(project) as gateway:
+        query = bound_question(gateway, **question)
+        if chosen == "table":
+            _show(gateway.ask(query, principal=Principal()))
+            return
+        answer = gateway.send(query, principal=Principal())
+        with _opened(output) as file:
+            _write(answer, chosen, file)
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    """Open the file to write to; what breaks off leaves none, for it would look like a whole one."""
     if output is None:
-        _write(chunks, sys.stdout.buffer)
+        yield sys.stdout.buffer
         return
-    with output.open("wb") as file:
-        _write(chunks, file)
+    draft = output.with_name(f".{output.name}.part")
+    try:
+        with draft.open("wb") as file:
+            yield file
+        draft.replace(output)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _default() -> str:
     return "table" if sys.stdout.isatty() else "json"
 
 
-def _write(chunks: Iterable[bytes], file: BinaryIO) -> None:
-    for chunk in chunks:
-        file.write(chunk)
-    file.flush()
+def _write(answer: Answer | Export, chosen: str, file: BinaryIO) -> None:
+    meta: dict[str, Any] = {"query": answer.query.name, "version": answer.query.version}
+    if isinstance(answer, Answer):
+        rows = Rows.of(answer.result.table)
+        meta["rows"] = answer.result.table.num_rows
+    else:
+        rows = Rows(schema=answer.result.schema, batches=answer.result.batches)
+    try:
+        for chunk in encode(FORMATS[chosen], rows, answer.result.columns, meta=meta):
+            file.write(chunk)
+        file.flush()
+    finally:
+        if isinstance(answer, Export):
+            answer.result.close()
 
 
 def _show(answer: Answer) -> None:

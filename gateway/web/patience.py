@@ -1,15 +1,17 @@
-"""How long a caller waits: the header ``Request-Timeout``, and whether the client is still connected."""
+"""How long a caller waits, whether the client is still connected, and how long it may take nothing of its answer."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from select import POLLERR, POLLHUP, POLLRDHUP, poll
-from socket import socket
+from socket import SO_SNDTIMEO, SOL_SOCKET, socket
+from struct import pack
 from typing import Any, Protocol
 
 from gateway.errors import MalformedRequest
 
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 TIMEOUT = "Request-Timeout"
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
@@ -44,6 +46,22 @@ def read_gone(environ: Mapping[str, Any]) -> Gone | None:
         return told
     connection = environ.get("gunicorn.socket")
     return _Connection(connection) if isinstance(connection, socket) else None
+
+
+def patient_sends(wsgi: Wsgi, seconds: float) -> Wsgi:
+    """Have a worker of threads cut off a client that takes nothing of its answer for *seconds*.
+
+    It is the kernel that counts, anew with every byte taken: a timeout of Python's socket would count whole pieces.
+    """
+    limit = pack("@ll", int(seconds), int(seconds % 1 * 1e6))
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        connection = environ.get("gunicorn.socket")
+        if isinstance(connection, socket):
+            connection.setsockopt(SOL_SOCKET, SO_SNDTIMEO, limit)
+        return wsgi(environ, start_response)
+
+    return answer
 
 
 class _Connection:

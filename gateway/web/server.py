@@ -21,6 +21,7 @@ from gateway.observe import share_metrics
 from gateway.web.bridge import Bridge
 from gateway.web.context import Site, site_of
 from gateway.web.front import Front
+from gateway.web.patience import patient_sends
 from gateway.web.workers import BACKLOG, EventWorker, PatientThreadWorker
 
 OpenApp = Callable[[], AbstractContextManager[Flask]]
@@ -120,7 +121,7 @@ class Server(BaseApplication):
         app = self._opened.enter_context(self._open_app())
         self._site = site_of(app)
         if self.options.worker == "gthread":
-            return app
+            return patient_sends(app, self.options.send_timeout)
         bridge = Bridge(app, threads=self.options.threads, send_timeout=self.options.send_timeout)
         self._opened.enter_context(closing(bridge))
         if self._site is None:

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
+from statistics import median
 from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
@@ -97,7 +98,8 @@ def read_by_duckdb(project: Path, rows: int) -> float:
 def export_in_process(project: Path) -> float:
     """Return the rows a second of the gateway's Arrow bodies, made and not sent."""
     request = Request(query="all", version=1, parameters={})
-    with open_gateway(load_settings(project, {}), observe=unobserved, background=False) as gateway:
+    own = {"GATEWAY_STATE": str(project / "own")}  # what the worker knows of the question is its own
+    with open_gateway(load_settings(project, own), observe=unobserved, background=False) as gateway:
         began, size = time.perf_counter(), 0
         answer = gateway.export(request, principal=Principal())
         result = answer.result
@@ -201,7 +203,7 @@ def main(rows: int, formats: tuple[str, ...]) -> None:
         project = make_project(Path(folder), rows)
         reader = read_by_duckdb(project, rows)
         report.add("DuckDB's Arrow reader: rows/s", f"{reader / 1e6:.2f}M")
-        inside = export_in_process(project) / reader
+        inside = median(export_in_process(project) / read_by_duckdb(project, rows) for _ in range(3))
         report.add("arrow, made in this process: of the reader", f"{inside:.2f}", f"at least {RATIO}", inside >= RATIO)
         with serving(project) as worker:
             worker.get("few", "json")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sysconfig
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
 from typing import Any
@@ -163,6 +166,32 @@ def test_a_client_that_leaves_frees_its_slot(running: Any) -> None:
                 assert len(response.read(100_000)) == 100_000
 
 
+@pytest.mark.parametrize("worker", ["asgi", "gthread"])
+def test_a_client_that_takes_nothing_is_cut_off(serve: Any, project: Path, tmp_path: Path, worker: str) -> None:
+    settings = {
+        "GATEWAY_STATE": str(tmp_path),
+        "GATEWAY_CACHE_MAX_RESULT": "10MiB",
+        "GATEWAY_SERVER_WORKER": worker,
+        "GATEWAY_SERVER_SEND_TIMEOUT": "1s",
+    }
+    running = serve(project, settings, 1)
+    with ExitStack() as stack:
+        for _ in range(4):  # more than there are slots
+            connection = stack.enter_context(closing(HTTPConnection(running.host, running.port, timeout=60)))
+            connection.request("GET", "/v1/queries/long/v1/result.ndjson")
+            assert connection.getresponse().status == 200
+
+
+def test_the_command_line_writes_a_large_result_and_nothing_of_a_broken_one(project: Path, tmp_path: Path) -> None:
+    settings = {**os.environ, "GATEWAY_STATE": str(tmp_path / "state"), "GATEWAY_CACHE_MAX_RESULT": "10MiB"}
+    for name, code in (("all", 0), ("breaks", 3)):
+        target = tmp_path / f"{name}.parquet"
+        command = [gateway_program(), "run", name, "--project", str(project), "-o", str(target)]
+        assert subprocess.run(command, env=settings, check=False, capture_output=True).returncode == code
+    assert len(numbers("parquet", (tmp_path / "all.parquet").read_bytes())) == ROWS
+    assert [path.name for path in tmp_path.glob("*.parquet*")] == ["all.parquet"]
+
+
 @pytest.mark.parametrize("suffix", ["csv", "arrow", "parquet"])
 def test_memory_stays_level(get: Any, running: Any, suffix: str) -> None:
     get("all", suffix).read()
@@ -172,6 +201,10 @@ def test_memory_stays_level(get: Any, running: Any, suffix: str) -> None:
         size += len(piece)
         assert resident(running) - before < 80 * 2**20
     assert size > 1_000_000
+
+
+def gateway_program() -> str:
+    return str(Path(sysconfig.get_path("scripts")) / "gateway")
 
 
 def resident(running: Any) -> int:
