@@ -210,3 +210,11 @@ def test_a_request_is_answered_by_one_gateway_while_a_reload_puts_another_in_ser
     gateway.answer = answer_while_it_is_replaced
     assert client.get(RESULT).headers["Gateway-Version"] == "2"
     assert client.get(RESULT).status_code == 404
+
+
+def test_a_store_that_is_left_alone_is_told_and_does_not_make_the_server_unready(
+    make_site: Callable[..., FlaskClient],
+) -> None:
+    response = make_site(stores=lambda: {"s3://warehouse/flights": "open"}).get("/readyz")
+    assert response.status_code == 200
+    assert response.json["stores"] == {"s3://warehouse/flights": "open"}
