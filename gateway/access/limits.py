@@ -14,10 +14,6 @@ _NOTHING: Mapping[str, str] = {}
 class Limits(Protocol):
     """Count what principals ask, and refuse what is over their limits. Thread-safe."""
 
-    @property
-    def local(self) -> bool:
-        """Tell whether ``admit`` never waits for a file or another machine."""
-
     def admit(self, principal: Principal) -> Mapping[str, str]:
         """Count one request; return the headers that say what is left. Raises ``QuotaExceeded``."""
 
@@ -30,8 +26,6 @@ class Limits(Protocol):
 
 class Unlimited:
     """Nothing is counted."""
-
-    local = True
 
     def admit(self, principal: Principal) -> Mapping[str, str]:
         return _NOTHING

@@ -40,8 +40,6 @@ class _Taken:
 class Portions:
     """Take from *quotas* what each principal may ask next; thread-safe."""
 
-    local = False
-
     def __init__(
         self,
         quotas: Quotas,

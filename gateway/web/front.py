@@ -24,7 +24,7 @@ from cachetools import LRUCache
 
 from gateway.access.base import ANONYMOUS, OPEN, QUERY
 from gateway.access.limits import UNLIMITED
-from gateway.errors import QuotaExceeded, Unauthenticated
+from gateway.errors import Unauthenticated
 from gateway.model import Principal
 from gateway.observe import RequestServed, tell_all
 from gateway.web.bridge import ENVIRON, Bridge, Receive, Scope, Send
@@ -137,7 +137,7 @@ class Front:
             return ANONYMOUS
         given = credentials(headers)
         try:
-            return None if given is None else access.identify(given)
+            return None if given is None else access.identify(given, wait=False)
         except Unauthenticated:
             return None
 
@@ -153,11 +153,8 @@ class Front:
         limits = self._site.limits
         if limits is UNLIMITED:
             return b""
-        if not limits.local:
-            return None
-        try:
-            headers = limits.admit(principal)
-        except QuotaExceeded:
+        headers = limits.admit_at_once(principal)
+        if headers is None:
             return None
         return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
 

@@ -310,7 +310,7 @@ def test_who_asks_too_much_is_refused(worlds: Worlds) -> None:
 
 
 def test_limits_that_are_kept_elsewhere_are_asked_about_by_flask(worlds: Worlds) -> None:
-    worlds.both(lambda world: setattr(world, "ration", Ration(local=False)))
+    worlds.both(lambda world: setattr(world, "ration", Ration(at_once=False)))
     worlds.renew()
 
     async def story() -> None:

@@ -128,7 +128,7 @@ class Doors:
     revoked: set[str] = field(default_factory=set)
     generation: int = 0
 
-    def identify(self, headers: Mapping[str, str]) -> Principal:
+    def identify(self, headers: Mapping[str, str], *, wait: bool = True) -> Principal:
         key = headers.get("x-api-key")
         if key is None:
             return ANONYMOUS
@@ -152,13 +152,16 @@ class Ration:
     """So many requests, for everybody together."""
 
     left: int = 1_000_000
-    local: bool = True
+    at_once: bool = True
 
     def admit(self, principal: Principal) -> Mapping[str, str]:
         if self.left <= 0:
             raise QuotaExceeded("Too many requests.", retry_after=7)
         self.left -= 1
         return {"RateLimit": f'"all";r={self.left}', "RateLimit-Policy": '"all";q=1000000;w=60'}
+
+    def admit_at_once(self, principal: Principal) -> Mapping[str, str] | None:
+        return self.admit(principal) if self.at_once and self.left > 0 else None
 
     def charge(self, principal: Principal, size: int) -> None:
         return None

@@ -72,8 +72,6 @@ class FakeAccess:
 class OneRequest:
     """Admits one request of each principal."""
 
-    local = True
-
     def __init__(self) -> None:
         self.seen: set[str] = set()
 
