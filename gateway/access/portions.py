@@ -1,7 +1,7 @@
 """Limits that are counted elsewhere, taken in portions: most requests are then counted without asking anybody.
 
-A portion is a hundredth of what a principal may ask, and a hundred at most; a small limit has portions of one and is
-exact. What a worker has taken and not used by the end of the window is lost, so with many workers a principal may be
+A portion is a hundredth of what a principal may ask, and a thousand at most; a small limit has portions of one and
+is exact. What a worker has taken and not used by the end of the window is lost, so with many workers a principal may be
 refused up to a hundredth of its limit for each of them too early; never too late.
 """
 
@@ -20,7 +20,7 @@ from gateway.access.rates import Rate, Rates
 from gateway.model import Principal
 
 _KEPT = 10_000
-_LARGEST = 100
+_LARGEST = 1_000
 _FRESH = 1.0
 """Seconds for which it is remembered how many bytes are left: other workers may be using them up."""
 _NOTHING: Mapping[str, str] = {}
