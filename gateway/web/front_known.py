@@ -90,9 +90,8 @@ class Found(NamedTuple):
     question: str
     form: str | None
     """Name of the body's form; None where the response has no body."""
-    key: str
     readings: tuple[Reading, ...]
-    """What the result read: the very object, for a result that was made again may tell other counts."""
+    """What the result read: the very object, which tells a result from every other, and from itself made again."""
     policy: CachePolicy
     until: float
     """Instant, in seconds since the epoch, from which on it may be found otherwise."""

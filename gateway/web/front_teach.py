@@ -31,7 +31,6 @@ def teach(question: Question, answer: Answer, options: QueryString, form: str | 
         Found(
             question=located.question,
             form=form,
-            key=result.key,
             readings=result.readings,
             policy=query.cache,
             until=min(located.until, _retires(query.name, query.version)),

@@ -218,5 +218,6 @@ def free_port() -> int:
 
 if __name__ == "__main__":
     if shutil.which("wrk") is None:
-        sys.exit("no wrk: apt-get install wrk")
+        print("not measured, for there is no wrk: apt-get install wrk")
+        sys.exit(1 if os.environ.get("CI") else 0)
     main()

@@ -296,6 +296,47 @@ def test_who_asks_and_what_they_may_see_is_found_out_each_time(worlds: Worlds) -
     run(story)
 
 
+def test_an_answer_that_is_not_for_everybody_any_more_says_so(worlds: Worlds) -> None:
+    worlds.both(lambda world: setattr(world, "doors", Doors()))
+    worlds.renew()
+
+    async def story() -> None:
+        public = [await worlds.ask(TOTALS, X_Api_Key="a") for _ in range(2)][-1]
+        worlds.both(lambda world: world.doors.share_or_not("totals"))
+        private = [await worlds.ask(TOTALS, X_Api_Key="a") for _ in range(2)]
+        assert str(public.header("cache-control")).startswith("public")
+        assert [str(reply.header("cache-control"))[:7] for reply in private] == ["private", "private"]
+
+    run(story)
+
+
+def test_a_result_that_was_made_again_tells_what_was_read_for_it(worlds: Worlds) -> None:
+    first_day = f"{TOTALS}?until=2024-01-02"
+
+    async def story() -> None:
+        heads = [await worlds.ask(first_day, "HEAD") for _ in range(2)]
+        assert heads[-1].short
+        worlds.change(9, 9)
+        worlds.both(lambda world: world.gateway.drop(Drop(query="totals")))
+        await worlds.ask(first_day)
+        after = await worlds.ask(first_day, "HEAD")
+        assert after.header("gateway-partitions") != heads[-1].header("gateway-partitions")
+
+    run(story)
+
+
+def test_two_spellings_of_a_question_follow_its_data_together(worlds: Worlds) -> None:
+    async def story() -> None:
+        spellings = (ROWS, f"{ROWS}?")
+        before = [await worlds.ask(target) for _ in range(2) for target in spellings]
+        worlds.change(1, 77)
+        worlds.clock.now += 31
+        after = [await worlds.ask(target) for target in spellings]
+        assert {reply.header("etag") for reply in after}.isdisjoint({reply.header("etag") for reply in before})
+
+    run(story)
+
+
 def test_who_asks_too_much_is_refused(worlds: Worlds) -> None:
     worlds.both(lambda world: setattr(world, "ration", Ration(left=3)))
     worlds.renew()

@@ -126,6 +126,7 @@ class Doors:
 
     closed: set[str] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
+    private: set[str] = field(default_factory=lambda: {"recent"})
     generation: int = 0
 
     def identify(self, headers: Mapping[str, str], *, wait: bool = True) -> Principal:
@@ -140,10 +141,14 @@ class Doors:
         return name not in self.closed
 
     def shared(self, action: str, name: str) -> bool:
-        return name != "recent"
+        return name not in self.private
 
     def close_or_open(self, query: str) -> None:
         self.closed ^= {query}
+        self.generation += 1
+
+    def share_or_not(self, query: str) -> None:
+        self.private ^= {query}
         self.generation += 1
 
 

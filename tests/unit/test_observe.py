@@ -30,6 +30,7 @@ from gateway.observe import (
     TierFailed,
     Unexpected,
     fan_out,
+    tell_all,
 )
 
 READING = Reading(
@@ -217,3 +218,54 @@ def test_requests_to_stores_are_counted_by_who_sent_them_and_how_they_ended() ->
     registry = observed(*[StoreRequested(client="engine", kind="get", status="503", requests=2)] * 2)
     labels = {"client": "engine", "kind": "get", "status": "503"}
     assert registry.get_sample_value("gateway_storage_requests_total", labels) == 4
+
+
+def told_of(number: int, **more: Any) -> RequestServed:
+    labels = {
+        "query": "delays",
+        "version": 1,
+        "cache": "hit",
+        "format": "json",
+        "rows": number,
+        "principal": "a",
+    } | more
+    return RequestServed(
+        request=f"id-{number}", method="GET", path="/v1/queries/delays/v1/result", status=200,
+        seconds=number / 100, size=number * 10, **labels,
+    )  # fmt: skip
+
+
+TOLD = [
+    *(told_of(number) for number in range(1, 40)),
+    told_of(3, cache="miss", detail="disk"),
+    told_of(5, principal="b"),
+    told_of(7, query=None, version=None, cache=None, format=None, error="not-found"),
+    told_of(8, complete=False),
+]
+
+
+def test_events_that_are_told_together_count_as_those_that_are_told_one_by_one() -> None:
+    together, single = Metrics(CollectorRegistry()), Metrics(CollectorRegistry())
+    tell_all(fan_out(together), TOLD)
+    for event in TOLD:
+        single(event)
+
+    def counted(metrics: Metrics) -> dict[Any, float]:
+        return {
+            (sample.name, *sorted(sample.labels.items())): round(sample.value, 9)
+            for metric in metrics.registry.collect()
+            for sample in metric.samples
+            if not sample.name.endswith("_created")
+        }
+
+    assert counted(together) == counted(single)
+
+
+def test_lines_that_are_written_together_are_those_that_are_written_one_by_one() -> None:
+    together, single = list[bytes](), list[bytes]()
+    tell_all(LogLines(together.append, clock=lambda: 1.0), TOLD)
+    for event in TOLD:
+        LogLines(single.append, clock=lambda: 1.0)(event)
+    assert b"".join(together) == b"".join(single)
+    assert len(together) < len(single)
+    assert all(len(piece) <= 4096 for piece in together)
