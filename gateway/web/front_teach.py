@@ -9,7 +9,7 @@ from flask import request
 
 from gateway.model import Answer
 from gateway.model import Request as Question
-from gateway.web.context import LEARN, gateway, principal_of, record, site
+from gateway.web.context import LEARN, gateway, principal_of, record
 from gateway.web.front_known import Found
 from gateway.web.headers import midnight
 from gateway.web.parsing import QueryString
@@ -33,7 +33,7 @@ def teach(question: Question, answer: Answer, options: QueryString, form: str | 
             form=form,
             readings=result.readings,
             policy=query.cache,
-            until=min(located.until, _retires(query.name, query.version)),
+            until=min(located.until, _settled_until(query.name)),
             scope=principal.scope,
             note=located.note,
             record=record(),
@@ -41,7 +41,7 @@ def teach(question: Question, answer: Answer, options: QueryString, form: str | 
     )
 
 
-def _retires(query: str, version: int) -> float:
-    """Return when a version goes out of service: from then on it may be answered otherwise."""
-    sunset = midnight(gateway().registry.template(query, version).sunset)
-    return math.inf if sunset is None or sunset.timestamp() <= site().clock() else sunset.timestamp()
+def _settled_until(query: str) -> float:
+    """Return when a version is deprecated or retired: from then on ``latest`` may be another, or none may answer."""
+    day = midnight(gateway().registry.settled_until(query))
+    return math.inf if day is None else day.timestamp()

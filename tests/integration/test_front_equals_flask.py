@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from worlds import Doors, Ration, Worlds, open_worlds
 from gateway.access.base import OPEN
 from gateway.cache.tier import Drop
 from gateway.observe import RequestServed
+from gateway.query.registry import Registry
 
 TOTALS = "/v1/queries/totals/v1/result"
 ROWS = "/v1/queries/totals/v2/result"
@@ -263,13 +266,35 @@ def test_the_bucket_of_the_clock_ends_an_answer(worlds: Worlds) -> None:
 
 
 def test_another_gateway_in_service_is_asked_anew(worlds: Worlds) -> None:
-    from dataclasses import replace
-
     async def story() -> None:
         await worlds.ask(TOTALS)
         worlds.both(lambda world: setattr(world.site, "gateway", replace(world.site.gateway)))
         replies = [await worlds.ask(TOTALS) for _ in range(2)]
         assert [reply.short for reply in replies] == [False, True]
+
+    run(story)
+
+
+def test_latest_is_another_version_from_the_day_on_which_the_newest_is_deprecated(worlds: Worlds) -> None:
+    latest, day = "/v1/queries/totals/latest/result", 86_400
+    worlds.clock.now += day - worlds.clock.now % day - 1
+    tomorrow = datetime.fromtimestamp(worlds.clock.now + 1, UTC).date()
+
+    def deprecate(world: Any) -> None:
+        first, second = world.site.gateway.registry.queries()["totals"].values()
+        registry = Registry.of(
+            [replace(first, deprecated=None, sunset=None), replace(second, deprecated=tomorrow)],
+            today=lambda: datetime.fromtimestamp(worlds.clock.now, UTC).date(),
+        )
+        world.site.gateway = replace(world.site.gateway, registry=registry)
+
+    async def story() -> None:
+        worlds.both(deprecate)
+        replies = [await worlds.ask(latest) for _ in range(2)]
+        worlds.clock.now += 1
+        replies += [await worlds.ask(latest) for _ in range(2)]
+        assert [reply.short for reply in replies] == [False, True, False, True]
+        assert [reply.header("gateway-version") for reply in replies] == ["2", "2", "1", "1"]
 
     run(story)
 
