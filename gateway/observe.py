@@ -774,7 +774,7 @@ class Metrics:
     def _served_alike(self, events: Sequence[RequestServed]) -> None:
         """Count requests that have the same labels."""
         event, times = events[0], len(events)
-        if event.error is not None:
+        if event.error is not None and event.complete:  # else it ended a body that had begun
             self._problems.labels(event.error).inc(times)
         if event.query is None or event.version is None:
             return

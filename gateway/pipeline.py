@@ -21,7 +21,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
 from gateway.engine.stores import Move, Stores
-from gateway.errors import CapacityError, CursorExpired, FilesChanged, GatewayError, UpstreamError
+from gateway.errors import CapacityError, CursorExpired, EngineFailed, FilesChanged, GatewayError, UpstreamError
 from gateway.execution import Attempt, Execution, Fill, unread
 from gateway.model import (
     Answer,
@@ -367,6 +367,10 @@ class _Work:
                 # A reader who has sent rows is cut off: another attempt is for the others.
                 if outlet is not None and outlet.fail(error):
                     outlet = None
+                raise
+            except BaseException:
+                if outlet is not None:
+                    outlet.fail(EngineFailed("The rows broke off."))
                 raise
 
         return self.gateway.over_current_files(self.plan, fill, attempt)

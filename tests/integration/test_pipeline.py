@@ -12,8 +12,8 @@ import pytest
 
 from gateway.app import open_gateway
 from gateway.config import load_settings
-from gateway.errors import FilesChanged, ScanTooLarge, StorageFailed
-from gateway.model import Column, FileVersion, Principal, Statement, TypedValue, Value
+from gateway.errors import EngineFailed, FilesChanged, ScanTooLarge, StorageFailed
+from gateway.model import Answer, Column, Export, FileVersion, Principal, Statement, TypedValue, Value
 from gateway.observe import Event, QueryReplanned, QuerySlow
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
@@ -190,3 +190,72 @@ def test_a_quick_query_leaves_no_plan(open_project: Open, events: list[Event]) -
     gateway = replace(open_project(), slow=SlowLog(after=60.0, observe=events.append))
     assert ask(gateway, WEEK) == 28
     assert [event for event in events if isinstance(event, QuerySlow)] == []
+
+
+LONG = "SELECT n, range AS m, n * 0.5 AS x FROM events, range(100000)"
+"""More than is gathered before rows are sent, and less than is kept."""
+
+
+def send(gateway: Gateway, sql: str) -> Answer | Export:
+    adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
+    query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
+    return gateway.send(query, principal=Principal())
+
+
+def test_rows_that_were_sent_while_they_were_gathered_are_kept_where_they_are_few_enough(open_project: Open) -> None:
+    gateway = open_project()
+    first = send(gateway, LONG)
+    assert isinstance(first, Export)
+    assert sum(batch.num_rows for batch in first.result.batches) == DAYS * 100_000
+    gateway.results.close()  # waits for what is gathered
+    second = send(gateway, LONG)
+    assert (second.status.hit, second.result.key) == (True, first.result.key)
+
+
+def test_files_that_changed_before_the_first_row_is_sent_are_read_anew(
+    project: Path, open_project: Open, events: list[Event]
+) -> None:
+    gateway = replace(open_project(), max_result=1_000)
+    gateway.catalog.pin()
+    for value in (3, 1003):
+        put(project, 3, value)
+        export = send(gateway, f"{LONG} WHERE n IN (1, 3, 1003)")
+        assert isinstance(export, Export)
+        assert {value for batch in export.result.batches for value in batch.column("n").unique().to_pylist()} == {
+            1,
+            value,
+        }
+        export.result.close()
+    assert gateway.admission.running == 0
+    assert [type(event) for event in events].count(QueryReplanned) == 2
+
+
+@dataclass(slots=True)
+class Buggy(Changing):
+    """An engine whose rows end in a bug."""
+
+    def execute(self, statement: Statement, **options: Any) -> Any:
+        return BuggyStream(self.real.execute(statement, **options))
+
+
+class BuggyStream:
+    """Rows that end in a bug."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        yield from self._real
+        raise RuntimeError("a bug")
+
+
+def test_a_bug_leaves_nobody_waiting_for_rows(open_project: Open) -> None:
+    gateway = open_project()
+    buggy: Any = Buggy(gateway.engine, 0)
+    export = send(replace(gateway, engine=buggy), LONG)
+    with pytest.raises(EngineFailed):
+        list(export.result.batches)  # type: ignore[union-attr]  # it is too long to come whole
+    assert gateway.admission.running == 0
