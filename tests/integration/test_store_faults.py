@@ -88,7 +88,7 @@ def test_with_a_tenth_of_the_requests_failing_every_answer_is_right(shop: Shop, 
 
 
 def test_a_query_whose_requests_keep_failing_is_run_again(shop: Shop, proxy: FaultProxy) -> None:
-    left = [BROKEN] * 6  # more than the engine repeats a request by itself
+    left = [BROKEN] * 4  # one more than the engine sends a request by itself
     with shop.open(1).gateway() as gateway:
         gateway.catalog.pin()
         proxy.program = lambda asked: left.pop() if left and data(asked) else None
