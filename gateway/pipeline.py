@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from gateway.allowance import Allowance
+from gateway.cache.asked import Asked, Fetched, Filling, Prepared, Taking
 from gateway.cache.default import default_result
 from gateway.cache.flight import Gone
 from gateway.cache.key import question_key, result_key
 from gateway.cache.tier import Drop
-from gateway.cache.tiered import Asked, Fetched, Filling, Prepared, Results, Taking
+from gateway.cache.tiered import Results
 from gateway.cache.usage import Usage
 from gateway.cancellation import Cancellation
 from gateway.catalog.catalog import Catalog

@@ -15,8 +15,8 @@ from flask import Flask, Request, current_app, g
 
 from gateway.access.base import CREDENTIALS, OPEN, Access
 from gateway.access.limits import UNLIMITED, Limits
+from gateway.cache.asked import Prepared
 from gateway.cache.tier import Drop
-from gateway.cache.tiered import Prepared
 from gateway.catalog.keeper import TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table

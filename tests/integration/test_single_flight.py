@@ -20,7 +20,8 @@ from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, MachineLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisLease, RedisTier, connect
-from gateway.cache.tiered import Asked, Filling, Results
+from gateway.cache.asked import Asked, Filling
+from gateway.cache.tiered import Results
 from gateway.model import CachePolicy, Result
 from gateway.observe import unobserved
 

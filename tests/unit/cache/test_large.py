@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pytest
 
+from gateway.cache.asked import Asked, Fetched, Filling, Taking
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
-from gateway.cache.tiered import Asked, Fetched, Filling, Results, Taking
+from gateway.cache.tiered import Results
 from gateway.cancellation import Cancellation
 from gateway.errors import ResultTooLarge
 from gateway.model import CachePolicy, Directives, Result, Streamed

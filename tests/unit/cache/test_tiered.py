@@ -9,13 +9,14 @@ from typing import NoReturn
 import pyarrow as pa
 import pytest
 
+from gateway.cache.asked import Asked, Fetched, Filling
 from gateway.cache.backoff import Backoff
 from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.tier import Drop
-from gateway.cache.tiered import Asked, Fetched, Filling, Results
+from gateway.cache.tiered import Results
 from gateway.cancellation import Cancellation
 from gateway.errors import EngineFailed, GatewayError, NotCached, QueryFailed, QueueFull
 from gateway.model import CachePolicy, Directives, Result

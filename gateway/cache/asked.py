@@ -1,0 +1,94 @@
+"""What is asked of the cache, what it is given to compute with, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from gateway.cache.flight import Gone
+from gateway.cancellation import Cancellation
+from gateway.model import CachePolicy, CacheStatus, Directives, Result, Streamed
+from gateway.outlet import Outlet
+
+_NO_DIRECTIVES = Directives()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A result, or its rows while they are computed, with its fate in the cache and its age in seconds."""
+
+    result: Result | Streamed
+    status: CacheStatus
+    age: float
+
+
+class Run(Protocol):
+    """Computes a result whole."""
+
+    def __call__(self, cancellation: Cancellation, outlet: Outlet | None = None) -> Result: ...
+
+
+class Send(Protocol):
+    """Computes rows for one caller."""
+
+    def __call__(self, cancellation: Cancellation, *, head: int, limit: int | None) -> Result | Streamed: ...
+
+
+class Prepared(NamedTuple):
+    """An answer that can be sent as it is: ``age`` and ``left``, its freshness to come, are in seconds."""
+
+    result: Result
+    body: bytes | None
+    age: float
+    left: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """How to answer a question now: its key under the current snapshots, and the work that computes the result.
+
+    ``pinned_at`` is when the snapshots were pinned. Every way of computing may give a result of another key, where
+    files changed under the query and it was planned again.
+    """
+
+    key: str
+    pinned_at: float
+    run: Run
+    """Compute all rows; the reader of an outlet is given them meanwhile. Raises ``ResultTooLarge``."""
+    send: Send
+    """Compute rows for one caller alone, who is given them from *head* bytes on, or the first *limit* of them."""
+    unread: Callable[[], Streamed]
+    """Stand for the rows of a caller who has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """How a caller takes a result that is too large to be kept: its rows as they are computed, or the first of them."""
+
+    limit: int | None = None
+    """How many of its first rows are enough; None: all."""
+    has: Callable[[str], bool]
+    """Tell whether the caller has all rows of a key already, sent as they were computed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question with the policy of its answer, how to prepare computing it, and how long its caller waits.
+
+    ``deadline`` is an instant of the monotonic clock, in seconds; ``gone`` tells whether the caller has left.
+    """
+
+    question: str
+    policy: CachePolicy
+    prepare: Callable[[], Filling]
+    deadline: float
+    directives: Directives = _NO_DIRECTIVES
+    gone: Gone | None = None
+    taking: Taking | None = None
+    """None: whole, or not at all."""
+
+    @property
+    def quick(self) -> bool:
+        """Tell whether nothing may be computed for this caller."""
+        return self.directives.only_if_cached
