@@ -48,7 +48,9 @@ from gateway.engine.rows import one_row
 from gateway.engine.spill import spill_folder
 from gateway.engine.stores import Place, Stores
 from gateway.errors import Diagnostic, SettingsInvalid
-from gateway.observe import Lines, LogLines, Metrics, Observer, fan_out
+from gateway.lines import Lines, LogLines
+from gateway.metrics import Metrics
+from gateway.observe import Observer, fan_out
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner

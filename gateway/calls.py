@@ -16,7 +16,8 @@ from pathlib import Path
 from threading import Event as Signal
 from threading import Lock, Thread
 
-from gateway.observe import OTHERS, CallsNotKept, Event, Observer, RequestServed, unobserved
+from gateway.metrics import OTHERS
+from gateway.observe import CallsNotKept, Event, Observer, RequestServed, unobserved
 
 FLUSH = 5.0
 """Seconds between two writes; so much is lost of a process that is killed."""

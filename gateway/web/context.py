@@ -20,9 +20,10 @@ from gateway.cache.tier import Drop
 from gateway.catalog.keeper import TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
+from gateway.metrics import Metrics
 from gateway.model import Answer, BoundQuery, CachePolicy, Column, Directives, Export, Principal, Result
 from gateway.model import Request as Question
-from gateway.observe import Metrics, Observer, RequestServed, unobserved
+from gateway.observe import Observer, RequestServed, unobserved
 from gateway.pipeline import Located
 from gateway.plan.explain import Explanation
 from gateway.project import Project

@@ -7,7 +7,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from gateway.observe import RequestServed, observe_all
+from gateway.metrics import observe_all
+from gateway.observe import RequestServed
 
 _DURATION = "gateway_http_request_duration_seconds"
 _TOTAL = "gateway_http_request_total"

@@ -17,7 +17,7 @@ from gunicorn.arbiter import Arbiter
 from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.errors import Diagnostic, SettingsInvalid
-from gateway.observe import share_metrics
+from gateway.metrics import share_metrics
 from gateway.web.bridge import Bridge
 from gateway.web.context import Site, site_of
 from gateway.web.front import Front

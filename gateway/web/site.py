@@ -14,7 +14,8 @@ from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError
-from gateway.observe import SECONDS, Unexpected
+from gateway.metrics import SECONDS
+from gateway.observe import Unexpected
 from gateway.web import cache, context, dev, explain, guard, operations, pages, queries, reload, results, tables
 from gateway.web.context import Sent, Site, record, served, site
 from gateway.web.headers import template_headers

@@ -23,7 +23,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from gateway.config import ServerSettings, settings_table
 from gateway.declaration import parse_duration
-from gateway.observe import Metrics
+from gateway.metrics import Metrics
 from gateway.web.site import measure
 
 ROOT = Path(__file__).parents[2]

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 from gateway.access.base import ANONYMOUS
 from gateway.access.grants import Declaration, Grants
 from gateway.access.rates import Rates
+from gateway.metrics import Metrics
 from gateway.model import Principal
-from gateway.observe import Metrics
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.web.context import Site

@@ -22,8 +22,9 @@ from gateway.cache.memory import MemoryTier
 from gateway.cache.tiered import Results
 from gateway.config import load_settings
 from gateway.errors import QuotaExceeded, Unauthenticated
+from gateway.metrics import Metrics
 from gateway.model import Principal
-from gateway.observe import Event, Metrics, fan_out, unobserved
+from gateway.observe import Event, fan_out, unobserved
 from gateway.pipeline import Gateway
 from gateway.web.bridge import Bridge
 from gateway.web.context import Site

@@ -11,7 +11,8 @@ import pytest
 
 from gateway.audit import AuditLines, open_file
 from gateway.errors import SettingsInvalid
-from gateway.observe import Event, Lines, QueryReplanned, RequestServed
+from gateway.lines import Lines
+from gateway.observe import Event, QueryReplanned, RequestServed
 
 SERVED: dict[str, Any] = {"request": "r", "method": "GET", "path": "/", "status": 200, "seconds": 0.5, "size": 10}
 ANSWERED = SERVED | {

@@ -10,14 +10,11 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from gateway.lines import Lines, LogLines
+from gateway.metrics import CALLERS, OTHERS, Metrics
 from gateway.model import Reading
 from gateway.observe import (
-    CALLERS,
-    OTHERS,
     Event,
-    Lines,
-    LogLines,
-    Metrics,
     ProjectLoaded,
     QueryExecuted,
     QueryFailed,

@@ -18,6 +18,7 @@ from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.table import PartitionField, Table
 from gateway.errors import CursorExpired, TableNotFound
+from gateway.metrics import Metrics
 from gateway.model import (
     Answer,
     CacheStatus,
@@ -30,7 +31,7 @@ from gateway.model import (
     Result,
     Streamed,
 )
-from gateway.observe import Event, Metrics, fan_out
+from gateway.observe import Event, fan_out
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.web.context import Site

@@ -1,0 +1,108 @@
+"""Events as lines of JSON, one an event."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import cache
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import orjson
+
+from gateway.observe import (
+    Event,
+    LineLost,
+    Observer,
+    unobserved,
+)
+
+_ATOMIC = 4096
+"""Bytes that a pipe takes in one piece, whoever else writes to it (POSIX ``PIPE_BUF`` on Linux)."""
+STANDARD_OUTPUT = 1
+
+
+class Lines:
+    """Write lines to a file descriptor; one that cannot be written is told as ``LineLost``, and harms nobody.
+
+    One system call a line: nothing is left in a buffer, and lines of different workers do not mix.
+    """
+
+    def __init__(self, stream: str, *, descriptor: int = STANDARD_OUTPUT, lost: Observer = unobserved) -> None:
+        self._descriptor, self._lost, self._event = descriptor, lost, LineLost(stream=stream)
+
+    def __call__(self, line: bytes) -> None:
+        try:
+            os.write(self._descriptor, line)
+        except OSError:  # a full disk, a pipe that nobody reads
+            self._lost(self._event)
+
+
+class LogLines:
+    """Write each event as one line of JSON: ``time`` (seconds since the epoch), ``level``, ``event``, its fields.
+
+    Lines go to standard output unless *write* takes them.
+    """
+
+    def __init__(
+        self, write: Callable[[bytes], object] | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._write = write if write is not None else Lines("log")
+        self._clock = clock
+
+    def __call__(self, event: Event) -> None:
+        if event.level is not None:
+            self._write(self._line(event))
+
+    def many(self, events: Sequence[Event]) -> None:
+        """Write several events, in as few calls as keep lines of different workers from mixing."""
+        waiting, size = list[bytes](), 0
+        for event in events:
+            if event.level is None:
+                continue
+            line = self._line(event)
+            if size + len(line) > _ATOMIC and waiting:
+                self._write(b"".join(waiting))
+                waiting, size = [], 0
+            waiting.append(line)
+            size += len(line)
+        if waiting:
+            self._write(b"".join(waiting))
+
+    def _line(self, event: Event) -> bytes:
+        layout = _layout(type(event))  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
+        line: dict[str, Any] = {"time": round(self._clock(), 3), "level": event.level, "event": layout.kind}
+        told = zip(layout.names, layout.values(event), strict=True)
+        line.update({name: value for name, value in told if value is not None})
+        for name in layout.fractions & line.keys():
+            line[name] = round(line[name], 6)
+        return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class _Layout(NamedTuple):
+    """How a kind of event is written: what it is called, the fields shown, and which of them are fractions."""
+
+    kind: str
+    names: tuple[str, ...]
+    values: Callable[[Event], tuple[Any, ...]]
+    fractions: frozenset[str]
+
+
+@cache
+def _layout(event: type[Event]) -> _Layout:
+    shown = [one for one in fields(event) if one.metadata.get("line", True)]
+    names = tuple(one.name for one in shown)
+    return _Layout(
+        kind=_kind(event),
+        names=names,
+        values=attrgetter(*names) if len(names) > 1 else lambda one: tuple(getattr(one, name) for name in names),
+        fractions=frozenset(one.name for one in shown if "float" in str(one.type)),
+    )
+
+
+def _kind(event: type[Event]) -> str:
+    """Name an event in a log line: ``RefreshFailed`` is ``refresh-failed``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", event.__name__).lower()
