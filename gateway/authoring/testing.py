@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from gateway.app import open_gateway
 from gateway.authoring.expectations import Failure, failures
 from gateway.authoring.inline import opened_with
 from gateway.authoring.testfile import Case, InlineTable, TestFile
@@ -18,6 +17,7 @@ from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.model import Directives, Principal, Request, Result
 from gateway.observe import unobserved
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.advice import is_ordered
 from gateway.query.coerce import spell

@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
-import botocore.exceptions
-import botocore.session
-from botocore.credentials import RefreshableCredentials
 from obstore.exceptions import (
     BaseError,
     GenericError,
@@ -85,39 +83,24 @@ class Credentials:
 
 
 class CredentialChain:
-    """The one source of S3 credentials: the settings, else the standard AWS chain.
-
-    The chain is botocore's: environment, profile and SSO files, web identity, container and instance metadata. It is
-    walked at the first call; later calls are cheap, and renew temporary credentials in time.
-    """
+    """The one source of S3 credentials: the settings, else the standard AWS chain; see ``gateway.catalog.aws``."""
 
     def __init__(self, s3: S3Settings) -> None:
         self._s3 = s3
-        self._session: Any = None
-        self._found: Any = None
+        self._chain: Any = None
 
     def __call__(self) -> Credentials | None:
         """Return valid credentials, None where there are none (requests go unsigned). Raises ``StorageFailed``."""
         given = _given(self._s3)
         if given is not None:
             return given
-        try:
-            if self._session is None:
-                session = botocore.session.Session()
-                self._found = session.get_credentials()
-                self._session = session
-            frozen = self._found.get_frozen_credentials() if self._found is not None else None
-        except botocore.exceptions.BotoCoreError as error:
-            raise StorageFailed(f"No usable AWS credentials ({type(error).__name__}).") from None
-        if frozen is None:
+        if self._chain is None:
+            self._chain = _aws().Chain()
+        found = self._chain()
+        if found is None:
             return None
-        renewed = isinstance(self._found, RefreshableCredentials)
-        return Credentials(
-            key=frozen.access_key,
-            secret=frozen.secret_key,
-            token=frozen.token,
-            expiry=datetime.now(UTC) + CREDENTIAL_LIFE if renewed else None,
-        )
+        expiry = datetime.now(UTC) + CREDENTIAL_LIFE if found.temporary else None
+        return Credentials(key=found.key, secret=found.secret, token=found.token, expiry=expiry)
 
 
 def credentials(s3: S3Settings) -> Credentials | None:
@@ -129,11 +112,11 @@ def region(s3: S3Settings) -> str:
     """Return the region of the settings, else that of the AWS configuration, else ``us-east-1``."""
     if s3.region is not None:
         return s3.region
-    try:
-        found = botocore.session.Session().get_config_variable("region")
-    except botocore.exceptions.BotoCoreError:
-        found = None
-    return found or "us-east-1"
+    return _aws().configured_region() or "us-east-1"
+
+
+def _aws() -> Any:
+    return import_module("gateway.catalog.aws")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

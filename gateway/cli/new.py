@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from gateway.app import load_project
 from gateway.authoring.checked import check_project
 from gateway.authoring.scaffold import (
     NotMade,
@@ -29,6 +28,7 @@ from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.errors import did_you_mean
 from gateway.model import Column
+from gateway.opening import load_project
 from gateway.query.registry import Registry
 
 _HELP = "A column of the table; start and end for a range of its time. name:type gives a type, ? after it: optional."

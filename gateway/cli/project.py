@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.observe import unobserved
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 
 Command = Callable[..., Any]

@@ -10,9 +10,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.app import load_project
 from gateway.cli.project import project_option
 from gateway.config import load_settings
+from gateway.opening import load_project
 from gateway.query.template import Template
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from gateway.app import load_project, make_state, open_app, reload_signal
+from gateway.app import open_app
 from gateway.audit import NO_FILE, open_file
 from gateway.authoring.access import check_access
 from gateway.budget import budget_of
@@ -22,6 +22,7 @@ from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
 from gateway.engine.instance import before_fork
+from gateway.opening import load_project, make_state, reload_signal
 from gateway.reload import touch
 from gateway.web.server import ServerOptions
 from gateway.web.server import serve as run_server

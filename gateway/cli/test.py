@@ -9,7 +9,6 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from gateway.app import load_project
 from gateway.authoring.checked import Checked
 from gateway.authoring.expectations import rows_of
 from gateway.authoring.testfile import TestFile, load_tests
@@ -20,6 +19,7 @@ from gateway.cli.formats import FORMATS, counted, write
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.errors import DefinitionError, Diagnostic, did_you_mean
+from gateway.opening import load_project
 
 _SLOW = 1.0
 """Seconds from which the time of a test is told."""

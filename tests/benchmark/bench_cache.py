@@ -32,7 +32,6 @@ from rich.table import Table as Grid
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from events import DAYS, between, make_project, put
 
-from gateway.app import open_gateway
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
@@ -44,6 +43,7 @@ from gateway.catalog.table import parse_table
 from gateway.config import load_settings
 from gateway.model import Column, Principal, Request, Result
 from gateway.observe import unobserved
+from gateway.opening import open_gateway
 
 WHO = Principal()
 WEEK = Request(

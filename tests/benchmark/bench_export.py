@@ -27,12 +27,12 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.model import Export, Principal, Request
 from gateway.observe import unobserved
+from gateway.opening import open_gateway
 
 SEED = 100_000
 """Rows of the file; the query repeats them."""

@@ -28,7 +28,6 @@ from bench_manifest import COLUMNS, ROOT, TEXT, listing, opened
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.app import load_project, open_gateway
 from gateway.catalog.manifest import build
 from gateway.catalog.shelf import Shelf
 from gateway.catalog.store import S3Settings
@@ -36,6 +35,7 @@ from gateway.catalog.table import Table, load_tables, parse_table
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal, TypedValue
 from gateway.observe import unobserved
+from gateway.opening import load_project, open_gateway
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner

@@ -20,11 +20,11 @@ import pytest
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.app import open_gateway
 from gateway.catalog.table import load_tables
 from gateway.config import load_settings
 from gateway.model import BoundQuery, TypedValue
 from gateway.observe import unobserved
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.writer import write
 

@@ -35,7 +35,8 @@ def test_every_gateway_command_is_one_that_there_is(readme: str) -> None:
     commands = re.findall(r"^gateway (\S+)(.*)$", "\n".join(code_blocks(readme, "sh")), re.MULTILINE)
     assert commands
     for name, rest in commands:
-        command = main.commands[name]
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
         known = {
             option for parameter in command.params for option in parameter.opts if isinstance(parameter, click.Option)
         }

@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway.app import open_gateway
 from gateway.catalog.store import S3Settings
 from gateway.catalog.table import load_tables
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal
 from gateway.observe import unobserved
+from gateway.opening import open_gateway
 from gateway.writer import write
 
 pytestmark = pytest.mark.s3

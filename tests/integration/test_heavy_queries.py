@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.errors import ClientGone, DeadlineExceeded, EngineFailed, ResultTooLarge
 from gateway.model import Answer, Principal, Request
 from gateway.observe import Event, QueryCancelled
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 
 SOON = 30.0

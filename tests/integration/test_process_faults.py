@@ -18,7 +18,6 @@ import pytest
 from events import make_project, put
 from shop import ask, row
 
-from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import EngineSettings
@@ -26,6 +25,7 @@ from gateway.errors import EngineFailed, SettingsInvalid
 from gateway.model import Statement
 from gateway.observe import Event as Observed
 from gateway.observe import TierFailed
+from gateway.opening import open_gateway
 
 HOURLY = "/v1/queries/hourly_traffic/v1/result"
 LARGE = "SELECT count(*) AS n FROM (SELECT DISTINCT i, hash(i) FROM range(10_000_000) t(i))"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from events import DAYS, between, folder_of, make_project, put
 
-from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.errors import StorageFailed
 from gateway.model import Answer, Directives, Principal, Request
 from gateway.observe import Event, QueryExecuted, unobserved
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 
 QUESTIONS = 1_000

@@ -15,12 +15,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.demo import tpch
 from gateway.demo.warehouse import build_tpch
 from gateway.model import Principal, Request
 from gateway.observe import unobserved
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.template import Template
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.app import load_project
 from gateway.authoring.testfile import load_tests
 from gateway.authoring.testing import Bench
 from gateway.config import load_settings
+from gateway.opening import load_project
 
 ROOT = Path(__file__).parents[2]
 

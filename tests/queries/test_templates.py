@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.app import open_gateway
 from gateway.config import load_settings
 from gateway.model import Principal, Request
 from gateway.observe import unobserved
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gateway.app import load_project
 from gateway.config import load_settings
+from gateway.opening import load_project
 from gateway.writer import Mode, Options, write
 
 FIRST, DAYS = date(2013, 1, 1), 365

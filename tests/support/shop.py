@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from events import FIRST, between, folder_of, make_project
 
-from gateway.app import open_gateway
 from gateway.config import Settings, load_settings
 from gateway.model import Answer, Principal, Request
 from gateway.observe import Event
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 
 ROWS = 4_000

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from prometheus_client import CollectorRegistry
 
 from gateway.access.base import ANONYMOUS
-from gateway.app import open_gateway
 from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
@@ -25,6 +24,7 @@ from gateway.errors import QuotaExceeded, Unauthenticated
 from gateway.metrics import Metrics
 from gateway.model import Principal
 from gateway.observe import Event, fan_out, unobserved
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.web.bridge import Bridge
 from gateway.web.context import Site

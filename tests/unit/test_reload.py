@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gateway.app import Opened, open_pipeline
 from gateway.config import load_settings
 from gateway.errors import EngineFailed, QueryNotFound
 from gateway.model import Principal, Request
 from gateway.observe import DeclarationBroken, Event, ProjectLoaded, Unexpected
+from gateway.opening import Opened, open_pipeline
 from gateway.pipeline import Gateway
 from gateway.project import Project
 from gateway.reload import Reloader

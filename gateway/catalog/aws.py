@@ -1,0 +1,57 @@
+"""The standard AWS chain of credentials and configuration, which is botocore's.
+
+Loading it takes longer than all the rest of a short command, so ``store`` does it only where the chain is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import botocore.exceptions
+import botocore.session
+from botocore.credentials import RefreshableCredentials
+
+from gateway.errors import StorageFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Keys as the chain has them now; ``temporary`` ones are renewed by it in time."""
+
+    key: str
+    secret: str = field(repr=False)
+    token: str | None = field(repr=False)
+    temporary: bool
+
+
+class Chain:
+    """Environment, profile and SSO files, web identity, container and instance metadata; walked at the first call."""
+
+    def __init__(self) -> None:
+        self._session: Any = None
+        self._found: Any = None
+
+    def __call__(self) -> Keys | None:
+        """Return valid keys, None where there are none. Raises ``StorageFailed``."""
+        try:
+            if self._session is None:
+                session = botocore.session.Session()
+                self._found = session.get_credentials()
+                self._session = session
+            frozen = self._found.get_frozen_credentials() if self._found is not None else None
+        except botocore.exceptions.BotoCoreError as error:
+            raise StorageFailed(f"No usable AWS credentials ({type(error).__name__}).") from None
+        if frozen is None:
+            return None
+        temporary = isinstance(self._found, RefreshableCredentials)
+        return Keys(key=frozen.access_key, secret=frozen.secret_key, token=frozen.token, temporary=temporary)
+
+
+def configured_region() -> str | None:
+    """Return the region of the AWS configuration."""
+    try:
+        found: str | None = botocore.session.Session().get_config_variable("region")
+    except botocore.exceptions.BotoCoreError:
+        return None
+    return found
