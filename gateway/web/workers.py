@@ -14,8 +14,9 @@ import os
 import socket
 import struct
 import sys
+from math import inf
 from threading import Timer
-from typing import Any
+from typing import Any, NamedTuple
 
 from gunicorn.asgi.protocol import (
     _CACHED_SERVER_HEADER,
@@ -28,7 +29,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from gateway.web.bridge import CONNECTION
 from gateway.web.front import KEY, Front, Hit
-from gateway.web.front_known import recognise
+from gateway.web.front_known import Key, Pair, recognise
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
@@ -40,8 +41,20 @@ _MOMENT = 0.02
 """Seconds within which the hits that were answered are told of."""
 _SWITCH = 0.001
 """Seconds after which a thread that computes lets the event loop go on."""
+_HEARD, _LONGEST = 1_000, 4_096
+"""Requests that are recognised by their bytes, and how many bytes each may have."""
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of no seconds: closing sends a reset, not an end."""
+
+
+class Heard(NamedTuple):
+    """How the bytes of a request were understood that was answered by a hit."""
+
+    key: Key
+    headers: list[Pair]
+    version: tuple[int, int]
+    trust: Any
+    """What gunicorn lets the peer say of others, which decides on some headers."""
 
 
 class EventWorker(ASGIWorker):
@@ -50,8 +63,17 @@ class EventWorker(ASGIWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connections: set[EventProtocol] = set()
+        self.heard: dict[bytes, Heard] = {}
         self._stopped: asyncio.Event | None = None
         self._flushing: asyncio.TimerHandle | None = None
+
+    def remember(self, request: bytes, heard: Heard) -> None:
+        """Keep in mind how a request was understood."""
+        if len(request) > _LONGEST:
+            return
+        if len(self.heard) >= _HEARD:
+            self.heard.clear()
+        self.heard[request] = heard
 
     def flush_soon(self) -> None:
         """Have the hits that were answered told of, within a moment."""
@@ -115,7 +137,13 @@ class EventProtocol(ASGIProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._opened = self.worker.loop.time()
+        self._opened, self._repeated_at = self.worker.loop.time(), -inf
+        self._peer: Any = transport.get_extra_info("peername")
+        self._between = True
+        """Whether the next bytes begin a request."""
+        self._whole: bytes | None = None
+        """What was received of the request, where it came in one piece."""
+        self._watch: asyncio.Task[bool] | None = None
         self.worker.connections.add(self)
         # Who connects and asks nothing is not waited for longer than who has asked before.
         self._keepalive_handle = self.worker.loop.call_later(self._keepalive, self._keepalive_timeout)
@@ -123,12 +151,44 @@ class EventProtocol(ASGIProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.worker.connections.discard(self)
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        # The same bytes on a connection that waits for a request ask the same: they are neither parsed once more nor
+        # handed to the task of the connection, which together take longer than the answer.
+        if self._between and self._awaiting_request and self._repeat(data):
+            return
+        self._whole, self._between = data if self._between else None, False
+        super().data_received(data)
+
+    def _repeat(self, data: bytes) -> bool:
+        """Answer a request by a hit if its bytes are known; return whether it was."""
+        heard: Heard | None = self.worker.heard.get(data)
+        if heard is None or heard.trust != self._forwarded_trust or not self.worker.alive:
+            return False
+        hit = self.worker.app.front.hit(heard.key, heard.headers, self._peer[0] if self._peer else None)
+        if hit is None:
+            return False
+        self._write_hit(hit, heard.version, closing=False)
+        self._repeated_at = self.worker.loop.time()
+        if self._flow_control.write_paused:
+            self._watch = self.worker.loop.create_task(self._taken())
+        return True
+
+    def _keepalive_timeout(self) -> None:
+        # A request that was answered by its bytes has left the timer as it was.
+        left = self._repeated_at + self._keepalive - self.worker.loop.time()
+        if left > 0:
+            self._keepalive_handle = self.worker.loop.call_later(left, self._keepalive_timeout)
+        else:
+            super()._keepalive_timeout()
 
     def close_idle(self) -> None:
         """Close the connection where no request is on it, nor on its way."""
         asked = self.req_count > 1 or self.worker.loop.time() > self._opened + _LINGER
         if self._awaiting_request and asked:
-            self._keepalive_timeout()
+            super()._keepalive_timeout()
 
     def unsent(self) -> int:
         return int(self.transport.get_write_buffer_size())
@@ -142,24 +202,39 @@ class EventProtocol(ASGIProtocol):
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
         """Answer a request; return whether another may follow on this connection."""
+        hit = self._hit(request, peername)
+        if hit is None:
+            keep = bool(await super()._serve_http_request(request, sockname, peername))
+        else:
+            keep = await self._send_hit(hit, request)
+        # Gunicorn resets its parser next, before anything more can be received.
+        self._between = not self._callback_parser.remaining()
+        return keep
+
+    def _hit(self, request: Any, peername: Any) -> Hit | None:
         front: Front | None = self.worker.app.front
         self._key = None
-        if front is not None:
-            headers = request.headers_bytes
-            body = request.chunked or request.content_length > 0
-            self._key = recognise(request.method, request.uri, headers, body=body)
-            if self._key is not None:
-                hit = front.hit(self._key, headers, peername[0] if peername else None)
-                if hit is not None:
-                    return await self._send_hit(hit, request)
-        return bool(await super()._serve_http_request(request, sockname, peername))
+        if front is None:
+            return None
+        body = request.chunked or request.content_length > 0
+        self._key = recognise(request.method, request.uri, request.headers_bytes, body=body)
+        if self._key is None:
+            return None
+        return front.hit(self._key, request.headers_bytes, peername[0] if peername else None)
 
     async def _send_hit(self, hit: Hit, request: Any) -> bool:
         closing = bool(self._will_close(request, False))
+        self._write_hit(hit, request.version, closing=closing)
+        if not closing and self._key is not None and self._whole is not None and not self._callback_parser.remaining():
+            heard = Heard(self._key, request.headers_bytes, request.version, self._forwarded_trust)
+            self.worker.remember(self._whole, heard)
+        return await self._taken() and not closing
+
+    def _write_hit(self, hit: Hit, version: tuple[int, int], *, closing: bool) -> None:
         self._safe_write(
             b"".join(
                 (
-                    _get_cached_status_line(request.version, hit.status),
+                    _get_cached_status_line(version, hit.status),
                     hit.head,
                     _CACHED_SERVER_HEADER,
                     _get_cached_date_header(),
@@ -169,7 +244,6 @@ class EventProtocol(ASGIProtocol):
             )
         )
         self.worker.flush_soon()
-        return await self._taken() and not closing
 
     async def _taken(self) -> bool:
         """Wait until the client has room for more; cut it off where it takes nothing, and return False."""

@@ -8,7 +8,7 @@ import select
 import socket
 from collections.abc import Callable
 from contextlib import closing, suppress
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from threading import Event
 from typing import Any
 
@@ -116,6 +116,67 @@ def test_a_client_that_takes_none_of_its_answers_is_cut_off(gateway: Any) -> Non
         cut.register(client, 0)  # errors are always told
         assert cut.poll(30_000)
     assert gateway.get("/healthz").status == 200
+
+
+def answers(client: socket.socket, request: bytes, times: int) -> list[tuple[str, str]]:
+    """Send a request several times on one connection; return how each was answered: its timing and its body."""
+    found = []
+    for _ in range(times):
+        client.sendall(request)
+        with closing(HTTPResponse(client)) as response:
+            response.begin()
+            body = response.read().decode()
+            found.append((response.headers["Server-Timing"], body))
+    return found
+
+
+def test_the_same_bytes_again_on_a_connection_are_answered_and_counted_each_time(gateway: Any) -> None:
+    gateway.get(target(7))
+    before = counted(gateway)
+    request = f"GET {target(7)} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as client:
+        found = answers(client, request, 50)
+    assert all(SHORT.fullmatch(timing) for timing, _ in found[1:])
+    assert len({body for _, body in found}) == 1
+    assert counted(gateway) == before + 50
+
+
+def test_the_same_bytes_again_are_answered_anew_after_a_drop(gateway: Any) -> None:
+    request = f"GET {target(8)} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as client:
+        first, *_, known = answers(client, request, 4)
+        assert gateway.request("DELETE", "/v1/cache?query=amount", headers={}).status == 200
+        again = answers(client, request, 1)[0]
+    assert SHORT.fullmatch(known[0])
+    assert "bind" in first[0]
+    assert "bind" in again[0]
+    assert {body for _, body in (first, known, again)} == {first[1]}
+
+
+def test_the_bytes_of_a_known_request_are_no_request_where_they_are_the_body_of_another(gateway: Any) -> None:
+    known = f"GET {target(9)} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    head = f"POST {RESULT} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len(known)}\r\n".encode()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answers(client, known, 4)
+        for part in (head, b"Content-Type: application/json\r\n\r\n", known):
+            client.sendall(part)
+            assert gateway.get("/healthz").status == 200  # what was sent has been read by then
+        received = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_request_in_pieces_is_understood_after_one_whose_bytes_were_known(gateway: Any) -> None:
+    known = f"GET {target(10)} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answers(client, known, 4)
+        client.sendall(b"X")  # begins the method of a request: what follows is its rest
+        assert gateway.get("/healthz").status == 200
+        client.sendall(known)
+        received = client.recv(65_536)
+    assert not received.startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_drop_is_seen_at_once(gateway: Any) -> None:
