@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import cache
 from operator import attrgetter
@@ -41,6 +41,19 @@ class Lines:
             self._lost(self._event)
 
 
+def write_together(write: Callable[[bytes], object], lines: Iterable[bytes]) -> None:
+    """Write several lines, in as few calls as keep lines of different workers from mixing."""
+    waiting, size = list[bytes](), 0
+    for line in lines:
+        if size + len(line) > _ATOMIC and waiting:
+            write(b"".join(waiting))
+            waiting, size = [], 0
+        waiting.append(line)
+        size += len(line)
+    if waiting:
+        write(b"".join(waiting))
+
+
 class LogLines:
     """Write each event as one line of JSON: ``time`` (seconds since the epoch), ``level``, ``event``, its fields.
 
@@ -59,26 +72,16 @@ class LogLines:
 
     def many(self, events: Sequence[Event]) -> None:
         """Write several events, in as few calls as keep lines of different workers from mixing."""
-        waiting, size = list[bytes](), 0
-        for event in events:
-            if event.level is None:
-                continue
-            line = self._line(event)
-            if size + len(line) > _ATOMIC and waiting:
-                self._write(b"".join(waiting))
-                waiting, size = [], 0
-            waiting.append(line)
-            size += len(line)
-        if waiting:
-            self._write(b"".join(waiting))
+        write_together(self._write, [self._line(event) for event in events if event.level is not None])
 
     def _line(self, event: Event) -> bytes:
         layout = _layout(type(event))  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
         line: dict[str, Any] = {"time": round(self._clock(), 3), "level": event.level, "event": layout.kind}
         told = zip(layout.names, layout.values(event), strict=True)
-        line.update({name: value for name, value in told if value is not None})
-        for name in layout.fractions & line.keys():
-            line[name] = round(line[name], 6)
+        line.update([one for one in told if one[1] is not None])
+        for name in layout.fractions:
+            if name in line:
+                line[name] = round(line[name], 6)
         return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 from cachetools import LRUCache
 
-from gateway.access.quotas import Left, Quotas, headers_of, refused
+from gateway.access.quotas import Left, Quotas, policy_of, refused, state_of
 from gateway.access.rates import Rate, Rates
 from gateway.model import Principal
 
@@ -24,6 +24,7 @@ _LARGEST = 1_000
 _FRESH = 1.0
 """Seconds for which it is remembered how many bytes are left: other workers may be using them up."""
 _NOTHING: Mapping[str, str] = {}
+_NO_RATES = Rates()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class _Taken:
 
     rates: Rates
     left: tuple[Left, ...]
+    policy: str
+    """What the limits are, as a header says it: always the same, unlike what is left of them."""
     portion: int
     taken_at: float
     checked_at: float
@@ -57,7 +60,7 @@ class Portions:
 
     def admit_at_once(self, principal: Principal) -> Mapping[str, str] | None:
         rates = self._rates(principal)
-        if rates == Rates() or self._quotas.resting:
+        if rates == _NO_RATES or self._quotas.resting:
             return _NOTHING
         with self._lock:
             taken, now = self._taken.get(principal.name), self._monotonic()
@@ -67,7 +70,7 @@ class Portions:
                 if taken.portion < 1:
                     return None
                 taken.portion -= 1
-            return headers_of(_after(taken, now))
+            return _headers(taken, now)
 
     def charge(self, principal: Principal, size: int) -> None:
         self._quotas.charge(principal, size)
@@ -89,7 +92,7 @@ class Portions:
         error = refused(left)
         portion = kept + got - (0 if error is not None or rates.requests is None else 1)
         since = known.taken_at if known is not None and kept else now
-        taken = _Taken(rates=rates, left=left, portion=portion, taken_at=since, checked_at=now)
+        taken = _Taken(rates=rates, left=left, policy=policy_of(left), portion=portion, taken_at=since, checked_at=now)
         if error is not None:
             taken.checked_at = -math.inf
         with self._lock:
@@ -99,7 +102,7 @@ class Portions:
             self._taken[principal.name] = taken
         if error is not None:
             raise error
-        return headers_of(_after(taken, now))
+        return _headers(taken, now)
 
 
 def _portion(rate: Rate | None) -> int:
@@ -116,14 +119,7 @@ def _lasts(taken: _Taken, rates: Rates, now: float) -> bool:
     return taken.rates == rates and (rates.requests is None or now - taken.taken_at < rates.requests.seconds)
 
 
-def _after(taken: _Taken, now: float) -> tuple[Left, ...]:
+def _headers(taken: _Taken, now: float) -> Mapping[str, str]:
     """Tell what is left by now: what is at hand counts as left, and resets come nearer."""
-    passed = int(now - taken.checked_at)
-    return tuple(
-        replace(
-            one,
-            remaining=one.remaining + (taken.portion if one.unit is None else 0),
-            reset=max(0, one.reset - passed),
-        )
-        for one in taken.left
-    )
+    state = state_of(taken.left, at_hand=taken.portion, passed=int(now - taken.checked_at))
+    return {"RateLimit-Policy": taken.policy, "RateLimit": state}

@@ -162,12 +162,28 @@ def _identity(principal: Principal) -> str:
 
 def headers_of(left: Sequence[Left]) -> Mapping[str, str]:
     """Write ``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers, lists of RFC 9651)."""
-    policies, states = [], []
-    for one in left:
-        unit = "" if one.unit is None else f';qu="{one.unit}"'
-        policies.append(f'"{one.name}";q={one.rate.amount};w={one.rate.seconds}{unit}')
-        states.append(f'"{one.name}";r={one.remaining};t={one.reset}')
-    return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
+    return {"RateLimit-Policy": policy_of(left), "RateLimit": state_of(left)}
+
+
+def policy_of(left: Sequence[Left]) -> str:
+    """Write what the limits are."""
+    units = ["" if one.unit is None else f';qu="{one.unit}"' for one in left]
+    return ", ".join(
+        f'"{one.name}";q={one.rate.amount};w={one.rate.seconds}{unit}' for one, unit in zip(left, units, strict=True)
+    )
+
+
+def state_of(left: Sequence[Left], *, at_hand: int = 0, passed: int = 0) -> str:
+    """Write what is left of the limits: *at_hand* requests more, and resets *passed* seconds nearer, than *left* says.
+
+    Every hit comes by here.
+    """
+    return ", ".join(
+        [
+            f'"{one.name}";r={one.remaining if one.unit else one.remaining + at_hand};t={max(0, one.reset - passed)}'
+            for one in left
+        ]
+    )
 
 
 def refused(left: Sequence[Left]) -> QuotaExceeded | None:

@@ -12,7 +12,7 @@ import pytest
 from gateway.audit import AuditLines, open_file
 from gateway.errors import SettingsInvalid
 from gateway.lines import Lines
-from gateway.observe import Event, QueryReplanned, RequestServed
+from gateway.observe import Event, QueryReplanned, RequestServed, tell_all
 
 SERVED: dict[str, Any] = {"request": "r", "method": "GET", "path": "/", "status": 200, "seconds": 0.5, "size": 10}
 ANSWERED = SERVED | {
@@ -53,6 +53,19 @@ def test_an_answered_question_tells_who_asked_what_and_which_result_they_got() -
             "parameters": {"start": "2013-01-01", "carriers": None},
         }
     ]
+
+
+def test_lines_that_are_told_of_together_are_those_that_are_told_of_one_by_one() -> None:
+    events = [RequestServed(**ANSWERED | {"request": f"id-{number}"}) for number in range(40)]
+    events.insert(7, RequestServed(**SERVED))
+    together, single = list[bytes](), list[bytes]()
+    tell_all(AuditLines(together.append, clock=lambda: 1.0), events)
+    for event in events:
+        AuditLines(single.append, clock=lambda: 1.0)(event)
+    assert b"".join(together) == b"".join(single)
+    assert len(single) == 40
+    assert len(together) < len(single)
+    assert all(len(piece) <= 4096 for piece in together)
 
 
 def test_what_was_not_answered_leaves_no_line() -> None:
