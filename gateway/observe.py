@@ -231,10 +231,10 @@ class RequestServed(Event):
     """
 
     request: str
+    seconds: float
     method: str
     path: str
     status: int
-    seconds: float
     size: int
     client: str | None = None
     principal: str | None = None

@@ -14,7 +14,9 @@ from gateway.lines import Lines, LogLines
 from gateway.metrics import CALLERS, OTHERS, Metrics
 from gateway.model import Reading
 from gateway.observe import (
+    CallsNotKept,
     Event,
+    LimitsFailed,
     ProjectLoaded,
     QueryExecuted,
     QueryFailed,
@@ -260,8 +262,9 @@ def test_events_that_are_told_together_count_as_those_that_are_told_one_by_one()
 
 def test_lines_that_are_written_together_are_those_that_are_written_one_by_one() -> None:
     together, single = list[bytes](), list[bytes]()
-    tell_all(LogLines(together.append, clock=lambda: 1.0), TOLD)
-    for event in TOLD:
+    told = [*TOLD, CallsNotKept(error="x"), LimitsFailed(error="x"), LimitsFailed(error="y"), *TOLD]
+    tell_all(LogLines(together.append, clock=lambda: 1.0), told)
+    for event in told:
         LogLines(single.append, clock=lambda: 1.0)(event)
     assert b"".join(together) == b"".join(single)
     assert len(together) < len(single)
