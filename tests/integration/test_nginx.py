@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -145,6 +146,25 @@ def test_a_hit_repeats_nothing_that_belongs_to_the_request_that_was_forwarded(po
     second = kept(port, asked(1, 8), X_Request_Id="the-second")
     assert (first["X-Request-Id"], second["X-Request-Id"]) == ("the-first", "the-second")
     assert (first["Server-Timing"] != "", second["Server-Timing"]) == (True, "")
+
+
+def test_limits_are_told_to_the_caller_they_were_counted_for(proxy: Proxy, fake: Fake) -> None:
+    port = proxy(fake.port)
+    limits = {"RateLimit": '"requests";r=7;t=60', "RateLimit-Policy": '"requests";q=10;w=60'}
+    fake.headers = {"Cache-Control": "public, max-age=3600", "Age": "7", **limits}
+    told = [*limits, "Age"]
+    first, second = Reply(port, asked(1, 0)), kept(port, asked(1, 0))
+    assert [first[name] for name in told] == [*limits.values(), "7"]
+    assert [second[name] for name in told] == ["", "", ""]
+
+
+def test_no_address_can_pass_for_a_shorter_one_with_other_headers(proxy: Proxy, fake: Fake) -> None:
+    port = proxy(fake.port)
+    fake.headers = {"Cache-Control": "public, max-age=3600"}
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        plain.sendall(f"GET {RESULT.format(1)}.csv?x=a text/csv HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        assert plain.recv(4096).startswith(b"HTTP/1.1 400 ")
+    assert fake.requests == 0
 
 
 def test_the_fate_in_both_caches_is_told(port: int) -> None:

@@ -24,6 +24,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy" / "nginx"
 MAIN = """\
 {user}
 worker_processes 1;
+pcre_jit on;
 pid {folder}/pid;
 error_log {folder}/error.log warn;
 events {{ worker_connections 8192; }}
