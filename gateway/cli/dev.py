@@ -141,13 +141,13 @@ class _Desk:
         if saved is None:
             return
         found = Checked(tables=0, templates=len(saved.ready), diagnostics=saved.diagnostics)
-        self._console.print(Text(f"\n{time.strftime('%H:%M:%S')}  {', '.join(saved.paths)}", style="bold"))
-        if saved.diagnostics:
-            self._tell(found)
         if not saved.broken:
             self._call("/v1/reload", method="POST")
         self._number += 1
-        self._write(found)
+        self._write(found)  # the pages know what the terminal tells
+        self._console.print(Text(f"\n{time.strftime('%H:%M:%S')}  {', '.join(saved.paths)}", style="bold"))
+        if saved.diagnostics:
+            self._tell(found)
         for template in saved.ready:
             self._result(template)
         if not saved.diagnostics and not saved.ready:

@@ -37,6 +37,8 @@ _BEAT = 1.0
 """Seconds between two signs of life to the arbiter."""
 _LINGER = 1.0
 """Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""
+_SETTLE = 0.05
+"""Seconds after which a connection that was accepted at the last moment is among those that are known."""
 _MOMENT = 0.02
 """Seconds within which the hits that were answered are told of."""
 _SWITCH = 0.001
@@ -125,6 +127,7 @@ class EventWorker(ASGIWorker):
     async def _end(self, seconds: float) -> None:
         """Close what is idle, and wait for the rest."""
         until = self.loop.time() + seconds
+        await asyncio.sleep(_SETTLE)
         while self.connections and not self._quick_shutdown and self.loop.time() < until:
             for connection in tuple(self.connections):
                 connection.close_idle()

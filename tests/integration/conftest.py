@@ -11,6 +11,7 @@ import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection
 from importlib.metadata import version
 from pathlib import Path
@@ -67,28 +68,40 @@ class RunningGateway:
 Serve = Callable[..., RunningGateway]
 
 
-@pytest.fixture(scope="session")
-def serve(
+def _servers(
     tmp_path_factory: pytest.TempPathFactory,
     free_ports: Callable[[int], list[int]],
     server_used: Callable[[str], None],
 ) -> Iterator[Serve]:
-    """Start ``gateway serve`` over a project, with extra environment variables; it ends with the session."""
+    """Start ``gateway serve`` over a project, with extra environment variables; stop all at the end."""
     with ExitStack() as stack:
+        yield partial(_start, stack, tmp_path_factory, free_ports, server_used)
 
-        def start(project: Path, environment: Mapping[str, str] | None = None, workers: int = 2) -> RunningGateway:
-            [port] = free_ports(1)
-            command = [gateway_program(), "serve", "--project", str(project), "--port", str(port)]
-            log = tmp_path_factory.mktemp("gateway") / "log"
-            settings = {"GATEWAY_SERVER_DRAIN": "0s", **(environment or {})}
-            process = start_process([*command, "--workers", str(workers)], settings, log)
-            stack.callback(stop_process, process)
-            running = RunningGateway(host="127.0.0.1", port=port, process=process, log=log)
-            wait_until_ready(running)
-            server_used(f"gunicorn {version('gunicorn')} ({workers} workers)")
-            return running
 
-        yield start
+serve = pytest.fixture(scope="module", name="serve")(_servers)
+serve_all_along = pytest.fixture(scope="session", name="serve_all_along")(_servers)
+"""For the servers that all modules ask: dozens of idle ones would take their time from the tests."""
+
+
+def _start(
+    stack: ExitStack,
+    tmp_path_factory: pytest.TempPathFactory,
+    free_ports: Callable[[int], list[int]],
+    server_used: Callable[[str], None],
+    project: Path,
+    environment: Mapping[str, str] | None = None,
+    workers: int = 2,
+) -> RunningGateway:
+    [port] = free_ports(1)
+    command = [gateway_program(), "serve", "--project", str(project), "--port", str(port)]
+    log = tmp_path_factory.mktemp("gateway") / "log"
+    settings = {"GATEWAY_SERVER_DRAIN": "0s", **(environment or {})}
+    process = start_process([*command, "--workers", str(workers)], settings, log)
+    stack.callback(stop_process, process)
+    running = RunningGateway(host="127.0.0.1", port=port, process=process, log=log)
+    wait_until_ready(running)
+    server_used(f"gunicorn {version('gunicorn')} ({workers} workers)")
+    return running
 
 
 def gateway_program() -> str:
@@ -128,14 +141,14 @@ def wait_until_ready(running: RunningGateway) -> None:
 
 
 @pytest.fixture(scope="session")
-def local_gateway(serve: Serve, flights_project: Path) -> RunningGateway:
+def local_gateway(serve_all_along: Serve, flights_project: Path) -> RunningGateway:
     """Two workers over the flights in a folder."""
-    return serve(flights_project)
+    return serve_all_along(flights_project)
 
 
 @pytest.fixture(scope="session")
 def s3_gateway(
-    serve: Serve, s3: Any, flights_project: Path, tmp_path_factory: pytest.TempPathFactory
+    serve_all_along: Serve, s3: Any, flights_project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
     """Two workers over the same flights in a bucket."""
     project = tmp_path_factory.mktemp("flights-s3")
@@ -146,7 +159,7 @@ def s3_gateway(
         text = path.read_text()
         path.write_text(re.sub(r"location: demo/warehouse", f"location: {s3.url('demo')}", text))
     s3.upload(flights_project / "demo" / "warehouse", "demo")
-    running = serve(project, {**s3.environment, "GATEWAY_STORAGE_URL_STYLE": "path"})
+    running = serve_all_along(project, {**s3.environment, "GATEWAY_STORAGE_URL_STYLE": "path"})
     yield running
     stop_process(running.process)  # before the S3 server ends
 
