@@ -13,8 +13,9 @@ from gateway.cli.formats import FORMATS, write
 from gateway.cli.project import opened, project_option
 from gateway.config import FILE_NAME, load_settings
 from gateway.errors import Severity
+from gateway.project import Declarations
 from gateway.proposal.base import NoBase
-from gateway.proposal.review import Project, Review, review
+from gateway.proposal.review import Review, review
 
 
 @click.command("check")
@@ -63,7 +64,7 @@ def review_since(revision: str, project: Path, found: Checked, *, data: bool) ->
 
     Nothing is opened while a check has *found* mistakes: then only the texts are compared.
     """
-    head, today = Project.load(project), datetime.now(UTC).date()
+    head, today = Declarations(project).read(), datetime.now(UTC).date()
     try:
         if found.of(Severity.ERROR) or not (data or manifests_kept(project)):
             return review(project, revision, head, today=today)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from gateway.catalog.table import Table, load_tables
+from gateway.catalog.table import Table
 from gateway.errors import Diagnostic
 from gateway.model import Column
 from gateway.pipeline import Gateway
+from gateway.project import Declarations, Project
 from gateway.proposal.base import base_project
 from gateway.proposal.changes import Change, Kind, columns_changed, find_changes
 from gateway.proposal.columns import DeclaredColumns
@@ -18,26 +19,6 @@ from gateway.proposal.measure import Example, columns_of, try_examples
 from gateway.query.compare import Difference, Effect, column_differences, contract, sql_difference
 from gateway.query.registry import Registry
 from gateway.query.template import Template
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """What of a project is right: its tables, and its queries."""
-
-    tables: Mapping[str, Table]
-    registry: Registry
-
-    @classmethod
-    def load(cls, folder: Path) -> Project:
-        """Read the declarations below *folder*; their mistakes are another's to tell."""
-        tables, _ = load_tables(folder / "catalog")
-        # A query over a table whose declaration is wrong is not wrong for that.
-        names = {*tables, *(path.stem for path in (folder / "catalog").glob("*.y*ml"))}
-        return cls(tables=tables, registry=Registry.load(folder / "queries", names)[0])
-
-    def templates(self) -> Iterator[Template]:
-        """List every version of every query."""
-        return (template for versions in self.registry.queries().values() for template in versions.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +61,7 @@ def review(
     Raises ``NoBase``.
     """
     with base_project(project, revision) as at, DeclaredColumns.open() as declared:
-        base = Project.load(at.folder)
+        base = Declarations(at.folder).read()
         changes = find_changes(base.registry, head.registry, exists=lambda path: (project / path).exists(), today=today)
         found = [
             *(_compared(change, declared, head.tables) for change in changes),
@@ -94,8 +75,12 @@ def review(
 
 def _both(old: Project, head: Project) -> Registry:
     """Make a registry in which a version is found as it was, or as it is where it was not there yet."""
-    found = {(one.name, one.version): one for project in (head, old) for one in project.templates()}
+    found = {(one.name, one.version): one for project in (head, old) for one in _templates(project)}
     return Registry.of(list(found.values()))
+
+
+def _templates(project: Project) -> Iterator[Template]:
+    return (template for versions in project.registry.queries().values() for template in versions.values())
 
 
 def _compared(change: Change, declared: DeclaredColumns, tables: Mapping[str, Table]) -> Reviewed:
@@ -123,7 +108,7 @@ def _moved(
         for name, table in head.tables.items()
         if name in base.tables and base.tables[name].columns != table.columns
     }
-    for new in head.templates():
+    for new in _templates(head):
         old = base.registry.queries().get(new.name, {}).get(new.version)
         causes = sorted(altered.intersection(new.tables))
         if old is None or (new.name, new.version) in known or not causes:
