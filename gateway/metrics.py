@@ -21,6 +21,7 @@ from gateway.observe import (
     BreakerChanged,
     ClockJumped,
     Event,
+    FilesUnreadable,
     FootersFailed,
     FootersRead,
     LimitsFailed,
@@ -91,6 +92,7 @@ class Metrics:
             ResourcesMeasured: self._measured,
             FootersRead: self._footers_read,
             FootersFailed: self._footers_failed,
+            FilesUnreadable: self._files_unreadable,
             ProjectLoaded: self._loaded,
             AccessFileRead: self._access_read,
             AccessFileFailed: self._access_failed,
@@ -169,6 +171,7 @@ class Metrics:
         self._refresh = self._histogram("refresh_seconds", "Time that listing a table took", ("table",))
         self._footers = self._counter("footers_read", "Files whose footers were read", ("table",))
         self._footer_failures = self._counter("footer_failures", "Failed readings of footers", ("table",))
+        self._unreadable = self._counter("files_unreadable", "Versions of files found to be unreadable", ("table",))
         self._refresh_failures = self._counter("refresh_failures", "Listings of a table that failed", ("table",))
 
     def _define_resources(self) -> None:
@@ -360,6 +363,9 @@ class Metrics:
 
     def _footers_failed(self, event: FootersFailed) -> None:
         self._footer_failures.labels(event.table).inc()
+
+    def _files_unreadable(self, event: FilesUnreadable) -> None:
+        self._unreadable.labels(event.table).inc(event.count)
 
     def _line_lost(self, event: LineLost) -> None:
         self._lost.labels(event.stream).inc()

@@ -56,7 +56,7 @@ class SnapshotLoaded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FootersRead(Event):
-    """The footers of some files of a table were read, to know their rows and the bounds of their columns."""
+    """The footers of some files of a table were read, to know their columns (and rows and bounds, where asked for)."""
 
     table: str
     files: int
@@ -70,6 +70,17 @@ class FootersFailed(Event):
     level: ClassVar[str | None] = "warning"
     table: str
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesUnreadable(Event):
+    """Files of a table cannot be read: damaged, encrypted, not Parquet, or refused. Each version is told once."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    count: int
+    files: Sequence[str]
+    """The first of them: path below the table's location, and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from gateway.catalog.keeper import Describe, Keeper, OpenStore, TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.refresh import Refresher
 from gateway.catalog.table import Table
+from gateway.catalog.transforms.keys import Ordinals
 from gateway.errors import TableNotFound, did_you_mean
 from gateway.observe import Observer, unobserved
 
@@ -89,6 +90,15 @@ class Catalog:
         ``TableNotFound``, ``StorageFailed``, ``TableInvalid``, and ``InvalidParameters`` of *partitions*.
         """
         return self._keeper(name).refresh(partitions)
+
+    def informed(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
+        """Return a snapshot that knows the facts of the files at *places* (in the order of its files, ascending).
+
+        See ``gateway.catalog.facts``. Those that are not known yet are read now, one request each, side by side, and
+        remembered; the id stays. A file that is gone, or may not be read, stays without. Raises ``TableNotFound`` and
+        ``StorageFailed``.
+        """
+        return self._keeper(snapshot.table.name).informed(snapshot, places)
 
     def status(self, name: str) -> TableStatus:
         """Tell how old the manifest of a table is, and whether refreshing it fails. Lists nothing."""

@@ -1,92 +1,187 @@
-"""What Parquet footers say about files: rows, and the bounds of columns, read once for each version of a file.
+"""What Parquet footers say about files, read once for each version of a file.
 
-In ``Snapshot.files`` a column ``c`` has ``min:c`` and ``max:c`` (closed bounds of its values that are not NULL; null
-where no bound is known) and ``nulls:c`` (int64, null where not known). Bounds of texts are strings, which compare by
-their UTF-8 bytes; all others are int64 order keys, see ``transforms.keys``. A bound that may be wrong is left out: the
-maximum of floats (footers pass over NaN, which is the greatest value), long texts, types that differ between the file
-and the table. A text that its writer has cut is still a bound (parquet.thrift, ``Statistics.max_value``).
+In ``Snapshot.files`` they give ``facts`` (see ``gateway.catalog.facts``) and, where the table asks for statistics,
+``row_count`` and for a column ``c`` ``min:c`` and ``max:c`` (closed bounds of its values that are not NULL; null where
+no bound is known) and ``nulls:c`` (int64, null where not known); see ``gateway.catalog.bounds``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from obstore.exceptions import NotFoundError, PreconditionError
 
+from gateway.catalog import facts
+from gateway.catalog.bounds import boundable, bounds
+from gateway.catalog.facts import FACTS, FileFacts
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store, storage_errors
-from gateway.catalog.transforms.keys import Kind, SqlType, ordinals, sql_type
-from gateway.model import Column
+from gateway.catalog.stored import stored_columns
+from gateway.catalog.thrift import Malformed
+from gateway.catalog.transforms.keys import Kind, SqlType, sql_type
+from gateway.errors import StorageFailed
 
 TAIL = 64 * 1024
 """Bytes at the end of a file that are read first; most footers are smaller."""
 READERS = 16
+MAX_FILES = 100_000
+"""Files of one table whose footers are read in the background; of a larger table it is as many of them, spread evenly
+and the same ones after every listing."""
 MAX_VALUES = 2_000_000
 """Bounds kept for one table, files times columns: some 50 MB."""
-LONGEST_TEXT = 64
-"""Longer texts are no bounds, in characters."""
 
-_BOUNDED = {
-    Kind.BOOLEAN,
-    Kind.INTEGER,
-    Kind.DECIMAL,
-    Kind.DOUBLE,
-    Kind.DATE,
-    Kind.TIME,
-    Kind.TIMESTAMP,
-    Kind.TIMESTAMPTZ,
-}
 _VERSION = pa.binary(16)
+_SHORTEST = 12
+"""Bytes of the two marks and the length of the footer, without which no file is Parquet."""
+_ODD = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, RuntimeError)
+"""What pyarrow raises for footers that are damaged, or odder than it knows."""
 
 
-class _Gone(Exception):
+class Gone(Exception):
     """The version of a file that was listed is not there any more."""
 
 
+class Damaged(Exception):
+    """A file is there, and cannot be read as Parquet; the message says why, without its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footer:
+    """The footer of one file: as pyarrow reads it, and its bytes."""
+
+    metadata: pq.FileMetaData
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A file whose footer could not be read now, and why; it may be read another time."""
+
+    path: str
+    version: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the footers of some files said: a table of ``version``, ``facts`` and statistics; and the files without."""
+
+    table: pa.Table
+    unread: tuple[Unread, ...]
+
+
 def missing(snapshot: Snapshot, passed_over: frozenset[bytes], limit: int) -> pa.Table:
-    """Return up to *limit* files of the snapshot whose footers were not read yet."""
+    """Return up to *limit* files of the snapshot whose footers were not read yet, of those that are to be read."""
     files = snapshot.files
-    unread = files.filter(pc.is_null(files["row_count"]))
+    unread = facts.codes(files) < 0
+    if snapshot.table.statistics:
+        unread |= np.asarray(pc.is_null(files["row_count"])) & ~_damaged(files)
+    unread &= sampled(files)
+    found = files.filter(pa.array(unread))
     if passed_over:
-        unread = unread.filter(pc.invert(pc.is_in(unread["version"], pa.array(list(passed_over), _VERSION))))
-    return unread.slice(0, limit)
+        found = found.filter(pc.invert(pc.is_in(found["version"], pa.array(list(passed_over), _VERSION))))
+    return found.slice(0, limit)
+
+
+def sampled(files: pa.Table, most: int = MAX_FILES) -> Any:
+    """Mark about *most* of the files, by their versions: after a change of the table they are the same but for it."""
+    if files.num_rows <= most:
+        return np.ones(files.num_rows, np.bool_)
+    array = files["version"].combine_chunks()
+    start = array.offset * _VERSION.byte_width
+    joined = np.frombuffer(cast(Any, array.buffers()[1]), np.uint32, offset=start)[:: _VERSION.byte_width // 4]
+    return joined[: files.num_rows] < int(2**32 * most / files.num_rows)
+
+
+def _damaged(files: pa.Table) -> Any:
+    """Mark the files that are known to be no readable Parquet."""
+    broken = [place for place, one in enumerate(facts.known(files)) if one is not None and one.problem is not None]
+    return np.isin(facts.codes(files), broken)
 
 
 def bounded_columns(snapshot: Snapshot) -> dict[str, SqlType]:
     """Choose the columns whose bounds are kept: sources of partitions first, then as many as memory allows."""
+    if not snapshot.table.statistics:
+        return {}
     sources = {item.source.lower() for item in snapshot.table.partitioned_by}
     ordered = sorted(snapshot.file_columns, key=lambda column: column.name.lower() not in sources)
     known = ((column.name, sql_type(column.type)) for column in ordered)
-    able = {name: kind for name, kind in known if kind is not None and _can_bound(kind)}
+    able = {name: kind for name, kind in known if kind is not None and boundable(kind)}
     room = MAX_VALUES // max(1, snapshot.files.num_rows)
     return dict(list(able.items())[:room])
 
 
-def read(store: Store, files: pa.Table, columns: Mapping[str, SqlType]) -> pa.Table:
-    """Read the footers of *files* side by side: a table of ``version``, ``row_count`` and the bounds.
+def read(store: Store, files: pa.Table, columns: Mapping[str, SqlType], *, statistics: bool = False) -> Found:
+    """Read the footers of *files* (``path``, ``size``, ``etag``, ``version``) side by side.
 
-    A file that was replaced or removed since it was listed, or is no Parquet, is left out. Raises ``StorageFailed``.
+    With *statistics* it reads their rows and the bounds of *columns*, too. A file that was replaced or removed since
+    it was listed, or may not be read, is told as unread. Raises ``StorageFailed`` where the store fails.
     """
     rows = files.select(["path", "size", "etag", "version"]).to_pylist()
+
+    def read_one(row: Mapping[str, Any]) -> dict[str, Any] | Unread:
+        try:
+            return {"version": row["version"], **_said(read_footer(store, row), columns, statistics=statistics)}
+        except Damaged as damage:
+            return {"version": row["version"], FACTS: facts.text_of(FileFacts(problem=str(damage)))}
+        except Gone:
+            return _unread(row, "it was replaced or removed since it was listed")
+        except StorageFailed as error:
+            if error.passing:
+                raise
+            return _unread(row, error.detail.removeprefix(f"{store.location}: "))
+
     with ThreadPoolExecutor(READERS, thread_name_prefix="footers") as pool:
-        footers = list(pool.map(lambda row: read_footer(store, row), rows))
-    found = [
-        {"version": row["version"], "row_count": footer.num_rows, **_bounds(footer, columns)}
-        for row, footer in zip(rows, footers, strict=True)
-        if footer is not None
-    ]
+        found = list(pool.map(read_one, rows))
+    known = [item for item in found if isinstance(item, dict)]
+    return Found(table=_table(known, columns), unread=tuple(item for item in found if isinstance(item, Unread)))
+
+
+def unreadable(found: Found, files: pa.Table) -> list[Unread]:
+    """List those of *files* that cannot be read, now or ever, by what was *found*."""
+    distinct, codes = facts.known(found.table), facts.codes(found.table)
+    problems = [None if one is None else one.problem for one in distinct]
+    reasons = {
+        version: problems[code]
+        for version, code in zip(found.table["version"].to_pylist(), codes, strict=True)
+        if problems[code] is not None
+    }
+    rows = files.select(["path", "version"]).to_pylist() if reasons else []
+    damaged = [_unread(row, str(reasons[row["version"]])) for row in rows if row["version"] in reasons]
+    return [*damaged, *found.unread]
+
+
+def _unread(row: Mapping[str, Any], reason: str) -> Unread:
+    return Unread(path=cast(str, row["path"]), version=cast(bytes, row["version"]), reason=reason)
+
+
+def _said(footer: Footer, columns: Mapping[str, SqlType], *, statistics: bool) -> dict[str, Any]:
+    """Take from a footer what is kept of it. Raises ``Damaged``."""
+    try:
+        held = stored_columns(footer.raw)
+    except Malformed as error:
+        raise Damaged(f"its footer is damaged ({error})") from error
+    found = {FACTS: facts.text_of(FileFacts(columns=held))}
+    if not statistics:
+        return found
+    return {**found, "row_count": footer.metadata.num_rows, **bounds(footer.metadata, columns)}
+
+
+def _table(found: Sequence[Mapping[str, Any]], columns: Mapping[str, SqlType]) -> pa.Table:
     types: dict[str, pa.DataType] = {"version": _VERSION, "row_count": pa.int64()}
     for name, kind in columns.items():
         bound = pa.string() if kind.kind is Kind.VARCHAR else pa.int64()
         types |= {f"min:{name}": bound, f"max:{name}": bound, f"nulls:{name}": pa.int64()}
-    return pa.Table.from_pylist(found, pa.schema(types))
+    said = pa.Table.from_pylist(found, pa.schema(types))
+    return said.append_column(FACTS, facts.encoded([item[FACTS] for item in found]))
 
 
 def attach(snapshot: Snapshot, *found: pa.Table) -> Snapshot:
@@ -96,108 +191,71 @@ def attach(snapshot: Snapshot, *found: pa.Table) -> Snapshot:
         if not table.num_rows:
             continue
         at: Any = pc.index_in(files["version"], cast(Any, table["version"].combine_chunks()))
-        for name in statistics(table):
+        for name in learned(table):
             values: Any = table[name].combine_chunks().take(at)
             before = files.get(name)
+            if name == FACTS:
+                files[name] = facts.overlaid(values, before)
+                continue
             same = before is not None and before.type == values.type
             files[name] = pc.coalesce(values, before) if same else values
     return replace(snapshot, files=pa.table(files))
 
 
-def carried(previous: Snapshot, columns: Sequence[Column]) -> pa.Table:
-    """Return what *previous* knows that still holds where the files have these *columns*: keys depend on the type."""
-    same = {column.name for column in {*previous.file_columns} & {*columns}}
-    names = [name for name in statistics(previous.files) if name == "row_count" or name.partition(":")[2] in same]
+def carried(previous: Snapshot, snapshot: Snapshot) -> pa.Table:
+    """Return what *previous* knows of versions that still holds in *snapshot*: keys depend on a column's type."""
+    same = {column.name for column in {*previous.file_columns} & {*snapshot.file_columns}}
+    names = [name for name in learned(previous.files) if name in (FACTS, "row_count") or name.partition(":")[2] in same]
+    if not snapshot.table.statistics:
+        names = [name for name in names if name == FACTS]
     return previous.files.select(["version", *names])
 
 
-def statistics(table: pa.Table) -> list[str]:
+def learned(table: pa.Table) -> list[str]:
     """Name the columns that hold what footers say."""
-    return [name for name in table.column_names if name == "row_count" or name.startswith(("min:", "max:", "nulls:"))]
+    prefixes = ("min:", "max:", "nulls:")
+    return [name for name in table.column_names if name in (FACTS, "row_count") or name.startswith(prefixes)]
 
 
-def _can_bound(kind: SqlType) -> bool:
-    return kind.kind is Kind.VARCHAR or (kind.kind in _BOUNDED and not kind.wide)
+def read_footer(store: Store, row: Mapping[str, Any]) -> Footer:
+    """Read the footer of the version of a file that *row* (path, size, ETag) names.
 
-
-def read_footer(store: Store, row: Mapping[str, Any]) -> pq.FileMetaData | None:
-    """Read the footer of the version of a file that *row* (path, size, ETag) names; None if it is not there."""
+    Raises ``Gone``, ``Damaged``, ``StorageFailed``.
+    """
     size = cast(int, row["size"])
+    if size < _SHORTEST:
+        raise Damaged("it is empty" if size == 0 else f"it has {size} bytes, too few for a Parquet file")
+    tail = _range(store, row, max(0, size - TAIL), size)
+    length = _footer_length(tail, size)
+    if len(tail) < length + 8:
+        tail = _range(store, row, size - length - 8, size)
+    raw = tail[-8 - length : -8]
     try:
-        tail = _range(store, row, max(0, size - TAIL), size)
-        length = int.from_bytes(tail[-8:-4], "little") + 8
-        if len(tail) < length <= size:
-            tail = _range(store, row, size - length, size)
-        return pq.read_metadata(pa.BufferReader(tail))
-    except (_Gone, pa.ArrowInvalid):
-        return None
+        return Footer(metadata=pq.read_metadata(pa.BufferReader(tail)), raw=raw)
+    except _ODD as error:
+        raise Damaged("its footer is damaged") from error
+
+
+def _footer_length(tail: bytes, size: int) -> int:
+    if tail[-4:] == b"PARE":
+        raise Damaged("it is encrypted")
+    if tail[-4:] != b"PAR1":
+        raise Damaged("it does not end as a Parquet file does: it was cut off, or is of another format")
+    length = int.from_bytes(tail[-8:-4], "little")
+    if not 0 < length <= size - _SHORTEST:
+        raise Damaged("its footer is damaged")
+    return length
 
 
 def _range(store: Store, row: Mapping[str, Any], start: int, end: int) -> bytes:
-    """Read a range of the very version that was listed. Raises ``_Gone``."""
+    """Read a range of the very version that was listed. Raises ``Gone``."""
     path, options = cast(str, row["path"]), cast(Any, {"range": (start, end)})
     if str(row["etag"]).startswith(('"', "W/")):  # a store without ETags was given the time instead
         options["if_match"] = row["etag"]
     with storage_errors(store.location):
         try:
-            return store.patiently(lambda: bytes(obstore.get(store.objects, path, options=options).bytes()))
+            read = store.patiently(lambda: bytes(obstore.get(store.objects, path, options=options).bytes()))
         except (NotFoundError, FileNotFoundError, PreconditionError):
-            raise _Gone from None
-
-
-def _bounds(footer: pq.FileMetaData, columns: Mapping[str, SqlType]) -> dict[str, Any]:
-    """Read the bounds of plain columns over all row groups of one file."""
-    schema = footer.schema.to_arrow_schema()
-    leaves = {footer.schema.column(number).path: number for number in range(footer.num_columns)}
-    found: dict[str, Any] = {}
-    for name, kind in columns.items():
-        at = schema.get_field_index(name)  # below 0 where the name is there twice, too
-        place = leaves.get(name)
-        if at < 0 or place is None or pa.types.is_nested(schema.field(at).type):
-            continue
-        parts = [footer.row_group(number).column(place) for number in range(footer.num_row_groups)]
-        known: list[Any] = [part.statistics for part in parts if part.is_stats_set]
-        if len(known) == len(parts) and all(part.has_null_count for part in known):
-            found[f"nulls:{name}"] = sum(part.null_count for part in known)
-            filled = [one for one, part in zip(known, parts, strict=True) if one.null_count < part.num_values]
-            if _fits(schema.field(at).type, kind) and all(one.has_min_max for one in filled):
-                found |= _joined(filled, name, schema.field(at).type, kind)
-    return found
-
-
-def _joined(groups: Sequence[Any], name: str, stored: pa.DataType, kind: SqlType) -> dict[str, Any]:
-    """Join the bounds of row groups that hold values."""
-    try:
-        lows, highs = [group.min for group in groups], [group.max for group in groups]
-    except (UnicodeDecodeError, OverflowError, pa.ArrowException):  # a text that was cut inside of a character
-        return {}
-    if not groups or any(low != low for low in lows):  # NaN is a bound of nothing
-        return {}
-    found = {f"min:{name}": _key(min(lows), stored, kind)}
-    if kind.kind is not Kind.DOUBLE:
-        found[f"max:{name}"] = _key(max(highs), stored, kind)
-    return found
-
-
-def _fits(stored: pa.DataType, kind: SqlType) -> bool:
-    """Tell whether values of the file's type compare as those of the table's type."""
-    if pa.types.is_integer(stored) and kind.kind is Kind.INTEGER:
-        return True
-    if kind.kind is Kind.VARCHAR:
-        return pa.types.is_string(stored) or pa.types.is_large_string(stored)
-    if kind.kind is Kind.TIMESTAMPTZ:
-        return (
-            isinstance(stored, pa.TimestampType) and stored.tz is not None and stored == pa.timestamp("us", stored.tz)
-        )
-    return bool(stored == kind.arrow)
-
-
-def _key(value: Any, stored: pa.DataType, kind: SqlType) -> Any:
-    """Turn a bound into its order key; None where it has none in the table's type."""
-    if kind.kind is Kind.VARCHAR:
-        return value if isinstance(value, str) and len(value) <= LONGEST_TEXT else None
-    try:
-        array = pa.array([value], stored).cast(kind.arrow)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return None
-    return int(ordinals(array, kind)[0])
+            raise Gone from None
+    store.asked("get")
+    return read

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from threading import RLock
-from typing import Any
+from threading import Lock, RLock
 
 import orjson
 import pyarrow as pa
 
-from gateway.catalog import footers
+from gateway.catalog import facts, footers
 from gateway.catalog.announce import folders
+from gateway.catalog.facts import FACTS
 from gateway.catalog.listing import list_files, list_folders
 from gateway.catalog.manifest import Snapshot, build, declaration, holds, newest, splice, unchanged
 from gateway.catalog.shelf import Shelf, Unreadable
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
+from gateway.catalog.transforms.keys import Ordinals, SqlType
 from gateway.errors import Diagnostic, GatewayError, StorageFailed, TableInvalid
 from gateway.model import Column
 from gateway.observe import (
+    FilesUnreadable,
     FootersFailed,
     FootersRead,
     Observer,
@@ -45,6 +47,11 @@ MAX_BACKOFF = 300.0
 """Longest pause between attempts to list a table, in seconds."""
 SKEW = 5.0
 """Seconds that what is on disk may be in the future; beyond, the clock went back, and it is not relied on."""
+
+_ASKED = 100_000
+"""Files whose facts are remembered because requests asked for them."""
+_NAMED = 20
+"""Unreadable files that one event names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +112,13 @@ class Keeper:
         self._lock = RLock()
         self._store: Store | None = None
         self._stamp: tuple[int, int] | None = None
-        self._passed_over: frozenset[Any] = frozenset()
-        """Versions whose footers cannot be read."""
+        self._passed_over: frozenset[bytes] = frozenset()
+        """Versions whose footers were gone or refused."""
+        self._told: frozenset[bytes] = frozenset()
+        """Versions that were told to be unreadable."""
+        self._asking = Lock()
+        self._asked: pa.Table | None = None
+        """Facts that were read because a request asked for them."""
 
     @property
     def fresh(self) -> bool:
@@ -174,26 +186,73 @@ class Keeper:
         *files* is how many, and more of a large table, which is written to disk each time. Raises ``StorageFailed``.
         """
         snapshot = self.snapshot
-        if snapshot is None or not self.table.statistics:
+        if snapshot is None:
             return False
         files = max(files, snapshot.files.num_rows // 20)
         unread = footers.missing(snapshot, self._passed_over, files)
         if not unread.num_rows:
             return False
-        started = self._clock()
         try:
-            found = footers.read(self._opened(), unread, footers.bounded_columns(snapshot))
-            self._passed_over |= {*unread["version"].to_pylist()} - {*found["version"].to_pylist()}
+            columns = footers.bounded_columns(snapshot)
+            found = self._read(snapshot, unread, columns, statistics=self.table.statistics)
+            self._passed_over |= {one.version for one in found.unread}
             with self._exclusive():
                 self.follow()
                 current = self.snapshot or snapshot
                 if current.file_columns == snapshot.file_columns:
-                    self._publish(footers.attach(current, found))
+                    self._publish(footers.attach(current, found.table))
         except StorageFailed as error:
             self._observe(FootersFailed(table=self.table.name, error=error.detail))
             raise
-        self._observe(FootersRead(table=self.table.name, files=found.num_rows, seconds=self._clock() - started))
         return unread.num_rows == files
+
+    def look_again(self) -> None:
+        """Try the files once more whose footers were gone or refused when they were asked for."""
+        self._passed_over = frozenset()
+
+    def informed(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
+        """Return *snapshot* with the facts of the files at *places*: those not known are read now, side by side.
+
+        A file that is gone, or may not be read, stays without. Raises ``StorageFailed``.
+        """
+        if _informed(snapshot, places):
+            return snapshot
+        with self._asking:
+            mine = self.snapshot
+            known = mine if mine is not None and mine.id == snapshot.id else snapshot
+            if self._asked is not None and not _informed(known, places):
+                known = footers.attach(known, self._asked)
+            unknown = places[facts.codes(known.files)[places] < 0]
+            if len(unknown):
+                found = self._read(known, known.files.take(unknown), {}, statistics=False)
+                known = footers.attach(known, found.table)
+                self._remember(found.table.select(["version", FACTS]))
+            with self._lock:
+                if self.snapshot is mine and known.id == getattr(mine, "id", None):
+                    self.snapshot = known
+        return known
+
+    def _remember(self, found: pa.Table) -> None:
+        """Keep facts that a request asked for: a snapshot picked up from disk later may not have them."""
+        before = self._asked
+        if before is None or before.num_rows > _ASKED:
+            self._asked = found
+        else:
+            self._asked = pa.concat_tables([before, found]).unify_dictionaries()
+
+    def _read(
+        self, snapshot: Snapshot, files: pa.Table, columns: Mapping[str, SqlType], *, statistics: bool
+    ) -> footers.Found:
+        """Read the footers of some files, and tell of those that cannot be read, each once."""
+        started = self._clock()
+        found = footers.read(self._opened(), files, columns, statistics=statistics)
+        self._observe(FootersRead(table=self.table.name, files=found.table.num_rows, seconds=self._clock() - started))
+        untold = [one for one in footers.unreadable(found, files) if one.version not in self._told]
+        if untold:
+            self._told |= {one.version for one in untold}
+            named = tuple(f"{one.path}: {one.reason}" for one in untold[:_NAMED])
+            self._observe(FilesUnreadable(table=self.table.name, count=len(untold), files=named))
+        return found
 
     def follow(self) -> None:
         """Pick up the snapshot on disk if it is another than the one at hand; what cannot be read is ignored."""
@@ -292,9 +351,7 @@ class Keeper:
         if store.root != root and not (len(listing) and (previous is None or holds(listing, previous))):
             raise StorageFailed(f"{store.location}: the replica is behind.")
         snapshot = build(self.table, root, listing, self._columns(store, listing, previous), listed_at)
-        if previous is None or not self.table.statistics:
-            return snapshot
-        return footers.attach(snapshot, footers.carried(previous, snapshot.file_columns))
+        return snapshot if previous is None else footers.attach(snapshot, footers.carried(previous, snapshot))
 
     def _columns(self, store: Store, listing: pa.Table, previous: Snapshot | None) -> Sequence[Column]:
         """Return the columns of the files: as declared, else as the newest file has them."""
@@ -363,3 +420,8 @@ class Keeper:
         except OSError as error:
             message = f"{self.table.name}: the manifest cannot be kept in the state folder ({error.strerror})."
             raise StorageFailed(message) from error
+
+
+def _informed(snapshot: Snapshot, places: Ordinals) -> bool:
+    """Tell whether the facts of all files at these places are known."""
+    return not len(places) or int(facts.codes(snapshot.files)[places].min()) >= 0

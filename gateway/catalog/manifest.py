@@ -37,7 +37,8 @@ class Snapshot:
     ``files`` is grouped in that order, by path within a partition: ``path`` (relative to the location), ``size``
     (int64), ``etag`` (string), ``last_modified`` (timestamp in µs, UTC), ``version`` (16 bytes: digest of path, ETag
     and size, and of the modification time where the ETag is empty or weak), ``row_count`` (int64, null where not
-    known), and the statistics that were read (see ``footers``).
+    known), ``facts`` (what is known from the footers, see there; it may be missing), and the statistics that were read
+    (see ``footers``).
     """
 
     id: str

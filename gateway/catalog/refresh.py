@@ -50,7 +50,7 @@ class Refresher:
         self._due: dict[str, tuple[float, float]] = {}
         """When each table is to be listed, and how far ahead that can be at most."""
         self._learned: dict[str, str] = {}
-        """The snapshot of each table of which no more footers are read."""
+        """The snapshot of each table of which no more footers are read until it is listed again."""
         self._busy: set[str] = set()
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -124,16 +124,19 @@ class Refresher:
         except GatewayError:
             pass  # the keeper told its observer, and its failure says when to try again
         finally:
+            keeper.look_again()
             self._due.pop(keeper.table.name, None)
+            self._learned.pop(keeper.table.name, None)
             self._busy.discard(keeper.table.name)
 
     def _learn(self, keeper: Keeper, snapshot: str) -> None:
-        """Read some footers; those of a snapshot are done with where none are left, or the store fails."""
+        """Read some footers; until the next listing no more where none are left, or something fails."""
+        self._learned[keeper.table.name] = snapshot
         try:
-            if not keeper.learn():
-                self._learned[keeper.table.name] = snapshot
-        except GatewayError:  # the keeper told its observer
-            self._learned[keeper.table.name] = snapshot
+            if keeper.learn():
+                self._learned.pop(keeper.table.name, None)
+        except GatewayError:
+            pass  # the keeper told its observer
         finally:
             self._busy.discard(keeper.table.name)
 

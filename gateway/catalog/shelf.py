@@ -22,6 +22,7 @@ from typing import Any, cast
 import orjson
 import pyarrow as pa
 
+from gateway.catalog import facts
 from gateway.catalog.layout import Problem
 from gateway.catalog.manifest import Snapshot, declaration
 from gateway.catalog.table import Table
@@ -153,6 +154,7 @@ def _content(snapshot: Snapshot) -> str:
     digest = blake2b(snapshot.id.encode(), digest_size=16)
     for name in snapshot.files.column_names:
         digest.update(f"{name}:{snapshot.files[name].null_count};".encode())
+    facts.digest(snapshot.files, digest.update)
     return digest.hexdigest()
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gateway.catalog.footers import read_footer
+from gateway.catalog.footers import Damaged, Gone, read_footer
 from gateway.catalog.layout import Problem
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store, storage_errors
@@ -72,9 +72,12 @@ def _work(snapshot: Snapshot) -> Iterator[tuple[dict[str, Any], list[_Expected]]
 
 def _check(store: Store, file: dict[str, Any], expected: Sequence[_Expected]) -> Problem | None:
     path = str(file["path"])
-    footer = read_footer(store, file)
-    if footer is None:
-        return Problem(path, "is no Parquet file, or was replaced while it was checked")
+    try:
+        footer = read_footer(store, file).metadata
+    except Gone:
+        return Problem(path, "it was replaced or removed while it was checked")
+    except Damaged as damage:
+        return Problem(path, str(damage))
     whole: pq.ParquetFile | None = None
     try:
         for one in expected:

@@ -20,7 +20,7 @@ from gateway.catalog.table import Table, parse_table
 from gateway.errors import StorageFailed, TableInvalid, TableNotFound
 from gateway.model import Column
 from gateway.observe import Event as Observed
-from gateway.observe import Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
+from gateway.observe import FilesUnreadable, FootersRead, Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
 
 TABLE = """
 table: events
@@ -67,8 +67,8 @@ class Project:
         )
 
     def seen(self) -> list[type[Observed]]:
-        """Which events there were since the last call."""
-        kinds = [type(event) for event in self.events]
+        """Which events about listings there were since the last call."""
+        kinds = [type(event) for event in self.events if not isinstance(event, FootersRead | FilesUnreadable)]
         self.events.clear()
         return kinds
 

@@ -1,0 +1,122 @@
+"""What is known of each data file from its footer: the columns it holds, or why it cannot be read.
+
+In ``Snapshot.files`` they are the column ``facts``: a dictionary-encoded column of texts, so that a schema that many
+files share is kept once, and a file has a small integer; null where nothing is known yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+
+from gateway.catalog.stored import StoredColumn
+
+FACTS = "facts"
+TYPE = pa.dictionary(pa.int32(), pa.string())
+VERSION = 1
+"""Facts of another version were written by another release that looked for other things: they are not known."""
+
+Codes = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What the footer of a file says: its columns as they are stored, in order, or the *problem* that it has."""
+
+    columns: tuple[StoredColumn, ...] = ()
+    problem: str | None = None
+    """Why the file cannot be read, without its name; None for a file that can."""
+
+
+def text_of(facts: FileFacts) -> str:
+    """Spell facts as they are kept; the same facts have the same text."""
+    columns = [[column.name, column.type, column.untyped] for column in facts.columns]
+    return orjson.dumps([VERSION, facts.problem, columns]).decode()
+
+
+@lru_cache(maxsize=4096)
+def of_text(text: str) -> FileFacts | None:
+    """Read what ``text_of`` has spelled; None for facts of another version."""
+    version, *rest = orjson.loads(text)
+    if version != VERSION:
+        return None
+    problem, columns = rest
+    held = tuple(StoredColumn(name=name, type=type_, untyped=untyped) for name, type_, untyped in columns)
+    return FileFacts(columns=held, problem=problem)
+
+
+def known(files: pa.Table) -> tuple[FileFacts | None, ...]:
+    """List the distinct facts of a manifest's files, by their codes; None for those of another version."""
+    return tuple(of_text(text) for text in _texts(_column(files)))
+
+
+def codes(files: pa.Table) -> Codes:
+    """Return for each file the place of its facts in ``known``, -1 where they are not known."""
+    column = _column(files)
+    if column is None:
+        return np.full(files.num_rows, -1, np.int32)
+    found = _indices(column)
+    old = [place for place, facts in enumerate(known(files)) if facts is None]
+    return np.where(np.isin(found, old), np.int32(-1), found) if old else found
+
+
+def facts_of(files: pa.Table, places: Iterable[int]) -> list[FileFacts | None]:
+    """Return the facts of the files at these places, None where they are not known."""
+    distinct, all_codes = known(files), codes(files)
+    return [distinct[code] if code >= 0 else None for code in (all_codes[place] for place in places)]
+
+
+def encoded(texts: Sequence[str | None]) -> Any:
+    """Make the column of some files."""
+    return pa.array(texts, pa.string()).dictionary_encode().cast(TYPE)
+
+
+def overlaid(new: Any, before: Any) -> Any:
+    """Join two columns of the same files: *new* decides where it knows anything. Facts of no file are dropped."""
+    texts = list(dict.fromkeys([*_texts(before), *_texts(new)]))
+    places = {text: place for place, text in enumerate(texts)}
+    found = _renumbered(before, places)
+    if new is not None:
+        newer = _renumbered(new, places)
+        found = newer if before is None else np.where(newer >= 0, newer, found)
+    used = np.unique(found[found >= 0])
+    packed = np.where(found >= 0, np.searchsorted(used, found), 0).astype(np.int32)
+    indices: Any = pa.array(packed, mask=found < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array([texts[place] for place in used], pa.string()))
+
+
+def digest(files: pa.Table, update: Callable[[bytes], None]) -> None:
+    """Digest which file has which facts."""
+    column = _column(files)
+    if column is not None:
+        update("\0".join(_texts(column)).encode())
+        update(_indices(column).tobytes())
+
+
+def _renumbered(column: Any, places: dict[str, int]) -> Codes:
+    """Return the codes of a column in another numbering of the same texts."""
+    if column is None:
+        return np.zeros(0, np.int32)
+    numbers = np.array([*(places[text] for text in _texts(column)), -1], np.int32)
+    renumbered: Codes = numbers[_indices(column)]
+    return renumbered
+
+
+def _column(files: pa.Table) -> Any:
+    return files[FACTS].combine_chunks() if FACTS in files.column_names else None
+
+
+def _texts(column: Any) -> list[str]:
+    return [] if column is None else [str(text) for text in column.dictionary.to_pylist()]
+
+
+def _indices(column: Any) -> Codes:
+    found: Codes = np.asarray(column.indices.fill_null(-1), dtype=np.int32)
+    return found
