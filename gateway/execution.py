@@ -350,4 +350,5 @@ def _reading(scan: Scan) -> Reading:
         size=scan.selection.size,
         size_total=scan.size_total,
         weak=scan.selection.weak,
+        edition=scan.edition,
     )

@@ -201,6 +201,40 @@ class Details:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """The place of a list of files in the order in which a table was listed.
+
+    The lists that the processes of one machine publish are numbered along one ``line``. Those of different machines
+    are ordered by the time that their listing took, ``began`` and ``ended`` in seconds since the epoch.
+    """
+
+    line: str
+    number: int
+    began: float
+    ended: float
+    content: str
+    """The id of the snapshot."""
+    before: tuple[str, ...] = field(default=(), repr=False)
+    """Ids of the snapshots before it in its line, the last ones."""
+
+    def covers(self, other: Edition) -> bool:
+        """Tell whether everything that *other* may have seen was seen here too.
+
+        >>> first = Edition(line="a", number=1, began=10.0, ended=11.0, content="x")
+        >>> meanwhile = Edition(line="b", number=7, began=10.5, ended=12.0, content="y")
+        >>> later = Edition(line="b", number=8, began=13.0, ended=14.0, content="z")
+        >>> later.covers(first), meanwhile.covers(first), first.covers(meanwhile)
+        (True, False, False)
+        """
+        return (
+            (self.line == other.line != "" and self.number >= other.number)
+            or self.began >= other.ended
+            or other.content == self.content
+            or other.content in self.before
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """One place in a query that reads one table, with what was selected for it under one snapshot."""
 
@@ -210,6 +244,7 @@ class Scan:
     snapshot: str
     listed_at: float
     """When the snapshot was listed, seconds since the epoch."""
+    edition: Edition
     selection: Selection
     partitions_total: int
     files_total: int
@@ -280,6 +315,8 @@ class Reading:
     size_total: int
     weak: bool = False
     """A selected file had no strong version: it was compared by its size and modification time."""
+    edition: Edition | None = field(default=None, compare=False)
+    """The edition of the snapshot; None where the result was made elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

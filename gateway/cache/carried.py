@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -19,7 +19,7 @@ def with_header(result: Result) -> pa.Table:
     header = {
         "key": result.key,
         "columns": [asdict(column) for column in result.columns],
-        "readings": [asdict(reading) for reading in result.readings],
+        "readings": [asdict(replace(reading, edition=None)) for reading in result.readings],
         "created_at": result.created_at,
         "seconds": result.seconds,
         "query": result.query,

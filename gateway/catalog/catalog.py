@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
 from gateway.catalog.jumps import Jumps
-from gateway.catalog.keeper import Describe, Keeper, OpenStore, TableStatus
+from gateway.catalog.keeper import Announce, Describe, Keeper, OpenStore, TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.refresh import Refresher
 from gateway.catalog.table import Table
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.errors import TableNotFound, did_you_mean
+from gateway.model import Edition
 from gateway.observe import Observer, unobserved
 
 
@@ -39,6 +40,7 @@ class Catalog:
         monotonic: Callable[[], float] = time.monotonic,
         observer: Observer = unobserved,
         jitter: Callable[[], float] = random.random,
+        announce: Announce = lambda table: None,
         previous: Catalog | None = None,
     ) -> None:
         self.tables = tables
@@ -62,6 +64,7 @@ class Catalog:
                 describe=describe,
                 clock=clock,
                 observer=observer,
+                announce=announce,
             )
             if before is not None:
                 keeper.inherit(before)
@@ -70,26 +73,45 @@ class Catalog:
     def pin(self, names: Iterable[str] | None = None) -> dict[str, Snapshot]:
         """Return the newest snapshot of each named table (all by default).
 
-        A table that has no snapshot in memory is read from the state folder, or else listed. Where nothing refreshes
-        in the background, one that is older than its table allows is listed again first. Raises ``TableNotFound``,
-        and what listing raises, where there is no snapshot at all.
+        That is the one that any process of this machine published last. A table that has none is listed. Where
+        nothing refreshes in the background, one that is older than its table allows is listed again first. Raises
+        ``TableNotFound``, and what listing raises, where there is no snapshot at all.
         """
         keepers = [self._keeper(name) for name in (self.tables if names is None else names)]
         if self._refresher is None:
-            return {keeper.table.name: keeper.renew() for keeper in keepers}
-        return {keeper.table.name: keeper.current() for keeper in keepers}
+            for keeper in keepers:
+                keeper.renew()
+        return _at_one_instant(keepers)
+
+    def catch_up(self, others: Mapping[str, Sequence[Edition]]) -> dict[str, Snapshot]:
+        """Return snapshots of tables that cover what other machines saw of them; see ``Keeper.catch_up``."""
+        for name, editions in others.items():
+            self._keeper(name).catch_up(editions)
+        return self.pin(others)
+
+    def announced(self, names: Iterable[str]) -> dict[str, Edition]:
+        """Return, of the tables that changed by announcement, the edition that did it last. Lists nothing."""
+        found: dict[str, Edition] = {}
+        for name in names:
+            keeper = self._keeper(name)
+            keeper.follow()
+            if keeper.snapshot is not None and keeper.snapshot.announced is not None:
+                found[name] = keeper.snapshot.announced
+        return found
 
     def identities(self, names: Iterable[str]) -> list[str]:
         """Return what the named tables are declared to be, as digests. Raises ``TableNotFound``."""
         return [self._keeper(name).table.identity for name in names]
 
-    def refresh(self, name: str, partitions: Iterable[str] | None = None) -> Snapshot:
+    def refresh(self, name: str, partitions: Iterable[str] | None = None, *, announced: bool = False) -> Snapshot:
         """List a table, or only the named partitions (``day=2013-06-01``), and return the new snapshot.
 
-        The files are looked at after the call: what was written before it is in the snapshot. Raises
-        ``TableNotFound``, ``StorageFailed``, ``TableInvalid``, and ``InvalidParameters`` of *partitions*.
+        The files are looked at after the call: what was written before it is in the snapshot, which every process of
+        this machine uses from then on. *announced* says that somebody who knows of changes asks for it: what was
+        answered before is then compared with them. Raises ``TableNotFound``, ``StorageFailed``, ``TableInvalid``, and
+        ``InvalidParameters`` of *partitions*.
         """
-        return self._keeper(name).refresh(partitions)
+        return self._keeper(name).refresh(partitions, announced=announced)
 
     def informed(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
         """Return a snapshot that knows the facts of the files at *places* (in the order of its files, ascending).
@@ -137,3 +159,11 @@ class Catalog:
             hint = did_you_mean(name, self.tables)
             raise TableNotFound(f"There is no table {name!r}." + (f" {hint[0].upper()}{hint[1:]}" if hint else ""))
         return keeper
+
+
+def _at_one_instant(keepers: Sequence[Keeper]) -> dict[str, Snapshot]:
+    """Return the newest snapshots as they were side by side at one instant, so that those of two calls are in order."""
+    found = [keeper.current() for keeper in keepers]
+    while len(found) > 1 and (again := [keeper.current() for keeper in keepers]) != found:
+        found = again
+    return {snapshot.table.name: snapshot for snapshot in found}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -21,13 +22,13 @@ from gateway.catalog import facts, footers
 from gateway.catalog.announce import folders
 from gateway.catalog.facts import FACTS
 from gateway.catalog.listing import list_files, list_folders
-from gateway.catalog.manifest import Snapshot, build, declaration, holds, newest, splice, unchanged
+from gateway.catalog.manifest import Snapshot, build, declaration, edition_after, holds, newest, splice, unchanged
 from gateway.catalog.shelf import Shelf, Unreadable
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.catalog.transforms.keys import Ordinals, SqlType
 from gateway.errors import Diagnostic, GatewayError, StorageFailed, TableInvalid
-from gateway.model import Column
+from gateway.model import Column, Edition
 from gateway.observe import (
     FilesUnreadable,
     FootersFailed,
@@ -43,6 +44,8 @@ Describe = Callable[[Sequence[str]], tuple[Column, ...]]
 """Return the columns of the Parquet files at these addresses, as the engine sees them."""
 OpenStore = Callable[[str], Store]
 """Open the store at a location. Raises ``StorageFailed``."""
+Announce = Callable[[str], None]
+"""Tell everybody that a table of this name changed."""
 MAX_BACKOFF = 300.0
 """Longest pause between attempts to list a table, in seconds."""
 SKEW = 5.0
@@ -88,7 +91,8 @@ class TableStatus:
 class Keeper:
     """The snapshot of one table, in memory and on disk. Safe to use from several threads and processes.
 
-    ``folder`` is the table's own in the state folder; ``clock`` gives seconds since the epoch.
+    ``folder`` is the table's own in the state folder; ``clock`` gives seconds since the epoch. ``announce`` is told
+    of a refresh by request that found changes since the last one, once the new snapshot is published.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Keeper:
         describe: Describe,
         clock: Callable[[], float],
         observer: Observer,
+        announce: Announce = lambda table: None,
     ) -> None:
         self.table = table
         self.snapshot: Snapshot | None = None
@@ -109,7 +114,8 @@ class Keeper:
         self._describe = describe
         self._clock = clock
         self._observe = observer
-        self._lock = RLock()
+        self._announce = announce
+        self._lock, self._following = RLock(), Lock()
         self._store: Store | None = None
         self._stamp: tuple[int, int] | None = None
         self._passed_over: frozenset[bytes] = frozenset()
@@ -130,12 +136,11 @@ class Keeper:
         return self._clock() - snapshot.listed_at
 
     def current(self) -> Snapshot:
-        """Return the snapshot at hand, else the one on disk, else list the table. Raises what ``refresh`` raises.
+        """Return the snapshot on disk, or the one at hand, else list the table. Raises what ``refresh`` raises.
 
         After a failure the next attempts wait, and fail at once with the same error.
         """
-        if self.snapshot is None:
-            self.follow()
+        self.follow()
         if self.snapshot is None:
             self._refuse_while_waiting()
             with self._exclusive():
@@ -160,15 +165,34 @@ class Keeper:
             except GatewayError:  # the observer was told, and the status says so
                 return self.snapshot or snapshot
 
-    def refresh(self, partitions: Iterable[str] | None = None) -> Snapshot:
+    def refresh(self, partitions: Iterable[str] | None = None, *, announced: bool = False) -> Snapshot:
         """List the table, or only the named partitions (``day=2013-06-01``), and return the new snapshot.
 
-        The files are looked at after the call. Raises ``StorageFailed``, ``TableInvalid``, ``InvalidParameters`` (of
-        *partitions*) and what describing a file raises.
+        The files are looked at after the call. *announced* says that somebody who knows of changes asks for it.
+        Raises ``StorageFailed``, ``TableInvalid``, ``InvalidParameters`` (of *partitions*) and what describing a file
+        raises.
         """
         with self._exclusive():
             self.follow()
-            return self._list(partitions)
+            return self._list(partitions, announced=announced)
+
+    def catch_up(self, others: Sequence[Edition]) -> Snapshot:
+        """Return a snapshot that covers what other machines saw: list the table where the one at hand does not.
+
+        Raises what ``refresh`` raises; after a failure the next attempts wait.
+        """
+        if self.covers(others):
+            return self.current()
+        self._refuse_while_waiting()
+        with self._exclusive():
+            if self.covers(others):
+                return self.current()
+            return self._list(None, after=max(one.ended for one in others))
+
+    def covers(self, others: Iterable[Edition]) -> bool:
+        """Tell whether the newest snapshot covers the *others*."""
+        edition = self.current().edition
+        return all(edition.covers(one) for one in others)
 
     def inherit(self, previous: Keeper) -> None:
         """Begin with the snapshot of the keeper before, where this declaration asks for the same manifest."""
@@ -200,7 +224,9 @@ class Keeper:
                 self.follow()
                 current = self.snapshot or snapshot
                 if current.file_columns == snapshot.file_columns:
-                    self._publish(footers.attach(current, found.table))
+                    learned = footers.attach(current, found.table)
+                    edition = self._edition(learned.id, began=current.edition.began, whole=False)
+                    self._publish(replace(learned, edition=edition))
         except StorageFailed as error:
             self._observe(FootersFailed(table=self.table.name, error=error.detail))
             raise
@@ -227,7 +253,7 @@ class Keeper:
                 found = self._read(known, known.files.take(unknown), {}, statistics=False)
                 known = footers.attach(known, found.table)
                 self._remember(found.table.select(["version", FACTS]))
-            with self._lock:
+            with self._following:
                 if self.snapshot is mine and known.id == getattr(mine, "id", None):
                     self.snapshot = known
         return known
@@ -256,17 +282,20 @@ class Keeper:
 
     def follow(self) -> None:
         """Pick up the snapshot on disk if it is another than the one at hand; what cannot be read is ignored."""
-        stamp = self._shelf.stamp()
-        if stamp is None or stamp == self._stamp:
+        if self._shelf.stamp() in (None, self._stamp):
             return
-        with self._lock:
-            started, self._stamp = self._clock(), stamp
+        with self._following:
+            stamp = self._shelf.stamp()
+            if stamp in (None, self._stamp):  # another thread has picked it up
+                return
+            started = self._clock()
             try:
                 found = self._shelf.take(self.table, self._opened().root, self.snapshot)
             except Unreadable:
+                self._stamp = stamp
                 return
             changed = self.snapshot is None or self.snapshot.id != found.id
-            self.snapshot = found
+            self.snapshot, self._stamp = found, stamp
         if changed:
             self._observe(SnapshotLoaded(table=self.table.name, snapshot=found.id, seconds=self._clock() - started))
 
@@ -300,16 +329,20 @@ class Keeper:
         except (OSError, orjson.JSONDecodeError, TypeError):
             return None
 
-    def _list(self, partitions: Iterable[str] | None) -> Snapshot:
-        """List and publish; the caller has the table for itself."""
+    def _list(self, partitions: Iterable[str] | None, *, announced: bool = False, after: float = 0.0) -> Snapshot:
+        """List and publish; the caller has the table for itself. The listing begins *after* an instant."""
         started, previous = self._clock(), self.snapshot
         prefixes = folders(previous, partitions) if partitions is not None and previous is not None else None
         try:
             snapshot = self._listed(previous, prefixes, started)
-            self._publish(snapshot)
+            edition = self._edition(snapshot.id, began=max(started, after), whole=prefixes is None)
+            told = announced and (snapshot.announced is None or snapshot.announced.content != snapshot.id)
+            self._publish(replace(snapshot, edition=edition, announced=edition if told else snapshot.announced))
         except GatewayError as error:
             self._failed(error)
             raise
+        if told:
+            self._announce(self.table.name)
         self._observe(
             RefreshSucceeded(
                 table=self.table.name,
@@ -351,7 +384,10 @@ class Keeper:
         if store.root != root and not (len(listing) and (previous is None or holds(listing, previous))):
             raise StorageFailed(f"{store.location}: the replica is behind.")
         snapshot = build(self.table, root, listing, self._columns(store, listing, previous), listed_at)
-        return snapshot if previous is None else footers.attach(snapshot, footers.carried(previous, snapshot))
+        if previous is None:
+            return snapshot
+        snapshot = replace(snapshot, announced=previous.announced)
+        return footers.attach(snapshot, footers.carried(previous, snapshot))
 
     def _columns(self, store: Store, listing: pa.Table, previous: Snapshot | None) -> Sequence[Column]:
         """Return the columns of the files: as declared, else as the newest file has them."""
@@ -376,8 +412,16 @@ class Keeper:
             except Unreadable as error:
                 raise StorageFailed(f"{self.table.name}: the manifest on disk is not what was written.") from error
             (self._folder / "failure.json").unlink(missing_ok=True)
-        self.snapshot, self._stamp = held, stamp
+        with self._following:
+            self.snapshot, self._stamp = held, stamp
         pa.default_memory_pool().release_unused()  # a listing of a million files takes some hundred megabytes
+
+    def _edition(self, snapshot: str, *, began: float, whole: bool) -> Edition:
+        """Return the next edition: of the line that is on disk, else the first of another."""
+        previous = self.snapshot
+        on_disk = previous is not None and previous.edition.line and self._shelf.stamp() is not None
+        line = previous.edition.line if previous is not None and on_disk else secrets.token_hex(8)
+        return edition_after(previous, snapshot, line=line, began=began, ended=self._clock(), whole=whole)
 
     def _failed(self, error: GatewayError) -> None:
         before, now = self.failure(), self._clock()

@@ -17,11 +17,17 @@ from gateway.catalog.listing import SCHEMA
 from gateway.catalog.table import PartitionField, Table
 from gateway.catalog.transforms import Transform, TransformError, parse_transform
 from gateway.errors import Diagnostic, TableInvalid
-from gateway.model import Column
+from gateway.model import Column, Edition
 
 NOT_DATA = "not read: its name does not end in .parquet or .parq"
 _APART = 5_000
 """Files between two of the paths that cut the next listing into ranges."""
+
+
+_UNORDERED = Edition(line="", number=0, began=0.0, ended=0.0, content="")
+"""Stands for the edition of a snapshot that was not published yet."""
+_BEFORE = 16
+"""Snapshots before it that an edition names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +64,9 @@ class Snapshot:
     problems: tuple[Problem, ...] = ()
     """Files whose path breaks the declaration: the first thousand of ``problem_count``."""
     problem_count: int = 0
+    edition: Edition = _UNORDERED
+    announced: Edition | None = None
+    """The last edition that a request brought about and that had changed since the one before of that kind."""
 
     @property
     def size(self) -> int:
@@ -98,6 +107,28 @@ def build(table: Table, root: str, listing: pa.Table, columns: Sequence[Column],
         ignored=ignored,
         problems=(*layout.problems, *strangers)[:PROBLEMS_KEPT],
         problem_count=layout.problem_count + len(ignored),
+    )
+
+
+def edition_after(
+    previous: Snapshot | None, snapshot: str, *, line: str, began: float, ended: float, whole: bool
+) -> Edition:
+    """Return the edition of a *snapshot* that is published after *previous*, on *line* where that is another line.
+
+    A listing that is not of the *whole* table is sure of the rest for as long back as *previous* was.
+    """
+    if previous is None:
+        return Edition(line=line, number=1, began=began, ended=max(began, ended), content=snapshot)
+    last = previous.edition
+    began = max(began, last.ended) if whole else last.began
+    seen = tuple(one for one in (*last.before, last.content) if one not in ("", snapshot))
+    return Edition(
+        line=line,
+        number=last.number + 1,
+        began=began,
+        ended=max(began, ended, last.ended),
+        content=snapshot,
+        before=tuple(dict.fromkeys(seen))[-_BEFORE:],
     )
 
 

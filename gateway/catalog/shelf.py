@@ -14,7 +14,7 @@ import secrets
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,7 @@ from gateway.catalog import facts
 from gateway.catalog.layout import Problem
 from gateway.catalog.manifest import Snapshot, declaration
 from gateway.catalog.table import Table
-from gateway.model import Column
+from gateway.model import Column, Edition
 
 FORMAT = 1
 KEPT = 3
@@ -169,6 +169,8 @@ def _document(snapshot: Snapshot, parts: Mapping[str, Any]) -> dict[str, Any]:
         "columns": [[column.name, column.type] for column in snapshot.columns],
         "problems": [[problem.path, problem.reason] for problem in snapshot.problems],
         "problem_count": snapshot.problem_count,
+        "edition": asdict(snapshot.edition),
+        "announced": None if snapshot.announced is None else asdict(snapshot.announced),
         "parts": parts,
     }
 
@@ -186,4 +188,16 @@ def _snapshot(table: Table, root: str, document: Mapping[str, Any], tables: Mapp
         ignored=tables["ignored"],
         problems=tuple(Problem(path, reason) for path, reason in document["problems"]),
         problem_count=int(document["problem_count"]),
+        edition=_edition(document.get("edition")) or _unnumbered(document),
+        announced=_edition(document.get("announced")),
     )
+
+
+def _edition(found: Mapping[str, Any] | None) -> Edition | None:
+    return None if found is None else Edition(**{**found, "before": tuple(found["before"])})
+
+
+def _unnumbered(document: Mapping[str, Any]) -> Edition:
+    """Stand for the edition of a snapshot that an earlier release wrote."""
+    listed_at = float(document["listed_at"])
+    return Edition(line="", number=0, began=listed_at, ended=listed_at, content=cast(str, document["id"]))

@@ -147,6 +147,7 @@ def _scan(
         offset=scan.start,
         snapshot=snapshot.id,
         listed_at=snapshot.listed_at,
+        edition=snapshot.edition,
         selection=chosen,
         partitions_total=index.partitions,
         files_total=index.files_total,

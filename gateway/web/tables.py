@@ -78,7 +78,7 @@ def refresh(table: str) -> Response:
     require(REFRESH, table)
     declared = gateway().catalog.tables[table]
     named = _named_partitions(read_json_object(request))
-    return json_response(_summary(declared, gateway().catalog.refresh(table, named)))
+    return json_response(_summary(declared, gateway().catalog.refresh(table, named, announced=True)))
 
 
 def _snapshot(name: str) -> Snapshot:
