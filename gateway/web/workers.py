@@ -145,7 +145,7 @@ class EventProtocol(ASGIProtocol):
         self._between = True
         """Whether the next bytes begin a request."""
         self._whole: bytes | None = None
-        """What was received of the request, where it came in one piece."""
+        """The bytes of the request, where they came in one piece that holds nothing else."""
         self._watch: asyncio.Task[bool] | None = None
         self.worker.connections.add(self)
         # Who connects and asks nothing is not waited for longer than who has asked before.
@@ -160,7 +160,7 @@ class EventProtocol(ASGIProtocol):
     def data_received(self, data: bytes) -> None:
         # The same bytes on a connection that waits for a request ask the same: they are neither parsed once more nor
         # handed to the task of the connection, which together take longer than the answer.
-        if self._between and self._awaiting_request and self._repeat(data):
+        if self._between and self._awaiting_request and not self._flow_control.write_paused and self._repeat(data):
             return
         self._whole, self._between = data if self._between else None, False
         super().data_received(data)
@@ -210,8 +210,9 @@ class EventProtocol(ASGIProtocol):
             keep = bool(await super()._serve_http_request(request, sockname, peername))
         else:
             keep = await self._send_hit(hit, request)
-        # Gunicorn resets its parser next, before anything more can be received.
-        self._between = not self._callback_parser.remaining()
+        # Gunicorn resets its parser next, before anything more can be received. The bytes that remain are of requests
+        # that are answered one by one: what was received in one piece is none of them.
+        self._between, self._whole = not self._callback_parser.remaining(), None
         return keep
 
     def _hit(self, request: Any, peername: Any) -> Hit | None:
