@@ -22,7 +22,19 @@ from restriction import Database, answers
 from rules import PARAMETERS, opened, predicates, read_cases
 from sqlglot import exp
 
-from gateway.plan.analyse import barriers, build, conjuncts, facts, joins, prepared, terms, types, walk
+from gateway.plan.analyse import (
+    aggregation,
+    barriers,
+    build,
+    conjuncts,
+    facts,
+    joins,
+    names,
+    prepared,
+    terms,
+    types,
+    walk,
+)
 from gateway.plan.analyse.leaves import compiler, lists, nulls, rows
 from gateway.predicate import FALSE, TRUE, And, Comparison, Operator, Or, Predicate, all_of, any_of
 from queries import cases, created, fill, refused
@@ -144,7 +156,10 @@ MUTATIONS = [
     Mutation("DISTINCT ON", "let through", barriers.RULES, "blocked by DISTINCT ON", nothing),
     Mutation("windows", "let through", barriers.RULES, "blocked by a window", nothing),
     Mutation("GROUP BY", "let through", barriers.RULES, "blocked by GROUP BY", nothing),
-    Mutation("EXISTS", "an aggregate may have no row", walk, "_one_row", lambda _: False),
+    Mutation("aggregates", "may have no row", aggregation, "always_yields", lambda _: False),
+    Mutation("grouping sets", "NULL in no key", aggregation, "has_sets", lambda _: False),
+    Mutation("names", "aliases are not seen", names, "_given", lambda *_: []),
+    Mutation("names", "columns win everywhere", barriers.Aliases, "FIRST", barriers.Aliases.AFTER),
     Mutation("NOT IN, NOT EXISTS", "treated as IN and EXISTS", walk, "_positive_subquery", wrong_positive),
     Mutation(
         "CTE", "only its first reference counts", walk, "_either", lambda groups: list(groups[0]) if groups else []

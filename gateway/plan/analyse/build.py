@@ -8,7 +8,9 @@ from itertools import count
 from sqlglot import exp
 
 from gateway.model import Column
+from gateway.plan.analyse.merging import common, merge
 from gateway.plan.analyse.outputs import outputs_of, united
+from gateway.plan.analyse.scopes import scope_in_from, scope_of_on
 from gateway.plan.analyse.sources import (
     Block,
     Child,
@@ -20,9 +22,9 @@ from gateway.plan.analyse.sources import (
     SetBlock,
     Source,
     Tree,
+    folded,
 )
 from gateway.plan.analyse.types import canonical
-from gateway.predicate import Term
 
 _SELECT = {
     *("expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "distinct"),
@@ -50,7 +52,7 @@ def cte_of(table: exp.Table) -> exp.CTE | None:
     """Find the common table expression that a table's name means; None for a table of the catalog."""
     if table.args.get("db") is not None:
         return None
-    name, node = table.name.lower(), table.parent
+    name, node = folded(table.name), table.parent
     below: exp.Expr = table
     through: exp.CTE | None = None
     while node is not None:
@@ -70,8 +72,8 @@ def _visible(with_: exp.With, name: str, inside: exp.CTE | None) -> exp.CTE | No
     found = None
     for cte in with_.expressions:
         if inside is not None and cte is inside:
-            return inside if _is_recursive(with_, inside) and inside.alias.lower() == name else found
-        if cte.alias.lower() == name:
+            return inside if _is_recursive(with_, inside) and folded(inside.alias) == name else found
+        if folded(cte.alias) == name:
             found = cte
     return found
 
@@ -111,7 +113,7 @@ class Builder:
             return []
         for cte in with_.expressions:
             recursive = _is_recursive(with_, cte)
-            one = self._ctes[id(cte)] = Cte(name=cte.alias.lower(), node=cte, recursive=recursive)
+            one = self._ctes[id(cte)] = Cte(name=folded(cte.alias), node=cte, recursive=recursive)
             one.block = self.block(cte.this, outer)
             made.append(one)
         return made
@@ -170,42 +172,14 @@ class Builder:
 
     def _join(self, block: SelectBlock, kind: str, left: Tree, right: Tree, join: exp.Join) -> Join:
         made = Join(kind=kind, left=left, right=right, on=join.args.get("on"))
-        names = [item.name.lower() for item in join.args.get("using") or ()]
+        made.scope = scope_of_on(block, made, next(self._numbers))
+        names = [folded(item.name) for item in join.args.get("using") or ()]
         if join.args.get("method") == "NATURAL":
-            names = self._common(block, left, right)
-        if kind == "ASOF":
-            names = names[:-1]  # the last one is compared by >=
-        made.using = tuple(self._merge(block, made, name) for name in names if self._mergeable(block, made, name))
+            names = common(block, left, right)
+        merge(block, made, names)
         if kind in ("SEMI", "ANTI"):
-            for source in right.sources():
-                source.hidden = True
+            block.unseen |= {source.number for source in right.sources()}
         return made
-
-    def _common(self, block: SelectBlock, left: Tree, right: Tree) -> list[str]:
-        if any(source.columns is None for side in (left, right) for source in side.sources()):
-            block.murky = True
-            return []
-        names = [name for source in left.sources() for name, _ in source.columns or () if name]
-        return [name for name in dict.fromkeys(names) if any(source.has(name) for source in right.sources())]
-
-    def _sides(self, block: SelectBlock, join: Join, name: str) -> tuple[Term | None, Term | None]:
-        left = block.merged[name] if name in block.merged else _only(join.left, name)
-        return left, _only(join.right, name)
-
-    def _mergeable(self, block: SelectBlock, join: Join, name: str) -> bool:
-        left, right = self._sides(block, join, name)
-        if left is None or right is None or left.type != right.type:
-            block.merged[name] = None
-            return False
-        return True
-
-    def _merge(self, block: SelectBlock, join: Join, name: str) -> tuple[Term, Term]:
-        left, right = self._sides(block, join, name)
-        if left is None or right is None:
-            raise AssertionError(f"{name} was mergeable")
-        kept = {"RIGHT": right, "FULL": None, "POSITIONAL": None, "UNKNOWN": None}
-        block.merged[name] = kept.get(join.kind, left)
-        return left, right
 
     def _item(self, block: SelectBlock, node: exp.Expr) -> Tree:
         """Make the tree of one item of a FROM list, with the joins that sqlglot hangs below it."""
@@ -216,11 +190,11 @@ class Builder:
         return self._fold(block, tree, node.args.get("joins") or [])
 
     def _leaf(self, block: SelectBlock, node: exp.Expr) -> Leaf:
-        source, barrier = Source(number=next(self._numbers), name=node.alias_or_name.lower()), None
+        source, barrier = Source(number=next(self._numbers), name=folded(node.alias_or_name)), None
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             barrier = self._table(source, node)
         elif isinstance(node, exp.Subquery | exp.Lateral) and isinstance(node.this, exp.Query):
-            source.block = self.block(node.this, _left_of(block, next(self._numbers)))
+            source.block = self.block(node.this, scope_in_from(block, next(self._numbers)))
             source.columns = _columns(source.block)
             barrier = None if _plain(node, _SUBQUERY | {"view", "outer"}) else _barrier(node)
         else:
@@ -234,7 +208,7 @@ class Builder:
         source.scan = self._scans.get(id(node))
         cte = cte_of(node)
         if source.scan is not None:
-            source.columns = tuple((c.name.lower(), canonical(c.type)) for c in self._tables[node.name.lower()])
+            source.columns = tuple((folded(c.name), canonical(c.type)) for c in self._tables[node.name.lower()])
         elif cte is not None and id(cte) in self._ctes:
             source.cte = self._ctes[id(cte)]
             source.columns = _cte_columns(source.cte)
@@ -243,10 +217,12 @@ class Builder:
     def _children(self, block: SelectBlock) -> None:
         """Find the subqueries in the expressions of a SELECT."""
         tops = {id(node): node for node in conjuncts(_condition(block.node, "where"))}
+        scopes = {id(join.on): join.scope for join in (block.tree.joins() if block.tree is not None else ())}
         for clause, root in _clauses(block.node):
             for query in _queries(root, include=True):
                 conjunct = _ancestor(query, tops)
-                child = Child(block=self.block(query, block), clause=clause, conjunct=conjunct)
+                around = scopes.get(id(root)) or block
+                child = Child(block=self.block(query, around), clause=clause, conjunct=conjunct)
                 block.children[id(query)] = child
 
 
@@ -346,19 +322,6 @@ def _is_parenthesised(node: exp.Expr) -> bool:
     return isinstance(inner, exp.Table) or (isinstance(inner, exp.Subquery) and bool(inner.args.get("joins")))
 
 
-def _left_of(block: SelectBlock, number: int) -> SelectBlock:
-    """Return what a derived table sees around it: the sources on its left, then the blocks around."""
-    seen = SelectBlock(number=number, node=exp.Select(), outer=block.outer, murky=block.murky)
-    seen.sources, seen.merged = list(block.sources), dict(block.merged)
-    return seen
-
-
-def _only(tree: Tree, name: str) -> Term | None:
-    holders = [source for source in tree.sources() if source.has(name) and not source.hidden]
-    index = holders[0].find(name) if len(holders) == 1 and holders[0].columns is not None else None
-    return None if index is None else holders[0].term(index)
-
-
 def _columns(block: Block) -> tuple[tuple[str | None, str | None], ...] | None:
     if block.outputs is None:
         return None
@@ -366,7 +329,7 @@ def _columns(block: Block) -> tuple[tuple[str | None, str | None], ...] | None:
 
 
 def _cte_columns(cte: Cte) -> tuple[tuple[str | None, str | None], ...] | None:
-    names = [item.name.lower() for item in cte.node.args["alias"].args.get("columns") or ()]
+    names = [folded(item.name) for item in cte.node.args["alias"].args.get("columns") or ()]
     if cte.recursive:
         # The types of a recursive CTE grow with its arms: only what its author named is known.
         return tuple((name, None) for name in names) or None
@@ -382,7 +345,7 @@ def _rename(source: Source, node: exp.Expr, barrier: str | None) -> None:
         source.columns = None
         source.name = _pivot_alias(node) or source.name
     holder = node.args.get("alias")
-    names = [item.name.lower() for item in (holder.args.get("columns") if holder is not None else None) or ()]
+    names = [folded(item.name) for item in (holder.args.get("columns") if holder is not None else None) or ()]
     if names and source.columns is not None:
         renamed = zip(names, source.columns, strict=False)
         source.columns = (*((name, kind) for name, (_, kind) in renamed), *source.columns[len(names) :])
@@ -392,4 +355,4 @@ def _rename(source: Source, node: exp.Expr, barrier: str | None) -> None:
 
 def _pivot_alias(node: exp.Expr) -> str:
     pivots = node.args.get("pivots") or ()
-    return str(pivots[-1].alias).lower() if pivots else ""
+    return folded(str(pivots[-1].alias)) if pivots else ""

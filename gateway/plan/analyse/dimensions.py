@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gateway.plan.analyse import barriers
+from gateway.plan.analyse.aggregation import always_yields
 from gateway.plan.analyse.constants import Aspect, Constants, Dimension
 from gateway.plan.analyse.facts import Fact, close, leaves, project, substitute
 from gateway.plan.analyse.sources import SelectBlock, Source
@@ -94,7 +95,7 @@ class Dimensions:
     def _below(self, block: SelectBlock, index: int) -> Key | None:
         output = block.outputs[index] if block.outputs is not None else None
         group = barriers.grouping(block)
-        if output is None or output.term is None or output.term.functions or block.closed:
+        if output is None or output.term is None or output.term.functions or block.closed or always_yields(block):
             return None
         if group is not None and not group(output.term):
             return None

@@ -1,14 +1,11 @@
-"""The shape of a query: its blocks, the sources each reads, and the columns that go in and come out.
-
-Names are resolved here, with one rule where a name could mean two things: it then means nothing, and no filter on it
-is used.
-"""
+"""The shape of a query: its blocks, the sources each reads, and the columns that go in and come out."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Final, Union
 
 from sqlglot import exp
 
@@ -25,9 +22,27 @@ class Output:
     term: Term | None = None
 
 
+GENERATED: Final = ""
+"""Name of a column that DuckDB names after its expression: a name with signs in it, such as ``max(x)``."""
+_PLAIN = re.compile(r"[^\W\d]\w*")
+_NUMBERED = re.compile(r"(.+)_\d+")
+
+
+def folded(name: str) -> str:
+    """Write a name so that names which are one to DuckDB are equal: it ignores the case of ASCII letters only.
+
+    >>> folded("Straße"), folded("ÄB")
+    ('straße', 'Äb')
+    """
+    return name.translate(_ASCII)
+
+
+_ASCII = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Source:
-    """One item of a FROM clause. ``columns`` is None where they are not known."""
+    """One item of a FROM clause. ``columns`` is None where they are not known; so is the name of a column."""
 
     number: int
     name: str
@@ -35,8 +50,6 @@ class Source:
     scan: int | None = None
     block: Block | None = None
     cte: Cte | None = None
-    hidden: bool = False
-    """Right side of a SEMI or ANTI join: no column of it is visible behind the join."""
 
     def key(self, index: int) -> str:
         """Return the key of one of the columns."""
@@ -47,13 +60,25 @@ class Source:
         return frozenset(self.key(index) for index in range(len(self.columns or ())))
 
     def find(self, name: str) -> int | None:
-        """Return the index of the one column of that name."""
-        found = [index for index, (column, _) in enumerate(self.columns or ()) if column == name]
-        return found[0] if len(found) == 1 else None
+        """Return the index of the column that certainly has that name, and alone."""
+        names = self._names()
+        return names.index(name) if names.count(name) == 1 and None not in names and not self._repeats(name) else None
 
     def has(self, name: str) -> bool:
         """Say whether a column of that name exists, or may exist."""
-        return self.columns is None or any(column == name for column, _ in self.columns)
+        if self.columns is None:
+            return True
+        names = self._names()
+        hidden = None in names or (GENERATED in names and not _PLAIN.fullmatch(name))
+        return name in names or hidden or self._repeats(name)
+
+    def _names(self) -> list[str | None]:
+        return [name for name, _ in self.columns or ()]
+
+    def _repeats(self, name: str) -> bool:
+        """Say whether DuckDB may give that name to a column whose own is taken: the second ``d`` becomes ``d_1``."""
+        numbered = _NUMBERED.fullmatch(name)
+        return numbered is not None and self._names().count(numbered[1]) > 1
 
     def term(self, index: int) -> Term | None:
         """Return a column as a term; None if its type is not known."""
@@ -76,6 +101,10 @@ class Leaf:
         """Walk the sources below, in text order."""
         yield self.source
 
+    def joins(self) -> Iterator[Join]:
+        """Walk the joins below: none."""
+        yield from ()
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Join:
@@ -87,6 +116,10 @@ class Join:
     on: exp.Expr | None = None
     using: tuple[tuple[Term, Term], ...] = ()
     """Pairs of columns that USING or NATURAL make equal."""
+    names: frozenset[str] = frozenset()
+    """All names in USING or NATURAL: two columns that are one in ``*``."""
+    scope: SelectBlock | None = None
+    """What ON sees."""
 
     def keys(self) -> frozenset[str]:
         """Return the keys of the columns below."""
@@ -96,6 +129,12 @@ class Join:
         """Walk the sources below, in text order."""
         yield from self.left.sources()
         yield from self.right.sources()
+
+    def joins(self) -> Iterator[Join]:
+        """Walk this join and those below."""
+        yield self
+        yield from self.left.joins()
+        yield from self.right.joins()
 
 
 Tree = Union[Leaf, Join]  # noqa: UP007 - Join names it before it exists
@@ -135,10 +174,24 @@ class SelectBlock:
     children: dict[int, Child] = field(default_factory=dict)
     merged: dict[str, Term | None] = field(default_factory=dict)
     """What an unqualified name means that USING or NATURAL made one of two columns."""
+    merging: dict[str, Join] = field(default_factory=dict)
+    """The join that did so last."""
+    unseen: set[int] = field(default_factory=set)
+    """Numbers of the sources whose columns are not seen: the right sides of SEMI and ANTI joins; in ON more."""
     murky: bool = False
     """No unqualified name can be resolved."""
     closed: str | None = None
     """Why nothing at all may be pushed into the sources."""
+
+    @property
+    def seen(self) -> list[Source]:
+        """Return the sources whose columns are seen."""
+        return [source for source in self.sources if source.number not in self.unseen]
+
+    @property
+    def unsure(self) -> list[Source]:
+        """Return the sources whose columns are not seen, or not by all: a name that they have may mean another."""
+        return [source for source in self.sources if source.number in self.unseen]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -170,60 +223,3 @@ Block = Union[SelectBlock, SetBlock, OpaqueBlock]  # noqa: UP007 - the classes a
 def output_key(block: Block, index: int) -> str:
     """Return the key of an output column of a block."""
     return f"o{block.number}.{index}"
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """What a name resolved to that is an alias of the SELECT list."""
-
-    expression: exp.Expr
-
-
-def resolve(
-    column: exp.Column, block: SelectBlock, *, aliases: bool = True, hidden: bool = False
-) -> Term | Alias | None:
-    """Find the column that a name means: in this block, then its aliases, then the blocks around it.
-
-    *hidden*: the right sides of SEMI and ANTI joins are visible, as in their ON. None: not known for certain, or of a
-    type that is not known.
-    """
-    if column.args.get("db") is not None or not isinstance(column.this, exp.Identifier):
-        return None
-    name, qualifier = column.name.lower(), column.table.lower()
-    if qualifier:
-        return _qualified(name, qualifier, block)
-    if block.murky or any(source.columns is None for source in block.sources):
-        return None
-    if name in block.merged:
-        return block.merged[name]
-    holders = [source for source in block.sources if (hidden or not source.hidden) and source.has(name)]
-    if len(holders) == 1:
-        return _term(holders[0], name)
-    if holders:
-        return None
-    if aliases and (found := alias(block, name)) is not None:
-        return Alias(found)
-    return resolve(column, block.outer, aliases=False, hidden=True) if block.outer else None
-
-
-def alias(block: SelectBlock, name: str) -> exp.Expr | None:
-    """Return the expression that the SELECT list gives a name to."""
-    for item in block.node.expressions:
-        if isinstance(item, exp.Alias) and item.alias.lower() == name:
-            return item.this if isinstance(item.this, exp.Expr) else None
-    return None
-
-
-def _qualified(name: str, qualifier: str, block: SelectBlock) -> Term | None:
-    named = [source for source in block.sources if source.name == qualifier]
-    if len(named) == 1:
-        return _term(named[0], name)
-    # `a.b` may also be field b of a struct column a: that is not followed.
-    if named or any(source.has(qualifier) for source in block.sources):
-        return None
-    return _qualified(name, qualifier, block.outer) if block.outer else None
-
-
-def _term(source: Source, name: str) -> Term | None:
-    index = source.find(name)
-    return None if index is None else source.term(index)

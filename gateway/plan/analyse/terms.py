@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from gateway.plan.analyse.sources import Alias, SelectBlock, alias, resolve
+from gateway.plan.analyse.names import Alias, Aliases, resolve
+from gateway.plan.analyse.sources import SelectBlock
 from gateway.plan.analyse.types import INTEGERS, TIMESTAMPTZ, canonical, decimal_scale
 from gateway.predicate import Function, Term
 
@@ -60,13 +61,11 @@ class Opaque:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """How names are resolved in one clause: aliases may be seen, and may hide columns (HAVING, QUALIFY)."""
+    """How names are resolved in one clause of a block; in its SELECT list, in the item at the place *before*."""
 
     block: SelectBlock
-    aliases: bool = True
-    hiding: bool = False
-    joining: bool = False
-    """In an ON: the right sides of SEMI and ANTI joins are visible, aliases are not."""
+    aliases: Aliases = Aliases.AFTER
+    before: int | None = None
 
 
 def term(node: exp.Expr, naming: Naming) -> Term | Opaque:
@@ -81,14 +80,10 @@ def term(node: exp.Expr, naming: Naming) -> Term | Opaque:
 
 
 def _column(node: exp.Column, naming: Naming) -> Term | Opaque:
-    name = node.name.lower()
-    hidden = alias(naming.block, name) if naming.hiding and not node.table else None
-    if hidden is not None and any(source.has(name) for source in naming.block.sources):
-        return Opaque("name of an alias")
-    found = resolve(node, naming.block, aliases=naming.aliases and not naming.joining, hidden=naming.joining)
+    found = resolve(node, naming.block, naming.aliases, naming.before)
     if isinstance(found, Alias):
-        # An alias is not seen inside itself, so that this ends.
-        return term(found.expression, Naming(block=naming.block, aliases=False))
+        # An alias sees only those of earlier items, so that this ends.
+        return term(found.expression, Naming(block=naming.block, before=found.place))
     return found if found is not None else Opaque("column not known for certain")
 
 

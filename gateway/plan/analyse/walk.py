@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from gateway.plan.analyse import barriers, joins
+from gateway.plan.analyse.aggregation import always_yields, has_sets
 from gateway.plan.analyse.build import conjuncts
 from gateway.plan.analyse.conjuncts import edge_fact, facts_of, shown
 from gateway.plan.analyse.constants import Constants
 from gateway.plan.analyse.dimensions import Dimensions
 from gateway.plan.analyse.facts import Edge, Fact, close, compose, keys, project, renamed, substitute
 from gateway.plan.analyse.leaves.lists import unnested
+from gateway.plan.analyse.names import Aliases
 from gateway.plan.analyse.sources import (
     Block,
     Child,
@@ -88,7 +90,7 @@ class Walk:
                 rows += self.up(block.tree, block)
         for child in block.children.values():
             around = [fact for fact in rows if child.conjunct is None or fact.origin != child.conjunct]
-            known = outer if child.clause == "on" or block.closed else close(around)
+            known = outer if block.closed or not _per_row(block, child) else close(around)
             self._child(block, child, list(known))
 
     def _close(self, block: SelectBlock, rows: Sequence[Fact]) -> None:
@@ -133,7 +135,7 @@ class Walk:
     def _exists(self, block: SelectBlock, child: Child, node: exp.Expr) -> list[Fact]:
         """Return what is known of a row for which a subquery has rows: what its WHERE says of this row's columns."""
         inner = child.block
-        if not isinstance(inner, SelectBlock) or inner.closed or _one_row(inner):
+        if not isinstance(inner, SelectBlock) or inner.closed or always_yields(inner):
             return []
         self._dimensions.meet(inner)
         facts = close(self._rows(inner))
@@ -185,7 +187,7 @@ class Walk:
         rules = {"having": ("blocked by GROUP BY",), "qualify": ("blocked by a window", "blocked by GROUP BY")}
         for clause, inside in rules.items():
             holder = block.node.args.get(clause)
-            naming = Naming(block=block, hiding=True)
+            naming = Naming(block=block, aliases=Aliases.BESIDE)
             for node in conjuncts(holder.this if holder is not None else None):
                 facts = facts_of(node, naming, self.constants, clause.upper())
                 made += [_passed(block, replace(fact, edge=None), inside) for fact in facts]
@@ -201,8 +203,9 @@ class Walk:
 
     def _meeting(self, join: Join, block: SelectBlock) -> list[Fact]:
         made = []
+        naming = Naming(block=join.scope or block, aliases=Aliases.UNSEEN)
         for node in conjuncts(join.on):
-            made += facts_of(node, Naming(block=block, joining=True), self.constants, f"ON of {join.kind} JOIN")
+            made += facts_of(node, naming, self.constants, f"ON of {join.kind} JOIN")
         for left, right in join.using:
             name = f"USING ({left.column} = {right.column})"
             made.append(edge_fact(Edge(left, Operator.EQ, right), name, "USING", id(join)))
@@ -275,7 +278,7 @@ class Walk:
     def _guarantee(self, block: Block) -> list[Fact]:
         if isinstance(block, SetBlock):
             return self._guarantee_of_set(block)
-        if not isinstance(block, SelectBlock) or block.tree is None or block.outputs is None:
+        if not isinstance(block, SelectBlock) or block.tree is None or block.outputs is None or always_yields(block):
             return []
         group = barriers.grouping(block)
         moves: dict[str, Term | None] = {}
@@ -380,15 +383,12 @@ def _pairs(node: exp.In, outputs: Sequence[Output], naming: Naming) -> list[tupl
     return [(one, output, index) for one, output, index in found if not isinstance(one, Opaque)]
 
 
-def _one_row(block: SelectBlock) -> bool:
-    """Say whether a block gives a row even where no row passes its WHERE: an aggregate without GROUP BY."""
-    test = barriers.grouping(block)
-    return (test is not None and block.node.args.get("group") is None) or _empty_sets(block)
+def _per_row(block: SelectBlock, child: Child) -> bool:
+    """Say whether a subquery is evaluated only for rows that satisfy what is known of the rows of its block.
 
-
-def _empty_sets(block: SelectBlock) -> bool:
-    """Say whether a block may group by nothing: ``GROUP BY ()``, ROLLUP, CUBE or GROUPING SETS."""
-    group = block.node.args.get("group")
-    return group is not None and (
-        not group.expressions or group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None
+    That of an ON is also evaluated for rows that no match leaves; behind a grouping that always yields a row, or that
+    makes keys NULL, one is evaluated for rows that no row of the block stands behind.
+    """
+    return child.clause in ("where", "group") or (
+        child.clause != "on" and not always_yields(block) and not has_sets(block)
     )

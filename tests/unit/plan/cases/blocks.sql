@@ -54,3 +54,21 @@ FROM a SELECT k WHERE k = 1;
 
 FROM a;
 --> a: TRUE
+
+-- A block that always yields a row says nothing outside: neither what is known of its rows nor a constant.
+SELECT count(*) FROM a LEFT JOIN b ON a.d = b.d AND a.d > DATE '2024-01-30'
+CROSS JOIN (SELECT count(*) AS n FROM c WHERE FALSE) q;
+--> a: TRUE
+--> b: d IS NOT NULL AND d > 2024-01-30
+--> c: TRUE
+--! a: a.d = b.d | preserved side of LEFT JOIN
+--! a: a.d > CAST('2024-01-30' AS DATE) | preserved side of LEFT JOIN
+
+SELECT count(*) FROM a WHERE EXISTS (SELECT count(*) FROM b WHERE a.d > DATE '2024-01-30' GROUP BY ());
+--> a: TRUE
+--> b: TRUE
+
+-- But GROUP BY ALL with a key does not.
+SELECT count(*) FROM a WHERE EXISTS (SELECT k, count(*) FROM b WHERE b.d = a.d AND b.d > DATE '2024-01-30' GROUP BY ALL);
+--> a: d IS NOT NULL AND d > 2024-01-30
+--> b: d IS NOT NULL AND d > 2024-01-30
