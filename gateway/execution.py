@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from gateway.allowance import Allowance
 from gateway.cancellation import Cancellation
+from gateway.content import Content
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
 from gateway.engine.stores import Move, located
@@ -92,7 +93,10 @@ class Execution:
                 if size > head:
                     run.confirm()
                     return run.left_to_reader(chain(held, run.rows))
-            return run.result(pa.Table.from_batches(held, schema=run.stream.schema))
+            content = Content(run.stream.schema)
+            for batch in held:
+                content.add(batch)
+            return run.result(content)
 
     def first(self, attempt: Attempt, *, rows: int) -> Streamed:
         """Run a plan for its first rows, no further. Raises ``ResultTooLarge`` where they alone are too large."""
@@ -132,11 +136,11 @@ class Execution:
             if not run.left:
                 run.close()
 
-    def _gathered(self, run: Run, outlet: Outlet | None) -> pa.Table:
-        batches: list[pa.RecordBatch] = []
+    def _gathered(self, run: Run, outlet: Outlet | None) -> Content:
+        content = Content(run.stream.schema)
         size, begun = 0, None
         for batch in run.rows:
-            batches.append(batch)
+            content.add(batch)
             size += batch.nbytes
             begun = self.monotonic() if begun is None else begun
             fits = size <= self.max_result and run.portion.grow(batch.nbytes)
@@ -147,11 +151,11 @@ class Execution:
             if not fits:
                 if outlet is not None:
                     run.leave_to(outlet)
-                batches.clear()  # the traceback would keep them for as long as the error is remembered
+                content.clear()  # the traceback would keep them for as long as the error is remembered
                 raise self._too_large(size)
         if outlet is not None:
             outlet.end()
-        return run.gathered(batches)
+        return content
 
     def _open(self, outlet: Outlet, run: Run) -> None:
         """Let the reader of *outlet* begin, unless it has. Raises ``FilesChanged``, as long as all can begin anew."""
@@ -206,13 +210,15 @@ class Run:
         self.rows = self._rows()
 
     def gathered(self, batches: list[pa.RecordBatch]) -> pa.Table:
-        """Make one table of what was gathered; its bytes are held for as long as it is."""
+        """Make one table of rows for one reader; its bytes are held for as long as it is."""
         table = pa.Table.from_batches(batches, schema=self.stream.schema)
         self.portion.lasts_as_long_as(table)
         return table
 
-    def result(self, table: pa.Table) -> Result:
-        """Return the result of a run that has ended."""
+    def result(self, content: Content) -> Result:
+        """Return the result of a run that has ended; its bytes are held for as long as its rows are."""
+        table, digest = content.end(self.stream.columns)
+        self.portion.lasts_as_long_as(table)
         return Result(
             key=self._attempt.key,
             table=table,
@@ -222,6 +228,7 @@ class Run:
             seconds=self._seconds(),
             query=self._attempt.plan.query.name,
             version=self._attempt.plan.query.version,
+            digest=digest,
         )
 
     def streamed(

@@ -323,8 +323,10 @@ class Reading:
 class Result:
     """The rows of one answer, what they were read from, and what making them took.
 
-    ``key`` identifies the question and the data (hexadecimal): it is the strong ETag. ``columns`` are named in
-    DuckDB's types, ``created_at`` is the start of the fill in seconds since the epoch, ``seconds`` its duration.
+    ``key`` identifies the question and the data (hexadecimal): two results of one key may stand for each other, and
+    need not be equal bit by bit. ``digest`` (hexadecimal) is of the rows and columns themselves; it is empty for rows
+    that are no answer to keep. ``columns`` are named in DuckDB's types, ``created_at`` is the start of the fill in
+    seconds since the epoch, ``seconds`` its duration.
     """
 
     key: str
@@ -336,11 +338,7 @@ class Result:
     query: str = ""
     """The query that was answered, and its version: what operators name results by."""
     version: int = 0
-
-    @property
-    def weak(self) -> bool:
-        """Tell whether what was read had no strong version, so that the key cannot promise the same bytes."""
-        return any(reading.weak for reading in self.readings)
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -361,11 +359,6 @@ class Streamed:
     """End the work, from any thread; idempotent."""
     more: bool = False
     """Rows follow after these, which are all that were asked for."""
-
-    @property
-    def weak(self) -> bool:
-        """Tell whether what is read has no strong version; see ``Result``."""
-        return any(reading.weak for reading in self.readings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

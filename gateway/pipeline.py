@@ -208,9 +208,9 @@ class Gateway:
             if failure is not None:
                 yield name, failure.error
 
-    def stored(self, key: str) -> Result:
-        """Return the kept result of a key, for its further pages. Raises ``CursorExpired``."""
-        result = self.results.stored(key)
+    def stored(self, key: str, digest: str) -> Result:
+        """Return the kept result of a key and digest, for its further pages. Raises ``CursorExpired``."""
+        result = self.results.stored(key, digest)
         if result is None:
             raise CursorExpired("This result is no longer kept: ask the query again for its first page.")
         return result

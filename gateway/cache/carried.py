@@ -24,13 +24,17 @@ def with_header(result: Result) -> pa.Table:
         "seconds": result.seconds,
         "query": result.query,
         "version": result.version,
+        "digest": result.digest,
         "rows": result.table.num_rows,
     }
     return result.table.replace_schema_metadata({_HEADER: orjson.dumps(header)})
 
 
 def without_header(table: pa.Table) -> Result:
-    """Return the result that ``with_header`` made a table of. Raises ``KeyError`` for another table, or part of one."""
+    """Return the result that ``with_header`` made a table of. Raises ``KeyError`` for another table, or part of one.
+
+    A result that an earlier release kept has no digest, and is another table.
+    """
     header = _header(table.schema)
     if header["rows"] != table.num_rows:
         raise KeyError("rows are missing")
@@ -43,6 +47,7 @@ def without_header(table: pa.Table) -> Result:
         seconds=header["seconds"],
         query=header["query"],
         version=header["version"],
+        digest=header["digest"],
     )
 
 

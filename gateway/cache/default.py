@@ -29,8 +29,9 @@ def default_result(query: BoundQuery, rows: Sequence[Mapping[str, Any]], *, now:
     """
     arrays = {name: _array([row[name] for row in rows]) for name in rows[0]}
     text = orjson.dumps([query.name, query.version, rows], default=str)
+    key = blake2b(text, digest_size=20, person=b"default rows").hexdigest()
     return Result(
-        key=blake2b(text, digest_size=20, person=b"default rows").hexdigest(),
+        key=key,
         table=pa.table(arrays),
         columns=tuple(Column(name=name, type=_TYPES[array.type]) for name, array in arrays.items()),
         readings=(),
@@ -38,6 +39,7 @@ def default_result(query: BoundQuery, rows: Sequence[Mapping[str, Any]], *, now:
         seconds=0.0,
         query=query.name,
         version=query.version,
+        digest=key,
     )
 
 

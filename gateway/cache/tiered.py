@@ -119,9 +119,12 @@ class Results:
         filling = asked.prepare()
         return self._confirmed(asked, filling) or self._flown(asked, filling)
 
-    def stored(self, key: str) -> Result | None:
-        """Return the kept result of a key, from the nearest tier; nearer tiers are given a copy."""
-        found = self._found(key)
+    def stored(self, key: str, digest: str | None = None) -> Result | None:
+        """Return the kept result of a key, from the nearest tier; nearer tiers are given a copy.
+
+        With a *digest* it is that very result, and none that was computed again to other bytes.
+        """
+        found = self._found(key, digest)
         return None if found is None else found[0]
 
     def encoding(self, key: str, form: str) -> bytes | None:
@@ -173,11 +176,11 @@ class Results:
             return self._alone(asked, filling, fwd="miss")
         return self._flown(asked, filling)
 
-    def _found(self, key: str) -> tuple[Result, str | None] | None:
+    def _found(self, key: str, digest: str | None = None) -> tuple[Result, str | None] | None:
         """Find a result, and the name of the tier that had it where that is not the nearest."""
         for depth, tier in enumerate(self._tiers):
             result = tier.result(key)
-            if result is not None:
+            if result is not None and digest in (None, result.digest):
                 for nearer in self._tiers[:depth]:
                     nearer.keep(result, lifetime=_NEAR)
                 return result, (tier.name if depth else None)

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+import pyarrow as pa
+
 from gateway.encode.binary import encode_arrow, encode_parquet
 from gateway.encode.csv import encode_csv
 from gateway.encode.json import encode_json, encode_ndjson
@@ -31,6 +34,11 @@ FORMATS: Mapping[str, Format] = {
         Format(name="parquet", media_type="application/vnd.apache.parquet"),
     )
 }
+
+VERSION = 1
+"""Version of what the encoders make of equal rows, and how it is compressed; raise it with every change of bytes."""
+ENCODERS = f"{VERSION}/pyarrow {pa.__version__}/orjson {orjson.__version__}"
+"""All that the bytes of a format depend on beside the rows and what is asked."""
 
 _WRITERS = {"csv": encode_csv, "ndjson": encode_ndjson, "arrow": encode_arrow, "parquet": encode_parquet}
 

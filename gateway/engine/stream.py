@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 import duckdb
 import pyarrow as pa
 
+from gateway.content import ROWS
 from gateway.engine.cursors import Cursors, Lent
 from gateway.engine.failures import RAISED
 from gateway.errors import GatewayError, QueryFailed
 from gateway.model import Column
 
-BATCH_ROWS = 50_000
 _UNSUPPORTED = re.compile(r"\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|VARIANT|GEOMETRY|UNION)\b")
 """Types that Arrow carries wrongly or not at all: it wraps UHUGEINT, and drops the zone of a time."""
 
@@ -36,7 +36,7 @@ class DuckDBStream:
         try:
             self._lent.cursor.execute(statement, values)
             self.columns = described(self._lent.cursor)
-            self._reader = self._lent.cursor.to_arrow_reader(BATCH_ROWS)
+            self._reader = self._lent.cursor.to_arrow_reader(ROWS)
         except RAISED as error:
             raise self._translate(error, self._lent) from error
         self.schema = self._reader.schema

@@ -19,11 +19,11 @@ def teach(question: Question, answer: Answer, options: QueryString, form: str | 
     """Tell who listens how *answer* is found again; *form* names its body, None where the response has none.
 
     Nothing is told of an answer that is not found by its question: of a page by its cursor, of rows that stand in for
-    an answer, of what is not kept, or not known to be the same each time.
+    an answer, of what is not kept.
     """
     learn: Callable[[Found], None] | None = request.environ.get(LEARN)
     query, result = answer.query, answer.result
-    if learn is None or not query.cache.enabled or answer.status.default or result.weak or "_cursor" in options.options:
+    if learn is None or not query.cache.enabled or answer.status.default or "_cursor" in options.options:
         return
     principal = principal_of(request)
     located = gateway().locate(query, question, principal)

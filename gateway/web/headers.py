@@ -34,13 +34,13 @@ def answer_headers(
     yield from reading_headers(answer.result.readings)
 
 
-def entity_tag(key: str, *variant: object) -> str:
-    """Make the strong validator of one representation of a result; *variant* is all that its bytes depend on.
+def entity_tag(content: str, *variant: object) -> str:
+    """Make the validator of one representation of *content*; *variant* is all else that its bytes depend on.
 
     >>> entity_tag("00ff", "csv", 0, 10) == entity_tag("00ff", "csv", 10, 10)
     False
     """
-    return blake2b(repr((key, *variant)).encode(), digest_size=16, person=b"gateway etag").hexdigest()
+    return blake2b(repr((content, *variant)).encode(), digest_size=16, person=b"gateway etag").hexdigest()
 
 
 def cache_control(policy: CachePolicy, *, shared: bool, max_stale: float = EVERY_AGE) -> str:

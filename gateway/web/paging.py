@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import request
 
 from gateway.encode.rows import Rows
-from gateway.model import Answer, CacheStatus, Export
+from gateway.model import Answer, CacheStatus, Export, Result
 from gateway.model import Request as Question
 from gateway.web.context import gateway, principal_of, site
 from gateway.web.cursor import Cursor, question_digest, same_question
@@ -54,12 +54,23 @@ def next_page(question: Question, options: QueryString) -> tuple[Answer, Page]:
     cursor = Cursor.decode(options.options["_cursor"], site().secret)
     query = gateway().registry.bind(question)
     same_question(cursor, _digest(question, query.version))
-    kept = gateway().stored(cursor.key)
+    kept = _continued(cursor)
     age = max(0.0, site().clock() - kept.created_at)
     status = CacheStatus(hit=True, ttl=query.cache.ttl - age, detail="cursor")
     answer = Answer(query=query, result=kept, status=status, age=age, timings={})
     limit = options.limit()
     return answer, _cut(answer, cursor.question, cursor.offset, cursor.limit if limit is None else limit)
+
+
+def _named(result: Result) -> str:
+    """Name a result for the cursor of its pages: a page continues rows of one digest."""
+    return f"{result.key}-{result.digest}"
+
+
+def _continued(cursor: Cursor) -> Result:
+    """Return the result that a cursor continues. Raises ``CursorExpired``."""
+    key, _, digest = cursor.key.partition("-")
+    return gateway().stored(key, digest)
 
 
 def _digest(question: Question, version: int) -> str:
@@ -75,6 +86,6 @@ def _cut(answer: Answer, question: str, offset: int, limit: int | None) -> Page:
     rows = max(min(limit, table.num_rows - offset), 0)
     end = offset + rows
     more = end < table.num_rows
-    following = Cursor(key=answer.result.key, question=question, offset=end, limit=max(limit, 1)) if more else None
+    following = Cursor(key=_named(answer.result), question=question, offset=end, limit=max(limit, 1)) if more else None
     content = Rows.of(table.slice(offset, rows))
     return Page(offset=offset, rows=rows, total=table.num_rows, more=more, next=following, content=content)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import Headers
 
 from gateway.access.base import VARY
-from gateway.encode import Format, encode
+from gateway.encode import ENCODERS, Format, encode
 from gateway.model import Answer, Export
 from gateway.model import Request as Question
 from gateway.web.coding import IDENTITY, choose_coding, compress, compressed
@@ -43,10 +44,44 @@ class Variant:
     coding: str
     """How the body is compressed: ``zstd``, ``gzip`` or ``identity``."""
 
-    def tag(self, key: str, page: Page) -> str:
-        """Make the validator of a page of the result *key*, written so; rows that are not counted have their own."""
-        uncounted = ("uncounted",) if page.total is None else ()
-        return entity_tag(key, self.format.name, self.shape, page.offset, page.rows, self.coding, *uncounted)
+    def exact(self, digest: str, page: Page, meta: Mapping[str, Any]) -> str:
+        """Make the strong validator of a page of a result, written so: it is of exactly these bytes."""
+        beside = orjson.dumps(meta) if self.format.name == "json" else b""
+        return entity_tag(digest, ENCODERS, self.format.name, self.shape, self.coding, page.offset, page.rows, beside)
+
+    def alike(self, key: str) -> str:
+        """Make the weak validator of all rows of *key*: computed again they may differ in order and last digits."""
+        return entity_tag(key, "alike", self.format.name, self.shape, self.coding)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Representation:
+    """What one response gives of an answer: a page of its rows, written in one way.
+
+    ``meta`` are the members that JSON has beside the rows, ``following`` is the address of the next page. ``body``
+    names the bytes of the body, and is None where they are not known before they are sent.
+    """
+
+    answer: Answer | Export
+    page: Page
+    variant: Variant
+    meta: Mapping[str, Any]
+    following: str | None
+    body: str | None
+
+    @property
+    def tag(self) -> tuple[str, str] | None:
+        """Return the validator, as it is compared and as it is written; None where there is none.
+
+        What is sent while it is computed has a weak one, and none where it is only the first of many rows.
+        """
+        if isinstance(self.answer, Answer):
+            opaque = self.body if self.answer.result.digest and not self.answer.status.default else None
+            return None if opaque is None else (opaque, f'"{opaque}"')
+        if self.page.rows is not None:
+            return None
+        opaque = self.variant.alike(self.answer.result.key)
+        return opaque, f'W/"{opaque}"'
 
 
 @routes.route("/v1/queries/<name>/<version>/result", methods=["GET", "POST"])
@@ -66,11 +101,11 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     else:
         answer, page = _first_page(question, options, variant, deadline)
     with closed_on_error(answer):
-        response = _answered(answer, page, variant, version, suffix, options)
+        given = _represented(answer, page, variant, suffix, options)
+        response = _answered(given, version, suffix, options)
     if isinstance(answer, Answer):
         body = request.method != "HEAD" and response.status_code != 304
-        following = None if page.next is None else _next_url(answer, page.next, suffix, options)
-        teach(question, answer, options, _form(answer, page, variant, following) if body else None)
+        teach(question, answer, options, given.body if body else None)
     return response
 
 
@@ -91,33 +126,39 @@ def _first_page(
     answer = gateway().export(
         question,
         limit=limit,
-        has=lambda key: limit is None and request.method != "POST" and _has(variant, key),
+        has=lambda key: limit is None and request.method != "POST" and _holds(variant.alike(key)),
         **caller,
     )
     return answer, first_page(answer, question, limit)
 
 
-def _has(variant: Variant, key: str) -> bool:
-    """Tell whether the client names all rows of *key*, sent as they were computed."""
-    return request.if_none_match.contains_weak(variant.tag(key, Page.all(None)))
+def _holds(tag: str) -> bool:
+    """Tell whether the client names the representation of *tag* as one that it has."""
+    return request.if_none_match.contains_weak(tag)
 
 
-def _answered(
-    answer: Answer | Export, page: Page, variant: Variant, version: str, suffix: str | None, options: QueryString
-) -> Response:
-    _note(answer, page, variant.format)
+def _represented(
+    answer: Answer | Export, page: Page, variant: Variant, suffix: str | None, options: QueryString
+) -> Representation:
     following = None if page.next is None else _next_url(answer, page.next, suffix, options)
-    headers = Headers(_headers(answer, page, version, suffix, options))
-    if following is not None:
-        headers.add("Link", f'<{following}>; rel="next"')
-    if request.method != "POST" and not answer.status.default:
-        tag = variant.tag(answer.result.key, page)
-        headers["ETag"] = f'W/"{tag}"' if answer.result.weak else f'"{tag}"'
-        if request.if_none_match.contains_weak(tag):
+    meta = _meta(answer, page, following)
+    body = variant.exact(answer.result.digest, page, meta) if isinstance(answer, Answer) else None
+    return Representation(answer=answer, page=page, variant=variant, meta=meta, following=following, body=body)
+
+
+def _answered(given: Representation, version: str, suffix: str | None, options: QueryString) -> Response:
+    answer, variant = given.answer, given.variant
+    _note(answer, given.page, variant.format)
+    headers = Headers(_headers(answer, given.page, version, suffix, options))
+    if given.following is not None:
+        headers.add("Link", f'<{given.following}>; rel="next"')
+    if request.method != "POST" and (tag := given.tag) is not None:
+        headers["ETag"] = tag[1]
+        if _holds(tag[0]):
             return without_body(Response(status=304, headers=headers), answer)
     if request.method == "HEAD":
         return without_body(Response(headers=headers, content_type=variant.format.media_type), answer)
-    return _sent(answer, page, variant, following, headers)
+    return _sent(given, headers)
 
 
 def _note_question(question: Question) -> None:
@@ -177,8 +218,8 @@ def _next_url(answer: Answer | Export, cursor: Cursor, suffix: str | None, optio
     return f"{_path(answer, suffix)}?{urlencode([*pairs, ('_cursor', cursor.encode(site().secret))])}"
 
 
-def _body(answer: Answer | Export, page: Page, variant: Variant, following: str | None) -> Iterator[bytes]:
-    # Only what the validator stands for may be in the body: no age, no timings.
+def _meta(answer: Answer | Export, page: Page, following: str | None) -> Mapping[str, Any]:
+    """Return what JSON says beside the rows: nothing that changes while the answer is the same, as its age does."""
     query = answer.query
     meta: dict[str, Any] = {"query": query.name, "version": query.version, "parameters": echoed(query.parameters)}
     now = instant(query.parameters)
@@ -189,16 +230,21 @@ def _body(answer: Answer | Export, page: Page, variant: Variant, following: str 
     meta["more"] = page.more
     if following is not None:
         meta["next"] = following
-    return encode(variant.format, page.content, answer.result.columns, shape=variant.shape, meta=meta)
+    return meta
 
 
-def _sent(answer: Answer | Export, page: Page, variant: Variant, following: str | None, headers: Headers) -> Response:
+def _body(given: Representation) -> Iterator[bytes]:
+    columns, shape = given.answer.result.columns, given.variant.shape
+    return encode(given.variant.format, given.page.content, columns, shape=shape, meta=given.meta)
+
+
+def _sent(given: Representation, headers: Headers) -> Response:
     """Send the body that was made before; or make it, and keep what is sent whole of a result that is kept."""
-    form = _form(answer, page, variant, following)
-    made = gateway().encoding(answer.result.key, form) if isinstance(answer, Answer) else None
+    answer, variant, name = given.answer, given.variant, given.body
+    made = None if name is None else gateway().encoding(answer.result.key, name)
     if made is not None:
         return _response(made, headers, variant)
-    chunks, head, size = _body(answer, page, variant, following), list[bytes](), 0
+    chunks, head, size = _body(given), list[bytes](), 0
     # What fits into one piece is pulled before the response exists, so that an error before it is still a problem.
     for chunk in chunks:
         head.append(chunk)
@@ -207,8 +253,8 @@ def _sent(answer: Answer | Export, page: Page, variant: Variant, following: str 
             response = _response(compressed(resumed(head, chunks), variant.coding), headers, variant)
             return closing_with(response, answer)
     body = compress(b"".join(head), variant.coding)
-    if isinstance(answer, Answer):
-        gateway().keep_encoding(answer.result, form, body)
+    if isinstance(answer, Answer) and name is not None:
+        gateway().keep_encoding(answer.result, name, body)
     return _response(body, headers, variant)
 
 
@@ -216,9 +262,3 @@ def _response(body: bytes | Iterator[bytes], headers: Headers, variant: Variant)
     if variant.coding != IDENTITY:
         headers["Content-Encoding"] = variant.coding
     return Response(body, headers=headers, content_type=variant.format.media_type)
-
-
-def _form(answer: Answer | Export, page: Page, variant: Variant, following: str | None) -> str:
-    """Name all that a body depends on beside the result: two queries of the same text share results, not bodies."""
-    parts = (answer.query.name, answer.query.version, variant.format.name, variant.shape, variant.coding)
-    return repr((*parts, page.offset, page.rows, page.total, following))

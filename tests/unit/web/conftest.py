@@ -17,6 +17,7 @@ from gateway.catalog.keeper import TableStatus
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.table import PartitionField, Table
+from gateway.content import Content
 from gateway.errors import CursorExpired, TableNotFound
 from gateway.metrics import Metrics
 from gateway.model import (
@@ -135,8 +136,6 @@ class FakeGateway:
     dropped: list[Drop] = field(default_factory=list)
     failure: Exception | None = None
     key: str = KEY
-    weak: bool = False
-    """What was read had no strong version."""
     double: bool = False
     """Both columns of the result have one name."""
     large: bool = False
@@ -198,8 +197,8 @@ class FakeGateway:
     def explain(self, request: Request, *, principal: Principal) -> Any:
         return FakeExplanation(plan=FakePlan(query=self.registry.bind(request)))
 
-    def stored(self, key: str) -> Result:
-        if key not in self.kept:
+    def stored(self, key: str, digest: str) -> Result:
+        if key not in self.kept or self.kept[key].digest != digest:
             raise CursorExpired("This result is no longer kept.")
         return self.kept[key]
 
@@ -230,11 +229,15 @@ class FakeGateway:
             files_total=365,
             size=700,
             size_total=36_500,
-            weak=self.weak,
         )
+        content = Content(self.table.schema)
+        for batch in self.table.to_batches():
+            content.add(batch)
+        table, digest = content.end(self.columns("delays", 2))
         return Result(
             key=self.key,
-            table=self.table,
+            table=table,
+            digest=digest,
             columns=self.columns("delays", 2),
             readings=(reading,),
             created_at=NOW - self.age,
