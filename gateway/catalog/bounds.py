@@ -1,24 +1,39 @@
 """The bounds of columns that a Parquet footer knows, as order keys; see ``footers`` for where they are kept.
 
 Bounds of texts are strings, which compare by their UTF-8 bytes; all others are int64 order keys, see
-``transforms.keys``. A bound that may be wrong is left out: the maximum of floats (footers pass over NaN, which is the
-greatest value), long texts, types that differ between the file and the table. A text that its writer has cut is still
-a bound (parquet.thrift, ``Statistics.max_value``).
+``transforms.keys``. They are read from the bytes that stand in the footer, never from Python's idea of them: a
+``datetime`` has no nanoseconds. What may be wrong is left out:
+
+- a column that cannot be told from another one: names that differ in case only, or that DuckDB renames;
+- a type whose values do not compare as those of the declared type do, once they are cast to it;
+- the maximum of floats (footers pass over NaN, which is the greatest value), INT96, long texts;
+- texts, unsigned integers and decimals of writers that are not known to order them rightly: in the first years of
+  Parquet all of them were compared by signed bytes. pyarrow itself passes over those of old parquet-mr and parquet-cpp.
+
+A text that its writer has cut is still a bound (parquet.thrift, ``Statistics.max_value``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil, floor
 from typing import Any
 
-import pyarrow as pa
+import orjson
 import pyarrow.parquet as pq
 
-from gateway.catalog.transforms.keys import Kind, SqlType, ordinals
+from gateway.catalog.stored import StoredSchema, distinct, folded
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Kind, SqlType, of_double, sql_type
 
 LONGEST_TEXT = 64
 """Longer texts are no bounds, in characters."""
 
+_TRUSTED = re.compile(r"Polars|(DuckDB|parquet-rs|parquet-cpp|parquet-cpp-arrow|parquet-mr) (version )?v?[0-9]")
+"""Writers that compare texts, unsigned integers and decimals as the specification says since 2018."""
 _BOUNDED = {
     Kind.BOOLEAN,
     Kind.INTEGER,
@@ -29,6 +44,9 @@ _BOUNDED = {
     Kind.TIMESTAMP,
     Kind.TIMESTAMPTZ,
 }
+_TEMPORAL = {Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+_PER_SECOND = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+_INTEGERS = {"INT32": 32, "INT64": 64}
 
 
 def boundable(kind: SqlType) -> bool:
@@ -36,59 +54,116 @@ def boundable(kind: SqlType) -> bool:
     return kind.kind is Kind.VARCHAR or (kind.kind in _BOUNDED and not kind.wide)
 
 
-def bounds(footer: pq.FileMetaData, columns: Mapping[str, SqlType]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A plain column of a file: its number among the leaves, the type that DuckDB reads, and that of the table."""
+
+    number: int
+    stored: SqlType
+    kind: SqlType
+
+
+def bounds(footer: pq.FileMetaData, schema: StoredSchema, columns: Mapping[str, SqlType]) -> dict[str, Any]:
     """Read the bounds of plain columns over all row groups of one file."""
-    schema = footer.schema.to_arrow_schema()
-    leaves = {footer.schema.column(number).path: number for number in range(footer.num_columns)}
     found: dict[str, Any] = {}
     for name, kind in columns.items():
-        at = schema.get_field_index(name)  # below 0 where the name is there twice, too
-        place = leaves.get(name)
-        if at < 0 or place is None or pa.types.is_nested(schema.field(at).type):
+        leaf = _leaf(schema, name, kind)
+        if leaf is None or leaf.number >= footer.num_columns:
             continue
-        parts = [footer.row_group(number).column(place) for number in range(footer.num_row_groups)]
+        factor = _factor(leaf, footer)
+        if factor is None:
+            continue
+        parts = [footer.row_group(number).column(leaf.number) for number in range(footer.num_row_groups)]
         known: list[Any] = [part.statistics for part in parts if part.is_stats_set]
         if len(known) == len(parts) and all(part.has_null_count for part in known):
             found[f"nulls:{name}"] = sum(part.null_count for part in known)
             filled = [one for one, part in zip(known, parts, strict=True) if one.null_count < part.num_values]
-            if _fits(schema.field(at).type, kind) and all(one.has_min_max for one in filled):
-                found |= _joined(filled, name, schema.field(at).type, kind)
+            if filled and all(one.has_min_max for one in filled) and _ordered(leaf.stored, footer):
+                low, high = _joined(filled, leaf, factor)
+                found |= {f"min:{name}": low, f"max:{name}": high}
     return found
 
 
-def _joined(groups: Sequence[Any], name: str, stored: pa.DataType, kind: SqlType) -> dict[str, Any]:
-    """Join the bounds of row groups that hold values."""
-    try:
-        lows, highs = [group.min for group in groups], [group.max for group in groups]
-    except (UnicodeDecodeError, OverflowError, pa.ArrowException):  # a text that was cut inside of a character
-        return {}
-    if not groups or any(low != low for low in lows):  # NaN is a bound of nothing
-        return {}
-    found = {f"min:{name}": _key(min(lows), stored, kind)}
-    if kind.kind is not Kind.DOUBLE:
-        found[f"max:{name}"] = _key(max(highs), stored, kind)
-    return found
-
-
-def _fits(stored: pa.DataType, kind: SqlType) -> bool:
-    """Tell whether values of the file's type compare as those of the table's type."""
-    if pa.types.is_integer(stored) and kind.kind is Kind.INTEGER:
-        return True
-    if kind.kind is Kind.VARCHAR:
-        return pa.types.is_string(stored) or pa.types.is_large_string(stored)
-    if kind.kind is Kind.TIMESTAMPTZ:
-        return (
-            isinstance(stored, pa.TimestampType) and stored.tz is not None and stored == pa.timestamp("us", stored.tz)
-        )
-    return bool(stored == kind.arrow)
-
-
-def _key(value: Any, stored: pa.DataType, kind: SqlType) -> Any:
-    """Turn a bound into its order key; None where it has none in the table's type."""
-    if kind.kind is Kind.VARCHAR:
-        return value if isinstance(value, str) and len(value) <= LONGEST_TEXT else None
-    try:
-        array = pa.array([value], stored).cast(kind.arrow)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+def _leaf(schema: StoredSchema, name: str, kind: SqlType) -> _Leaf | None:
+    """Find the one column of a file that the table's column *name* can mean."""
+    names = distinct([column.name for column in schema.columns])
+    matching = [place for place, column in enumerate(schema.columns) if folded(column.name) == folded(name)]
+    renamed = [place for place, given in enumerate(names) if folded(given) == folded(name)]
+    if len(matching) != 1 or matching != renamed:
         return None
-    return int(ordinals(array, kind)[0])
+    [place] = matching
+    number, type_ = schema.leaves[place], schema.columns[place].type
+    stored = None if type_ is None else sql_type(type_)
+    return None if number is None or stored is None else _Leaf(number, stored, kind)
+
+
+def _factor(leaf: _Leaf, footer: pq.FileMetaData) -> Fraction | None:
+    """Return what a stored number is multiplied by in the table's type; None where the two do not compare alike."""
+    stored, kind = leaf.stored, leaf.kind
+    if stored.kind is not kind.kind:
+        return None
+    if kind.kind is Kind.DECIMAL:
+        return Fraction(10 ** (kind.scale - stored.scale)) if kind.scale >= stored.scale else None
+    if kind.kind is Kind.DOUBLE:  # FLOAT is read as DOUBLE without loss, not the other way round
+        return Fraction(1) if kind.arrow.bit_width >= stored.arrow.bit_width else None
+    if kind.kind not in _TEMPORAL:
+        return Fraction(1)
+    column: Any = footer.schema.column(leaf.number)
+    unit = _PER_SECOND.get(_unit(column.logical_type.to_json()))
+    return None if unit is None else Fraction(kind.per_second or 10**6, unit)
+
+
+@lru_cache(maxsize=256)
+def _unit(logical_type: str) -> str:
+    return str(orjson.loads(logical_type).get("timeUnit", ""))
+
+
+def _ordered(stored: SqlType, footer: pq.FileMetaData) -> bool:
+    """Tell whether the writer of a file is known to compare values of a type as the engine does."""
+    signed = stored.kind not in (Kind.VARCHAR, Kind.DECIMAL) and (stored.kind is not Kind.INTEGER or stored.lowest < 0)
+    return signed or _TRUSTED.match(footer.created_by or "") is not None
+
+
+def _joined(groups: Sequence[Any], leaf: _Leaf, factor: Fraction) -> tuple[Any, Any]:
+    """Join the bounds of row groups that hold values."""
+    if leaf.kind.kind is Kind.VARCHAR:
+        return _text([group.min_raw for group in groups], min), _text([group.max_raw for group in groups], max)
+    lows = [_number(group.min_raw, leaf, group.physical_type) for group in groups]
+    highs = [_number(group.max_raw, leaf, group.physical_type) for group in groups]
+    if any(low is None or high is None or low > high for low, high in zip(lows, highs, strict=True)):
+        return None, None
+    low, high = min(lows), max(highs)
+    if leaf.kind.kind is Kind.DOUBLE:
+        return of_double(low), None
+    return _within(floor(low * factor), leaf.kind), _within(ceil(high * factor), leaf.kind)
+
+
+def _within(key: int, kind: SqlType) -> int | None:
+    """Return a key that the table's type has; a cast to it fails for what is beyond."""
+    return key if max(kind.lowest, LOWEST) <= key <= min(kind.highest, HIGHEST) else None
+
+
+def _number(raw: Any, leaf: _Leaf, physical: str) -> Any:
+    """Read a number from what stands in the footer; None where that is no number of the column's type."""
+    kind, bits = leaf.stored.kind, _INTEGERS.get(physical)
+    if kind is Kind.DOUBLE:
+        return raw if isinstance(raw, float) and raw == raw else None
+    if kind is Kind.BOOLEAN or isinstance(raw, bool):
+        return int(raw) if kind is Kind.BOOLEAN and isinstance(raw, bool) else None
+    if kind is Kind.DECIMAL and isinstance(raw, bytes):
+        return int.from_bytes(raw, "big", signed=True) if raw else None
+    if not isinstance(raw, int) or bits is None:  # INT96, among others
+        return None
+    unsigned = kind is Kind.INTEGER and leaf.stored.lowest == 0
+    return raw % (1 << bits) if unsigned else raw
+
+
+def _text(raws: Sequence[Any], outermost: Callable[..., bytes]) -> str | None:
+    """Return the outermost of some texts; None where it is long or unknown, or was cut inside of a character."""
+    if not all(isinstance(raw, bytes) for raw in raws):
+        return None
+    try:
+        text = outermost(raws).decode()
+    except UnicodeDecodeError:
+        return None
+    return text if len(text) <= LONGEST_TEXT else None

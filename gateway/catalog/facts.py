@@ -20,8 +20,9 @@ from gateway.catalog.stored import StoredColumn
 
 FACTS = "facts"
 TYPE = pa.dictionary(pa.int32(), pa.string())
-VERSION = 1
-"""Facts of another version were written by another release that looked for other things: they are not known."""
+VERSION = 2
+"""Facts of another version were written by another release that looked for other things: they are not known, and nor
+are the statistics beside them."""
 
 Codes = npt.NDArray[np.int32]
 
@@ -55,6 +56,11 @@ def of_text(text: str) -> FileFacts | None:
 def known(files: pa.Table) -> tuple[FileFacts | None, ...]:
     """List the distinct facts of a manifest's files, by their codes; None for those of another version."""
     return tuple(of_text(text) for text in _texts(_column(files)))
+
+
+def current(files: pa.Table) -> bool:
+    """Tell whether all that a manifest says of footers was learned by this version."""
+    return FACTS in files.column_names and None not in known(files)
 
 
 def codes(files: pa.Table) -> Codes:

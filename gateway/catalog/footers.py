@@ -24,7 +24,7 @@ from gateway.catalog.bounds import boundable, bounds
 from gateway.catalog.facts import FACTS, FileFacts
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store, storage_errors
-from gateway.catalog.stored import stored_columns
+from gateway.catalog.stored import stored_schema
 from gateway.catalog.thrift import Malformed
 from gateway.catalog.transforms.keys import Kind, SqlType, sql_type
 from gateway.errors import StorageFailed
@@ -166,13 +166,13 @@ def _unread(row: Mapping[str, Any], reason: str) -> Unread:
 def _said(footer: Footer, columns: Mapping[str, SqlType], *, statistics: bool) -> dict[str, Any]:
     """Take from a footer what is kept of it. Raises ``Damaged``."""
     try:
-        held = stored_columns(footer.raw)
+        schema = stored_schema(footer.raw)
     except Malformed as error:
         raise Damaged(f"its footer is damaged ({error})") from error
-    found = {FACTS: facts.text_of(FileFacts(columns=held))}
+    found = {FACTS: facts.text_of(FileFacts(columns=schema.columns))}
     if not statistics:
         return found
-    return {**found, "row_count": footer.metadata.num_rows, **bounds(footer.metadata, columns)}
+    return {**found, "row_count": footer.metadata.num_rows, **bounds(footer.metadata, schema, columns)}
 
 
 def _table(found: Sequence[Mapping[str, Any]], columns: Mapping[str, SqlType]) -> pa.Table:
@@ -209,6 +209,15 @@ def carried(previous: Snapshot, snapshot: Snapshot) -> pa.Table:
     if not snapshot.table.statistics:
         names = [name for name in names if name == FACTS]
     return previous.files.select(["version", *names])
+
+
+def trusted(files: pa.Table) -> pa.Table:
+    """Return the files of a manifest without what another release has learned of them by other rules."""
+    if facts.current(files) or (learned(files) == ["row_count"] and files["row_count"].null_count == files.num_rows):
+        return files
+    kept = files.drop_columns([name for name in learned(files) if name != "row_count"])
+    place = kept.column_names.index("row_count")
+    return kept.set_column(place, "row_count", pa.nulls(kept.num_rows, pa.int64()))
 
 
 def learned(table: pa.Table) -> list[str]:

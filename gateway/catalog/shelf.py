@@ -22,7 +22,7 @@ from typing import Any, cast
 import orjson
 import pyarrow as pa
 
-from gateway.catalog import facts
+from gateway.catalog import facts, footers
 from gateway.catalog.layout import Problem
 from gateway.catalog.manifest import Snapshot, declaration
 from gateway.catalog.table import Table
@@ -79,6 +79,7 @@ class Shelf:
                 tables = {"files": known.files, "partitions": known.partitions, "ignored": known.ignored}
             else:
                 tables = {part: self._map(parts[part]) for part in _PARTS}
+                tables["files"] = footers.trusted(tables["files"])
             return _snapshot(table, root, document, tables)
         except (OSError, pa.ArrowException, orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise Unreadable(f"{type(error).__name__}: {error}") from error

@@ -8,7 +8,7 @@ logical one for most, and never by the Arrow schema that some writers put beside
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,7 @@ _MOST_DIGITS = 38
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
 KEYWORDS = frozenset((Path(__file__).parent / "keywords.txt").read_text(encoding="utf-8").split())
 _DEEPEST = 64
+_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
 class _Unreadable(Exception):
@@ -80,7 +81,15 @@ class StoredColumn:
     """Its writer knew no type, for all values are NULL (pyarrow's ``null``); ``type`` is what stands for it."""
 
 
-def stored_columns(footer: bytes) -> tuple[StoredColumn, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSchema:
+    """The columns at the top of a file's schema, and for each its number among the leaves; None for a nested one."""
+
+    columns: tuple[StoredColumn, ...]
+    leaves: tuple[int | None, ...]
+
+
+def stored_schema(footer: bytes) -> StoredSchema:
     """Read the columns of the top level from the bytes of a footer (``FileMetaData``). Raises ``Malformed``.
 
     The text of names is decoded with replacement: DuckDB and Arrow do not agree on names that are not UTF-8.
@@ -88,7 +97,7 @@ def stored_columns(footer: bytes) -> tuple[StoredColumn, ...]:
     elements = _elements(footer)
     if not elements:
         raise Malformed("the schema is empty")
-    columns, place = [], 1
+    columns, leaves, place, leaf = [], [], 1, 0
     for _ in range(elements[0].children):
         following = _after(elements, place)
         type_: str | None
@@ -98,8 +107,15 @@ def stored_columns(footer: bytes) -> tuple[StoredColumn, ...]:
             type_ = None
         element = elements[place]
         columns.append(StoredColumn(name=element.name, type=type_, untyped=_UNKNOWN_L in element.logical))
+        leaves.append(leaf if following == place + 1 and element.children <= 0 else None)
+        leaf += sum(item.children <= 0 for item in elements[place:following])
         place = following
-    return tuple(columns)
+    return StoredSchema(columns=tuple(columns), leaves=tuple(leaves))
+
+
+def stored_columns(footer: bytes) -> tuple[StoredColumn, ...]:
+    """Read the columns of the top level as ``stored_schema`` does. Raises ``Malformed``."""
+    return stored_schema(footer).columns
 
 
 def _elements(footer: bytes) -> Sequence[_Element]:
@@ -176,25 +192,35 @@ def _group(element: _Element, before: _Element, fields: Sequence[tuple[str, str]
 
 
 def _struct(fields: Sequence[tuple[str, str]]) -> str:
-    parts = (f"{quoted(name)} {type_}" for name, (_, type_) in zip(distinct(fields), fields, strict=True))
+    names = distinct(name for name, _ in fields)
+    parts = (f"{quoted(name)} {type_}" for name, (_, type_) in zip(names, fields, strict=True))
     return f"STRUCT({', '.join(parts)})"
 
 
-def distinct(fields: Sequence[tuple[str, str]]) -> list[str]:
+def distinct(names: Iterable[str]) -> list[str]:
     """Rename what differs at most in case from a name before it, as DuckDB does.
 
-    >>> distinct([("x", "BIGINT"), ("X", "BIGINT")])
+    >>> distinct(["x", "X"])
     ['x', 'X_1']
     """
     seen: dict[str, int] = {}
-    names = []
-    for name, _ in fields:
-        while name.lower() in seen:
-            seen[name.lower()] += 1
-            name = f"{name}_{seen[name.lower()]}"
-        seen[name.lower()] = 0
-        names.append(name)
-    return names
+    found = []
+    for name in names:
+        while folded(name) in seen:
+            seen[folded(name)] += 1
+            name = f"{name}_{seen[folded(name)]}"
+        seen[folded(name)] = 0
+        found.append(name)
+    return found
+
+
+def folded(name: str) -> str:
+    """Fold the case of a name as DuckDB does when it looks for a column: that of ASCII letters only.
+
+    >>> folded("Été")
+    'Été'
+    """
+    return name.translate(_LOWER)
 
 
 def quoted(name: str) -> str:

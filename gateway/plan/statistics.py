@@ -6,6 +6,7 @@ The same projection that selects partitions is run once more over the files in t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,8 +31,10 @@ class Bounds:
         """Find which columns have bounds in the manifest."""
         self._files = files
         present = set(files.column_names)
-        self.types = {column.name.lower(): column.type for column in columns if f"min:{column.name}" in present}
-        self._names = {column.name.lower(): column.name for column in columns}
+        once = Counter(column.name.lower() for column in columns)
+        bounded = [column for column in columns if f"min:{column.name}" in present and once[column.name.lower()] == 1]
+        self.types = {column.name.lower(): column.type for column in bounded}
+        self._names = {column.name.lower(): column.name for column in bounded}
         self._kept: dict[str, tuple[Ordinals, Ordinals]] = {}
 
     def __bool__(self) -> bool:

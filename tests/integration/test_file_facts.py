@@ -236,6 +236,18 @@ def test_a_manifest_without_facts_is_one_whose_facts_are_not_known_yet(project: 
     assert known(project.look()) == {"a.parquet": BIGINT}
 
 
+def test_statistics_of_a_release_that_knew_no_facts_are_read_anew(project: Project) -> None:
+    project.text += "statistics: true\n"
+    project.write("a.parquet", {"n": [1]})
+    before = project.look()
+    wrong = before.files.drop_columns([FACTS, "min:n"]).append_column("min:n", pa.array([99], pa.int64()))
+    Shelf(project.folder / "state" / "tables" / "events").put(replace(before, files=wrong))
+    read = project.catalog().pin()["events"].files
+    assert ("min:n" in read.column_names, read["row_count"].to_pylist()) == (False, [None])
+    read = project.look().files
+    assert (read["min:n"].to_pylist(), read["row_count"].to_pylist()) == ([1], [1])
+
+
 def test_facts_of_another_release_are_not_known(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.write("a.parquet", {"n": [1]})
     project.look()

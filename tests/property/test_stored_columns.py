@@ -25,7 +25,9 @@ PLAIN = [
     *(pa.decimal128(5, 2), pa.decimal128(18, 0), pa.decimal128(38, 37), pa.decimal256(39, 2), pa.decimal256(20, 2)),
     *(pa.duration("us"), pa.null(), pa.dictionary(pa.int32(), pa.string())),
 ]
-NAMES = st.sampled_from(["a", "A", "b", "a.b", "A_1", "select", "my name", "été", 'q"q', "X", "date", "_", "1st"])
+NAMES = st.sampled_from(
+    ["a", "A", "b", "a.b", "A_1", "select", "my name", "été", "ÉTÉ", 'q"q', "X", "date", "_", "1st"]
+)
 FIELDS = st.lists(st.deferred(lambda: st.builds(pa.field, NAMES, TYPES)), min_size=1, max_size=4)
 TYPES: st.SearchStrategy[Any] = st.recursive(
     st.sampled_from(PLAIN),
@@ -67,7 +69,7 @@ def seen(path: Path) -> list[tuple[str, str]]:
 
 def told(path: Path) -> list[tuple[str, str | None]]:
     columns = stored_columns(footer_of(path.read_bytes()))
-    names = distinct([(column.name, "") for column in columns])
+    names = distinct(column.name for column in columns)
     return [(name, column.type) for name, column in zip(names, columns, strict=True)]
 
 

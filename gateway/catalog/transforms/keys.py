@@ -173,7 +173,7 @@ def _key(value: Any, kind: SqlType) -> Key | None:
         case Kind.DECIMAL:
             return _unscaled(value, kind.scale) if isinstance(value, Decimal | int) else None
         case Kind.DOUBLE:
-            return _of_double(float(value)) if isinstance(value, float | int) else None
+            return of_double(float(value)) if isinstance(value, float | int) else None
         case Kind.DATE:
             return _days(value) if isinstance(value, date) and not isinstance(value, datetime) else None
         case Kind.TIME:
@@ -189,7 +189,7 @@ def _unscaled(value: Decimal | int, scale: int) -> int | None:
     return int(shifted) if shifted == shifted.to_integral_value() else None
 
 
-def _of_double(value: float) -> int:
+def of_double(value: float) -> int:
     """Order doubles as DuckDB does: -0.0 equals 0.0, NaN equals itself and is above infinity."""
     if value != value:
         return HIGHEST
