@@ -26,8 +26,9 @@ from gateway.catalog.manifest import Snapshot, build, declaration, edition_after
 from gateway.catalog.shelf import Shelf, Unreadable
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
+from gateway.catalog.table_formats import IGNORE, NOT_ITS_ROWS, recognise
 from gateway.catalog.transforms.keys import Ordinals, SqlType
-from gateway.errors import Diagnostic, GatewayError, StorageFailed, TableInvalid
+from gateway.errors import Diagnostic, GatewayError, Rule, StorageFailed, TableInvalid
 from gateway.model import Column, Edition
 from gateway.observe import (
     FilesUnreadable,
@@ -200,6 +201,7 @@ class Keeper:
         if (
             found is not None
             and self.table.location == previous.table.location
+            and self.table.ignore_table_format >= previous.table.ignore_table_format
             and declaration(self.table, found.root) == declaration(previous.table, found.root)
         ):
             self.snapshot, self._stamp = replace(found, table=self.table), stamp
@@ -379,6 +381,7 @@ class Keeper:
         else:
             bounds = previous.bounds() if previous is not None else []
             listing, listed_at = list_files(store, before=bounds), started
+        self._refuse_table_format(listing)
         if previous is not None and unchanged(previous, listing):
             return replace(previous, listed_at=listed_at)
         if store.root != root and not (len(listing) and (previous is None or holds(listing, previous))):
@@ -388,6 +391,15 @@ class Keeper:
             return snapshot
         snapshot = replace(snapshot, announced=previous.announced)
         return footers.attach(snapshot, footers.carried(previous, snapshot))
+
+    def _refuse_table_format(self, listing: pa.Table) -> None:
+        """Refuse a listing in which another format keeps which of the files are rows. Raises ``TableInvalid``."""
+        found = None if self.table.ignore_table_format else recognise(listing)
+        if found is not None:
+            mistake = Diagnostic(
+                path=f"catalog/{self.table.name}.yaml", message=f"{found}: {NOT_ITS_ROWS}", hint=IGNORE, rule=Rule.DATA
+            )
+            raise TableInvalid([mistake])
 
     def _columns(self, store: Store, listing: pa.Table, previous: Snapshot | None) -> Sequence[Column]:
         """Return the columns of the files: as declared, else as the newest file has them."""

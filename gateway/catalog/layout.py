@@ -6,6 +6,7 @@ reported, and its file goes into a partition that is not ``known``, which every 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -81,6 +82,11 @@ def data_files(listing: pa.Table) -> tuple[pa.Table, pa.Table]:
     data = pc.match_substring_regex(paths, _DATA)
     other = pc.and_(pc.invert(data), pc.greater(listing["size"], pa.scalar(0)))
     return by_path(listing.filter(pc.and_(shown, data))), by_path(listing.filter(pc.and_(shown, other)))
+
+
+def hidden(path: str) -> bool:
+    """Tell whether a path, or a folder that ends with ``/``, is hidden; see ``data_files``."""
+    return re.search(_HIDDEN, path) is not None
 
 
 def arrange(paths: pa.Array[Any], levels: Sequence[Level]) -> Layout:

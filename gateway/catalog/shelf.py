@@ -74,6 +74,8 @@ class Shelf:
             document = orjson.loads((self.folder / _POINTER).read_bytes())
             if (document["format"], document["declaration"]) != (FORMAT, declaration(table, root)):
                 raise Unreadable("written for another declaration or by another version")
+            if document.get("any_format", True) and not table.ignore_table_format:
+                raise Unreadable("listed without looking for tables of other formats")
             parts = document["parts"]
             if known is not None and document["content"] == _content(known):
                 tables = {"files": known.files, "partitions": known.partitions, "ignored": known.ignored}
@@ -165,6 +167,7 @@ def _document(snapshot: Snapshot, parts: Mapping[str, Any]) -> dict[str, Any]:
         "id": snapshot.id,
         "declaration": declaration(snapshot.table, snapshot.root),
         "content": _content(snapshot),
+        "any_format": snapshot.table.ignore_table_format,
         "listed_at": snapshot.listed_at,
         "file_columns": [[column.name, column.type] for column in snapshot.file_columns],
         "columns": [[column.name, column.type] for column in snapshot.columns],

@@ -184,6 +184,8 @@ class Table(_Declaration):
     """Read the footer of every file once, in the background, to know its rows and the bounds of its columns."""
     union_by_name: bool = False
     """Files may differ in columns: match them by name and fill the missing ones with NULL."""
+    ignore_table_format: bool = False
+    """The location may be a table of Delta Lake, Iceberg, Hudi or Spark streaming: read all its data files anyhow."""
 
     @property
     def name(self) -> str:
