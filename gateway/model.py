@@ -214,7 +214,7 @@ class Edition:
     ended: float
     content: str
     """The id of the snapshot."""
-    before: tuple[str, ...] = field(default=(), repr=False)
+    before: tuple[str, ...] = field(default=(), repr=False, compare=False)
     """Ids of the snapshots before it in its line, the last ones."""
 
     def covers(self, other: Edition) -> bool:

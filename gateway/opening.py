@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from gateway.access.limits import UNLIMITED, Charge
 from gateway.allowance import Allowance
 from gateway.budget import budget_of
+from gateway.cache.board import Board
 from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
@@ -123,16 +124,18 @@ def open_pipeline(
         stack.callback(engines.close)
         engine = engines.reaching(_locations(settings, project.tables))
         stores = Stores(_places(settings, project.tables), observe=observe)
+        board = open_board(settings)
         catalog = partial(
             Catalog,
             state=settings.state,
             open_store=lambda location: open_store(location, settings.storage, settings.project, observe=observe),
             describe=engines.describe,
             observer=observe,
+            announce=board.announce,
         )
         first = catalog(project.tables)
         stack.callback(first.close)
-        results = open_results(settings, observe)
+        results = open_results(settings, observe, board)
         stack.callback(results.close)
         if background:
             first.start()
@@ -232,16 +235,26 @@ def _keyring(s3: S3Settings) -> Callable[[], Credentials | None]:
     return keys
 
 
-def open_results(settings: Settings, observe: Observer) -> Results:
+def open_board(settings: Settings) -> Board:
+    """Open what the processes of the machine tell each other of answers."""
+    return Board(settings.state / "board.1")
+
+
+def open_results(settings: Settings, observe: Observer, board: Board | None = None) -> Results:
     """Open the tiers, nearest first, and the leases that go with the shared ones."""
     folder, cache = settings.state / "results", settings.cache
-    budget = budget_of(settings)
+    budget, board = budget_of(settings), board or open_board(settings)
     memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
     tiers: list[Tier] = [memory, Guarded(FileTier(folder, cache.disk), observe)]
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
         redis = _redis()
-        tiers.append(Guarded(redis.RedisTier(redis.connect(cache.redis), largest=cache.redis_value), observe))
+        tiers.append(
+            Guarded(
+                redis.RedisTier(redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}"),
+                observe,
+            )
+        )
         leases.append(redis.RedisLease(redis.connect(cache.redis), observe))
     # More than run or wait for a slot: others wait for what another process computes.
     room = budget.slots + settings.engine.queue + _ELSEWHERE
@@ -251,6 +264,7 @@ def open_results(settings: Settings, observe: Observer) -> Results:
         Flights(Leases(leases), fills, room=room),
         clock=time.time,
         ceiling=cache.max_stale,
+        board=board,
         drops=DropLog(settings.state / "drops.jsonl"),
         encodings=memory,
     )

@@ -31,6 +31,7 @@ from gateway.model import (
     CacheStatus,
     Column,
     Directives,
+    Edition,
     Export,
     FileVersion,
     Plan,
@@ -52,6 +53,7 @@ from gateway.stages import Stages
 T = TypeVar("T")
 
 _NO_DIRECTIVES = Directives()
+_NOTHING: Mapping[str, Sequence[Edition]] = {}
 MAX_PLANS = 3
 """Times that a query is planned again because files changed under it, before the error is the answer."""
 
@@ -274,7 +276,9 @@ class Gateway:
         return Asked(
             question=question,
             policy=query.cache,
-            prepare=lambda: self._filling(query, question, caller, stages),
+            prepare=lambda others=_NOTHING: self._filling(query, question, caller, stages, others),
+            tables=tuple(query.tables),
+            announced=lambda: self.catalog.announced(query.tables),
             deadline=latest if caller.deadline is None else min(latest, caller.deadline),
             directives=caller.directives if self.client_control else _NO_DIRECTIVES,
             gone=caller.gone,
@@ -299,15 +303,26 @@ class Gateway:
         """Return the seconds that *query* may take."""
         return self.timeout if query.timeout is None else min(query.timeout, self.timeout)
 
-    def _filling(self, query: BoundQuery, question: str, caller: _Caller, stages: Stages) -> Filling:
+    def _filling(
+        self,
+        query: BoundQuery,
+        question: str,
+        caller: _Caller,
+        stages: Stages,
+        others: Mapping[str, Sequence[Edition]],
+    ) -> Filling:
         with stages("plan"):
+            if others:
+                self.catalog.catch_up(others)
             pinned_at = self.clock()
-            plan = self.planner.plan(query, self.catalog.pin(query.tables), caller.principal)
+            snapshots = self.catalog.pin(query.tables)
+            plan = self.planner.plan(query, snapshots, caller.principal)
             key = result_key(question, plan, self.engine.name)
         work = _Work(gateway=self, plan=plan, question=question, principal=caller.principal, stages=stages)
         return Filling(
             key=key,
             pinned_at=pinned_at,
+            seen={name: snapshot.edition for name, snapshot in snapshots.items()},
             run=work.whole,
             send=work.sent,
             unread=lambda: unread(plan, key, now=pinned_at),

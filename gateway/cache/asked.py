@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from gateway.cache.flight import Gone
 from gateway.cancellation import Cancellation
-from gateway.model import CachePolicy, CacheStatus, Directives, Result, Streamed
+from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Result, Streamed
 from gateway.outlet import Outlet
 
 _NO_DIRECTIVES = Directives()
@@ -54,12 +54,20 @@ class Filling:
 
     key: str
     pinned_at: float
+    seen: Mapping[str, Edition] = field(default_factory=dict)
+    """The edition of each table that it would read."""
     run: Run
     """Compute all rows; the reader of an outlet is given them meanwhile. Raises ``ResultTooLarge``."""
     send: Send
     """Compute rows for one caller alone, who is given them from *head* bytes on, or the first *limit* of them."""
     unread: Callable[[], Streamed]
     """Stand for the rows of a caller who has them."""
+
+
+class Prepare(Protocol):
+    """Says how to answer a question now, over lists of files that cover what others saw of the tables."""
+
+    def __call__(self, others: Mapping[str, Sequence[Edition]] = ...) -> Filling: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +89,12 @@ class Asked:
 
     question: str
     policy: CachePolicy
-    prepare: Callable[[], Filling]
+    prepare: Prepare
     deadline: float
+    tables: tuple[str, ...] = ()
+    """What it reads."""
+    announced: Callable[[], Mapping[str, Edition]] = dict
+    """Tell of those tables that changed by announcement the edition that did it last."""
     directives: Directives = _NO_DIRECTIVES
     gone: Gone | None = None
     taking: Taking | None = None

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,11 +19,13 @@ import orjson
 import pyarrow as pa
 
 from gateway.cache.carried import carried_entry, with_header, without_header
-from gateway.cache.tier import Drop, Entry, Mark, TierError
+from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, succeeding
 from gateway.model import Result
 
 _ABANDONED = 600.0
 """Seconds after which a temporary file is taken to be left over by a writer that died."""
+_PAUSES = (0.0,) * 10 + (0.001,) * 50 + (0.01,) * 20
+"""Seconds between attempts to lock a folder: a lock is held for a tenth of a millisecond."""
 _SWEEP_EVERY = 64 * 2**20
 """Bytes written by this process between two sweeps."""
 
@@ -81,17 +83,17 @@ class FileTier:
         path = self._path(question, "mark")
         with _as_tier_error():
             try:
-                return Mark(**orjson.loads(path.read_bytes())) if self._alive(path) else None
-            except (FileNotFoundError, orjson.JSONDecodeError, TypeError):
+                return Mark.decode(path.read_bytes()) if self._alive(path) else None
+            except FileNotFoundError:
                 return None
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
-        content = orjson.dumps(asdict(mark))
-
-        def write(temporary: Path) -> None:
-            temporary.write_bytes(content)
-
-        self._publish(self._path(question, "mark"), write, lifetime)
+    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept:
+        path = self._path(question, "mark")
+        with self._alone(path.parent):
+            before = self.mark(question)
+            content = succeeding(before, mark).encode()
+            self._publish(path, lambda temporary: _write(temporary, content), lifetime)
+        return Kept(before)
 
     def entries(self) -> Iterator[Entry]:
         with _as_tier_error():
@@ -154,6 +156,18 @@ class FileTier:
         """Tell whether a file's lifetime lasts: its modification time is the instant at which it expires."""
         return path.stat().st_mtime > self._clock()
 
+    @contextmanager
+    def _alone(self, folder: Path) -> Iterator[None]:
+        """Hold the lock of a folder, among the threads and processes of the machine."""
+        with _as_tier_error():
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _locked(descriptor)
+                yield
+            finally:
+                os.close(descriptor)
+
     def _publish(self, path: Path, write: Callable[[Path], None], lifetime: float) -> int:
         """Write a file beside its place, then put it there in one step; return its bytes."""
         temporary = self._folder / f"{uuid4().hex}.tmp"
@@ -170,6 +184,21 @@ class FileTier:
                     temporary.unlink(missing_ok=True)
                 raise
         return size
+
+
+def _write(temporary: Path, content: bytes) -> None:
+    temporary.write_bytes(content)
+
+
+def _locked(descriptor: int) -> None:
+    """Take a lock within a bounded time. Raises ``OSError``."""
+    for pause in _PAUSES:
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(pause)
+    flock(descriptor, LOCK_EX | LOCK_NB)
 
 
 def bytes_of(folder: Path) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TypeVar
 
-from gateway.cache.tier import Drop, Entry, Mark, Tier, TierError
+from gateway.cache.tier import Drop, Entry, Kept, Mark, Tier, TierError
 from gateway.model import Result
 from gateway.observe import Observer, TierFailed
 
@@ -37,8 +37,8 @@ class Guarded:
     def mark(self, question: str) -> Mark | None:
         return self._tried("mark", lambda: self._tier.mark(question), None)
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
-        self._tried("remember", lambda: self._tier.remember(question, mark, lifetime=lifetime), None)
+    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept | None:
+        return self._tried("remember", lambda: self._tier.remember(question, mark, lifetime=lifetime), None)
 
     def entries(self) -> Iterator[Entry]:
         nothing: list[Entry] = []

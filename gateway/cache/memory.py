@@ -15,7 +15,8 @@ from threading import Lock
 
 from cachetools import LRUCache
 
-from gateway.cache.tier import Drop, Entry, Mark, Ready, entry_of
+from gateway.cache.board import Sight
+from gateway.cache.tier import Drop, Entry, Kept, Mark, Ready, entry_of, succeeding
 from gateway.model import Result
 from gateway.observe import Observer, ResultEvicted, unobserved
 
@@ -36,6 +37,14 @@ class _Kept:
     value: Result | bytes
     entry: Entry
     expires: float
+
+
+@dataclass(slots=True, kw_only=True)
+class _Marked:
+    mark: Mark
+    expires: float
+    sight: Sight | None = None
+    """What the mark is relied on for as long as it holds; None: it is not."""
 
 
 class MemoryTier:
@@ -61,7 +70,7 @@ class MemoryTier:
         self._owned: dict[str, OrderedDict[_Place, None]] = {}
         self._used: Counter[str] = Counter()
         self._due: list[tuple[float, _Place]] = []
-        self._marks: LRUCache[str, tuple[Mark, float]] = LRUCache(_MARKS)
+        self._marks: LRUCache[str, _Marked] = LRUCache(_MARKS)
 
     @property
     def used(self) -> int:
@@ -96,24 +105,50 @@ class MemoryTier:
         with self._lock:
             now = self._clock()
             marked = self._marks.get(question)
-            if marked is None or marked[1] <= now:
+            if marked is None or marked.expires <= now or marked.sight is None or not marked.sight.holds():
                 return None
-            result = self._alive((marked[0].key, ""), now)
+            mark = marked.mark
+            result = self._alive((mark.key, ""), now)
             if not isinstance(result, Result):
                 return None
             if form is None:
-                return Ready(marked[0], result, None)
-            body = self._alive((marked[0].key, form), now)
-            return Ready(marked[0], result, body) if isinstance(body, bytes) else None
+                return Ready(mark, result, None)
+            body = self._alive((mark.key, form), now)
+            return Ready(mark, result, body) if isinstance(body, bytes) else None
 
     def mark(self, question: str) -> Mark | None:
         with self._lock:
             found = self._marks.get(question)
-        return None if found is None or found[1] <= self._clock() else found[0]
+        return None if found is None or found.expires <= self._clock() else found.mark
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
+    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept:
         with self._lock:
-            self._marks[question] = (mark, self._clock() + lifetime)
+            now = self._clock()
+            found = self._marks.get(question)
+            before = None if found is None or found.expires <= now else found.mark
+            self._marks[question] = _Marked(mark=succeeding(before, mark), expires=now + lifetime)
+        return Kept(before)
+
+    def believe(self, question: str, key: str, sight: Sight) -> None:
+        """Rely on the mark of a question, if it is of *key*, for as long as the *sight* holds."""
+        with self._lock:
+            found = self._marks.get(question)
+            if found is not None and found.mark.key == key:
+                found.sight = sight
+
+    def believed(self, question: str) -> Mark | None:
+        """Return the mark of a question where it is relied on."""
+        with self._lock:
+            found = self._marks.get(question)
+            if found is None or found.expires <= self._clock() or found.sight is None or not found.sight.holds():
+                return None
+            return found.mark
+
+    def doubt(self, question: str | None) -> None:
+        """No longer rely on the mark of a question, None: of any."""
+        with self._lock:
+            for found in self._marks.values() if question is None else filter(None, [self._marks.get(question)]):
+                found.sight = None
 
     def entries(self) -> Iterator[Entry]:
         with self._lock:

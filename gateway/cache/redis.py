@@ -7,8 +7,7 @@ has a time limit, and nothing is retried here: a Redis that is gone, slow or ful
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
@@ -21,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gateway.cache.carried import carried_entry, with_header, without_header
-from gateway.cache.tier import Drop, Entry, Mark, TierError
+from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, succeeding
 from gateway.model import Result
 from gateway.observe import Observer, TierFailed
 
@@ -41,6 +40,17 @@ _EXTEND = (
     "if redis.call('pttl', KEYS[1]) < tonumber(ARGV[1]) then return redis.call('pexpire', KEYS[1], ARGV[1]) "
     "else return 0 end"
 )
+_SWAP = (
+    "if (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then return 0 end "
+    "redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3]) "
+    "if ARGV[4] ~= '' then "
+    "redis.call('xadd', KEYS[2], 'maxlen', '~', '100000', '*', 'host', ARGV[5], 'question', ARGV[4]) "
+    "redis.call('pexpire', KEYS[2], '86400000') end return 1"
+)
+"""Replace a mark unless it was replaced since it was read, and tell of the question where its answer is another."""
+_ATTEMPTS = 8
+"""Times that a mark is read and replaced while others replace it, until it is given up."""
+_NEWS, _PAGE = f"{_PREFIX}answers", 5_000
 _HEAD = 1_048_576
 """Bytes that the header of a result takes at most; the rows come after it."""
 
@@ -53,12 +63,12 @@ def connect(url: str) -> redis.Redis:
 
 
 class RedisTier:
-    """Keep results of up to *largest* bytes, compressed, in Redis."""
+    """Keep results of up to *largest* bytes, compressed, in Redis. *host* is the name of this one in its news."""
 
     name = "redis"
 
-    def __init__(self, client: redis.Redis, *, largest: int) -> None:
-        self._client, self._largest = client, largest
+    def __init__(self, client: redis.Redis, *, largest: int, host: str = "") -> None:
+        self._client, self._largest, self._host = client, largest, host
 
     def result(self, key: str) -> Result | None:
         value = self._asked(lambda: self._client.get(f"{_PREFIX}result:{key}"))
@@ -83,11 +93,19 @@ class RedisTier:
 
     def mark(self, question: str) -> Mark | None:
         value = self._asked(lambda: self._client.get(f"{_PREFIX}mark:{question}"))
-        return None if value is None else Mark(**orjson.loads(value))
+        return None if value is None else Mark.decode(value)
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
+    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept:
         key, expiry = f"{_PREFIX}mark:{question}", max(1, int(lifetime * 1000))
-        self._asked(lambda: self._client.set(key, orjson.dumps(asdict(mark)), px=expiry))
+        for _ in range(_ATTEMPTS):
+            value = self._asked(lambda: self._client.get(key)) or b""
+            before = Mark.decode(value)
+            kept = succeeding(before, mark)
+            told = "" if before is not None and before.key == kept.key else question
+            swap = partial(self._client.eval, _SWAP, 2, key, _NEWS, value, kept.encode(), str(expiry), told, self._host)
+            if self._asked(swap):
+                return Kept(before)
+        raise TierError("a mark is replaced too often")
 
     def entries(self) -> Iterator[Entry]:
         yield from (entry for _, entry in self._described())
@@ -109,10 +127,40 @@ class RedisTier:
                 yield key, carried_entry(pa.ipc.open_stream(head).schema, size)
 
     def _asked(self, command: Callable[[], Any]) -> Any:
-        try:
+        with _as_tier_error():
             return command()
-        except redis.RedisError as error:
-            raise TierError(type(error).__name__) from error
+
+
+class RedisNews:
+    """The questions that were given another answer by some host, in the order in which they were.
+
+    *host* is the name of this one, whose own news it knows.
+    """
+
+    def __init__(self, client: redis.Redis, *, host: str) -> None:
+        self._client, self._host, self._last = client, host, b""
+
+    def begin(self) -> None:
+        """Read on from the newest, not from the last that was read. Raises ``TierError``."""
+        with _as_tier_error():
+            newest: Any = self._client.xrevrange(_NEWS, count=1)
+        self._last = newest[0][0] if newest else b"0"
+
+    def read(self) -> list[str]:
+        """Return the questions of other hosts since the last call. Raises ``TierError``."""
+        found: list[str] = []
+        while True:
+            with _as_tier_error():
+                answer: Any = self._client.xread({_NEWS: self._last}, count=_PAGE)
+            entries = answer[0][1] if answer else []
+            found += [one[b"question"].decode() for _, one in entries if one.get(b"host") != self._host.encode()]
+            if entries:
+                self._last = entries[-1][0]
+            if len(entries) < _PAGE:
+                return found
+
+    def close(self) -> None:
+        self._client.close()
 
 
 class RedisLease:
@@ -166,6 +214,14 @@ class RedisLease:
 
     def _failed(self, operation: str, error: redis.RedisError) -> None:
         self._observe(TierFailed(tier="redis", operation=f"lease {operation}", error=type(error).__name__))
+
+
+@contextmanager
+def _as_tier_error() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise TierError(type(error).__name__) from error
 
 
 def _packed(result: Result) -> pa.Buffer:

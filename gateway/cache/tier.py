@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from gateway.model import Result
+import orjson
+
+from gateway.cache.board import Sight
+from gateway.model import Edition, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,51 @@ class Mark:
 
     key: str
     checked_at: float
+    seen: Mapping[str, Edition] = field(default_factory=dict)
+    """The edition of each table that it was compared with."""
+    sign: int = 0
+    """The word of the question on the board of the machine, when the mark was written."""
+
+    def follows(self, other: Mark) -> bool:
+        """Tell whether everything that the *other* was compared with, or a later edition of it, was seen for this."""
+        return all(name in self.seen and self.seen[name].covers(edition) for name, edition in other.seen.items())
+
+    def encode(self) -> bytes:
+        """Write the mark as JSON."""
+        seen = {name: [one.line, one.number, one.began, one.ended, one.content] for name, one in self.seen.items()}
+        return orjson.dumps({"key": self.key, "checked_at": self.checked_at, "seen": seen, "sign": self.sign})
+
+    @classmethod
+    def decode(cls, text: bytes) -> Mark | None:
+        """Read a mark, also one of an earlier release; None for what is none."""
+        try:
+            found = orjson.loads(text)
+            seen = {
+                str(name): Edition(line=line, number=number, began=began, ended=ended, content=content)
+                for name, (line, number, began, ended, content) in found.get("seen", {}).items()
+            }
+            return cls(
+                key=str(found["key"]),
+                checked_at=float(found["checked_at"]),
+                seen=seen,
+                sign=int(found.get("sign", 0)),
+            )
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
+            return None
+
+
+class Kept(NamedTuple):
+    """What became of a mark that a tier was told to remember: it knows it, or one that is newer."""
+
+    before: Mark | None
+    """The mark that was there."""
+
+
+def succeeding(before: Mark | None, mark: Mark) -> Mark:
+    """Return which of two marks of a question is to be kept: *mark*, unless the one *before* may be newer."""
+    if before is None or mark.follows(before):
+        return mark
+    return replace(before, sign=mark.sign) if before.key == mark.key else before
 
 
 class Ready(NamedTuple):
@@ -99,8 +147,8 @@ class Tier(Protocol):
     def mark(self, question: str) -> Mark | None:
         """Return the mark of a question, or None."""
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> None:
-        """Keep the mark of a question, in place of an older one."""
+    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept | None:
+        """Keep the mark of a question, in place of one that it follows, in one step; None where that failed."""
 
     def entries(self) -> Iterator[Entry]:
         """List what is kept, in no order."""
@@ -128,5 +176,15 @@ class Encodings(Protocol):
     def ready(self, question: str, form: str | None) -> Ready | None:
         """Return the newest answer known of a question with its body, in one step; None where a part is missing.
 
-        It counts as used like by ``mark``, ``result`` and ``encoding``. *form* None asks for no body.
+        None too where the mark is not believed. It counts as used like by ``mark``, ``result`` and ``encoding``.
+        *form* None asks for no body.
         """
+
+    def believe(self, question: str, key: str, sight: Sight) -> None:
+        """Rely on the mark of a question, if it is of *key*, for as long as the *sight* holds."""
+
+    def believed(self, question: str) -> Mark | None:
+        """Return the mark of a question where it is relied on."""
+
+    def doubt(self, question: str | None) -> None:
+        """No longer rely on the mark of a question, None: of any."""

@@ -19,16 +19,17 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
-from math import inf
 
 from gateway.cache.asked import Asked, Fetched, Filling, Prepared, Taking
 from gateway.cache.backoff import Backoff
+from gateway.cache.board import Board
 from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flight, Flights
+from gateway.cache.marks import Marks, Standing
 from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier
 from gateway.cancellation import Cancellation
 from gateway.errors import TOO_LARGE, CapacityError, NotCached, ResultTooLarge, UpstreamError
-from gateway.model import CachePolicy, CacheStatus, Directives, Result, Streamed
+from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Result, Streamed
 from gateway.outlet import Outlet
 
 _NEAR = 3_600.0
@@ -42,6 +43,8 @@ _UNKEPT = 60.0
 
 _LARGE = 3_600.0
 """Seconds that a result is remembered to be too large to be kept."""
+_COMPARISONS = 3
+"""Times that an answer is compared with one that another host gives meanwhile."""
 EARLY = 8 * 2**20
 """Bytes from which on rows are sent while they are computed where nothing is kept; less comes whole."""
 
@@ -54,13 +57,16 @@ class _Known:
     result: Result
     tier: str | None = None
     """The tier that had it, where that is not the nearest."""
+    fresh: bool
+    """Its ``ttl`` counts: it is the newest for sure, and no change of what it read was announced since."""
 
 
 class Results:
     """Answers that were given before, over tiers from the nearest to the farthest.
 
     *ceiling* is the longest time, in seconds, that an answer may be served after its ``ttl``, whatever its policy.
-    *drops* brings what operators drop in other processes; *encodings* keeps bodies, and is the nearest of *tiers*.
+    *board* is what the processes of a machine tell each other of answers, *drops* brings what operators drop in other
+    processes; *encodings* keeps bodies, and is the nearest of *tiers*.
     """
 
     def __init__(
@@ -70,11 +76,13 @@ class Results:
         *,
         clock: Callable[[], float],
         ceiling: float = 86_400.0,
+        board: Board | None = None,
         drops: DropLog | None = None,
         encodings: Encodings | None = None,
     ) -> None:
         self._tiers, self._flights, self._clock, self._ceiling = tuple(tiers), flights, clock, ceiling
         self._drops, self._encodings = drops, encodings
+        self.marks = Marks(self._tiers, board or Board(), encodings)
         self._refreshes = Backoff(clock)
 
     def fetch(self, asked: Asked) -> Fetched:
@@ -86,11 +94,16 @@ class Results:
         if not asked.policy.enabled:
             self._may_compute(asked)
             return self._alone(asked, asked.prepare(), fwd="bypass")
-        known = self._known(asked)
-        if known is not None and self._left(known.mark, asked.policy) > 0 and self._suits(known, asked.directives):
+        known = self._believed(asked)
+        if known is not None and self._may_be_fresh(known, asked):
+            return self._served(known, asked.policy, detail=known.tier)
+        standing = self.marks.look(asked.question, asked.tables)
+        known = self._known(asked, standing)
+        if known is not None and self._may_be_fresh(known, asked):
+            self.marks.trust(asked.question, standing, lifetime=self._lifetime(asked.policy))
             return self._served(known, asked.policy, detail=known.tier)
         try:
-            return self._revalidated(asked, known)
+            return self._revalidated(asked, known, standing)
         except (UpstreamError, CapacityError) as error:
             if known is None or not self._may_be_stale(known, asked, asked.policy.stale_if_error):
                 raise
@@ -116,8 +129,9 @@ class Results:
         Raises what computing raises.
         """
         self._follow_drops()
-        filling = asked.prepare()
-        return self._confirmed(asked, filling) or self._flown(asked, filling)
+        standing = self.marks.look(asked.question, asked.tables)
+        filling, confirmed = self._compared(asked, standing)
+        return confirmed or self._flown(asked, filling, standing)
 
     def stored(self, key: str, digest: str | None = None) -> Result | None:
         """Return the kept result of a key, from the nearest tier; nearer tiers are given a copy.
@@ -158,23 +172,25 @@ class Results:
         for tier in self._tiers:
             tier.close()
 
-    def _revalidated(self, asked: Asked, known: _Known | None) -> Fetched:
+    def _revalidated(self, asked: Asked, known: _Known | None, standing: Standing) -> Fetched:
         """Compare what is kept with what would be read now: serve it, serve it stale, or compute."""
-        filling = asked.prepare()
-        confirmed = self._confirmed(asked, filling)
+        filling, confirmed = self._compared(asked, standing)
         if confirmed is not None:
             return confirmed
-        if known is not None and self._may_be_stale(known, asked, asked.policy.stale_while_revalidate):
+        if known is not None and known.fresh and self._may_be_stale(known, asked, asked.policy.stale_while_revalidate):
             if not asked.quick:
-                self._refresh_behind(asked, filling)
+                self._refresh_behind(asked, filling, standing)
             return self._stale(known, asked.policy, "stale-while-revalidate")
         if asked.taking is not None and asked.taking.has(filling.key):
+            self._give(asked, _mark_of(filling), standing)
             status = CacheStatus(hit=True, ttl=asked.policy.ttl, detail="revalidated")
             return Fetched(result=filling.unread(), status=status, age=0.0)
         self._may_compute(asked)
         if asked.directives.no_store:
-            return self._alone(asked, filling, fwd="miss")
-        return self._flown(asked, filling)
+            fetched = self._alone(asked, filling, fwd="miss")
+            self._give(asked, _mark_of(filling, fetched.result), standing)
+            return fetched
+        return self._flown(asked, filling, standing)
 
     def _found(self, key: str, digest: str | None = None) -> tuple[Result, str | None] | None:
         """Find a result, and the name of the tier that had it where that is not the nearest."""
@@ -186,13 +202,13 @@ class Results:
                 return result, (tier.name if depth else None)
         return None
 
-    def _refresh_behind(self, asked: Asked, filling: Filling) -> None:
+    def _refresh_behind(self, asked: Asked, filling: Filling, standing: Standing) -> None:
         """Start computing an answer that nobody waits for; after failures, later and later."""
         if not self._refreshes.due(asked.question):
             return
         # A flight of the same key that has just failed is not started again: the stale answer stays in service.
         with suppress(UpstreamError, CapacityError):
-            future, leader = self._flights.start(self._flight(asked, filling))
+            future, leader = self._flights.start(self._flight(asked, filling, standing))
             if leader:
                 future.add_done_callback(lambda done: self._refreshed(asked.question, done))
 
@@ -200,36 +216,61 @@ class Results:
         if not done.cancelled():
             self._refreshes.ended(question, done.exception())
 
-    def _confirmed(self, asked: Asked, filling: Filling) -> Fetched | None:
+    def _compared(self, asked: Asked, standing: Standing) -> tuple[Filling, Fetched | None]:
+        """Say how to compute an answer that is not older than any given before, and serve it where it is kept.
+
+        Where another host gave an answer over a later list of files, the tables are listed again.
+        """
+        filling = self._prepared(asked, standing.all)
+        for _ in range(_COMPARISONS):
+            found = self.stored(filling.key)
+            if found is None:
+                return filling, None
+            newer = self._give(asked, _mark_of(filling), standing)
+            if newer is None:
+                return filling, self._confirmed(asked, filling, found)
+            filling = self._prepared(asked, [newer])
+        return filling, None
+
+    def _prepared(self, asked: Asked, others: Sequence[Mark]) -> Filling:
+        filling = asked.prepare()
+        mark = _mark_of(filling)
+        ahead = [one for one in others if one.key != mark.key and not mark.follows(one)]
+        return asked.prepare(_editions(ahead)) if ahead else filling
+
+    def _confirmed(self, asked: Asked, filling: Filling, found: Result) -> Fetched:
         """Serve the answer that is kept of the data as it is now, for another ``ttl``."""
-        found = self.stored(filling.key)
-        if found is None:
-            return None
-        mark = Mark(key=filling.key, checked_at=filling.pinned_at)
         for tier in self._tiers:
             tier.extend(filling.key, lifetime=self._lifetime(asked.policy))
-            tier.remember(asked.question, mark, lifetime=self._lifetime(asked.policy))
-        return self._served(_Known(mark=mark, result=found), asked.policy, detail="revalidated")
+        known = _Known(mark=_mark_of(filling), result=found, fresh=True)
+        return self._served(known, asked.policy, detail="revalidated")
 
-    def _flown(self, asked: Asked, filling: Filling) -> Fetched:
+    def _give(self, asked: Asked, mark: Mark, standing: Standing) -> Mark | None:
+        """Tell everybody that an answer is about to be given; return one that may be newer."""
+        return self.marks.give(asked.question, mark, standing, lifetime=self._lifetime(asked.policy))
+
+    def _flown(self, asked: Asked, filling: Filling, standing: Standing) -> Fetched:
         """Compute an answer, or share what others compute; where it is too large for that, each caller has its own."""
         if self._is_large(filling.key):
-            return self._sent(asked, filling)
+            return self._sent(asked, filling, standing)
         outlet = Outlet() if asked.taking is not None and asked.taking.limit is None else None
         ripe = None if outlet is None else outlet.ripe
-        flight = self._flight(asked, filling, outlet)
+        flight = self._flight(asked, filling, standing, outlet)
         try:
             result, shared = self._flights.fly(flight, deadline=asked.deadline, gone=asked.gone, ripe=ripe)
         except ResultTooLarge:
             if asked.taking is None:
                 raise
             if ripe is None or not ripe.done():
-                return self._sent(asked, filling)
+                return self._sent(asked, filling, standing)
             result, shared = ripe.result(), False
         except BaseException:
             if outlet is not None:
                 outlet.close()
             raise
+        believed = self.marks.believed(asked.question)
+        if believed is None or believed.key != result.key:
+            self._give(asked, _mark_of(filling, result), standing)
         if isinstance(result, Streamed):
             return self._made(result, CacheStatus(hit=False, fwd="miss", detail="streamed"))
         if outlet is not None:
@@ -237,11 +278,12 @@ class Results:
         ttl = asked.policy.ttl - self._age(result.created_at)
         return self._made(result, CacheStatus(hit=False, fwd="miss", stored=not shared, collapsed=shared, ttl=ttl))
 
-    def _sent(self, asked: Asked, filling: Filling) -> Fetched:
+    def _sent(self, asked: Asked, filling: Filling, standing: Standing) -> Fetched:
         """Compute rows that are too large to be kept, for this caller alone. Raises ``ResultTooLarge``."""
         if asked.taking is None:
             raise ResultTooLarge(TOO_LARGE)
         result = self._flights.alone(_sending(filling, asked.taking, head=0), deadline=asked.deadline, gone=asked.gone)
+        self._give(asked, _mark_of(filling, result), standing)
         return self._made(result, CacheStatus(hit=False, fwd="miss", detail="too-large"))
 
     def _alone(self, asked: Asked, filling: Filling, *, fwd: str) -> Fetched:
@@ -256,7 +298,7 @@ class Results:
     def _is_large(self, key: str) -> bool:
         return self._tiers[-1].mark(_note("large", key)) is not None
 
-    def _flight(self, asked: Asked, filling: Filling, outlet: Outlet | None = None) -> Flight:
+    def _flight(self, asked: Asked, filling: Filling, standing: Standing, outlet: Outlet | None = None) -> Flight:
         farthest = self._tiers[-1]
 
         def work(cancellation: Cancellation) -> Result:
@@ -268,9 +310,8 @@ class Results:
                     farthest.remember(_note("large", filling.key), mark, lifetime=_LARGE)
                 raise
             kept = [tier.keep(result, lifetime=self._lifetime(asked.policy)) for tier in self._tiers]
-            mark = Mark(key=result.key, checked_at=result.created_at)
-            for tier in self._tiers:
-                tier.remember(asked.question, mark, lifetime=self._lifetime(asked.policy))
+            mark = _mark_of(filling, result)
+            self._give(asked, mark, standing)
             if not kept[-1]:
                 farthest.remember(_note("unkept", filling.key), mark, lifetime=_UNKEPT)
             return result
@@ -282,20 +323,22 @@ class Results:
             unshared=lambda: farthest.mark(_note("unkept", filling.key)) is not None,
         )
 
-    def _known(self, asked: Asked) -> _Known | None:
-        """Find the newest answer of a question, asking farther tiers only while nearer ones know no fresh one."""
-        newest: Mark | None = None
-        for depth, tier in enumerate(self._tiers):
-            mark = tier.mark(asked.question)
-            if mark is None or (newest is not None and self._instant(mark) <= self._instant(newest)):
-                continue
-            newest = mark
-            for nearer in self._tiers[:depth]:
-                nearer.remember(asked.question, mark, lifetime=self._lifetime(asked.policy))
-            if self._left(mark, asked.policy) > 0:
-                break
-        found = None if newest is None else self._found(newest.key)
-        return None if newest is None or found is None else _Known(mark=newest, result=found[0], tier=found[1])
+    def _believed(self, asked: Asked) -> _Known | None:
+        """Find the answer of a question that this process relies on without asking farther tiers."""
+        mark = self.marks.believed(asked.question)
+        found = None if mark is None else self._found(mark.key)
+        return None if mark is None or found is None else _Known(mark=mark, result=found[0], tier=found[1], fresh=True)
+
+    def _known(self, asked: Asked, standing: Standing) -> _Known | None:
+        """Find the newest answer of a question."""
+        mark = standing.newest
+        found = None if mark is None else self._found(mark.key)
+        if mark is None or found is None:
+            return None
+        fresh = standing.sure and all(
+            name in mark.seen and mark.seen[name].covers(edition) for name, edition in asked.announced().items()
+        )
+        return _Known(mark=mark, result=found[0], tier=found[1], fresh=fresh)
 
     def _served(self, known: _Known, policy: CachePolicy, detail: str | None = None) -> Fetched:
         status = CacheStatus(hit=True, ttl=self._left(known.mark, policy), detail=detail)
@@ -321,14 +364,14 @@ class Results:
     def _credible(self, mark: Mark) -> bool:
         return mark.checked_at <= self._clock() + _SKEW
 
-    def _instant(self, mark: Mark) -> float:
-        """When a mark was made; before all others where that is not to be believed."""
-        return mark.checked_at if self._credible(mark) else -inf
-
     def _suits(self, known: _Known, directives: Directives) -> bool:
         """Tell whether a caller takes an answer without asking whether its data changed."""
         young = self._credible(known.mark) and self._age(known.mark.checked_at) <= (directives.max_age or 0.0)
         return (directives.max_age is None or young) and not directives.no_cache
+
+    def _may_be_fresh(self, known: _Known, asked: Asked) -> bool:
+        fresh = known.fresh and self._left(known.mark, asked.policy) > 0
+        return fresh and self._suits(known, asked.directives)
 
     def _may_be_stale(self, known: _Known, asked: Asked, allowed: float) -> bool:
         late = -self._left(known.mark, asked.policy)
@@ -347,6 +390,20 @@ class Results:
     def _lifetime(self, policy: CachePolicy) -> float:
         stale = min(max(policy.stale_while_revalidate, policy.stale_if_error), self._ceiling)
         return max(policy.ttl + stale, _CURSORS)
+
+
+def _mark_of(filling: Filling, result: Result | Streamed | None = None) -> Mark:
+    """Return the mark of an answer that is confirmed, or of a result, which may be of files that changed since."""
+    if result is None:
+        return Mark(key=filling.key, checked_at=filling.pinned_at, seen=filling.seen)
+    seen = {one.table: one.edition for one in result.readings if one.edition is not None}
+    return Mark(key=result.key, checked_at=result.created_at, seen=seen or filling.seen)
+
+
+def _editions(marks: Sequence[Mark]) -> Mapping[str, Sequence[Edition]]:
+    """Return what was seen of each table by any of some marks."""
+    names = {name for mark in marks for name in mark.seen}
+    return {name: [mark.seen[name] for mark in marks if name in mark.seen] for name in names}
 
 
 def _sending(filling: Filling, taking: Taking, *, head: int) -> Callable[[Cancellation], Result | Streamed]:

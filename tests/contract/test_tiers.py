@@ -131,7 +131,7 @@ def test_redis_itself_forgets_a_result_when_its_lifetime_ends(redis_server: Any)
     tier = RedisTier(client, largest=10_000)
     tier.keep(result("aa11"), lifetime=60)
     tier.remember("beef", Mark(key="aa11", checked_at=1.0), lifetime=30)
-    lifetimes = sorted(round(client.pttl(key), -4) for key in client.scan_iter())
+    lifetimes = sorted(round(client.pttl(key), -4) for key in client.scan_iter() if b"answers" not in key)
     assert lifetimes == [30_000, 60_000]
     tier.close()
 
