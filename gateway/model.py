@@ -340,6 +340,22 @@ class Result:
     version: int = 0
     digest: str = ""
 
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.table.num_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What is known of a result without its rows; the members are those of ``Result``."""
+
+    key: str
+    digest: str
+    rows: int
+    readings: tuple[Reading, ...]
+    created_at: float
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Streamed:
@@ -411,6 +427,17 @@ class Export:
 
     query: BoundQuery
     result: Streamed
+    status: CacheStatus
+    age: float
+    timings: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """An answer whose rows its caller does not need, or has; the other members are those of ``Answer``."""
+
+    query: BoundQuery
+    result: Summary
     status: CacheStatus
     age: float
     timings: Mapping[str, float]

@@ -23,6 +23,7 @@ from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
 from gateway.cache.guarded import Guarded
 from gateway.cache.memory import MemoryTier
+from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
 from gateway.cache.tiered import Results
 from gateway.cache.usage import Usage
@@ -246,6 +247,8 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
     budget, board = budget_of(settings), board or open_board(settings)
     memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
     tiers: list[Tier] = [memory, Guarded(FileTier(folder, cache.disk), observe)]
+    apart = FileTier(settings.state / "summaries", DISK)
+    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), Guarded(apart, observe)]
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
         redis = _redis()
@@ -255,6 +258,8 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
                 observe,
             )
         )
+        far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary")
+        summed.append(Guarded(far, observe))
         leases.append(redis.RedisLease(redis.connect(cache.redis), observe))
     # More than run or wait for a slot: others wait for what another process computes.
     room = budget.slots + settings.engine.queue + _ELSEWHERE
@@ -267,6 +272,7 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
         board=board,
         drops=DropLog(settings.state / "drops.jsonl"),
         encodings=memory,
+        summaries=Summaries(summed),
     )
 
 

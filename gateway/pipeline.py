@@ -39,7 +39,9 @@ from gateway.model import (
     Request,
     Result,
     Streamed,
+    Summary,
     TypedValue,
+    Unread,
 )
 from gateway.observe import Observer, QueryReplanned
 from gateway.outlet import Outlet
@@ -67,6 +69,7 @@ class _Caller:
     directives: Directives = _NO_DIRECTIVES
     gone: Gone | None = None
     taking: Taking | None = None
+    suffices: Callable[[BoundQuery, Summary], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +139,20 @@ class Gateway:
         directives: Directives = _NO_DIRECTIVES,
         gone: Gone | None = None,
         limit: int | None = None,
+        whole: bool = False,
         has: Callable[[str], bool] = lambda key: False,
-    ) -> Answer | Export:
+        suffices: Callable[[BoundQuery, Summary], bool] | None = None,
+    ) -> Answer | Export | Unread:
         """Answer *request* as ``answer`` does where the result is small, else with rows that come as they are computed.
 
-        With a *limit* the first rows are enough where all would be too large to be kept. *has* tells whether the
-        caller has the rows of a key already, sent as they were computed: then none are.
+        With a *limit* the first rows are enough where all would be too large to be kept; *whole* says that rows are of
+        no use before all are there. *has* tells whether the caller has the rows of a key already, sent as they were
+        computed: then none are; *suffices* whether a summary of a result is all that it needs.
         """
-        taking = Taking(limit=limit, has=has)
-        caller = _Caller(principal=principal, deadline=deadline, directives=directives, gone=gone, taking=taking)
+        taking = None if whole else Taking(limit=limit, has=has)
+        caller = _Caller(
+            principal=principal, deadline=deadline, directives=directives, gone=gone, taking=taking, suffices=suffices
+        )
         return self._bind_and_ask(request, caller)
 
     def ask(self, query: BoundQuery, *, principal: Principal, directives: Directives = _NO_DIRECTIVES) -> Answer:
@@ -155,7 +163,9 @@ class Gateway:
     def send(self, query: BoundQuery, *, principal: Principal) -> Answer | Export:
         """Answer a query that is bound already; see ``export``."""
         taking = Taking(has=lambda key: False)
-        return self._ask(query, _Caller(principal=principal, taking=taking), Stages(self.monotonic))
+        answer = self._ask(query, _Caller(principal=principal, taking=taking), Stages(self.monotonic))
+        assert not isinstance(answer, Unread)  # only who says so has the rows
+        return answer
 
     def renew(self, request: Request, *, principal: Principal) -> Answer:
         """Make sure that the newest answer to *request* is kept, for those who ask later; what it takes is waited for.
@@ -217,6 +227,10 @@ class Gateway:
             raise CursorExpired("This result is no longer kept: ask the query again for its first page.")
         return result
 
+    def summary(self, key: str) -> Summary | None:
+        """Return what is known of the result of a key, whose rows may be gone."""
+        return self.results.summary(key)
+
     def columns(self, query: str, version: int) -> tuple[Column, ...]:
         """Return the result columns of a query, found without reading a row."""
         template = self.registry.template(query, version)
@@ -248,7 +262,7 @@ class Gateway:
         """Forget results; return how many, by the name of the tier."""
         return self.results.drop(which)
 
-    def _bind_and_ask(self, request: Request, caller: _Caller) -> Answer | Export:
+    def _bind_and_ask(self, request: Request, caller: _Caller) -> Answer | Export | Unread:
         stages = Stages(self.monotonic)
         with stages("bind"):
             query = self.registry.bind(request)
@@ -256,7 +270,7 @@ class Gateway:
             self.usage.note(query, request)
         return self._ask(query, caller, stages)
 
-    def _ask(self, query: BoundQuery, caller: _Caller, stages: Stages) -> Answer | Export:
+    def _ask(self, query: BoundQuery, caller: _Caller, stages: Stages) -> Answer | Export | Unread:
         try:
             fetched = self.results.fetch(self._asked(query, caller, stages))
         except (UpstreamError, CapacityError) as error:
@@ -270,7 +284,7 @@ class Gateway:
         return _answered(query, fetched, stages)
 
     def _asked(self, query: BoundQuery, caller: _Caller, stages: Stages) -> Asked:
-        query = self._at_this_instant(query)
+        as_given, query, suffices = query, self._at_this_instant(query), caller.suffices
         question = self.question(query, caller.principal)
         latest = self.monotonic() + self.allowed(query)
         return Asked(
@@ -283,6 +297,7 @@ class Gateway:
             directives=caller.directives if self.client_control else _NO_DIRECTIVES,
             gone=caller.gone,
             taking=caller.taking,
+            suffices=None if suffices is None else lambda summary: suffices(as_given, summary),
         )
 
     def _default(self, query: BoundQuery, rows: Sequence[Mapping[str, Any]], error: GatewayError) -> Fetched:
@@ -416,7 +431,7 @@ class _Work:
         )
 
 
-def _answered(query: BoundQuery, fetched: Fetched, stages: Stages) -> Answer | Export:
+def _answered(query: BoundQuery, fetched: Fetched, stages: Stages) -> Answer | Export | Unread:
     rest: dict[str, Any] = {
         "query": query,
         "status": fetched.status,
@@ -425,10 +440,12 @@ def _answered(query: BoundQuery, fetched: Fetched, stages: Stages) -> Answer | E
     }
     if isinstance(fetched.result, Streamed):
         return Export(result=fetched.result, **rest)
+    if isinstance(fetched.result, Summary):
+        return Unread(result=fetched.result, **rest)
     return Answer(result=fetched.result, **rest)
 
 
-def _whole(answer: Answer | Export) -> Answer:
+def _whole(answer: Answer | Export | Unread) -> Answer:
     """Return an answer that was asked for whole."""
     assert isinstance(answer, Answer)
     return answer

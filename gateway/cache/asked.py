@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.cache.flight import Gone
 from gateway.cancellation import Cancellation
-from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Result, Streamed
+from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Reading, Result, Streamed, Summary
 from gateway.outlet import Outlet
 
 _NO_DIRECTIVES = Directives()
@@ -16,9 +16,12 @@ _NO_DIRECTIVES = Directives()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """A result, or its rows while they are computed, with its fate in the cache and its age in seconds."""
+    """A result, or its rows while they are computed, with its fate in the cache and its age in seconds.
 
-    result: Result | Streamed
+    It is a summary where the caller needs no rows.
+    """
+
+    result: Result | Streamed | Summary
     status: CacheStatus
     age: float
 
@@ -36,9 +39,9 @@ class Send(Protocol):
 
 
 class Prepared(NamedTuple):
-    """An answer that can be sent as it is: ``age`` and ``left``, its freshness to come, are in seconds."""
+    """An answer that can be sent as it is: what was read for it, its body; ``age`` and ``left`` to come, in seconds."""
 
-    result: Result
+    readings: tuple[Reading, ...]
     body: bytes | None
     age: float
     left: float
@@ -99,6 +102,8 @@ class Asked:
     gone: Gone | None = None
     taking: Taking | None = None
     """None: whole, or not at all."""
+    suffices: Callable[[Summary], bool] | None = None
+    """Tell whether the caller needs no more of a result than its summary, e.g. has its rows; None: it needs them."""
 
     @property
     def quick(self) -> bool:

@@ -108,11 +108,12 @@ class MemoryTier:
             if marked is None or marked.expires <= now or marked.sight is None or not marked.sight.holds():
                 return None
             mark = marked.mark
-            result = self._alive((mark.key, ""), now)
-            if not isinstance(result, Result):
-                return None
+            found = self._alive((mark.key, ""), now)
+            result = found if isinstance(found, Result) else None
             if form is None:
                 return Ready(mark, result, None)
+            if result is None:
+                return None
             body = self._alive((mark.key, form), now)
             return Ready(mark, result, body) if isinstance(body, bytes) else None
 

@@ -63,15 +63,19 @@ def connect(url: str) -> redis.Redis:
 
 
 class RedisTier:
-    """Keep results of up to *largest* bytes, compressed, in Redis. *host* is the name of this one in its news."""
+    """Keep results of up to *largest* bytes, compressed, in Redis.
+
+    *kind* tells them from those of another tier; *host* is the name of this one in its news.
+    """
 
     name = "redis"
 
-    def __init__(self, client: redis.Redis, *, largest: int, host: str = "") -> None:
+    def __init__(self, client: redis.Redis, *, largest: int, kind: str = "result", host: str = "") -> None:
         self._client, self._largest, self._host = client, largest, host
+        self._results = f"{_PREFIX}{kind}:"
 
     def result(self, key: str) -> Result | None:
-        value = self._asked(lambda: self._client.get(f"{_PREFIX}result:{key}"))
+        value = self._asked(lambda: self._client.get(f"{self._results}{key}"))
         if value is None:
             return None
         try:
@@ -83,13 +87,13 @@ class RedisTier:
         value = _packed(result)
         if value.size > self._largest:
             return False
-        key, expiry = f"{_PREFIX}result:{result.key}", max(1, int(lifetime * 1000))
+        key, expiry = f"{self._results}{result.key}", max(1, int(lifetime * 1000))
         self._asked(lambda: self._client.set(key, memoryview(value), px=expiry))
         return True
 
     def extend(self, key: str, *, lifetime: float) -> None:
         expiry = max(1, int(lifetime * 1000))
-        self._asked(lambda: self._client.eval(_EXTEND, 1, f"{_PREFIX}result:{key}", str(expiry)))
+        self._asked(lambda: self._client.eval(_EXTEND, 1, f"{self._results}{key}", str(expiry)))
 
     def mark(self, question: str) -> Mark | None:
         value = self._asked(lambda: self._client.get(f"{_PREFIX}mark:{question}"))
@@ -119,7 +123,7 @@ class RedisTier:
 
     def _described(self) -> Iterator[tuple[bytes, Entry]]:
         """Read the headers of all results, and no more of them than these."""
-        keys: list[bytes] = self._asked(lambda: list(self._client.scan_iter(f"{_PREFIX}result:*", count=1_000)))
+        keys: list[bytes] = self._asked(lambda: list(self._client.scan_iter(f"{self._results}*", count=1_000)))
         for key in keys:
             head = self._asked(partial(self._client.getrange, key, 0, _HEAD))
             size = self._asked(partial(self._client.strlen, key))

@@ -69,10 +69,13 @@ def succeeding(before: Mark | None, mark: Mark) -> Mark:
 
 
 class Ready(NamedTuple):
-    """An answer that can be sent as it is: its mark, its result, and its body where one was asked for."""
+    """An answer that can be sent as it is: its mark, its result, and its body where one was asked for.
+
+    The result may be gone where no body was asked for.
+    """
 
     mark: Mark
-    result: Result
+    result: Result | None
     body: bytes | None
 
 

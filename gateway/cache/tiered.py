@@ -26,10 +26,11 @@ from gateway.cache.board import Board
 from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flight, Flights
 from gateway.cache.marks import Marks, Standing
+from gateway.cache.summaries import Summaries
 from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier
 from gateway.cancellation import Cancellation
 from gateway.errors import TOO_LARGE, CapacityError, NotCached, ResultTooLarge, UpstreamError
-from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Result, Streamed
+from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Result, Streamed, Summary
 from gateway.outlet import Outlet
 
 _NEAR = 3_600.0
@@ -54,7 +55,7 @@ class _Known:
     """The newest answer that is kept for a question, and the mark that says when it was last right."""
 
     mark: Mark
-    result: Result
+    result: Result | Summary
     tier: str | None = None
     """The tier that had it, where that is not the nearest."""
     fresh: bool
@@ -66,7 +67,7 @@ class Results:
 
     *ceiling* is the longest time, in seconds, that an answer may be served after its ``ttl``, whatever its policy.
     *board* is what the processes of a machine tell each other of answers, *drops* brings what operators drop in other
-    processes; *encodings* keeps bodies, and is the nearest of *tiers*.
+    processes; *encodings* keeps bodies, and is the nearest of *tiers*; *summaries* are what outlives the rows.
     """
 
     def __init__(
@@ -79,10 +80,12 @@ class Results:
         board: Board | None = None,
         drops: DropLog | None = None,
         encodings: Encodings | None = None,
+        summaries: Summaries | None = None,
     ) -> None:
         self._tiers, self._flights, self._clock, self._ceiling = tuple(tiers), flights, clock, ceiling
         self._drops, self._encodings = drops, encodings
         self.marks = Marks(self._tiers, board or Board(), encodings)
+        self._summaries = Summaries(()) if summaries is None else summaries
         self._refreshes = Backoff(clock)
 
     def fetch(self, asked: Asked) -> Fetched:
@@ -112,7 +115,7 @@ class Results:
     def ready(self, question: str, form: str | None, policy: CachePolicy) -> Prepared | None:
         """Return the answer that ``fetch`` would give at once, with its body in one form, from the nearest tier alone.
 
-        None where ``fetch`` would have to look farther, to ask, or to compute.
+        None where ``fetch`` would have to look farther, to ask, or to compute. *form* None asks for no body.
         """
         if self._encodings is None:
             return None
@@ -120,8 +123,11 @@ class Results:
         found = self._encodings.ready(question, form)
         if found is None:
             return None
+        known = self._summaries.near(found.mark.key) if found.result is None else found.result
         left = self._left(found.mark, policy)
-        return Prepared(found.result, found.body, self._age(found.mark.checked_at), left) if left > 0 else None
+        if known is None or left <= 0:
+            return None
+        return Prepared(known.readings, found.body, self._age(found.mark.checked_at), left)
 
     def renew(self, asked: Asked) -> Fetched:
         """Make sure that the newest answer of a question is kept, and start its ``ttl`` anew: for nobody who waits.
@@ -140,6 +146,10 @@ class Results:
         """
         found = self._found(key, digest)
         return None if found is None else found[0]
+
+    def summary(self, key: str) -> Summary | None:
+        """Return what is known of the result of a key, whose rows may be gone."""
+        return self._summaries.of(key)
 
     def encoding(self, key: str, form: str) -> bytes | None:
         """Return the body of a result in one form, where it was made before."""
@@ -162,6 +172,7 @@ class Results:
     def drop(self, which: Drop) -> Mapping[str, int]:
         """Forget results, in the memory of the other workers of this machine too; return how many, by tier."""
         dropped = {tier.name: tier.drop(which) for tier in reversed(self._tiers)}  # nearer tiers copy from farther ones
+        self._summaries.drop(which)
         if self._drops is not None:
             self._drops.announce(which)
         return dropped
@@ -171,6 +182,7 @@ class Results:
         self._flights.close()
         for tier in self._tiers:
             tier.close()
+        self._summaries.close()
 
     def _revalidated(self, asked: Asked, known: _Known | None, standing: Standing) -> Fetched:
         """Compare what is kept with what would be read now: serve it, serve it stale, or compute."""
@@ -199,8 +211,18 @@ class Results:
             if result is not None and digest in (None, result.digest):
                 for nearer in self._tiers[:depth]:
                     nearer.keep(result, lifetime=_NEAR)
+                if depth:
+                    self._summaries.copied(result)
                 return result, (tier.name if depth else None)
         return None
+
+    def _held(self, asked: Asked, key: str) -> tuple[Result | Summary, str | None] | None:
+        """Find a result as ``_found`` does; where the caller needs no rows, what is known without them is enough."""
+        if asked.suffices is not None:
+            summary = self._summaries.of(key)
+            if summary is not None and asked.suffices(summary):
+                return summary, None
+        return self._found(key)
 
     def _refresh_behind(self, asked: Asked, filling: Filling, standing: Standing) -> None:
         """Start computing an answer that nobody waits for; after failures, later and later."""
@@ -223,12 +245,12 @@ class Results:
         """
         filling = self._prepared(asked, standing.all)
         for _ in range(_COMPARISONS):
-            found = self.stored(filling.key)
+            found = self._held(asked, filling.key)
             if found is None:
                 return filling, None
             newer = self._give(asked, _mark_of(filling), standing)
             if newer is None:
-                return filling, self._confirmed(asked, filling, found)
+                return filling, self._confirmed(asked, filling, found[0])
             filling = self._prepared(asked, [newer])
         return filling, None
 
@@ -238,10 +260,11 @@ class Results:
         ahead = [one for one in others if one.key != mark.key and not mark.follows(one)]
         return asked.prepare(_editions(ahead)) if ahead else filling
 
-    def _confirmed(self, asked: Asked, filling: Filling, found: Result) -> Fetched:
+    def _confirmed(self, asked: Asked, filling: Filling, found: Result | Summary) -> Fetched:
         """Serve the answer that is kept of the data as it is now, for another ``ttl``."""
         for tier in self._tiers:
             tier.extend(filling.key, lifetime=self._lifetime(asked.policy))
+        self._summaries.extend(filling.key)
         known = _Known(mark=_mark_of(filling), result=found, fresh=True)
         return self._served(known, asked.policy, detail="revalidated")
 
@@ -310,6 +333,7 @@ class Results:
                     farthest.remember(_note("large", filling.key), mark, lifetime=_LARGE)
                 raise
             kept = [tier.keep(result, lifetime=self._lifetime(asked.policy)) for tier in self._tiers]
+            self._summaries.keep(result)
             mark = _mark_of(filling, result)
             self._give(asked, mark, standing)
             if not kept[-1]:
@@ -326,13 +350,13 @@ class Results:
     def _believed(self, asked: Asked) -> _Known | None:
         """Find the answer of a question that this process relies on without asking farther tiers."""
         mark = self.marks.believed(asked.question)
-        found = None if mark is None else self._found(mark.key)
+        found = None if mark is None else self._held(asked, mark.key)
         return None if mark is None or found is None else _Known(mark=mark, result=found[0], tier=found[1], fresh=True)
 
     def _known(self, asked: Asked, standing: Standing) -> _Known | None:
         """Find the newest answer of a question."""
         mark = standing.newest
-        found = None if mark is None else self._found(mark.key)
+        found = None if mark is None else self._held(asked, mark.key)
         if mark is None or found is None:
             return None
         fresh = standing.sure and all(
@@ -386,13 +410,14 @@ class Results:
         if self._drops is not None:
             for which in self._drops.unseen():
                 self._tiers[0].drop(which)
+                self._summaries.drop_near(which)
 
     def _lifetime(self, policy: CachePolicy) -> float:
         stale = min(max(policy.stale_while_revalidate, policy.stale_if_error), self._ceiling)
         return max(policy.ttl + stale, _CURSORS)
 
 
-def _mark_of(filling: Filling, result: Result | Streamed | None = None) -> Mark:
+def _mark_of(filling: Filling, result: Result | Streamed | Summary | None = None) -> Mark:
     """Return the mark of an answer that is confirmed, or of a result, which may be of files that changed since."""
     if result is None:
         return Mark(key=filling.key, checked_at=filling.pinned_at, seen=filling.seen)

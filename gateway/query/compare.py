@@ -29,7 +29,7 @@ _WIDER: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
 )
 """Bounds of a parameter, and how the wider of two compares to the other."""
 _CONTEXT = 2
-"""Unchanged lines that a difference of two texts shows around a changed one."""
+"""Unread lines that a difference of two texts shows around a changed one."""
 
 
 class Effect(IntEnum):

@@ -21,7 +21,18 @@ from gateway.catalog.keeper import TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
 from gateway.metrics import Metrics
-from gateway.model import Answer, BoundQuery, CachePolicy, Column, Directives, Export, Principal, Result
+from gateway.model import (
+    Answer,
+    BoundQuery,
+    CachePolicy,
+    Column,
+    Directives,
+    Export,
+    Principal,
+    Result,
+    Summary,
+    Unread,
+)
 from gateway.model import Request as Question
 from gateway.observe import Observer, RequestServed, unobserved
 from gateway.pipeline import Located
@@ -79,12 +90,16 @@ class Gateway(Protocol):
         directives: Directives = ...,
         gone: Gone | None = None,
         limit: int | None = None,
+        whole: bool = False,
         has: Callable[[str], bool] = ...,
-    ) -> Answer | Export: ...
+        suffices: Callable[[BoundQuery, Summary], bool] | None = None,
+    ) -> Answer | Export | Unread: ...
 
     def explain(self, request: Question, *, principal: Principal) -> Explanation: ...
 
     def stored(self, key: str, digest: str) -> Result: ...
+
+    def summary(self, key: str) -> Summary | None: ...
 
     def encoding(self, key: str, form: str) -> bytes | None: ...
 

@@ -95,7 +95,7 @@ class Front:
         if now >= found.until:
             return None
         ready = self._gateway.ready(found.question, found.form, found.policy)
-        if ready is None or ready.result.readings is not found.readings:
+        if ready is None or ready.readings is not found.readings:
             return None  # another result, or the same one made again
         limits = self._admit(principal)
         if limits is None:

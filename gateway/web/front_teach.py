@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from flask import request
 
-from gateway.model import Answer
+from gateway.model import Answer, Unread
 from gateway.model import Request as Question
 from gateway.web.context import LEARN, gateway, principal_of, record
 from gateway.web.front_known import Found
@@ -15,7 +15,7 @@ from gateway.web.headers import midnight
 from gateway.web.parsing import QueryString
 
 
-def teach(question: Question, answer: Answer, options: QueryString, form: str | None) -> None:
+def teach(question: Question, answer: Answer | Unread, options: QueryString, form: str | None) -> None:
     """Tell who listens how *answer* is found again; *form* names its body, None where the response has none.
 
     Nothing is told of an answer that is not found by its question: of a page by its cursor, of rows that stand in for

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from hashlib import blake2b
 
-from gateway.model import Answer, CachePolicy, CacheStatus, Export, Reading
+from gateway.model import Answer, CachePolicy, CacheStatus, Export, Reading, Unread
 from gateway.query.template import Template
 
 CACHE_NAME = "query-gateway"
@@ -20,7 +20,7 @@ LAST_INSTANT = 253_402_300_799.0
 
 
 def answer_headers(
-    answer: Answer | Export, *, shared: bool, kept: bool = True, max_stale: float = EVERY_AGE
+    answer: Answer | Export | Unread, *, shared: bool, kept: bool = True, max_stale: float = EVERY_AGE
 ) -> Iterator[tuple[str, str]]:
     """Say what *answer* cost: its fate in the cache, its age, what was read for it, and the time of each stage.
 
@@ -62,14 +62,14 @@ def cache_control(policy: CachePolicy, *, shared: bool, max_stale: float = EVERY
     return ", ".join(parts)
 
 
-def _cache_control(answer: Answer | Export, *, shared: bool, max_stale: float) -> str:
+def _cache_control(answer: Answer | Export | Unread, *, shared: bool, max_stale: float) -> str:
     if isinstance(answer, Export):
         # Too large to be kept for others; who has it may ask whether it is still right.
         return "private, no-cache"
     return cache_control(answer.query.cache, shared=shared, max_stale=max_stale)
 
 
-def proxy_headers(answer: Answer, *, now: float) -> Iterator[tuple[str, str]]:
+def proxy_headers(answer: Answer | Unread, *, now: float) -> Iterator[tuple[str, str]]:
     """Tell a proxy until when an *answer* for everybody is fresh, as an instant; *now* is in seconds since the epoch.
 
     nginx counts ``max-age`` from when it stored a response and takes no notice of ``Age``; ``X-Accel-Expires``, which

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import request
 
 from gateway.encode.rows import Rows
-from gateway.model import Answer, CacheStatus, Export, Result
+from gateway.model import Answer, BoundQuery, CacheStatus, Export, Result, Summary, Unread
 from gateway.model import Request as Question
 from gateway.web.context import gateway, principal_of, site
 from gateway.web.cursor import Cursor, question_digest, same_question
@@ -38,10 +40,14 @@ class Page:
         return cls(offset=0, rows=None, total=total, more=False, next=None, content=content)
 
 
-def first_page(answer: Answer | Export, question: Question, limit: int | None) -> Page:
+Enough = Callable[[BoundQuery, Summary, Page], bool]
+"""Tells whether the client can do without the rows of a page, e.g. names it as one that it has."""
+
+
+def first_page(answer: Answer | Export | Unread, question: Question, limit: int | None) -> Page:
     """Cut the page of at most *limit* rows from the start; None is all."""
-    if isinstance(answer, Answer):
-        return _cut(answer, _digest(question, answer.query.version), 0, limit)
+    if not isinstance(answer, Export):
+        return first_of(answer.result, answer.query, question, limit)
     content = Rows(schema=answer.result.schema, batches=counted(answer.result.batches))
     if limit is None:
         return Page.all(None, content)
@@ -49,28 +55,42 @@ def first_page(answer: Answer | Export, question: Question, limit: int | None) -
     return Page(offset=0, rows=limit, total=None, more=answer.result.more, next=None, content=content)
 
 
-def next_page(question: Question, options: QueryString) -> tuple[Answer, Page]:
-    """Slice the stored result that the cursor names; nothing is run. Raises ``CursorExpired``."""
+def first_of(result: Result | Summary, query: BoundQuery, question: Question, limit: int | None) -> Page:
+    """Cut the page of at most *limit* rows from the start of a result; None is all."""
+    return _cut(result, _digest(question, query.version), 0, limit)
+
+
+def next_page(question: Question, options: QueryString, enough: Enough | None) -> tuple[Answer | Unread, Page]:
+    """Slice the stored result that the cursor names; nothing is run. Raises ``CursorExpired``.
+
+    Where the client can do without the rows, which *enough* tells, they may be gone.
+    """
     cursor = Cursor.decode(options.options["_cursor"], site().secret)
     query = gateway().registry.bind(question)
     same_question(cursor, _digest(question, query.version))
-    kept = _continued(cursor)
-    age = max(0.0, site().clock() - kept.created_at)
-    status = CacheStatus(hit=True, ttl=query.cache.ttl - age, detail="cursor")
-    answer = Answer(query=query, result=kept, status=status, age=age, timings={})
     limit = options.limit()
-    return answer, _cut(answer, cursor.question, cursor.offset, cursor.limit if limit is None else limit)
+    place = (cursor.question, cursor.offset, cursor.limit if limit is None else limit)
+    key, _, digest = cursor.key.partition("-")  # as ``_named`` has it
+    summary = None if enough is None else gateway().summary(key)
+    if enough is not None and summary is not None and summary.digest == digest:
+        page = _cut(summary, *place)
+        if enough(query, summary, page):
+            rest = _continued(query, summary.created_at)
+            return Unread(query=query, result=summary, **rest), page
+    kept = gateway().stored(key, digest)
+    return Answer(query=query, result=kept, **_continued(query, kept.created_at)), _cut(kept, *place)
 
 
-def _named(result: Result) -> str:
+def _continued(query: BoundQuery, created_at: float) -> dict[str, Any]:
+    """Say how a page of a result came about that was made at an instant."""
+    age = max(0.0, site().clock() - created_at)
+    status = CacheStatus(hit=True, ttl=query.cache.ttl - age, detail="cursor")
+    return {"status": status, "age": age, "timings": {}}
+
+
+def _named(result: Result | Summary) -> str:
     """Name a result for the cursor of its pages: a page continues rows of one digest."""
     return f"{result.key}-{result.digest}"
-
-
-def _continued(cursor: Cursor) -> Result:
-    """Return the result that a cursor continues. Raises ``CursorExpired``."""
-    key, _, digest = cursor.key.partition("-")
-    return gateway().stored(key, digest)
 
 
 def _digest(question: Question, version: int) -> str:
@@ -79,13 +99,12 @@ def _digest(question: Question, version: int) -> str:
     return question_digest(question.query, version, question.textual, sorted(question.parameters.items()), scope)
 
 
-def _cut(answer: Answer, question: str, offset: int, limit: int | None) -> Page:
-    table = answer.result.table
+def _cut(result: Result | Summary, question: str, offset: int, limit: int | None) -> Page:
+    rows = result.rows - offset if limit is None else max(min(limit, result.rows - offset), 0)
+    content = _NOTHING if isinstance(result, Summary) else Rows.of(result.table.slice(offset, rows))
     if limit is None:
-        return Page.all(table.num_rows, Rows.of(table))
-    rows = max(min(limit, table.num_rows - offset), 0)
+        return Page.all(result.rows, content)
     end = offset + rows
-    more = end < table.num_rows
-    following = Cursor(key=_named(answer.result), question=question, offset=end, limit=max(limit, 1)) if more else None
-    content = Rows.of(table.slice(offset, rows))
-    return Page(offset=offset, rows=rows, total=table.num_rows, more=more, next=following, content=content)
+    more = end < result.rows
+    following = Cursor(key=_named(result), question=question, offset=end, limit=max(limit, 1)) if more else None
+    return Page(offset=offset, rows=rows, total=result.rows, more=more, next=following, content=content)

@@ -13,18 +13,17 @@ from werkzeug.datastructures import Headers
 
 from gateway.access.base import VARY
 from gateway.encode import ENCODERS, Format, encode
-from gateway.model import Answer, Export
+from gateway.model import Answer, BoundQuery, Export, Summary, Unread
 from gateway.model import Request as Question
 from gateway.web.coding import IDENTITY, choose_coding, compress, compressed
 from gateway.web.context import gateway, principal_of, record, site
-from gateway.web.cursor import Cursor
 from gateway.web.directives import read_directives
 from gateway.web.echo import echo_header, echoed, instant
 from gateway.web.formats import choose_format, choose_shape
 from gateway.web.front_teach import teach
 from gateway.web.guard import shared
 from gateway.web.headers import answer_headers, entity_tag, outcome, proxy_headers
-from gateway.web.paging import Page, first_page, next_page
+from gateway.web.paging import Enough, Page, first_of, first_page, next_page
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
 from gateway.web.patience import TIMEOUT, read_deadline, read_gone
 from gateway.web.questions import read_question
@@ -62,7 +61,7 @@ class Representation:
     names the bytes of the body, and is None where they are not known before they are sent.
     """
 
-    answer: Answer | Export
+    answer: Answer | Export | Unread
     page: Page
     variant: Variant
     meta: Mapping[str, Any]
@@ -75,7 +74,7 @@ class Representation:
 
         What is sent while it is computed has a weak one, and none where it is only the first of many rows.
         """
-        if isinstance(self.answer, Answer):
+        if not isinstance(self.answer, Export):
             opaque = self.body if self.answer.result.digest and not self.answer.status.default else None
             return None if opaque is None else (opaque, f'"{opaque}"')
         if self.page.rows is not None:
@@ -96,40 +95,55 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     variant = Variant(format=chosen, shape=shape, coding=coding)
     deadline = read_deadline(request.headers.getlist(TIMEOUT), site().monotonic)
     if "_cursor" in options.options:
-        answer: Answer | Export
-        answer, page = next_page(question, options)
+        answer: Answer | Export | Unread
+        answer, page = next_page(question, options, _enough_for(variant, suffix, options))
     else:
-        answer, page = _first_page(question, options, variant, deadline)
+        answer, page = _first_page(question, options, variant, suffix, deadline)
     with closed_on_error(answer):
         given = _represented(answer, page, variant, suffix, options)
         response = _answered(given, version, suffix, options)
-    if isinstance(answer, Answer):
+    if not isinstance(answer, Export):
         body = request.method != "HEAD" and response.status_code != 304
         teach(question, answer, options, given.body if body else None)
     return response
 
 
 def _first_page(
-    question: Question, options: QueryString, variant: Variant, deadline: float | None
-) -> tuple[Answer | Export, Page]:
-    limit = options.limit()
-    caller: dict[str, Any] = {
-        "principal": principal_of(request),
-        "deadline": deadline,
-        "directives": read_directives(request.headers.getlist("Cache-Control")),
-        "gone": read_gone(request.environ),
-    }
-    if limit is None and variant.shape == "columns":
-        # A column is written after the other, so all rows must be there.
-        whole = gateway().answer(question, **caller)
-        return whole, first_page(whole, question, limit)
+    question: Question, options: QueryString, variant: Variant, suffix: str | None, deadline: float | None
+) -> tuple[Answer | Export | Unread, Page]:
+    limit, enough = options.limit(), _enough_for(variant, suffix, options)
+
+    def suffices(query: BoundQuery, summary: Summary) -> bool:
+        return enough is not None and enough(query, summary, first_of(summary, query, question, limit))
+
     answer = gateway().export(
         question,
+        principal=principal_of(request),
+        deadline=deadline,
+        directives=read_directives(request.headers.getlist("Cache-Control")),
+        gone=read_gone(request.environ),
         limit=limit,
+        # A column is written after the other, so all rows must be there.
+        whole=limit is None and variant.shape == "columns",
         has=lambda key: limit is None and request.method != "POST" and _holds(variant.alike(key)),
-        **caller,
+        suffices=None if enough is None else suffices,
     )
     return answer, first_page(answer, question, limit)
+
+
+def _enough_for(variant: Variant, suffix: str | None, options: QueryString) -> Enough | None:
+    """Return what tells whether the client can do without the rows of a page: it names it as one that it has, written
+    so, or asks for the headers alone. None where it cannot.
+    """
+    if request.method == "HEAD":
+        return lambda query, summary, page: True
+    if request.method == "POST" or not request.if_none_match:
+        return None
+
+    def enough(query: BoundQuery, summary: Summary, page: Page) -> bool:
+        return _holds(variant.exact(summary.digest, page, _meta(query, page, _following(query, page, suffix, options))))
+
+    return enough
 
 
 def _holds(tag: str) -> bool:
@@ -138,11 +152,11 @@ def _holds(tag: str) -> bool:
 
 
 def _represented(
-    answer: Answer | Export, page: Page, variant: Variant, suffix: str | None, options: QueryString
+    answer: Answer | Export | Unread, page: Page, variant: Variant, suffix: str | None, options: QueryString
 ) -> Representation:
-    following = None if page.next is None else _next_url(answer, page.next, suffix, options)
-    meta = _meta(answer, page, following)
-    body = variant.exact(answer.result.digest, page, meta) if isinstance(answer, Answer) else None
+    following = _following(answer.query, page, suffix, options)
+    meta = _meta(answer.query, page, following)
+    body = None if isinstance(answer, Export) else variant.exact(answer.result.digest, page, meta)
     return Representation(answer=answer, page=page, variant=variant, meta=meta, following=following, body=body)
 
 
@@ -167,7 +181,7 @@ def _note_question(question: Question) -> None:
     record().query, record().version = template.name, template.version
 
 
-def _note(answer: Answer | Export, page: Page, chosen: Format) -> None:
+def _note(answer: Answer | Export | Unread, page: Page, chosen: Format) -> None:
     """Tell the access record what was answered."""
     noted = record()
     noted.cache, noted.format = outcome(answer.status), chosen.name
@@ -179,11 +193,11 @@ def _note(answer: Answer | Export, page: Page, chosen: Format) -> None:
 
 
 def _headers(
-    answer: Answer | Export, page: Page, version: str, suffix: str | None, options: QueryString
+    answer: Answer | Export | Unread, page: Page, version: str, suffix: str | None, options: QueryString
 ) -> Iterator[tuple[str, str]]:
     kept = request.method != "POST" and not answer.status.default
     yield from answer_headers(answer, shared=shared(answer.query.name), kept=kept, max_stale=site().max_stale)
-    if kept and isinstance(answer, Answer) and shared(answer.query.name):
+    if kept and not isinstance(answer, Export) and shared(answer.query.name):
         yield from proxy_headers(answer, now=site().clock())
     yield "Gateway-Version", str(answer.query.version)
     understood = echo_header(answer.query.parameters)
@@ -195,7 +209,7 @@ def _headers(
     if answer.status.default:
         yield "Gateway-Default", "true"
     yield "Vary", _vary(answer.query.name, suffix is None and "_format" not in options.options)
-    path = _path(answer, suffix)
+    path = _path(answer.query, suffix)
     if version == "latest" and request.method != "POST":
         query = request.query_string.decode()
         yield "Content-Location", f"{path}?{query}" if query else path
@@ -206,21 +220,22 @@ def _vary(query: str, negotiated: bool) -> str:
     return ", ".join([*parts, "Accept-Encoding", *([] if shared(query) else [VARY])])
 
 
-def _path(answer: Answer | Export, suffix: str | None) -> str:
+def _path(query: BoundQuery, suffix: str | None) -> str:
     ending = f".{suffix}" if suffix is not None else ""
-    return f"/v1/queries/{answer.query.name}/v{answer.query.version}/result{ending}"
+    return f"/v1/queries/{query.name}/v{query.version}/result{ending}"
 
 
-def _next_url(answer: Answer | Export, cursor: Cursor, suffix: str | None, options: QueryString) -> str:
-    """Write the address of the page after: the same question, the same form, the cursor."""
+def _following(query: BoundQuery, page: Page, suffix: str | None, options: QueryString) -> str | None:
+    """Write the address of the page after, if there is one: the same question, the same form, the cursor."""
+    if page.next is None:
+        return None
     pairs = [(name, value) for name, values in options.parameters.items() for value in values]
     pairs += [(name, options.options[name]) for name in ("_format", "_shape") if name in options.options]
-    return f"{_path(answer, suffix)}?{urlencode([*pairs, ('_cursor', cursor.encode(site().secret))])}"
+    return f"{_path(query, suffix)}?{urlencode([*pairs, ('_cursor', page.next.encode(site().secret))])}"
 
 
-def _meta(answer: Answer | Export, page: Page, following: str | None) -> Mapping[str, Any]:
+def _meta(query: BoundQuery, page: Page, following: str | None) -> Mapping[str, Any]:
     """Return what JSON says beside the rows: nothing that changes while the answer is the same, as its age does."""
-    query = answer.query
     meta: dict[str, Any] = {"query": query.name, "version": query.version, "parameters": echoed(query.parameters)}
     now = instant(query.parameters)
     if now is not None:
@@ -233,18 +248,16 @@ def _meta(answer: Answer | Export, page: Page, following: str | None) -> Mapping
     return meta
 
 
-def _body(given: Representation) -> Iterator[bytes]:
-    columns, shape = given.answer.result.columns, given.variant.shape
-    return encode(given.variant.format, given.page.content, columns, shape=shape, meta=given.meta)
-
-
 def _sent(given: Representation, headers: Headers) -> Response:
     """Send the body that was made before; or make it, and keep what is sent whole of a result that is kept."""
     answer, variant, name = given.answer, given.variant, given.body
+    assert not isinstance(answer, Unread)  # a response without a body
     made = None if name is None else gateway().encoding(answer.result.key, name)
     if made is not None:
         return _response(made, headers, variant)
-    chunks, head, size = _body(given), list[bytes](), 0
+    content, columns, shape = given.page.content, answer.result.columns, variant.shape
+    chunks = encode(variant.format, content, columns, shape=shape, meta=given.meta)
+    head, size = list[bytes](), 0
     # What fits into one piece is pulled before the response exists, so that an error before it is still a problem.
     for chunk in chunks:
         head.append(chunk)

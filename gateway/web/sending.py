@@ -9,12 +9,12 @@ import pyarrow as pa
 from flask import Response
 
 from gateway.errors import GatewayError
-from gateway.model import Answer, Export
+from gateway.model import Answer, Export, Unread
 from gateway.web.context import record
 
 
 @contextmanager
-def closed_on_error(answer: Answer | Export) -> Iterator[None]:
+def closed_on_error(answer: Answer | Export | Unread) -> Iterator[None]:
     """End the work behind *answer* where no response comes of it."""
     try:
         yield
@@ -23,13 +23,13 @@ def closed_on_error(answer: Answer | Export) -> Iterator[None]:
         raise
 
 
-def closing_with(response: Response, answer: Answer | Export) -> Response:
+def closing_with(response: Response, answer: Answer | Export | Unread) -> Response:
     """End the work behind *answer* when the response has ended, or its client has left."""
     response.call_on_close(lambda: _close(answer))
     return response
 
 
-def without_body(response: Response, answer: Answer | Export) -> Response:
+def without_body(response: Response, answer: Answer | Export | Unread) -> Response:
     """End the work behind *answer*: nobody takes its rows."""
     _close(answer)
     return response
@@ -59,6 +59,6 @@ def resumed(head: list[bytes], rest: Iterator[bytes]) -> Generator[bytes]:
             close()
 
 
-def _close(answer: Answer | Export) -> None:
+def _close(answer: Answer | Export | Unread) -> None:
     if isinstance(answer, Export):
         answer.result.close()

@@ -350,6 +350,22 @@ def test_a_result_that_was_made_again_tells_what_was_read_for_it(worlds: Worlds)
     run(story)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_who_needs_no_rows_is_answered_the_short_way_when_they_are_gone(worlds: Worlds, method: str) -> None:
+    async def story() -> None:
+        tag = str((await worlds.ask(TOTALS)).header("etag"))
+        replies = [await worlds.ask(TOTALS, method, If_None_Match=tag) for _ in range(2)]
+        worlds.both(lambda world: world.tier.drop(Drop(query="totals")))
+        replies += [await worlds.ask(TOTALS, method, If_None_Match=tag) for _ in range(2)]
+        replies += [await worlds.ask(TOTALS, "HEAD") for _ in range(2)]
+        assert [(reply.status, reply.short) for reply in replies] == [
+            (304, False), (304, True), (304, True), (304, True), (200, False), (200, True)
+        ]  # fmt: skip
+        assert "fwd=miss" in str((await worlds.ask(TOTALS)).header("cache-status"))
+
+    run(story)
+
+
 def test_two_spellings_of_a_question_follow_its_data_together(worlds: Worlds) -> None:
     async def story() -> None:
         spellings = (ROWS, f"{ROWS}?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +113,50 @@ def test_rows_that_are_sent_while_they_are_computed_have_a_strong_tag_once_they_
 def pages_of(host: Any) -> Iterator[Any]:
     for _ in range(20):
         yield ask(host, "every", {"_format": "csv"})
+
+
+def executed(host: Any) -> float:
+    """Count the queries that a host ran."""
+    lines = host.get("/metrics").body.decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("gateway_execution_seconds_count"))
+
+
+def test_tags_outlive_rows(serve: Any, project: Path, tmp_path: Path) -> None:
+    """Rows go from memory with the worker and from the disk by hand; what is known of them answers who has them."""
+    settings = {"GATEWAY_STATE": str(tmp_path / "state")}
+    first = serve(project, settings, 1)
+    had = {str(form): ask(first, "counts", form) for form in FORMS}
+    following = had["{'_limit': '2'}"].json()["next"]
+    page = first.get(following)
+    first.process.terminate()
+    assert first.process.wait(60) == 0
+    shutil.rmtree(tmp_path / "state/results")
+
+    again = serve(project, settings, 1)
+    for form in FORMS:
+        reply = ask(again, "counts", form, If_None_Match=had[str(form)].headers["etag"])
+        assert (reply.status, reply.body, reply.headers["etag"]) == (304, b"", had[str(form)].headers["etag"])
+        assert "hit" in reply.headers["cache-status"]
+        assert reply.headers["gateway-rows"] == "5"
+    assert again.get(following, If_None_Match=page.headers["etag"]).status == 304
+    assert again.get(following).status == 410
+    head = again.request("HEAD", "/v1/queries/counts/v1/result.csv", headers={})
+    assert (head.status, head.headers["etag"]) == (200, had["{'_format': 'csv'}"].headers["etag"])
+    assert executed(again) == 0
+
+    other = ask(again, "counts", If_None_Match='"other"')
+    assert (other.status, "fwd=miss" in other.headers["cache-status"], executed(again)) == (200, True, 1)
+    before = had["{'_format': 'json'}"]
+    assert (other.body, other.headers["etag"]) == (before.body, before.headers["etag"])
+
+
+def test_what_is_dropped_is_computed_again_by_every_worker(serve: Any, project: Path, tmp_path: Path) -> None:
+    host = serve(project, {"GATEWAY_STATE": str(tmp_path / "state")}, 2)
+    tag = ask(host, "counts").headers["etag"]
+    for _ in range(8):  # connections go to either worker
+        assert ask(host, "counts", If_None_Match=tag).status == 304
+    runs = executed(host)
+    assert host.request("DELETE", "/v1/cache?table=numbers", headers={}).status == 200
+    replies = [ask(host, "counts", If_None_Match=tag) for _ in range(8)]
+    assert {reply.status for reply in replies} == {304}
+    assert executed(host) == runs + 1

@@ -18,6 +18,7 @@ from gateway.access.base import ANONYMOUS
 from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
+from gateway.cache.summaries import Summaries
 from gateway.cache.tiered import Results
 from gateway.config import load_settings
 from gateway.errors import QuotaExceeded, Unauthenticated
@@ -218,6 +219,7 @@ class World:
             clock=self.clock,
             drops=DropLog(self.folder / "drops.jsonl"),
             encodings=tier,
+            summaries=Summaries([MemoryTier(2**20, share=1.0, clock=self.clock)]),
         )
         self.gateway = replace(self.base, results=results, clock=self.clock, usage=None)
         self.metrics = Metrics(CollectorRegistry())

@@ -22,6 +22,7 @@ from gateway.errors import CursorExpired, TableNotFound
 from gateway.metrics import Metrics
 from gateway.model import (
     Answer,
+    BoundQuery,
     CacheStatus,
     Column,
     Directives,
@@ -31,6 +32,8 @@ from gateway.model import (
     Request,
     Result,
     Streamed,
+    Summary,
+    Unread,
 )
 from gateway.observe import Event, fan_out
 from gateway.query.registry import Registry
@@ -138,6 +141,8 @@ class FakeGateway:
     key: str = KEY
     double: bool = False
     """Both columns of the result have one name."""
+    evicted: bool = False
+    """The rows of results are kept no longer."""
     large: bool = False
     """The result is too large to be kept."""
     breaks: Exception | None = None
@@ -166,10 +171,20 @@ class FakeGateway:
         return Answer(query=query, result=result, status=self.status, age=self.age, timings={"bind": 0.001})
 
     def export(
-        self, request: Request, *, limit: int | None = None, has: Callable[[str], bool], **caller: Any
-    ) -> Answer | Export:
+        self,
+        request: Request,
+        *,
+        limit: int | None = None,
+        whole: bool = False,
+        has: Callable[[str], bool],
+        suffices: Callable[[BoundQuery, Summary], bool] | None = None,
+        **caller: Any,
+    ) -> Answer | Export | Unread:
         answer = self.answer(request, **caller)
-        if not self.large:
+        if self.evicted and suffices is not None and suffices(answer.query, summary_of(answer.result)):
+            rest = {"status": self.status, "age": self.age, "timings": {}}
+            return Unread(query=answer.query, result=summary_of(answer.result), **rest)
+        if not self.large or whole:
             return answer
         result, rows = answer.result, answer.result.table
         streamed = Streamed(
@@ -198,9 +213,12 @@ class FakeGateway:
         return FakeExplanation(plan=FakePlan(query=self.registry.bind(request)))
 
     def stored(self, key: str, digest: str) -> Result:
-        if key not in self.kept or self.kept[key].digest != digest:
+        if self.evicted or key not in self.kept or self.kept[key].digest != digest:
             raise CursorExpired("This result is no longer kept.")
         return self.kept[key]
+
+    def summary(self, key: str) -> Summary | None:
+        return summary_of(self.kept[key]) if self.evicted and key in self.kept else None
 
     def encoding(self, key: str, form: str) -> bytes | None:
         return self.bodies.get((key, form))
@@ -243,6 +261,11 @@ class FakeGateway:
             created_at=NOW - self.age,
             seconds=0.01,
         )
+
+
+def summary_of(result: Result) -> Summary:
+    rest = {"readings": result.readings, "created_at": result.created_at}
+    return Summary(key=result.key, digest=result.digest, rows=result.rows, **rest)
 
 
 @dataclass

@@ -124,6 +124,31 @@ def test_a_page_continues_the_rows_of_its_first_page_and_no_others(client: Flask
     assert client.get(following).status_code == 410
 
 
+FORMS = ["", "&_format=csv", "&_format=arrow", "&_shape=columns", "&_limit=2", "&_format=csv&_limit=1"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_who_has_an_answer_is_told_that_it_is_right_without_its_rows(
+    client: FlaskClient, gateway: Any, form: str
+) -> None:
+    had = client.get(ASKED + form)
+    gateway.evicted = True
+    response = client.get(ASKED + form, headers={"If-None-Match": f'"other", W/{had.headers["ETag"]}'})
+    assert (response.status_code, response.data) == (304, b"")
+    differ = {"Content-Length", "Content-Type", "Server-Timing", "X-Request-Id"}
+    assert {name: value for name, value in response.headers if name not in differ} == {
+        name: value for name, value in had.headers if name not in differ
+    }
+
+
+def test_who_has_a_further_page_is_told_that_it_is_right_without_its_rows(client: FlaskClient, gateway: Any) -> None:
+    following = client.get(f"{ASKED}&_limit=1").json["next"]
+    tag = client.get(following).headers["ETag"]
+    gateway.evicted = True
+    assert client.get(following, headers={"If-None-Match": tag}).status_code == 304
+    assert client.get(following, headers={"If-None-Match": '"other"'}).status_code == 410
+
+
 def test_what_json_says_beside_the_rows_is_in_its_tag_alone(client: FlaskClient) -> None:
     asked = [f"{ASKED}{form}" for form in ("", "&top=20")]
     tags = {form: {client.get(one + form).headers["ETag"] for one in asked} for form in ("", "&_format=csv")}

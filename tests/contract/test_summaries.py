@@ -1,0 +1,138 @@
+"""What is known of a result outlives its rows in every tier, and is dropped with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from gateway.cache.files import FileTier
+from gateway.cache.memory import MemoryTier
+from gateway.cache.redis import RedisTier, connect
+from gateway.cache.summaries import DISK, LARGEST, LIFETIME, NEAR, Summaries
+from gateway.cache.tier import Drop, Tier
+from gateway.model import Reading, Result, Summary
+
+READING = Reading(
+    table="flights",
+    snapshot="abc",
+    listed_at=12.5,
+    partitions=7,
+    partitions_total=365,
+    files=21,
+    files_total=1095,
+    size=1000,
+    size_total=100_000,
+)
+RESULT = Result(
+    key="aa11",
+    table=pa.table({"n": list(range(20_000))}),
+    columns=(),
+    readings=(READING,),
+    created_at=5.0,
+    seconds=0.1,
+    query="delays",
+    version=2,
+    digest="d1",
+)
+SUMMARY = Summary(key="aa11", digest="d1", rows=20_000, readings=(READING,), created_at=5.0)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "files", "redis"])
+def tiers(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[tuple[Tier, Tier]]:
+    """A tier of results, and the one of summaries that goes with it."""
+    if request.param == "redis":
+        client = connect(request.getfixturevalue("redis_server").url)
+        pair: tuple[Tier, Tier] = (
+            RedisTier(client, largest=1_000_000),
+            RedisTier(client, largest=LARGEST, kind="summary"),
+        )
+    elif request.param == "files":
+        folders = (tmp_path / "results", tmp_path / "summaries")
+        pair = (FileTier(folders[0], 1_000_000, clock=clock), FileTier(folders[1], DISK, clock=clock))
+    else:
+        pair = (MemoryTier(1_000_000, clock=clock), MemoryTier(NEAR, share=1.0, clock=clock))
+    yield pair
+    for tier in pair:
+        tier.close()
+
+
+def test_a_summary_is_there_without_the_rows_and_is_no_result(tiers: tuple[Tier, Tier]) -> None:
+    results, near = tiers
+    summaries = Summaries([near])
+    summaries.keep(RESULT)
+    assert summaries.of("aa11") == summaries.near("aa11") == SUMMARY
+    assert (results.result("aa11"), list(results.entries())) == (None, [])
+
+
+def test_a_result_that_is_computed_again_replaces_the_summary(tiers: tuple[Tier, Tier]) -> None:
+    summaries = Summaries([tiers[1]])
+    summaries.keep(RESULT)
+    summaries.keep(replace(RESULT, digest="d2", table=pa.table({"n": [1]})))
+    assert summaries.of("aa11") == replace(SUMMARY, digest="d2", rows=1)
+
+
+@pytest.mark.parametrize("which", [Drop(query="delays"), Drop(table="flights"), Drop(before=6.0)], ids=str)
+def test_what_is_dropped_is_known_no_longer(tiers: tuple[Tier, Tier], which: Drop) -> None:
+    summaries = Summaries([tiers[1]])
+    summaries.keep(RESULT)
+    summaries.drop(Drop(query="another"))
+    assert summaries.of("aa11") is not None
+    summaries.drop(which)
+    assert summaries.of("aa11") is None
+
+
+def test_a_nearer_tier_is_given_a_copy_of_what_is_found_farther_away(tiers: tuple[Tier, Tier]) -> None:
+    near = MemoryTier(NEAR, share=1.0)
+    summaries = Summaries([near, tiers[1]])
+    Summaries([tiers[1]]).keep(RESULT)
+    assert (summaries.near("aa11"), summaries.of("aa11"), summaries.near("aa11")) == (None, SUMMARY, SUMMARY)
+
+
+def test_summaries_outlive_rows_and_end_a_week_after_they_were_last_right(tmp_path: Path, clock: Clock) -> None:
+    makes: list[Callable[[], Tier]] = [
+        lambda: MemoryTier(NEAR, share=1.0, clock=clock),
+        lambda: FileTier(tmp_path, DISK, clock=clock),
+    ]
+    for make in makes:
+        tier = make()
+        summaries = Summaries([tier])
+        summaries.keep(RESULT)
+        clock.now += LIFETIME - 1
+        summaries.extend("aa11")
+        clock.now += LIFETIME - 1
+        assert summaries.of("aa11") == SUMMARY
+        clock.now += 2
+        assert summaries.of("aa11") is None
+
+
+def test_summaries_keep_within_their_own_room(clock: Clock) -> None:
+    near = MemoryTier(NEAR, share=1.0, clock=clock)
+    summaries = Summaries([near])
+    for number in range(4_000):
+        summaries.keep(replace(RESULT, key=f"{number:04x}"))
+    assert near.used <= NEAR
+    assert (summaries.of("0000"), summaries.of(f"{3_999:04x}") is None) == (None, False)
+
+
+def test_without_tiers_nothing_is_known() -> None:
+    summaries = Summaries([])
+    summaries.keep(RESULT)
+    summaries.extend("aa11")
+    assert (summaries.of("aa11"), summaries.near("aa11")) == (None, None)
