@@ -7,7 +7,6 @@ refused up to a hundredth of its limit for each of them too early; never too lat
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,7 +36,10 @@ class _Taken:
     """What the limits are, as a header says it: always the same, unlike what is left of them."""
     portion: int
     taken_at: float
-    checked_at: float
+    told_at: float
+    """When ``left`` was told."""
+    outdated: bool = False
+    """More was asked or scanned since than ``left`` says."""
 
 
 class Portions:
@@ -77,7 +79,7 @@ class Portions:
         with self._lock:
             known = self._taken.get(principal.name)
             if known is not None:
-                known.checked_at = -math.inf
+                known.outdated = True
 
     def _take(self, principal: Principal) -> Mapping[str, str]:
         """Ask what is left, for another portion too where none is at hand."""
@@ -92,9 +94,15 @@ class Portions:
         error = refused(left)
         portion = kept + got - (0 if error is not None or rates.requests is None else 1)
         since = known.taken_at if known is not None and kept else now
-        taken = _Taken(rates=rates, left=left, policy=policy_of(left), portion=portion, taken_at=since, checked_at=now)
-        if error is not None:
-            taken.checked_at = -math.inf
+        taken = _Taken(
+            rates=rates,
+            left=left,
+            policy=policy_of(left),
+            portion=portion,
+            taken_at=since,
+            told_at=now,
+            outdated=error is not None,
+        )
         with self._lock:
             meanwhile = self._taken.get(principal.name)
             if meanwhile is not None and meanwhile.rates == rates:
@@ -111,7 +119,8 @@ def _portion(rate: Rate | None) -> int:
 
 def _holds(taken: _Taken, rates: Rates, now: float) -> bool:
     """Tell whether what is at hand may be used without asking."""
-    return _lasts(taken, rates, now) and (rates.bytes is None or now - taken.checked_at < _FRESH)
+    recent = not taken.outdated and now - taken.told_at < _FRESH
+    return _lasts(taken, rates, now) and (rates.bytes is None or recent)
 
 
 def _lasts(taken: _Taken, rates: Rates, now: float) -> bool:
@@ -121,5 +130,5 @@ def _lasts(taken: _Taken, rates: Rates, now: float) -> bool:
 
 def _headers(taken: _Taken, now: float) -> Mapping[str, str]:
     """Tell what is left by now: what is at hand counts as left, and resets come nearer."""
-    state = state_of(taken.left, at_hand=taken.portion, passed=int(now - taken.checked_at))
+    state = state_of(taken.left, at_hand=taken.portion, passed=int(now - taken.told_at))
     return {"RateLimit-Policy": taken.policy, "RateLimit": state}
