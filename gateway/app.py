@@ -44,7 +44,14 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
         calls = stack.enter_context(_counting(settings, lines))
         observe = fan_out(metrics, lines, calls, *audit)
         access = open_access(settings.project, settings.access, observe)
-        limits = open_limits(settings.limits, access, observe, state=settings.state, redis=redis_pool(settings))
+        limits = open_limits(
+            settings.limits,
+            access,
+            observe,
+            state=settings.state,
+            redis=redis_pool(settings),
+            namespace=settings.cache.namespace,
+        )
         pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge)
         opened = stack.enter_context(pipeline)
         site = Site(

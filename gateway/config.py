@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.catalog.store import S3Settings
@@ -87,6 +87,17 @@ class CacheSettings(_Section):
     share: float = Field(0.5, gt=0, le=1, description="Part of that memory that the answers of one query may take.")
     disk: Size = Field(4 * 2**30, description="Results kept on disk, shared by the workers of a machine.")
     redis: str | None = Field(None, description="Redis that hosts share results by, e.g. redis://cache:6379/0.")
+    redis_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Secret of the hosts that share that Redis: then it can only hold values that one of them wrote; "
+        "best left to the environment.",
+    )
+    namespace: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="Name of the deployment, where several that must not share results use one Redis or state folder.",
+    )
     redis_value: Size = Field(16 * 2**20, description="Size of the largest compressed result kept in Redis.")
     max_stale: Duration = Field(86_400.0, description="How long after its ttl an answer may be served at most.")
     max_result: Size | None = Field(

@@ -19,6 +19,7 @@ from gateway.observe import (
     AdmissionChanged,
     AnswerPrepared,
     BreakerChanged,
+    CacheValueRejected,
     ClockJumped,
     Event,
     FilesUnreadable,
@@ -83,6 +84,7 @@ class Metrics:
             ReplicaListed: self._replica_listed,
             ClockJumped: self._clock_jumped,
             TierFailed: self._tier_failed,
+            CacheValueRejected: self._value_rejected,
             ResultEvicted: self._evicted,
             AnswerPrepared: self._prepared,
             RequestServed: self._served,
@@ -148,6 +150,7 @@ class Metrics:
         self._stops = self._counter("queries_cancelled", "Queries stopped for want of a caller", (*query, "reason"))
         self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
         self._tiers = self._counter("cache_tier_failures", "Failed operations of a cache tier", ("tier", "operation"))
+        self._rejected = self._counter("cache_values_rejected", "Values of a tier not used", ("tier", "operation"))
         self._evictions = self._counter("cache_evictions", "Results and bodies removed to make room", ("tier", "query"))
         self._ahead = self._counter("answers_prepared", "Answers prepared ahead", (*query, "outcome"))
         self._problems = self._counter("problems", "Problem documents answered", ("code",))
@@ -301,6 +304,9 @@ class Metrics:
 
     def _tier_failed(self, event: TierFailed) -> None:
         self._tiers.labels(event.tier, event.operation).inc()
+
+    def _value_rejected(self, event: CacheValueRejected) -> None:
+        self._rejected.labels(event.tier, event.operation).inc()
 
     def _evicted(self, event: ResultEvicted) -> None:
         self._evictions.labels(event.tier, event.query).inc()

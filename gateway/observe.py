@@ -205,6 +205,16 @@ class ClockJumped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheValueRejected(Event):
+    """A cache tier kept a value that is damaged, of another key, or written by somebody else; it was not used."""
+
+    level: ClassVar[str | None] = "warning"
+    tier: str
+    operation: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TierFailed(Event):
     """A cache tier failed and was skipped."""
 

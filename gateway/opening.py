@@ -23,6 +23,7 @@ from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
 from gateway.cache.guarded import Guarded
 from gateway.cache.memory import MemoryTier
+from gateway.cache.sealed import Seal
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
 from gateway.cache.tiered import Results
@@ -252,15 +253,14 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
         redis = _redis()
-        tiers.append(
-            Guarded(
-                redis.RedisTier(redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}"),
-                observe,
-            )
+        corner = {"namespace": cache.namespace, "seal": _seal(settings)}
+        shared = redis.RedisTier(
+            redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}", **corner
         )
-        far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary")
+        tiers.append(Guarded(shared, observe))
+        far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
         summed.append(Guarded(far, observe))
-        leases.append(redis.RedisLease(redis.connect(cache.redis), observe))
+        leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace))
     # More than run or wait for a slot: others wait for what another process computes.
     room = budget.slots + settings.engine.queue + _ELSEWHERE
     fills = ThreadPoolExecutor(room, "fill", initializer=partial(give_way, FILLING))
@@ -274,6 +274,11 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
         encodings=memory,
         summaries=Summaries(summed),
     )
+
+
+def _seal(settings: Settings) -> Seal:
+    secret = settings.cache.redis_secret
+    return Seal(None if secret is None else secret.get_secret_value())
 
 
 def redis_pool(settings: Settings) -> Any:

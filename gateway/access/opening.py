@@ -40,7 +40,9 @@ def open_access(project: Path, settings: AccessSettings, observe: Observer) -> A
     return Gatekeeper(keys, grants, tokens, observe=observe, public_metrics=settings.public_metrics)
 
 
-def open_limits(settings: LimitSettings, access: Access, observe: Observer, *, state: Path, redis: Any) -> Limits:
+def open_limits(
+    settings: LimitSettings, access: Access, observe: Observer, *, state: Path, redis: Any, namespace: str = ""
+) -> Limits:
     """Open what counts: in the Redis of a pool of connections, else in the folder *state* of this machine."""
     general = Rates(requests=settings.requests, bytes=settings.bytes)
     if access is OPEN and general == Rates():
@@ -49,7 +51,7 @@ def open_limits(settings: LimitSettings, access: Access, observe: Observer, *, s
     def rates(principal: Principal) -> Rates:
         return rates_for(general, access.limit(principal))
 
-    storage = MachineCounters(state / "limits.db") if redis is None else in_redis(redis)
+    storage = MachineCounters(state / "limits.db") if redis is None else in_redis(redis, namespace=namespace)
     return Portions(Quotas(storage, rates, observe=observe), rates)
 
 

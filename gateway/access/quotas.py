@@ -85,14 +85,14 @@ class Quotas:
 
         None where nothing can be counted.
         """
-        return self._tried(lambda: self._count(principal, rates, wanted))
+        return self._tried(lambda: self._count(principal, rates, wanted), principal, rates)
 
     def charge(self, principal: Principal, size: int) -> None:
         # The gateway's own work is asked for by nobody: it has no name.
-        rate = self._rates(principal).bytes if principal.name else None
-        if rate is not None and size > 0:
-            item = _item("bytes", rate)
-            self._tried(lambda: self._fixed.hit(item, _identity(principal), cost=size))
+        rates = self._rates(principal) if principal.name else Rates()
+        if rates.bytes is not None and size > 0:
+            item = _item("bytes", rates.bytes)
+            self._tried(lambda: self._fixed.hit(item, _identity(principal), cost=size), principal, rates)
 
     def _count(self, principal: Principal, rates: Rates, wanted: int) -> tuple[tuple[Left, ...], int]:
         """Count requests, unless no more bytes may be scanned: then they are refused and count for nothing."""
@@ -114,19 +114,33 @@ class Quotas:
         left = 0 if exceeded else max(0, remaining)
         return Left(name=name, rate=rate, unit=unit, remaining=left, reset=seconds, exceeded=exceeded)
 
-    def _tried(self, attempt: Callable[[], Done]) -> Done | None:
+    def _tried(self, attempt: Callable[[], Done], principal: Principal, rates: Rates) -> Done | None:
         if self.resting:
             return None
         try:
             done = attempt()
-        except StorageError as error:
-            self._rest()
-            self._observe(LimitsFailed(error=type(error.storage_error).__name__))
+        except (StorageError, ValueError, ArithmeticError) as error:
+            cause = error.storage_error if isinstance(error, StorageError) else error
+            self._observe(LimitsFailed(error=type(cause).__name__))
+            if not (_unreadable(cause) and self._begun_anew(principal, rates)):
+                self._rest()
             return None
         if self._failures:
             with self._lock:
                 self._failures = 0
         return done
+
+    def _begun_anew(self, principal: Principal, rates: Rates) -> bool:
+        """Remove the counters of a principal, which something else has written to; tell whether that was possible."""
+        who = _identity(principal)
+        try:
+            if rates.bytes is not None:
+                self._fixed.clear(_item("bytes", rates.bytes), who)
+            if rates.requests is not None:
+                self._sliding.clear(_item("requests", rates.requests), who)
+        except StorageError:
+            return False
+        return True
 
     def _rest(self) -> None:
         shortest, longest = _REST
@@ -142,9 +156,15 @@ def rates_for(settings: Rates, override: Rates) -> Rates:
     return Rates(requests=_limited(requests), bytes=_limited(scanned))
 
 
-def in_redis(pool: Any) -> Storage:
-    """Make the counters that all hosts share, over the connections of *pool*, which has short time limits."""
-    return RedisStorage("redis://", connection_pool=pool, key_prefix="query-gateway:1:limits", wrap_exceptions=True)
+def in_redis(pool: Any, *, namespace: str = "") -> Storage:
+    """Make the counters that all hosts of a namespace share, over the connections of *pool*, which give up quickly."""
+    prefix = ":".join(("query-gateway:1:limits", *([namespace] if namespace else [])))
+    return RedisStorage("redis://", connection_pool=pool, key_prefix=prefix, wrap_exceptions=True)
+
+
+def _unreadable(error: Exception) -> bool:
+    """Tell whether counting failed because of what a counter holds, by the error of the Redis client or of reading."""
+    return isinstance(error, ValueError | ArithmeticError) or type(error).__name__ == "ResponseError"
 
 
 def _limited(rate: Rate | None) -> Rate | None:

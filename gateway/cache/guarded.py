@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TypeVar
 
-from gateway.cache.tier import Drop, Entry, Kept, Mark, Tier, TierError
+from gateway.cache.tier import Drop, Entry, Kept, Mark, Tier, TierError, ValueRejected
 from gateway.model import Result
-from gateway.observe import Observer, TierFailed
+from gateway.observe import CacheValueRejected, Observer, TierFailed
 
 _REST = (0.5, 30.0)
 """Shortest and longest time, in seconds, that a tier is left alone; it doubles with each failure in a row."""
@@ -55,6 +55,9 @@ class Guarded:
             return otherwise
         try:
             found = attempt()
+        except ValueRejected as error:
+            self._observe(CacheValueRejected(tier=self.name, operation=operation, reason=str(error)))
+            return otherwise
         except TierError as error:
             self._rest()
             self._observe(TierFailed(tier=self.name, operation=operation, error=str(error)))

@@ -2,6 +2,10 @@
 
 Results are Arrow IPC streams, compressed by zstd; Redis itself forgets them when their lifetime ends. Every command
 has a time limit, and nothing is retried here: a Redis that is gone, slow or full is a tier that fails.
+
+Whatever else writes to the same Redis, an answer is not made of it: every value is sealed under its whole name (see
+``sealed``), and one that is not what it should be is rejected, which is a miss. Names begin with the version of the
+format and the namespace of the deployment.
 """
 
 from __future__ import annotations
@@ -13,24 +17,31 @@ from threading import Event, Lock, Thread
 from typing import Any
 from uuid import uuid4
 
-import orjson
 import pyarrow as pa
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gateway.cache.carried import carried_entry, with_header, without_header
-from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, succeeding
+from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
+from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, ValueRejected, succeeding
 from gateway.model import Result
 from gateway.observe import Observer, TierFailed
 
-_PREFIX = "query-gateway:1:"
+_PREFIX = "query-gateway:2:"
 _TIMEOUT = 0.25
 """Seconds that one command may take: a few times a large value on a local network."""
 _LEASE_MS = 1_500
 """Milliseconds after which the lease of a holder that died is free again."""
 _HEARTBEAT = 0.5
 """Seconds between two renewals of the leases that are held: three fit in a lease."""
+_TAKE = (
+    "if redis.call('set', KEYS[1], ARGV[1], 'nx', 'px', ARGV[2]) then return 1 end "
+    "local left = redis.call('pttl', KEYS[1]) "
+    "if left >= 0 and left <= tonumber(ARGV[2]) then return 0 end "
+    "redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2]) return 1"
+)
+"""Take a lease that nobody holds: what does not expire as a lease does is none."""
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 _RENEW = (
     "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end"
@@ -41,18 +52,29 @@ _EXTEND = (
     "else return 0 end"
 )
 _SWAP = (
-    "if (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then return 0 end "
+    "if ARGV[6] == '' and (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then return 0 end "
     "redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3]) "
     "if ARGV[4] ~= '' then "
-    "redis.call('xadd', KEYS[2], 'maxlen', '~', '100000', '*', 'host', ARGV[5], 'question', ARGV[4]) "
+    "local entry = {KEYS[2], 'maxlen', '~', '100000', '*', 'host', ARGV[5], 'question', ARGV[4]} "
+    "local told = redis.pcall('xadd', unpack(entry)) "
+    "if type(told) == 'table' and told.err then redis.call('del', KEYS[2]) redis.call('xadd', unpack(entry)) end "
     "redis.call('pexpire', KEYS[2], '86400000') end return 1"
 )
-"""Replace a mark unless it was replaced since it was read, and tell of the question where its answer is another."""
+"""Replace a mark unless it was replaced since it was read, and tell of the question where its answer is another.
+
+What was read is passed over where it is no mark, and begun anew what is no list of news.
+"""
 _ATTEMPTS = 8
 """Times that a mark is read and replaced while others replace it, until it is given up."""
-_NEWS, _PAGE = f"{_PREFIX}answers", 5_000
+_PAGE = 5_000
 _HEAD = 1_048_576
 """Bytes that the header of a result takes at most; the rows come after it."""
+_LARGEST_MARK = 1_048_576
+"""Bytes of the longest value that is taken for a mark."""
+_OTHER_TYPE = "WRONGTYPE"
+_NO_SEAL = Seal()
+_UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, AttributeError)
+"""What reading a value raises that another release wrote, or nobody."""
 
 
 def connect(url: str) -> redis.Redis:
@@ -63,32 +85,44 @@ def connect(url: str) -> redis.Redis:
 
 
 class RedisTier:
-    """Keep results of up to *largest* bytes, compressed, in Redis.
+    """Keep results of up to *largest* bytes, compressed, in Redis, under the names of a *namespace*.
 
     *kind* tells them from those of another tier; *host* is the name of this one in its news.
     """
 
     name = "redis"
 
-    def __init__(self, client: redis.Redis, *, largest: int, kind: str = "result", host: str = "") -> None:
-        self._client, self._largest, self._host = client, largest, host
-        self._results = f"{_PREFIX}{kind}:"
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        largest: int,
+        kind: str = "result",
+        host: str = "",
+        namespace: str = "",
+        seal: Seal = _NO_SEAL,
+    ) -> None:
+        self._client, self._largest, self._host, self._seal = client, largest, host, seal
+        self._results, self._marks = f"{_PREFIX}{namespace}:{kind}:", f"{_PREFIX}{namespace}:mark:"
+        self._news = _news(namespace)
 
     def result(self, key: str) -> Result | None:
-        value = self._asked(lambda: self._client.get(f"{self._results}{key}"))
-        if value is None:
+        name = f"{self._results}{key}"
+        content = self._opened(name, self._read(name, self._largest))
+        if content is None:
             return None
         try:
-            return without_header(pa.ipc.open_stream(value).read_all())
-        except (pa.ArrowInvalid, KeyError, orjson.JSONDecodeError) as error:
-            raise TierError(f"unreadable value: {type(error).__name__}") from error
+            return without_header(pa.ipc.open_stream(pa.py_buffer(content)).read_all())
+        except _UNREADABLE as error:
+            raise ValueRejected(f"no result: {type(error).__name__}") from error
 
     def keep(self, result: Result, *, lifetime: float) -> bool:
-        value = _packed(result)
-        if value.size > self._largest:
+        content = _packed(result)
+        if content.size > self._largest:
             return False
-        key, expiry = f"{self._results}{result.key}", max(1, int(lifetime * 1000))
-        self._asked(lambda: self._client.set(key, memoryview(value), px=expiry))
+        name, expiry = f"{self._results}{result.key}", max(1, int(lifetime * 1000))
+        value = self._seal.close(name, memoryview(content))
+        self._asked(lambda: self._client.set(name, value, px=expiry))
         return True
 
     def extend(self, key: str, *, lifetime: float) -> None:
@@ -96,17 +130,19 @@ class RedisTier:
         self._asked(lambda: self._client.eval(_EXTEND, 1, f"{self._results}{key}", str(expiry)))
 
     def mark(self, question: str) -> Mark | None:
-        value = self._asked(lambda: self._client.get(f"{_PREFIX}mark:{question}"))
-        return None if value is None else Mark.decode(value)
+        name = f"{self._marks}{question}"
+        return self._decoded(name, self._read(name, _LARGEST_MARK))
 
     def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept:
-        key, expiry = f"{_PREFIX}mark:{question}", max(1, int(lifetime * 1000))
+        name, expiry = f"{self._marks}{question}", max(1, int(lifetime * 1000))
         for _ in range(_ATTEMPTS):
-            value = self._asked(lambda: self._client.get(key)) or b""
-            before = Mark.decode(value)
+            value, before, foreign = self._before(name)
             kept = succeeding(before, mark)
             told = "" if before is not None and before.key == kept.key else question
-            swap = partial(self._client.eval, _SWAP, 2, key, _NEWS, value, kept.encode(), str(expiry), told, self._host)
+            new = self._seal.close(name, kept.encode())
+            swap = partial(
+                self._client.eval, _SWAP, 2, name, self._news, value, new, str(expiry), told, self._host, foreign
+            )
             if self._asked(swap):
                 return Kept(before)
         raise TierError("a mark is replaced too often")
@@ -121,13 +157,50 @@ class RedisTier:
     def close(self) -> None:
         self._client.close()
 
+    def _before(self, name: str) -> tuple[bytes, Mark | None, str]:
+        """Return what is kept under the name of a mark, the mark, and a word where it is something else."""
+        value = b""
+        try:
+            value = self._read(name, _LARGEST_MARK)
+            return value, self._decoded(name, value), ""
+        except ValueRejected:
+            return value[:1], None, "foreign"
+
+    def _decoded(self, name: str, value: bytes) -> Mark | None:
+        content = self._opened(name, value)
+        if content is None:
+            return None
+        mark = Mark.decode(bytes(content))
+        if mark is None:
+            raise ValueRejected("no mark")
+        return mark
+
+    def _read(self, name: str, largest: int) -> bytes:
+        """Return what is kept under a name, nothing where there is nothing. Raises ``ValueRejected``."""
+        value: bytes = self._asked(lambda: self._client.getrange(name, 0, largest + OVERHEAD))
+        if len(value) > largest + OVERHEAD:
+            raise ValueRejected("too large")
+        return value
+
+    def _opened(self, name: str, value: bytes) -> memoryview | None:
+        """Return the content of a value. Raises ``ValueRejected``."""
+        if not value:
+            return None
+        try:
+            return self._seal.open(name, value)
+        except Unsealed as error:
+            raise ValueRejected("unverified") from error
+
     def _described(self) -> Iterator[tuple[bytes, Entry]]:
-        """Read the headers of all results, and no more of them than these."""
+        """Read the headers of all results, and no more of them than these.
+
+        So much cannot be verified: a result that is described wrongly is not served either.
+        """
         keys: list[bytes] = self._asked(lambda: list(self._client.scan_iter(f"{self._results}*", count=1_000)))
         for key in keys:
-            head = self._asked(partial(self._client.getrange, key, 0, _HEAD))
-            size = self._asked(partial(self._client.strlen, key))
-            with suppress(pa.ArrowInvalid, KeyError, orjson.JSONDecodeError):  # it expired, or is not ours to read
+            with suppress(ValueRejected, *_UNREADABLE):  # it expired, or is not ours to read
+                head = self._asked(partial(self._client.getrange, key, OVERHEAD, OVERHEAD + _HEAD))
+                size = self._asked(partial(self._client.strlen, key))
                 yield key, carried_entry(pa.ipc.open_stream(head).schema, size)
 
     def _asked(self, command: Callable[[], Any]) -> Any:
@@ -141,13 +214,14 @@ class RedisNews:
     *host* is the name of this one, whose own news it knows.
     """
 
-    def __init__(self, client: redis.Redis, *, host: str) -> None:
+    def __init__(self, client: redis.Redis, *, host: str, namespace: str = "") -> None:
         self._client, self._host, self._last = client, host, b""
+        self._news = _news(namespace)
 
     def begin(self) -> None:
         """Read on from the newest, not from the last that was read. Raises ``TierError``."""
         with _as_tier_error():
-            newest: Any = self._client.xrevrange(_NEWS, count=1)
+            newest: Any = self._client.xrevrange(self._news, count=1)
         self._last = newest[0][0] if newest else b"0"
 
     def read(self) -> list[str]:
@@ -155,9 +229,13 @@ class RedisNews:
         found: list[str] = []
         while True:
             with _as_tier_error():
-                answer: Any = self._client.xread({_NEWS: self._last}, count=_PAGE)
+                answer: Any = self._client.xread({self._news: self._last}, count=_PAGE)
             entries = answer[0][1] if answer else []
-            found += [one[b"question"].decode() for _, one in entries if one.get(b"host") != self._host.encode()]
+            found += [
+                one.get(b"question", b"").decode(errors="replace")
+                for _, one in entries
+                if one.get(b"host") != self._host.encode()
+            ]
             if entries:
                 self._last = entries[-1][0]
             if len(entries) < _PAGE:
@@ -173,8 +251,9 @@ class RedisLease:
     Where Redis fails, every lease is free: hosts then work side by side rather than wait for nobody.
     """
 
-    def __init__(self, client: redis.Redis, observe: Observer) -> None:
+    def __init__(self, client: redis.Redis, observe: Observer, *, namespace: str = "") -> None:
         self._client, self._observe = client, observe
+        self._prefix = f"{_PREFIX}{namespace}:lease:"
         self._token, self._lock, self._held = uuid4().hex, Lock(), set[str]()
         self._closed = Event()
         self._heart = Thread(target=self._beat, name="redis-lease", daemon=True)
@@ -182,7 +261,7 @@ class RedisLease:
 
     def take(self, key: str) -> bool:
         try:
-            taken = bool(self._client.set(f"{_PREFIX}lease:{key}", self._token, nx=True, px=_LEASE_MS))
+            taken = bool(self._client.eval(_TAKE, 1, f"{self._prefix}{key}", self._token, str(_LEASE_MS)))
         except redis.RedisError as error:
             self._failed("take", error)
             return True
@@ -195,7 +274,7 @@ class RedisLease:
         with self._lock:
             self._held.discard(key)
         try:
-            self._client.eval(_RELEASE, 1, f"{_PREFIX}lease:{key}", self._token)
+            self._client.eval(_RELEASE, 1, f"{self._prefix}{key}", self._token)
         except redis.RedisError as error:
             self._failed("release", error)
 
@@ -212,7 +291,7 @@ class RedisLease:
                 held = list(self._held)
             for key in held:
                 try:
-                    self._client.eval(_RENEW, 1, f"{_PREFIX}lease:{key}", self._token, str(_LEASE_MS))
+                    self._client.eval(_RENEW, 1, f"{self._prefix}{key}", self._token, str(_LEASE_MS))
                 except redis.RedisError as error:
                     self._failed("renew", error)
 
@@ -225,7 +304,13 @@ def _as_tier_error() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
+        if str(error).startswith(_OTHER_TYPE):
+            raise ValueRejected("another type") from error
         raise TierError(type(error).__name__) from error
+
+
+def _news(namespace: str) -> str:
+    return f"{_PREFIX}{namespace}:answers"
 
 
 def _packed(result: Result) -> pa.Buffer:

@@ -129,6 +129,10 @@ class TierError(Exception):
     """A tier cannot do its work now; it is skipped, and its answer is that it knows nothing."""
 
 
+class ValueRejected(TierError):
+    """A value that a tier keeps is not what it should be: it counts as absent, and the tier goes on."""
+
+
 class Tier(Protocol):
     """A place that keeps results and marks for a while. A tier may forget anything at any time.
 

@@ -8,9 +8,9 @@ import pytest
 
 from gateway.cache.guarded import Guarded
 from gateway.cache.redis import RedisLease, RedisTier, connect
-from gateway.cache.tier import Mark, TierError
+from gateway.cache.tier import Mark
 from gateway.model import Result
-from gateway.observe import Event, TierFailed
+from gateway.observe import CacheValueRejected, Event, TierFailed, unobserved
 
 MARK = Mark(key="aa11", checked_at=1.0)
 
@@ -77,12 +77,23 @@ def test_a_redis_that_is_full_keeps_nothing(world: World, redis_server: Any) -> 
     assert [event.operation for event in world.events if isinstance(event, TierFailed)] == ["keep"]
 
 
-def test_a_value_that_is_no_result_is_a_failure_of_the_tier(redis_server: Any) -> None:
+def test_a_value_that_is_no_result_is_absent_and_the_tier_goes_on(world: World, redis_server: Any) -> None:
     client = connect(redis_server.url)
-    client.set("query-gateway:1:result:aa11", b"not an arrow stream")
-    with pytest.raises(TierError, match="unreadable value"):
-        RedisTier(client, largest=1000).result("aa11")
+    client.set("query-gateway:2::result:aa11", b"not an arrow stream")
     client.close()
+    world.tier.remember("beef", MARK, lifetime=60)
+    assert world.tier.result("aa11") is None
+    assert world.tier.mark("beef") == MARK
+    assert world.events == [CacheValueRejected(tier="redis", operation="result", reason="unverified")]
+
+
+@pytest.mark.parametrize("left", [None, 600_000])
+def test_what_does_not_expire_as_a_lease_does_keeps_nobody_from_taking_it(redis_server: Any, left: int | None) -> None:
+    client = connect(redis_server.url)
+    client.set("query-gateway:2::lease:aa11", b"left behind", px=left)
+    lease = RedisLease(client, unobserved)
+    assert lease.take("aa11")
+    lease.close()
 
 
 def test_without_redis_every_lease_is_free(redis_server: Any) -> None:

@@ -1,0 +1,55 @@
+"""Values in a shared place that prove what they are: each carries a digest of itself and of the name it is kept under.
+
+A value is ``QGW1``, 32 bytes of BLAKE2b (RFC 7693) over the name and the content, then the content. With a secret the
+digest is keyed, which makes it a message authentication code: then only those who have the secret can write values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import Any
+
+_MAGIC = b"QGW1"
+_DIGEST = 32
+OVERHEAD = len(_MAGIC) + _DIGEST
+"""Bytes of a value that are not content."""
+
+
+class Unsealed(Exception):
+    """A value is not what its name says: of another name, another secret or another release, damaged, or cut off."""
+
+
+class Seal:
+    """Seals values, with a *secret* where there is one. It never shows the secret."""
+
+    def __init__(self, secret: str | None = None) -> None:
+        key = b"" if secret is None else blake2b(secret.encode(), digest_size=64, person=b"gateway secret").digest()
+        self._new: Callable[[], Any] = lambda: blake2b(key=key, digest_size=_DIGEST, person=b"gateway value")
+
+    def close(self, name: str, content: bytes | memoryview) -> bytes:
+        """Return the value to keep under a name.
+
+        >>> bytes(Seal().open("mark:ab", Seal().close("mark:ab", b"content")))
+        b'content'
+        """
+        return b"".join((_MAGIC, self._digest(name, content), content))
+
+    def open(self, name: str, value: bytes) -> memoryview:
+        """Return the content of a value that was found under a name. Raises ``Unsealed``."""
+        whole = memoryview(value)
+        content = whole[OVERHEAD:]
+        if whole[: len(_MAGIC)] != _MAGIC or not compare_digest(
+            whole[len(_MAGIC) : OVERHEAD], self._digest(name, content)
+        ):
+            raise Unsealed
+        return content
+
+    def _digest(self, name: str, content: bytes | memoryview) -> bytes:
+        digest, spelled = self._new(), name.encode()
+        digest.update(len(spelled).to_bytes(8, "little"))
+        digest.update(spelled)
+        digest.update(content)
+        found: bytes = digest.digest()
+        return found
