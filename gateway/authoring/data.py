@@ -7,18 +7,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import pyarrow.compute as pc
 from rich.console import Console
 from rich.progress import Progress as Bars
 
 from gateway.authoring.checked import Checked
 from gateway.authoring.examples import Ran, run_examples
+from gateway.authoring.files import mistakes
 from gateway.authoring.queries import check_meaning
+from gateway.catalog.footers import Unread
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import open_store
-from gateway.catalog.verify import misplaced
+from gateway.catalog.verify import verify
 from gateway.config import Settings
-from gateway.errors import Diagnostic, GatewayError, Rule, Severity, StorageFailed, TableInvalid
+from gateway.errors import Diagnostic, GatewayError, Rule, Severity, TableInvalid
 from gateway.model import Column
 from gateway.pipeline import Gateway
 
@@ -26,7 +27,7 @@ from gateway.pipeline import Gateway
 def check_data(found: Checked, gateway: Gateway, settings: Settings, paths: Sequence[Path]) -> Checked:
     """Add what the files say: of the tables, and of the templates that lie in *paths* (none: of all).
 
-    Examples are run where nothing is wrong.
+    Examples are run of templates that have no mistake, over tables that have none.
     """
     project = settings.project
     found = found.plus(check_files(gateway, settings), project)
@@ -42,9 +43,13 @@ def check_data(found: Checked, gateway: Gateway, settings: Settings, paths: Sequ
     again = [template for template in templates if template.path in unknown]
     meant = check_meaning(again, gateway.catalog.tables, _schemas(gateway))
     found = replace(found, diagnostics=kept).plus(meant, project)
-    if found.within(project, paths).of(Severity.ERROR):
-        return found.sorted()
-    ran = list(run_examples(templates, gateway, project))
+    wrong = {item.path for item in found.of(Severity.ERROR)}
+    sound = [
+        template
+        for template in templates
+        if template.path not in wrong and not any(f"catalog/{name}.yaml" in wrong for name in template.tables)
+    ]
+    ran = list(run_examples(sound, gateway, project))
     found = replace(found, examples=tuple(item for item in ran if isinstance(item, Ran)))
     return found.plus((item for item in ran if isinstance(item, Diagnostic)), project).sorted()
 
@@ -60,46 +65,25 @@ def _schemas(gateway: Gateway) -> Mapping[str, tuple[Column, ...]]:
 
 
 def check_files(gateway: Gateway, settings: Settings) -> Iterator[Diagnostic]:
-    """List every table and read the partitioning columns of its files; yield what breaks its declaration."""
+    """List every table and look at all of its files; yield what breaks its declaration."""
     console = Console(stderr=True)
     with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
-        for name, table in gateway.catalog.tables.items():
+        for name in gateway.catalog.tables:
             path = f"catalog/{name}.yaml"
             try:
-                snapshot = gateway.catalog.refresh(name)
-                task = bars.add_task(name, total=snapshot.files.num_rows)
-                store = open_store(table.location, settings.storage, settings.project)
-                strays = misplaced(snapshot, store, on_file=partial(bars.advance, task))
+                yield from mistakes(*_looked_at(gateway, settings, name, bars), path)
             except TableInvalid as error:
                 yield from error.diagnostics
-                continue
-            except StorageFailed as error:
+            except GatewayError as error:
                 yield Diagnostic(path=path, message=error.detail, rule=Rule.DATA)
-                continue
-            yield from _columns(gateway, snapshot, path)
-            for problem in (*snapshot.problems, *strays):
-                yield Diagnostic(path=path, message=str(problem), rule=Rule.DATA)
-            if snapshot.problem_count > len(snapshot.problems):
-                more = snapshot.problem_count - len(snapshot.problems)
-                yield Diagnostic(path=path, message=f"{more} more files break the declaration", rule=Rule.DATA)
 
 
-def _columns(gateway: Gateway, snapshot: Snapshot, path: str) -> Iterator[Diagnostic]:
-    """Compare the declared columns with those of the newest file."""
-    declared, files = snapshot.table.columns, snapshot.files
-    if declared is None or files.num_rows == 0:
-        return
-    newest = pc.index(files["last_modified"], pc.max(files["last_modified"])).as_py()
-    file = str(files["path"][newest].as_py())
-    held = {one.name.lower(): one.type for one in gateway.engine.describe([snapshot.address(file)])}
-    folders = {field.column.lower() for field in snapshot.table.partitioned_by}
-    for name, kind in declared.items():
-        there = held.get(name.lower())
-        if there is None and name.lower() not in folders and not snapshot.table.union_by_name:
-            yield Diagnostic(
-                path=path, message=f"{file}: the column {name!r} is declared, but not there", rule=Rule.DATA
-            )
-        elif there is not None and there != kind:
-            message = f"{file}: the column {name!r} is {there}, and declared {kind}"
-            hint = "values are cast as they are read, which costs time and can fail"
-            yield Diagnostic(path=path, message=message, hint=hint, rule=Rule.DATA, severity=Severity.WARNING)
+def _looked_at(gateway: Gateway, settings: Settings, name: str, bars: Bars) -> tuple[Snapshot, list[Unread]]:
+    """List a table, and read what is not known yet of its files: their footers, then the rows that need it."""
+    catalog = gateway.catalog
+    catalog.refresh(name)
+    snapshot, unread = catalog.learn(name)
+    store = open_store(snapshot.table.location, settings.storage, settings.project, observe=gateway.observe)
+    task = bars.add_task(name, total=snapshot.files.num_rows)
+    found = verify(snapshot, store, on_file=partial(bars.advance, task))
+    return catalog.keep(snapshot, found), unread

@@ -24,6 +24,7 @@ from math import ceil, floor
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gateway.catalog.stored import StoredSchema, distinct, folded
@@ -45,6 +46,8 @@ _BOUNDED = {
     Kind.TIMESTAMPTZ,
 }
 _TEMPORAL = {Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+_WHOLE = {Kind.INTEGER, Kind.DATE, *_TEMPORAL}
+"""Types whose order keys are their values."""
 _PER_SECOND = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _INTEGERS = {"INT32": 32, "INT64": 64}
 
@@ -82,6 +85,20 @@ def bounds(footer: pq.FileMetaData, schema: StoredSchema, columns: Mapping[str, 
                 low, high = _joined(filled, leaf, factor)
                 found |= {f"min:{name}": low, f"max:{name}": high}
     return found
+
+
+def exact_ends(footer: pq.FileMetaData, schema: StoredSchema, name: str, kind: SqlType) -> Any:
+    """Return the least and the greatest value of a column without NULL, as an array; None where they are not known."""
+    leaf = _leaf(schema, name, kind)
+    factor = None if leaf is None else _factor(leaf, footer)
+    if kind.kind not in _WHOLE or factor is None or factor.denominator != 1:
+        return None
+    found = bounds(footer, schema, {name: kind})
+    low, high = found.get(f"min:{name}"), found.get(f"max:{name}")
+    if low is None or high is None or found[f"nulls:{name}"]:
+        return None
+    carrier = pa.int32() if kind.kind is Kind.DATE else pa.int64()
+    return pa.array([low, high], carrier).cast(kind.arrow)
 
 
 def _leaf(schema: StoredSchema, name: str, kind: SqlType) -> _Leaf | None:

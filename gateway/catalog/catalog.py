@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
+import pyarrow as pa
+
+from gateway.catalog.footers import Unread
 from gateway.catalog.jumps import Jumps
 from gateway.catalog.keeper import Announce, Describe, Keeper, OpenStore, TableStatus
 from gateway.catalog.manifest import Snapshot
@@ -121,6 +124,27 @@ class Catalog:
         ``StorageFailed``.
         """
         return self._keeper(snapshot.table.name).informed(snapshot, places)
+
+    def learn(self, name: str) -> tuple[Snapshot, list[Unread]]:
+        """Return the newest snapshot with the facts of every file; those not known are read now, and kept.
+
+        Returns also the files that were gone or refused. Raises ``TableNotFound``, and what listing raises.
+        """
+        keeper = self._keeper(name)
+        snapshot = keeper.current()
+        while keeper.learn(everything=True):
+            continue
+        return keeper.snapshot or snapshot, keeper.unread
+
+    def keep(self, snapshot: Snapshot, found: pa.Table) -> Snapshot:
+        """Keep what was *found* of the versions of files in *snapshot*; return the newest with it.
+
+        Raises ``TableNotFound`` and ``StorageFailed``.
+        """
+        keeper = self._keeper(snapshot.table.name)
+        if found.num_rows:
+            keeper.keep(snapshot, found)
+        return keeper.snapshot or snapshot
 
     def status(self, name: str) -> TableStatus:
         """Tell how old the manifest of a table is, and whether refreshing it fails. Lists nothing."""

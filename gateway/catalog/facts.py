@@ -19,6 +19,8 @@ import pyarrow as pa
 from gateway.catalog.stored import StoredColumn
 
 FACTS = "facts"
+VERDICT = "verdict"
+"""Another column of this kind: what was found when the rows of a file were looked at; see ``verify``."""
 TYPE = pa.dictionary(pa.int32(), pa.string())
 VERSION = 2
 """Facts of another version were written by another release that looked for other things: they are not known, and nor
@@ -79,6 +81,13 @@ def facts_of(files: pa.Table, places: Iterable[int]) -> list[FileFacts | None]:
     return [distinct[code] if code >= 0 else None for code in (all_codes[place] for place in places)]
 
 
+def verdicts(files: pa.Table) -> list[str | None]:
+    """List what was found in each file; None where it was not looked at."""
+    if VERDICT not in files.column_names:
+        return [None] * files.num_rows
+    return [None if text is None else str(text) for text in files[VERDICT].to_pylist()]
+
+
 def encoded(texts: Sequence[str | None]) -> Any:
     """Make the column of some files."""
     return pa.array(texts, pa.string()).dictionary_encode().cast(TYPE)
@@ -99,11 +108,12 @@ def overlaid(new: Any, before: Any) -> Any:
 
 
 def digest(files: pa.Table, update: Callable[[bytes], None]) -> None:
-    """Digest which file has which facts."""
-    column = _column(files)
-    if column is not None:
-        update("\0".join(_texts(column)).encode())
-        update(_indices(column).tobytes())
+    """Digest which file has which facts, and which verdict."""
+    for name in (FACTS, VERDICT):
+        if name in files.column_names:
+            column: Any = files[name].combine_chunks()
+            update("\0".join(_texts(column)).encode())
+            update(_indices(column).tobytes())
 
 
 def _renumbered(column: Any, places: dict[str, int]) -> Codes:

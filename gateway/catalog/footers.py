@@ -7,7 +7,7 @@ no bound is known) and ``nulls:c`` (int64, null where not known); see ``gateway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -21,7 +21,7 @@ from obstore.exceptions import NotFoundError, PreconditionError
 
 from gateway.catalog import facts
 from gateway.catalog.bounds import boundable, bounds
-from gateway.catalog.facts import FACTS, FileFacts
+from gateway.catalog.facts import FACTS, VERDICT, FileFacts
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store, storage_errors
 from gateway.catalog.stored import stored_schema
@@ -38,10 +38,10 @@ and the same ones after every listing."""
 MAX_VALUES = 2_000_000
 """Bounds kept for one table, files times columns: some 50 MB."""
 
-_VERSION = pa.binary(16)
+VERSION = pa.binary(16)
 _SHORTEST = 12
 """Bytes of the two marks and the length of the footer, without which no file is Parquet."""
-_ODD = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, RuntimeError)
+ODD = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, RuntimeError)
 """What pyarrow raises for footers that are damaged, or odder than it knows."""
 
 
@@ -78,16 +78,20 @@ class Found:
     unread: tuple[Unread, ...]
 
 
-def missing(snapshot: Snapshot, passed_over: frozenset[bytes], limit: int) -> pa.Table:
-    """Return up to *limit* files of the snapshot whose footers were not read yet, of those that are to be read."""
+def missing(snapshot: Snapshot, passed_over: Collection[bytes], limit: int, *, everything: bool = False) -> pa.Table:
+    """Return up to *limit* files of the snapshot whose footers were not read yet, of those that are to be read.
+
+    Of a very large table these are some, unless *everything* is asked for.
+    """
     files = snapshot.files
     unread = facts.codes(files) < 0
     if snapshot.table.statistics:
         unread |= np.asarray(pc.is_null(files["row_count"])) & ~_damaged(files)
-    unread &= sampled(files)
+    if not everything:
+        unread &= sampled(files)
     found = files.filter(pa.array(unread))
     if passed_over:
-        found = found.filter(pc.invert(pc.is_in(found["version"], pa.array(list(passed_over), _VERSION))))
+        found = found.filter(pc.invert(pc.is_in(found["version"], pa.array(list(passed_over), VERSION))))
     return found.slice(0, limit)
 
 
@@ -96,8 +100,8 @@ def sampled(files: pa.Table, most: int = MAX_FILES) -> Any:
     if files.num_rows <= most:
         return np.ones(files.num_rows, np.bool_)
     array = files["version"].combine_chunks()
-    start = array.offset * _VERSION.byte_width
-    joined = np.frombuffer(cast(Any, array.buffers()[1]), np.uint32, offset=start)[:: _VERSION.byte_width // 4]
+    start = array.offset * VERSION.byte_width
+    joined = np.frombuffer(cast(Any, array.buffers()[1]), np.uint32, offset=start)[:: VERSION.byte_width // 4]
     return joined[: files.num_rows] < int(2**32 * most / files.num_rows)
 
 
@@ -176,7 +180,7 @@ def _said(footer: Footer, columns: Mapping[str, SqlType], *, statistics: bool) -
 
 
 def _table(found: Sequence[Mapping[str, Any]], columns: Mapping[str, SqlType]) -> pa.Table:
-    types: dict[str, pa.DataType] = {"version": _VERSION, "row_count": pa.int64()}
+    types: dict[str, pa.DataType] = {"version": VERSION, "row_count": pa.int64()}
     for name, kind in columns.items():
         bound = pa.string() if kind.kind is Kind.VARCHAR else pa.int64()
         types |= {f"min:{name}": bound, f"max:{name}": bound, f"nulls:{name}": pa.int64()}
@@ -194,7 +198,7 @@ def attach(snapshot: Snapshot, *found: pa.Table) -> Snapshot:
         for name in learned(table):
             values: Any = table[name].combine_chunks().take(at)
             before = files.get(name)
-            if name == FACTS:
+            if name in (FACTS, VERDICT):
                 files[name] = facts.overlaid(values, before)
                 continue
             same = before is not None and before.type == values.type
@@ -205,9 +209,10 @@ def attach(snapshot: Snapshot, *found: pa.Table) -> Snapshot:
 def carried(previous: Snapshot, snapshot: Snapshot) -> pa.Table:
     """Return what *previous* knows of versions that still holds in *snapshot*: keys depend on a column's type."""
     same = {column.name for column in {*previous.file_columns} & {*snapshot.file_columns}}
-    names = [name for name in learned(previous.files) if name in (FACTS, "row_count") or name.partition(":")[2] in same]
-    if not snapshot.table.statistics:
-        names = [name for name in names if name == FACTS]
+    whatever = {FACTS, VERDICT} if previous.file_columns == snapshot.file_columns else {FACTS}
+    names = [name for name in learned(previous.files) if name in whatever]
+    if snapshot.table.statistics:
+        names += [name for name in learned(previous.files) if name == "row_count" or name.partition(":")[2] in same]
     return previous.files.select(["version", *names])
 
 
@@ -223,7 +228,8 @@ def trusted(files: pa.Table) -> pa.Table:
 def learned(table: pa.Table) -> list[str]:
     """Name the columns that hold what footers say."""
     prefixes = ("min:", "max:", "nulls:")
-    return [name for name in table.column_names if name in (FACTS, "row_count") or name.startswith(prefixes)]
+    plain = (FACTS, VERDICT, "row_count")
+    return [name for name in table.column_names if name in plain or name.startswith(prefixes)]
 
 
 def read_footer(store: Store, row: Mapping[str, Any]) -> Footer:
@@ -241,7 +247,7 @@ def read_footer(store: Store, row: Mapping[str, Any]) -> Footer:
     raw = tail[-8 - length : -8]
     try:
         return Footer(metadata=pq.read_metadata(pa.BufferReader(tail)), raw=raw)
-    except _ODD as error:
+    except ODD as error:
         raise Damaged("its footer is damaged") from error
 
 

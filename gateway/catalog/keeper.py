@@ -21,6 +21,7 @@ import pyarrow as pa
 from gateway.catalog import facts, footers
 from gateway.catalog.announce import folders
 from gateway.catalog.facts import FACTS
+from gateway.catalog.footers import Unread
 from gateway.catalog.listing import list_files, list_folders
 from gateway.catalog.manifest import Snapshot, build, declaration, edition_after, holds, newest, splice, unchanged
 from gateway.catalog.shelf import Shelf, Unreadable
@@ -119,7 +120,7 @@ class Keeper:
         self._lock, self._following = RLock(), Lock()
         self._store: Store | None = None
         self._stamp: tuple[int, int] | None = None
-        self._passed_over: frozenset[bytes] = frozenset()
+        self._passed_over: dict[bytes, Unread] = {}
         """Versions whose footers were gone or refused."""
         self._told: frozenset[bytes] = frozenset()
         """Versions that were told to be unreadable."""
@@ -206,37 +207,47 @@ class Keeper:
         ):
             self.snapshot, self._stamp = replace(found, table=self.table), stamp
 
-    def learn(self, files: int = 500) -> bool:
+    def learn(self, files: int = 500, *, everything: bool = False) -> bool:
         """Read the footers of some files and publish what they say; tell whether more are to be read.
 
-        *files* is how many, and more of a large table, which is written to disk each time. Raises ``StorageFailed``.
+        *files* is how many, and more of a large table, which is written to disk each time. Of a very large one some
+        are read, unless *everything* is asked for. Raises ``StorageFailed``.
         """
         snapshot = self.snapshot
         if snapshot is None:
             return False
         files = max(files, snapshot.files.num_rows // 20)
-        unread = footers.missing(snapshot, self._passed_over, files)
+        unread = footers.missing(snapshot, self._passed_over.keys(), files, everything=everything)
         if not unread.num_rows:
             return False
         try:
             columns = footers.bounded_columns(snapshot)
             found = self._read(snapshot, unread, columns, statistics=self.table.statistics)
-            self._passed_over |= {one.version for one in found.unread}
-            with self._exclusive():
-                self.follow()
-                current = self.snapshot or snapshot
-                if current.file_columns == snapshot.file_columns:
-                    learned = footers.attach(current, found.table)
-                    edition = self._edition(learned.id, began=current.edition.began, whole=False)
-                    self._publish(replace(learned, edition=edition))
+            self._passed_over |= {one.version: one for one in found.unread}
+            self.keep(snapshot, found.table)
         except StorageFailed as error:
             self._observe(FootersFailed(table=self.table.name, error=error.detail))
             raise
         return unread.num_rows == files
 
+    def keep(self, snapshot: Snapshot, found: pa.Table) -> None:
+        """Publish what was *found* of the versions of files in *snapshot*, if its columns are still those."""
+        with self._exclusive():
+            self.follow()
+            current = self.snapshot or snapshot
+            if current.file_columns == snapshot.file_columns:
+                learned = footers.attach(current, found)
+                edition = self._edition(learned.id, began=current.edition.began, whole=False)
+                self._publish(replace(learned, edition=edition))
+
+    @property
+    def unread(self) -> list[Unread]:
+        """The files whose footers were gone or refused when they were asked for."""
+        return list(self._passed_over.values())
+
     def look_again(self) -> None:
         """Try the files once more whose footers were gone or refused when they were asked for."""
-        self._passed_over = frozenset()
+        self._passed_over = {}
 
     def informed(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
         """Return *snapshot* with the facts of the files at *places*: those not known are read now, side by side.

@@ -1,7 +1,11 @@
-"""Do the rows lie where the declaration says? Read the partitioning columns of every file and compare.
+"""Do the rows lie where the declaration says, and do their values fit it? Read each file once for each version.
 
-Where a transform keeps order, the bounds in a file's footer decide: all rows between two that belong to one
-partition belong to it. Elsewhere, and where a footer has no bounds, the column itself is read.
+Where a transform keeps order, the bounds in a file's footer decide where its rows belong: all rows between two that
+belong to one partition belong to it. Elsewhere, and where a footer has no bounds, the column itself is read. So is a
+column whose stored type can hold values that the declared one cannot.
+
+What was found is kept in ``Snapshot.files`` as ``verdict``: a dictionary-encoded column of texts like ``facts``, null
+where a file was not looked at.
 """
 
 from __future__ import annotations
@@ -11,21 +15,38 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import obstore
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gateway.catalog.footers import Damaged, Gone, read_footer
-from gateway.catalog.layout import Problem
+from gateway.catalog import facts
+from gateway.catalog.bounds import exact_ends
+from gateway.catalog.conversions import lossless
+from gateway.catalog.facts import VERDICT, FileFacts
+from gateway.catalog.footers import ODD, VERSION, Damaged, Footer, Gone, read_footer
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store, storage_errors
+from gateway.catalog.stored import folded, stored_schema
 from gateway.catalog.table import PartitionField
+from gateway.catalog.thrift import Malformed
 from gateway.catalog.transforms import TransformError
-from gateway.catalog.transforms.keys import Values
+from gateway.catalog.transforms.keys import Values, sql_type
+from gateway.errors import StorageFailed
 
 _READERS = 8
 _NULL = "NULL"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is wrong with the rows of a file: ``kind`` is the same for all files with it, ``reason`` tells one row."""
+
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,74 +58,140 @@ class _Expected:
     text: str | None
 
 
-def misplaced(snapshot: Snapshot, store: Store, on_file: Callable[[], None] = lambda: None) -> list[Problem]:
-    """Read every file of *snapshot* and list those that hold rows of another partition, with one such row each.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lossy:
+    """A column of a file whose type can hold values that the table's type cannot."""
 
-    *on_file* is called after each file. Columns that are not ``enforced`` promise nothing and are not read. Raises
-    ``StorageFailed``.
+    name: str
+    stored: str
+    declared: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    file: dict[str, Any]
+    expected: Sequence[_Expected]
+    lossy: Sequence[_Lossy]
+
+
+def verify(snapshot: Snapshot, store: Store, on_file: Callable[[], None] = lambda: None) -> pa.Table:
+    """Read the files of *snapshot* that were not looked at: a table of ``version`` and ``verdict``.
+
+    *on_file* is called after each file. Columns that are not ``enforced`` promise nothing and are not read; nor is
+    a file whose footer is damaged. Raises ``StorageFailed``.
     """
 
-    def checked(work: tuple[dict[str, Any], list[_Expected]]) -> Problem | None:
-        problem = _check(store, *work)
+    def checked(work: _Work) -> tuple[bytes, str] | None:
+        found = _checked(store, work)
         on_file()
-        return problem
+        return None if found is None else (work.file["version"], found)
 
     with ThreadPoolExecutor(_READERS, thread_name_prefix="verify") as pool:
-        return [problem for problem in pool.map(checked, _work(snapshot)) if problem is not None]
+        known = [one for one in pool.map(checked, _work(snapshot)) if one is not None]
+    versions = pa.array([version for version, _ in known], VERSION)
+    return pa.table({"version": versions, VERDICT: facts.encoded([text for _, text in known])})
 
 
-def _work(snapshot: Snapshot) -> Iterator[tuple[dict[str, Any], list[_Expected]]]:
-    """List each file that lies in a partition with what its folders promise."""
+def findings(text: str | None) -> list[Finding] | None:
+    """Read a verdict; None where there is none that this release gave."""
+    if text is None:
+        return None
+    version, *found = orjson.loads(text)
+    return [Finding(kind=kind, reason=reason) for kind, reason in found] if version == _FORMAT else None
+
+
+def _text(found: Sequence[Finding]) -> str:
+    return orjson.dumps([_FORMAT, *([one.kind, one.reason] for one in found)]).decode()
+
+
+def _work(snapshot: Snapshot) -> Iterator[_Work]:
+    """List each file that was not looked at with what is promised of it."""
     types = {column.name.lower(): column.type for column in snapshot.file_columns}
     fields = [item for item in snapshot.table.partitioned_by if item.enforced and item.source.lower() in types]
-    if not fields:
-        return
-    files = snapshot.files.select(["path", "size", "etag"])
+    distinct, codes = facts.known(snapshot.files), facts.codes(snapshot.files)
+    lossy = [_lossy(one, snapshot) for one in distinct]
+    told = facts.verdicts(snapshot.files)
+    files = snapshot.files.select(["path", "size", "etag", "version"])
     for row in snapshot.partitions.to_pylist():
-        if not row["known"]:
-            continue
         expected = [
             _Expected(field=item, source_type=types[item.source.lower()], text=row[item.column]) for item in fields
         ]
-        for file in files.slice(row["first_file"], row["file_count"]).to_pylist():
-            yield file, expected
+        start, count = row["first_file"], row["file_count"]
+        wanted = [place for place in range(start, start + count) if findings(told[place]) is None]
+        for place, file in zip(wanted, files.take(np.array(wanted, np.int64)).to_pylist(), strict=True):
+            one = distinct[codes[place]] if codes[place] >= 0 else None
+            if one is not None and one.problem is None:
+                yield _Work(file=file, expected=expected if row["known"] else (), lossy=lossy[codes[place]])
 
 
-def _check(store: Store, file: dict[str, Any], expected: Sequence[_Expected]) -> Problem | None:
-    path = str(file["path"])
+def _lossy(one: FileFacts | None, snapshot: Snapshot) -> list[_Lossy]:
+    """List the columns of a file whose values may not fit."""
+    types = {folded(column.name): column.type for column in snapshot.file_columns}
+    found: dict[str, _Lossy] = {}
+    for column in () if one is None else one.columns:
+        declared = types.get(folded(column.name))
+        if declared is not None and column.type is not None and not column.untyped:
+            found.setdefault(folded(column.name), _Lossy(name=column.name, stored=column.type, declared=declared))
+    return [one for one in found.values() if not lossless(one.stored, one.declared)]
+
+
+def _checked(store: Store, work: _Work) -> str | None:
+    """Look at one file; None where it could not be looked at."""
+    if not work.expected and not work.lossy:
+        return _text([])
+    found: list[Finding] = []
     try:
-        footer = read_footer(store, file).metadata
-    except Gone:
-        return Problem(path, "it was replaced or removed while it was checked")
-    except Damaged as damage:
-        return Problem(path, str(damage))
-    whole: pq.ParquetFile | None = None
-    try:
-        for one in expected:
-            values = _ends(footer, one)
-            if values is None:
-                with storage_errors(store.location):
-                    whole = whole or _whole(store, path)
-                values = _column(whole, one.field.source)
-            found = _stray(values, one)
-            if found is not None:
-                return Problem(path, found)
-    except (pa.ArrowInvalid, TransformError) as error:
-        return Problem(path, f"cannot be compared with its folder: {error}")
-    return None
+        found.extend(_found(store, work))
+    except (Gone, Damaged, Malformed):
+        return None
+    except StorageFailed as error:
+        if error.passing:
+            raise
+        return None
+    except TransformError as error:
+        found.append(Finding(kind="its folder", reason=f"cannot be compared with its folder: {error}"))
+    except ODD:
+        found.append(Finding(kind="damaged", reason="its columns cannot be read: it is damaged"))
+    return _text(found)
+
+
+def _found(store: Store, work: _Work) -> Iterator[Finding]:
+    footer, whole = read_footer(store, work.file), None
+    for part in work.expected:
+        values = _ends(footer, part)
+        if values is None:
+            whole = whole or _whole(store, str(work.file["path"]))
+            values = _column(whole, part.field.source)
+        stray = _stray(values, part)
+        if stray is not None:
+            yield stray
+    for lossy in work.lossy:
+        whole = whole or _whole(store, str(work.file["path"]))
+        misfit = _misfit(_column(whole, lossy.name), lossy)
+        if misfit is not None:
+            yield misfit
 
 
 def _whole(store: Store, path: str) -> pq.ParquetFile:
-    return pq.ParquetFile(pa.BufferReader(store.patiently(lambda: obstore.get(store.objects, path).bytes())))
+    with storage_errors(store.location):
+        content = store.patiently(lambda: obstore.get(store.objects, path).bytes())
+    store.asked("get")
+    return pq.ParquetFile(pa.BufferReader(content))
 
 
 def _column(file: pq.ParquetFile, source: str) -> Values:
     """Read one column; none of its values where the file does not hold it (it is then the folder's)."""
-    names = [name for name in file.schema_arrow.names if name.lower() == source.lower()]
-    return file.read(names[:1]).column(0) if names else pa.chunked_array([], pa.string())
+    names = file.schema_arrow.names
+    places = [place for place, name in enumerate(names) if folded(name) == folded(source)]
+    if not places:
+        return pa.chunked_array([], pa.string())
+    name = names[places[0]]
+    if any("." in other for other in names):  # pyarrow takes a dotted name for a path
+        return file.read().column(places[0])
+    return file.read([name]).column(0)
 
 
-def _stray(values: Values, expected: _Expected) -> str | None:
+def _stray(values: Values, expected: _Expected) -> Finding | None:
     """Name a value that belongs in another partition; None if there is none."""
     function, kind = expected.field.function, expected.source_type
     texts: Any = function.apply(values, kind).cast(pa.string())
@@ -118,7 +205,8 @@ def _stray(values: Values, expected: _Expected) -> str | None:
         return None
     column, source = expected.field.column, expected.field.source
     here, there = (_NULL if text is None else text for text in (expected.text, texts[row].as_py()))
-    return f"a row with {source} = {values[row].as_py()} lies in {column}={here} and belongs in {column}={there}"
+    reason = f"a row with {source} = {_shown(values[row])} lies in {column}={here} and belongs in {column}={there}"
+    return Finding(kind=f"rows lie in another folder of {column!r} than they belong in", reason=reason)
 
 
 def _spellings(texts: Any, expected: _Expected) -> Any:
@@ -130,26 +218,50 @@ def _spellings(texts: Any, expected: _Expected) -> Any:
     return distinct.filter(compute.equal(function.decode(distinct, kind), meant))
 
 
-def _ends(footer: pq.FileMetaData, expected: _Expected) -> Values | None:
+def _misfit(values: Values, lossy: _Lossy) -> Finding | None:
+    """Name a value that its column's type in the table does not have; None if there is none."""
+    kind = f"the column {lossy.name!r} is {lossy.stored}, with values that {lossy.declared} does not have"
+    declared = sql_type(lossy.declared)
+    if declared is None or pa.types.is_nested(values.type):
+        return Finding(kind=kind, reason=f"{lossy.name} is {lossy.stored}, which {lossy.declared} cannot hold")
+    lost = _lost(values.unique().drop_null(), declared.arrow)
+    return None if lost is None else Finding(kind=kind, reason=f"{lossy.name} = {_shown(lost)} has no {lossy.declared}")
+
+
+def _lost(values: Any, target: pa.DataType) -> Any:
+    """Find a value that is not the same after it was cast there and back; None if there is none."""
+    compute: Any = pc
+    if not len(values):
+        return None
+    try:
+        there = values.cast(target)
+        # A text may spell a moment in more ways than one, so that it only has to be one.
+        if pa.types.is_temporal(target) and not pa.types.is_temporal(values.type):
+            return None
+        same = compute.equal(there.cast(values.type), values)
+    except (pa.ArrowException, ValueError, OverflowError):
+        middle = len(values) // 2
+        if not middle:
+            return values[0]
+        left = _lost(values[:middle], target)
+        return _lost(values[middle:], target) if left is None else left
+    if pa.types.is_floating(values.type):
+        same = compute.or_(same, compute.is_nan(values))
+    row = compute.index(same, False).as_py()
+    return None if row < 0 else values[row]
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value.as_py())
+    except ValueError:  # nanoseconds, which Python does not have
+        return str(value.cast(pa.string()).as_py())
+
+
+def _ends(footer: Footer, expected: _Expected) -> Values | None:
     """Return the least and the greatest value of an order-keeping source, from the footer; None where it has none."""
     probe = pa.array([] if expected.text is None else [expected.text], pa.string())
     if expected.text is None or expected.field.function.spans(probe, expected.source_type) is None:
         return None
-    schema = footer.schema.to_arrow_schema()
-    numbers = [
-        number
-        for number in range(footer.num_columns)
-        if footer.schema.column(number).path.lower() == expected.field.source.lower()
-    ]
-    if len(numbers) != 1 or len(schema.names) != footer.num_columns:
-        return None
-    kind = schema.types[numbers[0]]
-    if pa.types.is_floating(kind) or pa.types.is_string(kind):
-        return None  # bounds of texts may be cut, and NaN is none
-    ends: list[Any] = []
-    for group in range(footer.num_row_groups):
-        found = footer.row_group(group).column(numbers[0]).statistics
-        if found is None or not found.has_min_max or found.null_count is None or found.null_count > 0:
-            return None
-        ends += [found.min, found.max]
-    return pa.array(ends, kind)
+    kind = sql_type(expected.source_type)
+    return None if kind is None else exact_ends(footer.metadata, stored_schema(footer.raw), expected.field.source, kind)

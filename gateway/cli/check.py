@@ -12,7 +12,7 @@ from gateway.authoring.data import check_data
 from gateway.cli.formats import FORMATS, write
 from gateway.cli.project import opened, project_option
 from gateway.config import FILE_NAME, load_settings
-from gateway.errors import Severity
+from gateway.errors import Rule, Severity
 from gateway.project import Declarations
 from gateway.proposal.base import NoBase
 from gateway.proposal.review import Review, review
@@ -42,7 +42,7 @@ def command(project: Path, paths: tuple[Path, ...], data: bool, revision: str | 
     if not any((project / name).exists() for name in ("catalog", "queries", FILE_NAME)):
         raise click.UsageError(f"{project} holds none of catalog/, queries/ and {FILE_NAME}")
     found = check_project(project)
-    if data and not found.of(Severity.ERROR):
+    if data and not any(item.rule is Rule.SETTINGS for item in found.of(Severity.ERROR)):
         found = with_data(found, project, paths)
     changed = None if revision is None else review_since(revision, project, found, data=data)
     if changed is not None:

@@ -1,5 +1,7 @@
 """``gateway check --data`` over a real folder of files: what breaks the declaration is named, with the path."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
@@ -7,9 +9,17 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
+
+from gateway.authoring.data import check_files
+from gateway.cli import main
+from gateway.config import load_settings
+from gateway.observe import unobserved
+from gateway.opening import open_gateway
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "gateway")
 DECLARATION = """
@@ -167,7 +177,7 @@ def test_a_table_that_was_listed_once_is_checked_without_its_files(project: Path
     assert (code, "queries/q/v1.sql:8:8: there is no column 'uidd' here" in output) == (1, True)
 
 
-def test_declared_columns_are_compared_with_those_of_the_newest_file(project: Path) -> None:
+def test_declared_columns_are_compared_with_those_of_every_file(project: Path) -> None:
     declared = "columns: {ts: TIMESTAMP, uid: INTEGER, name: VARCHAR}\n"
     (project / "catalog" / "events.yaml").write_text(DECLARATION + declared)
     code, output = gateway(project, "check", "--data", "--format", "json")
@@ -175,7 +185,215 @@ def test_declared_columns_are_compared_with_those_of_the_newest_file(project: Pa
     assert (code, found) == (
         1,
         [
-            ("warning", "the column 'uid' is BIGINT, and declared INTEGER"),
             ("error", "the column 'name' is declared, but not there"),
+            ("warning", "the column 'uid' is BIGINT, and declared INTEGER"),
         ],
     )
+
+
+PLAIN = "table: t\nlocation: data\ncolumns: {n: 'BIGINT'}\n"
+QUERY_OF_T = """/*
+summary: Sum of all
+owner: me
+examples: [{}]
+*/
+SELECT sum(n) AS total FROM t
+"""
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A project whose table ``t`` lies in no partitions."""
+    for folder in ("catalog", "queries/q", "data"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "catalog" / "t.yaml").write_text(PLAIN)
+    return tmp_path
+
+
+def put_plain(project: Path, name: str, columns: dict[str, Any], **options: Any) -> Path:
+    path = project / "data" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path, **options)
+    return path
+
+
+def told(project: Path, *words: str) -> list[tuple[str, str]]:
+    """Run the check, and list the severities and messages; it ends with 1 where there is an error, with 0 elsewhere."""
+    done = CliRunner().invoke(main, ["check", "--data", *words, "--format", "json", "--project", str(project)])
+    found = [(one["severity"], one["message"]) for one in json.loads(done.stdout)["diagnostics"]]
+    assert done.exit_code == int(any(severity == "error" for severity, _ in found))
+    return found
+
+
+def test_every_file_is_looked_at_and_each_kind_told_once_with_its_number_and_an_example(plain: Path) -> None:
+    for number in range(3):
+        put_plain(plain, f"old{number}.parquet", {"n": [1.5]})
+    for number in range(2):
+        put_plain(plain, f"new{number}.parquet", {"n": [number]})
+    assert (
+        told(plain)
+        == [
+            (
+                "error",
+                "3 files: the column 'n' is DOUBLE, with values that BIGINT does not have; "
+                "e.g. old0.parquet: n = 1.5 has no BIGINT",
+            ),
+            (
+                "warning",
+                "3 files: the column 'n' is DOUBLE, and declared BIGINT; "
+                "e.g. old0.parquet: the column 'n' is DOUBLE, and declared BIGINT",
+            ),
+        ]
+        or told(plain)[::-1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "declared", "lost"),
+    [
+        (pa.array([1, 300]), "TINYINT", "n = 300 has no TINYINT"),
+        (pa.array([2**60 + 1]), "DOUBLE", f"n = {2**60 + 1} has no DOUBLE"),
+        (pa.array(["1", "007"]), "BIGINT", "n = 007 has no BIGINT"),
+        (pa.array(["1", "x"]), "BIGINT", "n = x has no BIGINT"),
+        (pa.array([1.0, 2.5]), "BIGINT", "n = 2.5 has no BIGINT"),
+        (pa.array([0.1]), "FLOAT", "n = 0.1 has no FLOAT"),
+        (pa.array([5]), "BOOLEAN", "n = 5 has no BOOLEAN"),
+        (pa.array([1001], pa.timestamp("ns")), "TIMESTAMP", "n = 1970-01-01 00:00:00.000001001 has no TIMESTAMP"),
+        (pa.array([1], pa.timestamp("us")), "DATE", "n = 1970-01-01 00:00:00.000001 has no DATE"),
+        (pa.array(["1.25"]).cast(pa.decimal128(9, 2)), "DECIMAL(9,1)", "n = 1.25 has no DECIMAL(9,1)"),
+    ],
+)
+def test_a_value_that_the_declared_type_does_not_have_is_named(
+    plain: Path, stored: pa.Array[Any], declared: str, lost: str
+) -> None:
+    (plain / "catalog" / "t.yaml").write_text(PLAIN.replace("BIGINT", declared))
+    put_plain(plain, "a.parquet", {"n": stored})
+    assert ("error", f"a.parquet: {lost}") in told(plain)
+
+
+@pytest.mark.parametrize(
+    ("stored", "declared"),
+    [
+        (pa.array([1, None, 3]), "TINYINT"),
+        (pa.array([1.0, None, float("nan"), 0.5]), "FLOAT"),
+        (pa.array(["2024-01-01", None]), "DATE"),
+        (pa.array([1000], pa.timestamp("ns")), "TIMESTAMP"),
+        (pa.array([7]), "VARCHAR"),
+    ],
+)
+def test_values_that_all_fit_another_type_are_a_warning(plain: Path, stored: pa.Array[Any], declared: str) -> None:
+    (plain / "catalog" / "t.yaml").write_text(PLAIN.replace("BIGINT", declared))
+    put_plain(plain, "a.parquet", {"n": stored})
+    assert [severity for severity, _ in told(plain)] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "declared"),
+    [
+        (pa.array([1], pa.int8()), "BIGINT"),
+        (pa.array([1.5], pa.float32()), "DOUBLE"),
+        (pa.array([1], pa.timestamp("ms")), "TIMESTAMP"),
+        (pa.nulls(2), "TIMESTAMP"),
+        (pa.array(["1.25"]).cast(pa.decimal128(9, 2)), "DECIMAL(18,4)"),
+    ],
+)
+def test_a_type_that_the_declared_one_holds_is_no_mistake(plain: Path, stored: pa.Array[Any], declared: str) -> None:
+    (plain / "catalog" / "t.yaml").write_text(PLAIN.replace("BIGINT", declared))
+    put_plain(plain, "a.parquet", {"n": stored})
+    assert told(plain) == []
+
+
+def test_damaged_files_are_named_and_the_others_looked_at(plain: Path) -> None:
+    put_plain(plain, "good.parquet", {"n": [1.5]})
+    whole = put_plain(plain, "cut.parquet", {"n": [1]}).read_bytes()
+    (plain / "data" / "cut.parquet").write_bytes(whole[:-4])
+    (plain / "data" / "empty1.parquet").write_bytes(b"")
+    (plain / "data" / "empty2.parquet").write_bytes(b"")
+    (plain / "data" / "locked.parquet").write_bytes(whole[:-4] + b"PARE")
+    assert [message for severity, message in told(plain) if severity == "error"] == [
+        "cut.parquet: it does not end as a Parquet file does: it was cut off, or is of another format",
+        "2 files cannot be read: empty1.parquet, empty2.parquet: it is empty",
+        "locked.parquet: it is encrypted",
+        "good.parquet: n = 1.5 has no BIGINT",
+    ]
+
+
+def test_nanoseconds_that_are_no_whole_microsecond_end_no_check(project: Path) -> None:
+    target = project / "data" / "dt=2024-01-02" / "shard=0" / "a.parquet"
+    target.parent.mkdir(parents=True)
+    at = pa.array([1704153600000000001], pa.timestamp("ns"))  # 2024-01-02 and one nanosecond
+    pq.write_table(pa.table({"ts": at, "uid": pa.array([1], pa.int64())}), target)
+    declared = "columns: {ts: TIMESTAMP_NS, uid: BIGINT}\n"
+    (project / "catalog" / "events.yaml").write_text(DECLARATION + declared)
+    assert [severity for severity, _ in told(project)] == ["warning"]
+    at = pa.array([1704240000000000001], pa.timestamp("ns"))
+    pq.write_table(pa.table({"ts": at, "uid": pa.array([1], pa.int64())}), target)
+    assert [message for severity, message in told(project) if severity == "error"] == [
+        "dt=2024-01-02/shard=0/a.parquet: a row with ts = 2024-01-03 00:00:00.000000001 lies in dt=2024-01-02 "
+        "and belongs in dt=2024-01-03"
+    ]
+
+
+def test_names_that_are_one_to_sql_are_told(plain: Path) -> None:
+    put_plain(plain, "a.parquet", {"N": [1], "n": [2]})
+    assert told(plain) == [
+        ("warning", "a.parquet: the columns 'N' and 'n' are one name to SQL, and the first of them is read")
+    ]
+
+
+def test_a_column_that_some_files_lack_is_a_warning(plain: Path) -> None:
+    (plain / "catalog" / "t.yaml").write_text(PLAIN.replace("'BIGINT'}", "BIGINT, m: BIGINT}"))
+    put_plain(plain, "a.parquet", {"n": [1], "m": [1]})
+    put_plain(plain, "b.parquet", {"n": [1]})
+    assert told(plain) == [("warning", "b.parquet: the column 'm' is not there, and in other files it is")]
+
+
+def test_paths_that_break_the_declaration_in_one_way_are_one_mistake(project: Path) -> None:
+    for day in ("yesterday", "today", "tomorrow"):
+        put(project, f"dt={day}/shard=0/a.parquet", ["2024-01-01T12:00"], [1])
+    assert told(project) == [
+        (
+            "error",
+            "3 files: the folder of 'dt': … is not a day; "
+            "e.g. dt=today/shard=0/a.parquet: the folder of 'dt': 'today' is not a day",
+        )
+    ]
+
+
+def test_the_data_are_checked_while_a_template_has_a_mistake(plain: Path) -> None:
+    put_plain(plain, "a.parquet", {"n": [1.5]})
+    (plain / "queries" / "q" / "v1.sql").write_text(QUERY_OF_T.replace("sum(n)", "sum(m)"))
+    errors = [message for severity, message in told(plain) if severity == "error"]
+    assert errors == ["a.parquet: n = 1.5 has no BIGINT", "there is no column 'm' here"]
+
+
+def test_examples_of_sound_templates_run_while_another_has_a_mistake(plain: Path) -> None:
+    put_plain(plain, "a.parquet", {"n": [1, 2]})
+    (plain / "queries" / "q" / "v1.sql").write_text(QUERY_OF_T)
+    (plain / "queries" / "wrong").mkdir()
+    (plain / "queries" / "wrong" / "v1.sql").write_text(QUERY_OF_T.replace("sum(n)", "sum(m)"))
+    _, output = gateway(plain, "check", "--data", "--format", "json")
+    assert [ran["query"] for ran in json.loads(output)["examples"]] == ["q"]
+
+
+def test_a_second_check_reads_no_file_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = "columns: {ts: TIMESTAMP, uid: INTEGER}\n"
+    (project / "catalog" / "events.yaml").write_text(DECLARATION + declared)
+    put(project, "dt=2024-01-02/shard=0/a.parquet", ["2024-01-02T10:00", "2024-01-03T10:00"], [1, 2])
+    (project / "data" / "dt=2024-01-02" / "shard=0" / "bad.parquet").write_bytes(b"")
+    settings, get = load_settings(project), obstore.get
+    asked: list[str] = []
+
+    def counted(store: Any, path: str, **options: Any) -> Any:
+        asked.append(path)
+        return get(store, path, **options)
+
+    monkeypatch.setattr(obstore, "get", counted)
+    found = []
+    for _ in range(2):
+        with open_gateway(settings, observe=unobserved, background=False) as opened:
+            found.append(list(check_files(opened, settings)))
+        asked.append("end")
+    assert found[0] == found[1]
+    assert len(found[0]) == 3
+    assert (asked[-2:], len(asked)) == (["end", "end"], 8)

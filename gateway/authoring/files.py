@@ -1,0 +1,171 @@
+"""What the files of a table are, against its declaration: each kind of mistake once, with its number and an example."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.catalog import facts
+from gateway.catalog.conversions import lossless
+from gateway.catalog.facts import FileFacts
+from gateway.catalog.footers import Unread
+from gateway.catalog.manifest import Snapshot
+from gateway.catalog.stored import folded
+from gateway.catalog.verify import findings
+from gateway.errors import Diagnostic, Rule, Severity
+
+_NAMED = 20
+"""Files that one mistake names, where it is theirs alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """One kind of mistake: what to say of several files, and how much it matters."""
+
+    text: str
+    severity: Severity = Severity.ERROR
+    hint: str | None = None
+
+
+@dataclass(slots=True)
+class _Kinds:
+    """The mistakes that were found, in the order in which their kinds were met, each with its files."""
+
+    found: dict[_Kind, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, kind: _Kind, path: str, reason: str) -> None:
+        self.found[kind].append((path, reason))
+
+    def told(self, path: str) -> Iterator[Diagnostic]:
+        for kind, files in self.found.items():
+            first, reason = files[0]
+            message = f"{first}: {reason}"
+            if len(files) > 1:
+                message = f"{len(files)} files: {kind.text}; e.g. {message}"
+            yield Diagnostic(path=path, message=message, hint=kind.hint, rule=Rule.DATA, severity=kind.severity)
+
+
+def mistakes(snapshot: Snapshot, unread: Sequence[Unread], path: str) -> Iterator[Diagnostic]:
+    """Tell what is wrong with the files of a table whose footers and rows were looked at."""
+    yield from _unreadable(snapshot, unread, path)
+    kinds = _Kinds()
+    paths = [str(one) for one in snapshot.files["path"].to_pylist()]
+    _columns(snapshot, paths, kinds)
+    _folders(snapshot, kinds)
+    for file, text in zip(paths, facts.verdicts(snapshot.files), strict=True):
+        for finding in findings(text) or ():
+            kinds.add(_Kind(text=finding.kind), file, finding.reason)
+    yield from kinds.told(path)
+    if snapshot.problem_count > len(snapshot.problems):
+        more = snapshot.problem_count - len(snapshot.problems)
+        yield Diagnostic(path=path, message=f"{more} more files break the declaration", rule=Rule.DATA)
+
+
+def _unreadable(snapshot: Snapshot, unread: Sequence[Unread], path: str) -> Iterator[Diagnostic]:
+    """Name the files that cannot be read, by what is wrong with them."""
+    named: dict[str, list[str]] = defaultdict(list)
+    distinct = facts.known(snapshot.files)
+    broken = {place: one.problem for place, one in enumerate(distinct) if one is not None and one.problem is not None}
+    if broken:
+        for file, code in zip(snapshot.files["path"].to_pylist(), facts.codes(snapshot.files), strict=True):
+            if code in broken:
+                named[str(broken[code])].append(str(file))
+    for one in unread:
+        named[one.reason].append(one.path)
+    for reason, files in named.items():
+        names = ", ".join(files[:_NAMED]) + (f" and {len(files) - _NAMED} more" if len(files) > _NAMED else "")
+        message = f"{names}: {reason}" if len(files) == 1 else f"{len(files)} files cannot be read: {names}: {reason}"
+        yield Diagnostic(path=path, message=message, hint="replace or remove what cannot be read", rule=Rule.DATA)
+
+
+def _columns(snapshot: Snapshot, paths: Sequence[str], kinds: _Kinds) -> None:
+    """Compare the columns of the files with those of the table."""
+    distinct, codes = facts.known(snapshot.files), facts.codes(snapshot.files)
+    held = [{} if one is None else _held(one) for one in distinct]
+    sound = [place for place, one in enumerate(distinct) if one is not None and one.problem is None]
+    anywhere = {name for place in sound for name in held[place]}
+    lists = [list(_of_schema(distinct[place], held[place], anywhere, snapshot)) for place in range(len(distinct))]
+    for file, code in zip(paths, codes, strict=True):
+        for kind, reason in lists[code] if code >= 0 else ():
+            kinds.add(kind, file, reason)
+
+
+def _held(one: FileFacts) -> Mapping[str, str | None]:
+    """Return the types of a file's columns by their folded names: of two the first one, as the engine does."""
+    found: dict[str, str | None] = {}
+    for column in one.columns:
+        found.setdefault(folded(column.name), None if column.untyped else column.type)
+    return found
+
+
+def _of_schema(
+    one: FileFacts | None, held: Mapping[str, str | None], anywhere: set[str], snapshot: Snapshot
+) -> Iterator[tuple[_Kind, str]]:
+    """List the mistakes that all files of one schema have."""
+    if one is None or one.problem is not None:
+        return
+    yield from _unsupported(one)
+    yield from _ambiguous(one, {folded(column.name) for column in snapshot.columns})
+    yield from _missing(held, anywhere, snapshot)
+    for column in snapshot.file_columns:
+        stored = held.get(folded(column.name))
+        if stored is not None and not lossless(stored, column.type):
+            reason = f"the column {column.name!r} is {stored}, and {_said(snapshot)} {column.type}"
+            hint = "values are cast as they are read, which costs time and can fail"
+            yield _Kind(text=reason, severity=Severity.WARNING, hint=hint), reason
+
+
+def _said(snapshot: Snapshot) -> str:
+    return "declared" if snapshot.table.columns is not None else "in the table"
+
+
+def _unsupported(one: FileFacts) -> Iterator[tuple[_Kind, str]]:
+    for column in one.columns:
+        if column.type is None:
+            reason = f"the column {column.name!r} has a type that DuckDB does not read, and so the file is not read"
+            yield _Kind(text=reason), reason
+
+
+def _ambiguous(one: FileFacts, wanted: set[str]) -> Iterator[tuple[_Kind, str]]:
+    spelled: dict[str, list[str]] = defaultdict(list)
+    for column in one.columns:
+        spelled[folded(column.name)].append(column.name)
+    for folded_name, names in spelled.items():
+        if len(names) > 1 and folded_name in wanted:
+            listed = " and ".join(map(repr, names))
+            reason = f"the columns {listed} are one name to SQL, and the first of them is read"
+            yield _Kind(text=reason, severity=Severity.WARNING, hint="rename them where the files are written"), reason
+
+
+def _missing(held: Mapping[str, str | None], anywhere: set[str], snapshot: Snapshot) -> Iterator[tuple[_Kind, str]]:
+    folders = {folded(item.column) for item in snapshot.table.partitioned_by}
+    for column in snapshot.file_columns:
+        name = folded(column.name)
+        if name in held or name in folders:
+            continue
+        if name not in anywhere:
+            reason = f"the column {column.name!r} is declared, but not there"
+            yield _Kind(text=reason, hint="no file holds it"), reason
+        elif not snapshot.table.union_by_name:
+            reason = f"the column {column.name!r} is not there, and in other files it is"
+            yield _Kind(text=reason, severity=Severity.WARNING, hint="it is NULL where it is not there"), reason
+
+
+def _folders(snapshot: Snapshot, kinds: _Kinds) -> None:
+    """Group what is wrong with paths: the same but for values, such as the text of a folder, is one kind."""
+    for problem in snapshot.problems:
+        if snapshot.table.ignore_table_format and "metadata" in problem.path.split("/")[:-1]:
+            continue  # Iceberg's own files, the only ones of such a table that are not hidden
+        kinds.add(_Kind(text=_without_values(problem.reason)), problem.path, problem.reason)
+
+
+def _without_values(reason: str) -> str:
+    """Leave out all but the first quoted name of a reason.
+
+    >>> _without_values("the folder of 'dt': 'yesterday' is not a day")
+    "the folder of 'dt': … is not a day"
+    """
+    head, *parts = re.split(r"('[^']*')", reason)
+    return head + "".join("…" if number > 0 and part.startswith("'") else part for number, part in enumerate(parts))
