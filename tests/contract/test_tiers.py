@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
+import pyarrow.ipc
 import pytest
 
+from gateway.cache.carried import with_header
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisTier, connect
@@ -86,6 +89,21 @@ def test_a_result_of_no_rows_comes_back_with_its_columns(tier: Tier) -> None:
     given = result("aa11", rows=0)
     tier.keep(given, lifetime=60)
     assert tier.result("aa11") == given
+
+
+def test_a_result_that_an_earlier_release_kept_without_a_digest_is_absent(tmp_path: Path) -> None:
+    tier, table = FileTier(tmp_path, 1_000_000), with_header(result("aa11"))
+    header = orjson.loads(table.schema.metadata[b"gateway"])
+    assert tier.keep(result("aa11"), lifetime=60)
+    del header["digest"]
+    old = table.replace_schema_metadata({b"gateway": orjson.dumps(header)})
+    [path] = tmp_path.glob("aa/*.arrow")
+    expires = path.stat().st_mtime
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, old.schema) as writer:
+        writer.write_table(old)
+    os.utime(path, (expires, expires))
+    assert tier.result("aa11") is None
+    assert list(tier.entries()) == []
 
 
 def test_an_unknown_key_is_absent(tier: Tier) -> None:

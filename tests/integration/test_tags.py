@@ -6,6 +6,7 @@ import itertools
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +14,8 @@ from urllib.parse import urlencode
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from gateway.cache.redis import connect
 
 pytestmark = pytest.mark.gunicorn
 
@@ -160,3 +163,42 @@ def test_what_is_dropped_is_computed_again_by_every_worker(serve: Any, project: 
     replies = [ask(host, "counts", If_None_Match=tag) for _ in range(8)]
     assert {reply.status for reply in replies} == {304}
     assert executed(host) == runs + 1
+
+
+def test_tags_outlive_rows_among_hosts(serve: Any, project: Path, tmp_path: Path, redis_server: Any) -> None:
+    settings = {"GATEWAY_CACHE_REDIS": redis_server.url}
+    first = serve(project, settings | {"GATEWAY_STATE": str(tmp_path / "first")}, 1)
+    tag = ask(first, "counts").headers["etag"]
+    client = connect(redis_server.url)
+    assert sum(client.delete(key) for key in client.scan_iter("*:result:*")) == 1
+    client.close()
+    second = serve(project, settings | {"GATEWAY_STATE": str(tmp_path / "second")}, 1)
+    assert (ask(second, "counts", If_None_Match=tag).status, executed(second)) == (304, 0)
+    assert (ask(second, "counts", If_None_Match='"other"').headers["etag"], executed(second)) == (tag, 1)
+
+
+def test_a_tag_is_of_one_body_while_answers_are_dropped_and_computed_again(
+    serve: Any, project: Path, tmp_path: Path
+) -> None:
+    host = serve(project, {"GATEWAY_STATE": str(tmp_path / "state"), "GATEWAY_ENGINE_THREADS": "2"}, 2)
+
+    def asker(number: int) -> list[tuple[str, bytes]]:
+        found, tag = [], '"none"'
+        for turn in range(25):
+            if number == 0 and turn % 3 == 0:
+                host.request("DELETE", "/v1/cache?query=sums", headers={})
+            reply = ask(host, "sums", FORMS[(number + turn // 5) % len(FORMS)], If_None_Match=tag)
+            if reply.status == 200:
+                tag = reply.headers["etag"]
+                found.append((tag, reply.body))
+            else:
+                assert (reply.status, reply.headers["etag"]) == (304, tag)
+        return found
+
+    with ThreadPoolExecutor(6) as pool:
+        pairs = list(itertools.chain.from_iterable(pool.map(asker, range(6))))
+    bodies = defaultdict[str, set[bytes]](set)
+    for tag, body in pairs:
+        bodies[tag].add(body)
+    assert [tag for tag, found in bodies.items() if len(found) > 1] == []
+    assert len(bodies) > len(FORMS)  # they were computed again to other bytes

@@ -124,6 +124,27 @@ def test_a_page_continues_the_rows_of_its_first_page_and_no_others(client: Flask
     assert client.get(following).status_code == 410
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("{}", 304),
+        ("W/{}", 304),
+        ('"a", {}, "b"', 304),
+        ('W/"a",{}', 304),
+        ("*", 304),
+        ('"a"', 200),
+        ('W/"a", "b"', 200),
+        ("", 200),
+        (",,", 200),
+        ('"', 200),
+    ],
+)
+def test_names_of_what_a_client_has_are_compared_weakly(client: FlaskClient, given: str, expected: int) -> None:
+    tag = client.get(ASKED).headers["ETag"]
+    response = client.get(ASKED, headers={"If-None-Match": given.format(tag)})
+    assert (response.status_code, response.headers["ETag"]) == (expected, tag)
+
+
 FORMS = ["", "&_format=csv", "&_format=arrow", "&_shape=columns", "&_limit=2", "&_format=csv&_limit=1"]
 
 
