@@ -167,7 +167,7 @@ def _statement(
     """Render the author's text with every scan over its selected files, and what may be seen of their rows."""
     files = [scan.selection.versions() for scan in scans]
     sources = [
-        filtered(reading(snapshots[scan.table], chosen, address), predicate)
+        filtered(reading(snapshots[scan.table], chosen, address, shield=prepared.shield), predicate)
         for scan, chosen, predicate in zip(scans, files, seen, strict=True)
     ]
     every = [file for chosen in files for file in chosen]

@@ -11,7 +11,7 @@ from gateway.model import FileVersion
 from gateway.plan.rewrite import Address, Layout, source
 
 
-def layout(snapshot: Snapshot) -> Layout:
+def layout(snapshot: Snapshot, *, shield: bool = False) -> Layout:
     """Tell how the files of a snapshot become the columns of its table."""
     held = frozenset(column.name for column in snapshot.file_columns)
     return Layout(
@@ -19,12 +19,16 @@ def layout(snapshot: Snapshot) -> Layout:
         held=held,
         folders={field.column: field.function for field in snapshot.table.partitioned_by},
         union_by_name=snapshot.table.union_by_name,
+        shield=shield,
     )
 
 
-def reading(snapshot: Snapshot, files: Sequence[FileVersion], address: Address) -> str:
-    """Write what a scan reads; apart from the others, the files whose folders cannot be relied on."""
-    read_as = layout(snapshot)
+def reading(snapshot: Snapshot, files: Sequence[FileVersion], address: Address, *, shield: bool = False) -> str:
+    """Write what a scan reads; apart from the others, the files whose folders cannot be relied on.
+
+    *shield* keeps every filter above the scan, see ``plan.shield``.
+    """
+    read_as = layout(snapshot, shield=shield)
     strangers = _strangers(snapshot) if len(read_as.held) < len(read_as.columns) else frozenset()
     placed = [address(file) for file in files if file.path not in strangers]
     return source(read_as, placed, [address(file) for file in files if file.path in strangers])

@@ -10,6 +10,7 @@ from gateway.catalog.layout import HIVE_NULL
 from gateway.catalog.transforms import Calendar, Transform
 from gateway.catalog.transforms.calendar import DEFAULT_FORMATS
 from gateway.model import Column, FileVersion
+from gateway.plan.shield import OPTIONS, shielded
 
 Address = Callable[[FileVersion], str]
 """Spell where a version of a file is, in the engine's words."""
@@ -24,13 +25,14 @@ class Layout:
     """How the files of a table become its columns.
 
     ``columns`` are those of the table, ``held`` names those that are in the files; the others come from the names of
-    folders, by the transforms in ``folders``.
+    folders, by the transforms in ``folders``. ``shield`` keeps every filter above the scan, see ``plan.shield``.
     """
 
     columns: tuple[Column, ...]
     held: frozenset[str]
     folders: Mapping[str, Transform]
     union_by_name: bool = False
+    shield: bool = False
 
 
 def source(layout: Layout, placed: Sequence[str], apart: Sequence[str] = ()) -> str:
@@ -55,12 +57,18 @@ def _read(layout: Layout, addresses: Sequence[str], *, placed: bool) -> str:
         for column in from_folders
     }
     names = ", ".join(
-        f"CAST({values.get(column.name, identifier(column.name))} AS {column.type}) AS {identifier(column.name)}"
+        f"CAST({values.get(column.name) or _stored(layout, column)} AS {column.type}) AS {identifier(column.name)}"
         for column in layout.columns
     )
     # Never Hive's own reading: DuckDB takes the text NULL for NULL, and its values hide columns of the files.
-    options = f"hive_partitioning = false{option}" + (", union_by_name = true" if layout.union_by_name else "")
+    options = f"hive_partitioning = false, {OPTIONS}{option}" + (
+        ", union_by_name = true" if layout.union_by_name else ""
+    )
     return f"SELECT {names} FROM read_parquet([{', '.join(map(literal, addresses))}], {options})"
+
+
+def _stored(layout: Layout, column: Column) -> str:
+    return shielded(identifier(column.name), column.type, whole=layout.shield)
 
 
 def _address(layout: Layout, addresses: Sequence[str]) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from gateway.plan.analyse.facts import Fact, substitute
 from gateway.plan.analyse.prepared import Prepared, PreparedScan, Unused, Used
 from gateway.plan.analyse.text import Text, read
 from gateway.plan.analyse.walk import Walk
+from gateway.plan.shield import needs_whole
 from gateway.predicate import TRUE, Predicate, Term, all_of
 
 
@@ -55,6 +56,7 @@ def prepare(
         clock=bool(text.clocks),
         instant=instant,
         tables=tuple(dict.fromkeys(scan.table for scan in prepared)),
+        shield=needs_whole(tree),
     )
 
 

@@ -79,7 +79,8 @@ class Prepared:
     """An analysed text. ``pieces`` has one more member than there are scans; a scan's source stands between two.
 
     ``constants`` are the slots of the predicates. ``clock``: the text reads the clock; ``instant``: it reads it
-    through the reserved parameter ``__now`` (``text.NOW``), which then has to be bound.
+    through the reserved parameter ``__now`` (``text.NOW``), which then has to be bound. ``shield``: no filter of the
+    text may be evaluated by the statistics of files, see ``plan.shield``.
     """
 
     scans: tuple[PreparedScan, ...]
@@ -88,6 +89,7 @@ class Prepared:
     clock: bool
     instant: bool
     tables: tuple[str, ...]
+    shield: bool = False
 
     def dimensions(self, scan: int) -> tuple[Dimension, ...]:
         """List the dimensions that could prune a scan, by its place in text order."""

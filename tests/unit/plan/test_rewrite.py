@@ -88,7 +88,7 @@ def test_columns_that_files_hold_are_never_read_from_folders() -> None:
     layout = Layout(columns=columns, held=frozenset({"origin"}), folders={"origin": parse_transform("identity")})
     assert source(layout, ["/a.parquet"]) == (
         """(SELECT CAST("origin" AS VARCHAR) AS "origin" """
-        "FROM read_parquet(['/a.parquet'], hive_partitioning = false))"
+        "FROM read_parquet(['/a.parquet'], hive_partitioning = false, can_have_nan = true))"
     )
 
 

@@ -1,0 +1,195 @@
+"""Questions that DuckDB 1.5.5 answers wrongly over Parquet files, and the gateway rightly.
+
+The right answer is that of the same rows in a table in memory, by an engine whose optimiser is off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gateway.config import load_settings
+from gateway.model import Principal
+from gateway.opening import open_gateway
+from gateway.pipeline import Gateway
+from gateway.query.adhoc import Adhoc
+
+NAN, INF = math.nan, math.inf
+KINDS = {"FLOAT": pa.float32(), "DOUBLE": pa.float64()}
+FLOATS: Mapping[str, list[float | None]] = {
+    "one": [3.0, NAN, 3.0],
+    "first": [NAN, 3.0, 3.0],
+    "last": [3.0, 3.0, NAN],
+    "all": [NAN, NAN],
+    "none": [3.0, 3.0],
+    "null": [None, NAN, None],
+    "empty": [None, None],
+    "wide": [INF, NAN, -INF, 5.0],
+    "minus": [-0.0, -0.0, 1.0],
+    "plus": [0.0, 0.0, 1.0],
+}
+FILTERS = (
+    *("x <> 3", "x > 5", "x >= 5", "x < 5", "x <= 3", "x = 3", "x = 'nan'", "x >= 'nan'", "x < 'nan'", "x = 'inf'"),
+    *("x IN (3, 7)", "x NOT IN (3)", "x IN ('nan', 1)", "x BETWEEN 2 AND 4", "x IS DISTINCT FROM 3"),
+    *("x IS NOT DISTINCT FROM 'nan'", "isnan(x)", "x > 3 OR x < 2", "x::DOUBLE > 5", "x IS NULL OR x > 3"),
+    *("x = 0", "x = '-0.0'", "x IN ('-0.0', 9)", "x IN (0, 9)", "x <> 0", "x IS NOT DISTINCT FROM 0", "x < 0"),
+    *("x IS DISTINCT FROM 3 OR x < 0", "x = (SELECT max(x) FROM t)", "x >= (SELECT min(x) FROM t)"),
+)
+NESTED = (
+    "s.x <> 3",
+    "s.x > 5",
+    "s.x = 'nan'",
+    "s.x < 5",
+    "s.x = 0",
+    "s.x = '-0.0'",
+    "s.x IS DISTINCT FROM 3 OR s.x < 0",
+)
+QUESTIONS = (
+    *(f"SELECT id FROM t WHERE {one}" for one in (*FILTERS, *NESTED)),
+    *(f"SELECT id FROM t WHERE NOT ({one})" for one in (*FILTERS[::3], *NESTED[::3])),
+    "SELECT max(x) AS x FROM t",
+    "SELECT min(x) AS x FROM t",
+    "SELECT max(x) AS x FROM t HAVING max(x) > 5",
+    "SELECT id FROM (SELECT id, x FROM t ORDER BY x DESC, id LIMIT 1)",
+    "SELECT id FROM (SELECT id, x FROM t ORDER BY x NULLS LAST, id LIMIT 1)",
+    "SELECT a.id FROM t AS a JOIN t AS b ON a.x = b.x",
+    "SELECT a.id FROM t AS a JOIN t AS b ON a.x < b.x",
+    "SELECT a.id FROM t AS a WHERE a.x NOT IN (SELECT 3)",
+    "SELECT id FROM t WHERE x IN (SELECT 0)",
+    "SELECT count(*) AS n FROM t GROUP BY x",
+    "SELECT count(DISTINCT x) AS n FROM t",
+    "SELECT x::VARCHAR AS x FROM t",
+    "SELECT id, x <> 3 AS a, x = 0 AS b, x > 5 AS c FROM t",
+)
+
+
+class Files:
+    """A project with a table ``t`` whose files are in folders of *p*, and the same rows in memory."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        (project / "catalog").mkdir(parents=True)
+        (project / "catalog/t.yaml").write_text(
+            "table: t\nlocation: data\nstatistics: true\n"
+            "partitioned_by: [{column: p, transform: identity, source: p}]\n"
+        )
+        self.oracle = duckdb.connect()
+        self.oracle.execute("PRAGMA disable_optimizer")
+        self.oracle.execute("SET TimeZone = 'UTC'")
+
+    def write(self, part: str, rows: pa.Table, *, by_duckdb: bool = False) -> None:
+        path = self.project / f"data/p={part}/part.parquet"
+        path.parent.mkdir(parents=True)
+        if by_duckdb:
+            self.oracle.execute(f"COPY (FROM rows) TO '{path}' (FORMAT parquet)")
+        else:
+            pq.write_table(rows, path)
+        rows = rows.append_column("p", pa.array([part] * rows.num_rows))
+        self.oracle.execute("CREATE TABLE IF NOT EXISTS t AS FROM rows LIMIT 0")
+        self.oracle.execute("INSERT INTO t BY NAME FROM rows")
+
+    def right(self, sql: str) -> list[str]:
+        return _spelt(self.oracle.execute(sql).to_arrow_table())
+
+    def answers(self, *asked: str) -> dict[str, list[str]]:
+        settings = load_settings(self.project, {})
+        with open_gateway(settings, observe=lambda event: None, background=False) as gateway:
+            return {sql: _ask(gateway, sql) for sql in asked}
+
+
+def _ask(gateway: Gateway, sql: str) -> list[str]:
+    adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
+    columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
+    return _spelt(gateway.ask(adhoc.bind({}, columns), principal=Principal()).result.table)
+
+
+def _spelt(rows: pa.Table) -> list[str]:
+    return sorted(repr(tuple(row.values())) for row in rows.to_pylist())
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Files]:
+    made = Files(tmp_path / "project")
+    yield made
+    made.oracle.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "by_duckdb"), [("DOUBLE", False), ("DOUBLE", True), ("FLOAT", False)], ids=["arrow", "duckdb", "float"]
+)
+@pytest.mark.parametrize("values", FLOATS.values(), ids=FLOATS)
+def test_nan_and_both_zeros_are_found_whatever_the_statistics_of_a_file_say(
+    files: Files, kind: str, values: list[float | None], by_duckdb: bool
+) -> None:
+    column = pa.array(values, KINDS[kind])
+    fields = pa.StructArray.from_arrays([column], ["x"])
+    files.write("a", pa.table({"id": range(len(values)), "x": column, "s": fields}), by_duckdb=by_duckdb)
+    assert files.answers(*QUESTIONS) == {sql: files.right(sql) for sql in QUESTIONS}
+
+
+ABSENT = {
+    "text": (pa.array(["a", "x"]), "'x'", "'b'"),
+    "whole": (pa.array([1, 5]), "5", "3"),
+    "exact": (pa.array([Decimal("1.00"), Decimal("5.00")]), "5", "3"),
+    "moment": (pa.array([1, 5], pa.timestamp("us")), "make_timestamp(5)", "make_timestamp(3)"),
+    "truth": (pa.array([False, True]), "true", "true"),
+}
+DISTINCT = (
+    *(
+        "n IS DISTINCT FROM {0} OR n < {1}",
+        "n >= {1} OR n IS DISTINCT FROM {0}",
+        "NOT (n IS NOT DISTINCT FROM {0}) OR n < {1}",
+    ),
+    *("n IS DISTINCT FROM {0} OR n IS DISTINCT FROM {1}", "NOT (n IS NOT DISTINCT FROM {0} AND n >= {1})"),
+    *(
+        "(n IS DISTINCT FROM {0} OR n < {1}) AND id < 10",
+        "n IS DISTINCT FROM {0}",
+        "n IS NOT DISTINCT FROM NULL OR n < {1}",
+    ),
+)
+BLOCKS = (
+    "SELECT id FROM t WHERE {0}",
+    "SELECT id FROM (SELECT id, n AS m FROM t) AS q(id, n) WHERE {0}",
+    "SELECT n, count(*) AS k FROM t GROUP BY n HAVING {1}",
+    "SELECT b.id AS b, t.id FROM (SELECT 1 AS k) AS b(id) LEFT JOIN t ON {2}",
+)
+
+
+@pytest.mark.parametrize(("there", "one", "other"), ABSENT.values(), ids=ABSENT)
+def test_rows_of_a_file_that_holds_only_null_are_distinct_from_a_value(
+    files: Files, there: pa.Array[Any], one: str, other: str
+) -> None:
+    files.write("nothing", pa.table({"id": [1, 2], "n": pa.nulls(2, there.type)}))
+    files.write("values", pa.table({"id": [3, 4], "n": there}))
+    asked = [
+        block.format(filter_, filter_.replace(" AND id < 10", ""), filter_.replace("id", "t.id"))
+        for filter_ in (filter_.format(one, other) for filter_ in DISTINCT)
+        for block in BLOCKS
+    ]
+    assert files.answers(*asked) == {sql: files.right(sql) for sql in asked}
+
+
+TRUNCATED = tuple(
+    f"{name}('{unit}', {column}) {operator} {constant}"
+    for name in ("date_trunc", "datetrunc")
+    for unit in ("month", "day")
+    for column in ("ts", "d")
+    for operator in ("=", "<>", "<", ">=", "IS DISTINCT FROM")
+    for constant in ("DATE '2024-02-09'", "TIMESTAMP '2024-02-09 01:00'", "DATE '2024-02-01'")
+)
+
+
+def test_a_truncated_null_is_neither_equal_nor_unequal_to_a_constant(files: Files) -> None:
+    days = pa.array([None, 19_762, 19_754], pa.date32())
+    files.write("a", pa.table({"id": [1, 2, 3], "d": days, "ts": days.cast(pa.timestamp("us"))}))
+    forms = ("SELECT id FROM t WHERE {}", "SELECT id FROM t WHERE NOT ({})", "SELECT id, ({}) AS found FROM t")
+    asked = [form.format(filter_) for filter_ in TRUNCATED for form in forms]
+    assert files.answers(*asked) == {sql: files.right(sql) for sql in asked}
