@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.catalog.store import S3Settings
@@ -52,7 +53,7 @@ class EngineSettings(_Section):
     """How DuckDB runs in each worker."""
 
     memory: Size | None = Field(
-        None, description="Memory that DuckDB may use in one worker; by default a part of `memory`."
+        None, ge=16 * 2**20, description="Memory that DuckDB may use in one worker; by default a part of `memory`."
     )
     threads: int | None = Field(
         None, ge=1, le=1024, description="DuckDB threads of a worker; by default the cores, and more over S3."
@@ -111,6 +112,13 @@ class CacheSettings(_Section):
     )
     warm: bool = Field(True, description="Whether answers are prepared ahead where templates ask for it.")
 
+    @field_validator("redis")
+    @classmethod
+    def _redis_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_redis_address(value)
+        return value
+
 
 class LogSettings(_Section):
     """What is written down beside the line of each request."""
@@ -144,6 +152,26 @@ class Settings(_Section):
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
+
+
+def _check_redis_address(address: str) -> None:
+    """Raise ``ValueError`` for what is no address of a Redis, without repeating it: it may hold a password."""
+    example = "write redis://host:6379/0, rediss://host:6379/0 or unix:///path/of/socket"
+    parts = urlsplit(address)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError(f"not the address of a Redis: {example}")
+    if parts.scheme == "unix":
+        if not parts.path.startswith("/") or parts.path == "/":
+            raise ValueError(f"the path of the socket is missing: {example}")
+        return
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0 or not parts.hostname:
+        raise ValueError(f"host or port is missing or wrong: {example}")
+    if not re.fullmatch(r"/?|/\d{1,5}", parts.path):
+        raise ValueError(f"the database is a number: {example}")
 
 
 def load_settings(project: Path, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import yaml
@@ -13,41 +14,52 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 from gateway.errors import Diagnostic, Rule, Severity, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
+Number = TypeVar("Number", int, float)
 Path = tuple[str | int, ...]
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?\s*")
 _UNITS = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+LARGEST_SIZE = 2**60
+"""Bytes of the largest size that can be written: 1 EiB, which still fits where sizes are added up in 64 bits."""
+LONGEST = 36_500 * 86_400.0
+"""Seconds of the longest duration that can be written: a hundred years, which every clock can still be set to."""
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 
 
 def parse_size(value: object) -> int:
-    """Turn ``"256MiB"`` or a number of bytes into bytes.
+    """Turn ``"256MiB"`` or a number of bytes into bytes, up to ``LARGEST_SIZE``. Raises ``ValueError``.
 
     >>> parse_size("1.5KiB")
     1536
     """
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is not None:
-        return int(float(match[1]) * _UNITS[match[2] or "B"])
+        return _at_most(LARGEST_SIZE, "1EiB", int(Decimal(match[1]) * _UNITS[match[2] or "B"]), value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
+        return _at_most(LARGEST_SIZE, "1EiB", value, value)
     raise ValueError(f"{value!r} is not a size: write bytes, or a number with a unit such as 256MiB")
 
 
 def parse_duration(value: object) -> float:
-    """Turn ``"5m"`` or a number of seconds into seconds.
+    """Turn ``"5m"`` or a number of seconds into seconds, up to ``LONGEST``. Raises ``ValueError``.
 
     >>> parse_duration("5m")
     300.0
     """
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is not None:
-        return float(match[1]) * _SECONDS[match[2]]
+        return _at_most(LONGEST, "36500d", float(match[1]) * _SECONDS[match[2]], value)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return float(value)
+        return _at_most(LONGEST, "36500d", float(value), value)
     raise ValueError(f"{value!r} is not a duration: write a number with ms, s, m, h or d, such as 30s")
+
+
+def _at_most(most: Number, spelled: str, number: Number, value: object) -> Number:
+    if number > most:
+        raise ValueError(f"{value!r} is too much: at most {spelled}")
+    return number
 
 
 Size = Annotated[int, BeforeValidator(parse_size)]

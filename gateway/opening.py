@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,20 +55,43 @@ from gateway.warm import wanted
 
 _ELSEWHERE = 32
 """Answers that a worker may wait for while other processes compute them."""
+_STATE_FILES = (
+    *("cursor.key", "drops.jsonl", "flights.lock", "limits.db", "reload", "vitals.lock"),
+    *("usage/questions.jsonl", "usage/questions.lock", "usage/warmer.lock", "tables/refresher.lock"),
+)
+_STATE_FOLDERS = ("calls", "metrics", "results", "tables", "tmp", "usage")
 _SILENCE = 5
 """Seconds that a bucket may be silent under a query; setting ``storage.timeout`` lower shortens it."""
 
 
 def make_state(folder: Path) -> None:
-    """Make the state folder where it is missing. Raises ``SettingsInvalid`` where nothing can be written to it."""
+    """Make the state folder where it is missing.
+
+    Raises ``SettingsInvalid`` where nothing can be written to it, or where something else stands in the place of one
+    of its files and folders.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
+        wrong = [*_misplaced(folder)]
     except OSError as error:
         message = f"the state folder cannot be written ({error.strerror})"
         hint = "set GATEWAY_STATE to a folder that can"
         raise SettingsInvalid([Diagnostic(path="state", message=message, hint=hint)]) from error
+    if wrong:
+        raise SettingsInvalid(wrong)
+
+
+def _misplaced(folder: Path) -> Iterator[Diagnostic]:
+    """Find what stands in the place of a file or folder of the state folder and is none, or cannot be written."""
+    places = [(folder / name, False) for name in _STATE_FILES] + [(folder / name, True) for name in _STATE_FOLDERS]
+    for place, is_folder in (*places, *((lock, False) for lock in folder.glob("tables/*/lock"))):
+        if place.exists() and (place.is_dir() != is_folder or not os.access(place, os.W_OK)):
+            name, kind = place.relative_to(folder), "folder" if is_folder else "file"
+            message = f"{name} in the state folder is not a {kind} that the gateway can write"
+            hint = "remove it, or set GATEWAY_STATE to another folder"
+            yield Diagnostic(path="state", message=message, hint=hint)
 
 
 def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tuple[Diagnostic, ...]]:

@@ -13,6 +13,9 @@ from gateway.declaration import parse_duration, parse_size
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _WRITTEN = re.compile(r"\s*([^/]+?)\s*/\s*(\S+)\s*")
 _UNLIMITED = "unlimited"
+_EXAMPLES = f"write 1000/minute, 100GiB/hour, or {_UNLIMITED}"
+_LARGEST = 999_999_999_999_999
+"""The largest integer that the header ``RateLimit-Policy`` may hold (RFC 9651, section 3.3.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +42,15 @@ def parse_rate(value: object) -> object:
         return NO_LIMIT
     match = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r} is not a rate: write 1000/minute, 100GiB/hour, or {_UNLIMITED}")
-    amount, seconds = parse_size(int(match[1]) if match[1].isdecimal() else match[1]), _period(match[2])
+        raise ValueError(f"{value!r} is not a rate: {_EXAMPLES}")
+    try:
+        amount, seconds = parse_size(int(match[1]) if match[1].isdecimal() else match[1]), _period(match[2])
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a rate ({error}): {_EXAMPLES}") from error
     if amount < 1 or seconds < 1:
         raise ValueError(f"{value!r} allows nothing: one in a second is the least")
+    if amount > _LARGEST:
+        raise ValueError(f"{value!r} is more than can be counted: at most {_LARGEST}, or {_UNLIMITED}")
     return Rate(amount=amount, seconds=seconds)
 
 

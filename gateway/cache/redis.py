@@ -25,6 +25,7 @@ from redis.retry import Retry
 from gateway.cache.carried import carried_entry, with_header, without_header
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, ValueRejected, succeeding
+from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.model import Result
 from gateway.observe import Observer, TierFailed
 
@@ -78,10 +79,21 @@ _UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, Attr
 
 
 def connect(url: str) -> redis.Redis:
-    """Make a client that gives up quickly and never retries."""
-    return redis.Redis.from_url(
-        url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0)
-    )
+    """Make a client that gives up quickly and never retries; it connects when it is first used.
+
+    Raises ``SettingsInvalid`` for an address with options that the library does not know.
+    """
+    try:
+        client = redis.Redis.from_url(
+            url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0)
+        )
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # options are looked at here, and not before
+    except (TypeError, ValueError, redis.RedisError) as error:
+        message = "cache.redis: the address has an option after '?' that is unknown or has a wrong value"
+        hint = "write redis://host:6379/0; options are those of redis-py, such as ?username=…&password=…"
+        raise SettingsInvalid([Diagnostic(path="gateway.toml", message=message, hint=hint)]) from error
+    return client
 
 
 class RedisTier:

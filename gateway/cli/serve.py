@@ -22,7 +22,7 @@ from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
 from gateway.engine.instance import before_fork
-from gateway.opening import load_project, make_state, reload_signal
+from gateway.opening import load_project, make_state, redis_pool, reload_signal
 from gateway.reload import touch
 from gateway.web.server import ServerOptions
 from gateway.web.server import serve as run_server
@@ -56,8 +56,9 @@ def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | No
     if settings.access.required:
         print_diagnostics(check_access(settings.project, settings.access, registry.queries(), tables))
     make_state(settings.state)
+    redis_pool(settings)  # what is wrong is told here rather than by every worker
     if settings.log.audit not in NO_FILE:
-        os.close(open_file(settings.project / settings.log.audit))  # told here rather than by every worker
+        os.close(open_file(settings.project / settings.log.audit))  # likewise
     server = settings.server
     options = ServerOptions(
         host=server.host,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import socket
 from collections import Counter
@@ -28,6 +29,8 @@ OpenApp = Callable[[], AbstractContextManager[Flask]]
 WorkerKind = Literal["asgi", "gthread"]
 _WORKERS = {"asgi": EventWorker, "gthread": PatientThreadWorker}
 _OPEN_FILES = 65_536
+_HOST = "an address of this machine, 127.0.0.1 or 0.0.0.0 for instance"
+_PORT = "a port that nothing else listens on and this user may take, or 0 for a free one"
 _MARGIN = 2.0
 """Seconds that the arbiter waits for a worker beyond what the worker may take."""
 
@@ -72,7 +75,9 @@ def free_port(host: str, port: int) -> int:
             probe.bind((host, port))
         except OSError as error:
             message = f"cannot listen on {host}:{port}: {error.strerror}"
-            raise SettingsInvalid([Diagnostic(path="server.port", message=message)]) from error
+            at_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+            setting, hint = ("server.host", _HOST) if at_host else ("server.port", _PORT)
+            raise SettingsInvalid([Diagnostic(path=setting, message=message, hint=hint)]) from error
         return int(probe.getsockname()[1])
 
 
