@@ -52,6 +52,7 @@ def mistakes(snapshot: Snapshot, unread: Sequence[Unread], path: str) -> Iterato
     yield from _unreadable(snapshot, unread, path)
     kinds = _Kinds()
     paths = [str(one) for one in snapshot.files["path"].to_pylist()]
+    _addresses(snapshot, paths, kinds)
     _columns(snapshot, paths, kinds)
     _folders(snapshot, kinds)
     for file, text in zip(paths, facts.verdicts(snapshot.files), strict=True):
@@ -78,6 +79,16 @@ def _unreadable(snapshot: Snapshot, unread: Sequence[Unread], path: str) -> Iter
         names = ", ".join(files[:_NAMED]) + (f" and {len(files) - _NAMED} more" if len(files) > _NAMED else "")
         message = f"{names}: {reason}" if len(files) == 1 else f"{len(files)} files cannot be read: {names}: {reason}"
         yield Diagnostic(path=path, message=message, hint="replace or remove what cannot be read", rule=Rule.DATA)
+
+
+def _addresses(snapshot: Snapshot, paths: Sequence[str], kinds: _Kinds) -> None:
+    """Tell the objects of a bucket that DuckDB cannot address: what follows a ``?`` is no part of a key to it."""
+    if snapshot.root.startswith("/"):
+        return
+    reason = "its key has a '?', and every query that selects it fails"
+    for path in paths:
+        if "?" in path:
+            kinds.add(_Kind(text=reason, hint="rename the object"), path, reason)
 
 
 def _columns(snapshot: Snapshot, paths: Sequence[str], kinds: _Kinds) -> None:

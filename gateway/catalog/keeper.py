@@ -21,8 +21,9 @@ import pyarrow as pa
 from gateway.catalog import facts, footers
 from gateway.catalog.announce import folders
 from gateway.catalog.facts import FACTS
-from gateway.catalog.footers import Unread
-from gateway.catalog.listing import list_files, list_folders
+from gateway.catalog.footers import Damaged, Gone, Unread
+from gateway.catalog.layout import data_files
+from gateway.catalog.listing import SCHEMA, list_files, list_folders
 from gateway.catalog.manifest import Snapshot, build, declaration, edition_after, holds, newest, splice, unchanged
 from gateway.catalog.shelf import Shelf, Unreadable
 from gateway.catalog.store import Store
@@ -55,6 +56,8 @@ SKEW = 5.0
 
 _ASKED = 100_000
 """Files whose facts are remembered because requests asked for them."""
+_TRIED = 100
+"""Newest files that are tried before the columns of a table are given up."""
 _NAMED = 20
 """Unreadable files that one event names."""
 
@@ -423,7 +426,27 @@ class Keeper:
             message = "the table has no files yet, so its columns are not known"
             mistake = Diagnostic(path=f"catalog/{self.table.name}.yaml", message=message, hint="declare its columns")
             raise TableInvalid([mistake])
-        return self._describe([store.address(last[0])])
+        try:
+            return self._describe([store.address(last[0])])
+        except StorageFailed as error:
+            if error.passing:
+                raise
+        return self._describe([store.address(self._readable(store, listing))])
+
+    def _readable(self, store: Store, listing: pa.Table) -> str:
+        """Find the newest file that can be read as Parquet. Raises ``TableInvalid``."""
+        data, _ = data_files(listing.select(SCHEMA.names))
+        damage = ""
+        for row in data.sort_by([("last_modified", "descending"), ("path", "ascending")]).slice(0, _TRIED).to_pylist():
+            try:
+                footers.read_footer(store, row)
+            except (Gone, Damaged) as error:
+                damage = damage or f"{row['path']}: {error}"
+            else:
+                return str(row["path"])
+        message = f"none of its newest files can be read, so its columns are not known; {damage}"
+        mistake = Diagnostic(path=f"catalog/{self.table.name}.yaml", message=message, rule=Rule.DATA)
+        raise TableInvalid([mistake])
 
     def _publish(self, snapshot: Snapshot) -> None:
         """Put the snapshot on disk, and hold what is mapped from there instead of the copy in memory."""

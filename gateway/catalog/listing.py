@@ -16,9 +16,11 @@ from typing import Any, TypeVar, cast
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
+from obstore.exceptions import InvalidPathError
 from obstore.store import LocalStore
 
 from gateway.catalog.daemons import Daemons
+from gateway.catalog.local import walked
 from gateway.catalog.store import Store, storage_errors
 from gateway.errors import StorageFailed
 
@@ -100,7 +102,14 @@ def _by_folder(store: Store, threads: int) -> pa.Table:
 
 
 def _flat(store: Store, prefix: str | None = None) -> pa.Table:
-    return store.patiently(lambda: _table(_pages(store, prefix=prefix)))
+    try:
+        return store.patiently(lambda: _table(_pages(store, prefix=prefix)))
+    except (InvalidPathError, ValueError):  # the latter for *prefix* itself
+        if not isinstance(store.objects, LocalStore):
+            raise
+        names = ["path", "size", "e_tag", "last_modified"]
+        schema = pa.schema(list(zip(names, SCHEMA.types, strict=True)))
+        return pa.Table.from_pylist(list(walked(store.root, prefix)), schema).rename_columns(SCHEMA.names)
 
 
 def _range(store: Store, keys: _Range) -> pa.Table:

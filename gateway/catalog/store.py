@@ -32,6 +32,7 @@ from gateway.errors import StorageFailed
 from gateway.observe import Observer, StoreRequested, unobserved
 from gateway.retry import Retry
 
+_SEGMENT = re.compile(r'illegal character sequence .* whilst parsing path segment "([^"]*)"', re.DOTALL)
 _STATUS = re.compile(r"status code: (\d{3})")
 Done = TypeVar("Done")
 CREDENTIAL_LIFE = timedelta(minutes=5)
@@ -285,6 +286,8 @@ def _reason(error: Exception) -> str:
     if code or status:
         return "the object store answered " + " ".join(found[1] for found in (status, code) if found)
     match error:
+        case InvalidPathError() if (segment := _SEGMENT.search(text)) is not None:
+            return f"an object has a character in its key that cannot be listed, in {segment[1]!r}: rename it"
         case InvalidPathError():
             return "an object has an empty, '.' or '..' folder in its key: rename it"
         case NotFoundError() | FileNotFoundError():

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import obstore
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,9 +25,9 @@ from gateway.catalog import facts
 from gateway.catalog.bounds import exact_ends
 from gateway.catalog.conversions import lossless
 from gateway.catalog.facts import VERDICT, FileFacts
-from gateway.catalog.footers import ODD, VERSION, Damaged, Footer, Gone, read_footer
+from gateway.catalog.footers import ODD, VERSION, Damaged, Footer, Gone, read_footer, whole
 from gateway.catalog.manifest import Snapshot
-from gateway.catalog.store import Store, storage_errors
+from gateway.catalog.store import Store
 from gateway.catalog.stored import folded, stored_schema
 from gateway.catalog.table import PartitionField
 from gateway.catalog.thrift import Malformed
@@ -156,27 +155,24 @@ def _checked(store: Store, work: _Work) -> str | None:
 
 
 def _found(store: Store, work: _Work) -> Iterator[Finding]:
-    footer, whole = read_footer(store, work.file), None
+    footer, content = read_footer(store, work.file), None
     for part in work.expected:
         values = _ends(footer, part)
         if values is None:
-            whole = whole or _whole(store, str(work.file["path"]))
-            values = _column(whole, part.field.source)
+            content = content or _whole(store, work.file)
+            values = _column(content, part.field.source)
         stray = _stray(values, part)
         if stray is not None:
             yield stray
     for lossy in work.lossy:
-        whole = whole or _whole(store, str(work.file["path"]))
-        misfit = _misfit(_column(whole, lossy.name), lossy)
+        content = content or _whole(store, work.file)
+        misfit = _misfit(_column(content, lossy.name), lossy)
         if misfit is not None:
             yield misfit
 
 
-def _whole(store: Store, path: str) -> pq.ParquetFile:
-    with storage_errors(store.location):
-        content = store.patiently(lambda: obstore.get(store.objects, path).bytes())
-    store.asked("get")
-    return pq.ParquetFile(pa.BufferReader(content))
+def _whole(store: Store, file: dict[str, Any]) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(whole(store, file)))
 
 
 def _column(file: pq.ParquetFile, source: str) -> Values:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from gateway.access.base import RELOAD
-from gateway.errors import GatewayError, ShuttingDown, Unauthenticated
+from gateway.errors import GatewayError, ShuttingDown, TableInvalid, Unauthenticated
 from gateway.project import Project
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
@@ -31,10 +31,13 @@ def ready() -> Response:
 
     A table that was listed once stays readable, so a failing refresh is told and does not make the server unready;
     nor does a store that is left alone, for what is kept is answered; nor do files of the project that are broken, for
-    what they declared before is served.
+    what they declared before is served. A project whose tables are all broken, with nothing from before, is not ready.
     """
     checks = {name: _checked(check) for name, check in site().checks.items()}
     checks["server"] = _checked(_staying)
+    declared = _checked(_declared)
+    if declared["status"] != "ok":
+        checks["project"] = declared
     checks["tables"] = _checked(lambda: gateway().catalog.pin(gateway().catalog.tables))
     fine = all(check["status"] == "ok" for check in checks.values())
     status = 200 if fine else 503
@@ -62,6 +65,16 @@ def ready() -> Response:
 def _staying() -> None:
     if site().stopping.is_set():
         raise ShuttingDown("This server is stopping: ask another one.")
+
+
+def _declared() -> None:
+    """Refuse a project of which no table is in service, for all have mistakes."""
+    project = site().project
+    if project is None or gateway().catalog.tables:
+        return
+    broken = [one for one in project.broken if one.path.startswith("catalog")]
+    if broken:
+        raise TableInvalid([mistake for one in broken for mistake in one.diagnostics])
 
 
 def _checked(check: Callable[[], object]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -316,6 +317,19 @@ def test_damaged_files_are_named_and_the_others_looked_at(plain: Path) -> None:
         "locked.parquet: it is encrypted",
         "good.parquet: n = 1.5 has no BIGINT",
     ]
+
+
+def test_where_no_column_is_declared_a_damaged_newest_file_stops_nothing(plain: Path) -> None:
+    (plain / "catalog" / "t.yaml").write_text("table: t\nlocation: data\n")
+    put_plain(plain, "a.parquet", {"n": [1]})
+    (plain / "data" / "b.parquet").write_bytes(b"PAR1 and no more")
+    os.utime(plain / "data" / "b.parquet", (2_000_000_000, 2_000_000_000))
+    reason = "it does not end as a Parquet file does: it was cut off, or is of another format"
+    assert told(plain) == [("error", f"b.parquet: {reason}")]
+    (plain / "data" / "a.parquet").unlink()
+    shutil.rmtree(plain / ".gateway")
+    [(_, message)] = told(plain)
+    assert message == f"none of its newest files can be read, so its columns are not known; b.parquet: {reason}"
 
 
 def test_nanoseconds_that_are_no_whole_microsecond_end_no_check(project: Path) -> None:

@@ -104,3 +104,16 @@ def test_the_catalogue_marks_a_query_whose_file_is_broken(make_site: Callable[..
     assert client.get("/v1/queries/delays").get_json()["broken"] == {"v2": TOLD}
     (entry,) = make_site().get("/v1/queries").get_json()["queries"]
     assert "broken" not in entry
+
+
+def test_a_project_whose_tables_are_all_broken_is_not_ready(
+    make_site: Callable[..., FlaskClient], gateway: Any
+) -> None:
+    mistake = Diagnostic(path="catalog/flights.yaml", message="it cannot be read")
+    broken = BrokenFile(path="catalog/flights.yaml", diagnostics=(mistake,), kept=False)
+    without = replace(gateway, catalog=replace(gateway.catalog, tables={}))
+    response = make_site(gateway=without, project=project(without, broken)).get("/readyz")
+    assert (response.status_code, response.get_json()["checks"]["project"]) == (
+        503,
+        {"status": "failing", "code": "table-invalid", "detail": "The project's files are wrong."},
+    )
