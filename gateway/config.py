@@ -44,6 +44,9 @@ class ServerSettings(_Section):
         2.0, description="How long a server that got SIGTERM still takes requests, while /readyz says that it stops."
     )
     grace: Duration = Field(30.0, description="How long requests in flight may take to end after that.")
+    receive_timeout: Duration = Field(
+        30.0, description="How long the header fields of a request may take to arrive, and how long its body."
+    )
     send_timeout: Duration = Field(
         30.0, description="How long a client may take nothing of its answer before it is cut off."
     )

@@ -68,6 +68,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | No
         threads=server.threads,
         drain=server.drain,
         send_timeout=server.send_timeout,
+        receive_timeout=server.receive_timeout,
         grace=server.grace,
         metrics=_metrics_folder(_in_memory(settings.state) or settings.state / "metrics"),
         reload=partial(touch, reload_signal(settings)),

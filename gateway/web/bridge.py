@@ -1,5 +1,6 @@
 """From ASGI to WSGI: Flask runs on a pool of threads behind an event loop, and learns when its client is gone.
 
+The body of a request is there before a thread is taken for it, so that a slow one costs none.
 A response of one piece costs one hop to a thread and back. A longer one is pulled piece by piece at the pace of its
 reader; its generator is closed at once when the client leaves, or when it has taken nothing for a while, so that a
 stalled reader holds no thread.
@@ -10,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from threading import Condition, Event
+from threading import Event
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
+
+from gateway.errors import GatewayError
+from gateway.web.bodies import Bodies, ClientGone, has_body
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -33,11 +35,11 @@ DISCONNECTED = "gateway.disconnected"
 """Where an environment holds the event that is set when the client is gone."""
 ENVIRON = "gateway.environ"
 """Where a scope may hold more of the environment that the application gets."""
+REFUSED = "gateway.refused"
+"""Where an environment holds the error that ended the reading of a request."""
 VITAL = frozenset({"/healthz", "/readyz", "/metrics"})
 """Addresses with threads of their own: who watches a server must not wait behind its queries."""
 _VITAL_THREADS = 2
-_AHEAD = 256 * 1024
-"""Bytes of a request body that are read before the application asks for them."""
 
 
 class Connection(Protocol):
@@ -48,10 +50,6 @@ class Connection(Protocol):
 
     def cut(self) -> None:
         """Break the connection off, so that no client takes what it has got for the whole."""
-
-
-class ClientGone(Exception):
-    """The client has left, or takes nothing any more: there is nobody to answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +74,38 @@ class Bridge:
     A client that takes nothing for *send_timeout* seconds, while there is something to take, is cut off.
     """
 
-    def __init__(self, wsgi: Wsgi, *, threads: int, send_timeout: float) -> None:
-        self._wsgi, self._send_timeout = wsgi, send_timeout
+    def __init__(self, wsgi: Wsgi, *, threads: int, send_timeout: float, bodies: Bodies) -> None:
+        self._wsgi, self._send_timeout, self._bodies = wsgi, send_timeout, bodies
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._vital = ThreadPoolExecutor(_VITAL_THREADS, thread_name_prefix="vital")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Head | None:
         """Answer one request; return the head of what was sent, None where nobody was there to take it."""
+        try:
+            if not has_body(scope["headers"]):
+                return await self._answer(scope, receive, send, b"")
+            body = await self._bodies.read(scope["headers"], receive)
+        except ClientGone:
+            return None
+        except GatewayError as error:
+            return await self._refuse(error, scope, receive, send)
+        try:
+            return await self._answer(scope, receive, send, body)
+        finally:
+            self._bodies.release(body)
+
+    async def _refuse(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> Head | None:
+        """Have the application tell *error*: it knows how, and counts it."""
+        scope[ENVIRON] = {REFUSED: error}
+        return await self._answer(scope, receive, send, b"")
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> Head | None:
         loop = asyncio.get_running_loop()
-        exchange = _Exchange(scope, receive, send, loop, self._send_timeout)
-        pool = self._vital if scope["path"] in VITAL else self._pool
+        exchange = _Exchange(scope, body, receive, send, loop, self._send_timeout)
+        vital = scope["path"] in VITAL or REFUSED in scope.get(ENVIRON, {})
         watch = loop.create_task(exchange.watch())
         try:
-            whole = await loop.run_in_executor(pool, exchange.run, self._wsgi)
+            whole = await loop.run_in_executor(self._vital if vital else self._pool, exchange.run, self._wsgi)
             if whole is not None:
                 await exchange.send_whole(whole)
         except ClientGone:
@@ -111,30 +128,31 @@ class _Exchange:
     """One request and its response, between the thread that makes it and the loop that sends it."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop, send_timeout: float
+        self,
+        scope: Scope,
+        body: bytes,
+        receive: Receive,
+        send: Send,
+        loop: asyncio.AbstractEventLoop,
+        send_timeout: float,
     ) -> None:
         self.head: Head | None = None
-        self._scope, self._receive, self._send, self._loop = scope, receive, send, loop
+        self._scope, self._body, self._receive, self._send, self._loop = scope, body, receive, send, loop
         self._send_timeout = send_timeout
         self._connection: Connection | None = scope.get(CONNECTION)
-        self._body = _Body(loop)
         self._gone, self._sent, self._begun = Event(), False, False
         self._sending: asyncio.Task[None] | None = None
 
     async def watch(self) -> None:
-        """Hand on the body of the request as it comes, and say when the client has left."""
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.leave()
-                return
-            await self._body.feed(message.get("body", b""), last=not message.get("more_body", False))
+        """Say when the client has left. What is left of a body that was refused is let go."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.leave()
 
     def leave(self) -> None:
-        """Let go of the client: nothing more is read from it or sent to it."""
+        """Let go of the client: nothing more is sent to it."""
         if not self._sent:
             self._gone.set()
-        self._body.end()
         if self._sending is not None and not self._sending.done():
             self._sending.cancel()
 
@@ -232,7 +250,7 @@ class _Exchange:
             "REMOTE_PORT": str(client[1]),
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": scope["scheme"],
-            "wsgi.input": io.BufferedReader(self._body),
+            "wsgi.input": io.BytesIO(self._body),
             "wsgi.input_terminated": True,
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
@@ -243,55 +261,6 @@ class _Exchange:
         environ.update(_fields(scope["headers"]))
         environ.update(scope.get(ENVIRON, {}))
         return environ
-
-
-class _Body(io.RawIOBase):
-    """The body of a request: the loop feeds it, a thread reads it, and neither is far ahead of the other."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._room = loop, asyncio.Event()
-        self._chunks: deque[memoryview] = deque()
-        self._held, self._ended = 0, False
-        self._changed = Condition()
-
-    async def feed(self, chunk: bytes, *, last: bool) -> None:
-        """Add a piece of the body; return when there is room for the next."""
-        with self._changed:
-            if chunk:
-                self._chunks.append(memoryview(chunk))
-                self._held += len(chunk)
-            self._ended = self._ended or last
-            self._changed.notify()
-            full = self._held > _AHEAD and not last
-            if full:
-                self._room.clear()
-        if full:
-            await self._room.wait()
-
-    def end(self) -> None:
-        """Let a reader see the end of what has come: no more will."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        with self._changed:
-            self._changed.wait_for(lambda: self._chunks or self._ended)
-            if not self._chunks:
-                return 0
-            chunk = self._chunks.popleft()
-            size = min(len(buffer), len(chunk))
-            buffer[:size] = chunk[:size]
-            if size < len(chunk):
-                self._chunks.appendleft(chunk[size:])
-            self._held -= size
-        if self._held <= _AHEAD:
-            with suppress(RuntimeError):  # the loop has ended, and nobody feeds any more
-                self._loop.call_soon_threadsafe(self._room.set)
-        return size
 
 
 def _fields(headers: Iterable[tuple[bytes, bytes]]) -> Environ:

@@ -17,8 +17,6 @@ from gateway.web.problems import ContentTooLarge, UnsupportedMediaType
 RESULT_OPTIONS = ("_format", "_limit", "_cursor", "_shape")
 PAGE_OPTIONS = ("_limit", "_cursor")
 MAX_FIELDS = 10_000
-MAX_DISCARDED = 16 * 2**20
-"""Bytes of a body that is too large that are read past before the refusal is sent."""
 MAX_DEPTH = 16
 MAX_ROWS = 2**53
 
@@ -75,7 +73,6 @@ def read_json_object(request: Request) -> dict[str, Any]:
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge as error:
-        _discard_body(request)
         raise ContentTooLarge(f"The request body is larger than {request.max_content_length} bytes.") from error
     if not body and not request.mimetype:
         return {}
@@ -87,13 +84,6 @@ def read_json_object(request: Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise MalformedRequest("The body must be one JSON object, e.g. {}.")
     return document
-
-
-def _discard_body(request: Request) -> None:
-    """Read on for a while, unseen: a client that still sends when the connection closes never sees the answer."""
-    stream, left = request.environ["wsgi.input"], MAX_DISCARDED
-    while left > 0 and (chunk := stream.read(min(left, 64 * 1024))):
-        left -= len(chunk)
 
 
 def parse_json(body: bytes) -> Any:

@@ -24,6 +24,26 @@ class MethodNotAllowed(GatewayError):
     code, status, title = "method-not-allowed", 405, "The method is not allowed here"
 
 
+class RequestTimeout(GatewayError):
+    code, status, title, retryable = "request-timeout", 408, "The request did not arrive in time", True
+
+
+class TargetTooLong(GatewayError):
+    code, status, title = "target-too-long", 414, "The address is too long"
+
+
+class ExpectationFailed(GatewayError):
+    code, status, title = "expectation-failed", 417, "The expectation is not known"
+
+
+class HeadersTooLarge(GatewayError):
+    code, status, title = "headers-too-large", 431, "The header fields are too large"
+
+
+class CodingUnknown(GatewayError):
+    code, status, title = "coding-unknown", 501, "The transfer coding is not known"
+
+
 class ContentTooLarge(GatewayError):
     code, status, title = "content-too-large", 413, "The request body is too large"
 
@@ -39,7 +59,12 @@ class InternalError(GatewayError):
 _HTTP_ONLY: tuple[type[GatewayError], ...] = (
     NotFound,
     MethodNotAllowed,
+    RequestTimeout,
     ContentTooLarge,
+    TargetTooLong,
+    ExpectationFailed,
+    HeadersTooLarge,
+    CodingUnknown,
     UnsupportedMediaType,
     InternalError,
 )
@@ -120,7 +145,8 @@ def from_http(error: HTTPException, *, accepted: str = "") -> GatewayError:
 
 
 MEANINGS = {
-    "malformed-request": "The query string or the body is not written in the form that this address reads.",
+    "malformed-request": "The query string or the body is not written in the form that this address reads, or what was "
+    "received is no request of HTTP/1.1.",
     "unauthenticated": "The request does not say who asks, or what it says is not valid.",
     "forbidden": "Who asks may not do this.",
     "not-found": "The address is not one of this server.",
@@ -131,7 +157,12 @@ MEANINGS = {
     "not-acceptable": "The result cannot be had in this format; `available` lists those that can.",
     "version-retired": "This version is no longer served; `successor` names the one to use.",
     "cursor-expired": "What the cursor points into is no longer kept: ask for the first page again.",
+    "request-timeout": "The header fields or the body came too late or too slowly; the connection is closed.",
     "content-too-large": "The body is larger than this server reads.",
+    "target-too-long": "The address is longer than 8,190 bytes: send the parameters as JSON, by POST.",
+    "expectation-failed": "The only expectation that is known is `100-continue`.",
+    "headers-too-large": "The header fields are more than 100, or one is longer than 8,190 bytes.",
+    "coding-unknown": "The body has a transfer coding other than `chunked`.",
     "unsupported-media-type": "The body must be JSON, with `Content-Type: application/json`.",
     "invalid-parameters": "Some parameters are unknown, missing or out of bounds; `errors` lists all of them.",
     "query-failed": "The author's SQL failed on the data for these parameters, e.g. by a cast.",

@@ -19,11 +19,15 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.metrics import share_metrics
+from gateway.observe import unobserved
+from gateway.web.bodies import Bodies
 from gateway.web.bridge import Bridge
 from gateway.web.context import Site, site_of
 from gateway.web.front import Front
 from gateway.web.patience import patient_sends
-from gateway.web.workers import BACKLOG, EventWorker, PatientThreadWorker
+from gateway.web.refusals import refusal
+from gateway.web.threads import PatientThreadWorker, whole_bodies
+from gateway.web.workers import BACKLOG, EventWorker
 
 OpenApp = Callable[[], AbstractContextManager[Flask]]
 WorkerKind = Literal["asgi", "gthread"]
@@ -31,6 +35,8 @@ _WORKERS = {"asgi": EventWorker, "gthread": PatientThreadWorker}
 _OPEN_FILES = 65_536
 _HOST = "an address of this machine, 127.0.0.1 or 0.0.0.0 for instance"
 _PORT = "a port that nothing else listens on and this user may take, or 0 for a free one"
+_LARGEST_BODY = 4 * 2**20
+"""Bytes of the largest body of a request to an application that does not say how large one may be."""
 _MARGIN = 2.0
 """Seconds that the arbiter waits for a worker beyond what the worker may take."""
 
@@ -50,6 +56,7 @@ class ServerOptions:
     worker: WorkerKind = "asgi"
     drain: float = 0.0
     send_timeout: float = 30.0
+    receive_timeout: float = 30.0
 
 
 def serve(open_app: OpenApp, options: ServerOptions, *, announce: Callable[[str], None]) -> None:
@@ -125,9 +132,11 @@ class Server(BaseApplication):
         """Open the application: gunicorn calls this in each worker, after the fork."""
         app = self._opened.enter_context(self._open_app())
         self._site = site_of(app)
-        if self.options.worker == "gthread":
-            return patient_sends(app, self.options.send_timeout)
-        bridge = Bridge(app, threads=self.options.threads, send_timeout=self.options.send_timeout)
+        options, largest = self.options, app.config["MAX_CONTENT_LENGTH"] or _LARGEST_BODY
+        if options.worker == "gthread":
+            return patient_sends(whole_bodies(app, largest), options.send_timeout)
+        bodies = Bodies(largest=largest, timeout=options.receive_timeout)
+        bridge = Bridge(app, threads=options.threads, send_timeout=options.send_timeout, bodies=bodies)
         self._opened.enter_context(closing(bridge))
         if self._site is None:
             return bridge
@@ -139,6 +148,10 @@ class Server(BaseApplication):
         """Say that this worker is not ready any more: it stops soon."""
         if self._site is not None:
             self._site.stopping.set()
+
+    def refusal(self, status: int, client: str | None) -> bytes:
+        """Write the response to what cannot be read as a request, and tell of it."""
+        return refusal(status, unobserved if self._site is None else self._site.observe, client=client)
 
     def _settings(self) -> dict[str, Any]:
         options = self.options

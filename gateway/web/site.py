@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, request
 from prometheus_client import CollectorRegistry
 from prometheus_flask_exporter import PrometheusMetrics  # type: ignore[import-untyped]  # it has no types
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, MalformedRequest
 from gateway.metrics import SECONDS
 from gateway.observe import Unexpected
 from gateway.web import cache, context, dev, explain, guard, operations, pages, queries, reload, results, tables
+from gateway.web.bridge import REFUSED
 from gateway.web.context import Sent, Site, record, served, site
 from gateway.web.headers import template_headers
 from gateway.web.problems import InternalError, from_http, problem
@@ -25,9 +29,23 @@ METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 """Methods that a metric may name; another one is answered and not measured, so that labels stay bounded."""
 
 
+class _Application(Flask):
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        # A request for another protocol, such as websocket, is answered as if it had not asked for one (RFC 9110, 7.8):
+        # the router would look for a route of that protocol.
+        environ.pop("HTTP_UPGRADE", None)
+        return super().wsgi_app(environ, start_response)
+
+    def handle_http_exception(self, e: HTTPException) -> Any:
+        if not isinstance(e, RequestRedirect):
+            return super().handle_http_exception(e)
+        # The address that was meant, by its path: not on whatever the request calls its Host.
+        return redirect(urlsplit(e.new_url)._replace(scheme="", netloc="").geturl(), e.code)
+
+
 def build_site(what: Site) -> Flask:
     """Make the application that serves *what*. It opens nothing and owns nothing that must be closed."""
-    app = Flask("gateway.web", static_folder=None)
+    app = _Application("gateway.web", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=what.max_body, MAX_FORM_MEMORY_SIZE=None)
     app.url_map.strict_slashes = False
     context.install(app.extensions, what)
@@ -64,6 +82,11 @@ def measure(app: Flask, registry: CollectorRegistry) -> None:
 
 def _start() -> None:
     context.open_record(request, time.perf_counter())
+    refused: GatewayError | None = request.environ.get(REFUSED)
+    if refused is not None:
+        raise refused
+    if request.environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "HTTP_HOST" not in request.environ:
+        raise MalformedRequest("A request of HTTP/1.1 names its Host.")
     if request.method not in METHODS:
         request.prom_do_not_track = True  # type: ignore[attr-defined]  # how the exporter is told
 

@@ -7,6 +7,7 @@ remembers nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -106,9 +107,11 @@ METHODS = {kind: kind if kind in ("HEAD", "POST", "DELETE") else "GET" for kind 
 
 def told(response: Response) -> tuple[Any, ...]:
     """Take from a response what does not depend on the moment, nor on who made it."""
-    names = ("x-request-id", "gateway-parameters")
-    body = b"" if response.status == 400 else response.body  # what each kind of worker says of what it cannot read
-    return response.status, body, *(response.headers.get(name) for name in names)
+    names = ("content-type", "x-request-id", "gateway-parameters")
+    if response.headers.get("x-request-id", "").isalnum() and response.status == 400:
+        named = {"instance", "request_id"}  # whoever refused it made up an id
+        return response.status, {name: value for name, value in json.loads(response.body).items() if name not in named}
+    return response.status, response.body, *(response.headers.get(name) for name in names)
 
 
 def story(running: Any, messages: Sequence[bytes], methods: Sequence[str], places: Sequence[int]) -> list[Any]:

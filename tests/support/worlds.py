@@ -27,6 +27,7 @@ from gateway.model import Principal
 from gateway.observe import Event, fan_out, unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.web.bodies import Bodies
 from gateway.web.bridge import Bridge
 from gateway.web.context import Site
 from gateway.web.front import KEY, Front
@@ -232,7 +233,9 @@ class World:
             secret=b"the same in both",
             **{name: value for name, value in given.items() if value is not None},
         )
-        self.bridge = Bridge(build_site(self.site).wsgi_app, threads=1, send_timeout=30)
+        self.bridge = Bridge(
+            build_site(self.site).wsgi_app, threads=1, send_timeout=30, bodies=Bodies(largest=2**20, timeout=30)
+        )
         self.front = Front(self.site, self.bridge)
 
     async def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Reply:

@@ -1,0 +1,101 @@
+"""The bodies of requests, read in the event loop before a thread is taken, within limits of size, time and memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from gateway.errors import QueueFull
+from gateway.web.problems import RequestTimeout
+
+Headers = Iterable[tuple[bytes, bytes]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+SLOWEST = 1_000
+"""Bytes a second that a body brings at least."""
+PATIENCE = 5.0
+"""Seconds before that is asked of it."""
+MAX_DISCARDED = 16 * 2**20
+"""Bytes of a body that is too large that are read past before the refusal is sent."""
+_SMALL = 64 * 2**10
+"""Bytes of a body that are kept whatever others keep."""
+_ROOM = 64 * 2**20
+"""Bytes beyond them that all bodies of a worker may take together."""
+
+
+class ClientGone(Exception):
+    """The client has left, or takes nothing any more: there is nobody to answer."""
+
+
+class Bodies:
+    """Reads the bodies of requests. One of more than *largest* bytes is cut one byte later, for others to refuse.
+
+    A body arrives within *timeout* seconds. All calls come from one event loop.
+    """
+
+    def __init__(self, *, largest: int, timeout: float) -> None:
+        self._largest, self._timeout = largest, timeout
+        self._held = 0
+
+    async def read(self, headers: Headers, receive: Receive) -> bytes:
+        """Return the body of a request that has one; ``release`` it in the end.
+
+        Raises ``ClientGone``, ``RequestTimeout``, and ``QueueFull`` where others take all the memory there is.
+        """
+        kept = bytearray()
+        try:
+            await self._gather(kept, headers, receive)
+        except TimeoutError as error:
+            self.release(kept)
+            raise RequestTimeout(f"The body did not arrive within {self._timeout:g} s, or too slowly.") from error
+        except BaseException:
+            self.release(kept)
+            raise
+        return bytes(kept)
+
+    async def _gather(self, kept: bytearray, headers: Headers, receive: Receive) -> None:
+        too_large = _declared(headers) > self._largest
+        if too_large and _waits(headers):
+            return  # the refusal is what it waits for
+        room = 0 if too_large else self._largest + 1
+        started, seen, more = asyncio.get_running_loop().time(), 0, True
+        async with asyncio.timeout_at(self._due(started, 0)) as limit:
+            while more and seen <= self._largest + MAX_DISCARDED:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunk, more = message.get("body", b""), message.get("more_body", False)
+                seen += len(chunk)
+                self._keep(kept, chunk[: room - len(kept)])
+                limit.reschedule(self._due(started, seen))
+
+    def release(self, body: bytes | bytearray) -> None:
+        """Give back the memory that a body took."""
+        self._held -= max(0, len(body) - _SMALL)
+
+    def _due(self, started: float, seen: int) -> float:
+        """Return when more has to be there than *seen* bytes."""
+        return started + min(self._timeout, PATIENCE + seen / SLOWEST)
+
+    def _keep(self, kept: bytearray, chunk: bytes) -> None:
+        before = max(0, len(kept) - _SMALL)
+        kept += chunk
+        self._held += max(0, len(kept) - _SMALL) - before
+        if self._held > _ROOM and len(kept) > _SMALL:
+            raise QueueFull("Too many large request bodies arrive at the same time.", retry_after=1.0)
+
+
+def has_body(headers: Headers) -> bool:
+    """Tell whether a request announces a body."""
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in headers)
+
+
+def _declared(headers: Headers) -> int:
+    """Return the length that a request declares, 0 where it declares none."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
+
+
+def _waits(headers: Headers) -> bool:
+    """Tell whether a client sends its body only when it is asked to go on."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)

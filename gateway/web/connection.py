@@ -1,0 +1,268 @@
+"""One connection of a worker with an event loop: what is read from it, and what of that is answered without Flask.
+
+What is used of gunicorn's asgi worker beyond its documented interface is here and in ``workers``, and pinned by its
+version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from math import inf
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from gunicorn.asgi.protocol import (
+    _CACHED_SERVER_HEADER,
+    ASGIProtocol,
+    _get_cached_date_header,
+    _get_cached_status_line,
+)
+
+from gateway.web.bridge import CONNECTION
+from gateway.web.front import KEY, Front, Hit
+from gateway.web.front_known import Key, Pair, recognise
+
+_OPENED = 1.0
+"""Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""
+_LINGER = 2.0
+"""Seconds in which what a client still sends is read past, so that it sees why its connection ends."""
+_ENDS, _STAYS = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of no seconds: closing sends a reset, not an end."""
+
+
+class Heard(NamedTuple):
+    """How the bytes of a request were understood that was answered by a hit."""
+
+    key: Key
+    headers: list[Pair]
+    version: tuple[int, int]
+    trust: Any
+    """What gunicorn lets the peer say of others, which decides on some headers."""
+
+
+class EventProtocol(ASGIProtocol):
+    """One connection of an ``EventWorker``."""
+
+    _closed: bool
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._opened, self._repeated_at = self.worker.loop.time(), -inf
+        self._peer: Any = transport.get_extra_info("peername")
+        self._between = True
+        """Whether the next bytes begin a request."""
+        self._whole: bytes | None = None
+        """The bytes of the request, where they came in one piece that holds nothing else."""
+        self._watch: asyncio.Task[bool] | None = None
+        self._late: asyncio.TimerHandle | None = None
+        """When a request that has begun must have come as far as its body."""
+        self._answering, self._ending, self._refused = False, False, False
+        self.worker.connections.add(self)
+        # Who connects and asks nothing is not waited for longer than who has asked before.
+        self._keepalive_handle = self.worker.loop.call_later(self._keepalive, self._keepalive_timeout)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.worker.connections.discard(self)
+        self._arrived()
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closed:
+            return  # it is read past until the client has seen the last answer
+        # The same bytes on a connection that waits for a request ask the same: they are neither parsed once more nor
+        # handed to the task of the connection, which together take longer than the answer.
+        if self._between and self._awaiting_request and not self._flow_control.write_paused and self._repeat(data):
+            return
+        self._whole, self._between = data if self._between else None, False
+        super().data_received(data)
+        if self._current_request is None:
+            self._await_head()
+
+    def _await_head(self) -> None:
+        """Refuse a request that has begun if its header fields are not there in time."""
+        if self._late is None and not self._closed:
+            self._late = self.worker.loop.call_later(self.worker.app.options.receive_timeout, self._refuse_late)
+
+    def _refuse_late(self) -> None:
+        self._send_error_response(408, "")
+        super()._keepalive_timeout()
+
+    def _arrived(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _on_headers_complete(self) -> bool:
+        self._arrived()
+        return bool(super()._on_headers_complete())
+
+    def _repeat(self, data: bytes) -> bool:
+        """Answer a request by a hit if its bytes are known; return whether it was."""
+        heard: Heard | None = self.worker.heard.get(data)
+        if heard is None or heard.trust != self._forwarded_trust or not self.worker.alive:
+            return False
+        hit = self.worker.app.front.hit(heard.key, heard.headers, self._peer[0] if self._peer else None)
+        if hit is None:
+            return False
+        self._write_hit(hit, heard.version, closing=False)
+        self._repeated_at = self.worker.loop.time()
+        if self._flow_control.write_paused:
+            self._watch = self.worker.loop.create_task(self._taken())
+        return True
+
+    def _keepalive_timeout(self) -> None:
+        # A request that was answered by its bytes has left the timer as it was.
+        left = self._repeated_at + self._keepalive - self.worker.loop.time()
+        if left > 0:
+            self._keepalive_handle = self.worker.loop.call_later(left, self._keepalive_timeout)
+        else:
+            super()._keepalive_timeout()
+
+    def close_idle(self) -> None:
+        """Close the connection where no request is on it, nor on its way."""
+        asked = self.req_count > 1 or self.worker.loop.time() > self._opened + _OPENED
+        if self._awaiting_request and asked:
+            super()._keepalive_timeout()
+
+    def unsent(self) -> int:
+        return int(self.transport.get_write_buffer_size())
+
+    def cut(self) -> None:
+        # A reset, not an end: without a length or chunks (HTTP/1.0) an end would make a part look like the whole.
+        connected = self.transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Answer a request; return whether another may follow on this connection."""
+        self._ending = False
+        hit = self._hit(request, peername)
+        if hit is None:
+            keep = bool(await super()._serve_http_request(request, sockname, peername)) and not self._ending
+        else:
+            keep = await self._send_hit(hit, request)
+        self._answering = False
+        # Gunicorn resets its parser next, before anything more can be received. The bytes that remain are of requests
+        # that are answered one by one: what was received in one piece is none of them.
+        self._between, self._whole = not self._callback_parser.remaining(), None
+        if keep and not self._between:
+            self._await_head()
+        return keep
+
+    def _send_response_start(self, status: int, headers: Any, request: Any, close: bool = False) -> None:
+        self._answering = True
+        received = self._body_receiver is None or self._body_receiver._complete
+        self._ending = not received or self._endless(status, headers, request)
+        closing = close or self._ending
+        if request.version < (1, 1) and not closing:
+            headers = [*headers, (b"Connection", b"keep-alive")]
+        super()._send_response_start(status, headers, request, close=closing)
+
+    def _endless(self, status: int, headers: Any, request: Any) -> bool:
+        """Tell whether only the end of the connection can tell the end of a response: HTTP/1.0 knows no chunks."""
+        bodiless = request.version >= (1, 1) or self._response_omits_body(request.method, status)
+        return not bodiless and not any(name.lower() == b"content-length" for name, _ in headers)
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        self._refused = True
+        if self._answering:
+            self.cut()  # a second answer would be read as part of the first
+        else:
+            peer = self._peer[0] if self._peer else None
+            self._safe_write(self.worker.app.refusal(status, peer))
+
+    def _close_transport(self) -> None:
+        """End the connection; not at once where more may come on it than is read: a reset would overtake the answer."""
+        receiver = self._body_receiver
+        if self._closed or not (self._refused or (receiver is not None and not receiver._complete)):
+            super()._close_transport()
+            return
+        self._closed = True
+        self._resume_reading()
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+            self.worker.loop.call_later(_LINGER, self.transport.close)
+
+    def _hit(self, request: Any, peername: Any) -> Hit | None:
+        front: Front | None = self.worker.app.front
+        self._key = None
+        if front is None:
+            return None
+        body = request.chunked or request.content_length > 0
+        self._key = recognise(request.method, request.uri, request.headers_bytes, body=body)
+        if self._key is None:
+            return None
+        return front.hit(self._key, request.headers_bytes, peername[0] if peername else None)
+
+    async def _send_hit(self, hit: Hit, request: Any) -> bool:
+        closing = bool(self._will_close(request, False))
+        self._write_hit(hit, request.version, closing=closing)
+        if not closing and self._key is not None and self._whole is not None and not self._callback_parser.remaining():
+            heard = Heard(self._key, request.headers_bytes, request.version, self._forwarded_trust)
+            self.worker.remember(self._whole, heard)
+        return await self._taken() and not closing
+
+    def _write_hit(self, hit: Hit, version: tuple[int, int], *, closing: bool) -> None:
+        self._safe_write(
+            b"".join(
+                (
+                    _get_cached_status_line(version, hit.status),
+                    hit.head,
+                    _CACHED_SERVER_HEADER,
+                    _get_cached_date_header(),
+                    _ENDS if closing else b"\r\n" if version >= (1, 1) else _STAYS,
+                    hit.body,
+                )
+            )
+        )
+        self.worker.flush_soon()
+
+    async def _taken(self) -> bool:
+        """Wait until the client has room for more; cut it off where it takes nothing, and return False."""
+        while self._flow_control.write_paused and not self._closed:
+            before = self.unsent()
+            await at_most(self._flow_control.drain(), self.worker.app.options.send_timeout)
+            if self._flow_control.write_paused and self.unsent() >= before:
+                self.cut()
+                return False
+        return True
+
+    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
+        scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
+        scope[CONNECTION], scope[KEY] = self, self._key
+        if not request.raw_path.startswith(b"/"):
+            scope["raw_path"] = origin_form(request.raw_path)
+            scope["path"] = unquote_to_bytes(scope["raw_path"]).decode(errors="replace")
+        return scope
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        return False  # an ordinary request, as under the other worker: an upgrade may be ignored (RFC 9110, 7.8)
+
+
+def origin_form(path: bytes) -> bytes:
+    """Take the path out of a target in absolute form (RFC 9112, 3.2.2); another one is returned as it is.
+
+    >>> origin_form(b"http://gateway.example:8080/v1/queries")
+    b'/v1/queries'
+    >>> origin_form(b"*")
+    b'*'
+    """
+    _, absolute, rest = path.partition(b"://")
+    if path.startswith(b"/") or not absolute:
+        return path
+    _, slash, within = rest.partition(b"/")
+    return b"/" + within if slash else b"/"
+
+
+async def at_most(waiting: Any, seconds: float) -> None:
+    """Wait for something, but no longer than *seconds*."""
+    try:
+        await asyncio.wait_for(waiting, seconds)
+    except TimeoutError:
+        return
