@@ -44,6 +44,13 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, ClassVar
 
+MOST_TOLD = 20
+"""Mistakes in a request that are told one by one."""
+LONGEST = 300
+"""Characters of the longest text that tells of one."""
+_NAME = 64
+"""Characters of the longest name that is repeated."""
+
 
 class Severity(StrEnum):
     """How much a diagnostic matters: an error must be mended, a warning read; a note says what could not be told."""
@@ -170,14 +177,23 @@ class CursorExpired(RequestError):
 
 
 class InvalidParameters(RequestError):
-    """One or more parameters are wrong; ``errors`` lists all of them as ``{"parameter", "detail"}``."""
+    """One or more parameters are wrong; ``errors`` lists them as ``{"parameter", "detail"}``.
+
+    The first ``MOST_TOLD`` are told, each in a bounded text, and ``more`` says how many others there are: what is
+    answered to a request must not grow with what is wrong in it.
+    """
 
     code, status, title = "invalid-parameters", 422, "Some parameters are not valid"
 
     def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
-        names = ", ".join(dict.fromkeys(str(error["parameter"]) for error in errors))
-        super().__init__(f"Not valid: {names}.", errors=list(errors))
-        self.errors = list(errors)
+        told = [
+            {name: shortened(str(text), _NAME if name == "parameter" else LONGEST) for name, text in error.items()}
+            for error in errors[:MOST_TOLD]
+        ]
+        names, more = ", ".join(dict.fromkeys(error["parameter"] for error in told)), len(errors) - len(told)
+        rest = f" and {more:,} more" if more else ""
+        super().__init__(f"Not valid: {names}{rest}.", errors=told, more=more or None)
+        self.errors = told
 
 
 class ScanTooLarge(RequestError):
@@ -298,6 +314,15 @@ class AccessInvalid(DefinitionError):
 
 class SettingsInvalid(DefinitionError):
     code, status, title = "settings-invalid", 500, "The settings are not valid"
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Cut a text that is longer than *longest* characters.
+
+    >>> shortened("a long name", 7)
+    'a long…'
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def did_you_mean(name: str, accepted: Iterable[str]) -> str | None:

@@ -21,6 +21,7 @@ from gateway.observe import (
     BreakerChanged,
     CacheValueRejected,
     ClockJumped,
+    DescriptionFailed,
     Event,
     FilesUnreadable,
     FootersFailed,
@@ -100,6 +101,7 @@ class Metrics:
             AccessFileFailed: self._access_failed,
             AccessRefused: self._access_refused,
             LimitsFailed: self._limits_failed,
+            DescriptionFailed: self._undescribed,
             Unexpected: self._unexpected,
         }
         self._define_queries()
@@ -155,6 +157,9 @@ class Metrics:
         self._ahead = self._counter("answers_prepared", "Answers prepared ahead", (*query, "outcome"))
         self._problems = self._counter("problems", "Problem documents answered", ("code",))
         self._lost = self._counter("log_lines_lost", "Lines that could not be written", ("stream",))
+        self._descriptions = self._counter(
+            "descriptions_failed", "Times that a query was described without its columns", ("query", "version")
+        )
         self._bugs = self._counter("unexpected_errors", "Errors that nobody raised on purpose", ())
 
     def _define_tables(self) -> None:
@@ -399,6 +404,9 @@ class Metrics:
         if len(self._callers) < CALLERS:
             self._callers.add(principal)
         return principal if principal in self._callers else OTHERS
+
+    def _undescribed(self, event: DescriptionFailed) -> None:
+        self._descriptions.labels(event.query, event.version).inc()
 
     def _unexpected(self, event: Unexpected) -> None:
         self._bugs.inc()

@@ -414,6 +414,17 @@ class ResourcesMeasured(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DescriptionFailed(Event):
+    """The columns of a query's result could not be found out: it is described without them."""
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unexpected(Event):
     """A bug: an error that nobody raised on purpose. The traceback is for the log only."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -22,7 +23,15 @@ from gateway.catalog.catalog import Catalog
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
 from gateway.engine.stores import Move, Stores
-from gateway.errors import CapacityError, CursorExpired, EngineFailed, FilesChanged, GatewayError, UpstreamError
+from gateway.errors import (
+    CapacityError,
+    CursorExpired,
+    EngineFailed,
+    FilesChanged,
+    GatewayError,
+    QueryFailed,
+    UpstreamError,
+)
 from gateway.execution import Attempt, Execution, Fill, unread
 from gateway.model import (
     Answer,
@@ -232,10 +241,14 @@ class Gateway:
         return self.results.summary(key)
 
     def columns(self, query: str, version: int) -> tuple[Column, ...]:
-        """Return the result columns of a query, found without reading a row."""
+        """Return the result columns of a query, found without reading a row. Raises what running it may."""
         template = self.registry.template(query, version)
-        unbound = self.planner.over_nothing(template.bound_to_nothing(), self.catalog.pin(template.tables))
-        return self.engine.columns(unbound)
+        snapshots = self.catalog.pin(template.tables)
+        *first, last = [self._at_this_instant(bound) for bound in template.bindings()]
+        for bound in first:
+            with suppress(QueryFailed):
+                return self.engine.columns(self.planner.over_nothing(bound, snapshots))
+        return self.engine.columns(self.planner.over_nothing(last, snapshots))
 
     def encoding(self, key: str, form: str) -> bytes | None:
         """Return the body of a result in one form, where it was made before."""

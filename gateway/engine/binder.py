@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +13,14 @@ import duckdb
 from gateway.engine.binding import bind
 from gateway.errors import QueryFailed, Rule, did_you_mean
 from gateway.model import Column, TypedValue, Value
+from gateway.query.functions import SESSION_WORDS
 
 _DESCRIBE = "DESCRIBE "
 _CANDIDATES = re.compile(r'"((?:[^"]|"")+)"')
 _SHOWN = 8
 _REFERENCE = re.compile(r'(?:"(?:[^"]|"")+"|\w+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|\w+))*')
+_SESSION = "query_gateway_session"
+"""Table that a name of the session would be read from; there is none."""
 _MOST = 20
 """Unknown columns of one query that are told at once."""
 
@@ -48,6 +51,14 @@ class Binder:
             "SET GLOBAL lock_configuration = true",
         ):
             self._connection.execute(statement)
+        self._forbid(SESSION_WORDS)
+
+    def _forbid(self, words: Iterable[str]) -> None:
+        """Make functions of these names, which the engine prefers to its own, over a table that is gone."""
+        self._connection.execute(f"CREATE TABLE {_SESSION} (told INTEGER)")
+        for word in words:
+            self._connection.execute(f'CREATE MACRO "{word}"() AS (SELECT told FROM {_SESSION})')
+        self._connection.execute(f"DROP TABLE {_SESSION}")
 
     def declare(self, table: str, columns: Sequence[Column]) -> None:
         """Make a table of those columns known."""
@@ -123,9 +134,20 @@ def explained(error: duckdb.Error, sql: str) -> Unbindable:
     except json.JSONDecodeError:
         told = {"exception_message": document or str(error)}
     text = str(told["exception_message"])
+    if _SESSION in text:
+        return _of_session(sql)
     offset = _offset(told, text, sql)
     message, hint, rule = _words(told, text)
     return Unbindable(message, hint=hint, offset=offset, rule=rule, certain=kind in ("Binder", "Parser", "Catalog"))
+
+
+def _of_session(sql: str) -> Unbindable:
+    """Refuse a name that no column has and that tells about the session instead."""
+    found = re.search(rf"\b({'|'.join(SESSION_WORDS)})\b", sql, re.IGNORECASE)
+    word = found[1].lower() if found else "a name"
+    message = f"{word} is not allowed: it tells about the server, not about the data"
+    hint = f"no table here has a column {word!r}"
+    return Unbindable(message, hint=hint, offset=found.start() if found else None, rule=Rule.NOT_ALLOWED)
 
 
 def _offset(told: Mapping[str, Any], text: str, sql: str) -> int | None:

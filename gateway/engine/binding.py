@@ -11,16 +11,20 @@ from math import isnan
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
+from gateway.errors import QueryFailed
 from gateway.model import TypedValue, Value
 
 
 def bind(sql: str, used: Collection[str], parameters: Mapping[str, TypedValue]) -> tuple[str, dict[str, duckdb.Value]]:
-    """Return *sql* and the values for its parameters *used*.
+    """Return *sql* and the values for its parameters *used*. Raises ``QueryFailed`` where one is missing.
 
     DuckDB's client binds NULL without a type, so ``date_trunc('day', $p)`` would be ambiguous: a parameter that is
     NULL is written into the text instead, as ``CAST(NULL AS <type>)``, which needs no value of the caller's.
     """
     given = {name.lower(): typed for name, typed in parameters.items()}
+    missing = [name for name in used if name.lower() not in given]
+    if missing:
+        raise QueryFailed(f"No value was given for ${missing[0]}.")
     values = {name: given[name.lower()] for name in used}
     nulls = {name.lower(): f"CAST(NULL AS {typed.type})" for name, typed in values.items() if typed.value is None}
     bound = {name: _value(typed) for name, typed in values.items() if typed.value is not None}

@@ -30,6 +30,10 @@ CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "l
 MACHINE_WORDS = frozenset({"current_catalog", "current_role", "current_schema", "current_user", "session_user"})
 """Names that tell about the session without being called, where no column has them."""
 
+SESSION_WORDS = MACHINE_WORDS | {"user"}
+"""All names that the engine takes for a function of the session where no column has them; of these, columns of people
+are called ``user``, so that only the engine can tell what is meant."""
+
 
 @cache
 def reviewed() -> dict[str, str]:

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from gateway.declaration import parse_duration
-from gateway.errors import InvalidParameters, did_you_mean
+from gateway.errors import MOST_TOLD, InvalidParameters, did_you_mean
 from gateway.model import TypedValue, Value
 from gateway.query.coerce import Refused, coerce, shown, spell
 from gateway.query.types import Kind, ParameterType, parse_type
@@ -241,11 +241,10 @@ def _value_of(name: str, parameter: Parameter, given: Mapping[str, Any], textual
 
 
 def _unknown(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for name in given:
-        if name not in declared:
-            accepted = f"accepted: {', '.join(declared)}" if declared else "the query has no parameters"
-            hint = did_you_mean(name[:200], declared) or accepted
-            yield {"parameter": name[:200], "detail": f"is not a parameter of this query: {hint}"}
+    accepted = f"accepted: {', '.join(declared)}" if declared else "the query has no parameters"
+    for number, name in enumerate(one for one in given if one not in declared):
+        hint = did_you_mean(name[:200], declared) if number < MOST_TOLD else None  # the others are only counted
+        yield {"parameter": name[:200], "detail": f"is not a parameter of this query: {hint or accepted}"}
 
 
 def _items(text: str) -> list[Any]:

@@ -213,6 +213,12 @@ class Template:
             {name: TypedValue(value=None, type=declared.type.sql) for name, declared in self.parameters.items()}
         )
 
+    def bindings(self) -> list[BoundQuery]:
+        """Bind what the columns of the result may be learnt by: the examples, as callers would bind them, then NULL."""
+        needs = any(declared.required for declared in self.parameters.values())
+        asked: Iterable[Mapping[str, Any]] = self.examples if self.examples or needs else [{}]
+        return [*map(self.bind, asked), self.bound_to_nothing()]
+
     def _bound(self, parameters: Mapping[str, TypedValue]) -> BoundQuery:
         return BoundQuery(
             name=self.name,

@@ -9,11 +9,13 @@ from urllib.parse import urlencode
 
 from gateway.errors import GatewayError
 from gateway.model import CachePolicy, Column
+from gateway.observe import DescriptionFailed
 from gateway.query.coerce import spell
 from gateway.query.parameters import Parameter
 from gateway.query.registry import State
 from gateway.query.template import Template
-from gateway.web.context import Gateway
+from gateway.web.context import Gateway, site
+from gateway.web.problems import public_detail
 
 _BOUNDS = ("min", "max", "pattern", "bucket")
 
@@ -93,10 +95,14 @@ def freshness(policy: CachePolicy) -> dict[str, Any]:
 
 
 def result_columns(gateway: Gateway, template: Template) -> tuple[Column, ...] | None:
-    """Find the result columns of a version; None where its tables cannot be read now."""
+    """Find the result columns of a version; None, which is told, where they cannot be found out now."""
     try:
         return gateway.columns(template.name, template.version)
-    except GatewayError:
+    except GatewayError as error:
+        failed = DescriptionFailed(
+            query=template.name, version=template.version, code=error.code, error=public_detail(error)
+        )
+        site().observe(failed)
         return None
 
 

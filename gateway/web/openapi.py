@@ -8,10 +8,9 @@ from typing import Any
 
 from gateway.encode import FORMATS
 from gateway.model import Column
-from gateway.query.registry import State
+from gateway.query.registry import Registry, State
 from gateway.query.template import Template
-from gateway.web.context import Gateway
-from gateway.web.describe import freshness, result_columns, version_url
+from gateway.web.describe import freshness, version_url
 from gateway.web.formats import SHAPES
 from gateway.web.patience import TIMEOUT
 from gateway.web.problems import MEDIA_TYPE, kinds
@@ -26,17 +25,15 @@ _RESULT_PROBLEMS = (400, 404, 406, 410, 413, 415, 422, 429, 500, 502, 503, 504)
 
 
 def openapi_document(
-    gateway: Gateway, queries: Mapping[str, Mapping[int, Template]], *, title: str, guarded: bool
+    registry: Registry, described: Iterable[tuple[Template, Iterable[Column] | None]], *, title: str, guarded: bool
 ) -> dict[str, Any]:
-    """Make the whole document of *queries*. It asks the engine for the result columns of every version.
+    """Make the whole document of versions that are *described* by their result columns, None where nobody knows them.
 
     *guarded*: callers show a key or a token.
     """
     paths: dict[str, Any] = {}
-    for versions in queries.values():
-        for template in versions.values():
-            state = gateway.registry.state(template)
-            paths.update(_version_paths(template, result_columns(gateway, template), state))
+    for template, known in described:
+        paths.update(_version_paths(template, known, registry.state(template)))
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {

@@ -5,6 +5,7 @@ They load nothing from another host, and their policy (CSP) forbids it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -38,6 +39,8 @@ POLICY = (
 )
 _DOCUMENTS = 32
 """OpenAPI documents that are kept, one for each set of queries that somebody may see."""
+_INCOMPLETE = 30.0
+"""Seconds for which a document is kept that lacks the columns of a version."""
 _INPUTS = {Kind.DATE: "date", Kind.INTEGER: "number"}
 
 
@@ -128,16 +131,22 @@ def openapi() -> Response:
 
 
 def _openapi(what: Site, serving: Gateway, queries: Mapping[str, Mapping[int, Template]]) -> bytes:
-    """Make the document once for a registry, a day (versions go away by the day), and what of it may be seen."""
-    made: dict[Any, tuple[Registry, bytes]] = what.made.setdefault("openapi", {})
-    registry, key = serving.registry, (serving.registry.today(), tuple(queries))
+    """Make the document once for a registry, a day (versions go away by the day), and what of it may be seen.
+
+    One that lacks the columns of a version is soon made again: its tables may be readable then.
+    """
+    made: dict[Any, tuple[Registry, bytes, float]] = what.made.setdefault("openapi", {})
+    registry, key, now = serving.registry, (serving.registry.today(), tuple(queries)), what.monotonic()
     known = made.get(key)
-    if known is not None and known[0] is registry:
+    if known is not None and known[0] is registry and now < known[2]:
         return known[1]
-    body = json_bytes(openapi_document(serving, queries, title=what.title, guarded=guarded()))
+    templates = [template for versions in queries.values() for template in versions.values()]
+    columns = [result_columns(serving, template) for template in templates]
+    described = list(zip(templates, columns, strict=True))
+    body = json_bytes(openapi_document(registry, described, title=what.title, guarded=guarded()))
     if len(made) >= _DOCUMENTS:
         made.clear()
-    made[key] = (registry, body)
+    made[key] = (registry, body, now + _INCOMPLETE if None in columns else math.inf)
     return body
 
 

@@ -68,7 +68,8 @@ def read_json_object(request: Request) -> dict[str, Any]:
     """Read the body as one JSON object; a missing body is an empty one.
 
     Raises ``ContentTooLarge``, ``UnsupportedMediaType``, and ``MalformedRequest`` for text that is not UTF-8 or not
-    JSON, a key that stands twice, NaN, a number of thousands of digits, or nesting beyond 16 levels.
+    JSON, more than 10,000 keys, a key that stands twice, NaN, a number of thousands of digits, or nesting beyond 16
+    levels.
     """
     try:
         body = request.get_data(cache=False)
@@ -91,7 +92,7 @@ def parse_json(body: bytes) -> Any:
     try:
         document = json.loads(
             body.decode("utf-8"),
-            object_pairs_hook=_unique_keys,
+            object_pairs_hook=_Fields().unique,
             parse_constant=_refuse_constant,
         )
     except UnicodeDecodeError as error:
@@ -127,13 +128,22 @@ def _refuse_option(name: str, accepted: Collection[str]) -> NoReturn:
     raise MalformedRequest(f"Unknown option {_shown(name)}; {hint}.", option=name)
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise MalformedRequest(f"The key {_shown(key)} stands twice in the body.")
-        found[key] = value
-    return found
+class _Fields:
+    """Counts the fields of a JSON text: there may be as many as values in a query string."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._seen += len(pairs)
+        if self._seen > MAX_FIELDS:
+            raise MalformedRequest(f"The body has more than {MAX_FIELDS} fields.")
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                raise MalformedRequest(f"The key {_shown(key)} stands twice in the body.")
+            found[key] = value
+        return found
 
 
 def _refuse_constant(name: str) -> NoReturn:

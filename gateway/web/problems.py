@@ -10,7 +10,7 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from gateway import errors
-from gateway.errors import DefinitionError, GatewayError, MalformedRequest
+from gateway.errors import DefinitionError, GatewayError, MalformedRequest, shortened
 from gateway.web.documents import json_bytes
 
 MEDIA_TYPE = "application/problem+json"
@@ -111,7 +111,11 @@ def problem(error: GatewayError, *, request_id: str) -> Response:
 
 def problem_document(error: GatewayError, *, request_id: str) -> dict[str, Any]:
     """Make the problem document of *error*: the standard members, the request id, then its own members."""
-    own = {name: value for name, value in error.members.items() if value is not None}
+    own = {
+        name: shortened(value) if isinstance(value, str) else value
+        for name, value in error.members.items()
+        if value is not None
+    }
     return own | {
         "type": f"/errors/{error.code}",
         "title": error.title,
@@ -164,7 +168,8 @@ MEANINGS = {
     "headers-too-large": "The header fields are more than 100, or one is longer than 8,190 bytes.",
     "coding-unknown": "The body has a transfer coding other than `chunked`.",
     "unsupported-media-type": "The body must be JSON, with `Content-Type: application/json`.",
-    "invalid-parameters": "Some parameters are unknown, missing or out of bounds; `errors` lists all of them.",
+    "invalid-parameters": "Some parameters are unknown, missing or out of bounds; `errors` lists the first 20 of them, "
+    "`more` says how many others there are.",
     "query-failed": "The author's SQL failed on the data for these parameters, e.g. by a cast.",
     "result-too-large": "The result is larger than what is gathered of one: ask without `_limit`, and not for "
     "`_shape=columns`.",

@@ -231,3 +231,57 @@ def test_what_only_the_engine_cannot_read_is_told_without_the_columns_too(
     front = "/*\nsummary: x\nowner: me\nexamples: [{}]\n*/\n"
     [mistake] = found(project, sql, front)
     assert (mistake.column, mistake.message, mistake.rule) == (column, message, Rule.SYNTAX)
+
+
+PLAIN = "/*\nsummary: x\nowner: me\nexamples: [{}]\n*/\n"
+PEOPLE = "table: people\nlocation: data/people\ncolumns: {user: VARCHAR, flight: VARCHAR}\n"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT user",
+        "SELECT USER AS me",
+        'SELECT "user" AS me',
+        "SELECT carrier FROM airlines WHERE name = user",
+        "SELECT a.carrier FROM (SELECT carrier, user AS u FROM airlines) a",
+        "SELECT carrier, (SELECT max(user) FROM airlines) AS u FROM airlines",
+        "WITH w AS (SELECT concat(user, name) AS n FROM airlines) SELECT n FROM w",
+        "SELECT carrier FROM airlines ORDER BY user",
+        "SELECT count(*) FILTER (user = 'x') AS n FROM airlines",
+    ],
+)
+def test_a_name_of_the_session_is_refused_where_no_column_has_it(project: Path, sql: str) -> None:
+    [mistake] = found(project, sql, PLAIN)
+    assert (mistake.rule, mistake.severity) == (Rule.NOT_ALLOWED, Severity.ERROR)
+    assert mistake.message == "user is not allowed: it tells about the server, not about the data"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT user FROM people",
+        "SELECT o.user, flight FROM people o WHERE user > 'a' ORDER BY user",
+        "SELECT user FROM airlines JOIN people ON people.user = airlines.name",
+        "SELECT name AS user FROM airlines ORDER BY user",
+        "SELECT {'user': name}.user AS u FROM airlines",
+        "WITH w(user) AS (SELECT name FROM airlines) SELECT user FROM w",
+    ],
+)
+def test_a_column_of_such_a_name_is_a_column(project: Path, sql: str) -> None:
+    write(project, "catalog/people.yaml", PEOPLE)
+    assert found(project, sql, PLAIN) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("current_user", "session_user", "current_role", "current_catalog", "current_schema", '"current_user"'),
+        *("user()", "current_user()", "current_database()", "current_schemas(true)", "version()", "getenv('HOME')"),
+        *("current_setting('threads')", "pg_typeof(1)", "pg_catalog.version()", "getvariable('x')", "current_query()"),
+        *("pg_backend_pid()", "inet_server_addr()", "txid_current()", "has_table_privilege('a', 'b')"),
+    ],
+)
+def test_what_depends_on_the_server_is_refused(project: Path, call: str) -> None:
+    mistakes = found(project, f"SELECT {call} AS x", PLAIN)
+    assert Severity.ERROR in {mistake.severity for mistake in mistakes}

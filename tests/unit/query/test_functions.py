@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from contextlib import closing
+
 import duckdb
 import pytest
 
-from gateway.query.functions import ALLOWED, REASONS, allowed, reviewed
+from gateway.query.functions import ALLOWED, CLOCK_WORDS, REASONS, SESSION_WORDS, allowed, reviewed
 from gateway.query.keywords import RESERVED
 
 
@@ -40,3 +42,28 @@ def test_reserved_words_are_those_of_the_engine() -> None:
     with duckdb.connect() as connection:
         rows = connection.execute("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'")
         assert {name for (name,) in rows.fetchall()} == RESERVED
+
+
+def test_every_name_that_the_engine_reads_as_a_call_where_no_column_has_it_is_known() -> None:
+    with closing(duckdb.connect()) as connection:
+        lists = (
+            "SELECT function_name FROM duckdb_functions()",
+            "SELECT keyword_name FROM duckdb_keywords()",
+            "SELECT name FROM duckdb_settings()",
+        )
+        names = {row[0] for text in lists for row in connection.execute(text).fetchall()} - {"true", "false", "null"}
+        read = {name for name in names if _binds(connection, name)}
+    assert read <= SESSION_WORDS | CLOCK_WORDS
+    assert SESSION_WORDS | {"current_date"} <= read
+
+
+def _binds(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    quoted = name.replace('"', '""')
+    try:
+        connection.execute(f'DESCRIBE SELECT "{quoted}"')
+    except duckdb.Error:
+        try:
+            connection.execute(f"DESCRIBE SELECT {name}")
+        except duckdb.Error:
+            return False
+    return True

@@ -91,12 +91,11 @@ def test_a_body_of_another_type_is_refused(content_type: str) -> None:
         read_json_object(posted(b"{}", content_type))
 
 
-def test_a_body_larger_than_the_server_reads_is_refused_after_it_was_sent() -> None:
+def test_a_body_larger_than_the_server_reads_is_refused() -> None:
     request = posted(b'{"a": "' + b"x" * 100 + b'"}')
     request.max_content_length = 50
     with pytest.raises(ContentTooLarge, match="50 bytes"):
         read_json_object(request)
-    assert request.environ["wsgi.input"].read() == b""
 
 
 @pytest.mark.parametrize(
