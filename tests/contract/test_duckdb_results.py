@@ -59,12 +59,12 @@ def test_a_bloom_filter_takes_the_zeros_for_two_values(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path, stored: float, sought: str
 ) -> None:
     path = tmp_path / "zeros.parquet"
-    rows = pa.table({"x": [stored] * 5 + [1.0]})
-    assert rows.num_rows == 6
+    rows = pa.table({"x": [stored] * 40 + [1.0] * 40})
+    assert rows.num_rows == 80
     connection.execute(f"COPY (FROM rows) TO '{path}'")
     filter_ = f"x = '{sought}'::DOUBLE"
     assert asked(connection, f"SELECT count(*) FROM '{path}' WHERE {filter_}") == [0]
-    assert asked(connection, f"SELECT count(*) FROM (SELECT TRY(x) AS x FROM '{path}') WHERE {filter_}") == [5]
+    assert asked(connection, f"SELECT count(*) FROM (SELECT TRY(x) AS x FROM '{path}') WHERE {filter_}") == [40]
 
 
 def test_a_dictionary_of_duckdb_keeps_one_of_the_zeros(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

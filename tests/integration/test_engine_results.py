@@ -33,8 +33,8 @@ FLOATS: Mapping[str, list[float | None]] = {
     "null": [None, NAN, None],
     "empty": [None, None],
     "wide": [INF, NAN, -INF, 5.0],
-    "minus": [-0.0, -0.0, 1.0],
-    "plus": [0.0, 0.0, 1.0],
+    "minus": [-0.0, 1.0] * 3,
+    "plus": [0.0, 1.0] * 3,
 }
 FILTERS = (
     *("x <> 3", "x > 5", "x >= 5", "x < 5", "x <= 3", "x = 3", "x = 'nan'", "x >= 'nan'", "x < 'nan'", "x = 'inf'"),
