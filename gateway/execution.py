@@ -16,7 +16,7 @@ from gateway.content import Content
 from gateway.engine.admission import Admission
 from gateway.engine.base import Engine
 from gateway.engine.stores import Move, located
-from gateway.errors import TOO_LARGE, ClientGone, DeadlineExceeded, GatewayError, ResultTooLarge
+from gateway.errors import TOO_LARGE, ClientGone, DeadlineExceeded, GatewayError, ResultTooLarge, StorageFailed
 from gateway.model import Plan, Principal, Reading, Result, ResultStream, Scan, Streamed
 from gateway.observe import Event, Observer, QueryCancelled, QueryExecuted, QueryFailed
 from gateway.outlet import Outlet
@@ -316,7 +316,10 @@ class Run:
             )
         if isinstance(error, ClientGone) or error is self._fill.cancellation.reason:
             return QueryCancelled(query=name, version=version, reason=error.code, seconds=seconds)
-        return QueryFailed(query=name, version=version, code=error.code, detail=error.detail, seconds=seconds)
+        file = error.path if isinstance(error, StorageFailed | DeadlineExceeded) else None
+        return QueryFailed(
+            query=name, version=version, code=error.code, detail=error.detail, seconds=seconds, file=file
+        )
 
     def _tell_if_slow(self, error: GatewayError | None) -> None:
         slow, waited = self._execution.slow, self._waited

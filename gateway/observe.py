@@ -107,6 +107,8 @@ class QueryFailed(Event):
     code: str
     detail: str
     seconds: float
+    file: str | None = None
+    """The address of the data file at fault, where it is known; callers are not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,6 +216,8 @@ class DuckDBEngine:
             failure.path = self._at_fault(error, lent)
         if not isinstance(failure, Suspicion):
             return failure
+        if isinstance(failure.damaged, StorageFailed):
+            failure.damaged.path = versions.named(str(error), lent.files)
         return self._changed(lent) or failure.damaged
 
     def _stalled(self, error: BaseException, lent: Lent) -> str | None:

@@ -8,8 +8,10 @@ without asking the store again; what remains is to make sure that nothing else w
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from urllib.parse import unquote
 
 from gateway.engine.instance import BUCKETS
 from gateway.errors import EngineFailed
@@ -17,6 +19,8 @@ from gateway.model import FileVersion
 
 _GLOB = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
 _BITS = 32
+_STEPS = re.compile(r"/(?:\./|/)+")
+"""What tells the versions of a local file apart in its address."""
 
 
 def is_remote(path: str) -> bool:
@@ -40,6 +44,13 @@ def address(file: FileVersion, *, use_ssl: bool, edition: int = 0) -> str:
     folder, slash, name = file.path.rpartition("/")
     bits = f"{int.from_bytes(digest[: _BITS // 8]):0{_BITS}b}"
     return (folder + slash + bits.replace("0", "./").replace("1", "/") + name).translate(_GLOB)
+
+
+def named(message: str, files: Iterable[FileVersion]) -> str | None:
+    """Find which of the *files* a message of DuckDB speaks of; it spells them as ``address`` does."""
+    plain = _STEPS.sub("/", unquote(message))
+    mentioned = [file.path for file in files if _STEPS.sub("/", file.path) in plain]
+    return max(mentioned, key=len, default=None)
 
 
 def opaque(etag: str) -> str:
