@@ -157,7 +157,7 @@ MUTATIONS = [
     Mutation("windows", "let through", barriers.RULES, "blocked by a window", nothing),
     Mutation("GROUP BY", "let through", barriers.RULES, "blocked by GROUP BY", nothing),
     Mutation("aggregates", "may have no row", aggregation, "always_yields", lambda _: False),
-    Mutation("grouping sets", "NULL in no key", aggregation, "has_sets", lambda _: False),
+    Mutation("grouping sets", "none is empty", aggregation, "has_sets", lambda _: False),
     Mutation("names", "aliases are not seen", names, "_given", lambda *_: []),
     Mutation("names", "columns win everywhere", barriers.Aliases, "FIRST", barriers.Aliases.AFTER),
     Mutation("NOT IN, NOT EXISTS", "treated as IN and EXISTS", walk, "_positive_subquery", wrong_positive),

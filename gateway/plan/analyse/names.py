@@ -6,9 +6,10 @@ the name alone is a key of DISTINCT ON, the alias wins. In ON, in keys of GROUP 
 of aggregates there are no aliases. Subqueries see the columns and then the aliases of the blocks around them, and in
 FROM the sources to their left; an ON sees the sources of its join, and those of other joins to its left.
 
-sqlglot's ``qualify`` is not used for this. It follows the rules of one dialect's clauses for all of them (an alias in
-DISTINCT ON, a source behind its ON, an alias of an outer block), chooses one meaning where two are possible, and raises
-where it knows too little; an analysis needs to be told that a name is not certain, and to go on with all others.
+sqlglot's ``qualify`` (30.30) is not used for this. It resolves an alias of an outer block to a column farther out, a
+name in ON to a source that is joined later, and an alias inside an expression of GROUP BY, all against DuckDB; it
+raises for the second ``d`` of a derived table, which DuckDB calls ``d_1``. And it has one answer or an error for every
+name, where an analysis has to be told which names are not certain, to prune by all others.
 """
 
 from __future__ import annotations

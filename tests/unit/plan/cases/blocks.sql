@@ -72,3 +72,7 @@ SELECT count(*) FROM a WHERE EXISTS (SELECT count(*) FROM b WHERE a.d > DATE '20
 SELECT count(*) FROM a WHERE EXISTS (SELECT k, count(*) FROM b WHERE b.d = a.d AND b.d > DATE '2024-01-30' GROUP BY ALL);
 --> a: d IS NOT NULL AND d > 2024-01-30
 --> b: d IS NOT NULL AND d > 2024-01-30
+
+SELECT count(*) FROM a WHERE EXISTS (SELECT count(*) FROM b WHERE a.d > DATE '2024-01-30' GROUP BY ROLLUP (k));
+--> a: TRUE
+--> b: TRUE
