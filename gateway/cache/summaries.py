@@ -7,16 +7,21 @@ a result that has one number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from threading import Lock
 
 import pyarrow as pa
+from cachetools import TTLCache
 
 from gateway.cache.tier import Drop, Tier
 from gateway.model import Result, Summary
 
 LIFETIME = 7 * 86_400.0
-"""Seconds that a summary is kept after its result was computed, or last found unchanged."""
+"""Seconds that a summary is kept after its result was computed, or was found unchanged for the first time in a day."""
+_DAY, _TOLD = 86_400.0, 10_000
+"""Seconds in which one extension is enough, and how many are remembered."""
 NEAR, DISK = 4 * 2**20, 16 * 2**20
 """Bytes that summaries take in the memory of a worker and in the state folder: about 2,000 and 10,000 of them."""
 LARGEST = 64 * 1024
@@ -27,8 +32,10 @@ _ROWS = "rows"
 class Summaries:
     """Summaries over tiers from the nearest to the farthest; without tiers nothing is kept."""
 
-    def __init__(self, tiers: Sequence[Tier]) -> None:
+    def __init__(self, tiers: Sequence[Tier], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tiers = tuple(tiers)
+        self._lock = Lock()
+        self._extended: TTLCache[str, None] = TTLCache(_TOLD, _DAY, timer=clock)
 
     def keep(self, result: Result) -> None:
         """Keep what is known of a result, in place of what was known of an earlier one of its key."""
@@ -41,7 +48,11 @@ class Summaries:
             tier.keep(_packed(result), lifetime=LIFETIME)
 
     def extend(self, key: str) -> None:
-        """Keep what is known of a key for another lifetime."""
+        """Keep what is known of a key for another lifetime; done once a day, for it asks every tier."""
+        with self._lock:
+            if key in self._extended:
+                return
+            self._extended[key] = None
         for tier in self._tiers:
             tier.extend(key, lifetime=LIFETIME)
 

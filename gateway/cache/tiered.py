@@ -217,7 +217,10 @@ class Results:
         return None
 
     def _held(self, asked: Asked, key: str) -> tuple[Result | Summary, str | None] | None:
-        """Find a result as ``_found`` does; where the caller needs no rows, what is known without them is enough."""
+        """Find a result as ``_found`` does; where the caller needs no rows, and they are not at hand, a summary."""
+        near = self._tiers[0].result(key)
+        if near is not None:
+            return near, None
         if asked.suffices is not None:
             summary = self._summaries.of(key)
             if summary is not None and asked.suffices(summary):

@@ -122,6 +122,17 @@ def test_summaries_outlive_rows_and_end_a_week_after_they_were_last_right(tmp_pa
         assert summaries.of("aa11") is None
 
 
+def test_an_extension_a_day_is_enough(tmp_path: Path, clock: Clock) -> None:
+    summaries = Summaries([FileTier(tmp_path, DISK, clock=clock)], clock=clock)
+    summaries.keep(RESULT)
+    ends = []
+    for hours in (12, 6, 19, 6):
+        clock.now += hours * 3_600
+        summaries.extend("aa11")
+        ends.append(next(tmp_path.glob("aa/*")).stat().st_mtime - 1_000_000.0 - LIFETIME)
+    assert ends == [12 * 3_600, 12 * 3_600, 37 * 3_600, 37 * 3_600]
+
+
 def test_summaries_keep_within_their_own_room(clock: Clock) -> None:
     near = MemoryTier(NEAR, share=1.0, clock=clock)
     summaries = Summaries([near])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,11 +15,12 @@ from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
+from gateway.cache.summaries import Summaries
 from gateway.cache.tier import Drop
 from gateway.cache.tiered import Results
 from gateway.cancellation import Cancellation
 from gateway.errors import EngineFailed, GatewayError, NotCached, QueryFailed, QueueFull
-from gateway.model import CachePolicy, Directives, Result
+from gateway.model import CachePolicy, Directives, Result, Summary
 from gateway.outlet import Outlet
 
 POLICY = CachePolicy(ttl=60)
@@ -98,6 +99,32 @@ class World:
             raise self.failure
         table = pa.table({"data": [self.data]})
         return Result(key=self.data * 16, table=table, columns=(), readings=(), created_at=self.now, seconds=0.1)
+
+
+def test_rows_at_hand_tell_their_digest_before_an_older_summary_does() -> None:
+    world = World()
+    summaries = Summaries([MemoryTier(10**6, clock=world.clock)])
+    tiers = [MemoryTier(10**6, clock=world.clock)]
+    world.results = Results(tiers, Flights(NoLease(), world.fills), clock=world.clock, summaries=summaries)
+    made = world.ask().result
+    assert isinstance(made, Result)
+    summaries.keep(replace(made, digest="older"))
+    asked = replace(world.asked(POLICY), suffices=lambda summary: True)
+    assert world.results.fetch(asked).result == made
+    tiers[0].drop(Drop())
+    known = world.results.fetch(asked).result
+    assert (type(known), known.key, world.runs) == (Summary, made.key, 1)
+
+
+def test_a_caller_who_has_other_rows_than_a_summary_tells_of_gets_them_computed() -> None:
+    world = World()
+    tiers = [MemoryTier(10**6, clock=world.clock)]
+    summaries = Summaries([MemoryTier(10**6, clock=world.clock)])
+    world.results = Results(tiers, Flights(NoLease(), world.fills), clock=world.clock, summaries=summaries)
+    world.ask()
+    tiers[0].drop(Drop())
+    fetched = world.results.fetch(replace(world.asked(POLICY), suffices=lambda summary: False))
+    assert (fetched.status.fwd, world.runs) == ("miss", 2)
 
 
 def test_the_first_question_is_a_miss_that_is_stored() -> None:
