@@ -80,6 +80,8 @@ def settled(array: _Array) -> _Array:
     '02000000000000000000000000000000'
     """
     whole = pa.concat_arrays([array]) if array.offset else array
+    if not len(whole) and not pa.types.is_nested(whole.type) and not pa.types.is_dictionary(whole.type):
+        return pa.array([], whole.type)  # an empty one may lack its buffers
     for applies, rule in _RULES:
         if applies(whole.type):
             return rule(whole)
