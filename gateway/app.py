@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +25,7 @@ from gateway.opening import Opened, calls_folder, open_pipeline, redis_pool, rel
 from gateway.pipeline import Gateway
 from gateway.project import Project
 from gateway.reload import Reloader
+from gateway.state import CursorKey, StateFolder
 from gateway.vitals import Vitals
 from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
@@ -54,6 +54,10 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
         )
         pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge)
         opened = stack.enter_context(pipeline)
+        key = CursorKey(settings.state / "cursor.key")
+        state = StateFolder(settings.state, board=opened.board, key=key, observe=observe)
+        state.start()
+        stack.callback(state.close)
         site = Site(
             gateway=opened.gateway,
             project=opened.project,
@@ -62,7 +66,8 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
             title=settings.title,
             observe=observe,
             max_stale=settings.cache.max_stale,
-            secret=_secret(settings.state / "cursor.key"),
+            secret=key,
+            state=state.problem,
             access=access,
             limits=limits,
             dev=dev,
@@ -168,15 +173,3 @@ def _warming(serving: Callable[[], Gateway], settings: Settings) -> Iterator[Non
         yield
     finally:
         warmer.close()
-
-
-def _secret(path: Path) -> bytes:
-    """Read the key that signs cursors; where there is none, the first worker to finish writing one makes it."""
-    if not path.exists():
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_bytes(secrets.token_bytes(32))
-        with suppress(FileExistsError):
-            path.hardlink_to(draft)
-        draft.unlink()
-    return path.read_bytes()

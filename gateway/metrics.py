@@ -44,6 +44,8 @@ from gateway.observe import (
     RequestServed,
     ResourcesMeasured,
     ResultEvicted,
+    StateFailed,
+    StateMade,
     StoreRequested,
     TierFailed,
     Unexpected,
@@ -86,6 +88,8 @@ class Metrics:
             ClockJumped: self._clock_jumped,
             TierFailed: self._tier_failed,
             CacheValueRejected: self._value_rejected,
+            StateFailed: self._state_failed,
+            StateMade: self._state_was_made,
             ResultEvicted: self._evicted,
             AnswerPrepared: self._prepared,
             RequestServed: self._served,
@@ -151,6 +155,10 @@ class Metrics:
         self._failures = self._counter("execution_failures", "Queries that the engine did not answer", (*query, "code"))
         self._stops = self._counter("queries_cancelled", "Queries stopped for want of a caller", (*query, "reason"))
         self._replans = self._counter("replans", "Queries planned again because files changed under them", query)
+        self._state_failures = self._counter(
+            "state_failures", "Times that nothing could be written to the state folder", ()
+        )
+        self._state_made = self._counter("state_made", "Times that a worker found the state folder gone", ())
         self._tiers = self._counter("cache_tier_failures", "Failed operations of a cache tier", ("tier", "operation"))
         self._rejected = self._counter("cache_values_rejected", "Values of a tier not used", ("tier", "operation"))
         self._evictions = self._counter("cache_evictions", "Results and bodies removed to make room", ("tier", "query"))
@@ -312,6 +320,12 @@ class Metrics:
 
     def _value_rejected(self, event: CacheValueRejected) -> None:
         self._rejected.labels(event.tier, event.operation).inc()
+
+    def _state_failed(self, event: StateFailed) -> None:
+        self._state_failures.inc()
+
+    def _state_was_made(self, event: StateMade) -> None:
+        self._state_made.inc()
 
     def _evicted(self, event: ResultEvicted) -> None:
         self._evictions.labels(event.tier, event.query).inc()

@@ -227,6 +227,21 @@ class TierFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateFailed(Event):
+    """Nothing can be written to the state folder."""
+
+    level: ClassVar[str | None] = "warning"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateMade(Event):
+    """The state folder was gone and was made anew."""
+
+    level: ClassVar[str | None] = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultEvicted(Event):
     """A cache tier removed a result of a query, or an encoded body of one, to make room. ``size`` is in bytes."""
 

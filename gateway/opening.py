@@ -24,6 +24,7 @@ from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
 from gateway.cache.guarded import Guarded
 from gateway.cache.memory import MemoryTier
+from gateway.cache.news import Listener
 from gateway.cache.sealed import Seal
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
@@ -116,6 +117,7 @@ class Opened:
     """The pipeline of a project, and what builds the next one when its files changed; see ``Reloader``."""
 
     gateway: Gateway
+    board: Board
     project: Project
     declarations: Declarations
     build: Callable[[Gateway, Project], Gateway]
@@ -165,6 +167,7 @@ def open_pipeline(
         stack.callback(results.close)
         if background:
             first.start()
+            _listen(settings, results, board, stack)
         gateway = Gateway(
             registry=project.registry,
             catalog=first,
@@ -200,7 +203,7 @@ def open_pipeline(
                 stores=stores,
             )
 
-        yield Opened(gateway=gateway, project=project, declarations=declarations, build=build)
+        yield Opened(gateway=gateway, board=board, project=project, declarations=declarations, build=build)
 
 
 def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:
@@ -294,7 +297,7 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
         clock=time.time,
         ceiling=cache.max_stale,
         board=board,
-        drops=DropLog(settings.state / "drops.jsonl"),
+        drops=DropLog(settings.state / "drops.jsonl", board),
         encodings=memory,
         summaries=Summaries(summed),
     )
@@ -303,6 +306,18 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
 def _seal(settings: Settings) -> Seal:
     secret = settings.cache.redis_secret
     return Seal(None if secret is None else secret.get_secret_value())
+
+
+def _listen(settings: Settings, results: Results, board: Board, stack: ExitStack) -> None:
+    """Follow what other hosts answer, where there are others."""
+    if settings.cache.redis is not None:
+        redis = _redis()
+        news = redis.RedisNews(
+            redis.connect(settings.cache.redis), host=f"{board.machine:x}", namespace=settings.cache.namespace
+        )
+        listener = Listener(news, results.doubt)
+        stack.callback(listener.close)
+        listener.start()
 
 
 def redis_pool(settings: Settings) -> Any:

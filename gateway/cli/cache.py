@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -18,6 +18,7 @@ from gateway.cache.tiered import Results
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
+from gateway.errors import StorageFailed
 from gateway.observe import Event, TierFailed
 from gateway.opening import open_results
 from gateway.plan.explain import readable
@@ -88,7 +89,9 @@ def drop(project: Path, query: str | None, table: str | None, older: str | None,
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--older") from error
     with _opened(project) as results:
-        dropped = results.drop(Drop(query=query, table=table, before=before))
+        dropped: Mapping[str, int] = {}
+        with suppress(StorageFailed):  # the tier that failed is told at the end
+            dropped = results.drop(Drop(query=query, table=table, before=before))
     for tier, count in dropped.items():
         if tier != "memory":
             click.echo(f"{tier}: {count} dropped")

@@ -138,8 +138,10 @@ class Site:
     """Bytes of the largest request body that is read."""
     max_stale: float = 2.0**31
     """Seconds after its ``ttl`` that caches on the way may serve an answer, at most."""
-    secret: bytes = b""
-    """Signs cursors; the same in all workers and hosts that share results."""
+    secret: Callable[[], bytes] = bytes
+    """Returns what signs cursors: the same in all workers of a machine."""
+    state: Callable[[], str | None] = lambda: None
+    """Says why nothing can be written to the state folder, None where something can."""
     access: Access = OPEN
     limits: Limits = UNLIMITED
     made: dict[str, Any] = field(default_factory=dict)

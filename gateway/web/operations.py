@@ -30,8 +30,9 @@ def ready() -> Response:
     """Answer whether requests should be sent here, check by check, with the age of every table's manifest.
 
     A table that was listed once stays readable, so a failing refresh is told and does not make the server unready;
-    nor does a store that is left alone, for what is kept is answered; nor do files of the project that are broken, for
-    what they declared before is served. A project whose tables are all broken, with nothing from before, is not ready.
+    nor does a store that is left alone, for what is kept is answered; nor a state folder that cannot be written, for
+    answers are computed without it; nor do files of the project that are broken, for what they declared before is
+    served. A project whose tables are all broken, with nothing from before, is not ready.
     """
     checks = {name: _checked(check) for name, check in site().checks.items()}
     checks["server"] = _checked(_staying)
@@ -49,6 +50,8 @@ def ready() -> Response:
         "tables": {name: _table(name) for name in sorted(gateway().catalog.tables)},
         "queries": len(gateway().registry.queries()),
     }
+    problem = site().state()
+    document["state"] = {"status": "ok"} if problem is None else {"status": "failing", "detail": problem}
     stores = site().stores()
     if stores:
         document["stores"] = dict(stores)

@@ -65,7 +65,7 @@ def next_page(question: Question, options: QueryString, enough: Enough | None) -
 
     Where the client can do without the rows, which *enough* tells, they may be gone.
     """
-    cursor = Cursor.decode(options.options["_cursor"], site().secret)
+    cursor = Cursor.decode(options.options["_cursor"], site().secret())
     query = gateway().registry.bind(question)
     same_question(cursor, _digest(question, query.version))
     limit = options.limit()

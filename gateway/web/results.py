@@ -231,7 +231,7 @@ def _following(query: BoundQuery, page: Page, suffix: str | None, options: Query
         return None
     pairs = [(name, value) for name, values in options.parameters.items() for value in values]
     pairs += [(name, options.options[name]) for name in ("_format", "_shape") if name in options.options]
-    return f"{_path(query, suffix)}?{urlencode([*pairs, ('_cursor', page.next.encode(site().secret))])}"
+    return f"{_path(query, suffix)}?{urlencode([*pairs, ('_cursor', page.next.encode(site().secret()))])}"
 
 
 def _meta(query: BoundQuery, page: Page, following: str | None) -> Mapping[str, Any]:

@@ -65,7 +65,7 @@ def partitions(table: str) -> Response:
     links = {}
     if more:
         cursor = Cursor(key=snapshot.id, question=question_digest(table), offset=offset + limit, limit=limit)
-        document["next"] = f"/v1/tables/{table}/partitions?_cursor={cursor.encode(site().secret)}"
+        document["next"] = f"/v1/tables/{table}/partitions?_cursor={cursor.encode(site().secret())}"
         links["Link"] = f'<{document["next"]}>; rel="next"'
     response = json_response(document)
     response.headers.update(links)
@@ -159,7 +159,7 @@ def _page(query: QueryString, table: str, snapshot: Snapshot) -> tuple[int, int]
     text = query.options.get("_cursor")
     if text is None:
         return 0, limit
-    cursor = same_question(Cursor.decode(text, site().secret), question_digest(table))
+    cursor = same_question(Cursor.decode(text, site().secret()), question_digest(table))
     if cursor.key != snapshot.id:
         raise CursorExpired("The table has changed since the first page: ask for it again.")
     return cursor.offset, limit if "_limit" in query.options else cursor.limit

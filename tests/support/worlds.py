@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from prometheus_client import CollectorRegistry
 
 from gateway.access.base import ANONYMOUS
+from gateway.cache.board import Board
 from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
@@ -213,12 +214,14 @@ class World:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.events.clear()
         tier = MemoryTier(self.memory, clock=self.clock)
+        self.board = Board()
         self.tier = tier
         results = Results(
             [tier],
             Flights(NoLease(), AtOnce(), monotonic=self.clock),
             clock=self.clock,
-            drops=DropLog(self.folder / "drops.jsonl"),
+            board=self.board,
+            drops=DropLog(self.folder / "drops.jsonl", self.board),
             encodings=tier,
             summaries=Summaries([MemoryTier(2**20, share=1.0, clock=self.clock)]),
         )
@@ -230,7 +233,7 @@ class World:
             metrics=self.metrics,
             clock=self.clock,
             observe=fan_out(self.events.append, self.metrics),
-            secret=b"the same in both",
+            secret=lambda: b"the same in both",
             **{name: value for name, value in given.items() if value is not None},
         )
         self.bridge = Bridge(

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.cache.asked import Asked, Fetched, Filling
 from gateway.cache.backoff import Backoff
+from gateway.cache.board import Board
 from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
@@ -383,12 +384,14 @@ def test_renewing_never_settles_for_a_stale_answer() -> None:
 
 
 def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) -> None:
-    here, there = DropLog(tmp_path / "drops"), DropLog(tmp_path / "drops")
+    board = Board()
+    here, there = DropLog(tmp_path / "drops", board), DropLog(tmp_path / "drops", board)
     world = World()
     world.results = Results(
         [MemoryTier(10**6, clock=world.clock)],
         Flights(NoLease(), world.fills, monotonic=world.clock),
         clock=world.clock,
+        board=board,
         drops=here,
     )
     world.ask()
@@ -401,18 +404,19 @@ def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) ->
 
 
 def test_a_drop_is_told_once_and_not_to_who_comes_later(tmp_path: Path) -> None:
-    log = DropLog(tmp_path / "drops")
+    board = Board()
+    log = DropLog(tmp_path / "drops", board)
     log.announce(Drop(table="flights", before=1.5))
-    assert DropLog(tmp_path / "drops").unseen() == []
+    assert DropLog(tmp_path / "drops", board).unseen() == []
     assert [log.unseen(), log.unseen()] == [[Drop(table="flights", before=1.5)], []]
 
 
 def test_a_torn_line_hides_no_drop_after_it(tmp_path: Path) -> None:
-    log = DropLog(tmp_path / "drops")
+    log = DropLog(tmp_path / "drops", Board())
     with (tmp_path / "drops").open("ab") as file:
         file.write(b'{"query": "delays", "tab\n{"planet": 1}\n')
     log.announce(Drop(query="routes"))
-    assert log.unseen() == [Drop(query="routes")]
+    assert log.unseen() == [Drop(), Drop(query="routes")]  # a line of another version may mean anything
 
 
 def test_dropping_tells_how_many_each_tier_forgot() -> None:

@@ -1,0 +1,97 @@
+"""The state folder while the server runs: noticed when it is full or gone, and made anew once for all workers."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Event, Lock, Thread
+
+from gateway.cache.board import Board, made_once
+from gateway.observe import Observer, StateFailed, StateMade
+
+_POLL = 0.5
+"""Seconds between two looks."""
+_PROBE = b"\0" * 4096
+"""What is written to see whether there is room: a block of the disk."""
+
+
+class CursorKey:
+    """The key that signs cursors, in a file: the same in all workers of a machine, also after the file was removed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, Lock()
+        self._key, self._stamp = secrets.token_bytes(32), (0, 0)
+        self()
+
+    def __call__(self) -> bytes:
+        """Return the key of the file; where that is gone, the one at hand is put there by the first process."""
+        with suppress(OSError):
+            if self._seen() != self._stamp:
+                self._renew()
+        return self._key
+
+    def _renew(self) -> None:
+        with self._lock:
+            if not self._path.exists():
+                made_once(self._path, self._key)
+            self._stamp = self._seen()
+            self._key = self._path.read_bytes()
+
+    def _seen(self) -> tuple[int, int]:
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            return -1, -1
+        return status.st_ino, status.st_ctime_ns
+
+
+class StateFolder:
+    """Watches the state folder. ``tick`` is one look; ``start`` looks twice a second in a thread."""
+
+    def __init__(self, folder: Path, *, board: Board, key: CursorKey, observe: Observer) -> None:
+        self._folder, self._board, self._key, self._observe = folder, board, key, observe
+        self._problem: str | None = None
+        self._files = board.files
+        self._stopping = Event()
+        self._thread: Thread | None = None
+
+    def problem(self) -> str | None:
+        """Say why nothing can be written to the folder now, None where something can."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self._folder) as file:
+                file.write(_PROBE)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        return None
+
+    def tick(self) -> None:
+        """Make anew what is gone, and tell of the folder where that has changed."""
+        problem, before = self.problem(), self._problem
+        self._problem = problem
+        self._board.renew()
+        self._key()
+        if self._board.files != self._files:
+            self._files = self._board.files
+            self._observe(StateMade())
+        if problem is not None and problem != before:
+            self._observe(StateFailed(error=problem))
+
+    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+        """Look until closed; ``wait`` sleeps so many seconds and returns True to stop."""
+        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="state", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking; idempotent."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, wait: Callable[[float], bool]) -> None:
+        while not wait(_POLL):
+            self.tick()

@@ -1,0 +1,155 @@
+"""A state folder that is removed or gets full under real workers: noticed, made anew once, and no older answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from numbered import KEPT, SHORT, STALE, Clients, ask, make_project, post, write_number
+
+pytestmark = pytest.mark.gunicorn
+
+REFRESH = "/v1/tables/numbers/refresh"
+NO_CACHE = {"Cache-Control": "no-cache"}
+TRIES = 200
+
+
+class World:
+    """A server of three workers over numbered data, with its state in a folder that can be taken away."""
+
+    def __init__(self, folder: Path, state: Path, serve: Callable[..., Any], kind: str) -> None:
+        self.folder, self.state, self.number = make_project(folder), state, 0
+        self.write()
+        settings = {"GATEWAY_SERVER_WORKER": kind, "GATEWAY_STATE": str(state)}
+        self.gateway = serve(folder, settings, workers=3)
+        self.clients = Clients(self.gateway, 12)
+
+    def write(self) -> None:
+        self.number += 1
+        write_number(self.folder / "data", self.number)
+
+    def remove_state(self) -> None:
+        """Take the folder away in one step: workers write to it meanwhile."""
+        gone = self.state.with_name(f"gone-{self.number}")
+        self.state.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def told(self) -> Any:
+        return self.gateway.get("/readyz").json()["state"]
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(TRIES):
+            if condition():
+                return
+            Event().wait(0.05)
+        pytest.fail("it does not come to pass")
+
+    def drop(self) -> int:
+        return int(self.gateway.request("DELETE", "/v1/cache?query=kept", headers={}).status)
+
+
+@pytest.fixture(scope="module", params=["asgi", "gthread"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def world(kind: str, serve: Callable[..., Any], tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path / "project", tmp_path / "state", serve, kind)
+    yield world
+    world.clients.close()
+
+
+@contextmanager
+def small(folder: Path) -> Iterator[Path]:
+    """Mount a file system that a megabyte fills, where this user may."""
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a file system that is full needs the right to mount one")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    with (folder / "full").open("wb", buffering=0) as file, suppress(OSError):
+        for _ in range(20_000):
+            file.write(bytes(4096))
+    os.utime(folder / "full", (2**32, 2**32))  # no sweep takes it for a result that has expired
+
+
+def test_a_removed_state_folder_is_made_anew_and_no_older_answer_is_given(world: World) -> None:
+    for _ in range(2):
+        assert world.clients.numbers(KEPT) == {world.number}
+        world.remove_state()
+        world.write()
+        post(world.gateway, REFRESH)
+        assert world.clients.numbers(KEPT) == {world.number}
+        world.until(lambda: (world.state / "board.1").exists() and (world.state / "cursor.key").exists())
+        world.write()
+        post(world.gateway, REFRESH)
+        assert ask(world.clients.connections[0], KEPT, NO_CACHE).number == world.number
+        assert world.clients.numbers(KEPT) == {world.number}
+    assert world.told() == {"status": "ok"}
+    assert '"state-made"' in world.gateway.log.read_text()
+
+
+def test_a_drop_reaches_all_workers_after_the_state_folder_was_removed(world: World) -> None:
+    world.clients.numbers(KEPT)
+    world.clients.numbers(KEPT)
+    world.remove_state()
+    assert world.drop() == 200
+    first = ask(world.clients.connections[0], KEPT)
+    assert "fwd=miss" in first.cache
+    for seen in world.clients.ask(KEPT):
+        assert "hit" in seen.cache
+
+
+def test_cursors_stay_those_of_all_workers_when_the_folder_and_a_worker_are_gone(world: World) -> None:
+    page = "/v1/queries/large/v1/result?_limit=2"
+    before = world.gateway.get(page).json()["next"]
+    world.remove_state()
+    world.until(lambda: (world.state / "cursor.key").exists())
+    workers = Path(f"/proc/{world.gateway.process.pid}/task/{world.gateway.process.pid}/children").read_text().split()
+    os.kill(int(workers[0]), signal.SIGKILL)
+    world.until(lambda: world.gateway.get("/readyz").status == 200)
+    world.clients.close()
+    next_ = world.gateway.get(page).json()["next"]
+    for address in (before, next_):
+        assert {seen.status for seen in world.clients.ask(address)} == {200}
+
+
+def test_a_full_disk_is_told_and_nothing_older_is_given_nor_what_was_dropped(
+    kind: str, serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    with small(tmp_path / "small") as folder:
+        world = World(tmp_path / "project", folder / "state", serve, kind)
+        for path in (KEPT, STALE, SHORT):
+            world.clients.numbers(path)
+        world.write()
+        post(world.gateway, REFRESH)
+        fill(folder)
+        assert world.told() == {"status": "failing", "detail": "No space left on device"}
+        assert ask(world.clients.connections[0], KEPT, NO_CACHE).number == world.number
+        for path in (KEPT, STALE, SHORT):
+            assert world.clients.numbers(path) == {world.number}
+        assert world.drop() == 200
+        first = ask(world.clients.connections[0], KEPT)
+        assert "fwd=miss" in first.cache
+        assert world.clients.numbers(KEPT) == {world.number}
+        (folder / "full").unlink()
+        world.until(lambda: world.told() == {"status": "ok"})
+        world.write()
+        post(world.gateway, REFRESH)
+        assert world.clients.numbers(KEPT) == {world.number}
+        world.clients.close()
