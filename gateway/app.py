@@ -21,7 +21,7 @@ from gateway.engine.duckdb import DuckDBEngine
 from gateway.lines import Lines, LogLines
 from gateway.metrics import Metrics
 from gateway.observe import Observer, fan_out
-from gateway.opening import Opened, calls_folder, open_pipeline, redis_pool, reload_signal
+from gateway.opening import Opened, calls_folder, deployment, open_pipeline, redis_pool, reload_signal
 from gateway.pipeline import Gateway
 from gateway.project import Project
 from gateway.reload import Reloader
@@ -160,7 +160,7 @@ def _warming(serving: Callable[[], Gateway], settings: Settings) -> Iterator[Non
         yield
         return
     warmer = Warmer(
-        settings.state / "usage",
+        settings.state / "usage" / f"warmer.{deployment(settings)}.lock",
         registry=lambda: serving().registry,
         usage=gateway.usage,
         snapshots=lambda tables: {name: found.id for name, found in serving().catalog.pin(tables).items()},

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import blake2b
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, cast
@@ -31,7 +33,7 @@ from gateway.cache.tier import Tier
 from gateway.cache.tiered import Results
 from gateway.cache.usage import Usage
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.store import CredentialChain, S3Settings, open_store, region, root_of
+from gateway.catalog.store import CredentialChain, S3Settings, open_store, place_of, region, root_of
 from gateway.catalog.table import Table, load_tables
 from gateway.checkout import commit_of
 from gateway.config import EngineSettings as EngineSection
@@ -107,6 +109,12 @@ def calls_folder(settings: Settings) -> Path:
     return settings.state / "calls"
 
 
+def deployment(settings: Settings) -> str:
+    """Name the processes that serve one project, among all that use its state folder."""
+    parts = f"{settings.project.resolve()}\0{settings.cache.namespace}"
+    return blake2b(parts.encode(), digest_size=8).hexdigest()
+
+
 def reload_signal(settings: Settings) -> Path:
     """Return the file that asks all workers of a machine to reload when it is touched."""
     return settings.state / "reload"
@@ -160,6 +168,8 @@ def open_pipeline(
             describe=engines.describe,
             observer=observe,
             announce=board.announce,
+            place=lambda table: place_of(table.location, settings.storage, settings.project),
+            deployment=deployment(settings),
         )
         first = catalog(project.tables)
         stack.callback(first.close)
@@ -180,6 +190,7 @@ def open_pipeline(
             timeout=settings.engine.timeout,
             max_result=budget.max_result,
             allowance=Allowance(budget.gathered, share=budget.share),
+            origin=f"{version('query-gateway')}/{settings.cache.namespace}",
             export_timeout=settings.engine.export_timeout,
             client_control=settings.cache.client_control,
             usage=Usage(settings.state / "usage", wanted(project.registry)),

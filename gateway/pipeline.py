@@ -112,6 +112,8 @@ class Gateway:
     timeout: float
     max_result: int
     allowance: Allowance
+    origin: str = ""
+    """The deployment and the release of the gateway: answers that others keep are none of its own."""
     export_timeout: float = 3_600.0
     client_control: bool = True
     """Whether callers may ask something of the cache."""
@@ -221,7 +223,8 @@ class Gateway:
 
     def question(self, query: BoundQuery, principal: Principal) -> str:
         """Digest a question over the tables as they are declared now."""
-        return question_key(query, principal, self.catalog.identities(query.tables))
+        origin = f"{self.origin}/{self.engine.name}"
+        return question_key(query, principal, self.catalog.identities(query.tables), origin=origin)
 
     def _failing(self, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
         for name in tables:

@@ -84,14 +84,14 @@ def _recent(usage: Usage | None) -> Iterator[Request]:
 class Warmer:
     """Keeps answers ready. ``tick`` is one look; ``start`` looks five times a second in a thread.
 
-    *folder* holds the lock by which one process of a machine is chosen. *registry* gives the newest. *snapshots* tells
+    *lock* is the file by which one process of a machine is chosen. *registry* gives the newest. *snapshots* tells
     the ids of the newest snapshots of tables, *renew* makes sure of an answer, *idle* tells whether there is room for
     it now. *clock* gives seconds since the epoch, *jitter* a number in [0, 1).
     """
 
     def __init__(
         self,
-        folder: Path,
+        lock: Path,
         *,
         registry: Callable[[], Registry],
         usage: Usage,
@@ -108,7 +108,7 @@ class Warmer:
         self._tasks: dict[str, _Task] = {}
         self._seen: Mapping[str, str] = {}
         self._reload_at = 0.0
-        self._leading = Leadership(folder / "warmer.lock")
+        self._leading = Leadership(lock)
         self._stopping = Event()
         self._thread: Thread | None = None
 

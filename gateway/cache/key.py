@@ -14,15 +14,17 @@ from gateway.canonical import canonical_bytes
 from gateway.model import BoundQuery, Plan, Principal
 
 _SIZE = 20
-_FORMAT = b"1"
+_FORMAT = b"2"
 
 
-def question_key(query: BoundQuery, principal: Principal, tables: Iterable[str] = ()) -> str:
+def question_key(query: BoundQuery, principal: Principal, tables: Iterable[str] = (), *, origin: str = "") -> str:
     """Digest a question, in 40 hexadecimal digits; equal for texts that differ in comments, case or spacing only.
 
-    *tables* are the identities of the tables that it reads: declared in another way, they give another answer.
+    *tables* are the identities of the tables that it reads: elsewhere, or declared in another way, they give another
+    answer. *origin* names the deployment and the software that answers.
     """
-    parts = [_FORMAT, query.normalised.encode(), principal.scope.encode(), *(one.encode() for one in tables)]
+    parts = [_FORMAT, query.normalised.encode(), principal.scope.encode(), origin.encode()]
+    parts += (one.encode() for one in tables)
     for name in sorted(query.parameters):
         parts += (name.encode(), canonical_bytes(query.parameters[name]))
     return _digest(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from threading import Lock
 
@@ -15,6 +16,7 @@ from gateway.catalog.jumps import Jumps
 from gateway.catalog.keeper import Announce, Describe, Keeper, OpenStore, TableStatus
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.refresh import Refresher
+from gateway.catalog.shelf import shelf_folder
 from gateway.catalog.table import Table
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.errors import TableNotFound, did_you_mean
@@ -27,6 +29,9 @@ class Catalog:
 
     ``clock`` gives seconds since the epoch, ``jitter`` a number in [0, 1). Nothing runs and no store is opened before
     the first call: make it before a fork if you like, and use it after.
+
+    *place* spells what the location of a table stands for, absolutely; *deployment* names those processes of the
+    machine of which one refreshes the tables of all.
 
     Made with a *previous* one, it goes on with the snapshots of the tables that are declared as before, and is
     refreshed from ``take_over`` on by what refreshed that one.
@@ -45,9 +50,11 @@ class Catalog:
         jitter: Callable[[], float] = random.random,
         announce: Announce = lambda table: None,
         previous: Catalog | None = None,
+        place: Callable[[Table], str] = attrgetter("location"),
+        deployment: str = "",
     ) -> None:
         self.tables = tables
-        self._folder = state / "tables"
+        self._lock = state / "tables" / ".".join(("refresher", *([deployment] if deployment else []), "lock"))
         self._clock, self._monotonic = clock, monotonic
         self._jitter = jitter
         self._observer = observer
@@ -55,14 +62,17 @@ class Catalog:
         self._starting = Lock()
         known = {} if previous is None else previous._keepers
         self._keepers: dict[str, Keeper] = {}
+        self._identities: dict[str, str] = {}
         for name, table in tables.items():
             before = known.get(name)
-            if before is not None and before.table == table:
-                self._keepers[name] = before
+            if previous is not None and before is not None and before.table == table:
+                self._keepers[name], self._identities[name] = before, previous._identities[name]
                 continue
+            where = place(table)
+            self._identities[name] = table.identity(where)
             keeper = Keeper(
                 table,
-                self._folder / name,
+                shelf_folder(state, name, where),
                 open_store=open_store,
                 describe=describe,
                 clock=clock,
@@ -104,7 +114,7 @@ class Catalog:
 
     def identities(self, names: Iterable[str]) -> list[str]:
         """Return what the named tables are declared to be, as digests. Raises ``TableNotFound``."""
-        return [self._keeper(name).table.identity for name in names]
+        return [self._identities[self._keeper(name).table.name] for name in names]
 
     def refresh(self, name: str, partitions: Iterable[str] | None = None, *, announced: bool = False) -> Snapshot:
         """List a table, or only the named partitions (``day=2013-06-01``), and return the new snapshot.
@@ -168,7 +178,7 @@ class Catalog:
     def refresher(self) -> Refresher:
         """Make the background work of this catalog, not yet started."""
         jumps = Jumps(self._observer, clock=self._clock, monotonic=self._monotonic)
-        return Refresher(self._keepers, self._folder, clock=self._clock, jitter=self._jitter, jumps=jumps.look)
+        return Refresher(self._keepers, self._lock, clock=self._clock, jitter=self._jitter, jumps=jumps.look)
 
     def close(self) -> None:
         """Stop refreshing; idempotent. Snapshots that were pinned stay usable."""

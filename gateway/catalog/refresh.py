@@ -36,7 +36,7 @@ class Refresher:
     def __init__(
         self,
         keepers: Mapping[str, Keeper],
-        folder: Path,
+        lock: Path,
         *,
         clock: Callable[[], float],
         jitter: Callable[[], float],
@@ -46,7 +46,7 @@ class Refresher:
         self._clock = clock
         self._jitter = jitter
         self._jumps = jumps
-        self._leading = Leadership(folder / "refresher.lock")
+        self._leading = Leadership(lock)
         self._due: dict[str, tuple[float, float]] = {}
         """When each table is to be listed, and how far ahead that can be at most."""
         self._learned: dict[str, str] = {}

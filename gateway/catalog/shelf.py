@@ -1,7 +1,7 @@
 """Snapshots on disk: Arrow files that are mapped, not read, and a small document that points to them.
 
-    <state>/tables/<table>/current.json         which files are the newest snapshot; replaced by an atomic rename
-    <state>/tables/<table>/<content>.files.arrow, .partitions.arrow, .ignored.arrow
+    <state>/tables/<table>/<place>/current.json     which files are the newest snapshot; replaced by an atomic rename
+    <state>/tables/<table>/<place>/<content>.files.arrow, .partitions.arrow, .ignored.arrow
 
 The document is written last, so that a writer killed half-way leaves the snapshot before in place. A process that has
 mapped files which are swept meanwhile keeps them until it lets go.
@@ -33,6 +33,11 @@ KEPT = 3
 """Snapshots of a table that stay on disk, the current one included."""
 _POINTER = "current.json"
 _PARTS = ("files", "partitions", "ignored")
+
+
+def shelf_folder(state: Path, name: str, place: str) -> Path:
+    """Return the folder of the snapshots of a table whose files are at a *place* (see ``store.place_of``)."""
+    return state / "tables" / name / blake2b(place.encode(), digest_size=8).hexdigest()
 
 
 class Unreadable(Exception):

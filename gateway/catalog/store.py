@@ -6,8 +6,9 @@ A store is opened at a table's location, so that every path is relative to it. W
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,9 @@ from gateway.observe import Observer, StoreRequested, unobserved
 from gateway.retry import Retry
 
 _SEGMENT = re.compile(r'illegal character sequence .* whilst parsing path segment "([^"]*)"', re.DOTALL)
+_GOOGLE = ("GOOGLE_BASE_URL",)
+_AZURE = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "AZURE_STORAGE_USE_EMULATOR")
+"""What of the environment decides which servers the names of buckets and containers are names on."""
 _STATUS = re.compile(r"status code: (\d{3})")
 Done = TypeVar("Done")
 CREDENTIAL_LIFE = timedelta(minutes=5)
@@ -163,6 +167,32 @@ def root_of(location: str, base: Path) -> str:
         folder = Path(unquote(urlsplit(location).path)) if separator else base / location
         return f"{folder.resolve()}/"
     return location.rstrip("/") + "/"
+
+
+def place_of(location: str, s3: S3Settings, base: Path, environment: Mapping[str, str] = os.environ) -> str:
+    """Spell what a location stands for, so that no other data has the same text, whatever deployment asks.
+
+    A folder is its real path; a bucket is one of an endpoint and region, a container one of an account.
+    """
+    scheme, separator, rest = location.partition("://")
+    if not separator or scheme == "file":
+        return f"file:{root_of(location, base)}"
+    match scheme:
+        case "s3":
+            owner = f"{_endpoint(s3)} {region(s3)}"
+        case "gs":
+            owner = " ".join(environment.get(name, "") for name in _GOOGLE)
+        case _:
+            owner = " ".join(environment.get(name, "") for name in _AZURE)
+    return f"{scheme}:{owner}:{rest.rstrip('/')}/"
+
+
+def _endpoint(s3: S3Settings) -> str:
+    """Spell an endpoint as one spells it who knows that case, the usual port and a last slash do not matter."""
+    if s3.endpoint is None:
+        return "aws"
+    parts = urlsplit(s3.endpoint.lower())
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
 
 
 def open_store(location: str, s3: S3Settings, base: Path, *, observe: Observer = unobserved) -> Store:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
+import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -162,6 +163,12 @@ class Limits(_Declaration):
     """True: some filter must prune; names: one of these columns must be filtered in a way that prunes."""
 
 
+_WITHOUT_MEANING = frozenset(
+    {"location", "description", "replicas", "refresh", "sorted_by", "limits", "statistics", "ignore_table_format"}
+)
+"""What of a declaration cannot change an answer; every other part can. The location counts by what it stands for."""
+
+
 class Table(_Declaration):
     """A declared set of Parquet files under one location."""
 
@@ -192,11 +199,10 @@ class Table(_Declaration):
         """Return the name by which SQL reads the table."""
         return self.table
 
-    @cached_property
-    def identity(self) -> str:
-        """Digest what of the declaration can change an answer: where the files are, and how they are read."""
-        parts = (self.location, self.columns, self.partitioned_by, self.union_by_name)
-        return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+    def identity(self, place: str) -> str:
+        """Digest what can change an answer: the *place* of the files (``store.place_of``), and how they are read."""
+        meaning = self.model_dump(mode="json", exclude=set(_WITHOUT_MEANING), exclude_defaults=True)
+        return blake2b(orjson.dumps([place, meaning]), digest_size=16).hexdigest()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

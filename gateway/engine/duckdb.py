@@ -34,7 +34,7 @@ KEY_LIFE = 240.0
 class DuckDBEngine:
     """An ``Engine`` on one DuckDB in memory; make it with ``open``, in the process that uses it, and close it."""
 
-    name = "duckdb"
+    name = f"duckdb {duckdb.__version__}"
 
     def __init__(
         self,

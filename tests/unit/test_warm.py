@@ -62,7 +62,7 @@ class World:
 
     def another(self) -> Warmer:
         return Warmer(
-            self.folder,
+            self.folder / "warmer.lock",
             registry=lambda: self.registry,
             usage=self.usage,
             snapshots=self.ids,
