@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.cache.key import question_key, result_key
 from gateway.canonical import canonical_bytes
-from gateway.model import BoundQuery, Details, Plan, Principal, Scan, TypedValue, Value
+from gateway.model import BoundQuery, Details, Edition, Plan, Principal, Scan, TypedValue, Value
 from gateway.query.template import Template
 
 WORDS = ["SELECT", "carrier", ",", "count(*)", "AS", "n", "FROM", "flights", "WHERE", "day", ">=", "$start"]
@@ -76,6 +76,7 @@ def plan(query: BoundQuery, *scans: tuple[str, bytes]) -> Plan:
             partitions_total=1,
             files_total=1,
             size_total=1,
+            edition=Edition(line="", number=0, began=0.0, ended=0.0, content=""),
             details=Details,
         )
         for table, versions in scans
