@@ -56,7 +56,7 @@ class EngineSettings(_Section):
     """How DuckDB runs in each worker."""
 
     memory: Size | None = Field(
-        None, ge=16 * 2**20, description="Memory that DuckDB may use in one worker; by default a part of `memory`."
+        None, ge=8 * 2**20, description="Memory that DuckDB may use in one worker; by default a part of `memory`."
     )
     threads: int | None = Field(
         None, ge=1, le=1024, description="DuckDB threads of a worker; by default the cores, and more over S3."
