@@ -189,6 +189,9 @@ def _details(
     for one in scan.used:
         predicate = decided(one.predicate, bound.known)
         projected = index.describe(predicate, bound.values)
+        by_bounds = index.describe_files(predicate, bound.values)
+        if by_bounds is not None:
+            projected = by_bounds if projected == "TRUE" else f"{projected}; {by_bounds}"
         if predicate == TRUE:
             unused.append(UnusedFilter(sql=one.sql, reason=_why_nothing(one.rule, lookups)))
         elif projected == "TRUE":

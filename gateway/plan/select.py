@@ -18,7 +18,7 @@ from gateway.plan.axis import Interval
 from gateway.plan.index import Axes, Level, SnapshotView, whole
 from gateway.plan.project import Choice, project
 from gateway.plan.states import Codes, Mask, Places, Rows, as_mask
-from gateway.plan.statistics import Bounds, FileAxes
+from gateway.plan.statistics import Bounds, FileAxes, columns_of
 from gateway.predicate import Predicate
 
 Units = slice | Places
@@ -81,6 +81,22 @@ class PartitionIndex:
             return chosen
         kept = files[:0] if choice is None else files[_units(choice, len(files))]
         return chosen if len(kept) == len(files) else Chosen(self, self.partitions_of(kept), kept)
+
+    def describe_files(self, predicate: Predicate, values: Sequence[Value]) -> str | None:
+        """Say which files the bounds in the footers leave for *predicate*, and what they are; None where all are left.
+
+        All files of the table are looked at: what other filters leave out does not matter here.
+        """
+        columns = [name for name in sorted(columns_of(predicate)) if name in self.bounds.types]
+        if not columns or not 0 < self.files_total <= _EXAMINED:
+            return None
+        everything = np.arange(self.files_total)
+        choice = project(predicate, values, FileAxes(self.bounds, everything))
+        left = 0 if choice is None else len(everything[_units(choice, self.files_total)])
+        if left == self.files_total:
+            return None
+        bounds = ", ".join(self.bounds.described(name) for name in columns)
+        return f"{left} of {self.files_total} files by the bounds in their footers ({bounds})"
 
     def partitions_of(self, files: Ordinals) -> Places:
         """List the partitions that hold these files (places in the snapshot's order, ascending)."""

@@ -8,17 +8,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, Kind, Ordinals, sql_type, successor
+from gateway.catalog.transforms.keys import (
+    HIGHEST,
+    LOWEST,
+    Array,
+    Key,
+    Kind,
+    Ordinals,
+    SqlType,
+    of_key,
+    sql_type,
+    successor,
+)
 from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Interval, Scale, place_wide
 from gateway.plan.index import carried_all, comparable, whole
 from gateway.plan.states import Codes, Mask, Rows, States
-from gateway.predicate import Term
+from gateway.predicate import And, Comparison, Membership, NullCheck, Or, Predicate, StartsWith, Term
 
 _TEXTS = 20_000
 """Files of a selection whose bounds of texts are looked at; of more, none is."""
@@ -65,12 +78,45 @@ class Bounds:
         all_null = np.asarray(pc.fill_null(pc.equal(counts, rows), False), dtype=np.bool_)
         return some, ~all_null
 
+    def described(self, column: str) -> str:
+        """Say between which values the bounds of a column lie over all files, e.g. ``x from 7 to 9``."""
+        name, kind = self._names[column], sql_type(self.types[column])
+        low, high = (extreme(self._read(end, column)).as_py() for end, extreme in (("min", pc.min), ("max", pc.max)))
+        ends = ((word, end) for word, end in (("from", low), ("to", high)) if end is not None)
+        return " ".join([name, *(f"{word} {_spelled(end, kind)}" for word, end in ends)])
+
     def _read(self, end: str, column: str) -> Array:
         return whole(self._files, f"{end}:{self._names[column]}")
 
     @staticmethod
     def _encoded(texts: Array) -> list[Key | None]:
         return [None if text is None else text.encode() for text in texts.to_pylist()]
+
+
+def columns_of(predicate: Predicate) -> set[str]:
+    """Name the columns that a predicate speaks of, in lower case."""
+    match predicate:
+        case And(parts) | Or(parts):
+            return {name for part in parts for name in columns_of(part)}
+        case Comparison() | Membership() | NullCheck() | StartsWith():
+            return {predicate.term.column.lower()}
+    return set()
+
+
+def _spelled(key: Any, kind: SqlType | None) -> str:
+    """Write an order key as a value of its type, where that is more than a number or a text."""
+    if kind is None or isinstance(key, str):
+        return repr(key)
+    match kind.kind:
+        case Kind.DATE:
+            return str(pa.scalar(key, pa.int32()).cast(kind.arrow))
+        case Kind.TIME | Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+            return str(pc.cast(pa.array([key], pa.int64()).cast(kind.arrow), pa.string())[0])
+        case Kind.DECIMAL:
+            return str(Decimal(key).scaleb(-kind.scale))
+        case Kind.DOUBLE:
+            return str(of_key(key))
+    return str(key)
 
 
 class FileAxes:

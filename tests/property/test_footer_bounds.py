@@ -266,3 +266,33 @@ def test_texts_of_writers_that_are_not_known_to_order_them_are_no_bounds(bench: 
             files = bench.listed(World((), {"x": "VARCHAR", "n": "BIGINT"}, ""), Path(folder), statistics=True).files
             found.append((files["min:x"].to_pylist(), files["min:n"].to_pylist()))
     assert found == [(["a"], [1]), ([None], [1])]
+
+
+@pytest.mark.parametrize(
+    ("stored", "declared", "condition", "bounds"),
+    [
+        (pa.array([7, 9]), "BIGINT", "x = 100", "x from 7 to 9"),
+        (pa.array([1.5, -2.5]), "DOUBLE", "x < -100", "x from -2.5"),
+        (pa.array(["b", "c"]), "VARCHAR", "x = 'a'", "x from 'b' to 'c'"),
+        (pa.array([0, 1], pa.date32()), "DATE", "x > CAST('2024-01-01' AS DATE)", "x from 1970-01-01 to 1970-01-02"),
+        (
+            pa.array([0, 1], pa.timestamp("us")),
+            "TIMESTAMP",
+            "x > CAST('2024-01-01' AS TIMESTAMP)",
+            "x from 1970-01-01 00:00:00.000000 to 1970-01-01 00:00:00.000001",
+        ),
+        (pa.array(["1.50", "2.00"]).cast(pa.decimal128(9, 2)), "DECIMAL(9,2)", "x = 7", "x from 1.50 to 2.00"),
+        (pa.array([1, 2]), "BIGINT", "x IS NULL", "x from 1 to 2"),
+    ],
+)
+def test_an_explanation_names_the_filter_and_the_bounds_that_left_every_file_out(
+    bench: Bench, stored: pa.Array, declared: str, condition: str, bounds: str
+) -> None:
+    files = tuple(file_of({"x": stored.slice(place, 1)}) for place in (0, 1))
+    (plan, found), expected = compared(bench, World(files, {"x": declared}, condition))
+    details = plan.scans[0].details()
+    assert (found, plan.scans[0].selection.files) == (expected, 0)
+    assert [(one.sql, one.projected) for one in details.used] == [
+        (condition, f"0 of 2 files by the bounds in their footers ({bounds})")
+    ]
+    assert details.unused == ()

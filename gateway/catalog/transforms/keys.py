@@ -197,6 +197,17 @@ def of_double(value: float) -> int:
     return bits if bits >= 0 else -(bits & HIGHEST)
 
 
+def of_key(key: int) -> float:
+    """Return the double that has a key.
+
+    >>> of_key(of_double(-1.5))
+    -1.5
+    """
+    bits = key if key >= 0 else -key
+    value: float = struct.unpack("<d", struct.pack("<q", bits))[0]
+    return value if key >= 0 else -value
+
+
 def _days(value: date) -> int | None:
     return None if value in (date.max, date.min) else (value - EPOCH).days
 
