@@ -134,6 +134,13 @@ def wrong_null_safe(found: Any, term_: Any, constant: exp.Expr, kinds: Sequence[
     return compiler.Compiler.comparison(found, term_, operator, constant, kinds)
 
 
+def wrong_key(block: Any, node: exp.Expr, alone: Any, within: Any) -> Any:
+    return right_key(block, node, names.Aliases.AFTER, within)
+
+
+right_key = barriers._key
+
+
 def everything(_: str, *sides: list[facts.Fact]) -> list[facts.Fact]:
     return [fact for side in sides for fact in side]
 
@@ -159,7 +166,7 @@ MUTATIONS = [
     Mutation("aggregates", "may have no row", aggregation, "always_yields", lambda _: False),
     Mutation("grouping sets", "none is empty", aggregation, "has_sets", lambda _: False),
     Mutation("names", "aliases are not seen", names, "_given", lambda *_: []),
-    Mutation("names", "columns win everywhere", barriers.Aliases, "FIRST", barriers.Aliases.AFTER),
+    Mutation("names", "columns win everywhere", barriers, "_key", wrong_key),
     Mutation("NOT IN, NOT EXISTS", "treated as IN and EXISTS", walk, "_positive_subquery", wrong_positive),
     Mutation(
         "CTE", "only its first reference counts", walk, "_either", lambda groups: list(groups[0]) if groups else []

@@ -350,7 +350,14 @@ def _rename(source: Source, node: exp.Expr, barrier: str | None) -> None:
         renamed = zip(names, source.columns, strict=False)
         source.columns = (*((name, kind) for name, (_, kind) in renamed), *source.columns[len(names) :])
     elif names and isinstance(node, exp.Values | exp.Unnest):
-        source.columns = tuple((name, None) for name in names)
+        # Columns beyond those named, of wider rows or several lists, have names of DuckDB's.
+        rest = [(None, None)] if len(names) < _width(node) else []
+        source.columns = (*((name, None) for name in names), *rest)
+
+
+def _width(node: exp.Values | exp.Unnest) -> int:
+    rows = node.expressions
+    return max((len(row.expressions) for row in rows), default=1) if isinstance(node, exp.Values) else len(rows)
 
 
 def _pivot_alias(node: exp.Expr) -> str:

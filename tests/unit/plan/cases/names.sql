@@ -62,3 +62,7 @@ SELECT count(*) FROM a AS p JOIN b AS q USING (d), a AS r JOIN c AS t USING (d) 
 -- A column in parentheses keeps its name.
 SELECT count(*) FROM (SELECT (d) FROM a) q WHERE d = DATE '2024-01-30';
 --> a: d = 2024-01-30
+
+-- A column of VALUES beyond those named has a name of DuckDB's.
+SELECT count(*) FROM (SELECT k AS col1 FROM a) o WHERE EXISTS (SELECT 1 FROM (VALUES (1, 2)) v(n) WHERE col1 = 2);
+--> a: TRUE
