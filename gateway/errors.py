@@ -25,6 +25,7 @@
     ├── UpstreamError         a dependency failed
     │   ├── EngineFailed          502 engine-failed
     │   ├── StorageFailed         502 storage-failed
+    │   ├── ValueMisfit           502 value-misfit
     │   ├── FilesChanged          503 files-changed
     │   └── DeadlineExceeded      504 deadline-exceeded
     └── DefinitionError       the repository is wrong, with file, line and column
@@ -273,6 +274,23 @@ class StorageFailed(UpstreamError):
     def __init__(self, detail: str, *, passing: bool = False, path: str | None = None, **members: Any) -> None:
         super().__init__(detail, **members)
         self.passing = passing
+        self.path = path
+
+
+MISFIT = "gateway-misfit:"
+"""What the message of the engine begins with where SQL of the gateway found a value that does not fit its column."""
+
+
+class ValueMisfit(UpstreamError):
+    """A file stores a value that its column's declared type cannot hold without loss, or a type that has no cast to it.
+
+    ``path`` is the file's, relative to the location of its table; it is not told to callers.
+    """
+
+    code, status, title, retryable = "value-misfit", 502, "A data file does not fit the declaration of its table", False
+
+    def __init__(self, detail: str, *, path: str | None = None, **members: Any) -> None:
+        super().__init__(detail, **members)
         self.path = path
 
 

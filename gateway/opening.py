@@ -181,7 +181,7 @@ def open_pipeline(
         gateway = Gateway(
             registry=project.registry,
             catalog=first,
-            planner=Planner(engine.evaluate, _dimensions(settings, engine, stores)),
+            planner=Planner(engine.evaluate, _dimensions(settings, engine, stores, first), inform=first.informed),
             results=results,
             engine=engine,
             stores=stores,
@@ -205,11 +205,13 @@ def open_pipeline(
             before = cast(DuckDBEngine, previous.engine)
             engine = engines.reaching(_locations(settings, project.tables), rather=before)
             stores = previous.stores.succeeded_by(_places(settings, project.tables))
+            following = catalog(project.tables, previous=previous.catalog)
+            dimensions = _dimensions(settings, engine, stores, following)
             return replace(
                 previous,
                 registry=project.registry,
-                catalog=catalog(project.tables, previous=previous.catalog),
-                planner=previous.planner.succeeded_by(engine.evaluate, _dimensions(settings, engine, stores)),
+                catalog=following,
+                planner=previous.planner.succeeded_by(engine.evaluate, dimensions, following.informed),
                 engine=engine,
                 stores=stores,
             )
@@ -222,9 +224,9 @@ def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:
     return SlowLog(after=log.slow, observe=observe, engine_plan=log.engine_plan) if log.slow > 0 else None
 
 
-def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores) -> Dimensions:
+def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores, catalog: Catalog) -> Dimensions:
     read = one_row(engine, seconds=settings.engine.timeout, check=stores.refuse_broken)
-    return Dimensions.over(read, engine.address)
+    return Dimensions.over(read, engine.address, catalog.informed)
 
 
 def _locations(settings: Settings, tables: Mapping[str, Table]) -> list[str]:

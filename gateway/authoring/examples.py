@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import Diagnostic, GatewayError, Rule, Severity
+from gateway.errors import Diagnostic, GatewayError, Rule, Severity, ValueMisfit
 from gateway.model import Directives, Principal
 from gateway.pipeline import Gateway
 from gateway.query.template import Template, declared_front_matter
@@ -46,7 +46,8 @@ def _example(template: Template, number: int, gateway: Gateway, project: Path) -
         bound = template.bind(template.examples[number])
         result = gateway.ask(bound, principal=Principal(), directives=_FRESH).result
     except GatewayError as error:
-        yield _told(template, number, project, f"fails with {error.code}: {error.detail}", Severity.ERROR)
+        file = f" ({error.path})" if isinstance(error, ValueMisfit) and error.path is not None else ""
+        yield _told(template, number, project, f"fails with {error.code}: {error.detail}{file}", Severity.ERROR)
         return
     if result.table.num_rows == 0:
         yield _told(template, number, project, "answers no rows", Severity.NOTE)

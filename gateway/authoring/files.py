@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.catalog import facts
-from gateway.catalog.conversions import lossless
+from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import FileFacts
 from gateway.catalog.footers import Unread
 from gateway.catalog.manifest import Snapshot
@@ -120,11 +120,15 @@ def _of_schema(
     yield from _unsupported(one)
     yield from _ambiguous(one, {folded(column.name) for column in snapshot.columns})
     yield from _missing(held, anywhere, snapshot)
+    told = {folded(item.column) for item in snapshot.table.partitioned_by if item.enforced}
     for column in snapshot.file_columns:
         stored = held.get(folded(column.name))
-        if stored is not None and not lossless(stored, column.type):
-            reason = f"the column {column.name!r} is {stored}, and {_said(snapshot)} {column.type}"
-            hint = "values are cast as they are read, which costs time and can fail"
+        how = fit(stored, column.type) if stored is not None and folded(column.name) not in told else Fit.SAME
+        reason = f"the column {column.name!r} is {stored}, and {_said(snapshot)} {column.type}"
+        if how is Fit.NEVER:
+            yield _Kind(text=reason, hint="no cast keeps what the values mean: queries that use it fail"), reason
+        elif how is Fit.CHECKED:
+            hint = "each value is compared as it is read, which costs time; one that would be lost ends the query"
             yield _Kind(text=reason, severity=Severity.WARNING, hint=hint), reason
 
 

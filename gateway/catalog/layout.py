@@ -1,7 +1,8 @@
 """From the paths of files to partitions: Hive's ``key=value`` folders, decoded for a million paths at a time.
 
-Only distinct folder names are looked at one by one; all else is arrays. A path that breaks the declaration is
-reported, and its file goes into a partition that is not ``known``, which every selection must keep.
+Only distinct folder names are looked at one by one; all else is arrays. A level that a path lacks, or whose text is
+no value, is unknown for its file: every selection must keep it, while the other levels of the path count. A path that
+has the levels of no declared layout is reported.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PROBLEMS_KEPT = 1_000
 
 _HIDDEN = r"(?:^|/)(?:\.|_[^/=]*(?:/|$))"
 _DATA = r"\.(?i:parquet|parq)$"
-_PLAIN, _BROKEN = -1, -2
+_PLAIN, _STRANGE = -1, -2
 _MISSING = -1
 
 Numbers = npt.NDArray[np.int64]
@@ -59,13 +60,14 @@ class Level:
 class Layout:
     """Files in partition order: ``order`` lists rows of the given paths, ``starts`` where each partition begins in it.
 
-    ``texts`` has one array a level, one folder text a partition: null for the NULL partition, and where the text is
-    not known. ``known`` is False for partitions whose values cannot be relied on; they come last.
+    ``texts`` has one array a level, one folder text a partition: null for the NULL partition, and where the level is
+    not known. ``levels`` has a bit for each level that is known, ``known`` tells whether all of them are.
     """
 
     order: Numbers
     starts: Numbers
     texts: tuple[pa.Array[Any], ...]
+    levels: Numbers
     known: Mask
     problems: tuple[Problem, ...]
     problem_count: int
@@ -89,37 +91,65 @@ def hidden(path: str) -> bool:
     return re.search(_HIDDEN, path) is not None
 
 
-def arrange(paths: pa.Array[Any], levels: Sequence[Level]) -> Layout:
+def arrange(paths: pa.Array[Any], levels: Sequence[Level], layouts: Sequence[frozenset[str]] = ()) -> Layout:
     """Find the partition of every path, and put the partitions in the typed order of *levels*, outermost first.
 
-    *paths* are relative to the table's location and sorted; within a partition they stay so.
+    *paths* are relative to the table's location and sorted; within a partition they stay so. *layouts* name the
+    levels that a path may have (none: all of them).
     """
     segments = _Segments(paths, [level.column for level in levels])
     columns = [_Column(segments, number, level) for number, level in enumerate(levels)]
-    broken = segments.broken()
-    for column in columns:
-        broken |= column.broken
-    keys = [broken.astype(np.int64), *(column.ranks for column in columns)]
-    order = np.lexsort(keys[::-1]).astype(np.int64) if len(paths) else np.zeros(0, np.int64)
-    starts = _starts([key[order] for key in keys])
+    order, starts = _grouped([column.ranks for column in columns], len(paths))
     first = order[starts]
+    known = sum((column.known.astype(np.int64) << number for number, column in enumerate(columns)), _none(len(paths)))
+    wrong = segments.strange() | ~_laid_out(columns, [level.column for level in levels], layouts, len(paths))
     problems = tuple(
         Problem(path, _reason(path, segments.names, columns))
-        for path in _strings(paths.take(np.flatnonzero(broken)[:PROBLEMS_KEPT]))
+        for path in _strings(paths.take(np.flatnonzero(wrong)[:PROBLEMS_KEPT]))
     )
     return Layout(
         order=order,
         starts=starts,
         texts=tuple(column.texts_of(first) for column in columns),
-        known=~broken[first],
+        levels=known[first],
+        known=known[first] == (1 << len(levels)) - 1,
         problems=problems,
-        problem_count=int(broken.sum()),
+        problem_count=int(wrong.sum()),
     )
+
+
+def _none(count: int) -> Numbers:
+    return np.zeros(count, np.int64)
+
+
+def _grouped(keys: Sequence[Numbers], count: int) -> tuple[Numbers, Numbers]:
+    """Order paths by their keys; return also where each group of equal keys begins."""
+    if not count:
+        return _none(0), _none(0)
+    if not keys:
+        return np.arange(count, dtype=np.int64), _none(1)
+    order = np.lexsort(keys[::-1]).astype(np.int64)
+    return order, _starts([key[order] for key in keys])
+
+
+def _laid_out(columns: Sequence[_Column], names: Sequence[str], layouts: Sequence[frozenset[str]], count: int) -> Mask:
+    """Mark the paths that have just the levels of one layout, each once and with a value."""
+    known = sum((column.known.astype(np.int64) << number for number, column in enumerate(columns)), _none(count))
+    present = sum((column.present.astype(np.int64) << number for number, column in enumerate(columns)), _none(count))
+    allowed = [
+        sum(1 << number for number, name in enumerate(names) if name in layout)
+        for layout in layouts or [frozenset(names)]
+    ]
+    laid_out: Mask = np.isin(known, allowed) & (present == known)
+    return laid_out
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """One folder name: the number of its partition column (or plain, or broken) and its decoded text."""
+    """One folder name: the number of its partition column (or plain, or strange) and its decoded text.
+
+    ``reason`` says why its text is no value.
+    """
 
     level: int
     text: str | None = None
@@ -146,10 +176,10 @@ class _Segments:
         """Mark the occurrences of folder names that belong to *level*."""
         return np.equal(self.levels[self.codes], level)
 
-    def broken(self) -> Mask:
-        """Mark the paths that have a folder which cannot be a partition of this table."""
+    def strange(self) -> Mask:
+        """Mark the paths that have a folder of a column which is not declared."""
         marked = np.zeros(self.paths, np.bool_)
-        marked[self.owners[self.of_level(_BROKEN)]] = True
+        marked[self.owners[self.of_level(_STRANGE)]] = True
         return marked
 
 
@@ -168,15 +198,17 @@ class _Column:
         self.code[owners] = code_of[segments.codes[here]]
         self.texts = pa.array(list(codes), pa.string())
         self.mistakes, ranks = _order(self.texts, level)
-        self.ranks = np.append(ranks, len(ranks))[self.code]
-        self._usable = np.array([text not in self.mistakes for text in codes] + [False], np.bool_)
-        twice = np.bincount(owners, minlength=segments.paths) > 1
-        self.broken: Mask = ~self._usable[self.code] | twice
+        self.mistakes |= {segment.text: segment.reason for segment in mine if segment.reason}
+        usable = np.array([text not in self.mistakes for text in codes] + [False], np.bool_)
+        count = np.bincount(owners, minlength=segments.paths)
+        self.present: Mask = count > 0
+        self.known: Mask = usable[self.code] & (count == 1)
+        self.ranks = np.where(self.known, np.append(ranks, 0)[self.code], len(ranks))
+        """Unknown ones have one rank, the last, whatever their texts are."""
 
     def texts_of(self, rows: Numbers) -> pa.Array[Any]:
         """Return the folder texts of these paths; null where there is none that is a value."""
-        code = self.code[rows]
-        wanted: Any = pa.array(code, mask=~self._usable[code])
+        wanted: Any = pa.array(self.code[rows], mask=~self.known[rows])
         return self.texts.take(wanted)
 
 
@@ -184,14 +216,20 @@ def _read(name: str, columns: Sequence[str]) -> _Segment:
     key, separator, value = name.partition("=")
     if not separator:
         return _Segment(_PLAIN)
+    numbers = {column.lower(): number for number, column in enumerate(columns)}
     try:
-        key, text = unquote(key, errors="strict"), unquote(value, errors="strict")
+        key = unquote(key, errors="strict")
     except UnicodeDecodeError:
-        return _Segment(_BROKEN, reason=f"the folder {name!r} does not decode to UTF-8")
-    if key not in columns:
+        return _Segment(_STRANGE, reason=f"the folder {name!r} does not decode to UTF-8")
+    if key.lower() not in numbers:
         hint = did_you_mean(key, columns)
-        return _Segment(_BROKEN, reason=f"{key!r} is not a declared partition column" + (f" ({hint})" if hint else ""))
-    return _Segment(list(columns).index(key), None if value == HIVE_NULL else text)
+        return _Segment(_STRANGE, reason=f"{key!r} is not a declared partition column" + (f" ({hint})" if hint else ""))
+    number = numbers[key.lower()]
+    try:
+        return _Segment(number, None if value == HIVE_NULL else unquote(value, errors="strict"))
+    except UnicodeDecodeError:
+        # The text stays as it is in the path, which no text that decodes is.
+        return _Segment(number, name, reason=f"{name!r} does not decode to UTF-8")
 
 
 def _order(texts: pa.Array[Any], level: Level) -> tuple[dict[str | None, str], Numbers]:
@@ -233,18 +271,19 @@ def _reason(path: str, names: Sequence[str], columns: Sequence[_Column]) -> str:
     found: dict[int, str | None] = {}
     for name in path.split("/")[:-1]:
         segment = _read(name, names)
-        if segment.level == _BROKEN:
+        if segment.level == _STRANGE:
             return segment.reason
         if segment.level in found:
             return f"the partition column {names[segment.level]!r} stands twice"
         if segment.level != _PLAIN:
             found[segment.level] = segment.text
     for number, column in enumerate(columns):
-        if number not in found:
-            return f"the partition column {names[number]!r} is missing"
-        if found[number] in column.mistakes:
+        if number in found and found[number] in column.mistakes:
             return f"the folder of {names[number]!r}: {column.mistakes[found[number]]}"
-    raise AssertionError(f"nothing is wrong with {path!r}")
+    missing = [repr(name) for number, name in enumerate(names) if number not in found]
+    if len(missing) == 1:
+        return f"the partition column {missing[0]} is missing"
+    return f"the partition columns {', '.join(missing)} are missing"
 
 
 def by_path(listing: pa.Table) -> pa.Table:

@@ -35,10 +35,11 @@ class Snapshot:
     """The files of a table as one listing found them. It never changes, and neither do its Arrow tables.
 
     ``partitions`` has a row for each partition, in the typed order of the declared fields (the NULL partition after
-    the values, partitions that are not known at the end): first, in the order of ``table.partitioned_by``, a string
+    the values, then what is not known): first, in the order of ``table.partitioned_by``, a string
     column for each field with the decoded folder text (null for the NULL partition), then ``first_file``,
-    ``file_count``, ``bytes`` (int64) and ``known`` (bool). Where ``known`` is False the texts cannot be relied on:
-    every selection keeps the partition.
+    ``file_count``, ``bytes`` (int64), ``known`` (bool) and ``levels`` (int64), which has a bit for each field that the
+    path tells: the first field is the lowest bit. A field that it does not tell is unknown, and no filter on it leaves
+    the partition out; ``known`` is whether all are told.
 
     ``files`` is grouped in that order, by path within a partition: ``path`` (relative to the location), ``size``
     (int64), ``etag`` (string), ``last_modified`` (timestamp in µs, UTC), ``version`` (16 bytes: digest of path, ETag
@@ -199,6 +200,11 @@ def partition_columns(table: Table, columns: Sequence[Column]) -> tuple[Column, 
     )
 
 
+def source_types(table: Table, columns: Sequence[Column]) -> dict[str, str]:
+    """Return the type of the source of each partition column; *columns* are those of the files."""
+    return {item.column: _source_type(table, item, columns) for item in table.partitioned_by}
+
+
 def levels(table: Table, columns: Sequence[Column]) -> list[Level]:
     """Say how each folder level is read. Raises ``TableInvalid`` where a transform does not fit its source."""
     return [
@@ -269,8 +275,9 @@ def _partitions(layout: Layout, read: Sequence[Level], files: pa.Table) -> pa.Ta
     sizes = _one(files["size"]).to_numpy()
     counts = np.diff(layout.starts, append=len(sizes))
     total = np.add.reduceat(sizes, layout.starts) if len(layout.starts) else np.zeros(0, np.int64)
-    measures: list[Any] = [pa.array(layout.starts), pa.array(counts), pa.array(total), pa.array(layout.known)]
-    names = [*(level.column for level in read), "first_file", "file_count", "bytes", "known"]
+    arrays = (layout.starts, counts, total, layout.known, layout.levels)
+    measures: list[Any] = [pa.array(array) for array in arrays]
+    names = [*(level.column for level in read), "first_file", "file_count", "bytes", "known", "levels"]
     return pa.Table.from_arrays([*layout.texts, *measures], names=names)
 
 

@@ -28,7 +28,7 @@ from gateway.catalog.manifest import Snapshot, declaration
 from gateway.catalog.table import Table
 from gateway.model import Column, Edition
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 3
 """Snapshots of a table that stay on disk, the current one included."""
 _POINTER = "current.json"

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from gateway.catalog import facts
 from gateway.catalog.bounds import exact_ends
-from gateway.catalog.conversions import lossless
+from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import VERDICT, FileFacts
 from gateway.catalog.footers import ODD, VERSION, Damaged, Footer, Gone, read_footer, whole
 from gateway.catalog.manifest import Snapshot
@@ -131,7 +131,7 @@ def _lossy(one: FileFacts | None, snapshot: Snapshot) -> list[_Lossy]:
         declared = types.get(folded(column.name))
         if declared is not None and column.type is not None and not column.untyped:
             found.setdefault(folded(column.name), _Lossy(name=column.name, stored=column.type, declared=declared))
-    return [one for one in found.values() if not lossless(one.stored, one.declared)]
+    return [one for one in found.values() if fit(one.stored, one.declared) > Fit.EXACT]
 
 
 def _checked(store: Store, work: _Work) -> str | None:

@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from gateway.cli.diagnostics import print_diagnostics
-from gateway.errors import DefinitionError, GatewayError, RequestError, StorageFailed
+from gateway.errors import DefinitionError, GatewayError, RequestError, StorageFailed, ValueMisfit
 
 _EPILOG = (
     "Exit codes: 0 done, 1 the project's files are wrong, 2 the command was not understood, "
@@ -60,7 +60,7 @@ def _print_error(error: GatewayError) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[bold red]{error.title}[/]: ", end="")
     console.print(error.detail, markup=False)
-    if isinstance(error, StorageFailed) and error.path is not None:
+    if isinstance(error, StorageFailed | ValueMisfit) and error.path is not None:
         console.print(f"  {error.path}", markup=False)
     for item in error.members.get("errors", ()):
         console.print(f"  {item['parameter']}: {item['detail']}", markup=False)

@@ -6,12 +6,21 @@ of the error (``Conversion Error: …``), so that is what is judged.
 
 from __future__ import annotations
 
+import json
 import re
 
 import duckdb
 import pyarrow as pa
 
-from gateway.errors import EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
+from gateway.errors import (
+    MISFIT,
+    EngineFailed,
+    FilesChanged,
+    GatewayError,
+    QueryFailed,
+    StorageFailed,
+    ValueMisfit,
+)
 
 RAISED = (duckdb.Error, OSError, pa.ArrowException, UnicodeDecodeError)
 """What DuckDB's cursor and its Arrow reader raise; the last, for a message that quotes bytes of a file."""
@@ -57,6 +66,8 @@ def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Susp
         return Suspicion(StorageFailed("A data file could not be read."))
     match = _KIND.match(str(error))
     kind, text = (match["kind"].strip(), match["text"]) if match else ("", str(error))
+    if text.startswith(MISFIT):
+        return _misfit(text.removeprefix(MISFIT))
     if _GONE.search(text):
         return FilesChanged("A data file was replaced or removed while the query ran.")
     if kind == _MEMORY:
@@ -74,6 +85,19 @@ def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Susp
     if kind in _REFUSED or isinstance(error, pa.ArrowInvalid):
         return QueryFailed(cleaned(text))
     return EngineFailed("The engine failed while it ran the query.")
+
+
+def _misfit(text: str) -> GatewayError:
+    """Read what the SQL of ``gateway.plan.checked`` says of a value: a JSON object, then the path of its file."""
+    try:
+        told, length = json.JSONDecoder().raw_decode(text)
+        column, stored, declared = (str(told[name]) for name in ("column", "stored", "declared"))
+    except (ValueError, TypeError, KeyError):  # an author's own error()
+        return QueryFailed(cleaned(text))
+    detail = (
+        f"A data file stores the column {column!r} as {stored}, and not every value of it is a {declared}, as declared."
+    )
+    return ValueMisfit(detail, path=text[length:].strip() or None)
 
 
 def cleaned(text: str) -> str:

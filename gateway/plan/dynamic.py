@@ -17,7 +17,7 @@ from gateway.catalog.manifest import Snapshot
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
 from gateway.model import Lookup, Statement, Value
 from gateway.plan.analyse import Bound, Dimension, Learned, Prepared, dimension_query, learn
-from gateway.plan.reading import reading
+from gateway.plan.reading import Inform, as_it_is, reading
 from gateway.plan.rewrite import Address
 from gateway.plan.select import Chosen
 
@@ -33,18 +33,22 @@ ReadRow = Callable[[Statement], Sequence[Value]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimensions:
-    """Learns the keys of dimensions; thread-safe. *address* spells files for the engine behind *read*."""
+    """Learns the keys of dimensions; thread-safe.
+
+    *address* spells files for the engine behind *read*, *inform* is that of ``Planner``.
+    """
 
     read: ReadRow
     address: Address
+    inform: Inform = as_it_is
     clock: Callable[[], float] = time.perf_counter
     _kept: LRUCache[tuple[str, bytes], Learned]
     _lock: Lock
 
     @classmethod
-    def over(cls, read: ReadRow, address: Address) -> Dimensions:
+    def over(cls, read: ReadRow, address: Address, inform: Inform = as_it_is) -> Dimensions:
         """Learn through an engine."""
-        return cls(read=read, address=address, _kept=LRUCache(_KEPT), _lock=Lock())
+        return cls(read=read, address=address, inform=inform, _kept=LRUCache(_KEPT), _lock=Lock())
 
     def learn(
         self, prepared: Prepared, bound: Bound, chosen: Sequence[Chosen], snapshots: Mapping[str, Snapshot]
@@ -91,8 +95,9 @@ class Dimensions:
         return known.answered(values, learned[1], learned[2], self.clock() - started, cached)
 
     def _read(self, dimension: Dimension, bound: Bound, side: Chosen, snapshot: Snapshot) -> Learned:
-        files = side.versions()
-        sql = dimension_query(dimension, bound, reading(snapshot, files, self.address), MOST_VALUES)
+        files, places = side.versions(), side.file_places()
+        text = reading(self.inform(snapshot, places), places, files, self.address)
+        sql = dimension_query(dimension, bound, text, MOST_VALUES)
         listed, least, greatest = self.read(Statement(sql=sql, parameters={}, files=files))
         return (listed if isinstance(listed, list) else None), least, greatest
 

@@ -133,12 +133,11 @@ class Axes:
 
     def _levels(self, snapshot: SnapshotView) -> list[Level]:
         partitions = snapshot.partitions
-        unknown = (
-            ~np.asarray(whole(partitions, "known"), dtype=np.bool_)
-            if "known" in partitions.column_names
-            else np.zeros(partitions.num_rows, dtype=np.bool_)
-        )
-        return [self._level(field, whole(partitions, field.column), unknown) for field in snapshot.table.partitioned_by]
+        fields = snapshot.table.partitioned_by
+        return [
+            self._level(field, whole(partitions, field.column), ~known_level(partitions, number, len(fields)))
+            for number, field in enumerate(fields)
+        ]
 
     def _level(self, field: PartitionField, texts: Array, unknown: Mask) -> Level:
         transform = parse_transform(field.transform, format=field.format, zone=field.zone)
@@ -193,7 +192,18 @@ class Axes:
         order = np.lexsort((hi, lo))
         axis = _reordered(rows, states, order, lo, hi)
         self.joint[id(axis.rows)] = tuple(levels), [place[order] for place in places]
-        return [axis, *others]
+        # Where a path tells only some of the levels, those still say something of it.
+        return [axis, *axes] if states.unknown else [axis, *others]
+
+
+def known_level(partitions: pa.Table, number: int, count: int) -> Mask:
+    """Mark the partitions that tell the value of one of their *count* levels; all do, where nothing is said."""
+    if "levels" in partitions.column_names:
+        bits = np.asarray(whole(partitions, "levels"), dtype=np.int64)
+    else:
+        bits = np.full(partitions.num_rows, (1 << count) - 1, dtype=np.int64)
+    known_here: Mask = (bits >> number & 1).astype(np.bool_)
+    return known_here
 
 
 def whole(table: pa.Table, name: str) -> Array:

@@ -19,6 +19,7 @@ from gateway.model import (
     BoundQuery,
     Column,
     Details,
+    FileVersion,
     Lookup,
     Plan,
     Principal,
@@ -33,8 +34,8 @@ from gateway.plan.analyse.prepared import decided
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
-from gateway.plan.reading import reading
-from gateway.plan.rewrite import Address
+from gateway.plan.reading import Inform, as_it_is, reading
+from gateway.plan.rewrite import Address, source
 from gateway.plan.select import Chosen, PartitionIndex
 from gateway.predicate import TRUE
 
@@ -54,18 +55,20 @@ class Planner:
     """Plan queries; thread-safe.
 
     *evaluate* computes the constants that need an engine, *dimensions* reads the sides of joins that prune others,
-    *policy* says which rows are whose.
+    *policy* says which rows are whose, *inform* reads what is not known yet of files that a statement reads.
     """
 
-    def __init__(self, evaluate: Evaluate, dimensions: Dimensions, policy: Policy = EVERY_ROW) -> None:
-        self._evaluate, self._dimensions, self._policy = evaluate, dimensions, policy
+    def __init__(
+        self, evaluate: Evaluate, dimensions: Dimensions, policy: Policy = EVERY_ROW, inform: Inform = as_it_is
+    ) -> None:
+        self._evaluate, self._dimensions, self._policy, self._inform = evaluate, dimensions, policy, inform
         self._lock = Lock()
         self._prepared: LRUCache[str, tuple[_Schema, Prepared]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
 
-    def succeeded_by(self, evaluate: Evaluate, dimensions: Dimensions) -> Planner:
-        """Make a planner over another engine that knows what this one has prepared."""
-        following = Planner(evaluate, dimensions, self._policy)
+    def succeeded_by(self, evaluate: Evaluate, dimensions: Dimensions, inform: Inform = as_it_is) -> Planner:
+        """Make a planner over another engine and catalog that knows what this one has prepared."""
+        following = Planner(evaluate, dimensions, self._policy, inform)
         with self._lock:
             for sql, prepared in self._prepared.items():
                 following._prepared[sql] = prepared
@@ -94,13 +97,13 @@ class Planner:
             check_limits(index.snapshot.table, found, bound.predicates[place])
             details = partial(_details, scan, bound, index, found, lookups.get(place, ()))
             scans.append(_scan(scan, snapshots[scan.table], index, found, details))
-        statement = partial(_statement, query, prepared, tuple(scans), snapshots, seen)
+        statement = partial(_statement, query, prepared, chosen, snapshots, seen, self._inform)
         return Plan(query=query, scans=tuple(scans), statement=statement)
 
     def over_nothing(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Statement:
         """Render a query over no files at all: its result has the right columns and no work behind it."""
         prepared = self.prepared(query, snapshots)
-        sources = [reading(snapshots[scan.table], [], lambda file: file.path) for scan in prepared.scans]
+        sources = [source(snapshots[scan.table].columns, []) for scan in prepared.scans]
         return Statement(sql=render(prepared, sources), parameters=query.parameters, files=())
 
     def prepared(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Prepared:
@@ -159,19 +162,27 @@ def _scan(
 def _statement(
     query: BoundQuery,
     prepared: Prepared,
-    scans: Sequence[Scan],
+    chosen: Sequence[Chosen],
     snapshots: Mapping[str, Snapshot],
     seen: Sequence[str | None],
+    inform: Inform,
     address: Address,
 ) -> Statement:
     """Render the author's text with every scan over its selected files, and what may be seen of their rows."""
-    files = [scan.selection.versions() for scan in scans]
+    files = [found.versions() for found in chosen]
     sources = [
-        filtered(reading(snapshots[scan.table], chosen, address, shield=prepared.shield), predicate)
-        for scan, chosen, predicate in zip(scans, files, seen, strict=True)
+        filtered(_source(snapshots[scan.table], found, versions, inform, address, prepared.shield), predicate)
+        for scan, found, versions, predicate in zip(prepared.scans, chosen, files, seen, strict=True)
     ]
-    every = [file for chosen in files for file in chosen]
+    every = [file for versions in files for file in versions]
     return Statement(sql=render(prepared, sources), parameters=query.parameters, files=every)
+
+
+def _source(
+    snapshot: Snapshot, chosen: Chosen, files: Sequence[FileVersion], inform: Inform, address: Address, shield: bool
+) -> str:
+    places = chosen.file_places()
+    return reading(inform(snapshot, places), places, files, address, shield=shield)
 
 
 def _prunable(snapshot: Snapshot) -> frozenset[str]:

@@ -1,44 +1,162 @@
-"""How the selected files of a snapshot take the place of a table."""
+"""How the selected files of a snapshot take the place of a table.
+
+A column is read from each file under its declared type, and is NULL in a file that lacks it. A partition column is
+what the path of the file says, so that pruning and the answer go by the same values; where the path does not say it,
+it is what the file holds. ``enforced: false`` turns that round for a column that the files hold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-import pyarrow.compute as pc
+import numpy as np
+import pyarrow as pa
 
-from gateway.catalog.manifest import Snapshot
-from gateway.model import FileVersion
-from gateway.plan.rewrite import Address, Layout, source
+from gateway.catalog import facts
+from gateway.catalog.casting import Fit, fit
+from gateway.catalog.facts import FileFacts
+from gateway.catalog.manifest import Snapshot, source_types
+from gateway.catalog.stored import StoredColumn, folded
+from gateway.catalog.table import PartitionField
+from gateway.catalog.transforms.base import known
+from gateway.catalog.transforms.keys import Array, Ordinals
+from gateway.catalog.transforms.values import value_texts
+from gateway.model import Column, FileVersion
+from gateway.plan.checked import checked
+from gateway.plan.index import known_level, whole
+from gateway.plan.rewrite import Address, Part, per_file, read_as, source
+
+Inform = Callable[[Snapshot, Ordinals], Snapshot]
+"""Return a snapshot that knows the facts of the files at these places; see ``Catalog.informed``."""
 
 
-def layout(snapshot: Snapshot, *, shield: bool = False) -> Layout:
-    """Tell how the files of a snapshot become the columns of its table."""
-    held = frozenset(column.name for column in snapshot.file_columns)
-    return Layout(
-        columns=snapshot.columns,
-        held=held,
-        folders={field.column: field.function for field in snapshot.table.partitioned_by},
-        union_by_name=snapshot.table.union_by_name,
-        shield=shield,
+def as_it_is(snapshot: Snapshot, places: Ordinals) -> Snapshot:
+    """Return the snapshot with the facts that it has."""
+    return snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What of a file's own columns is not simply read under the declared type."""
+
+    checked: tuple[tuple[Column, str], ...] = ()
+    """Columns with the type that they are stored in, where a value may not fit."""
+    empty: frozenset[str] = frozenset()
+    """Names of columns without any value, whose stored type means nothing."""
+    lacking: frozenset[str] = frozenset()
+    """Names of partition columns that would win over the path, and are not there."""
+
+
+def reading(
+    snapshot: Snapshot, places: Ordinals, files: Sequence[FileVersion], address: Address, *, shield: bool = False
+) -> str:
+    """Write what a scan reads: the *files* at these *places* of the snapshot.
+
+    A file whose facts are not known is read under the declared types as it is. *shield* keeps every filter above the
+    scan, see ``plan.shield``.
+    """
+    parts = _parts(snapshot, places, [address(file) for file in files])
+    return source(snapshot.columns, [replace(part, shield=shield) for part in parts])
+
+
+def _parts(snapshot: Snapshot, places: Ordinals, addresses: Sequence[str]) -> Iterator[Part]:
+    """Group the files by which of their levels their paths tell, and by their shapes."""
+    partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(places, "right") - 1
+    shapes, numbers = _shapes(snapshot, places)
+    told = _told(snapshot)[partitions] if snapshot.table.partitioned_by else np.zeros(len(places), np.int64)
+    keys, groups = np.unique(np.stack([told, numbers]), axis=1, return_inverse=True)
+    for group, (levels, number) in enumerate(keys.T.tolist()):
+        here = np.flatnonzero(groups == group)
+        part = Part(addresses=[addresses[place] for place in here.tolist()], stored=snapshot.columns)
+        part = _shaped(part, shapes[number], snapshot, places[here])
+        yield _placed(part, levels, shapes[number], snapshot, partitions[here])
+
+
+def _shaped(part: Part, shape: _Shape, snapshot: Snapshot, places: Ordinals) -> Part:
+    """Read columns as they are stored where their values must be looked at."""
+    if not shape.checked and not shape.empty:
+        return part
+    types = {column.name: type_ for column, type_ in shape.checked}
+    paths = whole(snapshot.files, "path").take(pa.array(places)).to_pylist()
+    file = per_file(paths, "VARCHAR")
+    return replace(
+        part,
+        stored=[
+            replace(column, type=types.get(column.name, column.type))
+            for column in part.stored
+            if column.name not in shape.empty
+        ],
+        values=dict.fromkeys(shape.empty, "NULL")
+        | {column.name: checked(read_as(column.name), type_, column, file) for column, type_ in shape.checked},
     )
 
 
-def reading(snapshot: Snapshot, files: Sequence[FileVersion], address: Address, *, shield: bool = False) -> str:
-    """Write what a scan reads; apart from the others, the files whose folders cannot be relied on.
+def _placed(part: Part, levels: int, shape: _Shape, snapshot: Snapshot, partitions: Ordinals) -> Part:
+    """Take the columns of these *levels* (a bit each) from the paths."""
+    values = {
+        column.name: _folder_values(snapshot, field, partitions)
+        for number, (field, column) in _levels(snapshot).items()
+        if levels >> number & 1 and (column.name in shape.lacking or _path_wins(snapshot, field))
+    }
+    stored = [column for column in part.stored if column.name not in values]
+    return replace(part, stored=stored, values={**part.values, **values})
 
-    *shield* keeps every filter above the scan, see ``plan.shield``.
-    """
-    read_as = layout(snapshot, shield=shield)
-    strangers = _strangers(snapshot) if len(read_as.held) < len(read_as.columns) else frozenset()
-    placed = [address(file) for file in files if file.path not in strangers]
-    return source(read_as, placed, [address(file) for file in files if file.path in strangers])
+
+def _shapes(snapshot: Snapshot, places: Ordinals) -> tuple[list[_Shape], Ordinals]:
+    """Return the shapes that occur, and the number of the shape of each file."""
+    own = frozenset(column.name for field, column in _levels(snapshot).values() if not _path_wins(snapshot, field))
+    found = facts.codes(snapshot.files)[places]
+    distinct = facts.known(snapshot.files)
+    codes, inverse = np.unique(found, return_inverse=True)
+    made = [_shape(snapshot.columns, own, distinct[code] if code >= 0 else None) for code in codes.tolist()]
+    shapes = list(dict.fromkeys(made))
+    return shapes, np.array([shapes.index(shape) for shape in made], np.int64)[inverse]
 
 
-def _strangers(snapshot: Snapshot) -> frozenset[str]:
-    """Name the files that lie in no partition."""
-    unknown = snapshot.partitions.filter(pc.invert(snapshot.partitions["known"]))
-    found = [
-        snapshot.files["path"].slice(row["first_file"], row["file_count"])
-        for row in unknown.select(["first_file", "file_count"]).to_pylist()
-    ]
-    return frozenset(snapshot.address(str(path)) for paths in found for path in paths.to_pylist())
+@lru_cache(maxsize=4096)
+def _shape(columns: tuple[Column, ...], own: frozenset[str], known: FileFacts | None) -> _Shape:
+    """Compare what a file stores with the *columns* of its table; *own* are those that win over the path."""
+    if known is None or known.problem is not None:
+        return _Shape()
+    stored: dict[str, StoredColumn] = {}
+    for one in known.columns:
+        stored.setdefault(folded(one.name), one)  # of names that differ only in case, DuckDB takes the first
+    pairs = [(column, stored[folded(column.name)]) for column in columns if folded(column.name) in stored]
+    bad = [(column, one) for column, one in pairs if one.type and fit(one.type, column.type) > Fit.EXACT]
+    return _Shape(
+        checked=tuple((column, str(one.type)) for column, one in bad if not one.untyped),
+        empty=frozenset(column.name for column, one in bad if one.untyped),
+        lacking=frozenset(name for name in own if folded(name) not in stored),
+    )
+
+
+def _levels(snapshot: Snapshot) -> dict[int, tuple[PartitionField, Column]]:
+    """Return the partition columns by the number of their level."""
+    columns = {column.name.lower(): column for column in snapshot.columns}
+    fields = enumerate(snapshot.table.partitioned_by)
+    return {number: (field, columns[field.column.lower()]) for number, field in fields}
+
+
+def _path_wins(snapshot: Snapshot, field: PartitionField) -> bool:
+    """Tell whether a partition column is what the path says also where a file holds it."""
+    return field.enforced or field.column.lower() not in {column.name.lower() for column in snapshot.file_columns}
+
+
+def _told(snapshot: Snapshot) -> Ordinals:
+    """Return for each partition the levels that its path tells, a bit each."""
+    count = len(snapshot.table.partitioned_by)
+    told = [known_level(snapshot.partitions, number, count).astype(np.int64) << number for number in range(count)]
+    joined: Ordinals = np.sum(told, axis=0, dtype=np.int64)
+    return joined
+
+
+def _folder_values(snapshot: Snapshot, field: PartitionField, partitions: Ordinals) -> str:
+    """Write the value of a partition column for files in these *partitions*, as the paths tell it."""
+    texts: Array = whole(snapshot.partitions, field.column).take(pa.array(partitions)).dictionary_encode()
+    source_type = source_types(snapshot.table, snapshot.file_columns)[field.column]
+    result = field.function.result_type(source_type)
+    values = field.function.decode(texts.dictionary, source_type)
+    spelled = value_texts(values, known(result)).take(texts.indices)
+    return per_file(spelled.to_pylist(), result)

@@ -40,7 +40,9 @@ class PartitionIndex:
         self.first_file: Ordinals = np.asarray(whole(snapshot.partitions, "first_file"), dtype=np.int64)
         self.file_count: Ordinals = np.asarray(whole(snapshot.partitions, "file_count"), dtype=np.int64)
         sizes = np.asarray(whole(snapshot.partitions, "bytes"), dtype=np.int64)
-        self.bounds = Bounds(snapshot.files, snapshot.file_columns)
+        told = {field.column.lower() for field in snapshot.table.partitioned_by if field.enforced}
+        # What a file holds of a partition column is not what is answered, so its bounds say nothing.
+        self.bounds = Bounds(snapshot.files, [one for one in snapshot.file_columns if one.name.lower() not in told])
         self.bytes_before: Ordinals = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
     @classmethod

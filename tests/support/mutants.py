@@ -175,10 +175,6 @@ def shifted(right: Any) -> Any:
     return wrong
 
 
-def first_of_a_name(right: Any) -> Any:
-    return lambda column, transform: right(column, transform).replace("^.*/", "^.*?/")
-
-
 def only_the_least(right: Any) -> Any:
     def wrong(prepared: Any, bound: Any, found: Any) -> Any:
         return right(
@@ -270,8 +266,8 @@ MUTANTS = [
     ),
     Mutant("files", "none holds a NULL", statistics.Bounds, "nulls", nothing_null),
     Mutant("files", "the bounds of the first row group", footers, "_joined", bounds_of_the_first),
-    Mutant("folders", "the default partition is a text", rewrite, "HIVE_NULL", lambda _: "no such folder"),
-    Mutant("folders", "the first one of a name", rewrite, "folder_value", first_of_a_name),
+    Mutant("folders", "the default partition is a text", layout, "HIVE_NULL", lambda _: "no such folder"),
+    Mutant("folders", "those of the next file", rewrite, "NUMBER", lambda right: right.replace("+ 1", "+ 2")),
     Mutant("dimensions", "only their least key", dynamic, "learn", only_the_least),
     Mutant("dimensions", "any comparison taken for an equality", dimensions.Dimensions, "_across", any_edge),
 ]

@@ -91,11 +91,11 @@ def test_nothing_is_no_partition() -> None:
     ("path", "reason"),
     [
         ("day=2013-01-01/x.parquet", "the partition column 'city' is missing"),
-        ("x.parquet", "the partition column 'day' is missing"),
+        ("x.parquet", "the partition columns 'day', 'city' are missing"),
         ("day=2013-01-01/cty=a/x.parquet", "'cty' is not a declared partition column (did you mean 'city'?)"),
         ("day=2013-01-01/city=a/extra=1/x.parquet", "'extra' is not a declared partition column"),
         ("day=2013-01-01/city=a/city=b/x.parquet", "the partition column 'city' stands twice"),
-        ("day=2013-01-01/city=%ff/x.parquet", "the folder 'city=%ff' does not decode to UTF-8"),
+        ("day=2013-01-01/city=%ff/x.parquet", "the folder of 'city': 'city=%ff' does not decode to UTF-8"),
     ],
 )
 def test_a_path_that_breaks_the_declaration_is_told_with_its_reason(path: str, reason: str) -> None:
@@ -109,19 +109,44 @@ def test_a_folder_that_is_no_value_is_told_with_what_it_should_be() -> None:
     assert "yesterday" in reason
 
 
-def test_files_that_break_the_declaration_stay_in_partitions_that_are_not_known_at_the_end() -> None:
+def test_files_whose_folder_is_no_value_stay_in_one_partition_after_the_known_ones() -> None:
     paths = ["day=2013-01-01/x.parquet", "day=oops/x.parquet", "x.parquet", f"day={HIVE_NULL}/x.parquet"]
     layout = arranged(paths, level("day", "day", "DATE"))
-    assert layout.known.tolist() == [True, True, False, False]
-    assert layout.texts[0].to_pylist() == ["2013-01-01", None, None, None]
+    assert layout.known.tolist() == [True, True, False]
+    assert layout.texts[0].to_pylist() == ["2013-01-01", None, None]
     assert sorted(layout.order.tolist()) == [0, 1, 2, 3]
 
 
 def test_one_bad_folder_among_many_spoils_no_other() -> None:
     paths = [f"n={number}/x.parquet" for number in range(100)] + ["n=a/x.parquet", "n=b/x.parquet"]
     layout = arranged(paths, level("n", "identity", "INTEGER"))
-    assert layout.texts[0].to_pylist() == [*map(str, range(100)), None, None]
+    assert layout.texts[0].to_pylist() == [*map(str, range(100)), None]
     assert layout.problem_count == 2
+
+
+def test_a_level_that_a_path_lacks_is_unknown_and_the_others_count() -> None:
+    paths = ["day=2013-01-01/x.parquet", "city=a/x.parquet", "day=2013-01-01/city=a/x.parquet", "x.parquet"]
+    layout = arranged(paths, level("day", "day", "DATE"), level("city"))
+    found = zip(layout.texts[0].to_pylist(), layout.texts[1].to_pylist(), layout.levels.tolist(), strict=True)
+    assert list(found) == [("2013-01-01", "a", 3), ("2013-01-01", None, 1), (None, "a", 2), (None, None, 0)]
+    assert (layout.known.tolist(), layout.problem_count) == ([True, False, False, False], 3)
+
+
+def test_a_level_is_known_beside_folders_that_are_not_declared() -> None:
+    assert partitions(["extra=1/city=a/x.parquet"], level("city")) == [("a", True)]
+
+
+def test_the_name_of_a_level_may_be_in_any_case() -> None:
+    paths = ["City=a/1.parquet", "CITY=b/2.parquet", "city=a/3.parquet"]
+    assert partitions(paths, level("city")) == [("a", True), ("b", True)]
+    assert reasons(paths, level("city")) == []
+
+
+def test_each_of_several_layouts_is_one_that_a_path_may_have() -> None:
+    paths = ["day=2013-01-02/x.parquet", "month=2013-01/x.parquet", "month=2013-01/day=2013-01-02/x.parquet"]
+    levels = (level("month", "month", "DATE"), level("day", "day", "DATE"))
+    layout = arrange(pa.array(sorted(paths)), levels, [frozenset({"month"}), frozenset({"day"})])
+    assert [problem.path for problem in layout.problems] == ["month=2013-01/day=2013-01-02/x.parquet"]
 
 
 def test_only_the_first_problems_are_described_and_all_are_counted() -> None:

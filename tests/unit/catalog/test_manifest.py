@@ -48,8 +48,8 @@ A, B = ("day=2013-01-01/a.parquet", 10, '"a"'), ("day=2013-01-02/b.parquet", 20,
 def test_partitions_count_their_files_and_bytes() -> None:
     found = snapshot(B, A, ("day=2013-01-02/a.parquet", 5, '"c"'))
     assert found.partitions.to_pylist() == [
-        {"day": "2013-01-01", "first_file": 0, "file_count": 1, "bytes": 10, "known": True},
-        {"day": "2013-01-02", "first_file": 1, "file_count": 2, "bytes": 25, "known": True},
+        {"day": "2013-01-01", "first_file": 0, "file_count": 1, "bytes": 10, "known": True, "levels": 1},
+        {"day": "2013-01-02", "first_file": 1, "file_count": 2, "bytes": 25, "known": True, "levels": 1},
     ]
     assert found.files["path"].to_pylist() == [A[0], "day=2013-01-02/a.parquet", B[0]]
     assert found.size == 35

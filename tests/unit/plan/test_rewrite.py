@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from gateway.catalog.transforms import parse_transform
-from gateway.model import Column
-from gateway.plan.rewrite import Layout, folder_value, literal, source
+from gateway.catalog.listing import SCHEMA
+from gateway.catalog.manifest import Snapshot, build
+from gateway.catalog.table import PartitionField, Table
+from gateway.model import Column, FileVersion
+from gateway.plan.reading import reading
+from gateway.plan.rewrite import literal, source
 
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as opened:
         yield opened
+
+
+def snapshot_of(folder: Path, field: PartitionField, kind: str, paths: Sequence[str]) -> Snapshot:
+    """List files of one column ``n`` that holds the number of the file."""
+    listed = []
+    with duckdb.connect() as writing:
+        for number, path in enumerate(paths):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            writing.execute(f"COPY (SELECT {number} AS n) TO {literal(str(folder / path))}")
+            listed.append({"path": path, "size": 1, "etag": path, "last_modified": 0})
+    declared = {"n": "INTEGER", field.source: kind}
+    table = Table.model_construct(table="t", location="t", columns=declared, partitioned_by=(field,))
+    columns = [Column(name=name, type=type_) for name, type_ in declared.items()]
+    return build(table, f"{folder}/", pa.Table.from_pylist(listed, SCHEMA), columns, 0.0)
+
+
+def read(snapshot: Snapshot, connection: duckdb.DuckDBPyConnection, where: str = "TRUE") -> list[Any]:
+    places = np.arange(snapshot.files.num_rows)
+    files = [FileVersion(path=snapshot.address(path), size=1, etag="") for path in snapshot.files["path"].to_pylist()]
+    text = reading(snapshot, places, files, lambda file: file.path)
+    return connection.execute(f"SELECT n, p FROM {text} AS t WHERE {where} ORDER BY n").fetchall()
 
 
 @pytest.mark.parametrize(
@@ -42,59 +68,57 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     ],
 )
 def test_the_name_of_a_folder_becomes_its_value(
-    transform: str, pattern: str | None, kind: str, folder: str, value: Any, connection: duckdb.DuckDBPyConnection
+    transform: str,
+    pattern: str | None,
+    kind: str,
+    folder: str,
+    value: Any,
+    tmp_path: Path,
+    connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    expression = folder_value(Column(name="p", type=kind), parse_transform(transform, format=pattern), "address")
-    address = literal(f"s3://bucket/p=above/t/{folder}/q=1/file.parquet?p=below/")
-    found = connection.execute(f"SELECT CAST({expression} AS {kind}) FROM (SELECT {address} AS address)").fetchone()
-    assert found == (value,)
+    source = "p" if transform == "identity" else "d"
+    field = PartitionField(column="p", transform=transform, source=source, format=pattern)
+    source_type = {"identity": "VARCHAR", "bucket[16]": "BIGINT"}.get(transform, "TIMESTAMP")
+    snapshot = snapshot_of(tmp_path / "p=above" / "t", field, source_type, [f"{folder}/q=1/f.parquet", "f.parquet"])
+    assert read(snapshot, connection, "n = 0") == [(0, value)]
 
 
 def test_a_column_with_a_name_of_any_kind_is_found_however_its_folder_spells_it(
-    connection: duckdb.DuckDBPyConnection,
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    expression = folder_value(Column(name="größe (cm)", type="VARCHAR"), parse_transform("identity"), "address")
-    for folder in ("größe (cm)=1", "gr%C3%B6%c3%9fe%20(cm)=1"):
-        sql = f"SELECT {expression} FROM (SELECT {literal(f'/data/{folder}/f.parquet')} AS address)"
-        assert connection.execute(sql).fetchone() == ("1",)
+    field = PartitionField(column="größe (cm)", source="größe (cm)")
+    paths = ["größe (cm)=1/f.parquet", "gr%C3%B6%c3%9fe%20(cm)=2/f.parquet"]
+    snapshot = snapshot_of(tmp_path, field, "VARCHAR", paths)
+    files = [FileVersion(path=snapshot.address(path), size=1, etag="") for path in snapshot.files["path"].to_pylist()]
+    text = reading(snapshot, np.arange(2), files, lambda file: file.path)
+    assert connection.execute(f'SELECT "größe (cm)" FROM {text} ORDER BY 1').fetchall() == [("1",), ("2",)]
 
 
-@pytest.mark.parametrize("data", ["n", "filename"])
 @pytest.mark.parametrize("folders", [["a"], ["a", "b"], ["a", "__HIVE_DEFAULT_PARTITION__"]])
 @pytest.mark.parametrize(
     ("where", "expected"),
-    [("p = 'a'", 1), ("p IS NULL", None), ("p IN ('a', 'b')", None), ("p > 'x'", 0), ("true", None)],
+    [
+        ("p = 'a'", {"a"}),
+        ("p IS NULL", {"__HIVE_DEFAULT_PARTITION__"}),
+        ("p IN ('a', 'b')", {"a", "b"}),
+        ("p > 'x'", set()),
+        ("true", {"a", "b", "__HIVE_DEFAULT_PARTITION__"}),
+    ],
 )
 def test_a_filter_on_nothing_but_the_folder_is_answered(
-    data: str, folders: list[str], where: str, expected: int | None, tmp_path: Path, connection: Any
+    folders: list[str], where: str, expected: set[str], tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    for folder in folders:
-        (tmp_path / f"p={folder}").mkdir()
-        connection.execute(f"COPY (SELECT 1 AS {data}) TO '{tmp_path}/p={folder}/f.parquet'")
-    layout = Layout(
-        columns=(Column(name=data, type="INTEGER"), Column(name="p", type="VARCHAR")),
-        held=frozenset({data}),
-        folders={"p": parse_transform("identity")},
-    )
-    files = [f"{tmp_path}/p={folder}/f.parquet" for folder in folders]
-    found = connection.execute(f"SELECT count(*) FROM {source(layout, files)} AS t WHERE {where}").fetchone()
-    counted = {"p IS NULL": sum("HIVE" in one for one in folders), "true": len(folders)}
-    wanted = {"p IN ('a', 'b')": sum(one in "ab" for one in folders), **counted}.get(where, expected)
-    assert found == (wanted,)
-
-
-def test_columns_that_files_hold_are_never_read_from_folders() -> None:
-    columns = (Column(name="origin", type="VARCHAR"),)
-    layout = Layout(columns=columns, held=frozenset({"origin"}), folders={"origin": parse_transform("identity")})
-    assert source(layout, ["/a.parquet"]) == (
-        """(SELECT CAST("origin" AS VARCHAR) AS "origin" """
-        "FROM read_parquet(['/a.parquet'], hive_partitioning = false, can_have_nan = true))"
-    )
+    field = PartitionField(column="p", source="p")
+    snapshot = snapshot_of(tmp_path, field, "VARCHAR", [f"p={folder}/f.parquet" for folder in folders])
+    assert len(read(snapshot, connection, where)) == len(expected & set(folders))
+    files = [FileVersion(path=snapshot.address(path), size=1, etag="") for path in snapshot.files["path"].to_pylist()]
+    text = reading(snapshot, np.arange(len(files)), files, lambda file: file.path)
+    found = connection.execute(f"SELECT count(*) FROM {text} AS t WHERE {where}").fetchone()
+    assert found == (len(expected & set(folders)),)
 
 
 def test_a_scan_of_no_file_is_an_empty_relation(connection: duckdb.DuckDBPyConnection) -> None:
-    layout = Layout(columns=(Column(name="n", type="DECIMAL(6,2)"),), held=frozenset({"n"}), folders={})
-    relation = connection.sql(f"SELECT * FROM {source(layout, [])}")
+    relation = connection.sql(f"SELECT * FROM {source([Column(name='n', type='DECIMAL(6,2)')], [])}")
     assert (relation.columns, [str(kind) for kind in relation.types], relation.fetchall()) == (
         ["n"],
         ["DECIMAL(6,2)"],

@@ -193,12 +193,23 @@ def test_a_field_that_is_not_enforced_says_nothing_about_its_source() -> None:
 
 def test_partitions_that_are_not_known_are_always_kept() -> None:
     snapshot = days(None)
-    known = pa.array([*[True] * 10, False])
-    place = snapshot.partitions.column_names.index("known")
-    snapshot = replace(snapshot, partitions=snapshot.partitions.set_column(place, "known", known))
+    levels: Any = pa.array([*[1] * 10, 0])
+    snapshot = replace(snapshot, partitions=snapshot.partitions.append_column("levels", levels))
     assert picked(snapshot, compare(TS, "="), datetime(2013, 6, 3)) == [2, 10]
     assert picked(snapshot, NullCheck(TS)) == [10]
     assert list(range(11)) == picked(snapshot, compare(TS, "<>"), datetime(2013, 6, 3))
+
+
+def test_a_level_that_is_not_known_prunes_nothing_and_the_others_do() -> None:
+    fields = [field("year", "year", "ts"), field("month", "month_of_year", "ts"), field("name", "identity", "name")]
+    snapshot = view(fields, TYPES, [["2012", "6", "a"], ["2013", None, "a"], ["2013", "6", None]])
+    levels: Any = pa.array([7, 5, 3])
+    snapshot = replace(snapshot, partitions=snapshot.partitions.append_column("levels", levels))
+    assert picked(snapshot, compare(NAME, "="), "a") == [0, 1, 2]
+    assert picked(snapshot, compare(NAME, "="), "b") == [2]
+    assert picked(snapshot, compare(TS, "="), datetime(2013, 6, 3)) == [1, 2]
+    assert picked(snapshot, compare(TS, "="), datetime(2012, 6, 3)) == [0]
+    assert picked(snapshot, compare(TS, "="), datetime(2013, 7, 3)) == [1]
 
 
 def test_functions_that_keep_order_are_carried_to_the_partitions() -> None:

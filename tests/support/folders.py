@@ -1,0 +1,48 @@
+"""A project of one table whose files a test writes, asked through the whole pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gateway.config import load_settings
+from gateway.model import Principal
+from gateway.observe import unobserved
+from gateway.opening import open_gateway
+from gateway.query.adhoc import Adhoc
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The table ``t`` in a folder ``t``; *declared* is what its declaration says beside that."""
+
+    folder: Path
+
+    def declare(self, declared: str) -> None:
+        (self.folder / "catalog").mkdir(exist_ok=True)
+        (self.folder / "t").mkdir(exist_ok=True)
+        (self.folder / "catalog" / "t.yaml").write_text(f"table: t\nlocation: t\n{declared}\n")
+
+    def put(self, path: str, columns: Mapping[str, Any] | pa.Table) -> None:
+        target = self.folder / "t" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(dict(columns)), target)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Answer *sql*. Raises what the gateway raises."""
+        with open_gateway(load_settings(self.folder, {}), observe=unobserved, background=False) as gateway:
+            gateway.catalog.refresh("t")
+            adhoc = Adhoc(sql, "q.sql", gateway.catalog.tables)
+            query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
+            found = gateway.ask(query, principal=Principal()).result.table
+        return [tuple(row.values()) for row in found.to_pylist()]
+
+    def problems(self) -> list[str]:
+        """List what the manifest tells of paths that break the declaration."""
+        with open_gateway(load_settings(self.folder, {}), observe=unobserved, background=False) as gateway:
+            return [str(problem) for problem in gateway.catalog.refresh("t").problems]
