@@ -27,6 +27,7 @@ from gateway.cache.flight import Flights, Lease, Leases, MachineLease
 from gateway.cache.guarded import Guarded
 from gateway.cache.memory import MemoryTier
 from gateway.cache.news import Listener
+from gateway.cache.rest import Rest
 from gateway.cache.sealed import Seal
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
@@ -297,10 +298,11 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
         shared = redis.RedisTier(
             redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}", **corner
         )
-        tiers.append(Guarded(shared, observe))
+        rest = Rest()  # what is found out for one of the three is known to all
+        tiers.append(Guarded(shared, observe, rest=rest))
         far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
-        summed.append(Guarded(far, observe))
-        leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace))
+        summed.append(Guarded(far, observe, rest=rest))
+        leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, rest=rest))
     # More than run or wait for a slot: others wait for what another process computes.
     room = budget.slots + settings.engine.queue + _ELSEWHERE
     fills = ThreadPoolExecutor(room, "fill", initializer=partial(give_way, FILLING))

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from threading import Lock
 from typing import TypeVar
 
+from gateway.cache.rest import Rest
 from gateway.cache.tier import Drop, Entry, Kept, Mark, Tier, TierError, ValueRejected
 from gateway.model import Result
 from gateway.observe import CacheValueRejected, Observer, TierFailed
-
-_REST = (0.5, 30.0)
-"""Shortest and longest time, in seconds, that a tier is left alone; it doubles with each failure in a row."""
 
 Found = TypeVar("Found")
 
 
 class Guarded:
-    """Skip *tier* while it fails: it then knows nothing and keeps nothing."""
+    """Skip *tier* while it fails: it then knows nothing and keeps nothing. *rest* is shared by what fails together."""
 
-    def __init__(self, tier: Tier, observe: Observer, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        tier: Tier,
+        observe: Observer,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        rest: Rest | None = None,
+    ) -> None:
         self.name = tier.name
-        self._tier, self._observe, self._monotonic = tier, observe, monotonic
-        self._lock, self._failures, self._until = Lock(), 0, 0.0
+        self._tier, self._observe = tier, observe
+        self._rest = Rest(monotonic) if rest is None else rest
 
     def result(self, key: str) -> Result | None:
         return self._tried("result", lambda: self._tier.result(key), None)
@@ -50,7 +54,7 @@ class Guarded:
         try:
             return self._tier.drop(which)
         except TierError as error:
-            self._rest()
+            self._rest.failed()
             self._observe(TierFailed(tier=self.name, operation="drop", error=str(error)))
             raise
 
@@ -59,28 +63,20 @@ class Guarded:
 
     def wake(self) -> None:
         """Use the tier again at once: it is known to work."""
-        with self._lock:
-            self._until, self._failures = 0.0, 0
+        self._rest.worked()
 
     def _tried(self, operation: str, attempt: Callable[[], Found], otherwise: Found) -> Found:
-        if self._monotonic() < self._until:
+        if not self._rest.allows():
             return otherwise
         try:
             found = attempt()
         except ValueRejected as error:
+            self._rest.worked()
             self._observe(CacheValueRejected(tier=self.name, operation=operation, reason=str(error)))
             return otherwise
         except TierError as error:
-            self._rest()
+            self._rest.failed()
             self._observe(TierFailed(tier=self.name, operation=operation, error=str(error)))
             return otherwise
-        if self._failures:
-            with self._lock:
-                self._failures = 0
+        self._rest.worked()
         return found
-
-    def _rest(self) -> None:
-        shortest, longest = _REST
-        with self._lock:
-            self._until = self._monotonic() + min(shortest * 2**self._failures, longest)
-            self._failures = min(self._failures + 1, 16)

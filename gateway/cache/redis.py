@@ -23,6 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gateway.cache.carried import carried_entry, with_header, without_header
+from gateway.cache.rest import Rest
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, ValueRejected, succeeding
 from gateway.errors import Diagnostic, SettingsInvalid
@@ -260,35 +261,34 @@ class RedisNews:
 class RedisLease:
     """Leases among hosts: a key that expires by itself, renewed while its holder lives (SET NX PX, and a token).
 
-    Where Redis fails, every lease is free: hosts then work side by side rather than wait for nobody.
+    Where Redis fails, every lease is free: hosts then work side by side rather than wait for nobody. While it rests,
+    nothing is asked of it.
     """
 
-    def __init__(self, client: redis.Redis, observe: Observer, *, namespace: str = "") -> None:
+    def __init__(
+        self, client: redis.Redis, observe: Observer, *, namespace: str = "", rest: Rest | None = None
+    ) -> None:
         self._client, self._observe = client, observe
         self._prefix = f"{_PREFIX}{namespace}:lease:"
+        self._rest = Rest() if rest is None else rest
         self._token, self._lock, self._held = uuid4().hex, Lock(), set[str]()
         self._closed = Event()
         self._heart = Thread(target=self._beat, name="redis-lease", daemon=True)
         self._heart.start()
 
     def take(self, key: str) -> bool:
-        try:
-            taken = bool(self._client.eval(_TAKE, 1, f"{self._prefix}{key}", self._token, str(_LEASE_MS)))
-        except redis.RedisError as error:
-            self._failed("take", error)
-            return True
+        taken = self._tried("take", _TAKE, key, str(_LEASE_MS))
         if taken:
             with self._lock:
                 self._held.add(key)
-        return taken
+        return taken is None or bool(taken)
 
     def release(self, key: str) -> None:
         with self._lock:
+            held = key in self._held
             self._held.discard(key)
-        try:
-            self._client.eval(_RELEASE, 1, f"{self._prefix}{key}", self._token)
-        except redis.RedisError as error:
-            self._failed("release", error)
+        if held:
+            self._tried("release", _RELEASE, key)
 
     def close(self) -> None:
         self._closed.set()
@@ -302,13 +302,20 @@ class RedisLease:
             with self._lock:
                 held = list(self._held)
             for key in held:
-                try:
-                    self._client.eval(_RENEW, 1, f"{self._prefix}{key}", self._token, str(_LEASE_MS))
-                except redis.RedisError as error:
-                    self._failed("renew", error)
+                self._tried("renew", _RENEW, key, str(_LEASE_MS))
 
-    def _failed(self, operation: str, error: redis.RedisError) -> None:
-        self._observe(TierFailed(tier="redis", operation=f"lease {operation}", error=type(error).__name__))
+    def _tried(self, operation: str, script: str, key: str, *arguments: str) -> Any:
+        """Run a script on a lease; return what it returns, None where Redis fails or rests."""
+        if not self._rest.allows():
+            return None
+        try:
+            done = self._client.eval(script, 1, f"{self._prefix}{key}", self._token, *arguments)
+        except redis.RedisError as error:
+            self._rest.failed()
+            self._observe(TierFailed(tier="redis", operation=f"lease {operation}", error=type(error).__name__))
+            return None
+        self._rest.worked()
+        return done
 
 
 @contextmanager

@@ -8,11 +8,13 @@ import pytest
 
 from gateway.cache.guarded import Guarded
 from gateway.cache.redis import RedisLease, RedisTier, connect
+from gateway.cache.rest import Rest
 from gateway.cache.tier import Mark
 from gateway.model import Result
 from gateway.observe import CacheValueRejected, Event, TierFailed, unobserved
 
 MARK = Mark(key="aa11", checked_at=1.0)
+RESULT = Result(key="aa11", table=pa.table({"n": [1]}), columns=(), readings=(), created_at=0.0, seconds=0.0)
 
 
 class World:
@@ -104,6 +106,33 @@ def test_without_redis_every_lease_is_free(redis_server: Any) -> None:
     lease.release("aa11")
     lease.close()
     assert {event.error for event in events if isinstance(event, TierFailed)} == {"ConnectionError"}
+
+
+def test_while_a_silent_redis_rests_neither_tier_nor_lease_asks_it_anything(world: World, redis_server: Any) -> None:
+    rest, events = Rest(lambda: world.now), list[Event]()
+    lease = RedisLease(connect(redis_server.url), events.append, rest=rest)
+    tier = Guarded(RedisTier(connect(redis_server.url), largest=1_000), events.append, rest=rest)
+    redis_server.signal(signal.SIGSTOP)
+    try:
+        for _ in range(20):
+            assert tier.mark("beef") is None
+            assert lease.take("aa11")
+            lease.release("aa11")
+            assert not tier.keep(RESULT, lifetime=60)
+        lease.close()
+    finally:
+        redis_server.signal(signal.SIGCONT)
+    assert events == [TierFailed(tier="redis", operation="mark", error="TimeoutError")]
+
+
+def test_one_at_a_time_looks_whether_a_redis_is_back() -> None:
+    now = [0.0]
+    rest = Rest(lambda: now[0])
+    rest.failed()
+    now[0] = 0.6
+    assert [rest.allows() for _ in range(3)] == [True, False, False]
+    rest.worked()
+    assert [rest.allows() for _ in range(3)] == [True, True, True]
 
 
 def test_a_lease_is_released_only_by_its_holder(redis_server: Any) -> None:

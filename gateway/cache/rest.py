@@ -1,0 +1,44 @@
+"""How long something that fails is left alone: longer with each failure in a row, for all who use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+_PAUSES = (0.5, 30.0)
+"""Shortest and longest time, in seconds, that it is left alone; it doubles with each failure in a row."""
+_ATTEMPT = 1.0
+"""Seconds that the others keep away while one looks whether it is back."""
+
+
+class Rest:
+    """Tells who may use what fails; thread-safe. *monotonic* is a clock in seconds."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic, self._lock = monotonic, Lock()
+        self._failures, self._until = 0, 0.0
+
+    def allows(self) -> bool:
+        """Tell whether the caller may use it now: anybody while it works, then one at a time, to see if it is back."""
+        if not self._failures:
+            return True
+        with self._lock:
+            now = self._monotonic()
+            if now < self._until:
+                return False
+            self._until = now + _ATTEMPT
+            return True
+
+    def failed(self) -> None:
+        """Note that it failed."""
+        shortest, longest = _PAUSES
+        with self._lock:
+            self._until = self._monotonic() + min(shortest * 2**self._failures, longest)
+            self._failures = min(self._failures + 1, 16)
+
+    def worked(self) -> None:
+        """Note that it worked."""
+        if self._failures:
+            with self._lock:
+                self._failures = 0
