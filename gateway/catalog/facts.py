@@ -22,7 +22,7 @@ FACTS = "facts"
 VERDICT = "verdict"
 """Another column of this kind: what was found when the rows of a file were looked at; see ``verify``."""
 TYPE = pa.dictionary(pa.int32(), pa.string())
-VERSION = 2
+VERSION = 3
 """Facts of another version were written by another release that looked for other things: they are not known, and nor
 are the statistics beside them."""
 
@@ -36,12 +36,14 @@ class FileFacts:
     columns: tuple[StoredColumn, ...] = ()
     problem: str | None = None
     """Why the file cannot be read, without its name; None for a file that can."""
+    misread: bool = False
+    """The engine reads the file, but takes values for others; see ``misread``."""
 
 
 def text_of(facts: FileFacts) -> str:
     """Spell facts as they are kept; the same facts have the same text."""
     columns = [[column.name, column.type, column.untyped] for column in facts.columns]
-    return orjson.dumps([VERSION, facts.problem, columns]).decode()
+    return orjson.dumps([VERSION, facts.problem, columns, facts.misread]).decode()
 
 
 @lru_cache(maxsize=4096)
@@ -50,9 +52,9 @@ def of_text(text: str) -> FileFacts | None:
     version, *rest = orjson.loads(text)
     if version != VERSION:
         return None
-    problem, columns = rest
+    problem, columns, misread = rest
     held = tuple(StoredColumn(name=name, type=type_, untyped=untyped) for name, type_, untyped in columns)
-    return FileFacts(columns=held, problem=problem)
+    return FileFacts(columns=held, problem=problem, misread=misread)
 
 
 def known(files: pa.Table) -> tuple[FileFacts | None, ...]:

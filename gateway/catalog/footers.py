@@ -23,6 +23,7 @@ from gateway.catalog import facts, local
 from gateway.catalog.bounds import boundable, bounds
 from gateway.catalog.facts import FACTS, VERDICT, FileFacts
 from gateway.catalog.manifest import Snapshot
+from gateway.catalog.misread import misread
 from gateway.catalog.store import Store, storage_errors
 from gateway.catalog.stored import stored_schema
 from gateway.catalog.thrift import Malformed
@@ -173,6 +174,9 @@ def _said(footer: Footer, columns: Mapping[str, SqlType], *, statistics: bool) -
         schema = stored_schema(footer.raw)
     except Malformed as error:
         raise Damaged(f"its footer is damaged ({error})") from error
+    wrong = misread(footer.metadata)
+    if wrong:
+        return {FACTS: facts.text_of(FileFacts(problem="; ".join(map(str, wrong)), misread=True))}
     found = {FACTS: facts.text_of(FileFacts(columns=schema.columns))}
     if not statistics:
         return found

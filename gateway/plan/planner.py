@@ -34,6 +34,7 @@ from gateway.plan.analyse.prepared import decided
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
+from gateway.plan.readable import refuse_misread
 from gateway.plan.reading import Inform, as_it_is, reading
 from gateway.plan.rewrite import Address, source
 from gateway.plan.select import Chosen, PartitionIndex
@@ -182,7 +183,9 @@ def _source(
     snapshot: Snapshot, chosen: Chosen, files: Sequence[FileVersion], inform: Inform, address: Address, shield: bool
 ) -> str:
     places = chosen.file_places()
-    return reading(inform(snapshot, places), places, files, address, shield=shield)
+    informed = inform(snapshot, places)
+    refuse_misread(informed, files)
+    return reading(informed, places, files, address, shield=shield)
 
 
 def _prunable(snapshot: Snapshot) -> frozenset[str]:

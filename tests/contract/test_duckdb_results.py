@@ -92,3 +92,21 @@ def test_a_truncated_null_differs_from_a_constant_off_the_boundary(connection: d
     assert asked(connection, compared.format("datetrunc")) == [True]
     connection.execute("CREATE MACRO date_trunc(part, moment) AS TRY(system.main.date_trunc(part, moment))")
     assert asked(connection, compared.format("date_trunc")) == [None]
+
+
+@pytest.mark.parametrize("kind", ["", "LEFT"])
+def test_an_asof_join_matches_null_where_it_has_an_equality_too(
+    connection: duckdb.DuckDBPyConnection, kind: str
+) -> None:
+    connection.execute("SET asof_loop_join_threshold = 0")
+    connection.execute("CREATE TABLE l AS SELECT 1 AS k, unnest([10, NULL]) AS t")
+    connection.execute("CREATE TABLE r AS SELECT 1 AS k, 5 AS t")
+    joined = f"SELECT count(r.t) FROM l ASOF {kind} JOIN r ON {{}}l.k = r.k AND l.t >= r.t"
+    assert asked(connection, joined.format("")) == [2]
+    assert asked(connection, joined.format("l.t IS NOT NULL AND ")) == [1]
+
+
+def test_an_asof_join_takes_is_not_distinct_from_for_equality(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("CREATE TABLE l AS SELECT NULL::INTEGER AS k, 10 AS t")
+    joined = "SELECT count(*) FROM l ASOF JOIN l AS r ON l.k IS NOT DISTINCT FROM r.k AND l.t >= r.t"
+    assert asked(connection, joined) == [0]

@@ -6,6 +6,7 @@ The right answer is that of the same rows in a table in memory, by an engine who
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gateway.config import load_settings
+from gateway.errors import TableInvalid
 from gateway.model import Principal
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
@@ -193,3 +195,25 @@ def test_a_truncated_null_is_neither_equal_nor_unequal_to_a_constant(files: File
     forms = ("SELECT id FROM t WHERE {}", "SELECT id FROM t WHERE NOT ({})", "SELECT id, ({}) AS found FROM t")
     asked = [form.format(filter_) for filter_ in TRUNCATED for form in forms]
     assert files.answers(*asked) == {sql: files.right(sql) for sql in asked}
+
+
+@pytest.mark.parametrize(
+    ("column", "metadata", "reason"),
+    [
+        (pa.array([Decimal("1.50")], pa.decimal256(39, 2)), {}, r"DECIMAL\(39,2\)"),
+        (pa.array([-150_000], pa.date32()), {"org.apache.spark.legacyDateTime": ""}, "legacy calendar"),
+    ],
+    ids=["decimal", "spark"],
+)
+def test_a_file_that_would_be_misread_is_refused(
+    files: Files, column: Any, metadata: dict[str, str], reason: str
+) -> None:
+    files.write("right", pa.table({"id": [1], "n": [1]}))
+    wrong = files.project / "data/p=wrong/part.parquet"
+    wrong.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"id": [2], "n": column}).replace_schema_metadata(metadata), wrong)
+    with open_gateway(load_settings(files.project, {}), observe=lambda event: None, background=False) as gateway:
+        assert _ask(gateway, "SELECT id FROM t WHERE p = 'right'") == ["(1,)"]
+        with pytest.raises(TableInvalid) as refused:
+            _ask(gateway, "SELECT id FROM t")
+    assert re.search(reason, refused.value.diagnostics[0].message)
