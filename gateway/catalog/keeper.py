@@ -22,9 +22,20 @@ from gateway.catalog import facts, footers
 from gateway.catalog.announce import folders
 from gateway.catalog.facts import FACTS
 from gateway.catalog.footers import Damaged, Gone, Unread
+from gateway.catalog.inferred import NoType, infer
 from gateway.catalog.layout import data_files
 from gateway.catalog.listing import SCHEMA, list_files, list_folders
-from gateway.catalog.manifest import Snapshot, build, declaration, edition_after, holds, newest, splice, unchanged
+from gateway.catalog.manifest import (
+    Snapshot,
+    build,
+    declaration,
+    edition_after,
+    holds,
+    newest,
+    splice,
+    unchanged,
+    versioned,
+)
 from gateway.catalog.shelf import Shelf, Unreadable
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
@@ -400,11 +411,13 @@ class Keeper:
             return replace(previous, listed_at=listed_at)
         if store.root != root and not (len(listing) and (previous is None or holds(listing, previous))):
             raise StorageFailed(f"{store.location}: the replica is behind.")
-        snapshot = build(self.table, root, listing, self._columns(store, listing, previous), listed_at)
+        columns, read = self._columns(store, listing, previous)
+        snapshot = build(self.table, root, listing, columns, listed_at)
+        known = [read] if read is not None else []
         if previous is None:
-            return snapshot
+            return footers.attach(snapshot, *known)
         snapshot = replace(snapshot, announced=previous.announced)
-        return footers.attach(snapshot, footers.carried(previous, snapshot))
+        return footers.attach(snapshot, footers.carried(previous, snapshot), *known)
 
     def _refuse_table_format(self, listing: pa.Table) -> None:
         """Refuse a listing in which another format keeps which of the files are rows. Raises ``TableInvalid``."""
@@ -415,19 +428,33 @@ class Keeper:
             )
             raise TableInvalid([mistake])
 
-    def _columns(self, store: Store, listing: pa.Table, previous: Snapshot | None) -> Sequence[Column]:
-        """Return the columns of the files: as declared, else as the newest file has them."""
+    def _columns(
+        self, store: Store, listing: pa.Table, previous: Snapshot | None
+    ) -> tuple[Sequence[Column], pa.Table | None]:
+        """Return the columns of the files: as declared, else as in their footers, with what was read of those."""
         if self.table.columns is not None:
-            return [Column(name=name, type=type_) for name, type_ in self.table.columns.items()]
-        last = newest(listing)
-        if previous is not None and last in (None, newest(previous.files)):
-            return previous.file_columns
-        if last is None:
-            message = "the table has no files yet, so its columns are not known"
-            mistake = Diagnostic(path=f"catalog/{self.table.name}.yaml", message=message, hint="declare its columns")
-            raise TableInvalid([mistake])
+            return [Column(name=name, type=type_) for name, type_ in self.table.columns.items()], None
+        files = versioned(listing)
+        if not files.num_rows:
+            if previous is not None:
+                return previous.file_columns, None
+            raise self._undeclared("the table has no files yet, so its columns are not known")
         try:
-            return self._describe([store.address(last[0])])
+            columns, read = infer(store, files, previous)
+        except NoType as error:
+            raise self._undeclared(str(error)) from error
+        return columns or self._described(store, listing), read
+
+    def _undeclared(self, message: str) -> TableInvalid:
+        mistake = Diagnostic(path=f"catalog/{self.table.name}.yaml", message=message, hint="declare its columns")
+        return TableInvalid([mistake])
+
+    def _described(self, store: Store, listing: pa.Table) -> Sequence[Column]:
+        """Ask the engine, where no footer could be read."""
+        last = newest(listing)
+        try:
+            if last is not None:
+                return self._describe([store.address(last[0])])
         except StorageFailed as error:
             if error.passing:
                 raise

@@ -168,11 +168,18 @@ def weak(etags: pa.ChunkedArray[Any]) -> Any:
 
 def newest(listing: pa.Table) -> tuple[str, str] | None:
     """Return path and ETag of the data file that was written last, None if there is none."""
+    files = versioned(listing)
+    return (cast(str, files["path"][0].as_py()), cast(str, files["etag"][0].as_py())) if files.num_rows else None
+
+
+def versioned(listing: pa.Table) -> pa.Table:
+    """Return the data files of a listing with their versions, the one that was written last first."""
     data, _ = data_files(listing.select(SCHEMA.names))
+    data = data.append_column("version", _versions(data))
     if not len(data):
-        return None
-    row = data.filter(pc.equal(data["last_modified"], pc.max(data["last_modified"]))).slice(0, 1).to_pylist()[0]
-    return cast(str, row["path"]), cast(str, row["etag"])
+        return data
+    last = pc.index(data["last_modified"], pc.max(data["last_modified"])).as_py()
+    return data.take(pa.array([last, *(place for place in range(len(data)) if place != last)]))
 
 
 def declaration(table: Table, root: str) -> str:

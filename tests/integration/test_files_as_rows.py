@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from folders import Files
 
-from gateway.errors import ValueMisfit
+from gateway.errors import TableInvalid, ValueMisfit
 
 DAY = "partitioned_by: [{column: day, source: day}]"
 
@@ -267,3 +267,44 @@ def test_a_column_with_a_dot_is_not_a_field_of_a_struct(files: Files) -> None:
     files.declare('columns: {"a.b": BIGINT, a: STRUCT(b BIGINT)}')
     files.put("a.parquet", {"a": pa.array([{"b": 1}]), "a.b": pa.array([100])})
     assert files.rows('SELECT a.b, "a.b" FROM t WHERE "a.b" = 100') == [(1, 100)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "kind", "expected"),
+    [
+        ([pa.array([2.5]), pa.array([1])], "DOUBLE", [1.0, 2.5]),
+        ([pa.array([1], pa.int32()), pa.array([2**40])], "BIGINT", [1, 2**40]),
+        ([pa.array([1], pa.int16()), pa.array([2], pa.uint16())], "INTEGER", [1, 2]),
+        ([pa.array([2.5]), pa.nulls(1)], "DOUBLE", [2.5, None]),
+        ([pa.array([7]), pa.array(["x"])], "VARCHAR", ["7", "x"]),
+        (
+            [pa.array([date(2024, 1, 2)]), pa.array([datetime(2024, 1, 1)])],
+            "TIMESTAMP",
+            [datetime(2024, 1, 1), datetime(2024, 1, 2)],
+        ),
+        ([pa.array([Decimal("1.5")]), pa.array([1])], "DECIMAL(20,1)", [Decimal(1), Decimal("1.5")]),
+        ([pa.array([[1]]), pa.array([[0.5]])], "DOUBLE[]", [[0.5], [1.0]]),
+        ([pa.array([{"a": 1}]), pa.array([{"a": 2, "b": "x"}])], None, [{"a": 1, "b": None}, {"a": 2, "b": "x"}]),
+    ],
+)
+def test_the_columns_of_an_undeclared_table_are_those_of_all_its_files(
+    files: Files, stored: list[Any], kind: str | None, expected: list[Any]
+) -> None:
+    files.declare(DAY)
+    for day, value in enumerate(stored):
+        files.put(f"day={day}/a.parquet", {"v": value, f"only{day}": [day]})
+    assert files.rows("SELECT v FROM t ORDER BY v") == [(value,) for value in expected]
+    for day in range(2):
+        [(one, other, type_)] = files.rows(f"SELECT only0, only1, typeof(v) FROM t WHERE day = '{day}'")
+        assert (one, other) == ((0, None) if day == 0 else (None, 1))
+        assert kind in (None, type_)
+
+
+def test_an_undeclared_table_whose_files_have_no_common_type_says_so(files: Files) -> None:
+    files.declare(DAY)
+    files.put("day=1/a.parquet", {"v": pa.array([1])})
+    files.put("day=2/a.parquet", {"v": pa.array([[1]])})
+    with pytest.raises(TableInvalid) as caught:
+        files.rows("SELECT v FROM t")
+    [mistake] = caught.value.diagnostics
+    assert mistake.message == "files store the column 'v' as BIGINT and as BIGINT[]"
