@@ -1,0 +1,137 @@
+"""The versions that clients see never go back: random sequences on two hosts of two workers over one Redis."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numbered import KEPT, LARGE, OFF, SHORT, STALE, WARM, Clients, make_project, post, write_number
+
+from gateway.config import load_settings
+from gateway.observe import unobserved
+from gateway.opening import open_gateway
+
+pytestmark = pytest.mark.gunicorn
+
+PATHS = (KEPT, SHORT, STALE, WARM, LARGE, OFF)
+SHARED = (KEPT, SHORT, STALE, WARM)
+"""Those whose answers hosts share."""
+DIRECTIVES = ({}, {"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0"})
+NO_STORE = {"Cache-Control": "no-store, no-cache"}
+"""For results that fit: a page of one that does not is refused where nothing may be gathered of it."""
+TRIES = 200
+HOSTS = (0, 1)
+
+host, path = st.sampled_from(HOSTS), st.sampled_from(PATHS)
+steps = st.one_of(
+    st.tuples(st.just("write")),
+    st.tuples(st.just("refresh"), host),
+    st.tuples(st.just("behind"), host),
+    st.tuples(st.just("ask"), host, path, st.sampled_from(DIRECTIVES)),
+    st.tuples(st.just("ask"), host, path, st.just({})),
+    st.tuples(st.just("ask"), host, st.sampled_from(SHARED), st.just(NO_STORE)),
+    st.tuples(st.just("settle"), host, st.sampled_from(SHARED)),
+    st.tuples(st.just("drop"), host),
+    st.tuples(st.just("expire")),
+    st.tuples(st.just("kill"), host),
+)
+
+
+class World:
+    """Two hosts, and for each the newest number that it has answered to each question."""
+
+    def __init__(self, folder: Path, serve: Callable[..., Any], kind: str, url: str) -> None:
+        self.folder, self.number = make_project(folder), 0
+        self.write()
+        self.states = [folder / "here", folder / "there"]
+        more = {"GATEWAY_SERVER_WORKER": kind, "GATEWAY_CACHE_MAX_RESULT": "1MiB", "GATEWAY_CACHE_REDIS": url}
+        self.hosts = [serve(folder, {**more, "GATEWAY_STATE": str(state)}, workers=2) for state in self.states]
+        self.clients = [Clients(gateway, 6) for gateway in self.hosts]
+        self.given: list[dict[str, int]] = [defaultdict(int), defaultdict(int)]
+
+    def write(self) -> None:
+        self.number += 1
+        write_number(self.folder / "data", self.number)
+
+    def refresh(self, host: int) -> None:
+        post(self.hosts[host], "/v1/tables/numbers/refresh")
+        self.given[host] = defaultdict(lambda number=self.number: number)  # type: ignore[misc]  # bound at this call
+
+    def behind(self, host: int) -> None:
+        """List the table as the background of a host does."""
+        chosen = load_settings(self.folder, {"GATEWAY_STATE": str(self.states[host])})
+        with open_gateway(chosen, observe=unobserved, background=False) as gateway:
+            gateway.catalog.refresh("numbers")
+
+    def ask(self, host: int, path: str, headers: dict[str, str]) -> None:
+        """Ask over all connections of a host at once."""
+        floor = self.given[host][path]
+        found = self.clients[host].ask(path, headers)
+        numbers = [seen.number or 0 for seen in found]
+        assert {seen.status for seen in found} == {200}
+        assert min(numbers) >= floor, (path, headers, found)
+        self.given[host][path] = max(numbers)
+
+    def settle(self, host: int, path: str) -> None:
+        """Ask a host until it knows what the other has answered; from then on it stays with that."""
+        answered = max(self.given[1 - host][path], self.given[host][path])
+        for _ in range(TRIES):
+            if min(seen.number or 0 for seen in self.clients[host].ask(path)) >= answered:
+                break
+            Event().wait(0.02)
+        self.given[host][path] = answered
+        self.ask(host, path, {})
+
+    def drop(self, host: int) -> None:
+        assert self.hosts[host].request("DELETE", "/v1/cache?table=numbers", headers={}).status == 200
+
+    def expire(self) -> None:
+        Event().wait(0.25)
+
+    def kill(self, host: int) -> None:
+        """End a worker at once, and wait for the one that takes its place."""
+        process = self.hosts[host].process.pid
+        children = Path(f"/proc/{process}/task/{process}/children")
+        before = set(children.read_text().split())
+        os.kill(int(min(before)), signal.SIGKILL)
+        for _ in range(TRIES):
+            now = set(children.read_text().split())
+            if len(now) == len(before) and now != before:
+                break
+            Event().wait(0.05)
+        self.clients[host].close()
+
+    def close(self) -> None:
+        for clients in self.clients:
+            clients.close()
+
+
+@pytest.fixture(scope="module", params=["asgi", "gthread"])
+def world(
+    request: pytest.FixtureRequest,
+    serve: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    redis_all_along: Any,
+) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("back"), serve, request.param, redis_all_along.url)
+    yield world
+    world.close()
+
+
+@settings(
+    max_examples=max(1, settings().max_examples // 20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(steps, min_size=4, max_size=16))
+def test_the_versions_that_clients_see_never_go_back(world: World, story: list[tuple[Any, ...]]) -> None:
+    for name, *rest in story:
+        getattr(world, name)(*rest)
