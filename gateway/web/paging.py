@@ -57,7 +57,7 @@ def first_page(answer: Answer | Export | Unread, question: Question, limit: int 
 
 def first_of(result: Result | Summary, query: BoundQuery, question: Question, limit: int | None) -> Page:
     """Cut the page of at most *limit* rows from the start of a result; None is all."""
-    return _cut(result, _digest(question, query.version), 0, limit)
+    return _cut(result, _digest(question, query), 0, limit)
 
 
 def next_page(question: Question, options: QueryString, enough: Enough | None) -> tuple[Answer | Unread, Page]:
@@ -67,7 +67,7 @@ def next_page(question: Question, options: QueryString, enough: Enough | None) -
     """
     cursor = Cursor.decode(options.options["_cursor"], site().secret())
     query = gateway().registry.bind(question)
-    same_question(cursor, _digest(question, query.version))
+    same_question(cursor, _digest(question, query))
     limit = options.limit()
     place = (cursor.question, cursor.offset, cursor.limit if limit is None else limit)
     key, _, digest = cursor.key.partition("-")  # as ``_named`` has it
@@ -93,10 +93,11 @@ def _named(result: Result | Summary) -> str:
     return f"{result.key}-{result.digest}"
 
 
-def _digest(question: Question, version: int) -> str:
-    # A page is of a result, and whose result it is is part of its question.
-    scope = principal_of(request).scope
-    return question_digest(question.query, version, question.textual, sorted(question.parameters.items()), scope)
+def _digest(question: Question, query: BoundQuery) -> str:
+    """Digest what a cursor belongs to: the question as it was put, who put it, and the tables that answer it."""
+    scope, tables = principal_of(request).scope, gateway().catalog.identities(query.tables)
+    put = (question.query, query.version, question.textual, sorted(question.parameters.items()))
+    return question_digest(*put, scope, tables)
 
 
 def _cut(result: Result | Summary, question: str, offset: int, limit: int | None) -> Page:

@@ -107,6 +107,9 @@ class FakeCatalog:
             raise self.broken
         return {name: self._known(name) for name in names}
 
+    def identities(self, names: Iterable[str]) -> list[str]:
+        return [self.tables[name].location for name in names]
+
     def refresh(self, name: str, partitions: Iterable[str] | None = None, *, announced: bool = False) -> Snapshot:
         self.refreshed.append((name, None if partitions is None else list(partitions)))
         return self._known(name)
