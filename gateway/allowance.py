@@ -6,6 +6,8 @@ import weakref
 from collections import deque
 from threading import Lock
 
+import pyarrow as pa
+
 
 class Allowance:
     """Bytes that all results in flight may take together. Each may have *share*, whatever the others hold."""
@@ -58,10 +60,12 @@ class Portion:
             self.size += more
         return taken
 
-    def lasts_as_long_as(self, owner: object) -> None:
-        """Give the bytes back when nobody holds *owner* any more."""
-        weakref.finalize(owner, self._allowance.free, self.size).atexit = False
-        self.size = 0
+    def lasts_as_long_as(self, table: pa.Table) -> None:
+        """Give back at once what *table* does not need of the bytes, and the rest when nobody holds it any more."""
+        needed = min(self.size, table.nbytes)
+        weakref.finalize(table, self._allowance.free, needed).atexit = False
+        self.size -= needed
+        self.close()
 
     def close(self) -> None:
         """Give the bytes back; idempotent."""

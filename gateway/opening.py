@@ -63,7 +63,8 @@ _STATE_FILES = (
     *("cursor.key", "drops.jsonl", "flights.lock", "limits.db", "reload", "vitals.lock"),
     *("usage/questions.jsonl", "usage/questions.lock", "usage/warmer.lock", "tables/refresher.lock"),
 )
-_STATE_FOLDERS = ("calls", "metrics", "results", "tables", "tmp", "usage")
+_STATE_FOLDERS = ("calls", "metrics", "tables", "tmp", "usage")
+"""What a server cannot do without; the folders of the cache may be missing."""
 _SILENCE = 5
 """Seconds that a bucket may be silent under a query; setting ``storage.timeout`` lower shortens it."""
 

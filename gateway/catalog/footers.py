@@ -8,8 +8,8 @@ no bound is known) and ``nulls:c`` (int64, null where not known); see ``gateway.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +21,7 @@ from obstore.exceptions import NotFoundError, PreconditionError
 
 from gateway.catalog import facts, local
 from gateway.catalog.bounds import boundable, bounds
+from gateway.catalog.daemons import Daemons
 from gateway.catalog.facts import FACTS, VERDICT, FileFacts
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.misread import misread
@@ -144,8 +145,7 @@ def read(store: Store, files: pa.Table, columns: Mapping[str, SqlType], *, stati
                 raise
             return _unread(row, error.detail.removeprefix(f"{store.location}: "))
 
-    with ThreadPoolExecutor(READERS, thread_name_prefix="footers") as pool:
-        found = list(pool.map(read_one, rows))
+    found = Daemons(READERS, "footers").map(partial(read_one, row) for row in rows)
     known = [item for item in found if isinstance(item, dict)]
     return Found(table=_table(known, columns), unread=tuple(item for item in found if isinstance(item, Unread)))
 

@@ -148,7 +148,7 @@ def test_a_folder_in_the_place_of_a_file_of_the_state_is_told(
     assert "Traceback" not in printed
 
 
-@pytest.mark.parametrize("place", ["usage", "results", "tables", "tmp", "calls"])
+@pytest.mark.parametrize("place", ["usage", "tables", "tmp", "calls"])
 def test_a_file_in_the_place_of_a_folder_of_the_state_is_told(
     place: str, project: Path, start: Callable[..., str]
 ) -> None:

@@ -22,14 +22,14 @@ def test_a_result_may_take_what_nobody_else_holds() -> None:
     assert second.grow(80)
 
 
-def test_bytes_are_held_for_as_long_as_somebody_has_the_result() -> None:
+def test_the_bytes_of_a_result_are_held_for_as_long_as_somebody_has_it_and_the_rest_is_given_back() -> None:
     allowance = Allowance(TOTAL, share=SHARE)
     portion = allowance.portion()
     table = pa.table({"n": [1, 2, 3]})
     assert portion.grow(60)
     portion.lasts_as_long_as(table)
     portion.close()
-    assert allowance.held == 60
+    assert allowance.held == table.nbytes == 24
     del table
     assert allowance.held == 0
 
