@@ -35,8 +35,8 @@ FLOATS: Mapping[str, list[float | None]] = {
     "null": [None, NAN, None],
     "empty": [None, None],
     "wide": [INF, NAN, -INF, 5.0],
-    "minus": [-0.0, 1.0] * 3,
-    "plus": [0.0, 1.0] * 3,
+    "minus": [-0.0, 1.0] * 40,
+    "plus": [0.0, 1.0] * 40,
 }
 FILTERS = (
     *("x <> 3", "x > 5", "x >= 5", "x < 5", "x <= 3", "x = 3", "x = 'nan'", "x >= 'nan'", "x < 'nan'", "x = 'inf'"),
