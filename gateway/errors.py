@@ -84,6 +84,7 @@ class Rule(StrEnum):
     UNNAMED_COLUMN = "unnamed-column"
     SELECT_STAR = "select-star"
     UNORDERED_LIMIT = "unordered-limit"
+    ASOF_JOIN = "asof-join"
     UNKNOWN_COLUMN = "unknown-column"
     BINDING = "binding"
     SAME_COLUMN = "same-column"

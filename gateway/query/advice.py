@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from gateway.declaration import Declared
 from gateway.errors import Diagnostic, Rule, Severity
+from gateway.query.asof import unguarded_asof_joins
 from gateway.query.lexer import SqlMistake, Token, TokenKind
 from gateway.query.parameters import Parameter
 from gateway.query.sql import place_of, statement_tokens
@@ -23,7 +24,7 @@ _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Dot, exp.Star, exp.Columns, ex
 
 
 def advise_sql(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
-    """Find columns without a name, a star that hides the columns, a LIMIT that cuts in no order."""
+    """Find columns without a name, a star that hides the columns, a LIMIT that cuts in no order, a wrong ASOF join."""
     select = _first_select(tree)
     if select is not None:
         starts = _items(tokens)
@@ -36,6 +37,7 @@ def advise_sql(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
                 hint = "give it one with AS: clients read the column by its name"
                 message = f"column {number + 1} of the answer has no name"
                 yield SqlMistake(place, message, hint, Rule.UNNAMED_COLUMN)
+    yield from unguarded_asof_joins(tree)
     for token in _unordered_limits(tokens):
         hint = "add ORDER BY over columns that tell every row from the others"
         yield SqlMistake(token.start, "LIMIT without ORDER BY keeps rows by chance", hint, Rule.UNORDERED_LIMIT)
@@ -45,6 +47,7 @@ SEVERITIES: Mapping[Rule, Severity] = {
     Rule.SELECT_STAR: Severity.WARNING,
     Rule.UNORDERED_LIMIT: Severity.WARNING,
     Rule.UNNAMED_COLUMN: Severity.ERROR,
+    Rule.ASOF_JOIN: Severity.ERROR,
 }
 
 

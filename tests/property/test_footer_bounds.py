@@ -216,11 +216,6 @@ CASES: dict[str, tuple[Sequence[tuple[pa.Table, dict[str, Any]]], dict[str, str]
         {"x_1": "BIGINT"},
         "x_1 = 5",
     ),
-    "JSON's null is cast to NULL": (
-        [file_of({"x": pa.array(["null", "1"], pa.json_())}), file_of({"x": pa.array(["2"], pa.json_())})],
-        {"x": "BIGINT"},
-        "x IS NULL",
-    ),
 }
 
 
