@@ -232,7 +232,9 @@ class Generator:
             return text, scope
         alias, _ = self.pick(keys)
         join = self.pick(("ASOF JOIN", "ASOF LEFT JOIN"))
-        text = f"{text} {join} {inner} AS {name} ON {alias}.k = {name}.k AND {alias}.ts >= {name}.ts"
+        # The engine matches NULL otherwise, in the answer to compare with too: docs/engine-results.md.
+        guarded = f"{alias}.ts IS NOT NULL AND {alias}.k = {name}.k AND {alias}.ts >= {name}.ts"
+        text = f"{text} {join} {inner} AS {name} ON {guarded}"
         return text, [*scope, (name, {"k": "INTEGER", "ts": "TIMESTAMP", "d": "DATE", "s": "VARCHAR"})]
 
     def source(self, depth: int, outer: Scope, siblings: Scope) -> tuple[str, dict[str, str], str]:
