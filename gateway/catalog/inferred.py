@@ -63,18 +63,32 @@ def _known(files: pa.Table, previous: Snapshot | None) -> list[FileFacts | None]
 
 
 def columns_of(files: Iterable[FileFacts]) -> tuple[Column, ...]:
-    """Join the columns of *files*, in the order and the spelling in which they first stand. Raises ``NoType``."""
+    """Join the columns of *files*, in the order and the spelling in which they first stand.
+
+    A column that SQL has no name for, or a field of it, is left out. Raises ``NoType``.
+    """
     names: dict[str, str] = {}
     types: dict[str, dict[str, None]] = {}
     for known in files:
-        own = {folded(one.name): one for one in reversed(known.columns)}  # of two, the first one is read
-        for key in dict.fromkeys(folded(one.name) for one in known.columns):
+        named = [one for one in known.columns if _nameable(one.name, one.type)]
+        own = {folded(one.name): one for one in reversed(named)}  # of two, the first one is read
+        for key in dict.fromkeys(folded(one.name) for one in named):
             names.setdefault(key, own[key].name)
             kinds = types.setdefault(key, {})
             type_ = own[key].type
             if type_ is not None and not own[key].untyped:
                 kinds[type_] = None
     return tuple(Column(name=name, type=_one_type(name, list(types[key]))) for key, name in names.items())
+
+
+def _nameable(name: str, type_: str | None) -> bool:
+    """Tell whether SQL can write the name of a column and those of the fields in its type."""
+    return bool(name) and "\0" not in name and (type_ is None or _fields_nameable(parsed(type_)))
+
+
+def _fields_nameable(tree: Nested) -> bool:
+    struct = tree.name == "STRUCT"
+    return all((not struct or _nameable(name, None)) and _fields_nameable(part) for name, part in tree.parts)
 
 
 def _one_type(name: str, types: Sequence[str]) -> str:
@@ -93,7 +107,7 @@ def widest(types: Sequence[str]) -> str | None:
     if not types:
         return "INTEGER"
     for type_ in types:
-        if all(fit(one, type_) <= Fit.EXACT for one in types):
+        if all(fit(one, type_) <= Fit.EXACT and _has_fields_of(parsed(type_), parsed(one)) for one in types):
             return type_
     trees = [parsed(type_) for type_ in types]
     if any(tree.parts for tree in trees):
@@ -102,6 +116,15 @@ def widest(types: Sequence[str]) -> str | None:
     if any(kind is None for kind in kinds):
         return _text(types)
     return _plain([kind for kind in kinds if kind is not None], types)
+
+
+def _has_fields_of(tree: Nested, other: Nested) -> bool:
+    """Tell whether no field of a struct in *other*, at any depth, is left out in *tree*."""
+    if other.name != "STRUCT":
+        pairs = zip(tree.parts, other.parts, strict=False)
+        return all(_has_fields_of(one, another) for (_, one), (_, another) in pairs)
+    fields = {folded(name): part for name, part in tree.parts}
+    return all(folded(name) in fields and _has_fields_of(fields[folded(name)], part) for name, part in other.parts)
 
 
 def _plain(kinds: Sequence[SqlType], types: Sequence[str]) -> str | None:

@@ -300,6 +300,30 @@ def test_the_columns_of_an_undeclared_table_are_those_of_all_its_files(
         assert kind in (None, type_)
 
 
+@pytest.mark.parametrize("nest", [lambda struct: struct, lambda struct: [struct], lambda struct: {"inner": struct}])
+def test_structs_of_an_undeclared_table_have_the_fields_of_all_files(files: Files, nest: Any) -> None:
+    wide = pa.scalar({"a": 2, "c": 2.5}, pa.struct([("a", pa.int64()), ("c", pa.float64())])).as_py()
+    files.declare(DAY)
+    for order in (("1", "2"), ("2", "1")):
+        narrow: Any = pa.array([{"a": 1, "b": "x"}], pa.struct([("a", pa.int32()), ("b", pa.string())]))
+        files.put(f"day={order[0]}/a.parquet", {"v": pa.array([nest(row) for row in narrow.to_pylist()])})
+        files.put(f"day={order[1]}/a.parquet", {"v": pa.array([nest(wide)])})
+        found = files.rows("SELECT v FROM t WHERE CAST(v AS VARCHAR) LIKE '%x%'")
+        assert found == [(nest({"a": 1, "b": "x", "c": None}),)]
+        assert files.rows("SELECT v FROM t WHERE CAST(v AS VARCHAR) LIKE '%2.5%'") == [
+            (nest({"a": 2, "c": 2.5, "b": None}),)
+        ]
+
+
+@pytest.mark.parametrize("digits", ["1" + "0" * 37, "9" * 38])
+def test_a_number_of_38_digits_is_compared_as_it_is(files: Files, digits: str) -> None:
+    files.declare(f"{DAY}\nstatistics: true")
+    files.put("day=1/a.parquet", {"v": pa.array([Decimal(digits), Decimal(7)], pa.decimal128(38, 0))})
+    written = f"CAST('{digits}' AS DECIMAL(38,0))"
+    assert files.rows(f"SELECT v FROM t WHERE v = {written}") == [(Decimal(digits),)]
+    assert files.rows(f"SELECT v FROM t WHERE v < {written}") == [(Decimal(7),)]
+
+
 def test_an_undeclared_table_whose_files_have_no_common_type_says_so(files: Files) -> None:
     files.declare(DAY)
     files.put("day=1/a.parquet", {"v": pa.array([1])})

@@ -187,11 +187,20 @@ def fits(value: Value, target: str) -> bool:
 
     >>> fits(Decimal("0.050"), "DECIMAL(15,2)"), fits(Decimal("0.055"), "DECIMAL(15,2)")
     (True, False)
+    >>> fits(Decimal(10) ** 37, "DECIMAL(38,2)")
+    True
     """
     scale = decimal_scale(target)
     if scale is not None and isinstance(value, Decimal):
-        return value.is_finite() and value == round(value, scale[1])
+        return value.is_finite() and _digits_after_the_point(value) <= scale[1]
     return True
+
+
+def _digits_after_the_point(value: Decimal) -> int:
+    """Count them without arithmetic, which Python does to 28 digits, where the engine's numbers have 38."""
+    _, digits, exponent = value.as_tuple()
+    written = "".join(map(str, digits))
+    return -int(exponent) - (len(written) - len(written.rstrip("0"))) if written.strip("0") else 0
 
 
 def _wide(target: str, kind: str | None) -> str:
