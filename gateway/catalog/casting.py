@@ -175,10 +175,10 @@ def _canonical(text: str) -> str:
 
 
 def _field(text: str) -> tuple[str, Nested]:
-    match = re.fullmatch(r'\s*(?:"((?:[^"]|"")+)"|(\S+))\s+(.+)', text, re.DOTALL)
+    match = re.fullmatch(r'\s*(?:"((?:[^"]|"")*)"|(\S+))\s+(.+)', text, re.DOTALL)
     if match is None:
         return "", Nested(text)
-    return (match[2] or match[1].replace('""', '"')), parsed(match[3])
+    return (match[2] or (match[1] or "").replace('""', '"')), parsed(match[3])
 
 
 def _split(text: str) -> list[str]:

@@ -174,6 +174,8 @@ def _said(footer: Footer, columns: Mapping[str, SqlType], *, statistics: bool) -
         schema = stored_schema(footer.raw)
     except Malformed as error:
         raise Damaged(f"its footer is damaged ({error})") from error
+    if not schema.columns:
+        raise Damaged("it has no columns")
     wrong = misread(footer.metadata)
     if wrong:
         return {FACTS: facts.text_of(FileFacts(problem="; ".join(map(str, wrong)), misread=True))}

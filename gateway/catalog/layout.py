@@ -226,10 +226,13 @@ def _read(name: str, columns: Sequence[str]) -> _Segment:
         return _Segment(_STRANGE, reason=f"{key!r} is not a declared partition column" + (f" ({hint})" if hint else ""))
     number = numbers[key.lower()]
     try:
-        return _Segment(number, None if value == HIVE_NULL else unquote(value, errors="strict"))
+        text = None if value == HIVE_NULL else unquote(value, errors="strict")
     except UnicodeDecodeError:
         # The text stays as it is in the path, which no text that decodes is.
         return _Segment(number, name, reason=f"{name!r} does not decode to UTF-8")
+    if text is not None and "\0" in text:
+        return _Segment(number, text, reason=f"{name!r} has the character NUL, which no text in a query can have")
+    return _Segment(number, text)
 
 
 def _order(texts: pa.Array[Any], level: Level) -> tuple[dict[str | None, str], Numbers]:

@@ -38,6 +38,7 @@ _UNREADABLE = re.compile(
     r"Failed to read file|magic bytes|Footer length error|too small to be a Parquet|Snappy|ZSTD|decompress"
     r"|TProtocolException|Invalid Parquet|Parquet file .* (?:corrupt|truncated)|end of file|Thrift|parquet metadata"
     r"|is encrypted, but|don't know what type"  # the latter is all that Thrift says of a damaged footer
+    r"|at least one non-root column"
     r"|Server sent back more data than expected|Could not read (?:all|enough)|page header|dictionary size",
     re.IGNORECASE,
 )

@@ -39,9 +39,15 @@ def called(project: Path, *words: str, environment: dict[str, str] | None = None
 
 
 def rows(project: Path, condition: str = "true") -> list[dict[str, Any]]:
-    (project / "q.sql").write_text(f"SELECT k, n FROM t WHERE {condition} ORDER BY k")
-    found: list[dict[str, Any]] = called(project, "run", "--sql", str(project / "q.sql"))["data"]
+    query = written(project, f"SELECT k, n FROM t WHERE {condition} ORDER BY k")
+    found: list[dict[str, Any]] = called(project, "run", "--sql", str(query))["data"]
     return found
+
+
+def written(project: Path, sql: str) -> Path:
+    path = project / "q.sql"
+    path.write_text(sql)
+    return path
 
 
 @pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\x01b", "a?b", "a*b", "[a]", "a\\b", "a'b", "a#1"])
@@ -50,6 +56,38 @@ def test_a_folder_of_any_name_is_read_with_the_others(project: Path, name: str) 
     assert rows(project) == sorted([{"k": name, "n": 1}, {"k": "plain", "n": 1}], key=lambda row: row["k"].encode())
     assert rows(project, "k = 'plain'") == [{"k": "plain", "n": 1}]
     assert called(project, "check", "--data")["diagnostics"] == []
+
+
+def test_a_folder_whose_text_has_a_nul_is_unknown_and_told(project: Path) -> None:
+    put(project / "data" / "k=a%00b" / "a.parquet", "a")
+    pq.write_table(pa.table({"n": [2]}), project / "data" / "k=a%00b" / "a.parquet")
+    assert rows(project) == [{"k": "plain", "n": 1}, {"k": None, "n": 2}]
+    assert rows(project, "k = 'plain'") == [{"k": "plain", "n": 1}]
+    (told,) = called(project, "check", "--data")["diagnostics"]
+    assert "k=a%00b" in told["message"]
+    assert "NUL" in told["message"]
+
+
+@pytest.mark.parametrize("name", ["", "a\0b"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_column_without_a_name_in_sql_is_left_out(project: Path, name: str, nested: bool) -> None:
+    odd: Any = pa.array([{name: 7, "b": 1}]) if nested else pa.array([7])
+    path = project / "data" / "k=plain" / "a.parquet"
+    pq.write_table(pa.table([pa.array([1]), odd], names=["n", "s" if nested else name]), path)
+    assert rows(project) == [{"k": "plain", "n": 1}]
+    assert called(project, "check", "--data")["diagnostics"] == []
+
+
+def test_a_file_without_columns_is_told_as_one_that_cannot_be_read(project: Path) -> None:
+    pq.write_table(pa.table({}), project / "data" / "k=plain" / "b.parquet")
+    done = CliRunner().invoke(
+        main, ["run", "--project", str(project), "--sql", str(written(project, "SELECT n FROM t"))]
+    )
+    assert done.exit_code == 4
+    assert "k=plain/b.parquet" in done.stderr
+    assert [one["message"] for one in called(project, "check", "--data")["diagnostics"]] == [
+        "k=plain/b.parquet: it has no columns"
+    ]
 
 
 def test_a_file_with_a_tab_in_its_name_is_refreshed_and_its_damage_is_told(project: Path) -> None:
