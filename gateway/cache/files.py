@@ -3,6 +3,9 @@
 A file is complete or absent: it is written under a temporary name, then renamed. A worker killed while it writes
 leaves a temporary file, which the next sweep removes. A mapped file may be removed while it is read: the mapping
 keeps its bytes (POSIX ``unlink``).
+
+Every file ends with a proof of its content and of the name that it is kept under (see ``sealed``): one that was
+damaged, cut off, copied over another or written by an earlier release is rejected, which is a miss.
 """
 
 from __future__ import annotations
@@ -15,11 +18,11 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from uuid import uuid4
 
-import orjson
 import pyarrow as pa
 
 from gateway.cache.carried import carried_entry, with_header, without_header
-from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, succeeding
+from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
+from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, ValueRejected, succeeding
 from gateway.model import Result
 
 _ABANDONED = 600.0
@@ -28,6 +31,9 @@ _PAUSES = (0.0,) * 10 + (0.001,) * 50 + (0.01,) * 20
 """Seconds between attempts to lock a folder: a lock is held for a tenth of a millisecond."""
 _SWEEP_EVERY = 64 * 2**20
 """Bytes written by this process between two sweeps."""
+_SEAL = Seal()
+_UNREADABLE = (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError)
+"""What reading a file raises that is no result."""
 
 
 class FileTier:
@@ -44,20 +50,11 @@ class FileTier:
 
     def result(self, key: str) -> Result | None:
         path = self._path(key, "arrow")
-        with _as_tier_error():
-            try:
-                if not self._alive(path):
-                    return None
-                with pa.memory_map(str(path)) as source:
-                    return without_header(pa.ipc.open_stream(source).read_all())
-            except FileNotFoundError:
-                return None
-            except (OSError, pa.ArrowInvalid, KeyError, orjson.JSONDecodeError) as error:
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise
-                # Torn by a power failure: what was renamed was not yet on the disk. Arrow's own errors have no number.
-                path.unlink(missing_ok=True)
-                return None
+        with _as_tier_error(), suppress(FileNotFoundError):
+            if self._alive(path):
+                with _rejected(path), pa.memory_map(str(path)) as source:
+                    return without_header(pa.ipc.open_stream(self._proved(path, source.read_buffer())).read_all())
+        return None
 
     def keep(self, result: Result, *, lifetime: float) -> bool:
         if result.table.nbytes > self._size:
@@ -67,8 +64,10 @@ class FileTier:
         def write(temporary: Path) -> None:
             with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
                 writer.write_table(table)
+            self._prove(path, temporary)
 
-        self._unswept += self._publish(self._path(result.key, "arrow"), write, lifetime)
+        path = self._path(result.key, "arrow")
+        self._unswept += self._publish(path, write, lifetime)
         if self._unswept >= min(_SWEEP_EVERY, self._size // 4):
             self.sweep()
         return True
@@ -81,19 +80,28 @@ class FileTier:
 
     def mark(self, question: str) -> Mark | None:
         path = self._path(question, "mark")
-        with _as_tier_error():
-            try:
-                return Mark.decode(path.read_bytes()) if self._alive(path) else None
-            except FileNotFoundError:
-                return None
+        with _as_tier_error(), suppress(FileNotFoundError):
+            if self._alive(path):
+                mark = Mark.decode(self._proved(path, pa.py_buffer(path.read_bytes())).to_pybytes())
+                if mark is None:
+                    raise ValueRejected("no mark")
+                return mark
+        return None
 
     def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept:
         path = self._path(question, "mark")
         with self._alone(path.parent):
-            before = self.mark(question)
+            before = self._before(question)
             content = succeeding(before, mark).encode()
-            self._publish(path, lambda temporary: _write(temporary, content), lifetime)
+            value = content + _SEAL.proof(self._name(path), content)
+            self._publish(path, lambda temporary: _write(temporary, value), lifetime)
         return Kept(before)
+
+    def _before(self, question: str) -> Mark | None:
+        """Return the mark that is to be replaced; what is none makes room."""
+        with suppress(ValueRejected):
+            return self.mark(question)
+        return None
 
     def entries(self) -> Iterator[Entry]:
         with _as_tier_error():
@@ -122,7 +130,7 @@ class FileTier:
         for file in _files(self._folder):
             path = Path(file.path)
             if path.suffix == ".arrow":
-                with suppress(FileNotFoundError, pa.ArrowInvalid, KeyError, orjson.JSONDecodeError):
+                with suppress(FileNotFoundError, *_UNREADABLE):
                     if self._alive(path):
                         with pa.memory_map(str(path)) as source:
                             yield path, carried_entry(pa.ipc.open_stream(source).schema, source.size())
@@ -148,6 +156,27 @@ class FileTier:
                 break
             Path(path).unlink(missing_ok=True)
             total -= size
+
+    def _name(self, path: Path) -> str:
+        """Return what a file is kept as: also the folder, for results and summaries have the same keys."""
+        return f"{self._folder.name}/{path.name}"
+
+    def _prove(self, path: Path, temporary: Path) -> None:
+        """Add to a file what proves that it belongs to *path*."""
+        with pa.memory_map(str(temporary)) as source:
+            proof = _SEAL.proof(self._name(path), memoryview(source.read_buffer()))
+        with temporary.open("ab") as sink:
+            sink.write(proof)
+
+    def _proved(self, path: Path, value: pa.Buffer) -> pa.Buffer:
+        """Return the content of a file, without a copy. Raises ``ValueRejected``."""
+        length = max(0, value.size - OVERHEAD)
+        content = value.slice(0, length)
+        try:
+            _SEAL.proved(self._name(path), memoryview(content), memoryview(value.slice(length)))
+        except Unsealed as error:
+            raise ValueRejected("unverified") from error
+        return content
 
     def _path(self, key: str, kind: str) -> Path:
         return self._folder / key[:2] / f"{key}.{kind}"
@@ -205,6 +234,21 @@ def bytes_of(folder: Path) -> int:
     """Add up the bytes of a tier's folder: a look at every file. Raises ``OSError``."""
     found = (_status(entry) for entry in _files(folder))
     return sum(status.st_size for status in found if status is not None)
+
+
+@contextmanager
+def _rejected(path: Path) -> Iterator[None]:
+    """Remove a file that is not what it should be: damaged, or torn by a power failure before it was on the disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        path.unlink(missing_ok=True)  # Arrow's own errors have no number
+        raise ValueRejected(f"no file of this tier: {type(error).__name__}") from error
+    except (ValueRejected, *_UNREADABLE) as error:
+        path.unlink(missing_ok=True)
+        raise ValueRejected(str(error) or type(error).__name__) from error
 
 
 @contextmanager

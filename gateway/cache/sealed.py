@@ -34,15 +34,20 @@ class Seal:
         >>> bytes(Seal().open("mark:ab", Seal().close("mark:ab", b"content")))
         b'content'
         """
-        return b"".join((_MAGIC, self._digest(name, content), content))
+        return b"".join((self.proof(name, content), content))
+
+    def proof(self, name: str, content: bytes | memoryview) -> bytes:
+        """Return the ``OVERHEAD`` bytes that prove that a content is what was kept under a name."""
+        return _MAGIC + self._digest(name, content)
 
     def open(self, name: str, value: bytes) -> memoryview:
         """Return the content of a value that was found under a name. Raises ``Unsealed``."""
         whole = memoryview(value)
-        content = whole[OVERHEAD:]
-        if whole[: len(_MAGIC)] != _MAGIC or not compare_digest(
-            whole[len(_MAGIC) : OVERHEAD], self._digest(name, content)
-        ):
+        return self.proved(name, whole[OVERHEAD:], whole[:OVERHEAD])
+
+    def proved(self, name: str, content: memoryview, proof: bytes | memoryview) -> memoryview:
+        """Return a content whose proof is kept apart from it. Raises ``Unsealed``."""
+        if proof[: len(_MAGIC)] != _MAGIC or not compare_digest(proof[len(_MAGIC) :], self._digest(name, content)):
             raise Unsealed
         return content
 

@@ -14,7 +14,7 @@ from gateway.cache.carried import with_header
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisTier, connect
-from gateway.cache.tier import Drop, Mark, Tier
+from gateway.cache.tier import Drop, Mark, Tier, ValueRejected
 from gateway.model import Column, Reading, Result
 
 MakeTier = Callable[[int, Callable[[], float]], Tier]
@@ -102,6 +102,8 @@ def test_a_result_that_an_earlier_release_kept_without_a_digest_is_absent(tmp_pa
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, old.schema) as writer:
         writer.write_table(old)
     os.utime(path, (expires, expires))
+    with pytest.raises(ValueRejected):
+        tier.result("aa11")
     assert tier.result("aa11") is None
     assert list(tier.entries()) == []
 
@@ -226,4 +228,5 @@ def test_a_file_that_lost_its_end_is_no_result(tmp_path: Path, clock: Clock) -> 
     for size in range(0, len(whole) - 8, max(1, len(whole) // 40)):
         path.write_bytes(whole[:size])
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-        assert tier.result("aa11") is None
+        with pytest.raises(ValueRejected):
+            tier.result("aa11")
