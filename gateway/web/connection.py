@@ -177,6 +177,14 @@ class EventProtocol(ASGIProtocol):
             peer = self._peer[0] if self._peer else None
             self._safe_write(self.worker.app.refusal(status, peer))
 
+    def _handle_h1c_exception(self, exc: Exception) -> bool:
+        """Refuse also what the parser itself fails on: a length of too many digits for ``int``."""
+        if not isinstance(exc, ValueError):
+            return bool(super()._handle_h1c_exception(exc))
+        self._send_error_response(400, "")
+        self._close_transport()
+        return True
+
     def _close_transport(self) -> None:
         """End the connection; not at once where more may come on it than is read: a reset would overtake the answer."""
         receiver = self._body_receiver

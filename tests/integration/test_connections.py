@@ -148,6 +148,7 @@ UNREADABLE = {
     "chunks and a length": (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
     "a length with a sign": (POST + b"Content-Length: +5\r\n\r\n12345", 400),
     "a length of letters": (POST + b"Content-Length: five\r\n\r\n12345", 400),
+    "a length of too many digits": (POST + b"Content-Length: " + b"0" * 5000 + b"5\r\n\r\n12345", 400),
     "a list of lengths": (POST + b"Content-Length: 5, 5\r\n\r\n12345", 400),
     "chunked twice": (POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400),
     "an unknown coding": (POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
