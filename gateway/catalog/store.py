@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from errno import ELOOP
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -326,6 +327,8 @@ def _reason(error: Exception) -> str:
             return "access is denied"
         case UnauthenticatedError():
             return "the credentials are not accepted"
+    if "File system loop" in text or getattr(error, "errno", None) == ELOOP:
+        return "a link in it leads back to a folder that it lies in: remove it"
     if "timed out" in text or "TimedOut" in text or "operation timed out" in text:
         return "the object store did not answer in time"
     if "Connect" in text:

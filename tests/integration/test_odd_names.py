@@ -90,6 +90,14 @@ def test_a_file_without_columns_is_told_as_one_that_cannot_be_read(project: Path
     ]
 
 
+@pytest.mark.parametrize("other", ["a", "a\tb"])
+def test_a_link_that_leads_back_is_told(project: Path, other: str) -> None:
+    put(project / "data" / f"k={other}" / "a.parquet", other)
+    (project / "data" / "k=loop").symlink_to("..")
+    (told,) = called(project, "check", "--data")["diagnostics"]
+    assert "a link in it leads back" in told["message"]
+
+
 def test_a_file_with_a_tab_in_its_name_is_refreshed_and_its_damage_is_told(project: Path) -> None:
     put(project / "data" / "k=a\tb" / "a.parquet", "a\tb")
     assert len(rows(project)) == 2
