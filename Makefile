@@ -22,7 +22,7 @@ check: .venv/dev ## lint, types, import contract, unit tests: under two minutes
 	$(BIN)/pytest -q tests/unit tests/house $(ARGS)
 
 fuzz: .venv/dev ## run the properties with 20,000 examples each
-	$(BIN)/pytest tests/property tests/integration/test_pipelined.py --hypothesis-profile=fuzz $(ARGS)
+	$(BIN)/pytest tests/property tests/integration/test_pipelined.py tests/integration/test_never_back.py --hypothesis-profile=fuzz $(ARGS)
 
 mutate: .venv/dev ## break every pruning rule once on purpose; print which test notices
 	$(BIN)/pytest tests/property/mutations.py tests/property/mutants_of_selection.py -q -s $(ARGS)
