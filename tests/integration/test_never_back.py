@@ -6,6 +6,7 @@ import os
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -42,6 +43,7 @@ steps = st.one_of(
     st.tuples(st.just("drop"), host),
     st.tuples(st.just("expire")),
     st.tuples(st.just("kill"), host),
+    st.tuples(st.just("restart"), host),
 )
 
 
@@ -53,7 +55,8 @@ class World:
         self.write()
         self.states = [folder / "here", folder / "there"]
         more = {"GATEWAY_SERVER_WORKER": kind, "GATEWAY_CACHE_MAX_RESULT": "1MiB", "GATEWAY_CACHE_REDIS": url}
-        self.hosts = [serve(folder, {**more, "GATEWAY_STATE": str(state)}, workers=2) for state in self.states]
+        self.serve = [partial(serve, folder, {**more, "GATEWAY_STATE": str(state)}, workers=2) for state in self.states]
+        self.hosts = [start() for start in self.serve]
         self.clients = [Clients(gateway, 6) for gateway in self.hosts]
         self.given: list[dict[str, int]] = [defaultdict(int), defaultdict(int)]
 
@@ -108,6 +111,14 @@ class World:
                 break
             Event().wait(0.05)
         self.clients[host].close()
+
+    def restart(self, host: int) -> None:
+        """End the server of a host in order, and start another over the same state."""
+        self.clients[host].close()
+        self.hosts[host].process.terminate()
+        assert self.hosts[host].process.wait(timeout=40) == 0
+        self.hosts[host] = self.serve[host]()
+        self.clients[host] = Clients(self.hosts[host], 6)
 
     def close(self) -> None:
         for clients in self.clients:
