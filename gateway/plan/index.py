@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from gateway.catalog import facts
+from gateway.catalog.stored import folded
 from gateway.catalog.table import PartitionField, Table
 from gateway.catalog.transforms import (
     Bucket,
@@ -94,6 +96,11 @@ class Axes:
             if column not in held and not plain:
                 self._columns[column] = level
         self._join(snapshot, held)
+        self._lacking = _lacking(snapshot, held) if self._sources else frozenset()
+
+    def may_lack(self, column: str) -> bool:
+        """Tell whether a file need not hold the source of a partition column; see ``project.Provider``."""
+        return folded(column) in self._lacking
 
     def axes(self, term: Term) -> Sequence[Axis]:
         """List the axes that constrain a term; see ``project.Provider``."""
@@ -194,6 +201,20 @@ class Axes:
         self.joint[id(axis.rows)] = tuple(levels), [place[order] for place in places]
         # Where a path tells only some of the levels, those still say something of it.
         return [axis, *axes] if states.unknown else [axis, *others]
+
+
+def _lacking(snapshot: SnapshotView, held: set[str]) -> frozenset[str]:
+    """Name the sources of partition columns that a file lacks, or may lack: all of them are NULL in it.
+
+    What such a folder says of them is not so. A column that is told by the path itself is never lacking.
+    """
+    fields = snapshot.table.partitioned_by
+    sources = {folded(field.source) for field in fields if field.source.lower() != field.column.lower()}
+    wanted = {source for source in sources if source.lower() in held}
+    if not wanted or (facts.codes(snapshot.files) < 0).any():
+        return frozenset(wanted)
+    found = [{folded(column.name) for column in one.columns} for one in facts.known(snapshot.files) if one is not None]
+    return frozenset(source for source in wanted if any(source not in names for names in found))
 
 
 def known_level(partitions: pa.Table, number: int, count: int) -> Mask:

@@ -39,6 +39,9 @@ class Provider(Protocol):
     def axes(self, term: Term) -> Sequence[Axis]:
         """List the axes that constrain a term, in the order keys of its type; none where nothing is known."""
 
+    def may_lack(self, column: str) -> bool:
+        """Tell whether a column may be NULL in a unit whatever its axes say, since a file need not hold it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -112,8 +115,9 @@ def _contradicted(check: NullCheck, parts: Sequence[Predicate]) -> bool:
 
 
 def _null_check(term: Term, negated: bool, provider: Provider) -> Choice | None:
-    if not negated and term.functions:
-        return ALL  # a function may be NULL where its column is not, e.g. the year of infinity
+    # A function may be NULL where its column is not, e.g. the year of infinity.
+    if not negated and (term.functions or provider.may_lack(term.column)):
+        return ALL
     return _all_codes((axis, axis.values() if negated else axis.nulls()) for axis in provider.axes(term))
 
 

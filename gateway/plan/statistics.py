@@ -142,6 +142,10 @@ class FileAxes:
             return ()
         return carried_all(term, (axis,), own) if term.functions else (axis,)
 
+    def may_lack(self, column: str) -> bool:
+        """Tell nothing of the kind: where a file lacks a column, its axis does not know it."""
+        return False
+
     def _axis(self, name: str, type_name: str) -> Axis | None:
         kind = sql_type(type_name)
         if kind is None or (kind.wide and (kind.kind is not Kind.VARCHAR or len(self._files) > _TEXTS)):

@@ -332,3 +332,26 @@ def test_an_undeclared_table_whose_files_have_no_common_type_says_so(files: File
         files.rows("SELECT v FROM t")
     [mistake] = caught.value.diagnostics
     assert mistake.message == "files store the column 'v' as BIGINT and as BIGINT[]"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "ts IS NULL",
+        "ts IS NOT DISTINCT FROM NULL",
+        "ts IS DISTINCT FROM TIMESTAMP '2024-01-01 12:00:00'",
+        "ts IS NULL OR ts < TIMESTAMP '2024-01-01'",
+        "coalesce(ts, TIMESTAMP '2030-01-01') > TIMESTAMP '2029-01-01'",
+        "NOT (ts IS NOT NULL)",
+        "(ts < TIMESTAMP '2000-01-01') IS NULL",
+        "CASE WHEN ts IS NULL THEN true ELSE ts > TIMESTAMP '2029-01-01' END",
+    ],
+)
+@pytest.mark.parametrize("transform", ["day", "month", "bucket[4]"])
+def test_a_file_without_the_source_of_its_folder_holds_null_there(files: Files, transform: str, condition: str) -> None:
+    folder = {"day": ("2024-01-01", "2024-01-02"), "month": ("2024-01", "2024-02"), "bucket[4]": ("1", "2")}[transform]
+    columns = "columns: {id: BIGINT, ts: TIMESTAMP}"
+    files.declare(f"partitioned_by: [{{column: p, transform: '{transform}', source: ts}}]\n{columns}")
+    files.put(f"p={folder[0]}/a.parquet", {"id": [1], "ts": [datetime(2024, 1, 1, 12)]})
+    files.put(f"p={folder[1]}/a.parquet", {"id": [2]})
+    assert files.rows(f"SELECT id FROM t WHERE {condition}") == [(2,)]

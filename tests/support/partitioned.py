@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from gateway.catalog import facts
+from gateway.catalog.stored import StoredColumn
 from gateway.catalog.table import PartitionField, Table
 from gateway.catalog.transforms import parse_transform
 from gateway.catalog.transforms.keys import sql_type
@@ -61,6 +63,9 @@ def view(fields: Sequence[PartitionField], types: Mapping[str, str], folders: Se
             "known": pa.array([True] * count, pa.bool_()),
         }
     )
+    stored = facts.text_of(
+        facts.FileFacts(columns=tuple(StoredColumn(name=name, type=type_) for name, type_ in types.items()))
+    )
     files = pa.table(
         {
             "path": pa.array(paths, pa.string()),
@@ -68,6 +73,7 @@ def view(fields: Sequence[PartitionField], types: Mapping[str, str], folders: Se
             "etag": pa.array(paths, pa.string()),
             "version": pa.array([blake2b(p.encode(), digest_size=16).digest() for p in paths], pa.binary(16)),
             "row_count": pa.array([1] * count, pa.int64()),
+            facts.FACTS: facts.encoded([stored] * count),
         }
     )
     return View(table=table_of(fields), file_columns=held, columns=held + added, partitions=partitions, files=files)
