@@ -33,11 +33,14 @@ class Daemons:
         self._work.put(lambda: _do(work, future, unless=lambda: self._closed))
         return future
 
-    def map(self, work: Iterable[Callable[[], Done]]) -> list[Done]:
-        """Do all of *work* side by side and return what came of it, in order; after a failure the rest is left."""
+    def map(self, work: Iterable[Callable[[], Done]], *, silence: float | None = None) -> list[Done]:
+        """Do all of *work* side by side and return what came of it, in order; after a failure the rest is left.
+
+        Raises ``TimeoutError`` where the next result does not come within *silence* seconds.
+        """
         futures = [self.submit(one) for one in work]
         try:
-            return [future.result() for future in futures]
+            return [future.result(silence) for future in futures]
         finally:
             self.close()
 

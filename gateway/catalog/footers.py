@@ -7,7 +7,7 @@ no bound is known) and ``nulls:c`` (int64, null where not known); see ``gateway.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
@@ -125,15 +125,26 @@ def bounded_columns(snapshot: Snapshot) -> dict[str, SqlType]:
     return dict(list(able.items())[:room])
 
 
-def read(store: Store, files: pa.Table, columns: Mapping[str, SqlType], *, statistics: bool = False) -> Found:
+def read(
+    store: Store,
+    files: pa.Table,
+    columns: Mapping[str, SqlType],
+    *,
+    statistics: bool = False,
+    silence: float | None = None,
+    unless: Callable[[], bool] = lambda: False,
+) -> Found:
     """Read the footers of *files* (``path``, ``size``, ``etag``, ``version``) side by side.
 
     With *statistics* it reads their rows and the bounds of *columns*, too. A file that was replaced or removed since
-    it was listed, or may not be read, is told as unread. Raises ``StorageFailed`` where the store fails.
+    it was listed, or may not be read, is told as unread. Raises ``StorageFailed`` where the store fails, or says
+    nothing for *silence* seconds, and once *unless* says that nothing more is to be read.
     """
     rows = files.select(["path", "size", "etag", "version"]).to_pylist()
 
     def read_one(row: Mapping[str, Any]) -> dict[str, Any] | Unread:
+        if unless():
+            raise StorageFailed(f"{store.location}: stopped.", passing=True)
         try:
             return {"version": row["version"], **_said(read_footer(store, row), columns, statistics=statistics)}
         except Damaged as damage:
@@ -145,7 +156,10 @@ def read(store: Store, files: pa.Table, columns: Mapping[str, SqlType], *, stati
                 raise
             return _unread(row, error.detail.removeprefix(f"{store.location}: "))
 
-    found = Daemons(READERS, "footers").map(partial(read_one, row) for row in rows)
+    try:
+        found = Daemons(READERS, "footers").map((partial(read_one, row) for row in rows), silence=silence)
+    except TimeoutError as error:
+        raise StorageFailed(f"{store.location}: the store does not answer.", passing=True) from error
     known = [item for item in found if isinstance(item, dict)]
     return Found(table=_table(known, columns), unread=tuple(item for item in found if isinstance(item, Unread)))
 

@@ -62,6 +62,8 @@ Announce = Callable[[str], None]
 """Tell everybody that a table of this name changed."""
 MAX_BACKOFF = 300.0
 """Longest pause between attempts to list a table, in seconds."""
+SILENCE = 5.0
+"""Seconds that a store may say nothing while a request waits for footers."""
 SKEW = 5.0
 """Seconds that what is on disk may be in the future; beyond, the clock went back, and it is not relied on."""
 
@@ -221,8 +223,10 @@ class Keeper:
         ):
             self.snapshot, self._stamp = replace(found, table=self.table), stamp
 
-    def learn(self, files: int = 500, *, everything: bool = False) -> bool:
+    def learn(self, files: int = 500, *, everything: bool = False, unless: Callable[[], bool] = lambda: False) -> bool:
         """Read the footers of some files and publish what they say; tell whether more are to be read.
+
+        Nothing more is read once *unless* says so.
 
         *files* is how many, and more of a large table, which is written to disk each time. Of a very large one some
         are read, unless *everything* is asked for. Raises ``StorageFailed``.
@@ -236,11 +240,12 @@ class Keeper:
             return False
         try:
             columns = footers.bounded_columns(snapshot)
-            found = self._read(snapshot, unread, columns, statistics=self.table.statistics)
+            found = self._read(self._opened(), unread, columns, statistics=self.table.statistics, unless=unless)
             self._passed_over |= {one.version: one for one in found.unread}
             self.keep(snapshot, found.table)
         except StorageFailed as error:
-            self._observe(FootersFailed(table=self.table.name, error=error.detail))
+            if not unless():
+                self._observe(FootersFailed(table=self.table.name, error=error.detail))
             raise
         return unread.num_rows == files
 
@@ -266,24 +271,46 @@ class Keeper:
     def informed(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
         """Return *snapshot* with the facts of the files at *places*: those not known are read now, side by side.
 
-        A file that is gone, or may not be read, stays without. Raises ``StorageFailed``.
+        A file that is gone, or may not be read, stays without. Where the table's own location fails, a replica is
+        asked. Raises ``StorageFailed``, within seconds where the store is silent.
         """
         if _informed(snapshot, places):
             return snapshot
-        with self._asking:
+        with self._alone_asking():
             mine = self.snapshot
             known = mine if mine is not None and mine.id == snapshot.id else snapshot
             if self._asked is not None and not _informed(known, places):
                 known = footers.attach(known, self._asked)
             unknown = places[facts.codes(known.files)[places] < 0]
             if len(unknown):
-                found = self._read(known, known.files.take(unknown), {}, statistics=False)
+                found = self._read_somewhere(known, known.files.take(unknown))
                 known = footers.attach(known, found.table)
                 self._remember(found.table.select(["version", FACTS]))
             with self._following:
                 if self.snapshot is mine and known.id == getattr(mine, "id", None):
                     self.snapshot = known
         return known
+
+    @contextmanager
+    def _alone_asking(self) -> Iterator[None]:
+        """Read on demand alone, so that nothing is read twice. Raises ``StorageFailed`` where the others wait long."""
+        if not self._asking.acquire(timeout=SILENCE):
+            raise StorageFailed(f"{self.table.location}: the store does not answer.", passing=True)
+        try:
+            yield
+        finally:
+            self._asking.release()
+
+    def _read_somewhere(self, snapshot: Snapshot, files: pa.Table) -> footers.Found:
+        """Read the footers of some files for a request, at a replica where the table's own location fails."""
+        try:
+            return self._read(self._opened(), files, {}, statistics=False, silence=SILENCE)
+        except StorageFailed as error:
+            for location in self.table.replicas:
+                with suppress(StorageFailed):  # the failure of the table's own location is the one to tell
+                    return self._read(self._open_store(location), files, {}, statistics=False, silence=SILENCE)
+            error.path = snapshot.address(str(files["path"][0].as_py()))
+            raise
 
     def _remember(self, found: pa.Table) -> None:
         """Keep facts that a request asked for: a snapshot picked up from disk later may not have them."""
@@ -294,11 +321,18 @@ class Keeper:
             self._asked = pa.concat_tables([before, found]).unify_dictionaries()
 
     def _read(
-        self, snapshot: Snapshot, files: pa.Table, columns: Mapping[str, SqlType], *, statistics: bool
+        self,
+        store: Store,
+        files: pa.Table,
+        columns: Mapping[str, SqlType],
+        *,
+        statistics: bool,
+        silence: float | None = None,
+        unless: Callable[[], bool] = lambda: False,
     ) -> footers.Found:
         """Read the footers of some files, and tell of those that cannot be read, each once."""
         started = self._clock()
-        found = footers.read(self._opened(), files, columns, statistics=statistics)
+        found = footers.read(store, files, columns, statistics=statistics, silence=silence, unless=unless)
         self._observe(FootersRead(table=self.table.name, files=found.table.num_rows, seconds=self._clock() - started))
         untold = [one for one in footers.unreadable(found, files) if one.version not in self._told]
         if untold:

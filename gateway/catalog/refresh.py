@@ -52,7 +52,8 @@ class Refresher:
         self._learned: dict[str, str] = {}
         """The snapshot of each table of which no more footers are read until it is listed again."""
         self._busy: set[str] = set()
-        self._stopping = Event()
+        self._stopping, self._idle = Event(), Event()
+        self._idle.set()
         self._thread: Thread | None = None
         self._pool: Daemons | None = None
 
@@ -89,12 +90,17 @@ class Refresher:
                     submit(partial(self._learn, keeper, keeper.snapshot.id))
 
     def close(self) -> None:
-        """Stop, and let another process refresh; idempotent. A listing under way is not waited for: it may be long."""
+        """Stop, and let another process refresh; idempotent. A listing under way is not waited for: it may be long.
+
+        Footers that are being read are waited for, for moments: a thread that ends with the interpreter while it reads
+        one can take the process down.
+        """
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(_PATIENCE)
         if self._pool is not None:
             self._pool.close()
+        self._idle.wait(_PATIENCE)
         self._leading.release()
 
     def _run(self, wait: Callable[[float], bool]) -> None:
@@ -132,12 +138,14 @@ class Refresher:
     def _learn(self, keeper: Keeper, snapshot: str) -> None:
         """Read some footers; until the next listing no more where none are left, or something fails."""
         self._learned[keeper.table.name] = snapshot
+        self._idle.clear()
         try:
-            if keeper.learn():
+            if keeper.learn(unless=self._stopping.is_set):
                 self._learned.pop(keeper.table.name, None)
         except GatewayError:
             pass  # the keeper told its observer
         finally:
+            self._idle.set()
             self._busy.discard(keeper.table.name)
 
 
