@@ -47,8 +47,11 @@ def encode_text(text: str | None) -> str:
 def folder(columns: Sequence[str], texts: Texts) -> str:
     """Spell the folders of a partition, ending with ``/``; empty for a table without partition columns.
 
-    Raises ``InputInvalid`` for a value that is too long for the name of a folder.
+    Raises ``InputInvalid`` for a value that is too long for the name of a folder, or holds a NUL, which cannot be
+    read back.
     """
+    if any("\0" in text for text in texts if text is not None):
+        raise InputInvalid("A partition value holds a NUL character, which no query can read.")
     names = [f"{encode_text(column)}={encode_text(text)}" for column, text in zip(columns, texts, strict=True)]
     for name in names:
         if len(name.encode()) > LONGEST_NAME:

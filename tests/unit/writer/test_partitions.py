@@ -103,3 +103,8 @@ def test_a_row_without_a_partition_is_named_by_its_number() -> None:
 def test_a_transform_that_does_not_fit_its_source_is_refused() -> None:
     with pytest.raises(InputInvalid, match=r"'day'.*not VARCHAR"):
         Partitions([DAY], {"ts": "VARCHAR"})
+
+
+def test_a_value_with_a_nul_is_refused_for_no_query_could_read_it() -> None:
+    with pytest.raises(InputInvalid, match="NUL"):
+        folder(["name"], ("a\0b",))
