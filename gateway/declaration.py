@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import AliasPath, BaseModel, BeforeValidator, ValidationError
 
 from gateway.errors import Diagnostic, Rule, Severity, did_you_mean
 
@@ -235,7 +235,7 @@ def _accepted(model: type[BaseModel], where: Path) -> list[str]:
     current: Any = model
     for step in where:
         if isinstance(step, int):
-            current = next(iter(get_args(current)), None)
+            current = next(iter(get_args(current)), current)
             continue
         if get_origin(current) is dict:
             current = get_args(current)[1]
@@ -248,4 +248,5 @@ def _accepted(model: type[BaseModel], where: Path) -> list[str]:
             return []
         current = by_alias[step].annotation
     fields = getattr(current, "model_fields", {})
-    return [info.alias or name for name, info in fields.items()]
+    # What is read by a path is another view of a key that has its own field.
+    return [info.alias or name for name, info in fields.items() if not isinstance(info.validation_alias, AliasPath)]

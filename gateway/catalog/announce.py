@@ -21,15 +21,15 @@ def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
     A value may be given as it is, or as its folder spells it; folders that are known by another spelling of the same
     value are listed as well.
     """
-    order = _order(snapshot)
+    orders = _orders(snapshot)
     found: dict[str, None] = {}
     mistakes: list[str] = []
     for text in partitions:
-        wrong = _wrong(snapshot, order, text)
-        if wrong is None:
+        wrong = [_wrong(snapshot, order, text) for order in orders]
+        if None in wrong:
             found.update(dict.fromkeys((text.strip("/"), _encoded(text), *_known(snapshot, text))))
         else:
-            mistakes.append(f"{text!r}: {wrong}")
+            mistakes.append(f"{text!r}: {wrong[-1]}")
     if mistakes:
         raise InvalidParameters([{"parameter": "partitions", "detail": mistake} for mistake in mistakes])
     return list(found)
@@ -58,6 +58,12 @@ def _wrong(snapshot: Snapshot, order: Sequence[str], text: str) -> str | None:
     return None
 
 
+def _orders(snapshot: Snapshot) -> list[list[str]]:
+    """Return the partition columns of each layout in the order of its folders."""
+    layouts = snapshot.table.layouts
+    return [[item.column for item in layout] for layout in layouts] or [_order(snapshot)]
+
+
 def _order(snapshot: Snapshot) -> list[str]:
     """Return the partition columns in the order of the folders: as the first known file has them, else as declared."""
     declared = [item.column for item in snapshot.table.partitioned_by]
@@ -77,7 +83,7 @@ def _known(snapshot: Snapshot, text: str) -> set[str]:
         texts = rows.column(rows.column_names.index(key))
         rows = rows.filter(pc.is_null(texts) if value is None else pc.equal(texts, pa.scalar(value)))
     paths = cast(list[str], snapshot.files["path"].take(rows["first_file"].combine_chunks()).to_pylist())
-    return {"/".join(path.split("/")[: _depth(path, given)]) for path in paths}
+    return {"/".join(path.split("/")[: _depth(path, given)]) for path in paths} - {""}
 
 
 def _depth(path: str, keys: Collection[str]) -> int:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from gateway.catalog.table import canonical_type
+from gateway.catalog.column_types import canonical_type
 from gateway.catalog.transforms.keys import Kind, SqlType, sql_type
 
 

@@ -61,7 +61,8 @@ class Layout:
     """Files in partition order: ``order`` lists rows of the given paths, ``starts`` where each partition begins in it.
 
     ``texts`` has one array a level, one folder text a partition: null for the NULL partition, and where the level is
-    not known. ``levels`` has a bit for each level that is known, ``known`` tells whether all of them are.
+    not known. ``levels`` has a bit for each level that is known, ``known`` tells whether they are
+    those of a declared layout.
     """
 
     order: Numbers
@@ -102,9 +103,14 @@ def arrange(paths: pa.Array[Any], levels: Sequence[Level], layouts: Sequence[fro
     order, starts = _grouped([column.ranks for column in columns], len(paths))
     first = order[starts]
     known = sum((column.known.astype(np.int64) << number for number, column in enumerate(columns)), _none(len(paths)))
-    wrong = segments.strange() | ~_laid_out(columns, [level.column for level in levels], layouts, len(paths))
+    allowed = _allowed(segments.names, layouts)
+    present = sum(
+        (column.present.astype(np.int64) << number for number, column in enumerate(columns)), _none(len(paths))
+    )
+    laid_out = np.isin(known, allowed) & (present == known)
+    wrong = segments.strange() | ~laid_out
     problems = tuple(
-        Problem(path, _reason(path, segments.names, columns))
+        Problem(path, _reason(path, segments.names, columns, allowed))
         for path in _strings(paths.take(np.flatnonzero(wrong)[:PROBLEMS_KEPT]))
     )
     return Layout(
@@ -112,7 +118,7 @@ def arrange(paths: pa.Array[Any], levels: Sequence[Level], layouts: Sequence[fro
         starts=starts,
         texts=tuple(column.texts_of(first) for column in columns),
         levels=known[first],
-        known=known[first] == (1 << len(levels)) - 1,
+        known=np.isin(known[first], allowed),
         problems=problems,
         problem_count=int(wrong.sum()),
     )
@@ -132,16 +138,12 @@ def _grouped(keys: Sequence[Numbers], count: int) -> tuple[Numbers, Numbers]:
     return order, _starts([key[order] for key in keys])
 
 
-def _laid_out(columns: Sequence[_Column], names: Sequence[str], layouts: Sequence[frozenset[str]], count: int) -> Mask:
-    """Mark the paths that have just the levels of one layout, each once and with a value."""
-    known = sum((column.known.astype(np.int64) << number for number, column in enumerate(columns)), _none(count))
-    present = sum((column.present.astype(np.int64) << number for number, column in enumerate(columns)), _none(count))
-    allowed = [
+def _allowed(names: Sequence[str], layouts: Sequence[frozenset[str]]) -> list[int]:
+    """Return the levels of each layout, a bit each; those of the only one where none is named."""
+    return [
         sum(1 << number for number, name in enumerate(names) if name in layout)
         for layout in layouts or [frozenset(names)]
     ]
-    laid_out: Mask = np.isin(known, allowed) & (present == known)
-    return laid_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +271,7 @@ def _starts(keys: Sequence[Numbers]) -> Numbers:
     return np.flatnonzero(changed).astype(np.int64)
 
 
-def _reason(path: str, names: Sequence[str], columns: Sequence[_Column]) -> str:
+def _reason(path: str, names: Sequence[str], columns: Sequence[_Column], allowed: Sequence[int]) -> str:
     """Say what is wrong with one path that is known to be wrong."""
     found: dict[int, str | None] = {}
     for name in path.split("/")[:-1]:
@@ -283,10 +285,18 @@ def _reason(path: str, names: Sequence[str], columns: Sequence[_Column]) -> str:
     for number, column in enumerate(columns):
         if number in found and found[number] in column.mistakes:
             return f"the folder of {names[number]!r}: {column.mistakes[found[number]]}"
+    if len(allowed) > 1:
+        has = _levels(names, sum(1 << number for number in found))
+        return f"it has {has}, and the declared layouts have {' or '.join(_levels(names, one) for one in allowed)}"
     missing = [repr(name) for number, name in enumerate(names) if number not in found]
     if len(missing) == 1:
         return f"the partition column {missing[0]} is missing"
     return f"the partition columns {', '.join(missing)} are missing"
+
+
+def _levels(names: Sequence[str], levels: int) -> str:
+    """Name the partition columns of which *levels* has the bit."""
+    return ", ".join(name for number, name in enumerate(names) if levels >> number & 1) or "no partition column"
 
 
 def by_path(listing: pa.Table) -> pa.Table:

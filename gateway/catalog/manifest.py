@@ -39,7 +39,7 @@ class Snapshot:
     column for each field with the decoded folder text (null for the NULL partition), then ``first_file``,
     ``file_count``, ``bytes`` (int64), ``known`` (bool) and ``levels`` (int64), which has a bit for each field that the
     path tells: the first field is the lowest bit. A field that it does not tell is unknown, and no filter on it leaves
-    the partition out; ``known`` is whether all are told.
+    the partition out; ``known`` is whether the path tells all fields of a declared layout.
 
     ``files`` is grouped in that order, by path within a partition: ``path`` (relative to the location), ``size``
     (int64), ``etag`` (string), ``last_modified`` (timestamp in µs, UTC), ``version`` (16 bytes: digest of path, ETag
@@ -90,7 +90,8 @@ def build(table: Table, root: str, listing: pa.Table, columns: Sequence[Column],
     """Make the snapshot of a listing; *columns* are those of the files. Raises ``TableInvalid``."""
     read = levels(table, columns)
     data, ignored = data_files(listing)
-    layout = arrange(_one(data["path"]), read)
+    layouts = [frozenset(item.column for item in layout) for layout in table.layouts]
+    layout = arrange(_one(data["path"]), read, layouts)
     files = data.take(layout.order).combine_chunks()
     versions = _versions(files)
     files = files.append_column("version", versions).append_column("row_count", pa.nulls(len(files), pa.int64()))
@@ -184,11 +185,13 @@ def versioned(listing: pa.Table) -> pa.Table:
 
 def declaration(table: Table, root: str) -> str:
     """Digest what a manifest depends on in a declaration: another digest, another manifest."""
-    parts = {
+    parts: dict[str, Any] = {
         "root": root,
         "columns": list(table.columns.items()) if table.columns is not None else None,
         "partitioned_by": [field.model_dump(mode="json") for field in table.partitioned_by],
     }
+    if table.layouts:
+        parts["layouts"] = [[field.column for field in layout] for layout in table.layouts]
     return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 

@@ -6,28 +6,31 @@ manifest may be, and what one scan may read at most. ``catalog/README.md`` is th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self, TypeGuard
 from urllib.parse import urlsplit
 
 import orjson
 from pydantic import (
     AfterValidator,
+    AliasPath,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from gateway.catalog.column_types import canonical_type
 from gateway.catalog.transforms import Calendar, Transform, TransformError, parse_transform
 from gateway.declaration import DeclarationError, Declared, Duration, Size
 from gateway.errors import Diagnostic
@@ -35,48 +38,6 @@ from gateway.errors import Diagnostic
 SCHEMES = ("s3", "gs", "az", "file")
 NOT_TABLES = frozenset({"owners"})
 """Files of the catalog folder that declare something else."""
-
-_TYPE_NAMES = {
-    **dict.fromkeys(("BOOL", "BOOLEAN", "LOGICAL"), "BOOLEAN"),
-    **dict.fromkeys(("TINYINT", "INT1"), "TINYINT"),
-    **dict.fromkeys(("SMALLINT", "INT2", "SHORT"), "SMALLINT"),
-    **dict.fromkeys(("INTEGER", "INT", "INT4", "SIGNED"), "INTEGER"),
-    **dict.fromkeys(("BIGINT", "INT8", "LONG"), "BIGINT"),
-    **dict.fromkeys(("REAL", "FLOAT", "FLOAT4"), "FLOAT"),
-    **dict.fromkeys(("DOUBLE", "FLOAT8"), "DOUBLE"),
-    **dict.fromkeys(("VARCHAR", "TEXT", "STRING", "CHAR", "BPCHAR"), "VARCHAR"),
-    **dict.fromkeys(("BLOB", "BINARY", "BYTEA", "VARBINARY"), "BLOB"),
-    **dict.fromkeys(("TIMESTAMP", "DATETIME", "TIMESTAMP_US", "TIMESTAMP WITHOUT TIME ZONE"), "TIMESTAMP"),
-    **dict.fromkeys(("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), "TIMESTAMP WITH TIME ZONE"),
-    **dict.fromkeys(("DECIMAL", "NUMERIC", "DEC"), "DECIMAL(18,3)"),
-    **{name: name for name in ("HUGEINT", "UHUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")},
-    **{name: name for name in ("DATE", "TIME", "INTERVAL", "UUID", "JSON")},
-    **{name: name for name in ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")},
-}
-
-
-def canonical_type(text: str) -> str:
-    """Spell a type the way DuckDB reports it. Raises ``ValueError`` for a name that is no DuckDB type.
-
-    >>> canonical_type("int[]"), canonical_type("numeric(10, 2)"), canonical_type("timestamptz")
-    ('INTEGER[]', 'DECIMAL(10,2)', 'TIMESTAMP WITH TIME ZONE')
-    """
-    spelled = " ".join(text.split())
-    array = re.fullmatch(r"(.+?)\s*(\[\d*\])", spelled)
-    if array is not None:
-        return canonical_type(array[1]) + array[2]
-    decimal = re.fullmatch(r"(?:DECIMAL|NUMERIC|DEC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", spelled, re.IGNORECASE)
-    if decimal is not None:
-        width, scale = int(decimal[1]), int(decimal[2] or 0)
-        if not 1 <= width <= 38 or scale > width:
-            raise ValueError(f"{text!r}: a DECIMAL has 1 to 38 digits, and no more of them after the point")
-        return f"DECIMAL({width},{scale})"
-    if re.fullmatch(r"(?:STRUCT|MAP|UNION|ENUM)\s*\(.+\)", spelled, re.IGNORECASE):
-        return spelled
-    name = _TYPE_NAMES.get(spelled.upper())
-    if name is None:
-        raise ValueError(f"{text!r} is not a DuckDB type such as BIGINT, DECIMAL(15,2), TIMESTAMP or VARCHAR[]")
-    return name
 
 
 def _location(text: str) -> str:
@@ -163,6 +124,42 @@ class Limits(_Declaration):
     """True: some filter must prune; names: one of these columns must be filtered in a way that prunes."""
 
 
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, (list, tuple))
+
+
+def _several(entries: object) -> Sequence[object]:
+    """Return the layouts of a ``partitioned_by`` that has several; none where it is one list of fields."""
+    if not (_is_list(entries) and any(_is_list(entry) for entry in entries)):
+        return ()
+    return entries
+
+
+_Layouts = tuple[tuple[PartitionField, ...], ...]
+
+
+def _writable(layouts: _Layouts) -> _Layouts:
+    if layouts and not layouts[-1]:
+        raise ValueError("the last layout is that of new files, and has no field")
+    return layouts
+
+
+def _union(entries: object) -> object:
+    """Return each field of several layouts once; those that are wrong in themselves are told by ``layouts``."""
+    layouts = _several(entries)
+    if not layouts:
+        return entries
+    fields = [_field(entry) for layout in layouts if _is_list(layout) for entry in layout]
+    return tuple({field.column.lower(): field for field in reversed(fields) if field}.values())[::-1]
+
+
+def _field(entry: object) -> PartitionField | None:
+    try:
+        return PartitionField.model_validate(entry)
+    except ValidationError:
+        return None
+
+
 _WITHOUT_MEANING = frozenset(
     {"location", "description", "replicas", "refresh", "sorted_by", "limits", "statistics", "ignore_table_format"}
 )
@@ -180,8 +177,12 @@ class Table(_Declaration):
     """Locations that hold the same files under the same keys."""
     columns: Mapping[ColumnName, ColumnType] | None = None
     """Columns of the files with their DuckDB types, in order; None: read from the newest file."""
-    partitioned_by: tuple[PartitionField, ...] = ()
-    """Folder levels, outermost first."""
+    layouts: Annotated[tuple[tuple[PartitionField, ...], ...], BeforeValidator(_several), AfterValidator(_writable)] = (
+        Field(default=(), validation_alias=AliasPath("partitioned_by"))
+    )
+    """The levels that a path may have, where the declaration names several layouts; the last is that of new files."""
+    partitioned_by: Annotated[tuple[PartitionField, ...], BeforeValidator(_union)] = ()
+    """Folder levels, outermost first; of several layouts, each level once."""
     refresh: Annotated[Duration, Field(gt=0, allow_inf_nan=False)] = 60.0
     """How old the manifest may be, in seconds."""
     sorted_by: tuple[ColumnName, ...] = ()
@@ -199,6 +200,11 @@ class Table(_Declaration):
         """Return the name by which SQL reads the table."""
         return self.table
 
+    @property
+    def written_by(self) -> tuple[PartitionField, ...]:
+        """Return the folder levels of new files."""
+        return self.layouts[-1] if self.layouts else self.partitioned_by
+
     def identity(self, place: str) -> str:
         """Digest what can change an answer: the *place* of the files (``store.place_of``), and how they are read."""
         meaning = self.model_dump(mode="json", exclude=set(_WITHOUT_MEANING), exclude_defaults=True)
@@ -206,77 +212,126 @@ class Table(_Declaration):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        mistakes = list(_mistakes(dict(enumerate(self.partitioned_by)), self.columns, self.limits))
+        mistakes = list(_mistakes(_placed(self.layouts or self.partitioned_by), self.columns, self.limits))
         if mistakes:
             raise ValueError("; ".join(mistake.message for mistake in mistakes))
         return self
 
+    @model_serializer(mode="wrap")
+    def _as_declared(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = dump(self)
+        layouts = document.pop("layouts", ())
+        return document | {"partitioned_by": layouts} if layouts else document
+
+
+_Where = tuple[str | int, ...]
+
 
 class _Mistake(NamedTuple):
-    where: tuple[str | int, ...]
+    where: _Where
     message: str
     hint: str | None = None
 
 
-def _mistakes(
-    fields: Mapping[int, PartitionField], columns: Mapping[str, str] | None, limits: Limits
-) -> Iterator[_Mistake]:
+_Fields = Mapping[tuple[int, ...], PartitionField]
+"""Fields of one layout by where they stand in ``partitioned_by``."""
+
+
+def _placed(entries: object) -> list[_Fields]:
+    """List the layouts of ``partitioned_by`` with those fields that are right in themselves."""
+    nested = _several(entries)
+    layouts = [((number,), layout) for number, layout in enumerate(nested)] if nested else [((), entries)]
+    return [
+        {
+            (*place, index): field
+            for index, entry in enumerate(layout if _is_list(layout) else ())
+            if (field := _field(entry)) is not None
+        }
+        for place, layout in layouts
+    ]
+
+
+def _mistakes(layouts: Sequence[_Fields], columns: Mapping[str, str] | None, limits: Limits) -> Iterator[_Mistake]:
     """Find what is wrong between the parts of a declaration, each part being right in itself."""
-    seen: dict[str, int] = {}
-    for index, field in fields.items():
-        first = seen.setdefault(field.column.lower(), index)
-        if first != index:
-            where = ("partitioned_by", index, "column")
+    for fields in layouts:
+        yield from _clashes(fields)
+        yield from _lone_parts(fields)
+        yield from _unknown_sources(fields, columns)
+        yield from _unfit_sources(fields, columns or {})
+    yield from _unlike(layouts)
+    yield from _unknown_filters([field for fields in layouts for field in fields.values()], columns, limits)
+
+
+def _clashes(fields: _Fields) -> Iterator[_Mistake]:
+    """Find columns that stand twice in one layout, or have the name of their source."""
+    seen: dict[str, tuple[int, ...]] = {}
+    for place, field in fields.items():
+        where: _Where = ("partitioned_by", *place, "column")
+        if seen.setdefault(field.column.lower(), place) != place:
             yield _Mistake(where, f"the partition column {field.column!r} stands twice")
         if field.column.lower() == field.source.lower() and field.transform != "identity":
-            where = ("partitioned_by", index, "column")
             message = f"{field.column!r} would be both the source and its {field.transform}"
             yield _Mistake(where, message, "give the partition column a name of its own")
-    yield from _lone_parts(fields)
-    yield from _unknown_names(fields, columns, limits)
-    yield from _unfit_sources(fields, columns or {})
 
 
-def _lone_parts(fields: Mapping[int, PartitionField]) -> Iterator[_Mistake]:
+def _unlike(layouts: Sequence[_Fields]) -> Iterator[_Mistake]:
+    """Find columns that another layout, before theirs, declares otherwise."""
+    seen: dict[str, PartitionField] = {}
+    for fields in layouts:
+        before = dict(seen)
+        for place, field in fields.items():
+            seen.setdefault(field.column.lower(), field)
+            if before.get(field.column.lower(), field) != field:
+                message = f"the partition column {field.column!r} is declared otherwise in another layout"
+                yield _Mistake(("partitioned_by", *place), message, "declare it alike, or name it otherwise")
+
+
+def _lone_parts(fields: _Fields) -> Iterator[_Mistake]:
     """Find parts such as a month's number without the next coarser unit of the same source: they say nothing."""
-    calendars = {index: field.function for index, field in fields.items() if isinstance(field.function, Calendar)}
-    have = {(fields[index].source.lower(), calendar.zone, calendar.part) for index, calendar in calendars.items()}
-    for index, calendar in calendars.items():
+    calendars = {place: field.function for place, field in fields.items() if isinstance(field.function, Calendar)}
+    have = {(fields[place].source.lower(), calendar.zone, calendar.part) for place, calendar in calendars.items()}
+    for place, calendar in calendars.items():
         coarser = {"month": "year", "day": "month", "hour": "day"}.get(calendar.part)
-        if calendar.repeats and (fields[index].source.lower(), calendar.zone, coarser) not in have:
-            where = ("partitioned_by", index, "transform")
+        if calendar.repeats and (fields[place].source.lower(), calendar.zone, coarser) not in have:
             message = (
-                f"{calendar.unit} needs a partition column for the {coarser} of {fields[index].source!r} beside it"
+                f"{calendar.unit} needs a partition column for the {coarser} of {fields[place].source!r} beside it"
             )
-            yield _Mistake(where, message, f"e.g. {{column: {coarser}, transform: {coarser}, source: …}}")
+            hint = f"e.g. {{column: {coarser}, transform: {coarser}, source: …}}"
+            yield _Mistake(("partitioned_by", *place, "transform"), message, hint)
 
 
-def _unknown_names(
-    fields: Mapping[int, PartitionField], columns: Mapping[str, str] | None, limits: Limits
+def _unknown_sources(fields: _Fields, columns: Mapping[str, str] | None) -> Iterator[_Mistake]:
+    """Find sources that the declaration does not have. Without declared columns, they are not known."""
+    for place, field in fields.items() if columns is not None else ():
+        # An identity partition's source may be in the folder names only.
+        if field.source.lower() not in _lower(columns or ()) | {field.column.lower()}:
+            where: _Where = ("partitioned_by", *place, "source")
+            message = f"the source {field.source!r} is not among the columns"
+            yield _Mistake(where, message, _accepted(columns or ()))
+
+
+def _unknown_filters(
+    fields: Sequence[PartitionField], columns: Mapping[str, str] | None, limits: Limits
 ) -> Iterator[_Mistake]:
-    """Find names of columns that the declaration does not have. Without declared columns, sources are not known."""
+    """Find required filters on columns that the declaration does not have."""
     if columns is None:
         return
-    for index, field in fields.items():
-        # An identity partition's source may be in the folder names only.
-        if field.source.lower() not in _lower(columns) | {field.column.lower()}:
-            where: tuple[str | int, ...] = ("partitioned_by", index, "source")
-            yield _Mistake(where, f"the source {field.source!r} is not among the columns", _accepted(columns))
-    everything = [*columns, *(field.column for field in fields.values())]
+    everything = dict.fromkeys([*columns, *(field.column for field in fields)])
     for number, name in enumerate(limits.require_filter if isinstance(limits.require_filter, tuple) else ()):
         if name.lower() not in _lower(everything):
-            where = ("limits", "require_filter", number)
+            where: _Where = ("limits", "require_filter", number)
             yield _Mistake(where, f"there is no column {name!r}", _accepted(everything))
 
 
-def _unfit_sources(fields: Mapping[int, PartitionField], columns: Mapping[str, str]) -> Iterator[_Mistake]:
+def _unfit_sources(fields: _Fields, columns: Mapping[str, str]) -> Iterator[_Mistake]:
     """Find transforms that are not defined for the declared type of their source."""
     types = {name.lower(): kind for name, kind in columns.items()}
-    for index, field in fields.items():
+    for place, field in fields.items():
         kind = types.get(field.source.lower())
         problem = field.function.problem(kind) if kind else None
         if problem is not None:
-            yield _Mistake(("partitioned_by", index, "transform"), problem.message, problem.hint)
+            where: _Where = ("partitioned_by", *place, "transform")
+            yield _Mistake(where, problem.message, problem.hint)
 
 
 def _lower(names: Iterable[str]) -> set[str]:
@@ -334,18 +389,11 @@ def parse_table(text: str, path: str) -> Table:
 
 def _mistakes_of(raw: Mapping[str, Any]) -> Iterator[_Mistake]:
     """Find the mistakes between those parts of a document that are right in themselves."""
-    fields = {}
-    entries = raw.get("partitioned_by")
-    for index, entry in enumerate(entries if isinstance(entries, Sequence) else ()):
-        try:
-            fields[index] = PartitionField.model_validate(entry)
-        except ValidationError:
-            continue
     try:
         limits = Limits.model_validate(raw.get("limits", {}))
     except ValidationError:
         limits = Limits()
-    return _mistakes(fields, _columns_of(raw.get("columns")), limits)
+    return _mistakes(_placed(raw.get("partitioned_by")), _columns_of(raw.get("columns")), limits)
 
 
 def _columns_of(raw: object) -> Mapping[str, str] | None:

@@ -37,7 +37,7 @@ from gateway.errors import StorageFailed
 
 _READERS = 8
 _NULL = "NULL"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,21 +106,24 @@ def _text(found: Sequence[Finding]) -> str:
 def _work(snapshot: Snapshot) -> Iterator[_Work]:
     """List each file that was not looked at with what is promised of it."""
     types = {column.name.lower(): column.type for column in snapshot.file_columns}
-    fields = [item for item in snapshot.table.partitioned_by if item.enforced and item.source.lower() in types]
+    declared = enumerate(snapshot.table.partitioned_by)
+    fields = [(number, item) for number, item in declared if item.enforced and item.source.lower() in types]
     distinct, codes = facts.known(snapshot.files), facts.codes(snapshot.files)
     lossy = [_lossy(one, snapshot) for one in distinct]
     told = facts.verdicts(snapshot.files)
     files = snapshot.files.select(["path", "size", "etag", "version"])
     for row in snapshot.partitions.to_pylist():
         expected = [
-            _Expected(field=item, source_type=types[item.source.lower()], text=row[item.column]) for item in fields
+            _Expected(field=item, source_type=types[item.source.lower()], text=row[item.column])
+            for number, item in fields
+            if row["levels"] >> number & 1
         ]
         start, count = row["first_file"], row["file_count"]
         wanted = [place for place in range(start, start + count) if findings(told[place]) is None]
         for place, file in zip(wanted, files.take(np.array(wanted, np.int64)).to_pylist(), strict=True):
             one = distinct[codes[place]] if codes[place] >= 0 else None
             if one is not None and one.problem is None:
-                yield _Work(file=file, expected=expected if row["known"] else (), lossy=lossy[codes[place]])
+                yield _Work(file=file, expected=expected, lossy=lossy[codes[place]])
 
 
 def _lossy(one: FileFacts | None, snapshot: Snapshot) -> list[_Lossy]:

@@ -118,6 +118,7 @@ def _described(table: Table, snapshot: Snapshot) -> dict[str, Any]:
         "partitioned_by": [
             field.model_dump(exclude_defaults=True) | {"transform": field.transform} for field in table.partitioned_by
         ],
+        "layouts": [[field.column for field in layout] for layout in table.layouts or (table.partitioned_by,)],
         "refresh": table.refresh,
         "limits": limits.model_dump(exclude_defaults=True),
         "broken": [{"path": one.path, "reason": one.reason} for one in snapshot.problems[:MAX_PROBLEMS]],

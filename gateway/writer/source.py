@@ -112,8 +112,9 @@ def _keep(names: Iterable[str], options: Options) -> list[str]:
 def _check_names(kept: Sequence[str], table: Table) -> None:
     """Refuse columns that would stand twice in SQL, and the lack of a column that decides the partition."""
     present = {name.lower(): name for name in kept}
+    written = {field.column for field in table.written_by}
     for field in table.partitioned_by:
-        if field.source.lower() not in present:
+        if field.column in written and field.source.lower() not in present:
             raise InputInvalid(f"The input lacks the column {field.source!r}, which decides {field.column!r}.")
         if field.column.lower() != field.source.lower() and field.column.lower() in present:
             raise InputInvalid(
@@ -131,7 +132,7 @@ def _settle(
     if expected is None:
         return [Column(name=name, type=types[name]) for name in kept]
     present = {name.lower(): name for name in kept}
-    sources = {field.source.lower() for field in table.partitioned_by}
+    sources = {field.source.lower() for field in table.written_by}
     known = {name.lower() for name in expected}
     missing = [name for name in expected if name.lower() not in present]
     extra = [name for name in kept if name.lower() not in known and name.lower() not in sources]

@@ -123,7 +123,7 @@ def _expected(
 def _hold(connection: duckdb.DuckDBPyConnection, rows: Rows, table: Table, on_progress: OnProgress) -> _Held:
     """Read all rows into DuckDB with the number of their partition."""
     types = {column.name.lower(): column.type for column in rows.columns}
-    partitions = Partitions(table.partitioned_by, types)
+    partitions = Partitions(table.written_by, types)
     count = size = 0
     with connection.cursor() as cursor, _reading():
         reader = rows.relation.to_arrow_reader(BATCH)
@@ -192,7 +192,7 @@ def _check_storable(schema: pa.Schema) -> None:
 def _order(table: Table, columns: Sequence[Column], options: Options) -> list[tuple[str, Direction]]:
     """List the columns that order the rows of a file, each with its direction."""
     names = {column.name.lower(): column.name for column in columns}
-    wanted = [field.source for field in table.partitioned_by] + list(options.sort or table.sorted_by)
+    wanted = [field.source for field in table.written_by] + list(options.sort or table.sorted_by)
     order: dict[str, Direction] = {}
     for item in wanted:
         name, _, direction = item.partition(" ") if item.lower() not in names else (item, "", "")
@@ -217,7 +217,7 @@ def _write_files(
         name=lambda number: f"{name}-{number:05d}.parquet",
     )
     writer = FileWriter(layout)
-    folders = [folder([field.column for field in table.partitioned_by], texts) for texts in held.partitions.texts]
+    folders = [folder([field.column for field in table.written_by], texts) for texts in held.partitions.texts]
     if held.rows == 0:
         yield from _empty(writer, held, table, options)
         return
@@ -228,9 +228,9 @@ def _write_files(
 
 def _empty(writer: FileWriter, held: _Held, table: Table, options: Options) -> Iterator[StagedFile]:
     """Write no rows: a table without partitions gets a file that tells its columns."""
-    if table.partitioned_by and options.mode is Mode.REPLACE:
+    if table.written_by and options.mode is Mode.REPLACE:
         raise InputInvalid(f"The input has no rows: {table.name} would be empty. Remove its files if that is meant.")
-    if not table.partitioned_by and options.mode is not Mode.APPEND:
+    if not table.written_by and options.mode is not Mode.APPEND:
         yield from writer.write([held.schema.empty_table()], "", 0)
 
 
@@ -247,9 +247,9 @@ def _stale(held: _Held, table: Table, options: Options) -> Stale | None:
     types = {column.name.lower(): column.type for column in held.columns}
 
     def pick(listing: pa.Table) -> Sequence[str]:
-        if options.mode is Mode.REPLACE or not table.partitioned_by:
+        if options.mode is Mode.REPLACE or not table.written_by:
             return [str(path) for path in listing["path"].to_pylist()]
-        return files_of(listing, table.partitioned_by, types, set(held.partitions.texts))
+        return files_of(listing, table.written_by, types, set(held.partitions.texts))
 
     return None if options.mode is Mode.APPEND else pick
 

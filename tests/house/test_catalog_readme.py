@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pydantic import BaseModel
+from pydantic import AliasPath, BaseModel
 
 from gateway.catalog.table import Limits, PartitionField, Table, parse_table
 from gateway.catalog.transforms import KINDS, parse_transform
@@ -28,7 +28,8 @@ def keys_after(text: str) -> list[str]:
     [("## The keys", Table), ("A key of `partitioned_by`", PartitionField), ("A key of `limits`", Limits)],
 )
 def test_every_key_is_documented(text: str, model: type[BaseModel]) -> None:
-    assert sorted(keys_after(text)) == sorted(model.model_fields)
+    views = {name for name, field in model.model_fields.items() if isinstance(field.validation_alias, AliasPath)}
+    assert sorted(keys_after(text)) == sorted(model.model_fields.keys() - views)
 
 
 def test_every_transform_is_documented() -> None:

@@ -70,6 +70,20 @@ def count(project: Path, where: str) -> Any:
     return json.loads(output)["data"][0]["n"]
 
 
+def test_rows_are_compared_with_the_levels_of_the_layout_of_their_file(project: Path) -> None:
+    (project / "catalog/events.yaml").write_text(
+        "table: events\nlocation: data\ncolumns: {ts: TIMESTAMP, uid: BIGINT}\npartitioned_by:\n"
+        "  - [{column: month, transform: month, source: ts}]\n  - [{column: day, transform: day, source: ts}]\n"
+    )
+    shutil.rmtree(project / "data")
+    put(project, "month=2024-01/a.parquet", ["2024-01-31T23:59"], [1])
+    put(project, "day=2024-02-01/a.parquet", ["2024-02-01T00:00"], [2])
+    assert mistakes(project) == []
+    put(project, "day=2024-02-02/a.parquet", ["2024-02-03T00:00"], [3])
+    [found] = mistakes(project)
+    assert "belongs in day=2024-02-03" in found
+
+
 def test_rows_that_lie_where_they_belong_are_no_mistake(project: Path) -> None:
     assert mistakes(project) == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,80 @@ def test_a_level_that_a_path_lacks_is_unknown_and_the_others_count(files: Files)
         "Year=2025/region=eu/month=1/a.parquet",
         "month=2/a.parquet",
         "year=2023/a.parquet",
+    ]
+
+
+LAYOUTS = """\
+columns: {id: BIGINT, ts: TIMESTAMP}
+partitioned_by:
+  - [{column: month, transform: month, source: ts}]
+  - [{column: day, transform: day, source: ts}]
+"""
+CALENDAR = """\
+columns: {id: BIGINT, ts: TIMESTAMP}
+partitioned_by:
+  - []
+  - [{column: year, transform: year, source: ts}, {column: month, transform: month_of_year, source: ts}]
+  - [{column: year, transform: year, source: ts}, {column: day, transform: day, source: ts}]
+"""
+
+
+def _evolved(files: Files, declared: str, paths: list[str]) -> list[datetime]:
+    """Write the hours around two changes of month, one file a folder; *paths* are strftime formats by month."""
+    files.declare(declared)
+    times = [datetime(2024, 1, 30) + timedelta(hours=7 * number) for number in range(112)]
+    folders: dict[str, list[int]] = {}
+    for number, time in enumerate(times):
+        folders.setdefault(time.strftime(paths[time.month - 1]), []).append(number)
+    for path, numbers in folders.items():
+        files.put(path, {"id": numbers, "ts": pa.array([times[number] for number in numbers], pa.timestamp("us"))})
+    return times
+
+
+@pytest.mark.parametrize(
+    ("declared", "paths"),
+    [
+        (LAYOUTS, ["month=%Y-%m/a.parquet", "month=%Y-%m/a.parquet", "day=%Y-%m-%d/a.parquet"]),
+        (LAYOUTS, ["month=%Y-%m/a.parquet", "day=%Y-%m-%d/a.parquet", "day=%Y-%m-%d/b.parquet"]),
+        (CALENDAR, ["a.parquet", "year=%Y/month=%m/a.parquet", "year=%Y/day=%Y-%m-%d/a.parquet"]),
+    ],
+)
+def test_a_table_may_have_files_of_several_layouts(files: Files, declared: str, paths: list[str]) -> None:
+    times = _evolved(files, declared, paths)
+    assert files.problems() == []
+    for edge in (datetime(2024, 1, 31, 5), datetime(2024, 2, 1), datetime(2024, 2, 17, 3), datetime(2024, 3, 1, 12)):
+        for sign in (">=", "<", "="):
+            expected = [
+                (number,)
+                for number, time in enumerate(times)
+                if {">=": time >= edge, "<": time < edge, "=": time == edge}[sign]
+            ]
+            assert files.rows(f"SELECT id FROM t WHERE ts {sign} TIMESTAMP '{edge}' ORDER BY id") == expected
+
+
+def test_files_of_each_layout_are_pruned_by_the_source_of_its_levels(files: Files) -> None:
+    _evolved(files, LAYOUTS, ["month=%Y-%m/a.parquet", "month=%Y-%m/a.parquet", "day=%Y-%m-%d/a.parquet"])
+    assert sorted(files.read("SELECT id FROM t WHERE ts >= TIMESTAMP '2024-03-01 01:00'")) == [
+        "day=2024-03-01/a.parquet",
+        "day=2024-03-02/a.parquet",
+    ]
+    assert sorted(files.read("SELECT id FROM t WHERE ts < TIMESTAMP '2024-01-31'")) == ["month=2024-01/a.parquet"]
+    assert sorted(files.read("SELECT id FROM t WHERE ts >= TIMESTAMP '2024-02-29' AND ts < '2024-03-02'")) == [
+        "day=2024-03-01/a.parquet",
+        "month=2024-02/a.parquet",
+    ]
+
+
+def test_a_path_of_no_layout_is_told_and_read(files: Files) -> None:
+    files.declare(LAYOUTS)
+    times = pa.array([datetime(2024, 2, 3)], pa.timestamp("us"))
+    paths = ["a.parquet", "month=2024-02/day=2024-02-03/a.parquet", "day=2024-02-03/a.parquet"]
+    for number, path in enumerate(paths):
+        files.put(path, {"id": [number], "ts": times})
+    assert files.rows("SELECT id FROM t WHERE ts >= TIMESTAMP '2024-02-03' ORDER BY id") == [(0,), (1,), (2,)]
+    assert files.problems() == [
+        "a.parquet: it has no partition column, and the declared layouts have month or day",
+        "month=2024-02/day=2024-02-03/a.parquet: it has month, day, and the declared layouts have month or day",
     ]
 
 

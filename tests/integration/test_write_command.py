@@ -129,3 +129,18 @@ def test_a_size_that_is_none_is_refused_and_the_exit_code_is_2(project: Path) ->
 def test_a_store_that_fails_makes_the_exit_code_4(project: Path) -> None:
     (project / "warehouse").write_text("a file where the folder should be")
     assert write(project, "events", str(project / "events.csv")).exit_code == 4
+
+
+def test_new_files_have_the_last_layout_whatever_older_files_have(project: Path) -> None:
+    day = "[{column: day, transform: day, source: ts}]"
+    older = DECLARATION.replace("{column: day, transform: day,", "{column: month, transform: month,")
+    evolved = older.replace("  - {", "  - [{").replace("ts}", "ts}]") + f"  - {day}\n"
+    for declaration in (older, evolved):
+        (project / "catalog/events.yaml").write_text(declaration)
+        assert write(project, "events", str(project / "events.csv")).exit_code == 0
+    assert folders(project) == ["day=2013-01-01", "day=2013-01-02", "month=2013-01"]
+    (project / "a.csv").write_text("id,ts,kind\n9,2013-01-02T10:00:00,b\n")
+    assert write(project, "events", str(project / "a.csv"), "--mode", "overwrite-partitions").exit_code == 0
+    assert folders(project) == ["day=2013-01-01", "day=2013-01-02", "month=2013-01"]
+    (project / "b.csv").write_text("id,ts,kind,month\n9,2013-01-02T10:00:00,b,2013-01\n")
+    assert write(project, "events", str(project / "b.csv")).exit_code != 0

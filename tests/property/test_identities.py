@@ -39,7 +39,14 @@ def identity(more: Mapping[str, Any] | None = None, place: str = "here") -> str:
 
 
 def test_every_part_of_a_declaration_is_known_to_mean_something_or_not() -> None:
-    assert {*OTHER, *MEANINGLESS} == set(Table.model_fields)
+    assert {*OTHER, *MEANINGLESS, "layouts"} == set(Table.model_fields)  # layouts are declared as partitioned_by
+
+
+def test_layouts_mean_something() -> None:
+    day = {"column": "day", "transform": "day", "source": "c"}
+    month = {"column": "month", "transform": "month", "source": "c"}
+    written = ([[month], [day]], [[day], [month]], [month, day], [day])
+    assert len({identity({"partitioned_by": one}) for one in written}) == len(written)
 
 
 @pytest.mark.parametrize("part", OTHER)

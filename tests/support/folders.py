@@ -42,6 +42,14 @@ class Files:
             found = gateway.ask(query, principal=Principal()).result.table
         return [tuple(row.values()) for row in found.to_pylist()]
 
+    def read(self, sql: str) -> list[str]:
+        """List the files that an answer to *sql* is made of."""
+        with open_gateway(load_settings(self.folder, {}), observe=unobserved, background=False) as gateway:
+            gateway.catalog.refresh("t")
+            query = Adhoc(sql, "q.sql", gateway.catalog.tables).bind({}, {})
+            scans = gateway.explain_bound(query, principal=Principal()).plan.scans
+            return [file.path.partition("/t/")[2] for scan in scans for file in scan.selection.versions()]
+
     def problems(self) -> list[str]:
         """List what the manifest tells of paths that break the declaration."""
         with open_gateway(load_settings(self.folder, {}), observe=unobserved, background=False) as gateway:

@@ -33,7 +33,9 @@ class View:
 
 def table_of(fields: Sequence[PartitionField]) -> Table:
     """Declare a table with these partition columns, also where a declaration file would be refused."""
-    return Table.model_construct(table="t", location="t", partitioned_by=tuple(fields))
+    return Table.model_construct(table="t", location="t", partitioned_by=tuple(fields)).model_copy(
+        update={"layouts": ()}
+    )
 
 
 def view(fields: Sequence[PartitionField], types: Mapping[str, str], folders: Sequence[Sequence[str | None]]) -> View:

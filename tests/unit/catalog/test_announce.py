@@ -77,3 +77,20 @@ def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(InvalidParameters) as caught:
         folders(snapshot(), ["a=1", "day=2013-06-01", "day=x"])
     assert len(caught.value.errors) == 2
+
+
+def test_a_partition_of_any_layout_may_be_announced() -> None:
+    text = """
+table: events
+location: s3://bucket/events
+partitioned_by:
+  - [{column: month, transform: month, source: at}]
+  - [{column: city, source: city}, {column: month, transform: month, source: at}]
+  - [{column: day, transform: day, source: at}]
+"""
+    table = parse_table(text, "events.yaml")
+    known = build(table, "s3://bucket/events/", SCHEMA.empty_table(), COLUMNS, 0.0)
+    for partition in ("day=2013-06-01", "month=2013-06", "city=JFK"):
+        assert folders(known, [partition]) == [partition]
+    with pytest.raises(InvalidParameters):
+        folders(known, ["month=2013-06/day=2013-06-01"])

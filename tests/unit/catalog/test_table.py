@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from gateway.catalog.table import Limits, PartitionField, Table, canonical_type, parse_table
+from gateway.catalog.column_types import canonical_type
+from gateway.catalog.table import Limits, PartitionField, Table, parse_table
 from gateway.catalog.transforms import Calendar
 from gateway.declaration import DeclarationError
 from gateway.errors import Diagnostic
@@ -187,6 +188,40 @@ def test_the_same_partition_column_twice_is_refused_without_regard_to_case() -> 
         with_fields("{column: day, transform: day, source: ts}", "{column: Day, transform: identity, source: day}")
     )
     assert (found.line, found.column, found.message) == (5, 6, "the partition column 'Day' stands twice")
+
+
+MONTH, DAY = "[{column: month, transform: month, source: ts}]", "[{column: day, transform: day, source: ts}]"
+
+
+def test_a_declaration_may_name_several_layouts_and_the_last_is_that_of_new_files() -> None:
+    table = parse_table(with_fields(MONTH, "[]", DAY), "flights.yaml")
+    assert [[field.column for field in layout] for layout in table.layouts] == [["month"], [], ["day"]]
+    assert [field.column for field in table.partitioned_by] == ["month", "day"]
+    assert table.written_by == table.partitioned_by[1:]
+    assert Table.model_validate(table.model_dump(mode="json")) == table
+
+
+def test_layouts_are_part_of_what_a_declaration_means() -> None:
+    ways = [(MONTH, DAY), (DAY, MONTH), (DAY,), (DAY[1:-1],), (MONTH[1:-1], DAY[1:-1])]
+    assert len({parse_table(with_fields(*way), "flights.yaml").identity("x") for way in ways}) == len(ways)
+
+
+@pytest.mark.parametrize(
+    ("layouts", "place", "message"),
+    [
+        ((MONTH, DAY.replace("day,", "month,", 1)), (5, 6), "the partition column 'month' is declared otherwise"),
+        ((MONTH, "[]"), (3, 1), "partitioned_by: the last layout is that of new files"),
+        ((MONTH, DAY[1:-1]), (5, 5), "partitioned_by.1: input should be a valid tuple"),
+        ((MONTH, DAY.replace("transform: day", "transform: dya")), (5, 20), "partitioned_by.1.0.transform: unknown"),
+        ((MONTH, "[{column: day, transform: day_of_month, source: ts}]"), (5, 20), "day_of_month needs a partition"),
+        ((DAY.replace("]", ", {column: Day, source: k}]"), MONTH), (4, 50), "the partition column 'Day' stands twice"),
+    ],
+)
+def test_a_mistake_in_a_layout_is_told_at_its_place(
+    layouts: tuple[str, ...], place: tuple[int, int], message: str
+) -> None:
+    found = mistake(with_fields(*layouts))
+    assert ((found.line, found.column), found.message[: len(message)]) == (place, message)
 
 
 def test_several_partition_columns_may_have_one_source() -> None:

@@ -35,7 +35,9 @@ def snapshot_of(folder: Path, field: PartitionField, kind: str, paths: Sequence[
             writing.execute(f"COPY (SELECT {number} AS n) TO {literal(str(folder / path))}")
             listed.append({"path": path, "size": 1, "etag": path, "last_modified": 0})
     declared = {"n": "INTEGER", field.source: kind}
-    table = Table.model_construct(table="t", location="t", columns=declared, partitioned_by=(field,))
+    table = Table.model_construct(table="t", location="t", columns=declared, partitioned_by=(field,)).model_copy(
+        update={"layouts": ()}
+    )
     columns = [Column(name=name, type=type_) for name, type_ in declared.items()]
     return build(table, f"{folder}/", pa.Table.from_pylist(listed, SCHEMA), columns, 0.0)
 

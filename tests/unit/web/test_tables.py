@@ -16,6 +16,7 @@ def test_a_table_tells_its_columns_its_layout_and_its_files(client: FlaskClient,
     document = client.get("/v1/tables/flights").json
     assert [column["name"] for column in document["columns"]] == ["time_hour", "carrier", "day"]
     assert document["partitioned_by"] == [{"column": "day", "transform": "day", "source": "time_hour"}]
+    assert document["layouts"] == [["day"]]
     assert document["snapshot"] == gateway.catalog.snapshots["flights"].id
     assert (document["snapshot_age"], document["partitions"], document["files"], document["bytes"]) == (30.0, 3, 3, 300)
     assert document["broken"] == []
