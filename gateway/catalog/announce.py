@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import cast
+from contextlib import suppress
+from functools import cached_property
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gateway.catalog.layout import HIVE_NULL
-from gateway.catalog.manifest import Snapshot, levels
+from gateway.catalog.manifest import Snapshot, source_types
 from gateway.catalog.transforms import TransformError
 from gateway.errors import InvalidParameters, did_you_mean
+
+_ABSENT = -2
+"""Stands for a value that no partition has; ``-1`` is a level that a path does not tell."""
+
+Codes = npt.NDArray[np.int64]
 
 
 def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
@@ -21,13 +29,15 @@ def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
     A value may be given as it is, or as its folder spells it; folders that are known by another spelling of the same
     value are listed as well.
     """
-    orders = _orders(snapshot)
+    partitions = list(partitions)
+    orders, known = _orders(snapshot), _Known(snapshot)
+    known.meant(partitions)
     found: dict[str, None] = {}
     mistakes: list[str] = []
     for text in partitions:
-        wrong = [_wrong(snapshot, order, text) for order in orders]
+        wrong = [_wrong(known, order, text) for order in orders]
         if None in wrong:
-            found.update(dict.fromkeys((text.strip("/"), _encoded(text), *_known(snapshot, text))))
+            found.update(dict.fromkeys((text.strip("/"), _encoded(text), *known.folders(text))))
         else:
             mistakes.append(f"{text!r}: {wrong[-1]}")
     if mistakes:
@@ -35,24 +45,115 @@ def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _wrong(snapshot: Snapshot, order: Sequence[str], text: str) -> str | None:
+class _Known:
+    """The partitions of a snapshot by the values that their folders mean, however they are spelled."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._levels = {
+            item.column.lower(): _Level(snapshot, number) for number, item in enumerate(snapshot.table.partitioned_by)
+        }
+        self._ordered: dict[tuple[str, ...], tuple[Codes, list[Codes]]] = {}
+
+    def meant(self, texts: Iterable[str]) -> None:
+        """Read the values of all announced *texts* in one go."""
+        given: dict[str, set[str]] = {}
+        for text in texts:
+            for key, value in _values(text):
+                if value is not None:
+                    given.setdefault(key.lower(), set()).add(value)
+        for key, values in given.items():
+            if key in self._levels:
+                self._levels[key].meant(sorted(values))
+
+    def code(self, key: str, text: str | None) -> int:
+        """Return what stands for a value in ``_Level.codes``. Raises ``TransformError`` for a text that is none."""
+        return self._levels[key.lower()].code(text)
+
+    def folders(self, text: str) -> set[str]:
+        """Find the folders that hold the announced values; these are right."""
+        given = {key.lower(): self.code(key, value) for key, value in _values(text)}
+        order, codes = self._by_values(tuple(given))
+        start, stop = 0, len(order)
+        for code, ordered in zip(given.values(), codes, strict=True):
+            here = ordered[start:stop]
+            start, stop = (start + int(np.searchsorted(here, code, side)) for side in ("left", "right"))
+        rows: Any = pa.array(order[start:stop])
+        files = self.snapshot.partitions["first_file"].take(rows)
+        paths = cast(list[str], self.snapshot.files["path"].take(files).to_pylist())
+        return {"/".join(path.split("/")[: _depth(path, given)]) for path in paths}
+
+    def _by_values(self, keys: tuple[str, ...]) -> tuple[Codes, list[Codes]]:
+        """Order the partitions that have all of *keys* by their values; return also those, key by key."""
+        if keys not in self._ordered:
+            codes = [self._levels[key].codes for key in keys]
+            told = np.flatnonzero(np.all([column >= 0 for column in codes], axis=0))
+            order = told[np.lexsort([column[told] for column in reversed(codes)])]
+            self._ordered[keys] = order, [column[order] for column in codes]
+        return self._ordered[keys]
+
+
+class _Level:
+    """One partition column of a snapshot: ``codes`` has a number for the value of each partition."""
+
+    def __init__(self, snapshot: Snapshot, number: int) -> None:
+        field = snapshot.table.partitioned_by[number]
+        self._function, self._type = field.function, source_types(snapshot.table, snapshot.file_columns)[field.column]
+        self._texts: Any = snapshot.partitions[field.column].combine_chunks().dictionary_encode()
+        self._known = np.asarray(snapshot.partitions["levels"]) >> number & 1
+        self._meant: dict[str, str] = {}
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """Number the values by how a writer spells them."""
+        spelled = self._spelled(self._texts.dictionary)
+        return {text: number for number, text in enumerate(dict.fromkeys(spelled))}
+
+    @cached_property
+    def codes(self) -> Codes:
+        """Return the number of the value of each partition; -1 where its path does not tell the level."""
+        numbers = np.array([self._numbers[text] for text in self._spelled(self._texts.dictionary)], np.int64)
+        null = len(self._numbers)
+        places = np.asarray(self._texts.indices.fill_null(len(numbers)), np.int64)
+        found: Codes = np.where(self._known, np.append(numbers, null)[places], -1)
+        return found
+
+    def meant(self, texts: Sequence[str]) -> None:
+        """Read values in one go, if all of them are some."""
+        with suppress(TransformError):
+            self._meant = dict(zip(texts, self._spelled(pa.array(texts, pa.string())), strict=True))
+
+    def code(self, text: str | None) -> int:
+        """Return the number of a value, ``_ABSENT`` where no partition has it. Raises ``TransformError``."""
+        if text is None:
+            return len(self._numbers)
+        if text not in self._meant:
+            self._meant[text] = self._spelled(pa.array([text], pa.string()))[0]
+        return self._numbers.get(self._meant[text], _ABSENT)
+
+    def _spelled(self, texts: pa.Array[Any]) -> list[str]:
+        values: pa.Array[Any] = self._function.decode(texts, self._type)
+        return cast(list[str], self._function.encode(values, self._type).to_pylist())
+
+
+def _wrong(known: _Known, order: Sequence[str], text: str) -> str | None:
     """Say what is wrong with one announced partition."""
     parts = [part.partition("=") for part in text.strip("/").split("/")]
     if not order:
-        return f"{snapshot.table.name} has no partition columns; refresh the whole table"
+        return f"{known.snapshot.table.name} has no partition columns; refresh the whole table"
+    keys = [column.lower() for column in order]
     for key, separator, _ in parts:
         if not separator:
             return f"write {order[0]}=value"
-        if key not in order:
+        if key.lower() not in keys:
             return did_you_mean(key, order) or f"its partition columns are {', '.join(order)}"
-    given = [key for key, _, _ in parts]
-    if given != list(order[: len(given)]):
+    given = [key.lower() for key, _, _ in parts]
+    if given != keys[: len(given)]:
         return f"the folders are {'/'.join(order)}, outermost first"
-    decoders = {level.column: level.decode for level in levels(snapshot.table, snapshot.file_columns)}
     for key, _, value in parts:
         try:
             if value != HIVE_NULL:
-                decoders[key](pa.array([unquote(value, errors="strict")], pa.string()))
+                known.code(key, unquote(value, errors="strict"))
         except (TransformError, UnicodeDecodeError) as error:
             return f"{key}: {error}"
     return None
@@ -70,26 +171,15 @@ def _order(snapshot: Snapshot) -> list[str]:
     if snapshot.files.num_rows:
         path = cast(str, snapshot.files["path"][0].as_py())
         seen = [unquote(name.partition("=")[0]) for name in path.split("/")[:-1] if "=" in name]
-        if sorted(seen) == sorted(declared):
+        if sorted(map(str.lower, seen)) == sorted(map(str.lower, declared)):
             return seen
     return declared
 
 
-def _known(snapshot: Snapshot, text: str) -> set[str]:
-    """Find the folders of the manifest that hold the announced values."""
-    given = dict(_values(text))
-    rows = snapshot.partitions
-    for key, value in given.items():
-        texts = rows.column(rows.column_names.index(key))
-        rows = rows.filter(pc.is_null(texts) if value is None else pc.equal(texts, pa.scalar(value)))
-    paths = cast(list[str], snapshot.files["path"].take(rows["first_file"].combine_chunks()).to_pylist())
-    return {"/".join(path.split("/")[: _depth(path, given)]) for path in paths} - {""}
-
-
 def _depth(path: str, keys: Collection[str]) -> int:
-    """Count the folders of *path* down to the last one that belongs to one of *keys*; 0 where one is missing."""
-    places = {unquote(name.partition("=")[0]): place for place, name in enumerate(path.split("/")[:-1], start=1)}
-    return max((places.get(key, 0) for key in keys), default=0)
+    """Count the folders of *path* down to the last one that belongs to one of *keys*."""
+    names = enumerate(path.split("/")[:-1], start=1)
+    return max(place for place, name in names if unquote(name.partition("=")[0]).lower() in keys)
 
 
 def _values(text: str) -> list[tuple[str, str | None]]:

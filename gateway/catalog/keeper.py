@@ -24,7 +24,7 @@ from gateway.catalog.facts import FACTS
 from gateway.catalog.footers import Damaged, Gone, Unread
 from gateway.catalog.inferred import NoType, infer
 from gateway.catalog.layout import data_files
-from gateway.catalog.listing import SCHEMA, list_files, list_folders
+from gateway.catalog.listing import PAGE, SCHEMA, list_files, list_folders
 from gateway.catalog.manifest import (
     Snapshot,
     build,
@@ -67,6 +67,8 @@ SILENCE = 5.0
 SKEW = 5.0
 """Seconds that what is on disk may be in the future; beyond, the clock went back, and it is not relied on."""
 
+_FOLDERS = 64
+"""Folders that are listed one by one, however few files their table has."""
 _ASKED = 100_000
 """Files whose facts are remembered because requests asked for them."""
 _TRIED = 100
@@ -393,7 +395,7 @@ class Keeper:
     def _list(self, partitions: Iterable[str] | None, *, announced: bool = False, after: float = 0.0) -> Snapshot:
         """List and publish; the caller has the table for itself. The listing begins *after* an instant."""
         started, previous = self._clock(), self.snapshot
-        prefixes = folders(previous, partitions) if partitions is not None and previous is not None else None
+        prefixes = _below(previous, partitions)
         try:
             snapshot = self._listed(previous, prefixes, started)
             edition = self._edition(snapshot.id, began=max(started, after), whole=prefixes is None)
@@ -571,6 +573,14 @@ class Keeper:
         except OSError as error:
             message = f"{self.table.name}: the manifest cannot be kept in the state folder ({error.strerror})."
             raise StorageFailed(message) from error
+
+
+def _below(previous: Snapshot | None, partitions: Iterable[str] | None) -> Sequence[str] | None:
+    """Return the folders to list for these partitions; None for the whole table, which is less where they are many."""
+    if previous is None or partitions is None:
+        return None
+    prefixes = folders(previous, partitions)
+    return prefixes if len(prefixes) <= _FOLDERS + previous.files.num_rows // PAGE else None
 
 
 def _informed(snapshot: Snapshot, places: Ordinals) -> bool:

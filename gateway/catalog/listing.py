@@ -73,11 +73,27 @@ def list_files(store: Store, *, before: Sequence[str] = (), threads: int = THREA
 
 
 def list_folders(store: Store, prefixes: Iterable[str], *, threads: int = THREADS) -> pa.Table:
-    """List everything below the given folders. Raises ``StorageFailed``."""
+    """List everything below the given folders, each file once. Raises ``StorageFailed``."""
     with storage_errors(store.location):
         if isinstance(store.objects, LocalStore):
             _must_exist(store)
-        return _side_by_side(lambda prefix: _flat(store, prefix), list(prefixes), threads)
+        return _side_by_side(lambda prefix: _flat(store, prefix), _outermost(prefixes), threads)
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    """Leave out the folders that lie in another one of them.
+
+    >>> _outermost(["a/b", "a", "a-b", "a"])
+    ['a', 'a-b']
+    """
+    distinct = dict.fromkeys(folder.rstrip("/") for folder in folders)
+    return [folder for folder in distinct if not any(above in distinct for above in _above(folder))]
+
+
+def _above(folder: str) -> Iterator[str]:
+    """List the folders that a folder lies in."""
+    names = folder.split("/")
+    return ("/".join(names[:depth]) for depth in range(1, len(names)))
 
 
 def _must_exist(store: Store) -> None:

@@ -293,8 +293,15 @@ def _partitions(layout: Layout, read: Sequence[Level], files: pa.Table) -> pa.Ta
 
 def _outside(listing: pa.Table, prefixes: Collection[str]) -> pa.Table:
     """Keep the rows of a listing that are below none of the folders."""
+    by_depth: dict[int, list[str]] = {}
     for prefix in prefixes:
-        listing = listing.filter(pc.invert(pc.starts_with(listing["path"], prefix.rstrip("/") + "/")))
+        folder = prefix.rstrip("/")
+        by_depth.setdefault(folder.count("/") + 1, []).append(folder)
+    for depth, folders in by_depth.items():
+        # A name follows, so that the folder itself is none of the rows.
+        above = pc.extract_regex(listing["path"], rf"^(?P<folder>[^/]*(?:/[^/]*){{{depth - 1}}})/")
+        inside = pc.is_in(pc.struct_field(above, "folder"), value_set=pa.array(folders, pa.string()))
+        listing = listing.filter(pc.invert(inside))
     return listing
 
 
