@@ -28,7 +28,8 @@ from gateway.writer.arrow import plain, storable, tables
 from gateway.writer.base import Direction, Mode, OnProgress, Options, Progress, Stage, StagedFile, WriteSummary, silent
 from gateway.writer.files import FileWriter, Layout, row_group_size, row_groups
 from gateway.writer.inputs import input_message, quoted
-from gateway.writer.partitions import Partitions, folder
+from gateway.writer.overlap import Overlap
+from gateway.writer.partitions import Partitions, Texts, folder
 from gateway.writer.source import BATCH, MISFIT, MISFIT_TEXT, ROW, Rows, Source, connect, read
 from gateway.writer.target import Stale, Target, files_of
 
@@ -249,9 +250,27 @@ def _stale(held: _Held, table: Table, options: Options) -> Stale | None:
     def pick(listing: pa.Table) -> Sequence[str]:
         if options.mode is Mode.REPLACE or not table.written_by:
             return [str(path) for path in listing["path"].to_pylist()]
-        return files_of(listing, table.written_by, types, set(held.partitions.texts))
+        partitions = held.partitions.texts
+        _refuse_rows_elsewhere(listing, table, types, partitions)
+        return files_of(listing, table.written_by, types, set(partitions))
 
     return None if options.mode is Mode.APPEND else pick
+
+
+def _refuse_rows_elsewhere(
+    listing: pa.Table, table: Table, types: Mapping[str, str], partitions: Sequence[Texts]
+) -> None:
+    """Refuse to replace partitions of which a file in other folders may hold rows: those would stay."""
+    paths = listing["path"].combine_chunks()
+    found = Overlap(table.partitioned_by, types).find(paths, table.written_by, partitions)
+    if found is None:
+        return
+    path, told = found
+    shown = "/".join(f"{column}={text}" for column, text in told.items())
+    raise InputInvalid(
+        f"{path} may hold rows of the partition {shown}, which would stay beside the new ones, for it lies in other "
+        f"folders than new files of {table.name}. Write its rows into theirs first, and remove it; or use another mode."
+    )
 
 
 def _publishing(staged: Sequence[StagedFile], held: _Held, on_progress: OnProgress) -> Callable[[], None]:

@@ -7,6 +7,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -139,8 +140,53 @@ def test_new_files_have_the_last_layout_whatever_older_files_have(project: Path)
         (project / "catalog/events.yaml").write_text(declaration)
         assert write(project, "events", str(project / "events.csv")).exit_code == 0
     assert folders(project) == ["day=2013-01-01", "day=2013-01-02", "month=2013-01"]
-    (project / "a.csv").write_text("id,ts,kind\n9,2013-01-02T10:00:00,b\n")
-    assert write(project, "events", str(project / "a.csv"), "--mode", "overwrite-partitions").exit_code == 0
-    assert folders(project) == ["day=2013-01-01", "day=2013-01-02", "month=2013-01"]
     (project / "b.csv").write_text("id,ts,kind,month\n9,2013-01-02T10:00:00,b,2013-01\n")
     assert write(project, "events", str(project / "b.csv")).exit_code != 0
+
+
+YEAR_MONTH = "{column: year, transform: year, source: ts}, {column: m, transform: month_of_year, source: ts}"
+DAY, HOUR = "{column: day, transform: day, source: ts}", "{column: hour, transform: hour, source: ts}"
+MONTH, KIND = "{column: month, transform: month, source: ts}", "{column: kind, source: kind}"
+BUCKET = "{column: part, transform: 'bucket[4]', source: kind}"
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "there", "written", "stays"),
+    [
+        (MONTH, DAY, "month=2013-01", "2013-01-02T10:00:00,b", True),
+        (MONTH, DAY, "month=2013-01", "2013-02-01T00:00:00,b", False),
+        (YEAR_MONTH, DAY, "year=2013/m=01", "2013-01-31T23:59:00,b", True),
+        (YEAR_MONTH, DAY, "year=2013/m=01", "2013-02-01T00:00:00,b", False),
+        (DAY, MONTH, "day=2013-01-31", "2013-01-02T10:00:00,b", True),
+        (DAY, MONTH, "day=2013-02-01", "2013-01-02T10:00:00,b", False),
+        (HOUR, f"{YEAR_MONTH}, {DAY}", "hour=2013-01-02-23", "2013-01-02T10:00:00,b", True),
+        (HOUR, f"{YEAR_MONTH}, {DAY}", "hour=2013-01-03-00", "2013-01-02T10:00:00,b", False),
+        (DAY, f"{DAY}, {KIND}", "day=2013-01-02", "2013-01-02T10:00:00,b", True),
+        (DAY, f"{DAY}, {KIND}", "day=2013-01-03", "2013-01-02T10:00:00,b", False),
+        (f"{DAY}, {KIND}", DAY, "day=2013-01-02/kind=a", "2013-01-02T10:00:00,b", False),
+        (BUCKET, KIND, "part=3", "2013-01-02T10:00:00,b", True),
+        (BUCKET, KIND, "part=2", "2013-01-02T10:00:00,b", False),
+        (KIND, DAY, "kind=a", "2013-01-02T10:00:00,b", True),
+        (MONTH, DAY, "month=2013-01", ",b", False),
+        (MONTH, DAY, "month=__HIVE_DEFAULT_PARTITION__", ",b", True),
+        (MONTH, DAY, "somewhere", "2013-01-02T10:00:00,b", True),
+    ],
+)
+def test_partitions_of_which_rows_lie_in_other_folders_are_not_replaced(
+    project: Path, older: str, newer: str, there: str, written: str, stays: bool
+) -> None:
+    declaration = DECLARATION.partition("partitioned_by")[0] + f"partitioned_by: [[{older}], [{newer}]]\n"
+    (project / "catalog/events.yaml").write_text(declaration)
+    old = project / "warehouse/events" / there / "a.parquet"
+    old.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"id": [1], "ts": pa.array([None], pa.timestamp("us")), "kind": ["a"]}), old)
+    (project / "a.csv").write_text(f"id,ts,kind\n9,{written}\n")
+    done = write(project, "events", str(project / "a.csv"), "--mode", "overwrite-partitions")
+    files = [path for path in (project / "warehouse").rglob("*.parquet") if path != old]
+    if stays:
+        assert (done.exit_code, old.exists(), files) == (3, True, [])
+        assert f"{there}/a.parquet may hold rows of the partition" in done.stderr
+    else:
+        assert (done.exit_code, len(files)) == (0, 1), done.stderr
+        assert old.exists() == (older != f"{DAY}, {KIND}")
+    assert write(project, "events", str(project / "a.csv"), "--mode", "append").exit_code == 0

@@ -1,0 +1,161 @@
+"""Which files may hold rows of the partitions that a write replaces, though they lie in other folders.
+
+The path of such a file lacks a level of the partitions that are written. What it does tell is compared with them: as
+intervals of the source's keys where the transforms keep order, and by the one key where one of both has no other. A
+file is left alone only where no row can belong to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from gateway.catalog.layout import Level, arrange
+from gateway.catalog.table import PartitionField
+from gateway.catalog.transforms import Calendar, Spans, WideSpans, joint_spans
+from gateway.catalog.transforms.base import known
+from gateway.catalog.transforms.keys import Key, successor
+from gateway.writer.partitions import Texts
+
+Told = Mapping[str, str | None]
+"""The folder texts that a path tells, by the name of the partition column; None is NULL."""
+_Interval = tuple[Key | None, Key | None]
+"""The first key, and the first one after; None is no bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reach:
+    """The values of one source that the rows of a partition may have: NULL only, or keys in an interval."""
+
+    null: bool
+    lo: Key | None = None
+    end: Key | None = None
+    codes: tuple[tuple[PartitionField, str], ...] = ()
+    """The levels that keep no order, with their texts."""
+
+    @property
+    def point(self) -> Key | None:
+        """Return the only key; None where there may be more."""
+        return self.lo if self.lo is not None and self.end == successor(self.lo) else None
+
+
+class Overlap:
+    """The partition columns of a table, as far as their sources are among the columns with these *types*."""
+
+    def __init__(self, fields: Iterable[PartitionField], types: Mapping[str, str]) -> None:
+        self._fields = [field for field in fields if field.source.lower() in types]
+        self._types = types
+
+    def find(
+        self, paths: pa.Array[Any], written: Sequence[PartitionField], partitions: Collection[Texts]
+    ) -> tuple[str, Told] | None:
+        """Find a file of another layout that may hold rows of one of *partitions*, and that partition."""
+        columns = [field.column for field in written]
+        wanted = [dict(zip(columns, texts, strict=True)) for texts in partitions]
+        reaches = [self._reaches(told) for told in wanted]
+        for path, told in self._told(paths):
+            if told.keys() >= set(columns):
+                continue
+            here = self._reaches(told)
+            for other, there in zip(wanted, reaches, strict=True):
+                if not _differ(told, other) and not self._apart(here, there):
+                    return path, other
+        return None
+
+    def _told(self, paths: pa.Array[Any]) -> Iterator[tuple[str, Told]]:
+        """Read a path of each partition, its values as a writer spells them."""
+        layout = arrange(paths, [Level(field.column, self._decoder(field)) for field in self._fields])
+        texts = [self._spelled(field, column) for field, column in zip(self._fields, layout.texts, strict=True)]
+        first: Any = pa.array(layout.order[layout.starts])
+        for place, (path, levels) in enumerate(zip(paths.take(first).to_pylist(), layout.levels.tolist(), strict=True)):
+            known_here = (number for number in range(len(texts)) if levels >> number & 1)
+            yield str(path), {self._fields[number].column: texts[number][place] for number in known_here}
+
+    def _decoder(self, field: PartitionField) -> Any:
+        return lambda texts: field.function.decode(texts, self._type(field))
+
+    def _spelled(self, field: PartitionField, texts: pa.Array[Any]) -> list[str | None]:
+        kind, encoded = self._type(field), texts.dictionary_encode()
+        spelled = field.function.encode(field.function.decode(encoded.dictionary, kind), kind)
+        return list(spelled.take(encoded.indices).to_pylist())
+
+    def _type(self, field: PartitionField) -> str:
+        return self._types[field.source.lower()]
+
+    def _reaches(self, told: Told) -> dict[str, _Reach]:
+        """Say of each source what a path tells of it; levels that are not enforced tell nothing."""
+        by_source: dict[str, list[PartitionField]] = {}
+        for field in self._fields:
+            if field.enforced and field.column in told:
+                by_source.setdefault(field.source.lower(), []).append(field)
+        return {source: self._reach(fields, told) for source, fields in by_source.items()}
+
+    def _reach(self, fields: Sequence[PartitionField], told: Told) -> _Reach:
+        pairs = [(field, text) for field in fields if (text := told[field.column]) is not None]
+        if not pairs:
+            return _Reach(null=True)
+        lo: Key | None = None
+        end: Key | None = None
+        for start, stop in self._intervals(pairs):
+            lo = start if lo is None or _below(lo, start) else lo
+            end = stop if end is None or _below(stop, end) else end
+        return _Reach(null=False, lo=lo, end=end, codes=tuple(pairs))
+
+    def _intervals(self, pairs: Sequence[tuple[PartitionField, str]]) -> Iterator[_Interval]:
+        kind = self._type(pairs[0][0])
+        calendars = []
+        for field, text in pairs:
+            texts, function = pa.array([text], pa.string()), field.function
+            if isinstance(function, Calendar):
+                calendars.append((function, function.numbers(texts)))
+            else:
+                yield _interval(function.spans(texts, kind))
+        if calendars:
+            yield _interval(joint_spans(calendars, known(kind))[0])
+
+    def _apart(self, here: Mapping[str, _Reach], there: Mapping[str, _Reach]) -> bool:
+        """Tell whether no row can have values that both reach."""
+        return any(self._disjoint(here[source], there[source]) for source in here.keys() & there.keys())
+
+    def _disjoint(self, one: _Reach, other: _Reach) -> bool:
+        if one.null or other.null:
+            return one.null != other.null
+        return _before(one, other) or _before(other, one) or self._misses(one, other) or self._misses(other, one)
+
+    def _misses(self, one: _Reach, other: _Reach) -> bool:
+        """Tell whether the only key of *one* lies in another folder of a level of *other*."""
+        if one.point is None:
+            return False
+        for field, text in other.codes:
+            kind, function = self._type(field), field.function
+            codes = function.codes(pa.array([text], pa.string()), kind)
+            if codes is not None and codes[0] != function.codes_of([one.point], kind)[0]:
+                return True
+        return False
+
+
+def _differ(one: Told, other: Told) -> bool:
+    """Tell whether two paths name other folders of the same partition column."""
+    return any(one[column] != other[column] for column in one.keys() & other.keys())
+
+
+def _before(one: _Reach, other: _Reach) -> bool:
+    return one.end is not None and other.lo is not None and not _below(other.lo, one.end)
+
+
+def _below(one: Key | None, other: Key | None) -> bool:
+    """Compare keys of one type; one that is not known is below none."""
+    if isinstance(one, bytes) and isinstance(other, bytes):
+        return one < other
+    return isinstance(one, int) and isinstance(other, int) and one < other
+
+
+def _interval(spans: Spans | WideSpans | None) -> _Interval:
+    if spans is None:
+        return None, None
+    if isinstance(spans, Spans):
+        return int(spans.lo[0]), int(spans.hi[0]) + 1
+    return spans.lo[0], successor(spans.lo[0]) if spans.point[0] else spans.end[0]
