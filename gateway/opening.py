@@ -331,7 +331,7 @@ def _listen(settings: Settings, results: Results, board: Board, stack: ExitStack
         news = redis.RedisNews(
             redis.connect(settings.cache.redis), host=f"{board.machine:x}", namespace=settings.cache.namespace
         )
-        listener = Listener(news, results.doubt)
+        listener = Listener(news, results)
         stack.callback(listener.close)
         listener.start()
 

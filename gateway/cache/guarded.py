@@ -12,6 +12,8 @@ from gateway.model import Result
 from gateway.observe import CacheValueRejected, Observer, TierFailed
 
 Found = TypeVar("Found")
+_ORDERING = ("mark", "remember")
+"""The operations that tell which answer is the newest: what was done without them is to be done again."""
 
 
 class Guarded:
@@ -65,8 +67,13 @@ class Guarded:
         """Use the tier again at once: it is known to work."""
         self._rest.worked()
 
+    def was_missed(self) -> bool:
+        """Tell, once, whether an answer was looked for or given without the tier, as soon as it may be used again."""
+        return self._rest.was_missed()
+
     def _tried(self, operation: str, attempt: Callable[[], Found], otherwise: Found) -> Found:
         if not self._rest.allows():
+            self._missed(operation)
             return otherwise
         try:
             found = attempt()
@@ -76,7 +83,12 @@ class Guarded:
             return otherwise
         except TierError as error:
             self._rest.failed()
+            self._missed(operation)
             self._observe(TierFailed(tier=self.name, operation=operation, error=str(error)))
             return otherwise
         self._rest.worked()
         return found
+
+    def _missed(self, operation: str) -> None:
+        if operation in _ORDERING:
+            self._rest.missed()

@@ -16,9 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
+
+from cachetools import LRUCache
 
 from gateway.cache.board import Board, Sight
 from gateway.cache.tier import Encodings, Mark, Tier
+
+_UNTOLD = 10_000
+"""Questions at most that a tier is told of once it is back; of others it learns when they are asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,9 @@ class Marks:
     def __init__(self, tiers: Sequence[Tier], board: Board, nearest: Encodings | None) -> None:
         self._tiers, self._board, self._nearest = tuple(tiers), board, nearest
         self._shared = min(1, len(self._tiers) - 1)
+        self._untold: LRUCache[str, float] = LRUCache(_UNTOLD)
+        """Lifetimes, in seconds, of the marks of questions that a farther tier was not told of, since it failed."""
+        self._lock = Lock()
         self.doubts = 0
         """Counts the times that other hosts told of answers."""
 
@@ -93,6 +102,21 @@ class Marks:
         with self._board.alone(standing.sight):
             return self._given(question, mark, standing, lifetime)
 
+    def tell_again(self) -> None:
+        """Tell the farther tiers of the answers that were given while these could not be told."""
+        with self._lock:
+            untold = dict(self._untold)
+            self._untold.clear()
+        for question, lifetime in untold.items():
+            mark = self._tiers[self._shared].mark(question)
+            for tier in self._tiers[self._shared + 1 :]:
+                if mark is not None and tier.remember(question, mark, lifetime=lifetime) is None:
+                    self._note_untold(question, lifetime)
+
+    def _note_untold(self, question: str, lifetime: float) -> None:
+        with self._lock:
+            self._untold[question] = lifetime
+
     def _given(self, question: str, mark: Mark, standing: Standing, lifetime: float) -> Mark | None:
         sight = self._board.see_again(standing.sight)
         known = self._tiers[self._shared].mark(question)
@@ -101,6 +125,8 @@ class Marks:
         signed, taken = replace(mark, sign=sight.word), False
         for tier in reversed(self._tiers):
             kept = tier.remember(question, signed, lifetime=lifetime)
+            if kept is None and tier not in self._tiers[: self._shared + 1]:
+                self._note_untold(question, lifetime)
             before = None if kept is None else kept.before
             if before is not None and before.key != mark.key and not mark.follows(before):
                 return before

@@ -25,14 +25,21 @@ class News(Protocol):
         """Release what is held open."""
 
 
+class Answers(Protocol):
+    """The answers of this host, which others may have overtaken."""
+
+    def doubt(self, questions: Sequence[str] | None) -> None:
+        """Look for the newest answers to questions the next time that they are asked; None: to all."""
+
+    def recover(self) -> None:
+        """Make up for what was missed while the tier that hosts share could not be used, once it can."""
+
+
 class Listener:
-    """Reads *news* and has the answers to their questions doubted. ``tick`` is one look; ``start`` looks in a thread.
+    """Reads *news* and has *answers* to its questions doubted. ``tick`` is one look; ``start`` looks in a thread."""
 
-    *doubt* is told of questions; None: of all, because what was told meanwhile could not be read.
-    """
-
-    def __init__(self, news: News, doubt: Callable[[Sequence[str] | None], None]) -> None:
-        self._news, self._doubt, self._listening = news, doubt, False
+    def __init__(self, news: News, answers: Answers) -> None:
+        self._news, self._answers, self._listening = news, answers, False
         self._stopping = Event()
         self._thread: Thread | None = None
 
@@ -46,14 +53,15 @@ class Listener:
         try:
             if not self._listening:
                 self._news.begin()  # before the doubt: what is told from here on is read
-                self._doubt(None)
+                self._answers.doubt(None)
                 self._listening = True
             questions = self._news.read()
         except TierError:  # the tier that is asked for answers tells that it fails
             self._listening = False
             return
+        self._answers.recover()
         if questions:
-            self._doubt(questions)
+            self._answers.doubt(questions)
 
     def close(self) -> None:
         """Stop; idempotent."""

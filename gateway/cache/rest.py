@@ -17,7 +17,7 @@ class Rest:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic, self._lock = monotonic, Lock()
-        self._failures, self._until = 0, 0.0
+        self._failures, self._until, self._missed = 0, 0.0, False
 
     def allows(self) -> bool:
         """Tell whether the caller may use it now: anybody while it works, then one at a time, to see if it is back."""
@@ -42,3 +42,17 @@ class Rest:
         if self._failures:
             with self._lock:
                 self._failures = 0
+
+    def missed(self) -> None:
+        """Note that somebody went without it."""
+        self._missed = True
+
+    def was_missed(self) -> bool:
+        """Tell, once, whether somebody went without it since the last call, as soon as it may be used again."""
+        if not self._missed:
+            return False
+        with self._lock:
+            if self._failures and self._monotonic() < self._until:
+                return False
+            self._missed = False
+        return True

@@ -195,12 +195,21 @@ class Results:
         return found, [*failed, *self._summaries.drop(which)]
 
     def doubt(self, questions: Sequence[str] | None) -> None:
-        """Ask all tiers for the newest answers to questions, None: to all, the next time that they are asked."""
-        if questions is None:
-            for tier in self._tiers:
-                if isinstance(tier, Guarded):
-                    tier.wake()
+        """Ask all tiers for the newest answers to questions, None: to all, the next time that they are asked.
+
+        Who tells of other answers was told by a tier that hosts share, which therefore works.
+        """
+        for tier in self._tiers:
+            if isinstance(tier, Guarded):
+                tier.wake()
         self.marks.doubt(questions)
+
+    def recover(self) -> None:
+        """Once a tier may be used again without which answers were found or given: doubt these, and tell of those."""
+        missed = [tier for tier in self._tiers if isinstance(tier, Guarded) and tier.was_missed()]
+        if missed:
+            self.marks.doubt(None)
+            self.marks.tell_again()
 
     def close(self) -> None:
         """Finish what is being computed, then close the tiers."""

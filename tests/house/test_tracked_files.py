@@ -49,3 +49,11 @@ def test_no_lock_file_is_kept(tracked: list[Path]) -> None:
 def test_constraints_are_versions_without_addresses(request: pytest.FixtureRequest) -> None:
     lines = (request.config.rootpath / "constraints.txt").read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.\-]+==[A-Za-z0-9_.+!\-]+", line)] == []
+
+
+def test_the_top_level_holds_what_it_should_and_no_more(request: pytest.FixtureRequest, tracked: list[Path]) -> None:
+    root = request.config.rootpath
+    given = "gateway queries catalog tests deploy pyproject.toml README.md"
+    customary = "docs Makefile LICENSE CHANGELOG.md CONTRIBUTING.md SECURITY.md constraints.txt gateway.toml"
+    names = {path.relative_to(root).parts[0] for path in tracked}
+    assert {name for name in names if not name.startswith(".")} <= set(f"{given} {customary}".split())
