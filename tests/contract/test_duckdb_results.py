@@ -94,6 +94,24 @@ def test_a_truncated_null_differs_from_a_constant_off_the_boundary(connection: d
     assert asked(connection, compared.format("date_trunc")) == [None]
 
 
+@pytest.mark.parametrize(
+    ("column", "filter_"),
+    [
+        ("'infinity'::TIMESTAMP", "date_trunc('month', v) = 'infinity'"),
+        ("'infinity'::TIMESTAMP", "date_trunc('month', v) <= 'infinity'"),
+        ("DATE '2024-02-09'", "date_trunc('hour', v) = DATE '2024-02-09'"),
+        ("DATE '0044-03-15 (BC)'", "date_trunc('century', v) = DATE '0001-01-01 (BC)'"),
+    ],
+)
+def test_a_truncated_value_is_lost_under_an_infinite_constant_an_hour_of_a_day_and_a_century_before_christ(
+    connection: duckdb.DuckDBPyConnection, column: str, filter_: str
+) -> None:
+    connection.execute(f"CREATE TABLE t AS SELECT {column} AS v")
+    assert asked(connection, f"SELECT count(*) FROM t WHERE {filter_}") == [0]
+    connection.execute("PRAGMA disable_optimizer")
+    assert asked(connection, f"SELECT count(*) FROM t WHERE {filter_}") == [1]
+
+
 @pytest.mark.parametrize("kind", ["", "LEFT"])
 def test_an_asof_join_matches_null_where_it_has_an_equality_too(
     connection: duckdb.DuckDBPyConnection, kind: str

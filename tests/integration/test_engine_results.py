@@ -197,6 +197,57 @@ def test_a_truncated_null_is_neither_equal_nor_unequal_to_a_constant(files: File
     assert files.answers(*asked) == {sql: files.right(sql) for sql in asked}
 
 
+MOMENTS = (
+    *(None, "2024-02-01", "2024-02-09", "2024-02-09 01:00", "2024-02-09 00:59:59.999999", "2024-01-31 23:59:59.999999"),
+    *("2024-03-01", "2024-01-01", "2023-12-31", "2024-12-31 23:59:59.999999", "1969-12-31 23:59:59", "2024-02-05"),
+    *("1582-10-15", "9999-12-31 23:59:59", "0001-01-01", "0001-01-01 (BC)", "0044-03-15 (BC)"),
+    *("infinity", "-infinity", "290000-12-22 (BC)", "294247-01-10 04:00:00"),
+)
+CONSTANTS = (
+    *("DATE '2024-02-01'", "DATE '2024-02-09'", "'2024-01-01'", "TIMESTAMP '2024-02-09 01:00'", "DATE '9999-12-31'"),
+    *("TIMESTAMPTZ '2024-02-05'", "CAST('2024-02-05' AS TIMESTAMPTZ)", "date_trunc('month', DATE '2024-02-09')"),
+    *("DATE '0001-01-01'", "DATE '0001-01-01 (BC)'", "TIMESTAMP 'infinity'", "DATE '-infinity'", "CAST(NULL AS DATE)"),
+)
+SHAPES = (
+    "SELECT {0} AS n, id FROM t WHERE {1}",
+    "SELECT {0}, id FROM t WHERE NOT ({1})",
+    "SELECT {0}, id FROM t WHERE id < 12 AND (({1}) OR ts IS NULL)",
+    "SELECT {0}, a.id FROM t AS a WHERE NOT EXISTS (SELECT 1 FROM t WHERE t.id = a.id AND {1})",
+    "SELECT {0} + q.n * 10000, a.id FROM t AS a, LATERAL (SELECT count(*) AS n FROM t WHERE {1} AND t.id = a.id) AS q",
+    "SELECT {0}, id FROM (SELECT id, d AS ts, ts AS d, tz FROM t) AS t WHERE {1}",
+)
+
+
+@pytest.mark.parametrize(
+    ("unit", "by_duckdb"),
+    [*((unit, False) for unit in ("day", "week", "month", "quarter", "year", "hour")), ("month", True)],
+)
+def test_filters_on_truncated_moments_are_right_whether_or_not_the_engine_looks_into_them(
+    files: Files, unit: str, by_duckdb: bool
+) -> None:
+    moments = files.oracle.execute(
+        "SELECT id, TRY_CAST(v AS DATE) AS d, v::TIMESTAMP AS ts, v::TIMESTAMPTZ AS tz "
+        "FROM (SELECT unnest(range(len($v))) AS id, unnest($v) AS v)",
+        {"v": MOMENTS},
+    ).to_arrow_table()
+    for part, start in (("a", 0), ("b", 7), ("c", 14)):
+        files.write(part, moments.slice(start, 7), by_duckdb=by_duckdb)
+    filters = [
+        f"date_trunc('{unit}', {column}) {operator} {constant}"
+        for column in ("ts", "d", "tz")
+        for operator in ("=", "<", "<=", ">", ">=", "<>")
+        for constant in CONSTANTS
+    ]
+    filters += [f"{one.split(' = ')[1]} >= {one.split(' = ')[0]}" for one in filters if " = " in one]
+    filters += [
+        f"{one.split(' = ')[0]} BETWEEN '2024-01-01' AND {one.split(' = ')[1]}" for one in filters if " = " in one
+    ]
+    questions = [SHAPES[0].format(number, one) for number, one in enumerate(filters)]
+    questions += [SHAPES[number % len(SHAPES)].format(number, one) for number, one in enumerate(filters[::2])]
+    asked = [" UNION ALL ".join(questions[start : start + 20]) for start in range(0, len(questions), 20)]
+    assert files.answers(*asked) == {sql: files.right(sql) for sql in asked}
+
+
 @pytest.mark.parametrize(
     ("column", "metadata", "reason"),
     [

@@ -1,24 +1,32 @@
-"""The author's text cut where its tables stand: nothing else of it is touched, but calls that read the clock."""
+"""The author's text cut where its tables stand.
+
+Nothing else of it is touched, but calls that read the clock and calls that the engine may look into.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
 from gateway.plan.analyse.prepared import Prepared
 from gateway.plan.analyse.text import Text
+from gateway.plan.analyse.truncations import BUILT_IN, built_in_truncations
 
 
-def cut(text: Text, tree: exp.Expr, scans: Sequence[tuple[int, int, bool]]) -> tuple[tuple[str, ...], bool]:
+def cut(
+    text: Text, tree: exp.Expr, scans: Sequence[tuple[int, int, bool]], parameters: Mapping[str, str]
+) -> tuple[tuple[str, ...], bool]:
     """Cut the author's text at its *scans* (start, end, whether it has an alias); say whether the clock is a parameter.
 
-    A table without an alias gets its own name, so that what is qualified by it still means it.
+    A table without an alias gets its own name, so that what is qualified by it still means it. *parameters* have
+    DuckDB's names of their types.
     """
     edits = [(start, end, "" if aliased else f" AS {text.author[start:end]}", True) for start, end, aliased in scans]
     clocks = _clock_edits(text, tree)
+    calls = [(start, start, BUILT_IN, False) for start in built_in_truncations(text, tree, parameters)]
     pieces, here, done = [], "", 0
-    for start, end, replacement, is_scan in sorted([*edits, *clocks]):
+    for start, end, replacement, is_scan in sorted([*edits, *clocks, *calls]):
         here += text.author[done:start]
         if is_scan:
             pieces.append(here)

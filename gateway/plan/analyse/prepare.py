@@ -48,7 +48,7 @@ def prepare(
         for index, node in enumerate(scans)
     ]
     places = [(scan.start, scan.end, bool(node.alias)) for scan, node in zip(prepared, scans, strict=True)]
-    pieces, instant = cut(text, tree, places)
+    pieces, instant = cut(text, tree, places, parameters)
     return Prepared(
         scans=tuple(prepared),
         constants=tuple(constants.slots),
