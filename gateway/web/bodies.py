@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from gateway.errors import QueueFull
-from gateway.web.problems import RequestTimeout
+from gateway.web.problems import ContentTooLarge, RequestTimeout
 
 Headers = Iterable[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -16,8 +16,11 @@ SLOWEST = 1_000
 """Bytes a second that a body brings at least."""
 PATIENCE = 5.0
 """Seconds before that is asked of it."""
-MAX_DISCARDED = 16 * 2**20
-"""Bytes of a body that is too large that are read past before the refusal is sent."""
+SILENCE = 2.0
+"""Seconds without a byte after which a client has seen why its connection ends: what it still sends is read past, for
+a connection that closes with bytes unread is reset, and the last answer may be lost with it."""
+MAX_DISCARDED, LONGEST_LINGER = 16 * 2**20, 30.0
+"""Bytes that are read past on a connection that ends, and seconds."""
 _SMALL = 64 * 2**10
 """Bytes of a body that are kept whatever others keep."""
 _ROOM = 64 * 2**20
@@ -29,7 +32,7 @@ class ClientGone(Exception):
 
 
 class Bodies:
-    """Reads the bodies of requests. One of more than *largest* bytes is cut one byte later, for others to refuse.
+    """Reads the bodies of requests, of at most *largest* bytes each.
 
     A body arrives within *timeout* seconds. All calls come from one event loop.
     """
@@ -41,7 +44,8 @@ class Bodies:
     async def read(self, headers: Headers, receive: Receive) -> bytes:
         """Return the body of a request that has one; ``release`` it in the end.
 
-        Raises ``ClientGone``, ``RequestTimeout``, and ``QueueFull`` where others take all the memory there is.
+        Raises ``ClientGone``, ``RequestTimeout``, ``ContentTooLarge`` (at once where the length is declared),
+        and ``QueueFull`` where others take all the memory there is.
         """
         kept = bytearray()
         try:
@@ -55,20 +59,17 @@ class Bodies:
         return bytes(kept)
 
     async def _gather(self, kept: bytearray, headers: Headers, receive: Receive) -> None:
-        too_large = _declared(headers) > self._largest
-        if too_large and _waits(headers):
-            return  # the refusal is what it waits for
-        room = 0 if too_large else self._largest + 1
-        started, seen, more = asyncio.get_running_loop().time(), 0, True
+        check_size(_declared(headers), self._largest)
+        started, more = asyncio.get_running_loop().time(), True
         async with asyncio.timeout_at(self._due(started, 0)) as limit:
-            while more and seen <= self._largest + MAX_DISCARDED:
+            while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGone
                 chunk, more = message.get("body", b""), message.get("more_body", False)
-                seen += len(chunk)
-                self._keep(kept, chunk[: room - len(kept)])
-                limit.reschedule(self._due(started, seen))
+                check_size(len(kept) + len(chunk), self._largest)
+                self._keep(kept, chunk)
+                limit.reschedule(self._due(started, len(kept)))
 
     def release(self, body: bytes | bytearray) -> None:
         """Give back the memory that a body took."""
@@ -96,6 +97,7 @@ def _declared(headers: Headers) -> int:
     return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
-def _waits(headers: Headers) -> bool:
-    """Tell whether a client sends its body only when it is asked to go on."""
-    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
+def check_size(size: int, largest: int) -> None:
+    """Raise ``ContentTooLarge`` where a body has more bytes than may be."""
+    if size > largest:
+        raise ContentTooLarge(f"The request body is larger than {largest} bytes.")

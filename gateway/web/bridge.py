@@ -144,7 +144,9 @@ class _Exchange:
         self._sending: asyncio.Task[None] | None = None
 
     async def watch(self) -> None:
-        """Say when the client has left. What is left of a body that was refused is let go."""
+        """Say when the client has left. Nothing more is asked of one that is refused."""
+        if REFUSED in self._scope.get(ENVIRON, {}):
+            return
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.leave()

@@ -11,7 +11,6 @@ import socket
 import struct
 from math import inf
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from gunicorn.asgi.protocol import (
     _CACHED_SERVER_HEADER,
@@ -20,14 +19,15 @@ from gunicorn.asgi.protocol import (
     _get_cached_status_line,
 )
 
+from gateway.errors import GatewayError
+from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, SILENCE
 from gateway.web.bridge import CONNECTION
 from gateway.web.front import KEY, Front, Hit
 from gateway.web.front_known import Key, Pair, recognise
+from gateway.web.reading import LATEST, RequestReader, says_close
 
 _OPENED = 1.0
 """Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""
-_LINGER = 2.0
-"""Seconds in which what a client still sends is read past, so that it sees why its connection ends."""
 _ENDS, _STAYS = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of no seconds: closing sends a reset, not an end."""
@@ -60,6 +60,9 @@ class EventProtocol(ASGIProtocol):
         self._late: asyncio.TimerHandle | None = None
         """When a request that has begun must have come as far as its body."""
         self._answering, self._ending, self._refused = False, False, False
+        self._lingering: asyncio.TimerHandle | None = None
+        """When a connection is closed on which nothing is answered any more."""
+        self._read_past, self._lingers_until = 0, 0.0
         self.worker.connections.add(self)
         # Who connects and asks nothing is not waited for longer than who has asked before.
         self._keepalive_handle = self.worker.loop.call_later(self._keepalive, self._keepalive_timeout)
@@ -68,12 +71,15 @@ class EventProtocol(ASGIProtocol):
         super().connection_lost(exc)
         self.worker.connections.discard(self)
         self._arrived()
+        if self._lingering is not None:
+            self._lingering.cancel()
         if self._watch is not None:
             self._watch.cancel()
 
     def data_received(self, data: bytes) -> None:
         if self._closed:
-            return  # it is read past until the client has seen the last answer
+            self._linger(len(data))
+            return
         # The same bytes on a connection that waits for a request ask the same: they are neither parsed once more nor
         # handed to the task of the connection, which together take longer than the answer.
         if self._between and self._awaiting_request and not self._flow_control.write_paused and self._repeat(data):
@@ -97,9 +103,28 @@ class EventProtocol(ASGIProtocol):
             self._late.cancel()
             self._late = None
 
+    def _setup_callback_parser(self) -> None:
+        self._callback_parser = RequestReader(
+            on_headers_complete=self._on_headers_complete,
+            on_body=self._on_body,
+            on_message_complete=self._on_message_complete,
+            limit_request_line=self.cfg.limit_request_line,
+            limit_request_fields=self.cfg.limit_request_fields,
+            limit_request_field_size=self.cfg.limit_request_field_size,
+        )
+
+    def _http1_buffered(self) -> int:
+        # Gunicorn counts what its own reader holds, by its very class.
+        return int(super()._http1_buffered()) + self._callback_parser.buffered()
+
     def _on_headers_complete(self) -> bool:
         self._arrived()
-        return bool(super()._on_headers_complete())
+        skips = bool(super()._on_headers_complete())
+        request = self._current_request
+        if request.must_close and request.version >= LATEST:
+            options = (value.decode("latin-1") for name, value in request.headers_bytes if name == b"connection")
+            request.must_close = says_close(options)
+        return skips
 
     def _repeat(self, data: bytes) -> bool:
         """Answer a request by a hit if its bytes are known; return whether it was."""
@@ -178,10 +203,10 @@ class EventProtocol(ASGIProtocol):
             self._safe_write(self.worker.app.refusal(status, peer))
 
     def _handle_h1c_exception(self, exc: Exception) -> bool:
-        """Refuse also what the parser itself fails on: a length of too many digits for ``int``."""
-        if not isinstance(exc, ValueError):
+        """Refuse also what breaks a rule of the gateway, or fails the reader: a length of too many digits."""
+        if not isinstance(exc, (GatewayError, ValueError)):
             return bool(super()._handle_h1c_exception(exc))
-        self._send_error_response(400, "")
+        self._send_error_response(exc.status if isinstance(exc, GatewayError) else 400, "")
         self._close_transport()
         return True
 
@@ -195,7 +220,19 @@ class EventProtocol(ASGIProtocol):
         self._resume_reading()
         if not self.transport.is_closing():
             self.transport.write_eof()
-            self.worker.loop.call_later(_LINGER, self.transport.close)
+            self._lingers_until = self.worker.loop.time() + LONGEST_LINGER
+            self._linger(0)
+
+    def _linger(self, received: int) -> None:
+        """Read past what a client still sends, until it is silent: so it sees why its connection ends."""
+        self._read_past += received
+        if self._lingering is not None:
+            self._lingering.cancel()
+        due = min(self.worker.loop.time() + SILENCE, self._lingers_until)
+        if self._read_past > MAX_DISCARDED:
+            self.transport.close()
+        else:
+            self._lingering = self.worker.loop.call_at(due, self.transport.close)
 
     def _hit(self, request: Any, peername: Any) -> Hit | None:
         front: Front | None = self.worker.app.front
@@ -244,28 +281,10 @@ class EventProtocol(ASGIProtocol):
     def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
         scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
         scope[CONNECTION], scope[KEY] = self, self._key
-        if not request.raw_path.startswith(b"/"):
-            scope["raw_path"] = origin_form(request.raw_path)
-            scope["path"] = unquote_to_bytes(scope["raw_path"]).decode(errors="replace")
         return scope
 
     def _is_websocket_upgrade(self, request: Any) -> bool:
         return False  # an ordinary request, as under the other worker: an upgrade may be ignored (RFC 9110, 7.8)
-
-
-def origin_form(path: bytes) -> bytes:
-    """Take the path out of a target in absolute form (RFC 9112, 3.2.2); another one is returned as it is.
-
-    >>> origin_form(b"http://gateway.example:8080/v1/queries")
-    b'/v1/queries'
-    >>> origin_form(b"*")
-    b'*'
-    """
-    _, absolute, rest = path.partition(b"://")
-    if path.startswith(b"/") or not absolute:
-        return path
-    _, slash, within = rest.partition(b"/")
-    return b"/" + within if slash else b"/"
 
 
 async def at_most(waiting: Any, seconds: float) -> None:

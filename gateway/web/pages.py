@@ -24,7 +24,7 @@ from gateway.web.describe import describe, example_url, result_columns, summaris
 from gateway.web.documents import cacheable, json_bytes
 from gateway.web.guard import guarded, visible_queries
 from gateway.web.openapi import openapi_document
-from gateway.web.parsing import no_parameters, read_query_string
+from gateway.web.parsing import check_coding, no_parameters, read_query_string
 from gateway.web.problems import NotFound, kinds, problem
 from gateway.web.questions import version_number
 
@@ -80,6 +80,7 @@ def enter_key() -> Response:
         raise NotFound("Nobody needs a key here.")
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("A key is entered on a page of this server.")
+    check_coding(request)
     given, target = request.form.get("key", "").strip(), request.form.get("next", _NEXT)
     response = Response(status=303, headers={"Location": target if _PAGE.fullmatch(target) else _NEXT})
     if given == "":

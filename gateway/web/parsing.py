@@ -75,6 +75,7 @@ def read_json_object(request: Request) -> dict[str, Any]:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge as error:
         raise ContentTooLarge(f"The request body is larger than {request.max_content_length} bytes.") from error
+    check_coding(request)
     if not body and not request.mimetype:
         return {}
     if request.mimetype != "application/json":
@@ -85,6 +86,12 @@ def read_json_object(request: Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise MalformedRequest("The body must be one JSON object, e.g. {}.")
     return document
+
+
+def check_coding(request: Request) -> None:
+    """Raise ``UnsupportedMediaType`` where the body has a content coding: none is decoded."""
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType("The body is compressed: send it as it is.", headers={"Accept-Encoding": "identity"})
 
 
 def parse_json(body: bytes) -> Any:

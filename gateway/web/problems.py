@@ -167,7 +167,7 @@ MEANINGS = {
     "expectation-failed": "The only expectation that is known is `100-continue`.",
     "headers-too-large": "The header fields are more than 100, or one is longer than 8,190 bytes.",
     "coding-unknown": "The body has a transfer coding other than `chunked`.",
-    "unsupported-media-type": "The body must be JSON, with `Content-Type: application/json`.",
+    "unsupported-media-type": "The body must be JSON, with `Content-Type: application/json`, and not compressed.",
     "invalid-parameters": "Some parameters are unknown, missing or out of bounds; `errors` lists the first 20 of them, "
     "`more` says how many others there are.",
     "query-failed": "The author's SQL failed on the data for these parameters, e.g. by a cast.",

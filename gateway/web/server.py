@@ -113,6 +113,8 @@ class Server(BaseApplication):
         self._site: Site | None = None
         self.front: Front | None = None
         """What answers repeated requests, in a worker that has an event loop."""
+        self.largest = _LARGEST_BODY
+        """Bytes of the largest body of a request that is read."""
         super().__init__(prog="gateway")
 
     def load_config(self) -> None:
@@ -132,7 +134,8 @@ class Server(BaseApplication):
         """Open the application: gunicorn calls this in each worker, after the fork."""
         app = self._opened.enter_context(self._open_app())
         self._site = site_of(app)
-        options, largest = self.options, app.config["MAX_CONTENT_LENGTH"] or _LARGEST_BODY
+        options = self.options
+        largest = self.largest = app.config["MAX_CONTENT_LENGTH"] or _LARGEST_BODY
         if options.worker == "gthread":
             return patient_sends(whole_bodies(app, largest), options.send_timeout)
         bodies = Bodies(largest=largest, timeout=options.receive_timeout)
@@ -166,6 +169,8 @@ class Server(BaseApplication):
             "graceful_timeout": round(options.drain + options.grace + _MARGIN),
             "keepalive": 75,
             "limit_request_line": 8190,
+            "forwarder_headers": "",
+            "http_parser": "python",
             "control_socket_disable": True,
             "accesslog": None,
             "errorlog": "-",

@@ -1,11 +1,12 @@
-"""The worker of threads: every connection has one while a request is read from it or answered."""
+"""The worker of threads: every connection has one while a request is read from it or answered, and while it ends."""
 
 from __future__ import annotations
 
 import io
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from select import POLLIN, poll
 from threading import Timer
 from typing import Any
@@ -14,16 +15,18 @@ from gunicorn.http import errors
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
-from gateway.web.bodies import MAX_DISCARDED, PATIENCE, SLOWEST
+from gateway.errors import GatewayError
+from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, PATIENCE, SILENCE, SLOWEST, check_size
+from gateway.web.bridge import REFUSED
 from gateway.web.patience import Wsgi
-from gateway.web.problems import RequestTimeout
+from gateway.web.problems import ContentTooLarge, RequestTimeout
+from gateway.web.reading import LATEST, check_fields, origin_form, says_close
 
 _STATUS = {
     errors.LimitRequestLine: 414,
     errors.ExpectationFailed: 417,
     errors.LimitRequestHeaders: 431,
     errors.UnsupportedTransferCoding: 501,
-    RequestTimeout: 408,
 }
 """What a request is refused with that cannot be read; 400 where nothing is said here."""
 _OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
@@ -46,17 +49,28 @@ class PatientThreadWorker(ThreadWorker):
 
     def handle(self, conn: Any) -> Any:
         conn.sock.expect(self.app.options.receive_timeout)
-        return super().handle(conn)
+        goes_on = super().handle(conn)
+        if not goes_on:
+            conn.sock.linger()  # the thread that accepts connections would do it otherwise
+        return goes_on
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        options = [value for name, value in req.headers if name == "CONNECTION"]
+        fields = [(name.lower(), value) for name, value in req.headers]
+        check_fields(fields)
+        req.path, _, req.query = origin_form(req.uri).partition("?")
+        req.version = min(req.version, LATEST)
         # Gunicorn knows the option only where it stands alone (RFC 9110, 7.6.1).
-        req.must_close = req.must_close or "close" in ",".join(options).lower().replace(" ", "").split(",")
+        req.must_close = req.must_close or says_close(value for name, value in fields if name == "connection")
+        if any(name == "content-length" and int(value) > self.app.largest for name, value in fields):
+            req._expected_100_continue = False  # what is refused is not asked for
+        conn.sock.on_refusal = req.force_close
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         status = next((status for kind, status in _STATUS.items() if isinstance(exc, kind)), 400)
-        if isinstance(exc, _OURS) or not isinstance(exc, (errors.ParseException, RequestTimeout)):
+        if isinstance(exc, GatewayError):
+            status = exc.status
+        elif isinstance(exc, _OURS) or not isinstance(exc, errors.ParseException):
             self.log.error("Error handling request", exc_info=exc)
             status = 500
         write_nonblock(client, self.app.refusal(status, addr[0] if addr else None))
@@ -67,6 +81,8 @@ class PromptSocket(socket.socket):
 
     _seconds, _seen, _late = 0.0, 0, False
     _started: float | None = None
+    on_refusal: Callable[[], None] | None = None
+    """Has the connection end with the response to the current request."""
 
     def expect(self, seconds: float) -> None:
         """Give the next request so long from its first byte on."""
@@ -86,6 +102,19 @@ class PromptSocket(socket.socket):
         self._seen += len(received)
         return received
 
+    def linger(self) -> None:
+        """End sending, and read past what the client still sends until it is silent or has left."""
+        until, left, waiting = time.monotonic() + LONGEST_LINGER, MAX_DISCARDED, poll()
+        with suppress(OSError, ValueError):  # the client has left, or the connection was closed already
+            self.shutdown(socket.SHUT_WR)
+            waiting.register(self, POLLIN)
+            while left > 0 and waiting.poll(1000 * min(SILENCE, max(0.0, until - time.monotonic()))):
+                received = super().recv(64 * 1024)
+                if not received:
+                    break
+                left -= len(received)
+            self.shutdown(socket.SHUT_RDWR)
+
     def _left(self) -> float:
         """Return how many seconds there are for more of the request to come."""
         now = time.monotonic()
@@ -97,12 +126,17 @@ class PromptSocket(socket.socket):
 def whole_bodies(wsgi: Wsgi, largest: int) -> Wsgi:
     """Read the body of a request before the application is called, which then waits for nobody.
 
-    One of more than *largest* bytes is cut one byte later, for the application to refuse. What reading raises ends the
-    connection (``PatientThreadWorker.handle_error``).
+    The application tells that one has more than *largest* bytes, and the connection ends. What reading raises else ends
+    it at once (``PatientThreadWorker.handle_error``).
     """
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        environ["wsgi.input"] = io.BytesIO(_body(environ, largest))
+        try:
+            body = _body(environ, largest)
+        except ContentTooLarge as error:
+            environ[REFUSED], body = error, b""
+            environ["gunicorn.socket"].on_refusal()
+        environ["wsgi.input"] = io.BytesIO(body)
         return wsgi(environ, start_response)
 
     return answer
@@ -110,16 +144,9 @@ def whole_bodies(wsgi: Wsgi, largest: int) -> Wsgi:
 
 def _body(environ: dict[str, Any], largest: int) -> bytes:
     stream, declared = environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0)
-    body: bytes = b"" if declared > largest else stream.read(largest + 1)
-    if len(body) < declared <= largest:
+    check_size(declared, largest)
+    body: bytes = stream.read(largest + 1)
+    check_size(len(body), largest)
+    if len(body) < declared:
         raise errors.NoMoreData
-    if max(len(body), declared) > largest and "HTTP_EXPECT" not in environ:
-        _discard(stream)
     return body
-
-
-def _discard(stream: Any) -> None:
-    """Read on for a while, unseen: a client that still sends when the connection closes never sees the answer."""
-    left = MAX_DISCARDED
-    while left > 0 and (chunk := stream.read(min(left, 64 * 1024))):
-        left -= len(chunk)

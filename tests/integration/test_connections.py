@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -118,8 +119,34 @@ def test_a_target_may_be_a_whole_address(running: Any) -> None:
         for _ in range(3):
             [answer], _ = asked(running, request("GET", f"{prefix}{RESULT}", Connection="close"))
             assert (answer.status, answer.body) == (200, plain[0].body)
-    [landing], _ = asked(running, request("GET", "http://gateway.example", Connection="close"))
-    assert (landing.status, landing.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    for whole in ("http://gateway.example", "http://gateway.example?a=1", "http://[::1]:80/"):
+        [landing], _ = asked(running, request("GET", whole, Connection="close"))
+        assert (landing.status, landing.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.9"])
+def test_a_later_version_of_http_1_is_read_and_answered_as_1_1(running: Any, version: str) -> None:
+    with Wire(running.port) as wire:
+        for _ in range(3):
+            wire.send(request("GET", RESULT, version=version))
+            [answer] = wire.take("GET")
+            assert (answer.version, answer.status, "x-request-id" in answer.headers) == (11, 200, True)
+        wire.send(f"GET {RESULT} HTTP/{version}\r\n\r\n".encode())  # it names no host
+        assert [answer.status for answer in wire.take("GET")] == [400]
+
+
+def test_an_option_that_only_looks_like_close_leaves_the_connection_open(running: Any) -> None:
+    with Wire(running.port) as wire:
+        for _ in range(3):
+            wire.send(request("GET", RESULT, Connection="disclosed"))
+            assert [answer.status for answer in wire.take("GET")] == [200]
+
+
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO", "REMOTE_USER"])
+def test_no_header_moves_an_address(running: Any, name: str) -> None:
+    message = f"GET {RESULT} HTTP/1.1\r\nHost: a\r\n{name}: /v1\r\nConnection: close\r\n\r\n".encode()
+    [answer], _ = asked(running, message)
+    assert answer.status == 200
 
 
 def test_http_1_1_names_its_host_even_where_the_answer_is_known(running: Any) -> None:
@@ -142,7 +169,35 @@ def test_a_redirect_does_not_repeat_the_host(running: Any) -> None:
 KNOWN = f"GET {RESULT} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 POST = f"POST {QUERY} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n".encode()
 GET = f"GET {RESULT} HTTP/1.1\r\nHost: a\r\n".encode()
+CHUNKS = POST + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(BODY), BODY)
+TARGETS = (
+    "/v1/queries#a", "/v1/queries?a=1#b", "http://a#b", "://a/v1/queries", "1http://a/v1/queries", "ftp://a/v1/queries",
+    "http:///v1/queries", "http://user@a/v1/queries", "http://a:b/v1/queries", "http://[::1/v1/queries", "http://:80/",
+    "a?b://c", "v1/queries", "a:80", "*",
+)  # fmt: skip
+TRAILERS = {
+    "without a colon": b"nothing\r\n",
+    "with a space before the colon": b"X : 1\r\n",
+    "that is folded": b"X: 1\r\n 2\r\n",
+    "that begins with a space": b" X: 1\r\n",
+    "without a name": b": 1\r\n",
+    "with a name that is not ASCII": b"X\xe9: 1\r\n",
+    "with a nul": b"X: a\x00\r\n",
+    "with a carriage return": b"X: 1\rY: 2\r\n",
+    "with a line feed": b"X: 1\nY: 2\r\n",
+    "of the framing": b"Transfer-Encoding: chunked\r\n",
+    "of the address": b"Host: b\r\n",
+    "that comes twice": b"Content-Type: a\r\nContent-Type: b\r\n",
+}
+LONG_TRAILERS = {"that is long": b"X: %b\r\n" % (b"a" * 9_000), "too often": b"X: 1\r\n" * 101}
+CODINGS = (b"gzip, chunked", b"deflate,chunked", b"identity, chunked", b"gzip\r\nTransfer-Encoding: chunked")
+EXPECTATIONS = (b"nothing", b"", b"100-continue, nothing", b"100-continue\r\nExpect: nothing")
 UNREADABLE = {
+    **{f"the target {target}": (f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode(), 400) for target in TARGETS},
+    **{f"a trailer {kind}": (CHUNKS + lines + b"\r\n", 400) for kind, lines in TRAILERS.items()},
+    **{f"a trailer {kind}": (CHUNKS + lines + b"\r\n", 431) for kind, lines in LONG_TRAILERS.items()},
+    **{f"the coding {coding!r}": (CHUNKS.replace(b"chunked", coding, 1) + b"\r\n", 501) for coding in CODINGS},
+    **{f"expecting {what!r}": (GET + b"Expect: " + what + b"\r\n\r\n", 417) for what in EXPECTATIONS},
     "two lengths": (POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
     "a length and chunks": (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "chunks and a length": (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
@@ -163,7 +218,19 @@ UNREADABLE = {
     "two hosts": (GET + b"Host: b\r\n\r\n", 400),
     "a space in the target": (b"GET /v1/queries?a=1 2 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "no version": (b"GET /v1/queries\r\nHost: a\r\n\r\n", 400),
-    "another version": (b"GET /v1/queries HTTP/3.7\r\nHost: a\r\n\r\n", 400),
+    **{
+        f"the version {version}": (f"GET /v1/queries {version}\r\nHost: a\r\n\r\n".encode(), 400)
+        for version in (
+            "HTTP/3.7",
+            "HTTP/2.0",
+            "HTTP/0.9",
+            "HTTP/1.10",
+            "HTTP/1.",
+            "HTTP/1.+2",
+            "http/1.2",
+            "HTTP/1.2 ",
+        )
+    },
     "another protocol": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
     "two empty lines": (b"\r\n\r\n" + KNOWN, 400),
     "a long target": (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
@@ -174,7 +241,13 @@ UNREADABLE = {
     "a chunk longer than it says": (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n0\r\n\r\n", 400),
     "a length among the trailers": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", 400),
 }
-CODES = {400: "malformed-request", 414: "target-too-long", 431: "headers-too-large", 501: "coding-unknown"}
+CODES = {
+    400: "malformed-request",
+    414: "target-too-long",
+    417: "expectation-failed",
+    431: "headers-too-large",
+    501: "coding-unknown",
+}
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
@@ -194,10 +267,9 @@ def test_a_refusal_quotes_nothing_and_is_told(running: Any, kind: str) -> None:
     assert answer.headers["x-request-id"] in running.log.read_text()
 
 
-def test_a_body_in_chunks_with_trailers_is_one_body(running: Any) -> None:
-    chunks = (
-        b"5 ;a=b\r\n" + BODY[:5] + b"\r\n" + b"%x\r\n" % len(BODY[5:]) + BODY[5:] + b"\r\n0\r\nX-Trailer: 1\r\n\r\n"
-    )
+@pytest.mark.parametrize("trailers", [b"X-Trailer: 1\r\n", b"X_Y: \xe9\r\n", b"X: 1\r\n" * 100])
+def test_a_body_in_chunks_with_trailers_is_one_body(running: Any, trailers: bytes) -> None:
+    chunks = b"5 ;a=b\r\n%b\r\n%x\r\n%b\r\n0\r\n%b\r\n" % (BODY[:5], len(BODY[5:]), BODY[5:], trailers)
     message = POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks
     with Wire(running.port) as wire:
         wire.send(message + KNOWN + message)
@@ -213,10 +285,45 @@ def test_an_empty_line_before_a_request_is_read_past(running: Any) -> None:
             assert [answer.status for answer in wire.take(*["GET"] * 3)] == [200, 200, 200]
 
 
-def test_a_body_that_is_too_large_is_refused_without_being_asked_for(running: Any) -> None:
-    head = POST + b"Content-Length: 50000000\r\nExpect: 100-continue\r\n\r\n"
-    [answer], rest = asked(running, head)
-    assert (answer.status, code(answer), rest) == (413, "content-too-large", b"")
+# Bodies that are not read
+
+
+@pytest.mark.parametrize("length", [4 * 2**20 + 1, 50_000_000, 10**20])
+@pytest.mark.parametrize("head", [POST, GET, POST + b"X: 1\r\n"])
+def test_a_body_of_a_length_that_is_too_large_is_not_waited_for(running: Any, head: bytes, length: int) -> None:
+    with Wire(running.port) as wire:
+        wire.send(KNOWN, head + b"Content-Length: %d\r\n\r\n{" % length)
+        answers = wire.take("GET", "POST")
+        assert [answer.status for answer in answers] == [200, 413]
+        assert (code(answers[1]), answers[1].headers["connection"], wire.rest()) == ("content-too-large", "close", b"")
+
+
+def test_a_body_that_is_too_large_is_not_asked_for(running: Any) -> None:
+    with Wire(running.port) as wire:
+        wire.send(POST + b"Content-Length: 50000000\r\nExpect: 100-continue\r\n\r\n")
+        head, _, body = wire.rest().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(body)["type"] == "/errors/content-too-large"
+
+
+def test_who_sends_all_of_a_body_that_is_too_large_sees_the_answer(running: Any) -> None:
+    size = 12 * 2**20
+    for head in (b"Content-Length: %d\r\n\r\n" % size, b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % size):
+        [answer], rest = asked(running, POST + head + b"x" * size)
+        assert (answer.status, code(answer), rest) == (413, "content-too-large", b"")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "identity, gzip", "nothing"])
+def test_a_body_with_a_content_coding_is_refused(running: Any, coding: str) -> None:
+    message = request("POST", QUERY, gzip.compress(BODY), Content_Type="application/json", Content_Encoding=coding)
+    with Wire(running.port) as wire:
+        for _ in range(2):
+            wire.send(message)
+            [answer] = wire.take("POST")
+            assert (answer.status, code(answer)) == (415, "unsupported-media-type")
+            assert answer.headers["accept-encoding"] == "identity"
+        wire.send(request("POST", QUERY, BODY, Content_Type="application/json", Content_Encoding="identity"))
+        assert [answer.status for answer in wire.take("POST")] == [200]
 
 
 # How long anybody is waited for

@@ -108,7 +108,8 @@ METHODS = {kind: kind if kind in ("HEAD", "POST", "DELETE") else "GET" for kind 
 def told(response: Response) -> tuple[Any, ...]:
     """Take from a response what does not depend on the moment, nor on who made it."""
     names = ("content-type", "x-request-id", "gateway-parameters")
-    if response.headers.get("x-request-id", "").isalnum() and response.status == 400:
+    problem = response.headers.get("content-type") == "application/problem+json"
+    if problem and response.headers.get("x-request-id", "").isalnum():
         named = {"instance", "request_id"}  # whoever refused it made up an id
         return response.status, {name: value for name, value in json.loads(response.body).items() if name not in named}
     return response.status, response.body, *(response.headers.get(name) for name in names)
@@ -153,3 +154,72 @@ def test_two_requests_in_one_segment_are_two_requests(pair: Pair, first: str, se
 )
 def test_any_requests_cut_anywhere_are_answered_as_by_threads(pair: Pair, kinds: list[str], places: list[int]) -> None:
     both_say_the_same(pair, kinds, places)
+
+
+# Requests that are odd in one way
+
+LINE, END = b"GET %b HTTP/1.1\r\nHost: a\r\n", b"\r\n"
+TARGETS = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(
+            ["", "/", "http://", "HTTPS://a", "http://a:80", "ftp://a", "://", "http://[::1]", "http://u@a"]
+        ),
+        st.lists(st.sampled_from([*"/?#:@[]%*.;&=\\a1_", "//", "://", "%2f", "%00", "v1/queries"]), max_size=6).map(
+            "".join
+        ),
+    ),
+)
+VERSIONS = st.lists(st.sampled_from([*"/.0129+ ", "HTTP", "http", "HTTP/1.", "HTTP/"]), max_size=4).map("".join)
+NAMES = st.sampled_from(
+    ["Expect", "Transfer-Encoding", "Connection", "Content-Encoding", "X", "X_Y", "X:", " X", "X ", ""]
+)
+VALUES = st.lists(
+    st.sampled_from(
+        ["100-continue", "chunked", "gzip", "identity", "close", "keep-alive", ",", " ", ";", "\t", "\x00", "é", "x"]
+    ),
+    max_size=4,
+).map("".join)
+FIELDS = st.builds("{}:{}".format, NAMES, VALUES) | st.sampled_from(
+    ["", "x", "Content-Type: a", "Content-Length: 4194305"]
+)
+CHUNKS = (
+    b"POST %b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+    b"2\r\n{}\r\n0\r\n"
+)
+
+
+def encoded(text: str) -> bytes:
+    return text.encode("latin-1")
+
+
+def with_authority(message: bytes, keys: dict[str, str]) -> bytes:
+    line, _, rest = message.partition(b"\r\n")
+    return line + f"\r\nAuthorization: Bearer {keys['ana']}\r\nX-Request-Id: odd.1\r\n".encode() + rest
+
+
+ODD = st.one_of(
+    TARGETS.map(lambda target: LINE % encoded(target) + END),
+    VERSIONS.map(lambda version: LINE.replace(b"HTTP/1.1", encoded(version)) % b"/v1/queries" + END),
+    FIELDS.map(lambda field: LINE % encoded(question("amount", 3)) + encoded(field) + END + END),
+    st.lists(FIELDS, max_size=3).map(
+        lambda fields: (
+            CHUNKS % encoded(question("amount", 3).partition("?")[0])
+            + b"".join(encoded(field) + END for field in fields)
+            + END
+        )
+    ),
+)
+"""Requests with one oddity: in the target, the version, a header field or the trailers."""
+
+
+@settings(max_examples=STORIES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(odd=ODD, place=st.integers(min_value=0, max_value=400))
+def test_a_request_that_is_odd_is_read_alike(pair: Pair, odd: bytes, place: int) -> None:
+    messages = [pair.message("hit"), with_authority(odd, pair.keys), pair.message("hit of other rows")]
+    both_say_the_same_of(pair, messages, place)
+
+
+def both_say_the_same_of(pair: Pair, messages: list[bytes], place: int) -> None:
+    methods, places = ["GET"] * len(messages), [place] if place else []
+    assert story(pair.asgi, messages, methods, places) == story(pair.gthread, messages, methods, places)

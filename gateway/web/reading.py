@@ -1,0 +1,133 @@
+"""What a request of HTTP/1 must be, beyond what gunicorn checks or where its two readers differ: one rule for both.
+
+``RequestReader`` reads for the event loop, ``checked`` is for what the worker of threads has read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gunicorn.asgi.parser import InvalidHeader, InvalidHTTPVersion, LimitRequestHeaders, PythonProtocol
+
+from gateway.errors import MalformedRequest
+from gateway.web.problems import CodingUnknown, ExpectationFailed
+
+LATEST = (1, 1)
+"""The version of HTTP that later ones of the same major version are read as (RFC 9110, section 2.5)."""
+_LATER = re.compile(r"HTTP/1\.[2-9]")
+_HOST = r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)"
+_ABSOLUTE = re.compile(rf"(?i:https?)://{_HOST}(?::[0-9]*)?(?P<path>/[^?]*)?(?P<query>\?.*)?")
+_CHECKED = frozenset({b"expect", b"transfer-encoding"})
+_LISTED_ONCE = b"content-type"
+"""A field that trailers may have, but not twice."""
+
+
+def origin_form(target: str) -> str:
+    """Return the path and the query of a target (RFC 9112, section 3.2); ``*`` and an authority are returned as given.
+
+    Raises ``MalformedRequest`` for a fragment, and for an address that is none of HTTP.
+
+    >>> origin_form("http://gateway.example:8080/v1/queries?a=1")
+    '/v1/queries?a=1'
+    >>> origin_form("https://[::1]?a=1")
+    '/?a=1'
+    """
+    if "#" in target:
+        raise MalformedRequest("The target of a request has no fragment.")
+    if target.startswith("/") or "://" not in target:
+        return target
+    address = _ABSOLUTE.fullmatch(target)
+    if address is None:
+        raise MalformedRequest("The target of the request is no address of HTTP.")
+    return (address["path"] or "/") + (address["query"] or "")
+
+
+def check_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """Refuse what fields, with lower-case names, ask of a server that it does not do.
+
+    Raises ``ExpectationFailed`` and ``CodingUnknown``.
+    """
+    for name, value in fields:
+        if name == "expect" and value.lower() != "100-continue":
+            raise ExpectationFailed("The only expectation that this server knows is 100-continue.")
+        if name == "transfer-encoding" and value.lower() != "chunked":
+            raise CodingUnknown("The only transfer coding that this server reads is chunked.")
+
+
+def says_close(values: Iterable[str]) -> bool:
+    """Tell whether the values of ``Connection`` fields have the option that ends it, alone or among others.
+
+    >>> says_close(["TE, Close"]), says_close(["disclosed"])
+    (True, False)
+    """
+    return any(option.strip(" \t").lower() == "close" for value in values for option in value.split(","))
+
+
+class RequestReader(PythonProtocol):
+    """Reads the requests of a connection from its bytes, as the worker of threads does.
+
+    Raises what gunicorn's own reader does, and errors of the gateway.
+    """
+
+    path: bytes
+    _buffer: bytearray
+    _chunk_state: str
+    _limit_request_field_size: int
+    _is_valid_token: Callable[[bytes], bool]
+    _has_invalid_header_chars: Callable[[bytes], bool]
+
+    def __init__(self, *, on_headers_complete: Callable[[], bool], **options: Any) -> None:
+        super().__init__(on_headers_complete=self._checked, **options)
+        self._told = on_headers_complete
+        self._typed = False
+        """Whether the trailers of this request have named a media type."""
+
+    def reset(self) -> None:
+        super().reset()
+        self._typed = False
+
+    def buffered(self) -> int:
+        """Return how many bytes wait behind a request that is complete."""
+        return len(self._buffer) if self.is_complete else 0
+
+    def _parse_request_line(self) -> bool:
+        above: Any = super()
+        try:
+            return bool(above._parse_request_line())
+        except InvalidHTTPVersion as error:
+            if _LATER.fullmatch(str(error)) is None:
+                raise
+        # The line was read but for its version, which comes last.
+        self.http_version, self._state = LATEST, "headers"
+        return True
+
+    def _checked(self) -> bool:
+        """Check the header fields by the rules of the gateway, then tell of them."""
+        if not self.path.startswith(b"/") or b"#" in self.path:
+            self.path = origin_form(self.path.decode("ascii")).encode("ascii")
+        asked = [pair for pair in self.headers if pair[0] in _CHECKED]
+        if asked:
+            check_fields((name.decode(), value.decode("latin-1")) for name, value in asked)
+        self._header_count = 0  # there may be as many trailers
+        return self._told()
+
+    def _find_line(self, limit: int, error: Exception) -> int:
+        above: Any = super()
+        end = int(above._find_line(limit, error))
+        if end > 0 and self._state == "chunked" and self._chunk_state == "trailer":
+            self._check_trailer(bytes(self._buffer[:end]))
+        return end
+
+    def _check_trailer(self, line: bytes) -> None:
+        """Refuse a trailer that would be refused among the header fields."""
+        name, colon, value = line.partition(b":")
+        if len(line) + 2 > self._limit_request_field_size:
+            raise LimitRequestHeaders("Request trailer field is too large")
+        if not colon or not self._is_valid_token(name) or self._has_invalid_header_chars(value.strip(b" \t")):
+            raise InvalidHeader("Invalid trailer field")
+        if name.lower() == _LISTED_ONCE:
+            if self._typed:
+                raise InvalidHeader("Duplicate trailer field")
+            self._typed = True
