@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock, RLock
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -85,6 +86,14 @@ class Failure:
     failures: int
     failed_at: float
     retry_at: float
+    mistakes: Sequence[dict[str, Any]] = ()
+    """Those of the declaration, where it was not the store that failed."""
+
+    def refusal(self, now: float) -> GatewayError:
+        """Make the error of a question that comes before the next attempt."""
+        if self.mistakes:
+            return TableInvalid(Diagnostic(**one | {"rule": Rule(one["rule"])}) for one in self.mistakes)
+        return StorageFailed(self.error, retry_after=self.retry_at - now)
 
     def resting(self, now: float) -> bool:
         """Tell whether the next attempt is to wait; it is not where the clock went back since the last."""
@@ -536,7 +545,13 @@ class Keeper:
         before, now = self.failure(), self._clock()
         failures = before.failures + 1 if before is not None else 1
         pause = min(2.0 ** min(failures, 16), MAX_BACKOFF)
-        failure = Failure(error=error.detail, failures=failures, failed_at=now, retry_at=now + pause)
+        failure = Failure(
+            error=error.detail,
+            failures=failures,
+            failed_at=now,
+            retry_at=now + pause,
+            mistakes=[_kept(one) for one in error.diagnostics] if isinstance(error, TableInvalid) else (),
+        )
         path = self._folder / f"failure.json.{os.getpid()}.tmp"
         with self._state_errors():
             path.write_bytes(orjson.dumps(asdict(failure)))
@@ -546,7 +561,7 @@ class Keeper:
     def _refuse_while_waiting(self) -> None:
         failure, now = self.failure(), self._clock()
         if failure is not None and failure.resting(now):
-            raise StorageFailed(failure.error, retry_after=failure.retry_at - now)
+            raise failure.refusal(now)
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -573,6 +588,11 @@ class Keeper:
         except OSError as error:
             message = f"{self.table.name}: the manifest cannot be kept in the state folder ({error.strerror})."
             raise StorageFailed(message) from error
+
+
+def _kept(mistake: Diagnostic) -> dict[str, Any]:
+    """Return what a failure keeps of a mistake, which is of the declaration as a whole."""
+    return {"path": mistake.path, "message": mistake.message, "hint": mistake.hint, "rule": mistake.rule}
 
 
 def _below(previous: Snapshot | None, partitions: Iterable[str] | None) -> Sequence[str] | None:

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gateway.catalog.catalog import Catalog
@@ -445,3 +448,21 @@ def test_processes_that_announce_at_the_same_time_lose_nothing(project: Project)
     processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     assert days(project.catalog()) == [f"2013-01-0{number}" for number in range(1, 6)]
+
+
+def test_a_table_that_is_declared_wrongly_is_so_in_every_question_until_it_is_listed_again(project: Project) -> None:
+    for number, values in enumerate(([1], [[1]])):
+        path = project.data / "day=2024-01-01" / f"{number}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"at": pa.array([datetime(2024, 1, 1)], pa.timestamp("us")), "v": values}), path)
+    for _ in range(2):
+        for catalog in (project.catalog(), project.catalog()):
+            with pytest.raises(TableInvalid) as caught:
+                catalog.pin(["events"])
+            [mistake] = caught.value.diagnostics
+            assert mistake.message == "files store the column 'v' as BIGINT and as BIGINT[]"
+            assert (mistake.hint, mistake.path) == ("declare its columns", "catalog/events.yaml")
+        project.now += 100
+    path.unlink()
+    project.catalog().refresh("events")
+    assert project.catalog().status("events").failure is None

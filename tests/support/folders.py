@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gateway.config import load_settings
 from gateway.model import Principal
 from gateway.observe import unobserved
 from gateway.opening import open_gateway
+from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 
 
@@ -35,12 +36,13 @@ class Files:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Answer *sql*. Raises what the gateway raises."""
+        return [tuple(row.values()) for row in self.answers([sql])[0]]
+
+    def answers(self, asked: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """Answer each of the questions, in SQL. Raises what the gateway raises."""
         with open_gateway(load_settings(self.folder, {}), observe=unobserved, background=False) as gateway:
             gateway.catalog.refresh("t")
-            adhoc = Adhoc(sql, "q.sql", gateway.catalog.tables)
-            query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
-            found = gateway.ask(query, principal=Principal()).result.table
-        return [tuple(row.values()) for row in found.to_pylist()]
+            return [_answer(gateway, sql) for sql in asked]
 
     def read(self, sql: str) -> list[str]:
         """List the files that an answer to *sql* is made of."""
@@ -54,3 +56,10 @@ class Files:
         """List what the manifest tells of paths that break the declaration."""
         with open_gateway(load_settings(self.folder, {}), observe=unobserved, background=False) as gateway:
             return [str(problem) for problem in gateway.catalog.refresh("t").problems]
+
+
+def _answer(gateway: Gateway, sql: str) -> list[dict[str, Any]]:
+    adhoc = Adhoc(sql, "q.sql", gateway.catalog.tables)
+    query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
+    found: list[dict[str, Any]] = gateway.ask(query, principal=Principal()).result.table.to_pylist()
+    return found
