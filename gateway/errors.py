@@ -344,6 +344,15 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def quoted(word: str) -> str:
+    """Quote a word of a caller, shortened: what is answered must not grow with what was sent.
+
+    >>> quoted("a" * 100) == repr("a" * 63 + "…")
+    True
+    """
+    return repr(shortened(word, _NAME))
+
+
 def did_you_mean(name: str, accepted: Iterable[str]) -> str | None:
     """Suggest the accepted name nearest to a misspelt one.
 

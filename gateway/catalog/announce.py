@@ -15,7 +15,7 @@ import pyarrow as pa
 from gateway.catalog.layout import HIVE_NULL
 from gateway.catalog.manifest import Snapshot, source_types
 from gateway.catalog.transforms import TransformError
-from gateway.errors import InvalidParameters, did_you_mean
+from gateway.errors import InvalidParameters, did_you_mean, quoted
 
 _ABSENT = -2
 """Stands for a value that no partition has; ``-1`` is a level that a path does not tell."""
@@ -39,7 +39,7 @@ def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
         if None in wrong:
             found.update(dict.fromkeys((text.strip("/"), _encoded(text), *known.folders(text))))
         else:
-            mistakes.append(f"{text!r}: {wrong[-1]}")
+            mistakes.append(f"{quoted(text)}: {wrong[-1]}")
     if mistakes:
         raise InvalidParameters([{"parameter": "partitions", "detail": mistake} for mistake in mistakes])
     return list(found)

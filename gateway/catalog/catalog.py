@@ -19,7 +19,7 @@ from gateway.catalog.refresh import Refresher
 from gateway.catalog.shelf import shelf_folder
 from gateway.catalog.table import Table
 from gateway.catalog.transforms.keys import Ordinals
-from gateway.errors import TableNotFound, did_you_mean
+from gateway.errors import TableNotFound, did_you_mean, quoted
 from gateway.model import Edition
 from gateway.observe import Observer, unobserved
 
@@ -191,7 +191,9 @@ class Catalog:
         keeper = self._keepers.get(name)
         if keeper is None:
             hint = did_you_mean(name, self.tables)
-            raise TableNotFound(f"There is no table {name!r}." + (f" {hint[0].upper()}{hint[1:]}" if hint else ""))
+            raise TableNotFound(
+                f"There is no table {quoted(name)}." + (f" {hint[0].upper()}{hint[1:]}" if hint else "")
+            )
         return keeper
 
 

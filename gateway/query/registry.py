@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.declaration import BrokenFile
-from gateway.errors import Diagnostic, QueryNotFound, Rule, TemplateInvalid, VersionNotFound, VersionRetired
+from gateway.errors import Diagnostic, QueryNotFound, Rule, TemplateInvalid, VersionNotFound, VersionRetired, quoted
 from gateway.model import BoundQuery, Request
 from gateway.query.template import NAME, Template
 
@@ -152,7 +152,7 @@ def unknown_query(name: str, known: Collection[str]) -> QueryNotFound:
     """Make the error for a name that is none of the *known* queries, with those of them that are like it."""
     suggestions = get_close_matches(name[:200], known, n=3)
     hint = f" Did you mean {suggestions[0]}?" if suggestions else ""
-    return QueryNotFound(f"There is no query {name[:200]!r}.{hint}", suggestions=suggestions)
+    return QueryNotFound(f"There is no query {quoted(name)}.{hint}", suggestions=suggestions)
 
 
 def template_files(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug.datastructures import MIMEAccept
 
 from gateway.encode import FORMATS, Format
-from gateway.errors import MalformedRequest, NotAcceptable, did_you_mean
+from gateway.errors import MalformedRequest, NotAcceptable, did_you_mean, quoted
 
 SHAPES = ("objects", "columns", "arrays")
 
@@ -13,12 +13,14 @@ SHAPES = ("objects", "columns", "arrays")
 def choose_format(suffix: str | None, option: str | None, accept: MIMEAccept) -> Format:
     """Choose a format. Raises ``NotAcceptable`` with those that there are."""
     if suffix is not None and option is not None and suffix != option:
-        raise MalformedRequest(f"The address asks for {suffix!r}, _format for {option!r}.", option="_format")
+        raise MalformedRequest(
+            f"The address asks for {quoted(suffix)}, _format for {quoted(option)}.", option="_format"
+        )
     named = suffix if suffix is not None else option
     if named is not None:
         if named not in FORMATS:
             hint = did_you_mean(named, FORMATS)
-            raise _unavailable(f"No format is named {named!r}" + (f"; {hint}" if hint else "."))
+            raise _unavailable(f"No format is named {quoted(named)}" + (f"; {hint}" if hint else "."))
         return FORMATS[named]
     return _accepted(accept)
 

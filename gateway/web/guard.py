@@ -12,7 +12,7 @@ from flask import Response, g, request
 
 from gateway.access.base import ANONYMOUS, CHALLENGE, METRICS, OPEN, QUERY, TABLE, VARY
 from gateway.catalog.table import Table
-from gateway.errors import Forbidden, GatewayError, TableNotFound, Unauthenticated, did_you_mean
+from gateway.errors import Forbidden, GatewayError, TableNotFound, Unauthenticated, did_you_mean, quoted
 from gateway.query.registry import unknown_query
 from gateway.query.template import Template
 from gateway.web.context import gateway, principal_of, record, site
@@ -66,7 +66,7 @@ def may(action: str, name: str = "") -> bool:
 def require(action: str, name: str = "") -> None:
     """Go on where the caller may do *action*. Raises ``Forbidden``: use it on what the caller may see."""
     if not may(action, name):
-        raise _refused(Forbidden(f"This needs the grant of {action!r}" + (f" on {name!r}." if name else ".")))
+        raise _refused(Forbidden(f"This needs the grant of {action!r}" + (f" on {quoted(name)}." if name else ".")))
 
 
 def may_see_details() -> bool:
@@ -100,7 +100,7 @@ def _see_query(name: str) -> None:
 def _see_table(name: str) -> None:
     if not (may(TABLE, name) and name in gateway().catalog.tables):
         suggestion = did_you_mean(name, visible_tables())
-        missing = TableNotFound(f"No table is named {name!r}" + (f"; {suggestion}" if suggestion else "."))
+        missing = TableNotFound(f"No table is named {quoted(name)}" + (f"; {suggestion}" if suggestion else "."))
         raise _refused(missing, hidden=not may(TABLE, name))
 
 

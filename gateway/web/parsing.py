@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gateway.errors import MalformedRequest, did_you_mean
+from gateway.errors import MalformedRequest, did_you_mean, quoted, shortened
 from gateway.web.problems import ContentTooLarge, UnsupportedMediaType
 
 RESULT_OPTIONS = ("_format", "_limit", "_cursor", "_shape")
@@ -61,7 +61,7 @@ def read_query_string(raw: bytes, *, accepted: Collection[str]) -> QueryString:
 def no_parameters(query: QueryString) -> None:
     """Refuse parameters at an address that has none. Raises ``MalformedRequest``."""
     for name in query.parameters:
-        raise MalformedRequest(f"Unknown parameter {_shown(name)}: this address has none.", option=name)
+        raise MalformedRequest(f"Unknown parameter {quoted(name)}: this address has none.", option=name)
 
 
 def read_json_object(request: Request) -> dict[str, Any]:
@@ -80,7 +80,8 @@ def read_json_object(request: Request) -> dict[str, Any]:
         return {}
     if request.mimetype != "application/json":
         raise UnsupportedMediaType(
-            f"The body is {request.mimetype or 'of no declared type'}: send JSON with Content-Type: application/json."
+            f"The body is {shortened(request.mimetype, 64) or 'of no declared type'}: "
+            "send JSON with Content-Type: application/json."
         )
     document = parse_json(body)
     if not isinstance(document, dict):
@@ -132,7 +133,7 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
 
 def _refuse_option(name: str, accepted: Collection[str]) -> NoReturn:
     hint = did_you_mean(name, accepted) or (f"accepted: {', '.join(accepted)}" if accepted else "this address has none")
-    raise MalformedRequest(f"Unknown option {_shown(name)}; {hint}.", option=name)
+    raise MalformedRequest(f"Unknown option {quoted(name)}; {hint}.", option=name)
 
 
 class _Fields:
@@ -148,7 +149,7 @@ class _Fields:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                raise MalformedRequest(f"The key {_shown(key)} stands twice in the body.")
+                raise MalformedRequest(f"The key {quoted(key)} stands twice in the body.")
             found[key] = value
         return found
 
@@ -177,8 +178,3 @@ def _check_values(document: Any) -> None:
 
 def _is_unicode(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _shown(name: str) -> str:
-    """Quote a name from outside, shortened."""
-    return repr(name if len(name) <= 64 else name[:61] + "…")

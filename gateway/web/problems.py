@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from gateway import errors
 from gateway.errors import DefinitionError, GatewayError, MalformedRequest, shortened
 from gateway.web.documents import json_bytes
 
+_LONGEST_DETAIL = 1_000
+"""Characters of the longest detail; the words of a caller in it are bounded where they are quoted."""
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -111,19 +114,26 @@ def problem(error: GatewayError, *, request_id: str) -> Response:
 
 def problem_document(error: GatewayError, *, request_id: str) -> dict[str, Any]:
     """Make the problem document of *error*: the standard members, the request id, then its own members."""
-    own = {
-        name: shortened(value) if isinstance(value, str) else value
-        for name, value in error.members.items()
-        if value is not None
-    }
+    own = {name: _bounded(value) for name, value in error.members.items() if value is not None}
     return own | {
         "type": f"/errors/{error.code}",
         "title": error.title,
         "status": error.status,
-        "detail": public_detail(error),
+        "detail": shortened(public_detail(error), _LONGEST_DETAIL),
         "instance": f"urn:request:{request_id}",
         "request_id": request_id,
     }
+
+
+def _bounded(value: Any) -> Any:
+    """Shorten the texts of a member: what is answered must not grow with what was sent."""
+    if isinstance(value, str):
+        return shortened(value)
+    if isinstance(value, list | tuple):
+        return [_bounded(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: _bounded(one) for name, one in value.items()}
+    return value
 
 
 def public_detail(error: GatewayError) -> str:

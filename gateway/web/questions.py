@@ -6,7 +6,7 @@ import re
 
 from flask import request
 
-from gateway.errors import MalformedRequest, VersionNotFound
+from gateway.errors import MalformedRequest, VersionNotFound, shortened
 from gateway.model import Request as Question
 from gateway.web.context import found, gateway
 from gateway.web.parsing import QueryString, no_parameters, read_json_object
@@ -28,7 +28,9 @@ def read_question(name: str, version: str, options: QueryString) -> Question:
     body = read_json_object(request)
     for key in body:
         if key.startswith("_"):
-            raise MalformedRequest(f"{key} belongs in the query string: the body holds parameters only.", option=key)
+            raise MalformedRequest(
+                f"{shortened(key, 64)} belongs in the query string: the body holds parameters only.", option=key
+            )
     return Question(query=name, version=number, parameters=body)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.gunicorn
 
 RESULT = "/v1/queries/amount/v1/result"
+JSON = {"Content-Type": "application/json"}
 LARGEST = 32 * 2**10
 """Bytes of the largest refusal."""
 
@@ -49,6 +51,79 @@ def test_the_first_mistakes_are_told_and_the_others_counted(running: Any) -> Non
 def test_fields_are_counted_at_every_depth(running: Any) -> None:
     inner = {f"k{number}": {str(one): one for one in range(100)} for number in range(200)}
     assert refused(running.post(RESULT, json.dumps({"start": inner}).encode()))["status"] == 400
+
+
+# The words of a caller that a refusal repeats
+
+WORD = "Zq" * 2_000
+"""A word that is in no text of the gateway."""
+REPEATED = 300
+"""Characters of it that are repeated at most, in one place."""
+HEADERS = ("Accept", "Accept-Encoding", "Authorization", "Cache-Control", "Content-Encoding", "Content-Type", "Cookie",
+           "If-Match", "If-Modified-Since", "If-None-Match", "Origin", "Range", "Request-Timeout", "X-API-Key",
+           "X-Forwarded-Proto", "X-Request-Id")  # fmt: skip
+OPTIONS = ("_format", "_limit", "_cursor", "_shape", "_" + WORD, WORD, "start", "query", "table", "version")
+BODIES: tuple[Any, ...] = (
+    WORD, [WORD], {WORD: 1}, {"_" + WORD: 1}, {"start": WORD, "end": WORD}, {"start": [WORD]}, {"start": {WORD: WORD}},
+    {"partitions": WORD}, {"partitions": [WORD]}, {"partitions": ["day=" + WORD]}, {"partitions": [WORD + "=1"]},
+)  # fmt: skip
+TWICE = b'{"%b": 1, "%b": 2}' % (WORD.encode(), WORD.encode())
+ROUTES = (
+    "/v1/queries", RESULT, f"{RESULT}.csv", "/v1/queries/amount", "/v1/queries/amount/v1",
+    "/v1/queries/amount/v1/explain",
+    "/v1/tables", "/v1/tables/events", "/v1/tables/events/partitions", "/v1/tables/events/refresh", "/v1/cache",
+    "/errors/not-found", "/docs", "/docs/queries/amount", "/docs/key", "/openapi.json", "/readyz",
+    "/metrics", "/static/a",
+)  # fmt: skip
+
+
+def addresses() -> list[str]:
+    """Write every address with the word in place of each of its parts, after it, and as an ending of it."""
+    found = []
+    for route in ROUTES:
+        parts = route.split("/")
+        for place in range(1, len(parts)):
+            found += [
+                "/".join((*parts[:place], word, *parts[place + 1 :])) for word in (WORD, f"{parts[place]}.{WORD}")
+            ]
+        found.append(f"{route}/{WORD}")
+        found += [f"{route}?{name}={WORD}" for name in OPTIONS]
+        found += [f"{route}?{name}={WORD}&{name}={WORD}" for name in ("_format", "start")]
+    return [*dict.fromkeys(found), f"{RESULT}.csv?_format={WORD}", f"{RESULT}.{WORD}?_format=csv"]
+
+
+def repeats_little(reply: Any) -> None:
+    told = "\n".join(
+        (*(f"{name}: {value}" for name, value in reply.headers.items()), reply.body.decode(errors="replace"))
+    )
+    longest = max((len(run) for run in re.findall(r"[Zq]+", told) if len(run) > 1), default=0)
+    if reply.status >= 400:
+        assert longest <= REPEATED, (reply.status, told[:500])
+        assert len(told) < 8_000
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD", "OPTIONS"])
+def test_no_refusal_repeats_a_long_word_of_an_address(running: Any, method: str) -> None:
+    for address in addresses():
+        repeats_little(running.request(method, address, body=b"{}" if method == "POST" else None, headers=JSON))
+
+
+def test_no_refusal_repeats_a_long_word_of_a_body(running: Any) -> None:
+    for address in (RESULT, f"{RESULT}.csv", "/v1/tables/events/refresh", "/v1/queries/amount/v1/explain"):
+        for body in (*(json.dumps(one).encode() for one in BODIES), TWICE, WORD.encode()):
+            reply = running.request("POST", address, body=body, headers=JSON)
+            assert reply.status >= 400
+            repeats_little(reply)
+
+
+def test_no_refusal_repeats_a_long_word_of_a_header(running: Any) -> None:
+    for address in (RESULT, "/v1/queries", "/v1/tables/events/refresh", "/v1/cache", "/docs/key"):
+        for name in HEADERS:
+            for value in (WORD, f"Bearer {WORD}", f"text/{WORD}", f"application/{WORD}"):
+                for method in ("GET", "POST"):
+                    headers = JSON | {name: value}
+                    body = b"{}" if method == "POST" else None
+                    repeats_little(running.request(method, address, body=body, headers=headers))
 
 
 STRANGE = st.sampled_from(["a", "\x00", "\x1f", '"', "\\", "\u202e", "\U0001f4a9", "ü", "\x7f", "<", " "])
