@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from gateway.authoring import samples
+from gateway.authoring.misfits import misfits
 from gateway.authoring.schemas import Schemas
 from gateway.catalog.table import Table
 from gateway.engine.binder import Binder, Unbindable
@@ -61,11 +62,19 @@ def _check(template: Template, tables: Mapping[str, Table], schemas: Schemas, bi
     try:
         columns = binder.columns(template.sql, samples.every(template))
     except Unbindable:
-        mistakes = binder.mistakes(template.sql, samples.every(template))
-        yield from (_refused(template, mistake) for mistake in mistakes if mistake.certain)
+        yield from (_refused(template, mistake) for mistake in _mistakes(template, binder))
         return
+    yield from (_refused(template, one) for one in misfits(binder, template.sql, samples.every(template)))
     yield from _same(template, columns)
     yield from _pruning(template, tables, schemas, binder)
+
+
+def _mistakes(template: Template, binder: Binder) -> list[Unbindable]:
+    """Return what the engine refuses; what the values that stand for parameters may cause is left out."""
+    values = samples.every(template)
+    found = binder.mistakes(template.sql, values)
+    certain = [mistake for mistake in found if mistake.certain]
+    return certain or list(misfits(binder, template.sql, values)) or ([] if values else found)
 
 
 def _refused(template: Template, mistake: Unbindable) -> Diagnostic:

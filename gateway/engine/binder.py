@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +19,13 @@ _DESCRIBE = "DESCRIBE "
 _CANDIDATES = re.compile(r'"((?:[^"]|"")+)"')
 _SHOWN = 8
 _REFERENCE = re.compile(r'(?:"(?:[^"]|"")+"|\w+)(?:\s*\.\s*(?:"(?:[^"]|"")+"|\w+))*')
+_CAST = re.compile(r"(?<!TRY_)CAST\('((?:[^']|'')*)' AS ([A-Z][A-Z0-9_ ]*(?:\(\d+,\d+\))?)\)")
+_OF_TABLE = re.compile(r"(?P<table>.+) has no column '(?P<name>.+)'")
 _SESSION = "query_gateway_session"
 """Table that a name of the session would be read from; there is none."""
+_SCHEMA = "query_gateway_tables"
+"""Schema of the declared tables, which are views: as in a query that runs, they are in no schema that an author knows,
+and have no ``rowid``."""
 _MOST = 20
 """Unknown columns of one query that are told at once."""
 
@@ -48,10 +53,15 @@ class Binder:
             "SET GLOBAL TimeZone = 'UTC'",
             "SET GLOBAL enable_external_access = false",
             "SET GLOBAL python_enable_replacements = false",
+            "SET explain_output = 'all'",
+            "PRAGMA disable_optimizer",
+            f"CREATE SCHEMA {_SCHEMA}",
+            f"SET search_path = '{_SCHEMA},main'",
             "SET GLOBAL lock_configuration = true",
         ):
             self._connection.execute(statement)
         self._forbid(SESSION_WORDS)
+        self._names: dict[str, Sequence[str]] = {}
 
     def _forbid(self, words: Iterable[str]) -> None:
         """Make functions of these names, which the engine prefers to its own, over a table that is gone."""
@@ -62,8 +72,9 @@ class Binder:
 
     def declare(self, table: str, columns: Sequence[Column]) -> None:
         """Make a table of those columns known."""
-        names = ", ".join(f"{_identifier(column.name)} {column.type}" for column in columns)
-        self._connection.execute(f"CREATE TABLE {_identifier(table)} ({names})")
+        self._names[table.lower()] = [column.name for column in columns]
+        nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {_identifier(column.name)}" for column in columns)
+        self._connection.execute(f"CREATE VIEW {_identifier(table)} AS SELECT {nulls} WHERE false")
 
     def columns(self, sql: str, parameters: Mapping[str, TypedValue]) -> tuple[Column, ...]:
         """Return the columns that *sql* would answer with. Raises ``Unbindable``, with its place."""
@@ -76,7 +87,37 @@ class Binder:
         try:
             return self._described(sql, parameters)
         except duckdb.Error as error:
-            raise explained(error, sql) from error
+            raise self._hinted(explained(error, sql), sql) from error
+
+    def planned_casts(self, sql: str, parameters: Mapping[str, TypedValue]) -> list[tuple[str, str]]:
+        """Return the texts that *sql* casts to a type once it is bound, with the types; none where it has no plan."""
+        nulls = {name: TypedValue(value=None, type=value.type) for name, value in parameters.items()}
+        try:
+            text, _ = bind(sql, self._connection.extract_statements(sql)[0].named_parameters, nulls)
+            plans = self._connection.execute(f"EXPLAIN (FORMAT json) {text}").fetchall()
+        except duckdb.Error:
+            return []
+        found = [cast for text in _strings(json.loads(plans[0][1])) for cast in _CAST.findall(text)]
+        return [(text.replace("''", "'"), type_) for text, type_ in found]
+
+    def fails(self, constant: str) -> bool:
+        """Tell whether a constant is of the right types and yet cannot be computed."""
+        try:
+            self._connection.execute(f"SELECT {constant}").fetchall()
+        except (duckdb.DataError, duckdb.InvalidInputException, duckdb.NotSupportedError):
+            return True
+        except duckdb.Error:
+            return False  # it is not understood alone, as a type that only the query knows
+        return False
+
+    def _hinted(self, mistake: Unbindable, sql: str) -> Unbindable:
+        """Add the nearest column of the tables that *sql* names: of views, the engine tells none."""
+        found = _OF_TABLE.fullmatch(mistake.message)
+        if mistake.hint is None and found is not None:
+            words = {word.lower() for word in re.findall(r"\w+", sql)}
+            names = [name for table in sorted(words & self._names.keys()) for name in self._names[table]]
+            mistake.hint = _nearest(found["name"], self._names.get(found["table"].lower(), names))
+        return mistake
 
     def _described(self, sql: str, parameters: Mapping[str, TypedValue]) -> tuple[Column, ...]:
         statement = self._connection.extract_statements(sql)[0]
@@ -126,6 +167,15 @@ class Binder:
         self._connection.close()
 
 
+def _strings(node: object) -> Iterator[str]:
+    """List the texts in a document of JSON."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict | list):
+        for item in node.values() if isinstance(node, dict) else node:
+            yield from _strings(item)
+
+
 def explained(error: duckdb.Error, sql: str) -> Unbindable:
     """Say an error of DuckDB, written as JSON, in plain words and with its place in *sql*."""
     kind, _, document = str(error).partition(" Error: ")
@@ -165,10 +215,11 @@ def _words(told: Mapping[str, Any], text: str) -> tuple[str, str | None, Rule]:
     names = _CANDIDATES.findall(rest) or [name for name in str(told.get("candidates", "")).split(",") if name]
     if told.get("error_subtype") == "COLUMN_NOT_FOUND":
         return f"there is no column {told['name']!r} here", _nearest(str(told["name"]), names), Rule.UNKNOWN_COLUMN
-    if match := re.match(r'Table "(.+)" does not have a column named "(.+)"', first):
+    if match := re.match(r'(?:Table|Values list) "(.+)" does not have a column named "(.+)"', first):
         return f"{match[1]} has no column {match[2]!r}", _nearest(match[2], names), Rule.UNKNOWN_COLUMN
     if match := re.match(r'Referenced table "(.+)" not found', first):
         message = f"there is no table or alias {match[1]!r} here"
+        names = [name.removeprefix(f"{_SCHEMA}.") for name in names]
         return message, _nearest(match[1], names, "tables here"), Rule.UNKNOWN_COLUMN
     if match := re.match(r'Ambiguous reference to column name "(.+?)" \(use: (.+)\)', first):
         several = _CANDIDATES.findall(match[2])

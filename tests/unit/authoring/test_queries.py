@@ -115,7 +115,7 @@ def test_a_mistake_on_the_line_where_the_front_matter_ends_has_its_column(projec
         (
             "SELECT name FROM flights JOIN airlines USING (carier)",
             "the left side of the join has no column 'carier'",
-            None,
+            "did you mean 'carrier'?",
         ),
         ("SELECT * EXCLUDE (foo) FROM airlines", "there is no column 'foo' to exclude", None),
     ],
@@ -285,3 +285,79 @@ def test_a_column_of_such_a_name_is_a_column(project: Path, sql: str) -> None:
 def test_what_depends_on_the_server_is_refused(project: Path, call: str) -> None:
     mistakes = found(project, f"SELECT {call} AS x", PLAIN)
     assert Severity.ERROR in {mistake.severity for mistake in mistakes}
+
+
+NOT_IN_FILES = {
+    "rowid": "there is no column 'rowid' here",
+    "flights.rowid": "flights has no column 'rowid'",
+    "main.flights.carrier": "there is no table or alias 'main.flights' here",
+    "memory.main.flights.carrier": "there is no table or alias 'memory.main.flights' here",
+}
+
+
+@pytest.mark.parametrize(("name", "message"), NOT_IN_FILES.items())
+def test_a_name_that_only_a_table_of_the_engine_has_is_refused(project: Path, name: str, message: str) -> None:
+    (mistake,) = found(project, f"SELECT {name} AS x FROM flights WHERE {FILTER}")
+    assert (mistake.message, mistake.line, mistake.column) == (message, 10, 8)
+    assert mistake.hint
+
+
+MISFITS = {
+    "time_hour < 'now'": ("'now' is no TIMESTAMP", "write now(), or CAST(now() AS …)"),
+    "time_hour < TIMESTAMP 'now'": ("'now' is no TIMESTAMP", "write now(), or CAST(now() AS …)"),
+    "DATE 'today' > time_hour": ("'today' is no DATE", "write current_date"),
+    "time_hour BETWEEN '2024-01-01' AND 'tomorrow'": ("'tomorrow' is no TIMESTAMP", "write current_date + 1"),
+    "CAST('2024-02-30' AS DATE) > time_hour": ("'2024-02-30' is no DATE", None),
+    "dep_delay = 'many'": ("'many' is no SMALLINT", None),
+    "dep_delay IN ('1', 'two')": ("'two' is no SMALLINT", None),
+    "dep_delay > 'it''s'": ("'it''s' is no SMALLINT", None),
+    "date_trunc('moth', time_hour) > $start": ("'moth' is no part of a date", None),
+    "date_part('years_', time_hour) > 2000": ("'years_' is no part of a date", None),
+    "regexp_matches(origin, '(')": ("'(' is no regular expression", None),
+    "origin SIMILAR TO '['": ("'[' is no regular expression", None),
+    "regexp_replace(origin, '*', '') = 'x'": ("'*' is no regular expression", None),
+}
+
+
+@pytest.mark.parametrize(("filter_", "told_"), MISFITS.items())
+def test_a_text_that_fails_as_what_it_is_taken_for_is_refused_at_its_place(
+    project: Path, filter_: str, told_: tuple[str, str | None]
+) -> None:
+    (mistake,) = found(project, f"SELECT origin FROM flights WHERE {FILTER}\nAND {filter_}")
+    message, hint = told_
+    assert (mistake.message, mistake.rule) == (message, Rule.BINDING)
+    assert (mistake.line, mistake.column) == (11, 5 + filter_.index(message.rpartition(" is no ")[0]))
+    assert mistake.hint == hint if hint else mistake.hint
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("strftime(DATE '2024-01-01', '%Q')", "failed to parse format specifier %Q"),
+        ("quantile_cont(n, n)", "QUANTILE can only take constant parameters"),
+        ("'a' COLLATE foo", "collation with name foo does not exist"),
+    ],
+)
+def test_what_no_value_of_a_parameter_could_mend_is_refused(project: Path, item: str, message: str) -> None:
+    sql = f"SELECT {item} AS x FROM (SELECT length(name) AS n FROM airlines)"
+    (mistake,) = found(project, sql, "/*\nsummary: x\nowner: me\nexamples: [{}]\n*/\n")
+    assert mistake.severity is Severity.ERROR
+    assert mistake.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        "(time_hour < 'infinity' OR time_hour > TIMESTAMP 'epoch')",
+        "TRY_CAST('now' AS TIMESTAMP) IS NULL",
+        "TRY('now'::TIMESTAMP) IS NULL",
+        "CASE WHEN $end IS NULL THEN true ELSE 'maybe'::BOOLEAN END",
+        "origin <> 'now' AND dep_delay > '7'",
+        "date_trunc('MONTHS', time_hour) > $start",
+        "regexp_matches(origin, '[A-Z]+')",
+        "'12345678901234567890' :: HUGEINT > dep_delay",
+        "length('abc') = dep_delay",
+    ],
+)
+def test_a_text_that_fits_or_may_never_be_computed_is_let_through(project: Path, filter_: str) -> None:
+    assert found(project, f"SELECT origin FROM flights WHERE {FILTER} AND {filter_}") == []
