@@ -1,8 +1,8 @@
-"""The tier shared by the workers of a machine: a file a result, an Arrow IPC stream, renamed into place, read by mmap.
+"""The tier shared by the workers of a machine: a file a result, an Arrow IPC stream, renamed into place.
 
 A file is complete or absent: it is written under a temporary name, then renamed. A worker killed while it writes
-leaves a temporary file, which the next sweep removes. A mapped file may be removed while it is read: the mapping
-keeps its bytes (POSIX ``unlink``).
+leaves a temporary file, which the next sweep removes. A file is read into memory, not mapped: one that is cut off in
+its place while it is mapped ends every process that looks at what is gone (SIGBUS), long after it was found right.
 
 Every file ends with a proof of its content and of the name that it is kept under (see ``sealed``): one that was
 damaged, cut off, copied over another or written by an earlier release is rejected, which is a miss.
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,6 +32,8 @@ _PAUSES = (0.0,) * 10 + (0.001,) * 50 + (0.01,) * 20
 """Seconds between attempts to lock a folder: a lock is held for a tenth of a millisecond."""
 _SWEEP_EVERY = 64 * 2**20
 """Bytes written by this process between two sweeps."""
+_PIECE = 2**18
+"""Bytes that are read of a file at a time, where it is not needed as a whole."""
 _SEAL = Seal()
 _UNREADABLE = (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError)
 """What reading a file raises that is no result."""
@@ -52,7 +55,7 @@ class FileTier:
         path = self._path(key, "arrow")
         with _as_tier_error(), suppress(FileNotFoundError):
             if self._alive(path):
-                with _rejected(path), pa.memory_map(str(path)) as source:
+                with _rejected(path), pa.OSFile(str(path), "rb") as source:
                     return without_header(pa.ipc.open_stream(self._proved(path, source.read_buffer())).read_all())
         return None
 
@@ -132,7 +135,7 @@ class FileTier:
             if path.suffix == ".arrow":
                 with suppress(FileNotFoundError, *_UNREADABLE):
                     if self._alive(path):
-                        with pa.memory_map(str(path)) as source:
+                        with pa.OSFile(str(path), "rb") as source:
                             yield path, carried_entry(pa.ipc.open_stream(source).schema, source.size())
 
     def _unexpired(self) -> list[tuple[float, int, str]]:
@@ -163,8 +166,8 @@ class FileTier:
 
     def _prove(self, path: Path, temporary: Path) -> None:
         """Add to a file what proves that it belongs to *path*."""
-        with pa.memory_map(str(temporary)) as source:
-            proof = _SEAL.proof(self._name(path), memoryview(source.read_buffer()))
+        with temporary.open("rb") as source:
+            proof = _SEAL.proof_of_pieces(self._name(path), iter(partial(source.read, _PIECE), b""))
         with temporary.open("ab") as sink:
             sink.write(proof)
 

@@ -6,7 +6,7 @@ digest is keyed, which makes it a message authentication code: then only those w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
@@ -38,7 +38,11 @@ class Seal:
 
     def proof(self, name: str, content: bytes | memoryview) -> bytes:
         """Return the ``OVERHEAD`` bytes that prove that a content is what was kept under a name."""
-        return _MAGIC + self._digest(name, content)
+        return self.proof_of_pieces(name, (content,))
+
+    def proof_of_pieces(self, name: str, pieces: Iterable[bytes | memoryview]) -> bytes:
+        """Return the proof of a content that comes in pieces."""
+        return _MAGIC + self._digest(name, pieces)
 
     def open(self, name: str, value: bytes) -> memoryview:
         """Return the content of a value that was found under a name. Raises ``Unsealed``."""
@@ -47,14 +51,15 @@ class Seal:
 
     def proved(self, name: str, content: memoryview, proof: bytes | memoryview) -> memoryview:
         """Return a content whose proof is kept apart from it. Raises ``Unsealed``."""
-        if proof[: len(_MAGIC)] != _MAGIC or not compare_digest(proof[len(_MAGIC) :], self._digest(name, content)):
+        if proof[: len(_MAGIC)] != _MAGIC or not compare_digest(proof[len(_MAGIC) :], self._digest(name, (content,))):
             raise Unsealed
         return content
 
-    def _digest(self, name: str, content: bytes | memoryview) -> bytes:
+    def _digest(self, name: str, pieces: Iterable[bytes | memoryview]) -> bytes:
         digest, spelled = self._new(), name.encode()
         digest.update(len(spelled).to_bytes(8, "little"))
         digest.update(spelled)
-        digest.update(content)
+        for piece in pieces:
+            digest.update(piece)
         found: bytes = digest.digest()
         return found

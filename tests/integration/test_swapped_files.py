@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -112,4 +113,23 @@ def test_answers_are_right_whatever_became_of_the_files_of_the_disk_tier(
         assert [json.loads(reply.body)["data"] for reply in replies] == [[{"n": 100}], [{"n": 200}], [{"n": 300}]]
         assert [reply.headers["gateway-rows"] for reply in replies] == ["1"] * len(DAYS)
     assert "Traceback" not in gateway.log.read_text()
+    stop(gateway)
+
+
+@pytest.mark.parametrize("left", [0, 100])
+def test_a_file_that_is_cut_off_in_its_place_after_it_was_read_ends_no_worker(
+    kept: Path, serve: Callable[..., Any], tmp_path: Path, left: int
+) -> None:
+    state = shutil.copytree(kept / "kept", tmp_path / "state")
+    gateway = serve(kept, {"GATEWAY_STATE": str(state)}, workers=1)
+    for address in ADDRESSES:
+        assert gateway.get(address).status == 200  # from the files: this worker has computed nothing
+    for file in state.rglob("*.arrow"):
+        if file.parent.parent.name in ("results", "summaries"):
+            os.truncate(file, min(left, file.stat().st_size))
+    for form in ("csv", "ndjson", "json"):  # each is made of the rows anew
+        replies = [gateway.get(f"{address}&_format={form}") for address in ADDRESSES]
+        assert [reply.status for reply in replies] == [200] * len(DAYS)
+        assert [re.findall(rb"[123]00\b", reply.body) for reply in replies] == [[b"100"], [b"200"], [b"300"]]
+    assert "SIGBUS" not in gateway.log.read_text()
     stop(gateway)
