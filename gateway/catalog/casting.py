@@ -11,6 +11,7 @@ from functools import lru_cache
 import pyarrow as pa
 
 from gateway.catalog.column_types import canonical_type
+from gateway.catalog.stored import quoted
 from gateway.catalog.transforms.keys import Kind, SqlType, sql_type
 
 
@@ -62,21 +63,37 @@ def _fit(stored: Nested, declared: Nested) -> Fit:
 def _fields(stored: Nested, declared: Nested) -> Fit:
     """Match the fields of structs by name: those that are not stored are NULL, those not declared are left out."""
     have = {name.lower(): part for name, part in stored.parts}
-    wanted = {name.lower(): part for name, part in declared.parts}
-    common = [name for name in wanted if name in have]
+    common = [(have[name.lower()], part) for name, part in declared.parts if name.lower() in have]
     if not common or len(have) < len(stored.parts):
         return Fit.NEVER
-    worst = max(Fit.EXACT, *(_fit(have[name], wanted[name]) for name in common))
-    if worst is Fit.CHECKED and have.keys() != wanted.keys():
-        return Fit.NEVER
+    worst = max(Fit.EXACT, *(_fit(one, other) for one, other in common))
     return _without_codecs(worst, stored, declared)
+
+
+def common(stored: str, declared: str) -> str:
+    """Return the *stored* type without those fields of its structs that are not declared.
+
+    >>> common("STRUCT(a DOUBLE, b INTEGER)[]", "STRUCT(A BIGINT, c DATE)[]")
+    'STRUCT(a DOUBLE)[]'
+    """
+    return spelled(_common(parsed(stored), parsed(declared)))
+
+
+def _common(stored: Nested, declared: Nested) -> Nested:
+    if stored.name != "STRUCT":
+        pairs = zip(stored.parts, declared.parts, strict=True)
+        return Nested(stored.name, tuple((name, _common(part, other)) for (name, part), (_, other) in pairs))
+    wanted = {name.lower(): part for name, part in declared.parts}
+    kept = ((name, part) for name, part in stored.parts if name.lower() in wanted)
+    return Nested("STRUCT", tuple((name, _common(part, wanted[name.lower()])) for name, part in kept))
 
 
 def _without_codecs(found: Fit, stored: Nested, declared: Nested) -> Fit:
     """Refuse what only a function, not a cast, turns into the other: bytes and texts inside of nested values."""
-    if found is Fit.CHECKED and ("BLOB" in set(leaves(stored))) != ("BLOB" in set(leaves(declared))):
-        return Fit.NEVER
-    return found
+    if found is not Fit.CHECKED:
+        return found
+    one, other = set(leaves(_common(stored, declared))), set(leaves(_common(declared, stored)))
+    return Fit.NEVER if ("BLOB" in one) != ("BLOB" in other) else found
 
 
 def leaves(tree: Nested) -> Iterator[str]:
@@ -190,3 +207,15 @@ def _split(text: str) -> list[str]:
             parts.append(text[start : match.start()])
             start = match.end()
     return [*parts, text[start:]]
+
+
+def spelled(tree: Nested) -> str:
+    """Write a type; the inverse of ``parsed``."""
+    if not tree.parts:
+        return tree.name
+    parts = [(name, spelled(part)) for name, part in tree.parts]
+    if tree.name == "STRUCT":
+        return f"STRUCT({', '.join(f'{quoted(name)} {type_}' for name, type_ in parts)})"
+    if tree.name == "MAP":
+        return f"MAP({parts[0][1]}, {parts[1][1]})"
+    return f"{parts[0][1]}[{tree.name.removeprefix('ARRAY') if tree.name != 'LIST' else ''}]"

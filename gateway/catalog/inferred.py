@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gateway.catalog import facts, footers
-from gateway.catalog.casting import Fit, Nested, fit, parsed
+from gateway.catalog.casting import Fit, Nested, fit, parsed, spelled
 from gateway.catalog.facts import FACTS, FileFacts
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store
@@ -185,15 +185,3 @@ def _struct(trees: Sequence[Nested]) -> str | None:
     if any(type_ is None for type_ in types.values()):
         return None
     return f"STRUCT({', '.join(f'{quoted(name)} {type_}' for name, type_ in types.items())})"
-
-
-def spelled(tree: Nested) -> str:
-    """Write a type; the inverse of ``casting.parsed``."""
-    if not tree.parts:
-        return tree.name
-    parts = [(name, spelled(part)) for name, part in tree.parts]
-    if tree.name == "STRUCT":
-        return f"STRUCT({', '.join(f'{quoted(name)} {type_}' for name, type_ in parts)})"
-    if tree.name == "MAP":
-        return f"MAP({parts[0][1]}, {parts[1][1]})"
-    return f"{parts[0][1]}[{tree.name.removeprefix('ARRAY') if tree.name != 'LIST' else ''}]"

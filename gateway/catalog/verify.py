@@ -26,6 +26,7 @@ from gateway.catalog.bounds import exact_ends
 from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import VERDICT, FileFacts
 from gateway.catalog.footers import ODD, VERSION, Damaged, Footer, Gone, read_footer, whole
+from gateway.catalog.losses import Incomparable, compared_parts, lost_value
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store
 from gateway.catalog.stored import folded, stored_schema
@@ -37,7 +38,7 @@ from gateway.errors import StorageFailed
 
 _READERS = 8
 _NULL = "NULL"
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,34 +221,17 @@ def _spellings(texts: Any, expected: _Expected) -> Any:
 def _misfit(values: Values, lossy: _Lossy) -> Finding | None:
     """Name a value that its column's type in the table does not have; None if there is none."""
     kind = f"the column {lossy.name!r} is {lossy.stored}, with values that {lossy.declared} does not have"
-    declared = sql_type(lossy.declared)
-    if declared is None or pa.types.is_nested(values.type):
-        return Finding(kind=kind, reason=f"{lossy.name} is {lossy.stored}, which {lossy.declared} cannot hold")
-    lost = _lost(values.unique().drop_null(), declared.arrow)
-    return None if lost is None else Finding(kind=kind, reason=f"{lossy.name} = {_shown(lost)} has no {lossy.declared}")
-
-
-def _lost(values: Any, target: pa.DataType) -> Any:
-    """Find a value that is not the same after it was cast there and back; None if there is none."""
-    compute: Any = pc
-    if not len(values):
+    if values.null_count == len(values):
         return None
     try:
-        there = values.cast(target)
-        # A text may spell a moment in more ways than one, so that it only has to be one.
-        if pa.types.is_temporal(target) and not pa.types.is_temporal(values.type):
-            return None
-        same = compute.equal(there.cast(values.type), values)
-    except (pa.ArrowException, ValueError, OverflowError):
-        middle = len(values) // 2
-        if not middle:
-            return values[0]
-        left = _lost(values[:middle], target)
-        return _lost(values[middle:], target) if left is None else left
-    if pa.types.is_floating(values.type):
-        same = compute.or_(same, compute.is_nan(values))
-    row = compute.index(same, False).as_py()
-    return None if row < 0 else values[row]
+        compared = list(compared_parts(values, lossy.stored, lossy.declared))
+    except Incomparable:
+        return Finding(kind=kind, reason=f"{lossy.name} is {lossy.stored}, which {lossy.declared} cannot hold")
+    for part in compared:
+        lost = lost_value(part)
+        if lost is not None:
+            return Finding(kind=kind, reason=f"{lossy.name} = {_shown(lost)} has no {part.declared}")
+    return None
 
 
 def _shown(value: Any) -> str:

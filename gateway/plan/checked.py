@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from gateway.catalog.casting import Fit, fit
+from gateway.catalog.casting import Fit, common, fit
 from gateway.catalog.transforms.keys import Kind, sql_type
 from gateway.errors import MISFIT
 from gateway.model import Column
@@ -29,7 +29,9 @@ def _cast(value: str, stored: str, declared: str) -> tuple[str, str]:
     cast = f"TRY_CAST({value} AS {declared})"
     if stored == "VARCHAR":
         return cast, _said(value, cast, declared)
-    return cast, f"TRY_CAST({cast} AS {stored}) IS NOT DISTINCT FROM {value}"
+    narrow = common(stored, declared)
+    given = value if narrow == stored else f"CAST({value} AS {narrow})"
+    return cast, f"TRY_CAST({cast} AS {narrow}) IS NOT DISTINCT FROM {given}"
 
 
 def _said(value: str, cast: str, declared: str) -> str:

@@ -283,6 +283,7 @@ def test_a_table_may_have_no_column_but_those_of_its_folders(files: Files) -> No
         ("BIGINT", pa.array([[1]]), "BIGINT[]"),
         ("BIGINT[]", pa.array([[1.5]]), "DOUBLE[]"),
         ("STRUCT(a BIGINT)", pa.array([{"a": 1.5}]), "STRUCT(a DOUBLE)"),
+        ("STRUCT(a BIGINT, c DATE)", pa.array([{"a": 1.5, "b": "x"}]), "STRUCT(a DOUBLE, b VARCHAR)"),
     ],
 )
 def test_a_value_that_would_be_lost_ends_the_query_and_the_file_is_named_to_operators_only(
@@ -321,6 +322,8 @@ def test_a_value_that_would_be_lost_ends_the_query_and_the_file_is_named_to_oper
         ("VARCHAR[]", pa.array([[1, None], None]), [["1", None], None]),
         ("STRUCT(a BIGINT, b VARCHAR)", pa.array([{"b": "x", "a": 1, "c": 0}]), [{"a": 1, "b": "x"}]),
         ("STRUCT(a BIGINT)", pa.nulls(2), [None, None]),
+        ("STRUCT(a BIGINT, c DATE)", pa.array([{"a": 1.0, "b": b"x"}, None]), [{"a": 1, "c": None}, None]),
+        ("STRUCT(a BIGINT)[]", pa.array([[{"a": "7", "b": 1}, None], []]), [[{"a": 7}, None], []]),
     ],
 )
 def test_a_value_that_loses_nothing_is_read_under_the_declared_type(
