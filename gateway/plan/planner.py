@@ -172,7 +172,7 @@ def _statement(
     """Render the author's text with every scan over its selected files, and what may be seen of their rows."""
     files = [found.versions() for found in chosen]
     sources = [
-        filtered(_source(snapshots[scan.table], found, versions, inform, address, prepared.shield), predicate)
+        filtered(_source(snapshots[scan.table], found, versions, inform, address, prepared, predicate), predicate)
         for scan, found, versions, predicate in zip(prepared.scans, chosen, files, seen, strict=True)
     ]
     every = [file for versions in files for file in versions]
@@ -180,12 +180,19 @@ def _statement(
 
 
 def _source(
-    snapshot: Snapshot, chosen: Chosen, files: Sequence[FileVersion], inform: Inform, address: Address, shield: bool
+    snapshot: Snapshot,
+    chosen: Chosen,
+    files: Sequence[FileVersion],
+    inform: Inform,
+    address: Address,
+    prepared: Prepared,
+    predicate: str | None,
 ) -> str:
     places = chosen.file_places()
     informed = inform(snapshot, places)
     refuse_misread(informed, files)
-    return reading(informed, places, files, address, shield=shield)
+    names = prepared.names if predicate is None else None  # a policy may look at any column
+    return reading(informed, places, files, address, shield=prepared.shield, names=names)
 
 
 def _prunable(snapshot: Snapshot) -> frozenset[str]:

@@ -50,18 +50,27 @@ class _Shape:
 
 
 def reading(
-    snapshot: Snapshot, places: Ordinals, files: Sequence[FileVersion], address: Address, *, shield: bool = False
+    snapshot: Snapshot,
+    places: Ordinals,
+    files: Sequence[FileVersion],
+    address: Address,
+    *,
+    shield: bool = False,
+    names: frozenset[str] | None = None,
 ) -> str:
     """Write what a scan reads: the *files* at these *places* of the snapshot.
 
     A file whose facts are not known is read under the declared types as it is. *shield* keeps every filter above the
-    scan, see ``plan.shield``.
+    scan, see ``plan.shield``. *names* are all that is used, in lower case: what paths say of another column is left
+    out, for of many files it is a long list.
     """
-    parts = _parts(snapshot, places, [address(file) for file in files])
+    parts = _parts(snapshot, places, [address(file) for file in files], names)
     return source(snapshot.columns, [replace(part, shield=shield) for part in parts])
 
 
-def _parts(snapshot: Snapshot, places: Ordinals, addresses: Sequence[str]) -> Iterator[Part]:
+def _parts(
+    snapshot: Snapshot, places: Ordinals, addresses: Sequence[str], names: frozenset[str] | None
+) -> Iterator[Part]:
     """Group the files by which of their levels their paths tell, and by their shapes."""
     partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(places, "right") - 1
     shapes, numbers = _shapes(snapshot, places)
@@ -71,7 +80,7 @@ def _parts(snapshot: Snapshot, places: Ordinals, addresses: Sequence[str]) -> It
         here = np.flatnonzero(groups == group)
         part = Part(addresses=[addresses[place] for place in here.tolist()], stored=snapshot.columns)
         part = _shaped(part, shapes[number], snapshot, places[here])
-        yield _placed(part, levels, shapes[number], snapshot, partitions[here])
+        yield _placed(part, levels, shapes[number], snapshot, partitions[here], names)
 
 
 def _shaped(part: Part, shape: _Shape, snapshot: Snapshot, places: Ordinals) -> Part:
@@ -93,10 +102,14 @@ def _shaped(part: Part, shape: _Shape, snapshot: Snapshot, places: Ordinals) -> 
     )
 
 
-def _placed(part: Part, levels: int, shape: _Shape, snapshot: Snapshot, partitions: Ordinals) -> Part:
+def _placed(
+    part: Part, levels: int, shape: _Shape, snapshot: Snapshot, partitions: Ordinals, names: frozenset[str] | None
+) -> Part:
     """Take the columns of these *levels* (a bit each) from the paths."""
     values = {
-        column.name: _folder_values(snapshot, field, partitions)
+        column.name: "NULL"
+        if names is not None and column.name.lower() not in names
+        else _folder_values(snapshot, field, partitions)
         for number, (field, column) in _levels(snapshot).items()
         if levels >> number & 1 and (column.name in shape.lacking or _path_wins(snapshot, field))
     }

@@ -18,6 +18,7 @@ from gateway.plan.analyse.dimensions import RULE
 from gateway.plan.analyse.facts import Fact, substitute
 from gateway.plan.analyse.prepared import Prepared, PreparedScan, Unused, Used
 from gateway.plan.analyse.text import Text, read
+from gateway.plan.analyse.used import used_names
 from gateway.plan.analyse.walk import Walk
 from gateway.plan.shield import needs_whole
 from gateway.predicate import TRUE, Predicate, Term, all_of
@@ -57,6 +58,7 @@ def prepare(
         instant=instant,
         tables=tuple(dict.fromkeys(scan.table for scan in prepared)),
         shield=needs_whole(tree),
+        names=used_names(tree),
     )
 
 

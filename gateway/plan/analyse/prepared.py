@@ -80,7 +80,8 @@ class Prepared:
 
     ``constants`` are the slots of the predicates. ``clock``: the text reads the clock; ``instant``: it reads it
     through the reserved parameter ``__now`` (``text.NOW``), which then has to be bound. ``shield``: no filter of the
-    text may be evaluated by the statistics of files, see ``plan.shield``.
+    text may be evaluated by the statistics of files, see ``plan.shield``. ``names``: all that the text uses, in lower
+    case; None where it may use any column.
     """
 
     scans: tuple[PreparedScan, ...]
@@ -90,6 +91,7 @@ class Prepared:
     instant: bool
     tables: tuple[str, ...]
     shield: bool = False
+    names: frozenset[str] | None = None
 
     def dimensions(self, scan: int) -> tuple[Dimension, ...]:
         """List the dimensions that could prune a scan, by its place in text order."""
