@@ -80,6 +80,19 @@ class Found:
     unread: tuple[Unread, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """When the reading of footers ends before all are read."""
+
+    silence: float | None = None
+    """Seconds that the store may say nothing; None: as long as it takes."""
+    unless: Callable[[], bool] = lambda: False
+    """Says that nothing more is to be read."""
+
+
+UNENDING = Patience()
+
+
 def missing(snapshot: Snapshot, passed_over: Collection[bytes], limit: int, *, everything: bool = False) -> pa.Table:
     """Return up to *limit* files of the snapshot whose footers were not read yet, of those that are to be read.
 
@@ -131,19 +144,18 @@ def read(
     columns: Mapping[str, SqlType],
     *,
     statistics: bool = False,
-    silence: float | None = None,
-    unless: Callable[[], bool] = lambda: False,
+    patience: Patience = UNENDING,
 ) -> Found:
     """Read the footers of *files* (``path``, ``size``, ``etag``, ``version``) side by side.
 
     With *statistics* it reads their rows and the bounds of *columns*, too. A file that was replaced or removed since
-    it was listed, or may not be read, is told as unread. Raises ``StorageFailed`` where the store fails, or says
-    nothing for *silence* seconds, and once *unless* says that nothing more is to be read.
+    it was listed, or may not be read, is told as unread. Raises ``StorageFailed`` where the store fails, and where
+    *patience* ends.
     """
     rows = files.select(["path", "size", "etag", "version"]).to_pylist()
 
     def read_one(row: Mapping[str, Any]) -> dict[str, Any] | Unread:
-        if unless():
+        if patience.unless():
             raise StorageFailed(f"{store.location}: stopped.", passing=True)
         try:
             return {"version": row["version"], **_said(read_footer(store, row), columns, statistics=statistics)}
@@ -157,7 +169,7 @@ def read(
             return _unread(row, error.detail.removeprefix(f"{store.location}: "))
 
     try:
-        found = Daemons(READERS, "footers").map((partial(read_one, row) for row in rows), silence=silence)
+        found = Daemons(READERS, "footers").map((partial(read_one, row) for row in rows), silence=patience.silence)
     except TimeoutError as error:
         raise StorageFailed(f"{store.location}: the store does not answer.", passing=True) from error
     known = [item for item in found if isinstance(item, dict)]

@@ -22,7 +22,7 @@ import pyarrow as pa
 from gateway.catalog import facts, footers
 from gateway.catalog.announce import folders
 from gateway.catalog.facts import FACTS
-from gateway.catalog.footers import Damaged, Gone, Unread
+from gateway.catalog.footers import UNENDING, Damaged, Gone, Patience, Unread
 from gateway.catalog.inferred import NoType, infer
 from gateway.catalog.layout import data_files
 from gateway.catalog.listing import PAGE, SCHEMA, list_files, list_folders
@@ -68,6 +68,8 @@ SILENCE = 5.0
 SKEW = 5.0
 """Seconds that what is on disk may be in the future; beyond, the clock went back, and it is not relied on."""
 
+_REQUEST = Patience(silence=SILENCE)
+"""While a request waits for footers."""
 _FOLDERS = 64
 """Folders that are listed one by one, however few files their table has."""
 _ASKED = 100_000
@@ -234,10 +236,8 @@ class Keeper:
         ):
             self.snapshot, self._stamp = replace(found, table=self.table), stamp
 
-    def learn(self, files: int = 500, *, everything: bool = False, unless: Callable[[], bool] = lambda: False) -> bool:
+    def learn(self, files: int = 500, *, everything: bool = False, patience: Patience = UNENDING) -> bool:
         """Read the footers of some files and publish what they say; tell whether more are to be read.
-
-        Nothing more is read once *unless* says so.
 
         *files* is how many, and more of a large table, which is written to disk each time. Of a very large one some
         are read, unless *everything* is asked for. Raises ``StorageFailed``.
@@ -251,11 +251,11 @@ class Keeper:
             return False
         try:
             columns = footers.bounded_columns(snapshot)
-            found = self._read(self._opened(), unread, columns, statistics=self.table.statistics, unless=unless)
+            found = self._read(self._opened(), unread, columns, statistics=self.table.statistics, patience=patience)
             self._passed_over |= {one.version: one for one in found.unread}
             self.keep(snapshot, found.table)
         except StorageFailed as error:
-            if not unless():
+            if not patience.unless():
                 self._observe(FootersFailed(table=self.table.name, error=error.detail))
             raise
         return unread.num_rows == files
@@ -315,11 +315,11 @@ class Keeper:
     def _read_somewhere(self, snapshot: Snapshot, files: pa.Table) -> footers.Found:
         """Read the footers of some files for a request, at a replica where the table's own location fails."""
         try:
-            return self._read(self._opened(), files, {}, statistics=False, silence=SILENCE)
+            return self._read(self._opened(), files, {}, statistics=False, patience=_REQUEST)
         except StorageFailed as error:
             for location in self.table.replicas:
                 with suppress(StorageFailed):  # the failure of the table's own location is the one to tell
-                    return self._read(self._open_store(location), files, {}, statistics=False, silence=SILENCE)
+                    return self._read(self._open_store(location), files, {}, statistics=False, patience=_REQUEST)
             error.path = snapshot.address(str(files["path"][0].as_py()))
             raise
 
@@ -338,12 +338,11 @@ class Keeper:
         columns: Mapping[str, SqlType],
         *,
         statistics: bool,
-        silence: float | None = None,
-        unless: Callable[[], bool] = lambda: False,
+        patience: Patience,
     ) -> footers.Found:
         """Read the footers of some files, and tell of those that cannot be read, each once."""
         started = self._clock()
-        found = footers.read(store, files, columns, statistics=statistics, silence=silence, unless=unless)
+        found = footers.read(store, files, columns, statistics=statistics, patience=patience)
         self._observe(FootersRead(table=self.table.name, files=found.table.num_rows, seconds=self._clock() - started))
         untold = [one for one in footers.unreadable(found, files) if one.version not in self._told]
         if untold:

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from gateway.catalog.daemons import Daemons
+from gateway.catalog.footers import Patience
 from gateway.catalog.keeper import MAX_BACKOFF, Keeper
 from gateway.catalog.leader import Leadership
 from gateway.errors import GatewayError
@@ -140,7 +141,7 @@ class Refresher:
         self._learned[keeper.table.name] = snapshot
         self._idle.clear()
         try:
-            if keeper.learn(unless=self._stopping.is_set):
+            if keeper.learn(patience=Patience(unless=self._stopping.is_set)):
                 self._learned.pop(keeper.table.name, None)
         except GatewayError:
             pass  # the keeper told its observer

@@ -113,11 +113,6 @@ def stored_schema(footer: bytes) -> StoredSchema:
     return StoredSchema(columns=tuple(columns), leaves=tuple(leaves))
 
 
-def stored_columns(footer: bytes) -> tuple[StoredColumn, ...]:
-    """Read the columns of the top level as ``stored_schema`` does. Raises ``Malformed``."""
-    return stored_schema(footer).columns
-
-
 def _elements(footer: bytes) -> Sequence[_Element]:
     reader, number = Reader(footer), 0
     while (head := reader.field(number)) is not None:

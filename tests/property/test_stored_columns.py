@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.catalog.stored import KEYWORDS, StoredColumn, distinct, stored_columns
+from gateway.catalog.stored import KEYWORDS, StoredColumn, distinct, stored_schema
 from gateway.catalog.thrift import Malformed
 
 PLAIN = [
@@ -68,7 +68,7 @@ def seen(path: Path) -> list[tuple[str, str]]:
 
 
 def told(path: Path) -> list[tuple[str, str | None]]:
-    columns = stored_columns(footer_of(path.read_bytes()))
+    columns = stored_schema(footer_of(path.read_bytes())).columns
     names = distinct(column.name for column in columns)
     return [(name, column.type) for name, column in zip(names, columns, strict=True)]
 
@@ -96,7 +96,7 @@ def test_the_columns_of_files_that_duckdb_wrote_are_those_that_it_sees(tmp_path:
 def test_a_column_whose_writer_knew_no_type_is_marked(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"n": pa.nulls(1), "x": [1]}), path)
-    assert stored_columns(footer_of(path.read_bytes())) == (
+    assert stored_schema(footer_of(path.read_bytes())).columns == (
         StoredColumn(name="n", type="INTEGER", untyped=True),
         StoredColumn(name="x", type="BIGINT"),
     )
@@ -112,12 +112,12 @@ def test_damaged_bytes_are_malformed_or_a_schema_and_nothing_else(data: st.DataO
         footer[data.draw(st.integers(0, min(200, len(footer) - 1)))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(footer)))
     with suppress(Malformed):
-        stored_columns(bytes(footer[:cut]))
+        stored_schema(bytes(footer[:cut]))
 
 
 def test_lists_that_claim_to_be_endless_are_malformed() -> None:
     with pytest.raises(Malformed, match="longer than the data"):
-        stored_columns(b"\x29\xfc\xff\xff\xff\xff\x0f")
+        stored_schema(b"\x29\xfc\xff\xff\xff\xff\x0f")
 
 
 def test_names_of_fields_are_quoted_where_duckdb_quotes_them() -> None:
