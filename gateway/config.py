@@ -48,7 +48,8 @@ class ServerSettings(_Section):
         30.0, description="How long the header fields of a request may take to arrive, and how long its body."
     )
     send_timeout: Duration = Field(
-        30.0, description="How long a client may take nothing of its answer before it is cut off."
+        30.0,
+        description="How long a client may take less than 1,000 bytes a second of its answer before it is cut off.",
     )
 
 

@@ -2,7 +2,7 @@
 
 The body of a request is there before a thread is taken for it, so that a slow one costs none.
 A response of one piece costs one hop to a thread and back. A longer one is pulled piece by piece at the pace of its
-reader; its generator is closed at once when the client leaves, or when it has taken nothing for a while, so that a
+reader; its generator is closed at once when the client leaves, or when it has taken too little for a while, so that a
 stalled reader holds no thread.
 """
 
@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.errors import GatewayError
 from gateway.web.bodies import Bodies, ClientGone, has_body
+from gateway.web.patience import taken_too_slowly
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -46,7 +47,7 @@ class Connection(Protocol):
     """The connection of one request, beside what ASGI tells of it. All methods are for the event loop."""
 
     def unsent(self) -> int:
-        """Return how many bytes wait for the client to take them."""
+        """Return how many bytes wait for the client to take them, here and in the kernel."""
 
     def cut(self) -> None:
         """Break the connection off, so that no client takes what it has got for the whole."""
@@ -71,7 +72,7 @@ class Whole:
 class Bridge:
     """An ASGI application that answers with a WSGI one, on *threads* threads.
 
-    A client that takes nothing for *send_timeout* seconds, while there is something to take, is cut off.
+    A client that takes too little in *send_timeout* seconds, while there is something to take, is cut off.
     """
 
     def __init__(self, wsgi: Wsgi, *, threads: int, send_timeout: float, bodies: Bodies) -> None:
@@ -227,9 +228,9 @@ class _Exchange:
         task.result()
 
     def _progress(self, before: int) -> int:
-        """Return what the client has yet to take. Raises ``ClientGone`` where it took nothing, and cuts it off."""
+        """Return what the client has yet to take. Raises ``ClientGone`` where it took too little, and cuts it off."""
         unsent = before if self._connection is None else self._connection.unsent()
-        if unsent < before:
+        if not taken_too_slowly(before - unsent, self._send_timeout):
             return unsent
         if self._connection is not None:
             self._connection.cut()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from math import inf
 from typing import Any, NamedTuple
 
@@ -24,13 +23,12 @@ from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, SILENCE
 from gateway.web.bridge import CONNECTION
 from gateway.web.front import KEY, Front, Hit
 from gateway.web.front_known import Key, Pair, recognise
+from gateway.web.patience import RESET, queued, taken_too_slowly
 from gateway.web.reading import LATEST, RequestReader, says_close
 
 _OPENED = 1.0
 """Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""
 _ENDS, _STAYS = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
-_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER of no seconds: closing sends a reset, not an end."""
 
 
 class Heard(NamedTuple):
@@ -155,13 +153,13 @@ class EventProtocol(ASGIProtocol):
             super()._keepalive_timeout()
 
     def unsent(self) -> int:
-        return int(self.transport.get_write_buffer_size())
+        return int(self.transport.get_write_buffer_size()) + queued(self.transport.get_extra_info("socket"))
 
     def cut(self) -> None:
         # A reset, not an end: without a length or chunks (HTTP/1.0) an end would make a part look like the whole.
         connected = self.transport.get_extra_info("socket")
         if connected is not None:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
@@ -269,11 +267,12 @@ class EventProtocol(ASGIProtocol):
         self.worker.flush_soon()
 
     async def _taken(self) -> bool:
-        """Wait until the client has room for more; cut it off where it takes nothing, and return False."""
+        """Wait until the client has room for more; cut it off where it takes too little, and return False."""
         while self._flow_control.write_paused and not self._closed:
             before = self.unsent()
             await at_most(self._flow_control.drain(), self.worker.app.options.send_timeout)
-            if self._flow_control.write_paused and self.unsent() >= before:
+            taken = before - self.unsent()
+            if self._flow_control.write_paused and taken_too_slowly(taken, self.worker.app.options.send_timeout):
                 self.cut()
                 return False
         return True

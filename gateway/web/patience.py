@@ -1,18 +1,27 @@
-"""How long a caller waits, whether the client is still connected, and how long it may take nothing of its answer."""
+"""How long a caller waits, whether the client is still connected, and how slowly it may take its answer."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from errno import EPIPE
+from fcntl import ioctl
 from select import POLLERR, POLLHUP, POLLRDHUP, poll
-from socket import SO_SNDTIMEO, SOL_SOCKET, socket
-from struct import pack
+from socket import SO_LINGER, SO_SNDTIMEO, SOL_SOCKET, socket
+from struct import calcsize, pack, unpack
+from termios import TIOCOUTQ
 from typing import Any, Protocol
 
 from gateway.errors import MalformedRequest
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+RESET = pack("ii", 1, 0)
+"""SO_LINGER of no seconds: closing sends a reset, not an end."""
 TIMEOUT = "Request-Timeout"
+SLOWEST_TAKEN = 1_000
+"""Bytes a second of a streamed answer that a client takes at least, while there are any."""
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
 
@@ -49,9 +58,9 @@ def read_gone(environ: Mapping[str, Any]) -> Gone | None:
 
 
 def patient_sends(wsgi: Wsgi, seconds: float) -> Wsgi:
-    """Have a worker of threads cut off a client that takes nothing of its answer for *seconds*.
+    """Have a worker of threads look after *seconds* of waiting how much a client takes of its answer.
 
-    It is the kernel that counts, anew with every byte taken: a timeout of Python's socket would count whole pieces.
+    Sending returns then with what the kernel has room for (see ``send_all``).
     """
     limit = pack("@ll", int(seconds), int(seconds % 1 * 1e6))
 
@@ -62,6 +71,34 @@ def patient_sends(wsgi: Wsgi, seconds: float) -> Wsgi:
         return wsgi(environ, start_response)
 
     return answer
+
+
+def taken_too_slowly(size: int, seconds: float) -> bool:
+    """Tell whether *size* bytes are too few to have been taken in so many seconds."""
+    return size < SLOWEST_TAKEN * seconds
+
+
+def queued(connection: Any) -> int:
+    """Return how many bytes the kernel holds that the other end has not acknowledged, 0 for a closed connection."""
+    try:
+        return int(unpack("@i", ioctl(connection, TIOCOUTQ, bytes(calcsize("@i"))))[0])
+    except (OSError, ValueError):
+        return 0
+
+
+def send_all(connection: socket, data: memoryview, seconds: float) -> None:
+    """Send *data* on a connection whose sends end after so many seconds.
+
+    Raises ``TimeoutError`` where it is taken too slowly; the connection is then reset when it is closed.
+    """
+    while data:
+        began, before, sent = time.monotonic(), queued(connection), 0
+        with suppress(BlockingIOError):
+            sent = connection.send(data)
+        data, waited = data[sent:], time.monotonic() - began
+        if data and waited >= seconds / 2 and taken_too_slowly(before + sent - queued(connection), waited):
+            connection.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
+            raise TimeoutError(EPIPE, "The client takes its answer too slowly.")
 
 
 class _Connection:

@@ -18,7 +18,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from gateway.errors import GatewayError
 from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, PATIENCE, SILENCE, SLOWEST, check_size
 from gateway.web.bridge import REFUSED
-from gateway.web.patience import Wsgi
+from gateway.web.patience import Wsgi, send_all
 from gateway.web.problems import ContentTooLarge, RequestTimeout
 from gateway.web.reading import LATEST, check_fields, origin_form, says_close
 
@@ -48,7 +48,7 @@ class PatientThreadWorker(ThreadWorker):
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
-        conn.sock.expect(self.app.options.receive_timeout)
+        conn.sock.expect(self.app.options.receive_timeout, send_timeout=self.app.options.send_timeout)
         goes_on = super().handle(conn)
         if not goes_on:
             conn.sock.linger()  # the thread that accepts connections would do it otherwise
@@ -77,15 +77,20 @@ class PatientThreadWorker(ThreadWorker):
 
 
 class PromptSocket(socket.socket):
-    """A connection on which a request arrives in time, or reading from it raises ``RequestTimeout`` once."""
+    """A connection on which a request arrives in time, or reading from it raises ``RequestTimeout`` once.
+
+    What is sent on it is taken in time too, or sending raises ``TimeoutError``.
+    """
 
     _seconds, _seen, _late = 0.0, 0, False
     _started: float | None = None
+    _patience: float | None = None
     on_refusal: Callable[[], None] | None = None
     """Has the connection end with the response to the current request."""
 
-    def expect(self, seconds: float) -> None:
-        """Give the next request so long from its first byte on."""
+    def expect(self, seconds: float, *, send_timeout: float) -> None:
+        """Give the next request so long from its first byte on, and its response so long for what must be taken."""
+        self._patience = send_timeout
         self._seconds, self._started, self._seen, self._late = seconds, None, 0, False
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -101,6 +106,12 @@ class PromptSocket(socket.socket):
         received = super().recv(size, flags)
         self._seen += len(received)
         return received
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        if self.gettimeout() is not None or self._patience is None:
+            super().sendall(data, flags)
+        else:
+            send_all(self, memoryview(data).cast("B"), self._patience)
 
     def linger(self) -> None:
         """End sending, and read past what the client still sends until it is silent or has left."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
+from select import POLLERR, POLLHUP, poll
 from typing import Any
 from urllib.parse import urlencode
 
@@ -180,6 +182,38 @@ def test_a_client_that_takes_nothing_is_cut_off(serve: Any, project: Path, tmp_p
             connection = stack.enter_context(closing(HTTPConnection(running.host, running.port, timeout=60)))
             connection.request("GET", "/v1/queries/long/v1/result.ndjson")
             assert connection.getresponse().status == 200
+
+
+@pytest.mark.parametrize("worker", ["asgi", "gthread"])
+def test_a_client_that_takes_a_trickle_is_cut_off_and_one_that_takes_little_is_not(
+    serve: Any, project: Path, tmp_path: Path, worker: str
+) -> None:
+    settings = {
+        "GATEWAY_STATE": str(tmp_path),
+        "GATEWAY_CACHE_MAX_RESULT": "10MiB",
+        "GATEWAY_SERVER_WORKER": worker,
+        "GATEWAY_SERVER_SEND_TIMEOUT": "1s",
+        "GATEWAY_ENGINE_SLOTS": "1",
+    }
+    running = serve(project, settings, 1)
+    assert cut_off_after(running, 20, rounds=600) is not None
+    # The only slot is free again.
+    assert cut_off_after(running, 2_000, rounds=60) is None
+
+
+def cut_off_after(running: Any, size: int, *, rounds: int) -> int | None:
+    """Take so many bytes of an answer ten times a second; return after how many the server broke off, None if never."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect((running.host, running.port))
+        client.sendall(b"GET /v1/queries/long/v1/result.ndjson HTTP/1.1\r\nHost: a\r\n\r\n")
+        broken, taken = poll(), len(client.recv(15, socket.MSG_WAITALL))
+        broken.register(client, POLLERR | POLLHUP)
+        for _ in range(rounds):
+            if broken.poll(100):
+                return taken
+            taken += len(client.recv(size))
+    return None
 
 
 def test_the_command_line_writes_a_large_result_and_nothing_of_a_broken_one(project: Path, tmp_path: Path) -> None:
