@@ -197,6 +197,24 @@ def test_a_truncated_null_is_neither_equal_nor_unequal_to_a_constant(files: File
     assert files.answers(*asked) == {sql: files.right(sql) for sql in asked}
 
 
+JOINED = (
+    "SELECT a.ts, count(*) AS n FROM t AS a JOIN t AS b ON a.s = b.s GROUP BY a.ts HAVING {}",
+    "SELECT a.ts, count(*) AS n FROM t AS a JOIN t AS b ON a.s = b.s GROUP BY a.ts HAVING NOT ({})",
+    "SELECT * FROM (SELECT a.ts, count(*) AS n FROM t AS a JOIN t AS b USING (s) GROUP BY a.ts) AS a WHERE {}",
+    "SELECT * FROM (SELECT DISTINCT a.ts FROM t AS a JOIN t AS b USING (s)) AS a WHERE {} IS NOT TRUE",
+    "SELECT a.ts, row_number() OVER (PARTITION BY a.ts) AS n FROM t AS a JOIN t AS b USING (s) QUALIFY {}",
+)
+
+
+@pytest.mark.parametrize("constant", ["DATE '2024-02-01'", "DATE '2024-02-09'"])
+def test_groups_of_a_join_are_filtered_by_truncated_moments(files: Files, constant: str) -> None:
+    days = pa.array([None, 19_762, 19_754], pa.date32()).cast(pa.timestamp("us"))
+    files.write("a", pa.table({"s": ["x", "x", "y"], "ts": days}))
+    filters = [f"date_trunc('month', a.ts) {operator} {constant}" for operator in ("=", "<>", "<", ">=")]
+    asked = [form.format(filter_) for filter_ in filters for form in JOINED]
+    assert files.answers(*asked) == {sql: files.right(sql) for sql in asked}
+
+
 MOMENTS = (
     *(None, "2024-02-01", "2024-02-09", "2024-02-09 01:00", "2024-02-09 00:59:59.999999", "2024-01-31 23:59:59.999999"),
     *("2024-03-01", "2024-01-01", "2023-12-31", "2024-12-31 23:59:59.999999", "1969-12-31 23:59:59", "2024-02-05"),
