@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,11 +9,11 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 import seaweed
 from hypothesis import settings
+from real_servers import server_missing
 from seaweed import S3Server, find_seaweed, run_seaweed, seaweed_version
 
 from gateway.demo.flights import find_source
@@ -42,13 +41,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def server_used(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Note a real server by name and version, for the line at the end of the run."""
     return request.config.stash[SERVERS].add
-
-
-def server_missing(reason: str) -> NoReturn:
-    """Fail where CI promises the server, skip with the reason elsewhere."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from events import between, make_project, put
 from nginx import Box, find_nginx, running, wait_for
+from real_servers import server_missing
 
 pytestmark = pytest.mark.gunicorn
 
@@ -112,8 +113,7 @@ def test_servers_behind_nginx_are_restarted_one_by_one_and_no_client_notices(
 ) -> None:
     program = find_nginx()
     if program is None:
-        reason = "no nginx: `apt-get install nginx-light`"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        server_missing("no nginx: `apt-get install nginx-light`")
     server_used("nginx")
     *ports, front = free_ports(3)
     boxes = list[Box]()
