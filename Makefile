@@ -14,8 +14,8 @@ demo: .venv/demo ## build the demo warehouse once, serve it (ARGS='--tpch 1' for
 serve: .venv/demo ## serve this folder's project as it is
 	@$(BIN)/gateway serve $(ARGS)
 
-test: .venv/dev ## run all tests, with the real servers they need
-	$(BIN)/pytest $(ARGS)
+test: .venv/dev ## run all tests in two processes, with the real servers they need (ARGS='-n 0' for one)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev ## lint, types, import contract, unit tests: under two minutes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import seaweed
@@ -30,6 +33,17 @@ SERVERS = pytest.StashKey[set[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = set()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the servers that this process used to the one that prints the summary, where there are several."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["servers"] = sorted(session.config.stash[SERVERS])
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[SERVERS].update(getattr(node, "workeroutput", {}).get("servers", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -64,10 +78,28 @@ def flights_project(
 ) -> Path:
     """A copy of the repository's project with its warehouse built: 1,095 partitions of flights."""
     project = tmp_path_factory.mktemp("flights")
-    for name in ("catalog", "queries"):
-        shutil.copytree(request.config.rootpath / name, project / name)
-    shutil.copy(request.config.rootpath / "gateway.toml", project)
+    copy_project(request.config.rootpath, project)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        built = _built_once(request.config.rootpath, tmp_path_factory.getbasetemp().parent)
+        shutil.copytree(built / "demo", project / "demo")
+        return project
     return build_flights(project, lambda *_: None)
+
+
+def _built_once(root: Path, folder: Path) -> Path:
+    """Build the flights in a folder that the test processes of a run share: by the first that comes."""
+    built = folder / "flights"
+    with (folder / "flights.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            copy_project(root, built)
+        return build_flights(built, lambda *_: None)
+
+
+def copy_project(root: Path, folder: Path) -> None:
+    for name in ("catalog", "queries"):
+        shutil.copytree(root / name, folder / name)
+    shutil.copy(root / "gateway.toml", folder)
 
 
 @pytest.fixture(scope="session")
