@@ -13,20 +13,20 @@ from flask import Flask
 from prometheus_client import CollectorRegistry
 
 from gateway.access.opening import open_access, open_limits
-from gateway.audit import AuditLines, open_file
 from gateway.cache.files import bytes_of
-from gateway.calls import Calls
 from gateway.config import Settings
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.lines import Lines, LogLines
-from gateway.metrics import Metrics
-from gateway.observe import Observer, fan_out
 from gateway.opening import Opened, calls_folder, deployment, open_pipeline, redis_pool, reload_signal
 from gateway.pipeline import Gateway
-from gateway.project import Project
-from gateway.reload import Reloader
+from gateway.project.files import Project
+from gateway.project.reload import Reloader
 from gateway.state import CursorKey, StateFolder
-from gateway.vitals import Vitals
+from gateway.telemetry.audit import AuditLines, open_file
+from gateway.telemetry.events import Observer, fan_out
+from gateway.telemetry.json_log import Lines, LogLines
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.resources import Vitals
+from gateway.telemetry.usage import Calls
 from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
 from gateway.web.site import build_site

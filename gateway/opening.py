@@ -18,43 +18,43 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from gateway.access.limits import UNLIMITED, Charge
-from gateway.allowance import Allowance
 from gateway.budget import budget_of
 from gateway.cache.board import Board
-from gateway.cache.drops import DropLog
+from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, Lease, Leases, MachineLease
-from gateway.cache.guarded import Guarded
 from gateway.cache.memory import MemoryTier
 from gateway.cache.news import Listener
+from gateway.cache.purges import PurgeLog
+from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.rest import Rest
 from gateway.cache.sealed import Seal
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
 from gateway.cache.tiered import Results
-from gateway.cache.usage import Usage
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, place_of, region, root_of
 from gateway.catalog.table import Table, load_tables
-from gateway.checkout import commit_of
 from gateway.config import EngineSettings as EngineSection
 from gateway.config import Settings
-from gateway.engine.admission import Admission
 from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import BUCKETS, Credentials, EngineSettings, S3Access
 from gateway.engine.priority import FILLING, give_way, giving_way
 from gateway.engine.rows import one_row
 from gateway.engine.spill import spill_folder
-from gateway.engine.stores import Place, Stores
 from gateway.errors import Diagnostic, SettingsInvalid
-from gateway.observe import Observer
+from gateway.execution.admission import Admission
+from gateway.execution.slow_log import SlowLog
+from gateway.execution.stores import Place, Stores
+from gateway.memory_budget import MemoryBudget
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
-from gateway.project import Declarations, Project
+from gateway.project.checkout import commit_of
+from gateway.project.files import Declarations, Project
 from gateway.query.registry import Registry
-from gateway.slow import SlowLog
+from gateway.telemetry.events import Observer
 from gateway.warm import wanted
 
 _ELSEWHERE = 32
@@ -191,11 +191,11 @@ def open_pipeline(
             observe=observe,
             timeout=settings.engine.timeout,
             max_result=budget.max_result,
-            allowance=Allowance(budget.gathered, share=budget.share),
+            allowance=MemoryBudget(budget.gathered, share=budget.share),
             origin=f"{version('query-gateway')}/{settings.cache.namespace}",
             export_timeout=settings.engine.export_timeout,
             client_control=settings.cache.client_control,
-            usage=Usage(settings.state / "usage", wanted(project.registry)),
+            usage=RecentQuestions(settings.state / "usage", wanted(project.registry)),
             charge=charge,
             slow=_slow_log(settings, observe),
         )
@@ -289,9 +289,9 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
     folder, cache = settings.state / "results", settings.cache
     budget, board = budget_of(settings), board or open_board(settings)
     memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
-    tiers: list[Tier] = [memory, Guarded(FileTier(folder, cache.disk), observe)]
+    tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk), observe)]
     apart = FileTier(settings.state / "summaries", DISK)
-    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), Guarded(apart, observe)]
+    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(apart, observe)]
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
         redis = _redis()
@@ -300,9 +300,9 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
             redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}", **corner
         )
         rest = Rest()  # what is found out for one of the three is known to all
-        tiers.append(Guarded(shared, observe, rest=rest))
+        tiers.append(FaultTolerantTier(shared, observe, rest=rest))
         far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
-        summed.append(Guarded(far, observe, rest=rest))
+        summed.append(FaultTolerantTier(far, observe, rest=rest))
         leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, rest=rest))
     # More than run or wait for a slot: others wait for what another process computes.
     room = budget.slots + settings.engine.queue + _ELSEWHERE
@@ -313,7 +313,7 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
         clock=time.time,
         ceiling=cache.max_stale,
         board=board,
-        drops=DropLog(settings.state / "drops.jsonl", board),
+        drops=PurgeLog(settings.state / "drops.jsonl", board),
         encodings=memory,
         summaries=Summaries(summed),
     )

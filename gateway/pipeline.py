@@ -10,19 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from gateway.allowance import Allowance
 from gateway.cache.asked import Asked, Fetched, Filling, Prepared, Taking
 from gateway.cache.default import default_result
 from gateway.cache.flight import Gone
 from gateway.cache.key import question_key, result_key
-from gateway.cache.tier import Drop
+from gateway.cache.recent_questions import RecentQuestions
+from gateway.cache.tier import Purge
 from gateway.cache.tiered import Results
-from gateway.cache.usage import Usage
-from gateway.cancellation import Cancellation
 from gateway.catalog.catalog import Catalog
-from gateway.engine.admission import Admission
+from gateway.concurrency.cancellation import Cancellation
 from gateway.engine.base import Engine
-from gateway.engine.stores import Move, Stores
 from gateway.errors import (
     CapacityError,
     CursorExpired,
@@ -32,7 +29,11 @@ from gateway.errors import (
     QueryFailed,
     UpstreamError,
 )
-from gateway.execution import Attempt, Execution, Fill, unread
+from gateway.execution.admission import Admission
+from gateway.execution.run import Attempt, Execution, Fill, unread
+from gateway.execution.slow_log import SlowLog
+from gateway.execution.stores import Move, Stores
+from gateway.memory_budget import MemoryBudget
 from gateway.model import (
     Answer,
     BoundQuery,
@@ -52,14 +53,13 @@ from gateway.model import (
     TypedValue,
     Unread,
 )
-from gateway.observe import Observer, QueryReplanned
-from gateway.outlet import Outlet
-from gateway.plan.analyse import NOW
+from gateway.plan.analysis import NOW
 from gateway.plan.explain import Explanation
 from gateway.plan.planner import Planner
 from gateway.query.registry import Registry
-from gateway.slow import SlowLog
-from gateway.stages import Stages
+from gateway.row_tee import RowTee
+from gateway.telemetry.events import Observer, QueryReplanned
+from gateway.telemetry.timings import Timings
 
 T = TypeVar("T")
 
@@ -111,13 +111,13 @@ class Gateway:
     observe: Observer
     timeout: float
     max_result: int
-    allowance: Allowance
+    allowance: MemoryBudget
     origin: str = ""
     """The deployment and the release of the gateway: answers that others keep are none of its own."""
     export_timeout: float = 3_600.0
     client_control: bool = True
     """Whether callers may ask something of the cache."""
-    usage: Usage | None = None
+    usage: RecentQuestions | None = None
     charge: Callable[[Principal, int], None] = lambda principal, size: None
     """Told the bytes that are scanned for a principal, before they are."""
     slow: SlowLog | None = None
@@ -169,12 +169,12 @@ class Gateway:
     def ask(self, query: BoundQuery, *, principal: Principal, directives: Directives = _NO_DIRECTIVES) -> Answer:
         """Answer a query that is bound already; see ``answer``."""
         caller = _Caller(principal=principal, directives=directives)
-        return _whole(self._ask(query, caller, Stages(self.monotonic)))
+        return _whole(self._ask(query, caller, Timings(self.monotonic)))
 
     def send(self, query: BoundQuery, *, principal: Principal) -> Answer | Export:
         """Answer a query that is bound already; see ``export``."""
         taking = Taking(has=lambda key: False)
-        answer = self._ask(query, _Caller(principal=principal, taking=taking), Stages(self.monotonic))
+        answer = self._ask(query, _Caller(principal=principal, taking=taking), Timings(self.monotonic))
         assert not isinstance(answer, Unread)  # only who says so has the rows
         return answer
 
@@ -183,7 +183,7 @@ class Gateway:
 
         Raises what ``answer`` raises, and never answers with anything stale.
         """
-        stages = Stages(self.monotonic)
+        stages = Timings(self.monotonic)
         query = self.registry.bind(request)
         return _whole(
             _answered(query, self.results.renew(self._asked(query, _Caller(principal=principal), stages)), stages)
@@ -274,19 +274,19 @@ class Gateway:
         """Return the answer that ``answer`` would give at once, if its body in one form is there too."""
         return self.results.ready(question, form, policy)
 
-    def drop(self, which: Drop) -> Mapping[str, int]:
+    def drop(self, which: Purge) -> Mapping[str, int]:
         """Forget results; return how many, by the name of the tier."""
         return self.results.drop(which)
 
     def _bind_and_ask(self, request: Request, caller: _Caller) -> Answer | Export | Unread:
-        stages = Stages(self.monotonic)
+        stages = Timings(self.monotonic)
         with stages("bind"):
             query = self.registry.bind(request)
         if self.usage is not None:
             self.usage.note(query, request)
         return self._ask(query, caller, stages)
 
-    def _ask(self, query: BoundQuery, caller: _Caller, stages: Stages) -> Answer | Export | Unread:
+    def _ask(self, query: BoundQuery, caller: _Caller, stages: Timings) -> Answer | Export | Unread:
         try:
             fetched = self.results.fetch(self._asked(query, caller, stages))
         except (UpstreamError, CapacityError) as error:
@@ -299,7 +299,7 @@ class Gateway:
             stages.seconds["deadline"] = self.allowed(query) if deadline is None else deadline - stages.started
         return _answered(query, fetched, stages)
 
-    def _asked(self, query: BoundQuery, caller: _Caller, stages: Stages) -> Asked:
+    def _asked(self, query: BoundQuery, caller: _Caller, stages: Timings) -> Asked:
         as_given, query, suffices = query, self._at_this_instant(query), caller.suffices
         question = self.question(query, caller.principal)
         latest = self.monotonic() + self.allowed(query)
@@ -339,7 +339,7 @@ class Gateway:
         query: BoundQuery,
         question: str,
         caller: _Caller,
-        stages: Stages,
+        stages: Timings,
         others: Mapping[str, Sequence[Edition]],
     ) -> Filling:
         with stages("plan"):
@@ -400,9 +400,9 @@ class _Work:
     plan: Plan
     question: str
     principal: Principal
-    stages: Stages
+    stages: Timings
 
-    def whole(self, cancellation: Cancellation, outlet: Outlet | None = None) -> Result:
+    def whole(self, cancellation: Cancellation, outlet: RowTee | None = None) -> Result:
         """Compute all rows, and give them to the reader of *outlet* meanwhile. Raises ``ResultTooLarge``."""
         fill, execution = self._fill(cancellation), self.gateway.execution()
 
@@ -447,7 +447,7 @@ class _Work:
         )
 
 
-def _answered(query: BoundQuery, fetched: Fetched, stages: Stages) -> Answer | Export | Unread:
+def _answered(query: BoundQuery, fetched: Fetched, stages: Timings) -> Answer | Export | Unread:
     rest: dict[str, Any] = {
         "query": query,
         "status": fetched.status,

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from threading import Event, Lock, Thread
 
 from gateway.cache.board import Board, made_once
-from gateway.observe import Observer, StateFailed, StateMade
+from gateway.telemetry.events import Observer, StateFailed, StateMade
 
 _POLL = 0.5
 """Seconds between two looks."""

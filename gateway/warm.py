@@ -15,12 +15,12 @@ from pathlib import Path
 from threading import Event, Thread
 
 from gateway.cache.key import question_key
-from gateway.cache.usage import Usage
-from gateway.catalog.leader import Leadership
+from gateway.cache.recent_questions import RecentQuestions
+from gateway.concurrency.leader import Leadership
 from gateway.errors import GatewayError
 from gateway.model import Answer, BoundQuery, Principal, Request
-from gateway.observe import AnswerPrepared, Observer, unobserved
 from gateway.query.registry import Registry
+from gateway.telemetry.events import AnswerPrepared, Observer, unobserved
 
 ANYBODY = Principal(name="")
 """Whose answers are prepared: those that depend on who asks are not. Nobody has this name, and nobody's quota pays."""
@@ -58,7 +58,7 @@ def wanted(registry: Registry) -> Mapping[tuple[str, int], int]:
     }
 
 
-def questions(registry: Registry, usage: Usage | None) -> Mapping[str, tuple[Request, BoundQuery]]:
+def questions(registry: Registry, usage: RecentQuestions | None) -> Mapping[str, tuple[Request, BoundQuery]]:
     """Return every question whose answer is prepared, by its key; those that no longer bind are left out."""
     found: dict[str, tuple[Request, BoundQuery]] = {}
     for request in (*_declared(registry), *_recent(usage)):
@@ -76,7 +76,7 @@ def _declared(registry: Registry) -> Iterator[Request]:
                 yield Request(query=template.name, version=template.version, parameters=values)
 
 
-def _recent(usage: Usage | None) -> Iterator[Request]:
+def _recent(usage: RecentQuestions | None) -> Iterator[Request]:
     for requests in usage.recent().values() if usage is not None else ():
         yield from requests
 
@@ -94,7 +94,7 @@ class Warmer:
         lock: Path,
         *,
         registry: Callable[[], Registry],
-        usage: Usage,
+        usage: RecentQuestions,
         snapshots: Callable[[Collection[str]], Mapping[str, str]],
         renew: Callable[[Request], Answer],
         idle: Callable[[], bool],

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from gateway.access.base import ANONYMOUS, QUERY, REFRESH, TABLE
 from gateway.access.rates import RateSetting
-from gateway.access.watched import Unreadable
+from gateway.access.reloading_file import Unreadable
 from gateway.declaration import DeclarationError, Declared
 from gateway.errors import Diagnostic, did_you_mean
 from gateway.model import Principal

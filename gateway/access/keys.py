@@ -22,7 +22,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.access.grants import AUTHENTICATED, EVERYBODY, GROUP
-from gateway.access.watched import Unreadable
+from gateway.access.reloading_file import Unreadable
 from gateway.errors import AccessInvalid, Diagnostic
 from gateway.model import Principal
 

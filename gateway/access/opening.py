@@ -6,21 +6,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gateway.access.authorizer import Authorizer
 from gateway.access.base import OPEN, Access
 from gateway.access.counters import MachineCounters
-from gateway.access.gatekeeper import Gatekeeper
 from gateway.access.grants import NOTHING, read_grants
+from gateway.access.jwks import FetchedKeys, FileKeys, fetcher
 from gateway.access.keys import NO_KEYS, read_keys
-from gateway.access.keyset import FetchedKeys, FileKeys, fetcher
 from gateway.access.limits import UNLIMITED, Limits
-from gateway.access.portions import Portions
+from gateway.access.quota_batches import Portions
 from gateway.access.quotas import Quotas, in_redis, rates_for
 from gateway.access.rates import Rates
+from gateway.access.reloading_file import Watched
 from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.access.tokens import TokenRules, Tokens
-from gateway.access.watched import Watched
 from gateway.model import Principal
-from gateway.observe import Observer
+from gateway.telemetry.events import Observer
 
 
 def open_access(project: Path, settings: AccessSettings, observe: Observer) -> Access:
@@ -37,7 +37,7 @@ def open_access(project: Path, settings: AccessSettings, observe: Observer) -> A
     )
     keys = Watched(project / settings.keys, read_keys, NO_KEYS, name="keys", observe=observe)
     tokens = _tokens(project, settings, observe)
-    return Gatekeeper(keys, grants, tokens, observe=observe, public_metrics=settings.public_metrics)
+    return Authorizer(keys, grants, tokens, observe=observe, public_metrics=settings.public_metrics)
 
 
 def open_limits(

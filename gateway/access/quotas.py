@@ -22,7 +22,7 @@ from limits.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLi
 from gateway.access.rates import NO_LIMIT, Rate, Rates
 from gateway.errors import QuotaExceeded
 from gateway.model import Principal
-from gateway.observe import LimitsFailed, Observer
+from gateway.telemetry.events import LimitsFailed, Observer
 
 _REST = (0.5, 30.0)
 """Shortest and longest time, in seconds, that Redis is left alone; it doubles with each failure in a row."""

@@ -16,8 +16,8 @@ from typing import Any
 import jwt
 from cachetools import LRUCache
 
+from gateway.access.jwks import JWK, KeySource
 from gateway.access.keys import valid_name
-from gateway.access.keyset import JWK, KeySource
 from gateway.model import Principal
 
 ALGORITHMS = {

@@ -19,10 +19,10 @@ from gateway.catalog.store import root_of
 from gateway.catalog.table import Table
 from gateway.config import Settings
 from gateway.errors import InputInvalid
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.coerce import spell
+from gateway.telemetry.events import unobserved
 from gateway.writer import Files, Format, write
 
 

@@ -13,9 +13,9 @@ from gateway.catalog.table import Table
 from gateway.engine.binder import Binder, Unbindable
 from gateway.errors import Diagnostic, Rule, Severity
 from gateway.model import Column, TypedValue
-from gateway.plan.analyse import NOW, Bound, Prepared, PreparedScan, bind, prepare
+from gateway.plan.analysis import NOW, Bound, Prepared, PreparedScan, bind, prepare
 from gateway.plan.limits import constrains
-from gateway.query.advice import item_places
+from gateway.query.lint import item_places
 from gateway.query.template import Template
 
 _SHOWN = 60

@@ -16,11 +16,11 @@ from gateway.catalog.table import Table
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.model import Directives, Principal, Request, Result
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
-from gateway.query.advice import is_ordered
 from gateway.query.coerce import spell
+from gateway.query.lint import is_ordered
+from gateway.telemetry.events import unobserved
 
 _FRESH = Directives(no_cache=True, no_store=True)
 

@@ -11,9 +11,9 @@ from gateway.authoring.schemas import known_schemas
 from gateway.authoring.testfile import load_tests
 from gateway.config import Settings
 from gateway.errors import Diagnostic, Severity
-from gateway.project import Declarations, Project
+from gateway.project.files import Declarations, Project
+from gateway.project.reload import look, versions
 from gateway.query.template import Template
-from gateway.reload import look, versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

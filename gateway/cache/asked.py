@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from gateway.cache.flight import Gone
-from gateway.cancellation import Cancellation
+from gateway.concurrency.cancellation import Cancellation
 from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Reading, Result, Streamed, Summary
-from gateway.outlet import Outlet
+from gateway.row_tee import RowTee
 
 _NO_DIRECTIVES = Directives()
 
@@ -29,7 +29,7 @@ class Fetched:
 class Run(Protocol):
     """Computes a result whole."""
 
-    def __call__(self, cancellation: Cancellation, outlet: Outlet | None = None) -> Result: ...
+    def __call__(self, cancellation: Cancellation, outlet: RowTee | None = None) -> Result: ...
 
 
 class Send(Protocol):

@@ -21,9 +21,9 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from gateway.cache.carried import carried_entry, with_header, without_header
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
-from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, ValueRejected, succeeding
+from gateway.cache.serialization import carried_entry, with_header, without_header
+from gateway.cache.tier import Entry, Kept, Purge, TierError, Validation, ValueRejected, succeeding
 from gateway.model import Result
 
 _ABANDONED = 600.0
@@ -81,17 +81,17 @@ class FileTier:
             if path.stat().st_mtime < expires:
                 os.utime(path, (expires, expires))
 
-    def mark(self, question: str) -> Mark | None:
+    def mark(self, question: str) -> Validation | None:
         path = self._path(question, "mark")
         with _as_tier_error(), suppress(FileNotFoundError):
             if self._alive(path):
-                mark = Mark.decode(self._proved(path, pa.py_buffer(path.read_bytes())).to_pybytes())
+                mark = Validation.decode(self._proved(path, pa.py_buffer(path.read_bytes())).to_pybytes())
                 if mark is None:
                     raise ValueRejected("no mark")
                 return mark
         return None
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept:
+    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept:
         path = self._path(question, "mark")
         with self._alone(path.parent):
             before = self._before(question)
@@ -100,7 +100,7 @@ class FileTier:
             self._publish(path, lambda temporary: _write(temporary, value), lifetime)
         return Kept(before)
 
-    def _before(self, question: str) -> Mark | None:
+    def _before(self, question: str) -> Validation | None:
         """Return the mark that is to be replaced; what is none makes room."""
         with suppress(ValueRejected):
             return self.mark(question)
@@ -110,7 +110,7 @@ class FileTier:
         with _as_tier_error():
             yield from (entry for _, entry in self._described())
 
-    def drop(self, which: Drop) -> int:
+    def drop(self, which: Purge) -> int:
         dropped = 0
         with _as_tier_error():
             for path, entry in self._described():

@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
-from gateway.cancellation import Cancellation
+from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ClientGone, DeadlineExceeded, GatewayError, QueueFull, ShuttingDown
 from gateway.model import Result, Streamed
 
@@ -174,15 +174,15 @@ class Flights:
         *,
         deadline: float,
         gone: Gone | None = None,
-        ripe: Future[Streamed] | None = None,
+        first_rows: Future[Streamed] | None = None,
     ) -> tuple[Result | Streamed, bool]:
         """Return the result of the flight's work, and whether somebody else's was shared.
 
-        *deadline* is an instant of ``monotonic``. *ripe* is what the work may have for this caller before its end.
+        *deadline* is an instant of ``monotonic``. *first_rows* may be there for this caller before the end.
         Raises what the work raised, ``DeadlineExceeded``, or ``ClientGone``.
         """
         air, leader = self._board(flight)
-        result, shared = self._awaited(air, deadline, gone, ripe)
+        result, shared = self._awaited(air, deadline, gone, first_rows)
         return result, shared or not leader
 
     def start(self, flight: Flight) -> tuple[Future[tuple[Result, bool]], bool]:
@@ -235,18 +235,18 @@ class Flights:
         return _Airborne(future=future, cancellation=cancellation, unshared=unshared)
 
     def _awaited(
-        self, air: _Airborne, deadline: float, gone: Gone | None, ripe: Future[Streamed] | None = None
+        self, air: _Airborne, deadline: float, gone: Gone | None, first_rows: Future[Streamed] | None = None
     ) -> tuple[Any, bool]:
-        """Wait for the end of a flight, or for what is *ripe*, until the deadline or the disconnect of one caller."""
-        ends: list[Future[Any]] = [air.future, *([] if ripe is None else [ripe])]
+        """Wait for the end of a flight, or for its first rows, until the deadline or the disconnect of one caller."""
+        ends: list[Future[Any]] = [air.future, *([] if first_rows is None else [first_rows])]
         while True:
             left = deadline - self._monotonic()
             last = gone is None or left <= _PULSE
             wait(ends, timeout=max(0.0, left if last else _PULSE), return_when=FIRST_COMPLETED)
             if air.future.done():
                 return air.future.result()
-            if ripe is not None and ripe.done():
-                return ripe.result(), False
+            if first_rows is not None and first_rows.done():
+                return first_rows.result(), False
             if gone is not None and gone.is_set():
                 raise self._disconnected(air)
             if last:

@@ -16,9 +16,9 @@ from threading import Lock
 from cachetools import LRUCache
 
 from gateway.cache.board import Sight
-from gateway.cache.tier import Drop, Entry, Kept, Mark, Ready, entry_of, succeeding
+from gateway.cache.tier import Entry, Kept, Purge, Ready, Validation, entry_of, succeeding
 from gateway.model import Result
-from gateway.observe import Observer, ResultEvicted, unobserved
+from gateway.telemetry.events import Observer, ResultEvicted, unobserved
 
 _OVERHEAD = 2_000
 """Bytes that an entry costs beside its Arrow buffers: measured with tracemalloc on results of one row."""
@@ -41,7 +41,7 @@ class _Kept:
 
 @dataclass(slots=True, kw_only=True)
 class _Marked:
-    mark: Mark
+    mark: Validation
     expires: float
     sight: Sight | None = None
     """What the mark is relied on for as long as it holds; None: it is not."""
@@ -117,12 +117,12 @@ class MemoryTier:
             body = self._alive((mark.key, form), now)
             return Ready(mark, result, body) if isinstance(body, bytes) else None
 
-    def mark(self, question: str) -> Mark | None:
+    def mark(self, question: str) -> Validation | None:
         with self._lock:
             found = self._marks.get(question)
         return None if found is None or found.expires <= self._clock() else found.mark
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept:
+    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept:
         with self._lock:
             now = self._clock()
             found = self._marks.get(question)
@@ -137,7 +137,7 @@ class MemoryTier:
             if found is not None and found.mark.key == key:
                 found.sight = sight
 
-    def believed(self, question: str) -> Mark | None:
+    def believed(self, question: str) -> Validation | None:
         """Return the mark of a question where it is relied on."""
         with self._lock:
             found = self._marks.get(question)
@@ -157,7 +157,7 @@ class MemoryTier:
             found = [kept.entry for (_, form), kept in self._kept.items() if not form and kept.expires > now]
         yield from found
 
-    def drop(self, which: Drop) -> int:
+    def drop(self, which: Purge) -> int:
         with self._lock:
             found = [place for place, kept in self._kept.items() if which.matches(kept.entry)]
             for place in found:

@@ -22,13 +22,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.cache.carried import carried_entry, with_header, without_header
 from gateway.cache.rest import Rest
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
-from gateway.cache.tier import Drop, Entry, Kept, Mark, TierError, ValueRejected, succeeding
+from gateway.cache.serialization import carried_entry, with_header, without_header
+from gateway.cache.tier import Entry, Kept, Purge, TierError, Validation, ValueRejected, succeeding
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.model import Result
-from gateway.observe import Observer, TierFailed
+from gateway.telemetry.events import Observer, TierFailed
 
 _PREFIX = "query-gateway:2:"
 _TIMEOUT = 0.25
@@ -142,11 +142,11 @@ class RedisTier:
         expiry = max(1, int(lifetime * 1000))
         self._asked(lambda: self._client.eval(_EXTEND, 1, f"{self._results}{key}", str(expiry)))
 
-    def mark(self, question: str) -> Mark | None:
+    def mark(self, question: str) -> Validation | None:
         name = f"{self._marks}{question}"
         return self._decoded(name, self._read(name, _LARGEST_MARK))
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept:
+    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept:
         name, expiry = f"{self._marks}{question}", max(1, int(lifetime * 1000))
         for _ in range(_ATTEMPTS):
             value, before, foreign = self._before(name)
@@ -163,14 +163,14 @@ class RedisTier:
     def entries(self) -> Iterator[Entry]:
         yield from (entry for _, entry in self._described())
 
-    def drop(self, which: Drop) -> int:
+    def drop(self, which: Purge) -> int:
         found = [key for key, entry in self._described() if which.matches(entry)]
         return sum(self._asked(partial(self._client.delete, key)) for key in found)
 
     def close(self) -> None:
         self._client.close()
 
-    def _before(self, name: str) -> tuple[bytes, Mark | None, str]:
+    def _before(self, name: str) -> tuple[bytes, Validation | None, str]:
         """Return what is kept under the name of a mark, the mark, and a word where it is something else."""
         value = b""
         try:
@@ -179,11 +179,11 @@ class RedisTier:
         except ValueRejected:
             return value[:1], None, "foreign"
 
-    def _decoded(self, name: str, value: bytes) -> Mark | None:
+    def _decoded(self, name: str, value: bytes) -> Validation | None:
         content = self._opened(name, value)
         if content is None:
             return None
-        mark = Mark.decode(bytes(content))
+        mark = Validation.decode(bytes(content))
         if mark is None:
             raise ValueRejected("no mark")
         return mark

@@ -15,7 +15,7 @@ from threading import Lock
 import pyarrow as pa
 from cachetools import TTLCache
 
-from gateway.cache.tier import Drop, Tier, TierError
+from gateway.cache.tier import Purge, Tier, TierError
 from gateway.model import Result, Summary
 
 LIFETIME = 7 * 86_400.0
@@ -71,7 +71,7 @@ class Summaries:
         found = self._tiers[0].result(key) if self._tiers else None
         return None if found is None else _unpacked(found)
 
-    def drop(self, which: Drop) -> list[str]:
+    def drop(self, which: Purge) -> list[str]:
         """Forget the results that are meant, in every tier; return the names of those that failed."""
         failed: list[str] = []
         for tier in reversed(self._tiers):
@@ -81,7 +81,7 @@ class Summaries:
                 failed.append(f"{tier.name} (summaries)")
         return failed
 
-    def drop_near(self, which: Drop) -> None:
+    def drop_near(self, which: Purge) -> None:
         """Forget the results that are meant in the nearest tier, as others did in theirs."""
         for tier in self._tiers[:1]:
             tier.drop(which)

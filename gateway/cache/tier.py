@@ -13,7 +13,7 @@ from gateway.model import Edition, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Validation:
     """The newest answer known for a question, and when it was last known to be right.
 
     ``checked_at`` is the instant, in seconds since the epoch, at which the snapshot it was compared with was pinned.
@@ -26,7 +26,7 @@ class Mark:
     sign: int = 0
     """The word of the question on the board of the machine, when the mark was written."""
 
-    def follows(self, other: Mark) -> bool:
+    def follows(self, other: Validation) -> bool:
         """Tell whether everything that the *other* was compared with, or a later edition of it, was seen for this."""
         return all(name in self.seen and self.seen[name].covers(edition) for name, edition in other.seen.items())
 
@@ -36,7 +36,7 @@ class Mark:
         return orjson.dumps({"key": self.key, "checked_at": self.checked_at, "seen": seen, "sign": self.sign})
 
     @classmethod
-    def decode(cls, text: bytes) -> Mark | None:
+    def decode(cls, text: bytes) -> Validation | None:
         """Read a mark, also one of an earlier release; None for what is none."""
         try:
             found = orjson.loads(text)
@@ -57,11 +57,11 @@ class Mark:
 class Kept(NamedTuple):
     """What became of a mark that a tier was told to remember: it knows it, or one that is newer."""
 
-    before: Mark | None
+    before: Validation | None
     """The mark that was there."""
 
 
-def succeeding(before: Mark | None, mark: Mark) -> Mark:
+def succeeding(before: Validation | None, mark: Validation) -> Validation:
     """Return which of two marks of a question is to be kept: *mark*, unless the one *before* may be newer."""
     if before is None or mark.follows(before):
         return mark
@@ -74,7 +74,7 @@ class Ready(NamedTuple):
     The result may be gone where no body was asked for.
     """
 
-    mark: Mark
+    mark: Validation
     result: Result | None
     body: bytes | None
 
@@ -92,7 +92,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
+class Purge:
     """Which results to drop: those of a query, that read a table, that were made before an instant; None: any."""
 
     query: str | None = None
@@ -103,7 +103,7 @@ class Drop:
         """Tell whether an entry is meant.
 
         >>> entry = Entry(key="", query="delays", version=1, tables=("flights",), size=0, created_at=9.0)
-        >>> Drop(table="flights", before=9.0).matches(entry), Drop(query="delays", table="flights").matches(entry)
+        >>> Purge(table="flights", before=9.0).matches(entry), Purge(query="delays", table="flights").matches(entry)
         (False, True)
         """
         return (
@@ -151,16 +151,16 @@ class Tier(Protocol):
     def extend(self, key: str, *, lifetime: float) -> None:
         """Keep the result of a key, if there is one, for *lifetime* from now at least."""
 
-    def mark(self, question: str) -> Mark | None:
+    def mark(self, question: str) -> Validation | None:
         """Return the mark of a question, or None."""
 
-    def remember(self, question: str, mark: Mark, *, lifetime: float) -> Kept | None:
+    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept | None:
         """Keep the mark of a question, in place of one that it follows, in one step; None where that failed."""
 
     def entries(self) -> Iterator[Entry]:
         """List what is kept, in no order."""
 
-    def drop(self, which: Drop) -> int:
+    def drop(self, which: Purge) -> int:
         """Forget the results that are meant; return how many there were."""
 
     def close(self) -> None:
@@ -190,7 +190,7 @@ class Encodings(Protocol):
     def believe(self, question: str, key: str, sight: Sight) -> None:
         """Rely on the mark of a question, if it is of *key*, for as long as the *sight* holds."""
 
-    def believed(self, question: str) -> Mark | None:
+    def believed(self, question: str) -> Validation | None:
         """Return the mark of a question where it is relied on."""
 
     def doubt(self, question: str | None) -> None:

@@ -23,16 +23,16 @@ from hashlib import blake2b
 from gateway.cache.asked import Asked, Fetched, Filling, Prepared, Taking
 from gateway.cache.backoff import Backoff
 from gateway.cache.board import Board
-from gateway.cache.drops import DropLog
+from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.flight import Flight, Flights
-from gateway.cache.guarded import Guarded
-from gateway.cache.marks import Marks, Standing
+from gateway.cache.purges import PurgeLog
 from gateway.cache.summaries import Summaries
-from gateway.cache.tier import Drop, Encodings, Entry, Mark, Tier, TierError
-from gateway.cancellation import Cancellation
+from gateway.cache.tier import Encodings, Entry, Purge, Tier, TierError, Validation
+from gateway.cache.validations import Standing, Validations
+from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import TOO_LARGE, CapacityError, NotCached, ResultTooLarge, StorageFailed, UpstreamError
 from gateway.model import CachePolicy, CacheStatus, Directives, Edition, Result, Streamed, Summary
-from gateway.outlet import Outlet
+from gateway.row_tee import RowTee
 
 _NEAR = 3_600.0
 """Seconds that a nearer tier keeps a copy of a result found farther away."""
@@ -55,7 +55,7 @@ EARLY = 8 * 2**20
 class _Known:
     """The newest answer that is kept for a question, and the mark that says when it was last right."""
 
-    mark: Mark
+    mark: Validation
     result: Result | Summary
     tier: str | None = None
     """The tier that had it, where that is not the nearest."""
@@ -79,14 +79,14 @@ class Results:
         clock: Callable[[], float],
         ceiling: float = 86_400.0,
         board: Board | None = None,
-        drops: DropLog | None = None,
+        drops: PurgeLog | None = None,
         encodings: Encodings | None = None,
         summaries: Summaries | None = None,
     ) -> None:
         self._tiers, self._flights, self._clock, self._ceiling = tuple(tiers), flights, clock, ceiling
         self._drops, self._encodings = drops, encodings
         self._board = board or Board()
-        self.marks = Marks(self._tiers, self._board, encodings)
+        self.marks = Validations(self._tiers, self._board, encodings)
         self._summaries = Summaries(()) if summaries is None else summaries
         self._refreshes = Backoff(clock)
 
@@ -171,7 +171,7 @@ class Results:
         """List what every tier keeps, by the name of the tier."""
         return {tier.name: list(tier.entries()) for tier in self._tiers}
 
-    def drop(self, which: Drop) -> Mapping[str, int]:
+    def drop(self, which: Purge) -> Mapping[str, int]:
         """Forget results, in the memory of the other workers of this machine too; return how many, by tier.
 
         Raises ``StorageFailed`` where a tier still has some, after all others have forgotten them.
@@ -184,7 +184,7 @@ class Results:
             raise StorageFailed(f"Not everything could be dropped from {' and '.join(failed)}: ask again.")
         return {name: count + again[name] for name, count in dropped.items()}
 
-    def _dropped(self, which: Drop) -> tuple[Mapping[str, int], Sequence[str]]:
+    def _dropped(self, which: Purge) -> tuple[Mapping[str, int], Sequence[str]]:
         """Forget results in all tiers, the farthest first, from which nearer ones copy; tell which tiers failed."""
         found, failed = {tier.name: 0 for tier in reversed(self._tiers)}, list[str]()
         for tier in reversed(self._tiers):
@@ -200,13 +200,13 @@ class Results:
         Who tells of other answers was told by a tier that hosts share, which therefore works.
         """
         for tier in self._tiers:
-            if isinstance(tier, Guarded):
+            if isinstance(tier, FaultTolerantTier):
                 tier.wake()
         self.marks.doubt(questions)
 
     def recover(self) -> None:
         """Once a tier may be used again without which answers were found or given: doubt these, and tell of those."""
-        missed = [tier for tier in self._tiers if isinstance(tier, Guarded) and tier.was_missed()]
+        missed = [tier for tier in self._tiers if isinstance(tier, FaultTolerantTier) and tier.was_missed()]
         if missed:
             self.marks.doubt(None)
             self.marks.tell_again()
@@ -267,7 +267,7 @@ class Results:
     def _forget_copies(self, result: Result, depth: int) -> None:
         for nearer in self._tiers[:depth]:
             with suppress(TierError):  # its guard has told
-                nearer.drop(Drop(query=result.query))
+                nearer.drop(Purge(query=result.query))
 
     def _refresh_behind(self, asked: Asked, filling: Filling, standing: Standing) -> None:
         """Start computing an answer that nobody waits for; after failures, later and later."""
@@ -299,7 +299,7 @@ class Results:
             filling = self._prepared(asked, [newer])
         return filling, None
 
-    def _prepared(self, asked: Asked, others: Sequence[Mark]) -> Filling:
+    def _prepared(self, asked: Asked, others: Sequence[Validation]) -> Filling:
         filling = asked.prepare()
         mark = _mark_of(filling)
         ahead = [one for one in others if one.key != mark.key and not mark.follows(one)]
@@ -313,7 +313,7 @@ class Results:
         known = _Known(mark=_mark_of(filling), result=found, fresh=True)
         return self._served(known, asked.policy, detail="revalidated")
 
-    def _give(self, asked: Asked, mark: Mark, standing: Standing) -> Mark | None:
+    def _give(self, asked: Asked, mark: Validation, standing: Standing) -> Validation | None:
         """Tell everybody that an answer is about to be given; return one that may be newer."""
         return self.marks.give(asked.question, mark, standing, lifetime=self._lifetime(asked.policy))
 
@@ -321,17 +321,17 @@ class Results:
         """Compute an answer, or share what others compute; where it is too large for that, each caller has its own."""
         if self._is_large(filling.key):
             return self._sent(asked, filling, standing)
-        outlet = Outlet() if asked.taking is not None and asked.taking.limit is None else None
-        ripe = None if outlet is None else outlet.ripe
+        outlet = RowTee() if asked.taking is not None and asked.taking.limit is None else None
+        first_rows = None if outlet is None else outlet.first_rows
         flight = self._flight(asked, filling, standing, outlet)
         try:
-            result, shared = self._flights.fly(flight, deadline=asked.deadline, gone=asked.gone, ripe=ripe)
+            result, shared = self._flights.fly(flight, deadline=asked.deadline, gone=asked.gone, first_rows=first_rows)
         except ResultTooLarge:
             if asked.taking is None:
                 raise
-            if ripe is None or not ripe.done():
+            if first_rows is None or not first_rows.done():
                 return self._sent(asked, filling, standing)
-            result, shared = ripe.result(), False
+            result, shared = first_rows.result(), False
         except BaseException:
             if outlet is not None:
                 outlet.close()
@@ -366,7 +366,7 @@ class Results:
     def _is_large(self, key: str) -> bool:
         return self._tiers[-1].mark(_note("large", key)) is not None
 
-    def _flight(self, asked: Asked, filling: Filling, standing: Standing, outlet: Outlet | None = None) -> Flight:
+    def _flight(self, asked: Asked, filling: Filling, standing: Standing, outlet: RowTee | None = None) -> Flight:
         farthest = self._tiers[-1]
 
         def work(cancellation: Cancellation) -> Result:
@@ -374,7 +374,7 @@ class Results:
                 result = filling.run(cancellation, outlet)
             except ResultTooLarge as error:
                 if error.retry_after is None:
-                    mark = Mark(key=filling.key, checked_at=self._clock())
+                    mark = Validation(key=filling.key, checked_at=self._clock())
                     farthest.remember(_note("large", filling.key), mark, lifetime=_LARGE)
                 raise
             kept = [tier.keep(result, lifetime=self._lifetime(asked.policy)) for tier in self._tiers]
@@ -423,14 +423,14 @@ class Results:
     def _age(self, instant: float) -> float:
         return max(0.0, self._clock() - instant)
 
-    def _left(self, mark: Mark, policy: CachePolicy) -> float:
+    def _left(self, mark: Validation, policy: CachePolicy) -> float:
         """Seconds of freshness that are left; negative where the answer is stale.
 
         None are left where the mark is from the future: the clock went back since, nobody knows how far.
         """
         return min(mark.checked_at + policy.ttl - self._clock(), policy.ttl) if self._credible(mark) else 0.0
 
-    def _credible(self, mark: Mark) -> bool:
+    def _credible(self, mark: Validation) -> bool:
         return mark.checked_at <= self._clock() + _SKEW
 
     def _suits(self, known: _Known, directives: Directives) -> bool:
@@ -462,15 +462,15 @@ class Results:
         return max(policy.ttl + stale, _CURSORS)
 
 
-def _mark_of(filling: Filling, result: Result | Streamed | Summary | None = None) -> Mark:
+def _mark_of(filling: Filling, result: Result | Streamed | Summary | None = None) -> Validation:
     """Return the mark of an answer that is confirmed, or of a result, which may be of files that changed since."""
     if result is None:
-        return Mark(key=filling.key, checked_at=filling.pinned_at, seen=filling.seen)
+        return Validation(key=filling.key, checked_at=filling.pinned_at, seen=filling.seen)
     seen = {one.table: one.edition for one in result.readings if one.edition is not None}
-    return Mark(key=result.key, checked_at=result.created_at, seen=seen or filling.seen)
+    return Validation(key=result.key, checked_at=result.created_at, seen=seen or filling.seen)
 
 
-def _editions(marks: Sequence[Mark]) -> Mapping[str, Sequence[Edition]]:
+def _editions(marks: Sequence[Validation]) -> Mapping[str, Sequence[Edition]]:
     """Return what was seen of each table by any of some marks."""
     names = {name for mark in marks for name in mark.seen}
     return {name: [mark.seen[name] for mark in marks if name in mark.seen] for name in names}

@@ -13,15 +13,15 @@ import pyarrow as pa
 
 from gateway.catalog.footers import Unread
 from gateway.catalog.jumps import Jumps
-from gateway.catalog.keeper import Announce, Describe, Keeper, OpenStore, TableStatus
 from gateway.catalog.manifest import Snapshot
+from gateway.catalog.manifest_store import Announce, Describe, ManifestStore, OpenStore, TableStatus
 from gateway.catalog.refresh import Refresher
-from gateway.catalog.shelf import shelf_folder
+from gateway.catalog.snapshot_store import shelf_folder
 from gateway.catalog.table import Table
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.errors import TableNotFound, did_you_mean, quoted
 from gateway.model import Edition
-from gateway.observe import Observer, unobserved
+from gateway.telemetry.events import Observer, unobserved
 
 
 class Catalog:
@@ -61,7 +61,7 @@ class Catalog:
         self._refresher: Refresher | None = None if previous is None else previous._refresher
         self._starting = Lock()
         known = {} if previous is None else previous._keepers
-        self._keepers: dict[str, Keeper] = {}
+        self._keepers: dict[str, ManifestStore] = {}
         self._identities: dict[str, str] = {}
         for name, table in tables.items():
             before = known.get(name)
@@ -70,7 +70,7 @@ class Catalog:
                 continue
             where = place(table)
             self._identities[name] = table.identity(where)
-            keeper = Keeper(
+            keeper = ManifestStore(
                 table,
                 shelf_folder(state, name, where),
                 open_store=open_store,
@@ -97,7 +97,7 @@ class Catalog:
         return _at_one_instant(keepers)
 
     def catch_up(self, others: Mapping[str, Sequence[Edition]]) -> dict[str, Snapshot]:
-        """Return snapshots of tables that cover what other machines saw of them; see ``Keeper.catch_up``."""
+        """Return snapshots of tables that cover what other machines saw of them; see ``ManifestStore.catch_up``."""
         for name, editions in others.items():
             self._keeper(name).catch_up(editions)
         return self.pin(others)
@@ -187,7 +187,7 @@ class Catalog:
                 self._refresher.close()
                 self._refresher = None
 
-    def _keeper(self, name: str) -> Keeper:
+    def _keeper(self, name: str) -> ManifestStore:
         keeper = self._keepers.get(name)
         if keeper is None:
             hint = did_you_mean(name, self.tables)
@@ -197,7 +197,7 @@ class Catalog:
         return keeper
 
 
-def _at_one_instant(keepers: Sequence[Keeper]) -> dict[str, Snapshot]:
+def _at_one_instant(keepers: Sequence[ManifestStore]) -> dict[str, Snapshot]:
     """Return the newest snapshots as they were side by side at one instant, so that those of two calls are in order."""
     found = [keeper.current() for keeper in keepers]
     while len(found) > 1 and (again := [keeper.current() for keeper in keepers]) != found:

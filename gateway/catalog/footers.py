@@ -21,7 +21,6 @@ from obstore.exceptions import NotFoundError, PreconditionError
 
 from gateway.catalog import facts, local
 from gateway.catalog.bounds import boundable, bounds
-from gateway.catalog.daemons import Daemons
 from gateway.catalog.facts import FACTS, VERDICT, FileFacts
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.misread import misread
@@ -29,6 +28,7 @@ from gateway.catalog.store import Store, storage_errors
 from gateway.catalog.stored import stored_schema
 from gateway.catalog.thrift import Malformed
 from gateway.catalog.transforms.keys import Kind, SqlType, sql_type
+from gateway.concurrency.daemons import Daemons
 from gateway.errors import StorageFailed
 
 TAIL = 64 * 1024

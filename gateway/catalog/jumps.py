@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from gateway.observe import ClockJumped, Observer
+from gateway.telemetry.events import ClockJumped, Observer
 
 LEAST = 5.0
 """Seconds by which the time of day must have moved against the time that went by; less is a slow correction."""

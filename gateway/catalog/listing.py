@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 from obstore.exceptions import InvalidPathError
 from obstore.store import LocalStore
 
-from gateway.catalog.daemons import Daemons
 from gateway.catalog.local import walked
 from gateway.catalog.store import Store, storage_errors
+from gateway.concurrency.daemons import Daemons
 from gateway.errors import StorageFailed
 
 Item = TypeVar("Item")

@@ -9,10 +9,10 @@ from math import inf
 from pathlib import Path
 from threading import Event, Thread
 
-from gateway.catalog.daemons import Daemons
 from gateway.catalog.footers import Patience
-from gateway.catalog.keeper import MAX_BACKOFF, Keeper
-from gateway.catalog.leader import Leadership
+from gateway.catalog.manifest_store import MAX_BACKOFF, ManifestStore
+from gateway.concurrency.daemons import Daemons
+from gateway.concurrency.leader import Leadership
 from gateway.errors import GatewayError
 
 POLL = 0.5
@@ -36,7 +36,7 @@ class Refresher:
 
     def __init__(
         self,
-        keepers: Mapping[str, Keeper],
+        keepers: Mapping[str, ManifestStore],
         lock: Path,
         *,
         clock: Callable[[], float],
@@ -64,7 +64,7 @@ class Refresher:
         self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="catalog", daemon=True)
         self._thread.start()
 
-    def serve(self, keepers: Mapping[str, Keeper]) -> None:
+    def serve(self, keepers: Mapping[str, ManifestStore]) -> None:
         """Refresh other tables from the next look on; what is under way for those of before ends."""
         before, self._keepers = self._keepers, keepers
         for name, keeper in before.items():
@@ -112,7 +112,7 @@ class Refresher:
         assert self._pool is not None
         self._pool.submit(work).add_done_callback(_surface)
 
-    def _is_due(self, name: str, keeper: Keeper) -> bool:
+    def _is_due(self, name: str, keeper: ManifestStore) -> bool:
         """Tell whether a table must be listed now; the share of its interval that it is early is drawn once."""
         now, (at, furthest) = self._clock(), self._due.get(name, (inf, 0.0))
         if at - now > furthest:  # not drawn yet, or the clock went back since
@@ -122,7 +122,7 @@ class Refresher:
             self._due[name] = (at, MAX_BACKOFF if failing else keeper.table.refresh)
         return now >= at
 
-    def _refresh(self, keeper: Keeper) -> None:
+    def _refresh(self, keeper: ManifestStore) -> None:
         try:
             if keeper.snapshot is None:
                 keeper.current()
@@ -136,7 +136,7 @@ class Refresher:
             self._learned.pop(keeper.table.name, None)
             self._busy.discard(keeper.table.name)
 
-    def _learn(self, keeper: Keeper, snapshot: str) -> None:
+    def _learn(self, keeper: ManifestStore, snapshot: str) -> None:
         """Read some footers; until the next listing no more where none are left, or something fails."""
         self._learned[keeper.table.name] = snapshot
         self._idle.clear()

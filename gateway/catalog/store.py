@@ -29,10 +29,10 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from gateway.concurrency.retry import Retry
 from gateway.declaration import Duration
 from gateway.errors import StorageFailed
-from gateway.observe import Observer, StoreRequested, unobserved
-from gateway.retry import Retry
+from gateway.telemetry.events import Observer, StoreRequested, unobserved
 
 _SEGMENT = re.compile(r'illegal character sequence .* whilst parsing path segment "([^"]*)"', re.DOTALL)
 _GOOGLE = ("GOOGLE_BASE_URL",)

@@ -13,15 +13,15 @@ import orjson
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.cache.tier import Drop, Entry
+from gateway.cache.tier import Entry, Purge
 from gateway.cache.tiered import Results
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
 from gateway.errors import StorageFailed
-from gateway.observe import Event, TierFailed
 from gateway.opening import open_results
 from gateway.plan.explain import readable
+from gateway.telemetry.events import Event, TierFailed
 
 _LISTED = 1_000
 
@@ -57,7 +57,7 @@ def stats(project: Path, form: str) -> None:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def entries(project: Path, query: str | None, table: str | None, form: str) -> None:
     """List what is kept, newest first."""
-    which = Drop(query=query, table=table)
+    which = Purge(query=query, table=table)
     with _opened(project) as results:
         found = [(tier, entry) for tier, every in results.entries().items() for entry in every if which.matches(entry)]
     found.sort(key=lambda item: item[1].created_at, reverse=True)
@@ -91,7 +91,7 @@ def drop(project: Path, query: str | None, table: str | None, older: str | None,
     with _opened(project) as results:
         dropped: Mapping[str, int] = {}
         with suppress(StorageFailed):  # the tier that failed is told at the end
-            dropped = results.drop(Drop(query=query, table=table, before=before))
+            dropped = results.drop(Purge(query=query, table=table, before=before))
     for tier, count in dropped.items():
         if tier != "memory":
             click.echo(f"{tier}: {count} dropped")

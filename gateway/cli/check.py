@@ -13,9 +13,9 @@ from gateway.cli.formats import FORMATS, write
 from gateway.cli.project import opened, project_option
 from gateway.config import FILE_NAME, load_settings
 from gateway.errors import Rule, Severity
-from gateway.project import Declarations
-from gateway.proposal.base import NoBase
-from gateway.proposal.review import Review, review
+from gateway.pr_review.base import NoBase
+from gateway.pr_review.review import Review, review
+from gateway.project.files import Declarations
 
 
 @click.command("check")

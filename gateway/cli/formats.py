@@ -14,8 +14,8 @@ from gateway.authoring.checked import Checked
 from gateway.authoring.excerpt import excerpt, place
 from gateway.errors import Diagnostic, Severity
 from gateway.plan.explain import readable
-from gateway.proposal import report
-from gateway.proposal.review import Review
+from gateway.pr_review import report
+from gateway.pr_review.review import Review
 
 Render = Callable[[Checked, Path, Console, Review | None], str]
 """Write what was found in a project, and what it changes, as one text; the console says whether colours are wanted."""

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from gateway.config import load_settings
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.telemetry.events import unobserved
 
 Command = Callable[..., Any]
 

@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 from gateway.app import open_app
-from gateway.audit import NO_FILE, open_file
 from gateway.authoring.access import check_access
 from gateway.budget import budget_of
 from gateway.cli.diagnostics import print_diagnostics
@@ -23,7 +22,8 @@ from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
 from gateway.engine.instance import before_fork
 from gateway.opening import load_project, make_state, redis_pool, reload_signal
-from gateway.reload import touch
+from gateway.project.reload import touch
+from gateway.telemetry.audit import NO_FILE, open_file
 from gateway.web.server import ServerOptions
 from gateway.web.server import serve as run_server
 

@@ -13,12 +13,12 @@ import orjson
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.calls import Called, read_calls
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
 from gateway.opening import calls_folder, load_project
 from gateway.query.registry import Registry, unknown_query
+from gateway.telemetry.usage import Called, read_calls
 
 
 @click.command("usage")

@@ -16,7 +16,7 @@ from gateway.model import FileVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lent:
+class PooledCursor:
     """A cursor for one query over *files*; ``connection`` is DuckDB's number of it, where requests are followed."""
 
     cursor: duckdb.DuckDBPyConnection
@@ -36,24 +36,24 @@ class Cursors:
         self._idle: list[tuple[duckdb.DuckDBPyConnection, int]] = []
         self._closed = False
 
-    def lend(self, files: Sequence[FileVersion], deadline: float | None) -> Lent:
+    def lend(self, files: Sequence[FileVersion], deadline: float | None) -> PooledCursor:
         """Lend a cursor for a query over *files* that may run until *deadline*. Raises ``EngineFailed``."""
         remote = in_buckets(files) if self._requests is not None else []
         cursor, connection = self._cursor(numbered=bool(remote))
         if connection is not None and self._requests is not None:
             self._requests.enter(connection, remote)
-        return Lent(
+        return PooledCursor(
             cursor=cursor, connection=connection, watched=self.watch.add(cursor.interrupt, deadline), files=files
         )
 
-    def confirm(self, lent: Lent) -> None:
+    def confirm(self, lent: PooledCursor) -> None:
         """Make sure that what was read is what was asked for. Raises ``FilesChanged``."""
         if changed_in_folders(lent.files):
             raise FilesChanged("A data file was replaced or removed while the query ran.")
         if lent.connection is not None and self._requests is not None:
             self._requests.confirm(lent.connection)
 
-    def take_back(self, lent: Lent, *, reusable: bool) -> None:
+    def take_back(self, lent: PooledCursor, *, reusable: bool) -> None:
         """End a loan; only a cursor whose query has ended by itself is *reusable*."""
         self.watch.release(lent.watched)
         keep = reusable and lent.connection is not None and not self._closed

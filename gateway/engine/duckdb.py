@@ -18,14 +18,14 @@ import duckdb
 from gateway.engine import versions
 from gateway.engine.base import Cancel
 from gateway.engine.binding import bind
-from gateway.engine.cursors import Cursors, Lent
+from gateway.engine.cursors import Cursors, PooledCursor
 from gateway.engine.failures import RAISED, Suspicion, translate
 from gateway.engine.instance import EngineSettings, Keyring, S3Access, connect, put_secret, quoted
 from gateway.engine.requests import RequestLog
 from gateway.engine.stream import DuckDBStream, described
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
 from gateway.model import Column, FileVersion, Statement, TypedValue, Value
-from gateway.observe import Observer, unobserved
+from gateway.telemetry.events import Observer, unobserved
 
 KEY_LIFE = 240.0
 """Seconds that keys are used before the keyring is asked again: it gives none that expires within five minutes."""
@@ -201,7 +201,7 @@ class DuckDBEngine:
         finally:
             self._cursors.take_back(lent, reusable=False)
 
-    def _translated(self, error: BaseException, lent: Lent) -> GatewayError:
+    def _translated(self, error: BaseException, lent: PooledCursor) -> GatewayError:
         """Name what happened to the query of *lent*."""
         if lent.watched.expired:
             return DeadlineExceeded("The query was stopped at its time limit.", path=self._stalled(error, lent))
@@ -220,13 +220,13 @@ class DuckDBEngine:
             failure.damaged.path = versions.named(str(error), lent.files)
         return self._changed(lent) or failure.damaged
 
-    def _stalled(self, error: BaseException, lent: Lent) -> str | None:
+    def _stalled(self, error: BaseException, lent: PooledCursor) -> str | None:
         """Name the file whose store was silent until the deadline had passed."""
         failure = translate(error, memory_limit=self.settings.memory_limit)
         passing = isinstance(failure, StorageFailed) and failure.passing
         return self._at_fault(error, lent) if passing else None
 
-    def _at_fault(self, error: BaseException, lent: Lent) -> str | None:
+    def _at_fault(self, error: BaseException, lent: PooledCursor) -> str | None:
         """Find which of the files that *lent* reads an error speaks of."""
         if self._requests is None:
             return None
@@ -236,7 +236,7 @@ class DuckDBEngine:
                 return file.path
         return None
 
-    def _changed(self, lent: Lent) -> GatewayError | None:
+    def _changed(self, lent: PooledCursor) -> GatewayError | None:
         """Look at the files that *lent* read as they are now; None: they are still what was asked for."""
         remote = versions.in_buckets(lent.files)
         try:

@@ -20,7 +20,7 @@ from gateway.engine.instance import S3Access
 from gateway.engine.versions import opaque
 from gateway.errors import FilesChanged
 from gateway.model import FileVersion
-from gateway.observe import Observer, StoreRequested, unobserved
+from gateway.telemetry.events import Observer, StoreRequested, unobserved
 
 _URL = re.compile(r"'url': '([^']*)'")
 _STATUS = re.compile(r"'response': \{'status': \w*?_(\d{3})\b")

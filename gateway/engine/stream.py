@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from gateway.content import ROWS
-from gateway.engine.cursors import Cursors, Lent
+from gateway.engine.cursors import Cursors, PooledCursor
 from gateway.engine.failures import RAISED
 from gateway.errors import GatewayError, QueryFailed
 from gateway.model import Column
@@ -24,7 +24,9 @@ class DuckDBStream:
     columns: tuple[Column, ...]
     schema: pa.Schema
 
-    def __init__(self, cursors: Cursors, lent: Lent, translate: Callable[[BaseException, Lent], GatewayError]) -> None:
+    def __init__(
+        self, cursors: Cursors, lent: PooledCursor, translate: Callable[[BaseException, PooledCursor], GatewayError]
+    ) -> None:
         self._cursors = cursors
         self._lent = lent
         self._translate = translate

@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from gateway.catalog.manifest import Snapshot
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
 from gateway.model import Lookup, Statement, Value
-from gateway.plan.analyse import Bound, Dimension, Learned, Prepared, dimension_query, learn
+from gateway.plan.analysis import Bound, Dimension, Learned, Prepared, dimension_query, learn
 from gateway.plan.reading import Inform, as_it_is, reading
 from gateway.plan.rewrite import Address
 from gateway.plan.select import Chosen

@@ -28,9 +28,9 @@ from gateway.model import (
     UnusedFilter,
     UsedFilter,
 )
-from gateway.plan.analyse import Bound, Evaluate, Prepared, PreparedScan, bind, prepare, render
-from gateway.plan.analyse.dimensions import RULE as DIMENSION
-from gateway.plan.analyse.prepared import decided
+from gateway.plan.analysis import Bound, Evaluate, Prepared, PreparedScan, bind, prepare, render
+from gateway.plan.analysis.dimensions import RULE as DIMENSION
+from gateway.plan.analysis.prepared import decided
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters

@@ -18,9 +18,9 @@ from gateway.query.functions import Volatility
 from gateway.query.lexer import SqlMistake, TokenKind
 from gateway.query.normalise import normalise
 from gateway.query.parameters import Parameter
-from gateway.query.review import scanned_tables, volatility
 from gateway.query.sql import parse_tokens, statement_tokens
 from gateway.query.types import ParameterType, parse_type
+from gateway.query.validate import scanned_tables, volatility
 
 _BETWEEN = (exp.Paren, exp.Add, exp.Sub, exp.Neg, exp.Coalesce, exp.Tuple)
 """What may stand between a parameter and the comparison that types it."""

@@ -122,7 +122,7 @@ class Registry:
         deprecated = template.deprecated is not None and template.deprecated <= today
         return State.DEPRECATED if deprecated else State.CURRENT
 
-    def settled_until(self, name: str) -> date | None:
+    def next_lifecycle_date(self, name: str) -> date | None:
         """Return the next day on which a version of a query is deprecated or retired, and so ``latest`` may be another.
 
         None: no such day is declared.

@@ -16,12 +16,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from gateway.declaration import DeclarationError, Declared, Duration
 from gateway.errors import Diagnostic, InvalidParameters, Rule, Severity, TemplateInvalid
 from gateway.model import BoundQuery, CachePolicy, TypedValue
-from gateway.query.advice import SEVERITIES, advise_front_matter
 from gateway.query.coerce import spell
 from gateway.query.functions import Volatility
 from gateway.query.lexer import SqlMistake, end_of_comment
+from gateway.query.lint import SEVERITIES, advise_front_matter
 from gateway.query.parameters import Parameter, bind_parameters
-from gateway.query.review import Reviewed, review
+from gateway.query.validate import Reviewed, review
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """A parameter, or one segment of a query's name."""

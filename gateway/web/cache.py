@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from gateway.access.base import CACHE
-from gateway.cache.tier import Drop
+from gateway.cache.tier import Purge
 from gateway.declaration import parse_duration
 from gateway.errors import InvalidParameters, did_you_mean
 from gateway.web.context import gateway, site
@@ -25,7 +25,7 @@ def drop() -> Response:
     return json_response({"dropped": dict(dropped)})
 
 
-def _criteria(query: QueryString) -> Drop:
+def _criteria(query: QueryString) -> Purge:
     given = {name: values[-1] for name, values in query.parameters.items()}
     wrong = [
         {"parameter": name, "detail": did_you_mean(name, CRITERIA) or f"accepted: {', '.join(CRITERIA)}"}
@@ -42,4 +42,4 @@ def _criteria(query: QueryString) -> Drop:
         wrong.append({"parameter": "query", "detail": f"say what to drop: {', '.join(CRITERIA)}"})
     if wrong:
         raise InvalidParameters(wrong)
-    return Drop(query=given.get("query"), table=given.get("table"), before=before)
+    return Purge(query=given.get("query"), table=given.get("table"), before=before)

@@ -20,11 +20,11 @@ from gunicorn.asgi.protocol import (
 
 from gateway.errors import GatewayError
 from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, SILENCE
-from gateway.web.bridge import CONNECTION
 from gateway.web.front import KEY, Front, Hit
 from gateway.web.front_known import Key, Pair, recognise
-from gateway.web.patience import RESET, queued, taken_too_slowly
 from gateway.web.reading import LATEST, RequestReader, says_close
+from gateway.web.timeouts import RESET, queued, taken_too_slowly
+from gateway.web.wsgi_adapter import CONNECTION
 
 _OPENED = 1.0
 """Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""

@@ -16,11 +16,10 @@ from flask import Flask, Request, current_app, g
 from gateway.access.base import CREDENTIALS, OPEN, Access
 from gateway.access.limits import UNLIMITED, Limits
 from gateway.cache.asked import Prepared
-from gateway.cache.tier import Drop
-from gateway.catalog.keeper import TableStatus
+from gateway.cache.tier import Purge
 from gateway.catalog.manifest import Snapshot
+from gateway.catalog.manifest_store import TableStatus
 from gateway.catalog.table import Table
-from gateway.metrics import Metrics
 from gateway.model import (
     Answer,
     BoundQuery,
@@ -34,14 +33,15 @@ from gateway.model import (
     Unread,
 )
 from gateway.model import Request as Question
-from gateway.observe import Observer, RequestServed, unobserved
 from gateway.pipeline import Located
 from gateway.plan.explain import Explanation
-from gateway.project import Project
+from gateway.project.files import Project
+from gateway.project.reload import Reloaded
 from gateway.query.registry import Registry
 from gateway.query.template import Template
-from gateway.reload import Reloaded
-from gateway.web.patience import Gone
+from gateway.telemetry.events import Observer, RequestServed, unobserved
+from gateway.telemetry.metrics import Metrics
+from gateway.web.timeouts import Gone
 
 _EXTENSION = "gateway"
 LEARN = "gateway.learn"
@@ -111,7 +111,7 @@ class Gateway(Protocol):
 
     def ready(self, question: str, form: str | None, policy: CachePolicy) -> Prepared | None: ...
 
-    def drop(self, which: Drop) -> Mapping[str, int]: ...
+    def drop(self, which: Purge) -> Mapping[str, int]: ...
 
     def columns(self, query: str, version: int) -> tuple[Column, ...]: ...
 
@@ -135,7 +135,7 @@ class Site:
     observe: Observer = unobserved
     checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     stores: Callable[[], Mapping[str, str]] = dict
-    """Tell of every location whether it is in use (``closed``) or left alone; see ``gateway.engine.breaker``."""
+    """Tell of every location whether it is in use (``closed``) or left alone; see ``gateway.execution.breaker``."""
     max_body: int = 4 * 2**20
     """Bytes of the largest request body that is read."""
     max_stale: float = 2.0**31

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 from gateway.errors import GatewayError
 from gateway.model import CachePolicy, Column
-from gateway.observe import DescriptionFailed
 from gateway.query.coerce import spell
 from gateway.query.parameters import Parameter
 from gateway.query.registry import State
 from gateway.query.template import Template
+from gateway.telemetry.events import DescriptionFailed
 from gateway.web.context import Gateway, site
 from gateway.web.problems import public_detail
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from gateway.metrics import observe_all
-from gateway.observe import RequestServed
+from gateway.telemetry.events import RequestServed
+from gateway.telemetry.metrics import observe_all
 
 _DURATION = "gateway_http_request_duration_seconds"
 _TOTAL = "gateway_http_request_total"

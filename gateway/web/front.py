@@ -26,12 +26,12 @@ from gateway.access.base import ANONYMOUS, OPEN, QUERY
 from gateway.access.limits import UNLIMITED
 from gateway.errors import Unauthenticated
 from gateway.model import Principal
-from gateway.observe import RequestServed, tell_all
-from gateway.web.bridge import ENVIRON, Bridge, Receive, Scope, Send
+from gateway.telemetry.events import RequestServed, tell_all
 from gateway.web.context import LEARN, REQUEST_ID, Site
 from gateway.web.exported import Exported
 from gateway.web.front_known import Found, Key, Known, Pair, credentials, known_of
 from gateway.web.headers import EVERY_AGE, LAST_INSTANT
+from gateway.web.wsgi_adapter import ENVIRON, Receive, Scope, Send, WsgiAdapter
 
 KEY = "gateway.key"
 """Where a scope holds what recognises its request."""
@@ -57,7 +57,7 @@ class Front:
     *clock* counts durations, in seconds.
     """
 
-    def __init__(self, site: Site, bridge: Bridge, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, site: Site, bridge: WsgiAdapter, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._site, self._bridge, self._clock = site, bridge, clock
         self._gateway = site.gateway
         self._known: LRUCache[Key, Known] = LRUCache(_ROOM, getsizeof=lambda known: known.size)

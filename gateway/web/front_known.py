@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from gateway.access.base import CREDENTIALS
 from gateway.model import CachePolicy, Reading
-from gateway.observe import RequestServed
-from gateway.web.bridge import Head
+from gateway.telemetry.events import RequestServed
 from gateway.web.context import Record, Sent, served
+from gateway.web.wsgi_adapter import Head
 
 Key = tuple[Any, ...]
 """A request as far as its answer may depend on it: method, target, headers."""

@@ -43,5 +43,5 @@ def teach(question: Question, answer: Answer | Unread, options: QueryString, for
 
 def _settled_until(query: str) -> float:
     """Return when a version is deprecated or retired: from then on ``latest`` may be another, or none may answer."""
-    day = midnight(gateway().registry.settled_until(query))
+    day = midnight(gateway().registry.next_lifecycle_date(query))
     return math.inf if day is None else day.timestamp()

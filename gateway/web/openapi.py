@@ -12,9 +12,9 @@ from gateway.query.registry import Registry, State
 from gateway.query.template import Template
 from gateway.web.describe import freshness, version_url
 from gateway.web.formats import SHAPES
-from gateway.web.patience import TIMEOUT
 from gateway.web.problems import MEDIA_TYPE, kinds
 from gateway.web.schemas import Schema, column_schema, parameter_schema
+from gateway.web.timeouts import TIMEOUT
 
 Operation = dict[str, Any]
 

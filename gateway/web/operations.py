@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from gateway.access.base import RELOAD
 from gateway.errors import GatewayError, ShuttingDown, TableInvalid, Unauthenticated
-from gateway.project import Project
+from gateway.project.files import Project
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
 from gateway.web.guard import may, may_see_details

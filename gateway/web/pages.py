@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
-from gateway.access.gatekeeper import COOKIE
+from gateway.access.authorizer import COOKIE
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.query.coerce import spell
 from gateway.query.parameters import Parameter

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from uuid import uuid4
 
 from gateway.errors import GatewayError, MalformedRequest
-from gateway.observe import Observer
+from gateway.telemetry.events import Observer
 from gateway.web.context import Record, Sent, served
 from gateway.web.documents import json_bytes
 from gateway.web.problems import (

@@ -15,19 +15,19 @@ from gateway.access.base import VARY
 from gateway.encode import ENCODERS, Format, encode
 from gateway.model import Answer, BoundQuery, Export, Summary, Unread
 from gateway.model import Request as Question
-from gateway.web.coding import IDENTITY, choose_coding, compress, compressed
+from gateway.web.bound_parameters import echo_header, echoed, instant
+from gateway.web.content_coding import IDENTITY, choose_coding, compress, compressed
 from gateway.web.context import gateway, principal_of, record, site
 from gateway.web.directives import read_directives
-from gateway.web.echo import echo_header, echoed, instant
 from gateway.web.formats import choose_format, choose_shape
 from gateway.web.front_teach import teach
 from gateway.web.guard import shared
 from gateway.web.headers import answer_headers, entity_tag, outcome, proxy_headers
 from gateway.web.paging import Enough, Page, first_of, first_page, next_page
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
-from gateway.web.patience import TIMEOUT, read_deadline, read_gone
 from gateway.web.questions import read_question
 from gateway.web.sending import closed_on_error, closing_with, resumed, without_body
+from gateway.web.timeouts import TIMEOUT, read_deadline, read_gone
 
 routes = Blueprint("results", __name__)
 WHOLE = 256 * 1024

@@ -18,16 +18,16 @@ from gunicorn.arbiter import Arbiter
 from prometheus_client.multiprocess import mark_process_dead
 
 from gateway.errors import Diagnostic, SettingsInvalid
-from gateway.metrics import share_metrics
-from gateway.observe import unobserved
+from gateway.telemetry.events import unobserved
+from gateway.telemetry.metrics import share_metrics
 from gateway.web.bodies import Bodies
-from gateway.web.bridge import Bridge
 from gateway.web.context import Site, site_of
 from gateway.web.front import Front
-from gateway.web.patience import patient_sends
 from gateway.web.refusals import refusal
 from gateway.web.threads import PatientThreadWorker, whole_bodies
+from gateway.web.timeouts import patient_sends
 from gateway.web.workers import BACKLOG, EventWorker
+from gateway.web.wsgi_adapter import WsgiAdapter
 
 OpenApp = Callable[[], AbstractContextManager[Flask]]
 WorkerKind = Literal["asgi", "gthread"]
@@ -139,7 +139,7 @@ class Server(BaseApplication):
         if options.worker == "gthread":
             return patient_sends(whole_bodies(app, largest), options.send_timeout)
         bodies = Bodies(largest=largest, timeout=options.receive_timeout)
-        bridge = Bridge(app, threads=options.threads, send_timeout=options.send_timeout, bodies=bodies)
+        bridge = WsgiAdapter(app, threads=options.threads, send_timeout=options.send_timeout, bodies=bodies)
         self._opened.enter_context(closing(bridge))
         if self._site is None:
             return bridge

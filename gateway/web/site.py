@@ -17,13 +17,13 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError, MalformedRequest
-from gateway.metrics import SECONDS
-from gateway.observe import Unexpected
+from gateway.telemetry.events import Unexpected
+from gateway.telemetry.metrics import SECONDS
 from gateway.web import cache, context, dev, explain, guard, operations, pages, queries, reload, results, tables
-from gateway.web.bridge import REFUSED
 from gateway.web.context import Sent, Site, record, served, site
 from gateway.web.headers import template_headers
 from gateway.web.problems import InternalError, from_http, problem
+from gateway.web.wsgi_adapter import REFUSED
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 """Methods that a metric may name; another one is answered and not measured, so that labels stay bounded."""

@@ -17,10 +17,10 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from gateway.errors import GatewayError
 from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, PATIENCE, SILENCE, SLOWEST, check_size
-from gateway.web.bridge import REFUSED
-from gateway.web.patience import Wsgi, send_all
 from gateway.web.problems import ContentTooLarge, RequestTimeout
 from gateway.web.reading import LATEST, check_fields, origin_form, says_close
+from gateway.web.timeouts import Wsgi, send_all
+from gateway.web.wsgi_adapter import REFUSED
 
 _STATUS = {
     errors.LimitRequestLine: 414,

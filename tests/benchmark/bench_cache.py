@@ -36,14 +36,14 @@ from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.tiered import Results
-from gateway.catalog.keeper import TableStatus
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
+from gateway.catalog.manifest_store import TableStatus
 from gateway.catalog.table import parse_table
 from gateway.config import load_settings
 from gateway.model import Column, Principal, Request, Result
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
+from gateway.telemetry.events import unobserved
 
 WHO = Principal()
 WEEK = Request(

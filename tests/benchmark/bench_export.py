@@ -31,8 +31,8 @@ from gateway.config import load_settings
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.model import Export, Principal, Request
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
+from gateway.telemetry.events import unobserved
 
 SEED = 100_000
 """Rows of the file; the query repeats them."""

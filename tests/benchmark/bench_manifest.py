@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.catalog.manifest import build, splice
-from gateway.catalog.shelf import Shelf
+from gateway.catalog.snapshot_store import SnapshotStore
 from gateway.catalog.table import Table, parse_table
 from gateway.model import Column
 
@@ -42,14 +42,14 @@ OPEN = """
 import sys
 from pathlib import Path
 from time import perf_counter
-from gateway.catalog.shelf import Shelf
+from gateway.catalog.snapshot_store import Shelf
 from gateway.catalog.table import parse_table
 table = parse_table(sys.argv[2], "events.yaml")
 def held():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
 before, started = held(), perf_counter()
-snapshot = Shelf(Path(sys.argv[1])).take(table, sys.argv[3])
+snapshot = SnapshotStore(Path(sys.argv[1])).take(table, sys.argv[3])
 seconds = perf_counter() - started
 print(seconds, flush=True)
 sys.stdin.readline()
@@ -111,7 +111,7 @@ def main(files: int) -> None:
         merged, seconds = timed(lambda: splice(snapshot, ["day=2014-01-01"], part))
         grid.add_row("splice one day in", f"{seconds:.2f} s, then build", "")
         assert merged.num_rows == files
-        shelf = Shelf(Path(folder))
+        shelf = SnapshotStore(Path(folder))
         grid.add_row("write to disk", f"{timed(lambda: shelf.put(snapshot))[1]:.2f} s", "")
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
         grid.add_row("size on disk", f"{size / 2**20:.0f} MiB", "")

@@ -29,16 +29,16 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.catalog.manifest import build
-from gateway.catalog.shelf import Shelf
+from gateway.catalog.snapshot_store import SnapshotStore
 from gateway.catalog.store import S3Settings
 from gateway.catalog.table import Table, load_tables, parse_table
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal, TypedValue
-from gateway.observe import unobserved
 from gateway.opening import load_project, open_gateway
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
+from gateway.telemetry.events import unobserved
 from gateway.writer import write
 
 Made = TypeVar("Made")
@@ -171,7 +171,7 @@ def _many(partitions: int) -> Any:
 def test_the_manifest_of_a_million_files(report: Report) -> None:
     table = parse_table(TEXT, "events.yaml")
     with TemporaryDirectory() as folder:
-        Shelf(Path(folder)).put(build(table, ROOT, listing(1_000_000), COLUMNS, 0.0))
+        SnapshotStore(Path(folder)).put(build(table, ROOT, listing(1_000_000), COLUMNS, 0.0))
         gc.collect()
         seconds, memory = opened(Path(folder), table)
     total = sum(share for share, _ in memory) / 2**10

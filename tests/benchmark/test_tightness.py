@@ -23,9 +23,9 @@ from rich.table import Table as Grid
 from gateway.catalog.table import load_tables
 from gateway.config import load_settings
 from gateway.model import BoundQuery, TypedValue
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.telemetry.events import unobserved
 from gateway.writer import write
 
 WHOLE_SET = 1.05

@@ -21,7 +21,7 @@ from gateway.content import Content
 from gateway.encode import ENCODERS, FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.model import Column
-from gateway.web.coding import compress, compressed
+from gateway.web.content_coding import compress, compressed
 from gateway.web.sending import resumed
 
 RECORD = Path(__file__).with_name("encoded.json")

@@ -13,7 +13,7 @@ from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisTier, connect
 from gateway.cache.summaries import DISK, LARGEST, LIFETIME, NEAR, Summaries
-from gateway.cache.tier import Drop, Tier
+from gateway.cache.tier import Purge, Tier
 from gateway.model import Reading, Result, Summary
 
 READING = Reading(
@@ -88,11 +88,11 @@ def test_a_result_that_is_computed_again_replaces_the_summary(tiers: tuple[Tier,
     assert summaries.of("aa11") == replace(SUMMARY, digest="d2", rows=1)
 
 
-@pytest.mark.parametrize("which", [Drop(query="delays"), Drop(table="flights"), Drop(before=6.0)], ids=str)
-def test_what_is_dropped_is_known_no_longer(tiers: tuple[Tier, Tier], which: Drop) -> None:
+@pytest.mark.parametrize("which", [Purge(query="delays"), Purge(table="flights"), Purge(before=6.0)], ids=str)
+def test_what_is_dropped_is_known_no_longer(tiers: tuple[Tier, Tier], which: Purge) -> None:
     summaries = Summaries([tiers[1]])
     summaries.keep(RESULT)
-    summaries.drop(Drop(query="another"))
+    summaries.drop(Purge(query="another"))
     assert summaries.of("aa11") is not None
     summaries.drop(which)
     assert summaries.of("aa11") is None

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.ipc
 import pytest
 
-from gateway.cache.carried import with_header
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisTier, connect
-from gateway.cache.tier import Drop, Mark, Tier, ValueRejected
+from gateway.cache.serialization import with_header
+from gateway.cache.tier import Purge, Tier, Validation, ValueRejected
 from gateway.model import Column, Reading, Result
 
 MakeTier = Callable[[int, Callable[[], float]], Tier]
@@ -120,14 +120,14 @@ def test_a_result_is_gone_when_its_lifetime_ends(make_tier: MakeTier, clock: Clo
 
 
 def test_a_mark_is_replaced_by_a_newer_one(tier: Tier) -> None:
-    tier.remember("beef", Mark(key="aa11", checked_at=1.0), lifetime=60)
-    tier.remember("beef", Mark(key="bb22", checked_at=2.0), lifetime=60)
-    assert tier.mark("beef") == Mark(key="bb22", checked_at=2.0)
+    tier.remember("beef", Validation(key="aa11", checked_at=1.0), lifetime=60)
+    tier.remember("beef", Validation(key="bb22", checked_at=2.0), lifetime=60)
+    assert tier.mark("beef") == Validation(key="bb22", checked_at=2.0)
 
 
 def test_a_mark_is_gone_when_its_lifetime_ends(make_tier: MakeTier, clock: Clock) -> None:
     tier = make_tier(1_000_000, clock)
-    tier.remember("beef", Mark(key="aa11", checked_at=1.0), lifetime=60)
+    tier.remember("beef", Validation(key="aa11", checked_at=1.0), lifetime=60)
     clock.now += 61
     assert tier.mark("beef") is None
 
@@ -150,7 +150,7 @@ def test_redis_itself_forgets_a_result_when_its_lifetime_ends(redis_server: Any)
     client = connect(redis_server.url)
     tier = RedisTier(client, largest=10_000)
     tier.keep(result("aa11"), lifetime=60)
-    tier.remember("beef", Mark(key="aa11", checked_at=1.0), lifetime=30)
+    tier.remember("beef", Validation(key="aa11", checked_at=1.0), lifetime=30)
     lifetimes = sorted(round(client.pttl(key), -4) for key in client.scan_iter() if b"answers" not in key)
     assert lifetimes == [30_000, 60_000]
     tier.close()
@@ -170,7 +170,7 @@ def test_a_tier_keeps_within_its_size_by_dropping_others(make_tier: MakeTier, cl
 def test_what_is_kept_is_listed_with_its_query_its_tables_and_its_age(tier: Tier) -> None:
     for key in ("aa11", "bb22"):
         tier.keep(result(key), lifetime=60)
-        tier.remember(key, Mark(key=key, checked_at=1.0), lifetime=60)
+        tier.remember(key, Validation(key=key, checked_at=1.0), lifetime=60)
     found = {entry.key: entry for entry in tier.entries()}
     assert set(found) == {"aa11", "bb22"}
     entry = found["aa11"]
@@ -181,15 +181,15 @@ def test_what_is_kept_is_listed_with_its_query_its_tables_and_its_age(tier: Tier
 @pytest.mark.parametrize(
     ("which", "dropped"),
     [
-        (Drop(), {"aa11", "bb22", "cc33"}),
-        (Drop(query="routes"), {"bb22"}),
-        (Drop(table="flights"), {"aa11", "bb22", "cc33"}),
-        (Drop(table="planes"), set()),
-        (Drop(before=100.0), {"aa11", "bb22"}),
-        (Drop(query="delays", before=100.0), {"aa11"}),
+        (Purge(), {"aa11", "bb22", "cc33"}),
+        (Purge(query="routes"), {"bb22"}),
+        (Purge(table="flights"), {"aa11", "bb22", "cc33"}),
+        (Purge(table="planes"), set()),
+        (Purge(before=100.0), {"aa11", "bb22"}),
+        (Purge(query="delays", before=100.0), {"aa11"}),
     ],
 )
-def test_exactly_what_is_meant_is_dropped(tier: Tier, which: Drop, dropped: set[str]) -> None:
+def test_exactly_what_is_meant_is_dropped(tier: Tier, which: Purge, dropped: set[str]) -> None:
     tier.keep(result("aa11", created_at=10.0), lifetime=60)
     tier.keep(result("bb22", query="routes", created_at=20.0), lifetime=60)
     tier.keep(result("cc33", created_at=300.0), lifetime=60)

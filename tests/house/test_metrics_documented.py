@@ -9,7 +9,7 @@ from flask import Flask
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
-from gateway.metrics import Metrics
+from gateway.telemetry.metrics import Metrics
 from gateway.web.site import measure
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from gateway.authoring.data import check_files
 from gateway.cli import main
 from gateway.config import load_settings
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
+from gateway.telemetry.events import unobserved
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "gateway")
 DECLARATION = """

@@ -14,8 +14,8 @@ from gateway.cli import main
 from gateway.config import load_settings
 from gateway.errors import StorageFailed
 from gateway.model import BoundQuery, CachePolicy, Principal
-from gateway.observe import Event, QueryFailed
 from gateway.opening import open_gateway
+from gateway.telemetry.events import Event, QueryFailed
 
 SQL = "SELECT sum(n) AS n, max(s) AS s FROM t"
 QUERY = BoundQuery(

@@ -23,7 +23,7 @@ from real_servers import server_missing
 
 from gateway.config import ServerSettings, settings_table
 from gateway.declaration import parse_duration
-from gateway.metrics import Metrics
+from gateway.telemetry.metrics import Metrics
 from gateway.web.site import measure
 
 ROOT = Path(__file__).parents[2]

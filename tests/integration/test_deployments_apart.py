@@ -16,9 +16,9 @@ from gateway import opening
 from gateway.config import load_settings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.model import Answer, Principal, Request
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.telemetry.events import unobserved
 
 SOMEBODY = Principal(name="somebody")
 

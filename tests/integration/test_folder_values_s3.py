@@ -14,8 +14,8 @@ from gateway.catalog.store import S3Settings
 from gateway.catalog.table import load_tables
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
+from gateway.telemetry.events import unobserved
 from gateway.writer import write
 
 pytestmark = pytest.mark.s3

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from worlds import Doors, Ration, Worlds, open_worlds
 
 from gateway.access.base import OPEN
-from gateway.cache.tier import Drop
-from gateway.observe import RequestServed
+from gateway.cache.tier import Purge
 from gateway.query.registry import Registry
+from gateway.telemetry.events import RequestServed
 
 TOTALS = "/v1/queries/totals/v1/result"
 ROWS = "/v1/queries/totals/v2/result"
@@ -217,8 +217,8 @@ def test_new_data_is_seen_after_the_ttl(worlds: Worlds) -> None:
     run(story)
 
 
-@pytest.mark.parametrize("which", [Drop(query="totals"), Drop(table="events"), Drop(before=10**11)], ids=str)
-def test_a_dropped_answer_is_gone(worlds: Worlds, which: Drop) -> None:
+@pytest.mark.parametrize("which", [Purge(query="totals"), Purge(table="events"), Purge(before=10**11)], ids=str)
+def test_a_dropped_answer_is_gone(worlds: Worlds, which: Purge) -> None:
     async def story() -> None:
         await worlds.ask(TOTALS)
         worlds.both(lambda world: world.gateway.drop(which))
@@ -229,11 +229,11 @@ def test_a_dropped_answer_is_gone(worlds: Worlds, which: Drop) -> None:
 
 
 def test_an_answer_that_another_process_dropped_is_gone(worlds: Worlds) -> None:
-    from gateway.cache.drops import DropLog
+    from gateway.cache.purges import PurgeLog
 
     async def story() -> None:
         await worlds.ask(TOTALS)
-        worlds.both(lambda world: DropLog(world.folder / "drops.jsonl", world.board).announce(Drop(query="totals")))
+        worlds.both(lambda world: PurgeLog(world.folder / "drops.jsonl", world.board).announce(Purge(query="totals")))
         assert not (await worlds.ask(TOTALS)).short
 
     run(story)
@@ -342,7 +342,7 @@ def test_a_result_that_was_made_again_tells_what_was_read_for_it(worlds: Worlds)
         heads = [await worlds.ask(first_day, "HEAD") for _ in range(2)]
         assert heads[-1].short
         worlds.change(9, 9)
-        worlds.both(lambda world: world.gateway.drop(Drop(query="totals")))
+        worlds.both(lambda world: world.gateway.drop(Purge(query="totals")))
         await worlds.ask(first_day)
         after = await worlds.ask(first_day, "HEAD")
         assert after.header("gateway-partitions") != heads[-1].header("gateway-partitions")
@@ -355,7 +355,7 @@ def test_who_needs_no_rows_is_answered_the_short_way_when_they_are_gone(worlds: 
     async def story() -> None:
         tag = str((await worlds.ask(TOTALS)).header("etag"))
         replies = [await worlds.ask(TOTALS, method, If_None_Match=tag) for _ in range(2)]
-        worlds.both(lambda world: world.tier.drop(Drop(query="totals")))
+        worlds.both(lambda world: world.tier.drop(Purge(query="totals")))
         replies += [await worlds.ask(TOTALS, method, If_None_Match=tag) for _ in range(2)]
         replies += [await worlds.ask(TOTALS, "HEAD") for _ in range(2)]
         assert [(reply.status, reply.short) for reply in replies] == [
@@ -445,7 +445,7 @@ STEPS = st.one_of(
     REQUESTS.map(lambda request: ("ask", *request)),
     st.floats(0, 200).map(lambda seconds: ("wait", seconds)),
     st.tuples(st.just("change"), st.integers(1, 4), st.integers(0, 1_000)),
-    st.sampled_from([Drop(query="totals"), Drop(table="events"), Drop(query="recent")]).map(
+    st.sampled_from([Purge(query="totals"), Purge(table="events"), Purge(query="recent")]).map(
         lambda drop: ("drop", drop)
     ),
     st.sampled_from(["totals", "recent"]).map(lambda query: ("door", query)),

@@ -19,9 +19,9 @@ import pytest
 from gateway.config import load_settings
 from gateway.errors import ClientGone, DeadlineExceeded, EngineFailed, ResultTooLarge
 from gateway.model import Answer, Principal, Request
-from gateway.observe import Event, QueryCancelled
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.telemetry.events import Event, QueryCancelled
 
 SOON = 30.0
 TABLE = """

@@ -17,7 +17,7 @@ from gateway.catalog.store import S3Settings, open_store
 from gateway.catalog.table import parse_table
 from gateway.catalog.transforms.keys import keys, sql_type
 from gateway.model import Column
-from gateway.observe import Event, FootersRead
+from gateway.telemetry.events import Event, FootersRead
 
 TABLE = "table: events\nlocation: events\nstatistics: true\n"
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
-from gateway.catalog.shelf import KEPT, Shelf, Unreadable
+from gateway.catalog.snapshot_store import KEPT, SnapshotStore, Unreadable
 from gateway.catalog.table import Table, parse_table
 from gateway.model import Column
 
@@ -41,25 +41,25 @@ def same(one: Snapshot, other: Snapshot) -> bool:
 
 
 def test_a_snapshot_comes_back_as_it_was_put(tmp_path: Path) -> None:
-    Shelf(tmp_path).put(SOME)
-    assert same(SOME, Shelf(tmp_path).take(table(), ROOT))
+    SnapshotStore(tmp_path).put(SOME)
+    assert same(SOME, SnapshotStore(tmp_path).take(table(), ROOT))
 
 
 def test_an_empty_snapshot_comes_back(tmp_path: Path) -> None:
-    Shelf(tmp_path).put(snapshot())
-    assert same(snapshot(), Shelf(tmp_path).take(table(), ROOT))
+    SnapshotStore(tmp_path).put(snapshot())
+    assert same(snapshot(), SnapshotStore(tmp_path).take(table(), ROOT))
 
 
 def test_the_files_are_mapped_not_read(tmp_path: Path) -> None:
-    Shelf(tmp_path).put(SOME)
+    SnapshotStore(tmp_path).put(SOME)
     before = pa.total_allocated_bytes()
-    taken = Shelf(tmp_path).take(table(), ROOT)
+    taken = SnapshotStore(tmp_path).take(table(), ROOT)
     assert taken.files.num_rows == 3
     assert pa.total_allocated_bytes() == before
 
 
 def test_an_empty_shelf_has_nothing(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "new")
+    shelf = SnapshotStore(tmp_path / "new")
     assert shelf.stamp() is None
     with pytest.raises(Unreadable):
         shelf.take(table(), ROOT)
@@ -75,21 +75,21 @@ def test_an_empty_shelf_has_nothing(tmp_path: Path) -> None:
     ids=["partitioning", "columns", "location"],
 )
 def test_a_snapshot_of_another_declaration_is_not_used(tmp_path: Path, declared: Table, root: str) -> None:
-    Shelf(tmp_path).put(SOME)
+    SnapshotStore(tmp_path).put(SOME)
     with pytest.raises(Unreadable):
-        Shelf(tmp_path).take(declared, root)
+        SnapshotStore(tmp_path).take(declared, root)
 
 
 def test_limits_and_descriptions_may_change_without_a_new_listing(tmp_path: Path) -> None:
-    Shelf(tmp_path).put(SOME)
+    SnapshotStore(tmp_path).put(SOME)
     declared = table(extra="description: new\nrefresh: 5s\nlimits: {max_files: 1}")
-    assert Shelf(tmp_path).take(declared, ROOT).table == declared
+    assert SnapshotStore(tmp_path).take(declared, ROOT).table == declared
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone", "grown"])
 @pytest.mark.parametrize("part", ["files", "partitions", "ignored"])
 def test_a_damaged_file_is_never_used_and_is_written_again(tmp_path: Path, part: str, damage: str) -> None:
-    Shelf(tmp_path).put(SOME)
+    SnapshotStore(tmp_path).put(SOME)
     [path] = tmp_path.glob(f"*.{part}.arrow")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -98,21 +98,21 @@ def test_a_damaged_file_is_never_used_and_is_written_again(tmp_path: Path, part:
     if damage != "gone":
         path.write_bytes(changed)
     with pytest.raises(Unreadable):
-        Shelf(tmp_path).take(table(), ROOT)
-    Shelf(tmp_path).put(SOME)
-    assert same(SOME, Shelf(tmp_path).take(table(), ROOT))
+        SnapshotStore(tmp_path).take(table(), ROOT)
+    SnapshotStore(tmp_path).put(SOME)
+    assert same(SOME, SnapshotStore(tmp_path).take(table(), ROOT))
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b'{"format": 999}', b"\xff"])
 def test_a_damaged_pointer_is_never_used(tmp_path: Path, text: bytes) -> None:
-    Shelf(tmp_path).put(SOME)
+    SnapshotStore(tmp_path).put(SOME)
     (tmp_path / "current.json").write_bytes(text)
     with pytest.raises(Unreadable):
-        Shelf(tmp_path).take(table(), ROOT)
+        SnapshotStore(tmp_path).take(table(), ROOT)
 
 
 def test_a_pointer_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "shelf")
+    shelf = SnapshotStore(tmp_path / "shelf")
     shelf.put(SOME)
     document = orjson.loads((tmp_path / "shelf" / "current.json").read_bytes())
     name = document["parts"]["files"]["name"]
@@ -124,7 +124,7 @@ def test_a_pointer_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
 
 
 def test_the_same_files_listed_again_are_not_written_again(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    shelf = SnapshotStore(tmp_path)
     shelf.put(snapshot("day=2013-01-01/a.parquet", listed_at=1.0))
     before = {path: path.stat().st_ino for path in tmp_path.glob("*.arrow")}
     stamp, known = shelf.stamp(), shelf.take(table(), ROOT)
@@ -137,7 +137,7 @@ def test_the_same_files_listed_again_are_not_written_again(tmp_path: Path) -> No
 
 
 def test_old_snapshots_are_swept_and_a_reader_keeps_what_it_has_mapped(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    shelf = SnapshotStore(tmp_path)
     shelf.put(SOME)
     reader = shelf.take(table(), ROOT)
     for number in range(6):
@@ -148,7 +148,7 @@ def test_old_snapshots_are_swept_and_a_reader_keeps_what_it_has_mapped(tmp_path:
 
 
 def test_what_a_killed_writer_left_is_not_taken_for_a_snapshot(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
+    shelf = SnapshotStore(tmp_path)
     shelf.put(SOME)
     (tmp_path / "current.json.abcd.tmp").write_bytes(b"{")
     (tmp_path / "0123.files.arrow.abcd.tmp").write_bytes(b"ARROW1")

@@ -22,8 +22,15 @@ from gateway.catalog.store import S3Settings, Store, open_store
 from gateway.catalog.table import Table, parse_table
 from gateway.errors import StorageFailed, TableInvalid, TableNotFound
 from gateway.model import Column
-from gateway.observe import Event as Observed
-from gateway.observe import FilesUnreadable, FootersRead, Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
+from gateway.telemetry.events import Event as Observed
+from gateway.telemetry.events import (
+    FilesUnreadable,
+    FootersRead,
+    Observer,
+    RefreshFailed,
+    RefreshSucceeded,
+    SnapshotLoaded,
+)
 
 TABLE = """
 table: events

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from numbered import KEPT, LARGE, OFF, SHORT, STALE, WARM, Clients, make_project, post, write_number
 
 from gateway.config import load_settings
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
+from gateway.telemetry.events import unobserved
 
 pytestmark = pytest.mark.gunicorn
 

@@ -10,8 +10,8 @@ import pytest
 from numbered import KEPT, LARGE, OFF, STALE, WARM, Clients, ask, make_project, post, write_number
 
 from gateway.config import load_settings
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
+from gateway.telemetry.events import unobserved
 
 pytestmark = pytest.mark.gunicorn
 

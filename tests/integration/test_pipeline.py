@@ -12,12 +12,12 @@ import pytest
 
 from gateway.config import load_settings
 from gateway.errors import EngineFailed, FilesChanged, ScanTooLarge, StorageFailed
+from gateway.execution.slow_log import SlowLog
 from gateway.model import Answer, Column, Export, FileVersion, Principal, Statement, TypedValue, Value
-from gateway.observe import Event, QueryReplanned, QuerySlow
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
-from gateway.slow import SlowLog
+from gateway.telemetry.events import Event, QueryReplanned, QuerySlow
 
 DAYS = 20
 DECLARATION = """

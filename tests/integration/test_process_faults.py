@@ -23,9 +23,9 @@ from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import EngineSettings
 from gateway.errors import EngineFailed, SettingsInvalid
 from gateway.model import Statement
-from gateway.observe import Event as Observed
-from gateway.observe import TierFailed
 from gateway.opening import open_gateway
+from gateway.telemetry.events import Event as Observed
+from gateway.telemetry.events import TierFailed
 
 HOURLY = "/v1/queries/hourly_traffic/v1/result"
 LARGE = "SELECT count(*) AS n FROM (SELECT DISTINCT i, hash(i) FROM range(10_000_000) t(i))"

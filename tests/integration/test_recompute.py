@@ -11,9 +11,9 @@ from events import DAYS, between, folder_of, make_project, put
 from gateway.config import load_settings
 from gateway.errors import StorageFailed
 from gateway.model import Answer, Directives, Principal, Request
-from gateway.observe import Event, QueryExecuted, unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.telemetry.events import Event, QueryExecuted, unobserved
 
 QUESTIONS = 1_000
 Range = tuple[int, int]

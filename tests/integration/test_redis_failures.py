@@ -6,14 +6,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway.cache.guarded import Guarded
+from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.redis import RedisLease, RedisTier, connect
 from gateway.cache.rest import Rest
-from gateway.cache.tier import Mark
+from gateway.cache.tier import Validation
 from gateway.model import Result
-from gateway.observe import CacheValueRejected, Event, TierFailed, unobserved
+from gateway.telemetry.events import CacheValueRejected, Event, TierFailed, unobserved
 
-MARK = Mark(key="aa11", checked_at=1.0)
+MARK = Validation(key="aa11", checked_at=1.0)
 RESULT = Result(key="aa11", table=pa.table({"n": [1]}), columns=(), readings=(), created_at=0.0, seconds=0.0)
 
 
@@ -23,7 +23,9 @@ class World:
     def __init__(self, url: str) -> None:
         self.now = 1_000.0
         self.events: list[Event] = []
-        self.tier = Guarded(RedisTier(connect(url), largest=10**7), self.events.append, monotonic=lambda: self.now)
+        self.tier = FaultTolerantTier(
+            RedisTier(connect(url), largest=10**7), self.events.append, monotonic=lambda: self.now
+        )
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_without_redis_every_lease_is_free(redis_server: Any) -> None:
 def test_while_a_silent_redis_rests_neither_tier_nor_lease_asks_it_anything(world: World, redis_server: Any) -> None:
     rest, events = Rest(lambda: world.now), list[Event]()
     lease = RedisLease(connect(redis_server.url), events.append, rest=rest)
-    tier = Guarded(RedisTier(connect(redis_server.url), largest=1_000), events.append, rest=rest)
+    tier = FaultTolerantTier(RedisTier(connect(redis_server.url), largest=1_000), events.append, rest=rest)
     redis_server.signal(signal.SIGSTOP)
     try:
         for _ in range(20):

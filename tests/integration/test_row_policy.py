@@ -14,11 +14,11 @@ from gateway.config import load_settings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.rows import one_row
 from gateway.model import Principal, Request
-from gateway.observe import Event, QueryExecuted
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
+from gateway.telemetry.events import Event, QueryExecuted
 
 ALL, SOME, NONE = Principal(name="all"), Principal(name="some", scope="large"), Principal(name="none", scope="nothing")
 

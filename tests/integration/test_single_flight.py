@@ -23,7 +23,7 @@ from gateway.cache.redis import RedisLease, RedisTier, connect
 from gateway.cache.asked import Asked, Filling
 from gateway.cache.tiered import Results
 from gateway.model import CachePolicy, Result
-from gateway.observe import unobserved
+from gateway.telemetry.events import unobserved
 
 folder, threads, seconds, rows = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 KEY = "ab" * 20

@@ -20,9 +20,9 @@ from events import folder_of
 from fault_proxy import BROKEN, PASSING, RESET, Asked, Fault, FaultProxy, Program, always, once, share, sound
 from shop import Shop, ask, questions, row
 
-from gateway.engine.breaker import FAILURES
 from gateway.errors import StorageFailed, UpstreamError
-from gateway.observe import (
+from gateway.execution.breaker import FAILURES
+from gateway.telemetry.events import (
     BreakerChanged,
     QueryFailed,
     QueryRetried,

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.shelf import Shelf
+from gateway.catalog.snapshot_store import SnapshotStore
 from gateway.catalog.store import S3Settings, open_store
 from gateway.catalog.table import parse_table
 from gateway.errors import StorageFailed, TableInvalid
@@ -132,7 +132,7 @@ def test_a_list_of_an_older_release_is_not_trusted(tmp_path: Path) -> None:
     touch(tmp_path, MARKS["Apache Hudi"])
     with pytest.raises((TableInvalid, StorageFailed), match="Hudi"):
         catalog(tmp_path).pin()
-    assert Shelf(pointer.parent).stamp() is not None
+    assert SnapshotStore(pointer.parent).stamp() is not None
 
 
 def test_a_reload_that_takes_the_permission_away_lists_anew(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ from gateway.config import load_settings
 from gateway.demo import tpch
 from gateway.demo.warehouse import build_tpch
 from gateway.model import Principal, Request
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.template import Template
+from gateway.telemetry.events import unobserved
 
 SCALE = 0.01
 

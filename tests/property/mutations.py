@@ -22,7 +22,7 @@ from restriction import Database, answers
 from rules import PARAMETERS, opened, predicates, read_cases
 from sqlglot import exp
 
-from gateway.plan.analyse import (
+from gateway.plan.analysis import (
     aggregation,
     barriers,
     build,
@@ -35,13 +35,13 @@ from gateway.plan.analyse import (
     types,
     walk,
 )
-from gateway.plan.analyse.leaves import compiler, lists, nulls, rows
+from gateway.plan.analysis.leaves import compiler, lists, nulls, rows
 from gateway.predicate import FALSE, TRUE, And, Comparison, Operator, Or, Predicate, all_of, any_of
 from queries import cases, created, fill, refused
 
 # The package offers rules by the names of their modules.
-comparisons = import_module("gateway.plan.analyse.leaves.comparison")
-prefixes = import_module("gateway.plan.analyse.leaves.prefix")
+comparisons = import_module("gateway.plan.analysis.leaves.comparison")
+prefixes = import_module("gateway.plan.analysis.leaves.prefix")
 
 RANDOM = 400
 
@@ -205,7 +205,7 @@ def applied(mutation: Mutation) -> Iterator[None]:
     right = getattr(mutation.holder, mutation.name)
     holders = [mutation.holder]
     if callable(right) and not isinstance(mutation.holder, type):
-        modules = [module for name, module in sys.modules.items() if name.startswith("gateway.plan.analyse")]
+        modules = [module for name, module in sys.modules.items() if name.startswith("gateway.plan.analysis")]
         holders = [module for module in modules if vars(module).get(mutation.name) is right]
     for holder in holders:
         setattr(holder, mutation.name, mutation.wrong)

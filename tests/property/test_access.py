@@ -14,10 +14,10 @@ from prometheus_client import CollectorRegistry
 from gateway.access.base import ANONYMOUS
 from gateway.access.grants import Declaration, Grants
 from gateway.access.rates import Rates
-from gateway.metrics import Metrics
 from gateway.model import Principal
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.telemetry.metrics import Metrics
 from gateway.web.context import Site
 from gateway.web.site import build_site
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gateway.engine.line import Turns, Waiter
+from gateway.execution.fair_queue import Turns, Waiter
 
 PRINCIPALS = ("a", "b", "c")
 

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cache.carried import with_header, without_header
+from gateway.cache.serialization import with_header, without_header
 from gateway.content import Content
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.errors import QueryFailed
 from gateway.model import Column, Result
-from gateway.web.coding import compress
+from gateway.web.content_coding import compress
 
 BATCH = 5
 """Rows of a batch, so that small results have several."""

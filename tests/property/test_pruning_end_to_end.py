@@ -26,7 +26,7 @@ from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import EngineSettings
 from gateway.engine.rows import one_row
 from gateway.model import BoundQuery, Plan, TypedValue
-from gateway.plan.analyse import NOW
+from gateway.plan.analysis import NOW
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
 from queries import LITERALS, Generator, parameters

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from gateway.query.functions import ALLOWED, reviewed
-from gateway.query.review import Reviewed, review
+from gateway.query.validate import Reviewed, review
 
 TABLES = ("flights", "weather", "airlines")
 VALUES: dict[str, Any] = {"origin": "JFK", "other": "LGA", "carriers": ["AA", "UA"], "top": 3}

@@ -12,9 +12,9 @@ import yaml
 
 from gateway.config import load_settings
 from gateway.model import Principal, Request
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.telemetry.events import unobserved
 
 ROOT = Path(__file__).parents[2]
 

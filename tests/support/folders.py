@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from gateway.config import load_settings
 from gateway.model import Principal
-from gateway.observe import unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
+from gateway.telemetry.events import unobserved
 
 
 @dataclass(frozen=True, slots=True)

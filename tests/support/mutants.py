@@ -18,7 +18,7 @@ from gateway.catalog.transforms import calendar, hashing, tables, values
 from gateway.catalog.transforms.base import Spans, WideSpans
 from gateway.catalog.transforms.keys import HIGHEST
 from gateway.plan import axis, dynamic, functions, index, project, reading, rewrite, select, states, statistics
-from gateway.plan.analyse import dimensions
+from gateway.plan.analysis import dimensions
 from gateway.plan.states import Codes
 from gateway.predicate import Operator
 

@@ -15,7 +15,7 @@ import duckdb
 
 from gateway.errors import QueryFailed
 from gateway.model import Column, TypedValue, Value
-from gateway.plan.analyse import Bound, Prepared, bind, dimension_query, learn, prepare, render
+from gateway.plan.analysis import Bound, Prepared, bind, dimension_query, learn, prepare, render
 from gateway.predicate import (
     And,
     Comparison,

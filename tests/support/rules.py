@@ -20,8 +20,8 @@ import duckdb
 from restriction import BOUND, Database, shown
 
 from gateway.model import TypedValue
-from gateway.plan.analyse import NOW, Prepared
-from gateway.plan.analyse.constants import (
+from gateway.plan.analysis import NOW, Prepared
+from gateway.plan.analysis.constants import (
     Absent,
     Aspect,
     Computed,

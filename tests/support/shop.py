@@ -18,9 +18,9 @@ from events import FIRST, between, folder_of, make_project
 
 from gateway.config import Settings, load_settings
 from gateway.model import Answer, Principal, Request
-from gateway.observe import Event
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.telemetry.events import Event
 
 ROWS = 4_000
 """Rows of a day in its first version; each version has one more."""

@@ -16,24 +16,24 @@ from prometheus_client import CollectorRegistry
 
 from gateway.access.base import ANONYMOUS
 from gateway.cache.board import Board
-from gateway.cache.drops import DropLog
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
+from gateway.cache.purges import PurgeLog
 from gateway.cache.summaries import Summaries
 from gateway.cache.tiered import Results
 from gateway.config import load_settings
 from gateway.errors import QuotaExceeded, Unauthenticated
-from gateway.metrics import Metrics
 from gateway.model import Principal
-from gateway.observe import Event, fan_out, unobserved
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.telemetry.events import Event, fan_out, unobserved
+from gateway.telemetry.metrics import Metrics
 from gateway.web.bodies import Bodies
-from gateway.web.bridge import Bridge
 from gateway.web.context import Site
 from gateway.web.front import KEY, Front
 from gateway.web.front_known import recognise
 from gateway.web.site import build_site
+from gateway.web.wsgi_adapter import WsgiAdapter
 
 START = 1_700_000_000.0
 DAYS = 4
@@ -221,7 +221,7 @@ class World:
             Flights(NoLease(), AtOnce(), monotonic=self.clock),
             clock=self.clock,
             board=self.board,
-            drops=DropLog(self.folder / "drops.jsonl", self.board),
+            drops=PurgeLog(self.folder / "drops.jsonl", self.board),
             encodings=tier,
             summaries=Summaries([MemoryTier(2**20, share=1.0, clock=self.clock)]),
         )
@@ -236,7 +236,7 @@ class World:
             secret=lambda: b"the same in both",
             **{name: value for name, value in given.items() if value is not None},
         )
-        self.bridge = Bridge(
+        self.bridge = WsgiAdapter(
             build_site(self.site).wsgi_app, threads=1, send_timeout=30, bodies=Bodies(largest=2**20, timeout=30)
         )
         self.front = Front(self.site, self.bridge)

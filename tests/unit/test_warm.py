@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway.cache.usage import Usage
+from gateway.cache.recent_questions import RecentQuestions
 from gateway.errors import EngineFailed, GatewayError
 from gateway.model import Answer, CacheStatus, Request, Result
-from gateway.observe import AnswerPrepared, Event
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.telemetry.events import AnswerPrepared, Event
 from gateway.warm import Warmer, questions, wanted
 
 DELAYS = """/*
@@ -57,7 +57,7 @@ class World:
     """What renewing one answer takes."""
 
     def __post_init__(self) -> None:
-        self.usage = Usage(self.folder, wanted(REGISTRY), clock=self.clock)
+        self.usage = RecentQuestions(self.folder, wanted(REGISTRY), clock=self.clock)
         self.warmer = self.another()
 
     def another(self) -> Warmer:
@@ -193,7 +193,7 @@ def test_a_closed_warmer_prepares_nothing(world: World) -> None:
 
 
 def test_questions_that_no_longer_bind_are_left_out(tmp_path: Path) -> None:
-    usage = Usage(tmp_path, {("weather", 1): 5})
+    usage = RecentQuestions(tmp_path, {("weather", 1): 5})
     stale = Request(query="weather", version=1, parameters={"bottom": 1})
     usage.note(REGISTRY.bind(Request(query="weather", version=1, parameters={})), stale)
     usage.flush()

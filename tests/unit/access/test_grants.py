@@ -9,7 +9,7 @@ import pytest
 from gateway.access.base import ANONYMOUS
 from gateway.access.grants import Grants, check_grants, read_grants
 from gateway.access.rates import NO_LIMIT, Rate
-from gateway.access.watched import Unreadable
+from gateway.access.reloading_file import Unreadable
 from gateway.model import Principal
 
 ANA = Principal(name="ana", groups=frozenset({"analysts"}))

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.access import keys as module
 from gateway.access.keys import NO_KEYS, KeyFile, Keys, read_keys
-from gateway.access.watched import Unreadable
+from gateway.access.reloading_file import Unreadable
 from gateway.errors import AccessInvalid
 from gateway.model import Principal
 

@@ -10,7 +10,7 @@ from gateway.access.quotas import Quotas, rates_for
 from gateway.access.rates import NO_LIMIT, Rate, Rates
 from gateway.errors import QuotaExceeded
 from gateway.model import Principal
-from gateway.observe import Event, LimitsFailed
+from gateway.telemetry.events import Event, LimitsFailed
 
 ANA, BOB = Principal(name="ana"), Principal(name="bob")
 REQUESTS = Rates(requests=Rate(amount=3, seconds=3600))

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.access.keyset import KeySet
+from gateway.access.jwks import KeySet
 from gateway.access.tokens import LARGEST, TokenRefused, TokenRules, Tokens
 from gateway.model import Principal
 

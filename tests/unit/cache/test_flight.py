@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from gateway.cache.flight import Flight, Flights, NoLease
-from gateway.cancellation import Cancellation
+from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ClientGone, DeadlineExceeded, EngineFailed, QueueFull
 from gateway.model import Result
 

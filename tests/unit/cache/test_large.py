@@ -13,10 +13,10 @@ from gateway.cache.asked import Asked, Fetched, Filling, Taking
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.tiered import Results
-from gateway.cancellation import Cancellation
+from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ResultTooLarge
 from gateway.model import CachePolicy, Directives, Result, Streamed
-from gateway.outlet import Outlet
+from gateway.row_tee import RowTee
 
 KEY = "ab" * 16
 SOON = 10.0
@@ -29,7 +29,7 @@ class World:
     pool: ThreadPoolExecutor
     large: bool = True
     runs: list[str] = field(default_factory=list)
-    outlets: list[Outlet] = field(default_factory=list)
+    outlets: list[RowTee] = field(default_factory=list)
     has: bool = False
     now: float = 1_000_000.0
     results: Results = field(init=False)
@@ -55,7 +55,7 @@ class World:
             )
         )
 
-    def _run(self, cancellation: Cancellation, outlet: Outlet | None = None) -> Result:
+    def _run(self, cancellation: Cancellation, outlet: RowTee | None = None) -> Result:
         self.runs.append("whole")
         if outlet is not None:
             self.outlets.append(outlet)
@@ -70,7 +70,7 @@ class World:
         return rows("sent")
 
 
-def rows(name: str, outlet: Outlet | None = None) -> Streamed:
+def rows(name: str, outlet: RowTee | None = None) -> Streamed:
     """Stand for rows; they are told apart by their key."""
     close = outlet.close if outlet is not None else lambda: None
     return Streamed(

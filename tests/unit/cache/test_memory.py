@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from gateway.cache.memory import MemoryTier
-from gateway.cache.tier import Drop
+from gateway.cache.tier import Purge
 from gateway.model import Result
-from gateway.observe import Event, ResultEvicted
+from gateway.telemetry.events import Event, ResultEvicted
 
 NOW = [1_000_000.0]
 
@@ -71,7 +71,7 @@ def test_a_result_that_is_kept_again_is_counted_once() -> None:
         tier.keep(result("a"), lifetime=60)
         tier.extend("a", lifetime=60)
     assert [entry.size for entry in tier.entries()] == [10_000]
-    tier.drop(Drop())
+    tier.drop(Purge())
     for number in range(5):
         assert tier.keep(result(f"{number}"), lifetime=60)
     assert len(kept(tier)) == 5
@@ -92,7 +92,7 @@ def test_dropping_a_result_drops_its_bodies() -> None:
     tier = MemoryTier(100_000, clock=clock)
     tier.keep(result("a"), lifetime=60)
     tier.keep_encoding(result("a"), "csv", b"n\n1\n")
-    assert tier.drop(Drop(query="q")) == 1
+    assert tier.drop(Purge(query="q")) == 1
     assert tier.encoding("a", "csv") is None
 
 

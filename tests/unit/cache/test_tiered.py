@@ -12,17 +12,17 @@ import pytest
 from gateway.cache.asked import Asked, Fetched, Filling
 from gateway.cache.backoff import Backoff
 from gateway.cache.board import Board
-from gateway.cache.drops import DropLog
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
+from gateway.cache.purges import PurgeLog
 from gateway.cache.summaries import Summaries
-from gateway.cache.tier import Drop
+from gateway.cache.tier import Purge
 from gateway.cache.tiered import Results
-from gateway.cancellation import Cancellation
+from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import EngineFailed, GatewayError, NotCached, QueryFailed, QueueFull
 from gateway.model import CachePolicy, Directives, Result, Summary
-from gateway.outlet import Outlet
+from gateway.row_tee import RowTee
 
 POLICY = CachePolicy(ttl=60)
 NOTHING = Directives()
@@ -94,7 +94,7 @@ class World:
         self.plans += 1
         return Filling(key=self.data * 16, pinned_at=self.now, run=self._run, send=never, unread=never)
 
-    def _run(self, cancellation: Cancellation, outlet: Outlet | None = None) -> Result:
+    def _run(self, cancellation: Cancellation, outlet: RowTee | None = None) -> Result:
         self.runs += 1
         if self.failure is not None:
             raise self.failure
@@ -112,7 +112,7 @@ def test_rows_at_hand_tell_their_digest_before_an_older_summary_does() -> None:
     summaries.keep(replace(made, digest="older"))
     asked = replace(world.asked(POLICY), suffices=lambda summary: True)
     assert world.results.fetch(asked).result == made
-    tiers[0].drop(Drop())
+    tiers[0].drop(Purge())
     known = world.results.fetch(asked).result
     assert (type(known), known.key, world.runs) == (Summary, made.key, 1)
 
@@ -123,7 +123,7 @@ def test_a_caller_who_has_other_rows_than_a_summary_tells_of_gets_them_computed(
     summaries = Summaries([MemoryTier(10**6, clock=world.clock)])
     world.results = Results(tiers, Flights(NoLease(), world.fills), clock=world.clock, summaries=summaries)
     world.ask()
-    tiers[0].drop(Drop())
+    tiers[0].drop(Purge())
     fetched = world.results.fetch(replace(world.asked(POLICY), suffices=lambda summary: False))
     assert (fetched.status.fwd, world.runs) == ("miss", 2)
 
@@ -385,7 +385,7 @@ def test_renewing_never_settles_for_a_stale_answer() -> None:
 
 def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) -> None:
     board = Board()
-    here, there = DropLog(tmp_path / "drops", board), DropLog(tmp_path / "drops", board)
+    here, there = PurgeLog(tmp_path / "drops", board), PurgeLog(tmp_path / "drops", board)
     world = World()
     world.results = Results(
         [MemoryTier(10**6, clock=world.clock)],
@@ -395,35 +395,35 @@ def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) ->
         drops=here,
     )
     world.ask()
-    there.announce(Drop(query="another"))
+    there.announce(Purge(query="another"))
     world.ask()
     assert world.runs == 1
-    there.announce(Drop(query=""))
+    there.announce(Purge(query=""))
     world.ask()
     assert world.runs == 2
 
 
 def test_a_drop_is_told_once_and_not_to_who_comes_later(tmp_path: Path) -> None:
     board = Board()
-    log = DropLog(tmp_path / "drops", board)
-    log.announce(Drop(table="flights", before=1.5))
-    assert DropLog(tmp_path / "drops", board).unseen() == []
-    assert [log.unseen(), log.unseen()] == [[Drop(table="flights", before=1.5)], []]
+    log = PurgeLog(tmp_path / "drops", board)
+    log.announce(Purge(table="flights", before=1.5))
+    assert PurgeLog(tmp_path / "drops", board).unseen() == []
+    assert [log.unseen(), log.unseen()] == [[Purge(table="flights", before=1.5)], []]
 
 
 def test_a_torn_line_hides_no_drop_after_it(tmp_path: Path) -> None:
-    log = DropLog(tmp_path / "drops", Board())
+    log = PurgeLog(tmp_path / "drops", Board())
     with (tmp_path / "drops").open("ab") as file:
         file.write(b'{"query": "delays", "tab\n{"planet": 1}\n')
-    log.announce(Drop(query="routes"))
-    assert log.unseen() == [Drop(), Drop(query="routes")]  # a line of another version may mean anything
+    log.announce(Purge(query="routes"))
+    assert log.unseen() == [Purge(), Purge(query="routes")]  # a line of another version may mean anything
 
 
 def test_dropping_tells_how_many_each_tier_forgot() -> None:
     world = World()
     world.ask()
     assert {name: len(entries) for name, entries in world.results.entries().items()} == {"memory": 1}
-    assert world.results.drop(Drop(query="")) == {"memory": 1}
+    assert world.results.drop(Purge(query="")) == {"memory": 1}
     world.ask()
     assert world.runs == 2
 
@@ -433,7 +433,7 @@ def test_an_answer_from_a_farther_tier_says_so_and_is_near_from_then_on(tmp_path
     near, far = MemoryTier(10**6, clock=world.clock), FileTier(tmp_path, 10**6, clock=world.clock)
     world.results = Results([near, far], Flights(NoLease(), world.fills, monotonic=world.clock), clock=world.clock)
     world.ask()
-    near.drop(Drop())
+    near.drop(Purge())
     assert [world.ask().status.detail for _ in range(2)] == ["disk", None]
     assert world.runs == 1
 

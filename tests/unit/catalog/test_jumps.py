@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.catalog.jumps import Jumps
-from gateway.observe import ClockJumped, Event
+from gateway.telemetry.events import ClockJumped, Event
 
 
 class World:

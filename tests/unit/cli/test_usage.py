@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.calls import Calls
 from gateway.cli import main
+from gateway.telemetry.usage import Calls
 
 DAY = 86_400
 

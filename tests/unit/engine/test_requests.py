@@ -12,7 +12,7 @@ from gateway.engine.instance import S3Access
 from gateway.engine.requests import RequestLog
 from gateway.errors import FilesChanged
 from gateway.model import FileVersion
-from gateway.observe import Event, StoreRequested
+from gateway.telemetry.events import Event, StoreRequested
 
 X = FileVersion(path="s3://b/day=1/é x.parquet", size=10, etag='"1f-2"')
 Y = FileVersion(path="s3://b/y.parquet", size=10, etag="33")

@@ -6,9 +6,9 @@ import duckdb
 import pytest
 import sqlglot
 
-from gateway.plan.analyse.barriers import is_aggregating
-from gateway.plan.analyse.constants import Constants
-from gateway.plan.analyse.text import read
+from gateway.plan.analysis.barriers import is_aggregating
+from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.text import read
 
 
 def functions(condition: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import QueryFailed
 from gateway.model import Column, TypedValue, Value
-from gateway.plan.analyse import Bound, Dimension, Prepared, bind, dimension_query, learn, prepare
+from gateway.plan.analysis import Bound, Dimension, Prepared, bind, dimension_query, learn, prepare
 from gateway.predicate import FALSE, TRUE, Comparison, Membership, NullCheck, Operator, Predicate, Term
 
 TYPES = {"k": "INTEGER", "d": "DATE", "ts": "TIMESTAMP", "m": "DECIMAL(6,2)", "s": "VARCHAR"}

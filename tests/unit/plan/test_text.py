@@ -9,8 +9,8 @@ import pytest
 
 from gateway.errors import TemplateInvalid
 from gateway.model import Column
-from gateway.plan.analyse import NOW, Prepared, prepare, render
-from gateway.plan.analyse.text import read
+from gateway.plan.analysis import NOW, Prepared, prepare, render
+from gateway.plan.analysis.text import read
 
 COLUMNS = [Column(name="k", type="INTEGER"), Column(name="ts", type="TIMESTAMP")]
 

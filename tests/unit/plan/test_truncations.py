@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.model import Column
-from gateway.plan.analyse import prepare
+from gateway.plan.analysis import prepare
 
 TABLE = [Column(name="ts", type="TIMESTAMP"), Column(name="d", type="DATE")]
 PARAMETERS = {"day": "DATE", "at": "TIMESTAMP WITH TIME ZONE", "text": "VARCHAR", "days": "DATE[]"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.query.review import review
+from gateway.query.validate import review
 
 CASES = [
     tuple(part.strip("\n") for part in block.split("\n--->\n"))

@@ -132,7 +132,7 @@ def test_the_next_day_on_which_a_version_goes_away_is_known(write: Write, load: 
     write("q/v2.sql", "deprecated: 2026-07-01\nsunset: 2026-08-01")
     write("stays/v1.sql", "deprecated: 2026-06-01")
     registry, _ = load()
-    assert (registry.settled_until("q"), registry.settled_until("stays")) == (date(2026, 7, 1), None)
+    assert (registry.next_lifecycle_date("q"), registry.next_lifecycle_date("stays")) == (date(2026, 7, 1), None)
 
 
 def test_a_successor_must_exist(write: Write, load: Load) -> None:

@@ -12,14 +12,13 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
-from gateway.cache.tier import Drop
-from gateway.catalog.keeper import TableStatus
+from gateway.cache.tier import Purge
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
+from gateway.catalog.manifest_store import TableStatus
 from gateway.catalog.table import PartitionField, Table
 from gateway.content import Content
 from gateway.errors import CursorExpired, TableNotFound
-from gateway.metrics import Metrics
 from gateway.model import (
     Answer,
     BoundQuery,
@@ -35,12 +34,13 @@ from gateway.model import (
     Summary,
     Unread,
 )
-from gateway.observe import Event, fan_out
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.telemetry.events import Event, fan_out
+from gateway.telemetry.metrics import Metrics
 from gateway.web.context import Site
-from gateway.web.patience import Gone
 from gateway.web.site import build_site
+from gateway.web.timeouts import Gone
 
 NOW = 1_400_000_000.0
 KEY = "ab" * 16
@@ -139,7 +139,7 @@ class FakeGateway:
     gone: list[Gone | None] = field(default_factory=list)
     kept: dict[str, Result] = field(default_factory=dict)
     bodies: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    dropped: list[Drop] = field(default_factory=list)
+    dropped: list[Purge] = field(default_factory=list)
     failure: Exception | None = None
     key: str = KEY
     double: bool = False
@@ -229,7 +229,7 @@ class FakeGateway:
     def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
         self.bodies[result.key, form] = body
 
-    def drop(self, which: Drop) -> dict[str, int]:
+    def drop(self, which: Purge) -> dict[str, int]:
         self.dropped.append(which)
         return {"memory": 1, "disk": 2}
 

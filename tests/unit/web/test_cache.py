@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from gateway.cache.tier import Drop
+from gateway.cache.tier import Purge
 
 NOW = 1_400_000_000.0
 
@@ -15,13 +15,13 @@ NOW = 1_400_000_000.0
 @pytest.mark.parametrize(
     ("criteria", "expected"),
     [
-        ("query=delays", Drop(query="delays")),
-        ("table=flights&older=1h", Drop(table="flights", before=NOW - 3_600)),
+        ("query=delays", Purge(query="delays")),
+        ("table=flights&older=1h", Purge(table="flights", before=NOW - 3_600)),
         ("older=0", None),
     ],
 )
 def test_results_are_dropped_by_what_is_given(
-    client: FlaskClient, gateway: Any, criteria: str, expected: Drop | None
+    client: FlaskClient, gateway: Any, criteria: str, expected: Purge | None
 ) -> None:
     response = client.delete(f"/v1/cache?{criteria}")
     if expected is None:

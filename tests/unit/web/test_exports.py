@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway.errors import FilesChanged
-from gateway.observe import Event, RequestServed
+from gateway.telemetry.events import Event, RequestServed
 
 ASKED = "/v1/queries/delays/v2/result?start=2013-01-01"
 

@@ -14,7 +14,7 @@ from gateway.access.base import ANONYMOUS
 from gateway.access.rates import Rates
 from gateway.errors import QuotaExceeded, Unauthenticated
 from gateway.model import Principal
-from gateway.observe import Event, RequestServed
+from gateway.telemetry.events import Event, RequestServed
 
 MakeSite = Callable[..., FlaskClient]
 ANA = {"X-Api-Key": "ana"}

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from gateway.access.authorizer import credential
 from gateway.access.base import ANONYMOUS
-from gateway.access.gatekeeper import credential
 from gateway.access.rates import Rates
 from gateway.errors import Unauthenticated
 from gateway.model import Principal

@@ -12,9 +12,9 @@ from gateway.access.base import OPEN
 from gateway.declaration import BrokenFile
 from gateway.errors import Diagnostic
 from gateway.model import Principal
-from gateway.project import Project
+from gateway.project.files import Project
+from gateway.project.reload import Difference, Reloaded
 from gateway.query.registry import Registry
-from gateway.reload import Difference, Reloaded
 
 MISTAKE = Diagnostic(path="queries/delays/v2.sql", line=4, column=1, message="SELEC starts none")
 BROKEN = BrokenFile(path=MISTAKE.path, diagnostics=(MISTAKE,), kept=True)

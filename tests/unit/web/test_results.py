@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 
 from gateway.errors import EngineFailed
 from gateway.model import CacheStatus, Directives
-from gateway.observe import Event, RequestServed
-from gateway.web.coding import compressed
+from gateway.telemetry.events import Event, RequestServed
+from gateway.web.content_coding import compressed
 
 RESULT = "/v1/queries/delays/v2/result"
 ASKED = f"{RESULT}?start=2013-01-01"

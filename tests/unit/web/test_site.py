@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway.errors import EngineFailed, QueueFull
-from gateway.observe import Event, RequestServed, Unexpected
 from gateway.query.registry import Registry
+from gateway.telemetry.events import Event, RequestServed, Unexpected
 from gateway.web.context import Site
 
 RESULT = "/v1/queries/delays/v2/result?start=2013-01-01"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from gateway.observe import Event, RequestServed
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.telemetry.events import Event, RequestServed
 
 FRONT = """/*
 summary: Carriers

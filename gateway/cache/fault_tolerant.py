@@ -1,0 +1,94 @@
+"""A tier that never fails its caller: an error is an event, and a tier that fails is left alone for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from gateway.cache.rest import Rest
+from gateway.cache.tier import Entry, Kept, Purge, Tier, TierError, Validation, ValueRejected
+from gateway.model import Result
+from gateway.telemetry.events import CacheValueRejected, Observer, TierFailed
+
+Found = TypeVar("Found")
+_ORDERING = ("mark", "remember")
+"""The operations that tell which answer is the newest: what was done without them is to be done again."""
+
+
+class FaultTolerantTier:
+    """Skip *tier* while it fails: it then knows nothing and keeps nothing. *rest* is shared by what fails together."""
+
+    def __init__(
+        self,
+        tier: Tier,
+        observe: Observer,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        rest: Rest | None = None,
+    ) -> None:
+        self.name = tier.name
+        self._tier, self._observe = tier, observe
+        self._rest = Rest(monotonic) if rest is None else rest
+
+    def result(self, key: str) -> Result | None:
+        return self._tried("result", lambda: self._tier.result(key), None)
+
+    def keep(self, result: Result, *, lifetime: float) -> bool:
+        return self._tried("keep", lambda: self._tier.keep(result, lifetime=lifetime), False)
+
+    def extend(self, key: str, *, lifetime: float) -> None:
+        self._tried("extend", lambda: self._tier.extend(key, lifetime=lifetime), None)
+
+    def mark(self, question: str) -> Validation | None:
+        return self._tried("mark", lambda: self._tier.mark(question), None)
+
+    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept | None:
+        return self._tried("remember", lambda: self._tier.remember(question, mark, lifetime=lifetime), None)
+
+    def entries(self) -> Iterator[Entry]:
+        nothing: list[Entry] = []
+        yield from self._tried("entries", lambda: list(self._tier.entries()), nothing)
+
+    def drop(self, which: Purge) -> int:
+        """Forget the results that are meant, however the tier did before. Raises ``TierError``."""
+        self.wake()
+        try:
+            return self._tier.drop(which)
+        except TierError as error:
+            self._rest.failed()
+            self._observe(TierFailed(tier=self.name, operation="drop", error=str(error)))
+            raise
+
+    def close(self) -> None:
+        self._tier.close()
+
+    def wake(self) -> None:
+        """Use the tier again at once: it is known to work."""
+        self._rest.worked()
+
+    def was_missed(self) -> bool:
+        """Tell, once, whether an answer was looked for or given without the tier, as soon as it may be used again."""
+        return self._rest.was_missed()
+
+    def _tried(self, operation: str, attempt: Callable[[], Found], otherwise: Found) -> Found:
+        if not self._rest.allows():
+            self._missed(operation)
+            return otherwise
+        try:
+            found = attempt()
+        except ValueRejected as error:
+            self._rest.worked()
+            self._observe(CacheValueRejected(tier=self.name, operation=operation, reason=str(error)))
+            return otherwise
+        except TierError as error:
+            self._rest.failed()
+            self._missed(operation)
+            self._observe(TierFailed(tier=self.name, operation=operation, error=str(error)))
+            return otherwise
+        self._rest.worked()
+        return found
+
+    def _missed(self, operation: str) -> None:
+        if operation in _ORDERING:
+            self._rest.missed()

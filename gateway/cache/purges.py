@@ -1,0 +1,95 @@
+"""How an operator's drop reaches the memory of every worker of a machine: a file that all of them read on in.
+
+The word of all drops on the board says that there is something to read. Where it could not be written to the file,
+since the disk is full or the folder gone, the reader drops everything: rather too much than too little.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import orjson
+
+from gateway.cache.board import Board, new_word
+from gateway.cache.tier import Purge
+
+_EVERYTHING = Purge()
+_WORDS = 100
+"""Words of the drops that were read last, which are kept in mind."""
+
+
+class PurgeLog:
+    """Drops in the order of their announcement. What was announced before the log was opened is not told."""
+
+    def __init__(self, path: Path, board: Board) -> None:
+        self._path, self._board, self._lock = path, board, Lock()
+        self._word, self._words = board.drops, dict[int, None]()
+        self._read = _size(path)
+
+    def announce(self, which: Purge) -> None:
+        """Tell every process that has the log open, this one included; it never fails."""
+        word = new_word()
+        with suppress(OSError):  # who cannot read which, drops everything
+            self._append(orjson.dumps({**asdict(which), "word": word}, option=orjson.OPT_APPEND_NEWLINE))
+        self._board.drop(word)
+
+    def unseen(self) -> list[Purge]:
+        """Return what was announced since the last call; each is returned once. Cheap where there is nothing."""
+        if self._board.drops == self._word:
+            return []
+        with self._lock:
+            word = self._board.drops
+            if word == self._word:  # another thread is doing it, or has done it
+                return []
+            found = list(self._lines())
+            self._words |= {line.pop("word", 0): None for line in found}
+            known = word in self._words
+            self._words = dict.fromkeys(list(self._words)[-_WORDS:])
+            drops = list(_drops(found)) if known else [_EVERYTHING]
+            self._word = word
+        return drops
+
+    def _append(self, line: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(descriptor, line)  # one call: lines of several processes do not mix
+        finally:
+            os.close(descriptor)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """Read on in the file; from its beginning where it was made anew."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read if self._read <= _size(self._path) else 0)
+                content = file.read()
+                self._read = file.tell()
+        except OSError:
+            return []
+        found: list[dict[str, Any]] = []
+        for line in content.splitlines():
+            with suppress(orjson.JSONDecodeError):  # cut off by a full disk
+                found.append(orjson.loads(line))
+        return found
+
+
+def _drops(lines: list[dict[str, Any]]) -> list[Purge]:
+    found: list[Purge] = []
+    for line in lines:
+        try:
+            found.append(Purge(**line))
+        except TypeError:  # of another version
+            found.append(_EVERYTHING)
+    return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

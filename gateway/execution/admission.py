@@ -1,0 +1,125 @@
+"""How many queries run at once: a bounded number of slots, and a bounded line in front of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from threading import Lock
+
+from gateway.concurrency.cancellation import Cancellation
+from gateway.errors import DeadlineExceeded, GatewayError, QueueFull
+from gateway.execution.fair_queue import Turns, Waiter
+from gateway.telemetry.events import AdmissionChanged, Observer, QueryRefused, unobserved
+
+CHEAP = 64 * 2**20
+"""Planned bytes up to which a query counts as cheap, where nothing else is set."""
+_RETRY = (1.0, 60.0)
+"""Least and most seconds after which a refused caller is told to try again."""
+_LATEST = 0.2
+"""Weight of the latest query in the mean of how long queries run."""
+_CANCELLED = "cancelled"
+_REASONS = {
+    "full": "The line of waiting queries is full.",
+    "wait": "No query slot came free within the time that a query may wait.",
+    "deadline": "No query slot came free before the deadline.",
+}
+
+
+class Admission:
+    """Let at most *slots* queries run and at most *queue* wait, each *wait* seconds and until its deadline at most.
+
+    A query that plans to read up to *cheap* bytes is a cheap one; ``fair_queue`` says in which order they run.
+    *observe* is told of every change in the numbers, under a lock.
+    """
+
+    def __init__(
+        self,
+        *,
+        slots: int,
+        queue: int,
+        wait: float = 10.0,
+        cheap: int = CHEAP,
+        observe: Observer = unobserved,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.slots = slots
+        self._wait, self._cheap, self._observe, self._monotonic = wait, cheap, observe, monotonic
+        self._lock = Lock()
+        self._turns = Turns(slots=slots, places=queue, changed=self._changed)
+        self._seconds = _RETRY[0]
+
+    @property
+    def running(self) -> int:
+        """Number of queries that hold a slot."""
+        return self._turns.running
+
+    @property
+    def waiting(self) -> int:
+        """Number of queries that wait for a slot."""
+        return self._turns.waiting
+
+    @property
+    def depth(self) -> int:
+        """Number of queries that run or wait."""
+        with self._lock:
+            return self._turns.running + self._turns.waiting
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nobody waits and a slot is free: what can wait may run."""
+        with self._lock:
+            return self._turns.running < self.slots and self._turns.waiting == 0
+
+    @contextmanager
+    def slot(
+        self,
+        deadline: float,
+        *,
+        principal: str = "",
+        cost: int = 0,
+        cancellation: Cancellation | None = None,
+    ) -> Iterator[None]:
+        """Hold one slot for a query of *principal* that plans to read *cost* bytes.
+
+        Raises ``QueueFull`` when the line is full or no slot came free in time, ``DeadlineExceeded`` when the
+        *deadline*, an instant of ``monotonic``, came first, and the reason of the *cancellation* that ends the wait.
+        """
+        waiter = Waiter(principal=principal, heavy=cost > self._cheap)
+        with nullcontext() if cancellation is None else cancellation.stops(lambda: self._give_up(waiter, _CANCELLED)):
+            self._take(waiter, deadline)
+        if waiter.refused is not None:
+            raise self._refused(waiter, waiter.refused, cancellation)
+        started = self._monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._seconds += _LATEST * (self._monotonic() - started - self._seconds)
+                self._turns.finish(waiter)
+
+    def _take(self, waiter: Waiter, deadline: float) -> None:
+        with self._lock:
+            self._turns.join(waiter)
+        left = deadline - self._monotonic()
+        if not waiter.settled.wait(max(0.0, min(left, self._wait))):
+            self._give_up(waiter, "wait" if self._wait < left else "deadline")
+
+    def _give_up(self, waiter: Waiter, reason: str) -> None:
+        with self._lock:
+            self._turns.give_up(waiter, reason)
+
+    def _refused(self, waiter: Waiter, reason: str, cancellation: Cancellation | None) -> GatewayError:
+        if cancellation is not None and cancellation.reason is not None:
+            return cancellation.reason
+        self._observe(QueryRefused(reason=reason, cost="heavy" if waiter.heavy else "cheap"))
+        kind = DeadlineExceeded if reason == "deadline" else QueueFull
+        return kind(_REASONS[reason], retry_after=self._retry_after())
+
+    def _retry_after(self) -> float:
+        """Guess when the queries that wait now will have run, from how long those before them took."""
+        least, most = _RETRY
+        return min(max(least, self._seconds * (self.waiting + 1) / self.slots), most)
+
+    def _changed(self, running: int, waiting: int) -> None:
+        self._observe(AdmissionChanged(running=running, waiting=waiting))

@@ -1,0 +1,394 @@
+"""The constants of a query's filters: literals and parameters in Python, everything else by one SELECT of the engine.
+
+A constant expression is used only if its type is known for certain; what is not in the tables below is not constant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import reduce
+from typing import Union
+
+from sqlglot import exp
+
+from gateway.model import Value
+from gateway.plan.analysis.text import NOW, Text
+from gateway.plan.analysis.types import INTEGERS, NULL, STRING, TIMESTAMPTZ, canonical, decimal_scale
+from gateway.predicate import Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value that stands in the query."""
+
+    value: Value
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """The value of a parameter, delivered as ``cast_to``."""
+
+    name: str
+    cast_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """An SQL expression over ``parameters`` that the engine evaluates to ``type``."""
+
+    sql: str
+    type: str
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Whether a parameter is NULL (or, ``negated``, is not)."""
+
+    name: str
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPresent:
+    """The first of several constants that is not NULL: COALESCE."""
+
+    parts: tuple[Constant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LikePrefix:
+    """The text before the first wildcard of a LIKE pattern."""
+
+    pattern: Constant
+
+
+class Aspect(StrEnum):
+    """What of a dimension a slot holds."""
+
+    VALUES = "values"
+    LEAST = "least"
+    GREATEST = "greatest"
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """The distinct values of a column among the rows of another scan that ``predicate`` keeps, or their bounds.
+
+    ``scan`` is that scan's place in text order; the predicate speaks of all columns of its table, not only of those
+    that prune. Until they are learned (``prepared.learn``), nothing is pruned by them.
+    """
+
+    scan: int
+    column: str
+    type: str
+    predicate: Predicate
+    aspect: Aspect = Aspect.VALUES
+
+
+Constant = Union[Literal, Parameter, Computed, Absent, FirstPresent, LikePrefix, Dimension]  # noqa: UP007 - they name it early
+
+_DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
+_TIMESTAMP = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d [0-2]\d:[0-5]\d(:[0-5]\d)?")
+_CASTS = {"DATE", "TIMESTAMP", TIMESTAMPTZ, "VARCHAR", "BOOLEAN", "DOUBLE", "UUID", "INTERVAL", *INTEGERS}
+_TRUNCATIONS = {"DATE": "TIMESTAMP", "TIMESTAMP": "TIMESTAMP", TIMESTAMPTZ: TIMESTAMPTZ}
+
+
+@dataclass(slots=True)
+class Constants:
+    """Gives every constant of a statement its slot; equal ones share it."""
+
+    text: Text
+    parameters: Mapping[str, str]
+    slots: list[Constant] = field(default_factory=list)
+
+    def kind(self, node: exp.Expr) -> str | None:
+        """Return the DuckDB type of a constant expression, STRING or NULL for those two, None for anything else."""
+        rule = _KINDS.get(type(node))
+        return rule(self, node) if rule else None
+
+    def add(self, constant: Constant) -> int:
+        """Return the slot of *constant*."""
+        if constant not in self.slots:
+            self.slots.append(constant)
+        return self.slots.index(constant)
+
+    def slot(self, node: exp.Expr, target: str) -> int | None:
+        """Return the slot of *node* in the type *target*; None where it cannot be had exactly."""
+        constant = self.constant(node, target)
+        return None if constant is None else self.add(constant)
+
+    def constant(self, node: exp.Expr, target: str) -> Constant | None:
+        """Make the constant for *node* in the type *target*, of a kind that ``types.resolve`` accepted for it."""
+        node = node.unnest()
+        literal = _literal(node, target)
+        if literal is not None:
+            return literal if fits(literal.value, target) else None
+        if isinstance(node, exp.Placeholder) and self.text.clock(node.name) is None:
+            return self._parameter(node.name, target)
+        if isinstance(node, exp.Coalesce):
+            parts = [self.constant(part, target) for part in (node.this, *node.expressions)]
+            known = [part for part in parts if part is not None and not isinstance(part, Computed)]
+            if len(known) == len(parts):
+                return FirstPresent(tuple(known))
+        return self.computed(node, target)
+
+    def computed(self, node: exp.Expr, target: str) -> Computed:
+        """Let the engine evaluate *node*, cast to *target* (wide enough for any value where that is a number)."""
+        sql = self.text.executable(node.sql(dialect="duckdb"))
+        wide = target if self.kind(node) == STRING else _wide(target, self.kind(node))
+        named = {item.name for item in node.find_all(exp.Placeholder) if self.text.clock(item.name) is None}
+        clocks = {NOW} if any(self.text.clock(item.name) for item in node.find_all(exp.Placeholder)) else set()
+        return Computed(f"CAST({sql} AS {wide})", target, tuple(sorted(named | clocks)))
+
+    def condition(self, node: exp.Expr, negated: bool = False) -> int | None:
+        """Return the slot that says whether a constant condition is TRUE (or, *negated*, FALSE)."""
+        node = node.unnest()
+        if isinstance(node, exp.Not):
+            return self.condition(node.this, not negated)
+        if self.kind(node) not in ("BOOLEAN", NULL):
+            return None
+        if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+            tested = node.this.unnest()
+            if isinstance(tested, exp.Placeholder) and self.text.clock(tested.name) is None:
+                return self.add(Absent(tested.name, negated))
+        if negated:
+            return self.add(self.computed(exp.Not(this=exp.Paren(this=node.copy())), "BOOLEAN"))
+        return self.slot(node, "BOOLEAN")
+
+    def list_slot(self, node: exp.Expr, target: str) -> int | None:
+        """Return the slot of a list parameter, its members delivered as *target*."""
+        node = node.unnest()
+        if not isinstance(node, exp.Placeholder):
+            return None
+        return self.add(Parameter(node.name, f"{target}[]"))
+
+    def list_kind(self, node: exp.Expr) -> str | None:
+        """Return the member type of a list parameter."""
+        node = node.unnest()
+        declared = canonical(self.parameters.get(node.name, "")) if isinstance(node, exp.Placeholder) else ""
+        return declared[:-2] if declared.endswith("[]") else None
+
+    def _parameter(self, name: str, target: str) -> Constant:
+        declared = canonical(self.parameters.get(name, ""))
+        if _converts(declared, target):
+            return Parameter(name, target)
+        return self.computed(exp.Placeholder(this=name), target)
+
+
+def fits(value: Value, target: str) -> bool:
+    """Say whether a number can be written in *target* without losing digits (its size is another matter).
+
+    >>> fits(Decimal("0.050"), "DECIMAL(15,2)"), fits(Decimal("0.055"), "DECIMAL(15,2)")
+    (True, False)
+    >>> fits(Decimal(10) ** 37, "DECIMAL(38,2)")
+    True
+    """
+    scale = decimal_scale(target)
+    if scale is not None and isinstance(value, Decimal):
+        return value.is_finite() and _digits_after_the_point(value) <= scale[1]
+    return True
+
+
+def _digits_after_the_point(value: Decimal) -> int:
+    """Count them without arithmetic, which Python does to 28 digits, where the engine's numbers have 38."""
+    _, digits, exponent = value.as_tuple()
+    written = "".join(map(str, digits))
+    return -int(exponent) - (len(written) - len(written.rstrip("0"))) if written.strip("0") else 0
+
+
+def _wide(target: str, kind: str | None) -> str:
+    """Return a type that holds any value of *kind* where *target* is a number: if it fits is seen when it is known."""
+    if target in INTEGERS:
+        return "HUGEINT"
+    scale, own = decimal_scale(target), decimal_scale(kind or "")
+    return target if scale is None else f"DECIMAL(38,{max(scale[1], own[1] if own else 0)})"
+
+
+def _converts(source: str, target: str) -> bool:
+    """Say whether Python turns a value of type *source* into one of type *target* without loss."""
+    if source == target or (source in INTEGERS and target in INTEGERS):
+        return True
+    if decimal_scale(target) is not None:
+        return source in INTEGERS or decimal_scale(source) is not None
+    return (source, target) in {("DATE", "TIMESTAMP"), (TIMESTAMPTZ, "TIMESTAMP")}
+
+
+def _literal(node: exp.Expr, target: str) -> Literal | None:
+    """Evaluate the commonest literals here; None leaves the others to the engine."""
+    if isinstance(node, exp.Boolean) and target == "BOOLEAN":
+        return Literal(bool(node.this), target)
+    if isinstance(node, exp.Neg):
+        inner = _literal(node.this.unnest(), target)
+        return Literal(-inner.value, target) if inner and isinstance(inner.value, int | Decimal) else None
+    if isinstance(node, exp.Cast) and canonical(node.to.sql(dialect="duckdb")) in ("DATE", target):
+        inner = _literal(node.this.unnest(), canonical(node.to.sql(dialect="duckdb")))
+        if inner is None or not isinstance(inner.value, date):
+            return None
+        return Literal(_midnight(inner.value), target) if target == "TIMESTAMP" else inner
+    if not isinstance(node, exp.Literal):
+        return None
+    return _text(node.name, target) if node.is_string else _number(node.name, target)
+
+
+def _text(text: str, target: str) -> Literal | None:
+    try:
+        if target == "DATE" and _DATE.fullmatch(text):
+            return Literal(date.fromisoformat(text), target)
+        if target == "TIMESTAMP" and (_DATE.fullmatch(text) or _TIMESTAMP.fullmatch(text)):
+            return Literal(datetime.fromisoformat(text), target)
+    except ValueError:  # e.g. February 30: the engine says what is wrong with it
+        return None
+    return Literal(text, target) if target == "VARCHAR" else None
+
+
+def _number(text: str, target: str) -> Literal | None:
+    if target in INTEGERS and re.fullmatch(r"\d+(\.0*)?", text):
+        return Literal(int(text.split(".")[0]), target)
+    if decimal_scale(target) is not None and re.fullmatch(r"\d*\.?\d*", text):
+        return Literal(Decimal(text), target)
+    return None
+
+
+def _midnight(day: date) -> datetime:
+    return day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)
+
+
+def _kind_of_literal(_: Constants, node: exp.Expr) -> str | None:
+    text = node.name
+    if node.args.get("is_string"):
+        return STRING
+    if "e" in text.lower():
+        return "DOUBLE"
+    match = re.fullmatch(r"(\d*)\.?(\d*)", text)
+    if match is None:
+        return None
+    # 24.00 is the number 24, and 0.050 has two decimals: trailing zeros change no comparison.
+    whole, fraction = match[1].lstrip("0"), match[2].rstrip("0")
+    if len(match[1]) + len(match[2]) > 38:
+        return None
+    if fraction:
+        return f"DECIMAL({len(whole) + len(fraction)},{len(fraction)})"
+    value = int(whole or 0)
+    return "INTEGER" if value < 2**31 else "BIGINT" if value < 2**63 else "HUGEINT" if value < 2**127 else None
+
+
+def _kind_of_placeholder(constants: Constants, node: exp.Expr) -> str | None:
+    clock = constants.text.clock(node.name)
+    if clock is not None:
+        return clock.type
+    declared = canonical(constants.parameters.get(node.name, ""))
+    return STRING if declared == "VARCHAR" else declared or None
+
+
+def _kind_of_cast(constants: Constants, node: exp.Expr) -> str | None:
+    to = canonical(node.args["to"].sql(dialect="duckdb"))
+    known = to in _CASTS or decimal_scale(to) is not None
+    return to if known and constants.kind(node.this) is not None and not node.args.get("format") else None
+
+
+def _kind_of_interval(constants: Constants, node: exp.Expr) -> str | None:
+    unit = node.args.get("unit")
+    amount = node.args.get("this")
+    if amount is None or not isinstance(unit, exp.Var):
+        return None
+    return "INTERVAL" if constants.kind(amount) in (STRING, *INTEGERS) else None
+
+
+def _kind_of_sum(constants: Constants, node: exp.Expr) -> str | None:
+    left, right = constants.kind(node.left), constants.kind(node.right)  # type: ignore[attr-defined]  # Binary
+    if left is None or right is None:
+        return None
+    moved = {"DATE": "TIMESTAMP", "TIMESTAMP": "TIMESTAMP", TIMESTAMPTZ: TIMESTAMPTZ}
+    if right == "INTERVAL" and left in moved:
+        return moved[left]
+    if left == "INTERVAL" and right in moved and isinstance(node, exp.Add):
+        return moved[right]
+    if left == "DATE" and right in INTEGERS:
+        return "DATE"
+    if left == right == "DATE" and isinstance(node, exp.Sub):
+        return "BIGINT"
+    return _widest(left, right)
+
+
+def _kind_of_product(constants: Constants, node: exp.Expr) -> str | None:
+    kinds = [constants.kind(node.left), constants.kind(node.right)]  # type: ignore[attr-defined]  # Binary
+    return "BIGINT" if all(kind in INTEGERS for kind in kinds) else None
+
+
+def _kind_of_truncation(constants: Constants, node: exp.Expr) -> str | None:
+    return _TRUNCATIONS.get(constants.kind(node.this) or "")
+
+
+def _kind_of_choice(constants: Constants, node: exp.Expr) -> str | None:
+    kinds = [constants.kind(part) for part in (node.this, *node.expressions)]
+    if any(kind is None for kind in kinds):
+        return None
+    typed = {kind for kind in kinds if kind not in (STRING, NULL)}
+    if not typed:
+        return "VARCHAR"
+    return reduce(lambda a, b: _widest(a, b) if a and b else None, sorted(typed, key=str))
+
+
+def _widest(left: str | None, right: str | None) -> str | None:
+    if left == right:
+        return left
+    if left in INTEGERS and right in INTEGERS:
+        return "HUGEINT"
+    scales = [(19, 0) if kind in INTEGERS else decimal_scale(kind or "") for kind in (left, right)]
+    exact = [scale for scale in scales if scale is not None]
+    if len(exact) != 2:
+        return None
+    scale = max(scale for _, scale in exact)
+    width = max(width - scale for width, scale in exact) + scale + 1
+    return f"DECIMAL({width},{scale})" if width <= 38 else None
+
+
+def _kind_of_condition(constants: Constants, node: exp.Expr) -> str | None:
+    parts = list(node.iter_expressions())
+    return "BOOLEAN" if parts and all(constants.kind(part) is not None for part in parts) else None
+
+
+def _kind_of_inner(constants: Constants, node: exp.Expr) -> str | None:
+    return constants.kind(node.this)
+
+
+_CONDITIONS: tuple[type[exp.Expr], ...] = (
+    exp.EQ,
+    exp.NEQ,
+    exp.LT,
+    exp.LTE,
+    exp.GT,
+    exp.GTE,
+    exp.Is,
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.Between,
+    exp.NullSafeEQ,
+    exp.NullSafeNEQ,
+)
+_KINDS: dict[type[exp.Expr], Callable[[Constants, exp.Expr], str | None]] = {
+    exp.Literal: _kind_of_literal,
+    exp.Null: lambda _, node: NULL,
+    exp.Boolean: lambda _, node: "BOOLEAN",
+    exp.Placeholder: _kind_of_placeholder,
+    exp.Paren: _kind_of_inner,
+    exp.Neg: _kind_of_inner,
+    exp.Cast: _kind_of_cast,
+    exp.TryCast: _kind_of_cast,
+    exp.Interval: _kind_of_interval,
+    exp.Add: _kind_of_sum,
+    exp.Sub: _kind_of_sum,
+    exp.Mul: _kind_of_product,
+    exp.TimestampTrunc: _kind_of_truncation,
+    exp.DateTrunc: _kind_of_truncation,
+    exp.Coalesce: _kind_of_choice,
+    **dict.fromkeys(_CONDITIONS, _kind_of_condition),
+}

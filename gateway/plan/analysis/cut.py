@@ -1,0 +1,74 @@
+"""The author's text cut where its tables stand.
+
+Nothing else of it is touched, but calls that read the clock and calls that the engine may look into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from gateway.plan.analysis.prepared import Prepared
+from gateway.plan.analysis.text import Text
+from gateway.plan.analysis.truncations import BUILT_IN, built_in_truncations
+
+
+def cut(
+    text: Text, tree: exp.Expr, scans: Sequence[tuple[int, int, bool]], parameters: Mapping[str, str]
+) -> tuple[tuple[str, ...], bool]:
+    """Cut the author's text at its *scans* (start, end, whether it has an alias); say whether the clock is a parameter.
+
+    A table without an alias gets its own name, so that what is qualified by it still means it. *parameters* have
+    DuckDB's names of their types.
+    """
+    edits = [(start, end, "" if aliased else f" AS {text.author[start:end]}", True) for start, end, aliased in scans]
+    clocks = _clock_edits(text, tree)
+    calls = [(start, start, BUILT_IN, False) for start in built_in_truncations(text, tree, parameters)]
+    pieces, here, done = [], "", 0
+    for start, end, replacement, is_scan in sorted([*edits, *clocks, *calls]):
+        here += text.author[done:start]
+        if is_scan:
+            pieces.append(here)
+            here = ""
+        here += replacement
+        done = end
+    return (*pieces, here + text.author[done:]), bool(clocks)
+
+
+def _clock_edits(text: Text, tree: exp.Expr) -> list[tuple[int, int, str, bool]]:
+    """Replace calls that read the clock by the instant of the request, where that changes no name of a column."""
+    made = []
+    for node in tree.find_all(exp.Placeholder):
+        clock = text.clock(node.name)
+        if clock is None:
+            continue
+        written = text.author[clock.start : clock.end]
+        item = _unnamed_projection(node)
+        if item is None:
+            made.append((clock.start, clock.end, clock.replacement, False))
+        elif item is node:
+            # DuckDB names a column after a function in lower case, after a keyword as it is written.
+            name = "".join(written.split()).lower() if written.endswith(")") else written
+            made.append((clock.start, clock.end, f'{clock.replacement} AS "{name}"', False))
+    return made
+
+
+def _unnamed_projection(node: exp.Expr) -> exp.Expr | None:
+    """Return the item of a SELECT list that *node* stands in, if its text is its name."""
+    child: exp.Expr = node
+    while child.parent is not None:
+        if isinstance(child.parent, exp.Select) and child.arg_key == "expressions":
+            return None if isinstance(child, exp.Alias) else child
+        if isinstance(child.parent, exp.Query) and not isinstance(child.parent, exp.Subquery):
+            return None
+        child = child.parent
+    return None
+
+
+def render(prepared: Prepared, sources: Sequence[str]) -> str:
+    """Put the source of each scan, in text order, in the place of its table's name."""
+    parts = [prepared.pieces[0]]
+    for source, piece in zip(sources, prepared.pieces[1:], strict=True):
+        parts += [source, piece]
+    return "".join(parts)

@@ -1,0 +1,131 @@
+"""What a join with a filtered table says of the other side: its key is among those that the filter leaves.
+
+The values are not known when a text is prepared. They become slots, to be learned from the other table under the
+same snapshot before the files of this one are chosen: what Spark calls dynamic partition pruning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gateway.plan.analysis import barriers
+from gateway.plan.analysis.aggregation import always_yields
+from gateway.plan.analysis.constants import Aspect, Constants, Dimension
+from gateway.plan.analysis.facts import Fact, close, leaves, project, substitute
+from gateway.plan.analysis.sources import SelectBlock, Source
+from gateway.predicate import (
+    TRUE,
+    Comparison,
+    Condition,
+    Membership,
+    NullCheck,
+    Operator,
+    Predicate,
+    Term,
+    all_of,
+)
+
+RULE = "dimension"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A column of a scan, and what is known of the rows that matter."""
+
+    source: Source
+    term: Term
+    known: Predicate
+
+
+@dataclass(slots=True, kw_only=True)
+class Dimensions:
+    """Derives facts from the keys of filtered scans. *names* are the columns of each scan; *rows* what a block says."""
+
+    constants: Constants
+    names: Sequence[Sequence[str]]
+    rows: Callable[[SelectBlock], list[Fact]]
+    _sources: dict[str, Source] = field(default_factory=dict)
+
+    def meet(self, block: SelectBlock) -> None:
+        """Note the sources of a block."""
+        for source in block.sources:
+            self._sources.update(dict.fromkeys(source.keys(), source))
+
+    def of_source(self, source: Source, facts: Sequence[Fact]) -> list[Fact]:
+        """Return what the (closed) facts about a source and its neighbours say of its keys."""
+        own = source.keys()
+        return list(self._across(facts, lambda key: key in own))
+
+    def of_block(self, block: SelectBlock, facts: Sequence[Fact]) -> list[Fact]:
+        """Return what the (closed) facts of a subquery say of the columns around it."""
+        own = frozenset[str]().union(*(source.keys() for source in block.sources))
+        return list(self._across(facts, lambda key: key not in own))
+
+    def of_output(self, tested: Term, block: SelectBlock, index: int, about: Fact) -> list[Fact]:
+        """Return what ``tested IN (block)`` says of *tested*: the block need not filter."""
+        self.meet(block)
+        key = self._below(block, index)
+        return [] if key is None else [self._fact(tested, key, about)]
+
+    def _across(self, facts: Sequence[Fact], wanted: Callable[[str], bool]) -> Iterator[Fact]:
+        for fact in facts:
+            edge = fact.edge
+            if edge is None or edge.operator is not Operator.EQ:
+                continue
+            for here, there in ((edge.left, edge.right), (edge.right, edge.left)):
+                if there.functions or not wanted(here.column) or wanted(there.column):
+                    continue
+                key = self._key(there, facts)
+                if key is not None and _filters(key):
+                    yield self._fact(here, key, fact)
+
+    def _key(self, found: Term, facts: Sequence[Fact]) -> Key | None:
+        """Follow a column to the scan that it comes from."""
+        source = self._sources.get(found.column)
+        if source is None:
+            return None
+        if source.scan is not None:
+            own = source.keys()
+            known = all_of(*(project(fact.predicate, lambda key: key in own) for fact in facts))
+            return Key(source, found, known)
+        inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
+        return self._below(inner, int(found.column.partition(".")[2])) if isinstance(inner, SelectBlock) else None
+
+    def _below(self, block: SelectBlock, index: int) -> Key | None:
+        output = block.outputs[index] if block.outputs is not None else None
+        group = barriers.grouping(block)
+        if output is None or output.term is None or output.term.functions or block.closed or always_yields(block):
+            return None
+        if group is not None and not group(output.term):
+            return None
+        self.meet(block)
+        return self._key(output.term, close(self.rows(block)))
+
+    def _fact(self, here: Term, key: Key, about: Fact) -> Fact:
+        scan = key.source.scan or 0
+        index = int(key.term.column.partition(".")[2])
+        names = self.names[scan]
+        predicate = substitute(
+            key.known,
+            lambda term: Term(names[int(term.column.partition(".")[2])], term.type, term.functions),
+        )
+        slots = [
+            self.constants.add(Dimension(scan, names[index], key.term.type, predicate, aspect)) for aspect in Aspect
+        ]
+        among = all_of(
+            Membership(here, (slots[0],), is_list=True),
+            Comparison(here, Operator.GE, slots[1]),
+            Comparison(here, Operator.LE, slots[2]),
+        )
+        return Fact(predicate=among, sql=about.sql, rule=RULE, origin=about.origin, mentions=frozenset({here.column}))
+
+
+def _filters(key: Key) -> bool:
+    """Say whether a scan is filtered by more than its key: what is known of the key is known on the other side too."""
+    return key.known != TRUE and any(
+        not isinstance(leaf, Condition)
+        and leaf.term.column != key.term.column
+        and not (isinstance(leaf, NullCheck) and leaf.negated)
+        for leaf in leaves(key.known)
+    )

@@ -1,0 +1,24 @@
+"""The forms of conditions on columns: one rule a file."""
+
+from gateway.plan.analysis.leaves.between import between
+from gateway.plan.analysis.leaves.boolean import boolean
+from gateway.plan.analysis.leaves.comparison import comparison
+from gateway.plan.analysis.leaves.compiler import Compiler, Rule
+from gateway.plan.analysis.leaves.lists import list_membership
+from gateway.plan.analysis.leaves.membership import membership
+from gateway.plan.analysis.leaves.nulls import distinct_from, null_check
+from gateway.plan.analysis.leaves.prefix import prefix
+
+__all__ = ["RULES", "Compiler"]
+
+RULES: tuple[Rule, ...] = (
+    comparison,
+    between,
+    list_membership,
+    membership,
+    null_check,
+    distinct_from,
+    prefix,
+    boolean,
+)
+"""Asked in this order; the first that knows the form of a condition answers."""

@@ -1,0 +1,127 @@
+"""The analysis of a text from its parse to its predicates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from gateway.errors import Diagnostic, TemplateInvalid
+from gateway.model import Column
+from gateway.plan.analysis.build import Builder, cte_of
+from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.cut import cut
+from gateway.plan.analysis.dimensions import RULE
+from gateway.plan.analysis.facts import Fact, substitute
+from gateway.plan.analysis.prepared import Prepared, PreparedScan, Unused, Used
+from gateway.plan.analysis.text import Text, read
+from gateway.plan.analysis.used import used_names
+from gateway.plan.analysis.walk import Walk
+from gateway.plan.shield import needs_whole
+from gateway.predicate import TRUE, Predicate, Term, all_of
+
+
+def prepare(
+    sql: str,
+    tables: Mapping[str, Sequence[Column]],
+    partitioning: Mapping[str, Collection[str]],
+    parameters: Mapping[str, str],
+) -> Prepared:
+    """Analyse *sql* over *tables*, whose columns in *partitioning* can prune, with *parameters* of those DuckDB types.
+
+    Raises ``TemplateInvalid`` where the text cannot be read.
+    """
+    known = {name.lower(): columns for name, columns in tables.items()}
+    text = read(sql, {column.name.lower() for columns in known.values() for column in columns})
+    tree = _parse(text)
+    scans = _scans(tree, known)
+    constants = Constants(text, parameters)
+    names = [[column.name for column in known[node.name.lower()]] for node in scans]
+    walk = Walk(constants=constants, references=_references(tree), names=names)
+    builder = Builder(known, {id(node): index for index, node in enumerate(scans)})
+    walk.query(builder.block(tree), [], [])
+    prunable = {name.lower(): {column.lower() for column in columns} for name, columns in partitioning.items()}
+    prepared = [
+        _prepared_scan(node, text, known[node.name.lower()], prunable, walk.reached.get(index, []))
+        for index, node in enumerate(scans)
+    ]
+    places = [(scan.start, scan.end, bool(node.alias)) for scan, node in zip(prepared, scans, strict=True)]
+    pieces, instant = cut(text, tree, places, parameters)
+    return Prepared(
+        scans=tuple(prepared),
+        constants=tuple(constants.slots),
+        pieces=pieces,
+        clock=bool(text.clocks),
+        instant=instant,
+        tables=tuple(dict.fromkeys(scan.table for scan in prepared)),
+        shield=needs_whole(tree),
+        names=used_names(tree),
+    )
+
+
+def _parse(text: Text) -> exp.Expr:
+    try:
+        trees = [tree for tree in sqlglot.parse(text.parsed, read="duckdb") if tree is not None]
+    except (SqlglotError, RecursionError) as error:
+        raise TemplateInvalid([Diagnostic(path="query", message=f"the SQL cannot be read: {error}")]) from error
+    if len(trees) != 1:
+        raise TemplateInvalid([Diagnostic(path="query", message="one statement is expected")])
+    return trees[0]
+
+
+def _scans(tree: exp.Expr, tables: Collection[str]) -> list[exp.Table]:
+    """Find the tables of the catalog, in text order."""
+    found = [
+        node
+        for node in tree.find_all(exp.Table)
+        if isinstance(node.this, exp.Identifier)
+        and node.args.get("db") is None
+        and node.name.lower() in tables
+        and cte_of(node) is None
+    ]
+    return sorted(found, key=lambda node: int(node.this.meta["start"]))
+
+
+def _references(tree: exp.Expr) -> Counter[int]:
+    """Count the references to each common table expression."""
+    found = (cte_of(node) for node in tree.find_all(exp.Table) if isinstance(node.this, exp.Identifier))
+    return Counter(id(cte) for cte in found if cte is not None)
+
+
+def _prepared_scan(
+    node: exp.Table,
+    text: Text,
+    columns: Sequence[Column],
+    prunable: Mapping[str, Collection[str]],
+    facts: Sequence[Fact],
+) -> PreparedScan:
+    table = node.name.lower()
+    names = [column.name for column in columns]
+    used, unused = [], []
+    for fact in facts:
+        predicate = _of_table(fact.predicate, names, prunable.get(table, ()))
+        if predicate != TRUE:
+            used.append(Used(sql=fact.sql, rule=fact.rule, predicate=predicate))
+        elif fact.blocked or (fact.predicate != TRUE and fact.rule != RULE):
+            unused.append(Unused(sql=fact.sql, reason=fact.blocked or "column does not prune"))
+    return PreparedScan(
+        table=table,
+        start=text.position(int(node.this.meta["start"])),
+        end=text.position(int(node.this.meta["end"])) + 1,
+        predicate=all_of(*(one.predicate for one in used)),
+        used=tuple(dict.fromkeys(used)),
+        unused=tuple(one for one in dict.fromkeys(unused) if one.sql not in {filter_.sql for filter_ in used}),
+    )
+
+
+def _of_table(predicate: Predicate, names: Sequence[str], prunable: Collection[str]) -> Predicate:
+    """Name the columns as the table does, and drop those that cannot prune."""
+
+    def named(term: Term) -> Term | None:
+        name = names[int(term.column.partition(".")[2])]
+        return Term(name, term.type, term.functions) if name.lower() in prunable else None
+
+    return substitute(predicate, named)

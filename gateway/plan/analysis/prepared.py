@@ -1,0 +1,309 @@
+"""What is kept of an analysed text, and what is left to do for each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final
+
+from gateway.errors import QueryFailed
+from gateway.model import TypedValue, Value
+from gateway.plan.analysis.constants import (
+    Absent,
+    Aspect,
+    Computed,
+    Constant,
+    Dimension,
+    FirstPresent,
+    LikePrefix,
+    Literal,
+    Parameter,
+    fits,
+)
+from gateway.plan.analysis.facts import leaves
+from gateway.plan.analysis.leaves.prefix import like_prefix
+from gateway.plan.analysis.spell import spell
+from gateway.plan.analysis.types import INTEGERS, decimal_scale
+from gateway.predicate import (
+    FALSE,
+    TRUE,
+    And,
+    Comparison,
+    Condition,
+    Everything,
+    Membership,
+    Nothing,
+    NullCheck,
+    Operator,
+    Or,
+    Predicate,
+    StartsWith,
+    all_of,
+    any_of,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """A filter that may prune a scan: its SQL, the rule that brought it there, what it says of the scan's columns."""
+
+    sql: str
+    rule: str
+    predicate: Predicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unused:
+    """A filter on a scan's columns that may not, and why."""
+
+    sql: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedScan:
+    """One place that reads a table: ``start`` and ``end`` bound its name in the author's text, in characters."""
+
+    table: str
+    start: int
+    end: int
+    predicate: Predicate
+    used: tuple[Used, ...] = ()
+    unused: tuple[Unused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An analysed text. ``pieces`` has one more member than there are scans; a scan's source stands between two.
+
+    ``constants`` are the slots of the predicates. ``clock``: the text reads the clock; ``instant``: it reads it
+    through the reserved parameter ``__now`` (``text.NOW``), which then has to be bound. ``shield``: no filter of the
+    text may be evaluated by the statistics of files, see ``plan.shield``. ``names``: all that the text uses, in lower
+    case; None where it may use any column.
+    """
+
+    scans: tuple[PreparedScan, ...]
+    constants: tuple[Constant, ...]
+    pieces: tuple[str, ...]
+    clock: bool
+    instant: bool
+    tables: tuple[str, ...]
+    shield: bool = False
+    names: frozenset[str] | None = None
+
+    def dimensions(self, scan: int) -> tuple[Dimension, ...]:
+        """List the dimensions that could prune a scan, by its place in text order."""
+        members = [leaf for leaf in leaves(self.scans[scan].predicate) if isinstance(leaf, Membership)]
+        named = (self.constants[slot] for slot in sorted({slot for leaf in members for slot in leaf.slots}))
+        return tuple(constant for constant in named if isinstance(constant, Dimension))
+
+
+class Unknown:
+    """A constant that could not be had exactly: what is compared with it keeps all."""
+
+
+_UNKNOWN: Final = Unknown()
+_Known = Value | Unknown
+Learned = tuple[Sequence[Value] | None, Value, Value]
+"""The values of a dimension (None: too many to list), the least and the greatest of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The constants of one request, and the predicate of each scan with everything decided that they decide."""
+
+    values: tuple[Value, ...]
+    predicates: tuple[Predicate, ...]
+    known: tuple[Value | Unknown, ...]
+    """The constants again, those that are not known told from NULL."""
+
+
+Evaluate = Callable[[Sequence[str], Mapping[str, TypedValue]], tuple[Value, ...]]
+_BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
+
+
+def bind(prepared: Prepared, parameters: Mapping[str, TypedValue], evaluate: Evaluate) -> Bound:
+    """Compute the constants of a request; those that need the engine, if any, by one call of *evaluate*.
+
+    An expression that fails to evaluate prunes nothing: whether the query itself fails is for the query to say.
+    """
+    computed = _compute([c for c in prepared.constants if isinstance(c, Computed)], parameters, evaluate)
+    return _bound(prepared, [_value(constant, parameters, computed) for constant in prepared.constants])
+
+
+def learn(prepared: Prepared, bound: Bound, found: Mapping[Dimension, Learned]) -> Bound:
+    """Take in what was learned of dimensions, as ``dimension_query`` answers: a list (None: too long), its bounds."""
+    known = list(bound.known)
+    for slot, constant in enumerate(prepared.constants):
+        if not isinstance(constant, Dimension) or (plain := replace(constant, aspect=Aspect.VALUES)) not in found:
+            continue
+        members, least, greatest = found[plain]
+        match constant.aspect:
+            case Aspect.VALUES:
+                known[slot] = _UNKNOWN if members is None else _converted(list(members), f"{constant.type}[]")
+            case Aspect.LEAST:
+                known[slot] = _delivered(least, constant.type)
+            case Aspect.GREATEST:
+                known[slot] = _delivered(greatest, constant.type)
+    return _bound(prepared, known)
+
+
+def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) -> str:
+    """Write the query that learns a dimension from *source*: its distinct values if at most *most*, and its bounds."""
+    name = '"' + dimension.column.replace('"', '""') + '"'
+    kept = spell(decided(dimension.predicate, bound.known), bound.values)
+    return (
+        f"SELECT CASE WHEN count(DISTINCT {name}) <= {most} THEN coalesce(list(DISTINCT {name}), []) END, "
+        f"min({name}), max({name}) FROM {source} AS dimension WHERE {name} IS NOT NULL AND {kept}"
+    )
+
+
+def _bound(prepared: Prepared, known: Sequence[_Known]) -> Bound:
+    return Bound(
+        values=tuple(None if isinstance(value, Unknown) else value for value in known),
+        predicates=tuple(decided(scan.predicate, known) for scan in prepared.scans),
+        known=tuple(known),
+    )
+
+
+def _compute(
+    wanted: Sequence[Computed], parameters: Mapping[str, TypedValue], evaluate: Evaluate
+) -> dict[Computed, _Known]:
+    if not wanted:
+        return {}
+    names = {name for one in wanted for name in one.parameters}
+    used = {name: value for name, value in parameters.items() if name in names}
+    try:
+        values = evaluate([one.sql for one in wanted], used)
+    except QueryFailed:
+        return dict.fromkeys(wanted, _UNKNOWN)
+    return {one: _delivered(value, one.type) for one, value in zip(wanted, values, strict=True)}
+
+
+def _value(constant: Constant, parameters: Mapping[str, TypedValue], computed: Mapping[Computed, _Known]) -> _Known:
+    match constant:
+        case Literal(value, _):
+            return value
+        case Parameter(name, cast_to):
+            return _converted(parameters[name].value, cast_to)
+        case Absent(name, negated):
+            return (parameters[name].value is None) != negated
+        case FirstPresent(parts):
+            values = (_value(part, parameters, computed) for part in parts)
+            return next((value for value in values if value is not None), None)
+        case LikePrefix(pattern):
+            text = _value(pattern, parameters, computed)
+            return like_prefix(text) if isinstance(text, str) else text
+        case Computed():
+            return computed[constant]
+        case Dimension():
+            return _UNKNOWN
+
+
+def _converted(value: Value, target: str) -> _Known:
+    """Turn the value of a parameter into the type of what it is compared with; lists member by member."""
+    if value is None:
+        return None
+    if target.endswith("[]"):
+        if not isinstance(value, list):
+            return _UNKNOWN
+        members = [_converted(member, target[:-2]) for member in value]
+        known = [member for member in members if not isinstance(member, Unknown)]
+        return known if len(known) == len(members) else _UNKNOWN
+    return _delivered(value, target)
+
+
+def _delivered(value: Value, target: str) -> _Known:
+    """Return *value* as the Python type that stands for *target*; unknown where that is not exact."""
+    if value is None:
+        return None
+    if target in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS") and isinstance(value, date):
+        return _local(value)
+    if target in INTEGERS and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if decimal_scale(target) is not None and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        exact = Decimal(value)
+        return exact if fits(exact, target) else _UNKNOWN
+    if target in ("DOUBLE", "FLOAT") and isinstance(value, int | float):
+        return float(value)
+    if target in ("DATE", "TIMESTAMP WITH TIME ZONE") and isinstance(value, date):
+        # Beyond these years the engine's client answers with the nearest that Python can hold.
+        return value if 1 < value.year < 9999 else _UNKNOWN
+    expected = _PYTHON.get(target)
+    return value if expected is not None and type(value).__name__ in expected else _UNKNOWN
+
+
+_PYTHON = {"VARCHAR": ("str",), "BOOLEAN": ("bool",), "UUID": ("UUID",)}
+
+
+def _local(value: date) -> _Known:
+    if not 1 < value.year < 9999:
+        return _UNKNOWN
+    if not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
+
+
+def decided(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
+    """Decide what the constants alone decide; the same object is returned where that is nothing."""
+    match predicate:
+        case And(parts):
+            made = [decided(part, values) for part in parts]
+            return predicate if all(a is b for a, b in zip(made, parts, strict=True)) else all_of(*made)
+        case Or(parts):
+            made = [decided(part, values) for part in parts]
+            return predicate if all(a is b for a, b in zip(made, parts, strict=True)) else any_of(*made)
+        case Condition(slot):
+            value = values[slot]
+            return TRUE if value is True or isinstance(value, Unknown) else FALSE
+        case Comparison():
+            return _decided_comparison(predicate, values[predicate.slot])
+        case Membership():
+            return _decided_membership(predicate, values)
+        case StartsWith(_, slot, _):
+            return TRUE if isinstance(values[slot], Unknown) else FALSE if values[slot] is None else predicate
+        case Everything() | Nothing() | NullCheck():
+            return predicate
+
+
+def _decided_comparison(leaf: Comparison, value: _Known) -> Predicate:
+    if value is None:
+        return FALSE
+    if isinstance(value, Unknown):
+        return TRUE
+    side = _outside(value, leaf.term.type)
+    if side == 0:
+        return leaf
+    above = (Operator.LT, Operator.LE, Operator.NE) if side > 0 else (Operator.GT, Operator.GE, Operator.NE)
+    return NullCheck(replace(leaf.term, functions=()), negated=True) if leaf.operator in above else FALSE
+
+
+def _decided_membership(leaf: Membership, values: Sequence[_Known]) -> Predicate:
+    known = [values[slot] for slot in leaf.slots]
+    if any(isinstance(value, Unknown) for value in known):
+        return TRUE
+    if leaf.is_list:
+        return leaf if known[0] is not None and (known[0] or leaf.negated) else FALSE
+    if leaf.negated and None in known:
+        return FALSE
+    kept = tuple(
+        slot
+        for slot in leaf.slots
+        if not isinstance(value := values[slot], Unknown) and value is not None and not _outside(value, leaf.term.type)
+    )
+    if len(kept) == len(leaf.slots):
+        return leaf
+    if kept:
+        return replace(leaf, slots=kept)
+    return NullCheck(replace(leaf.term, functions=()), negated=True) if leaf.negated else FALSE
+
+
+def _outside(value: Value, kind: str) -> int:
+    """Say whether an integer lies above (1) or below (-1) all values of a type."""
+    if kind not in INTEGERS or not isinstance(value, int):
+        return 0
+    bits = _BITS[kind.removeprefix("U")]
+    low, high = (0, 2**bits) if kind.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+    return 1 if value >= high else -1 if value < low else 0

@@ -1,0 +1,326 @@
+"""Put changed declarations in service while requests go on: built aside, checked, and put in service at once.
+
+Each worker looks at the files of the project twice a second, by their status only, and reads them when they changed
+and have been quiet for a moment. Whoever asks for a reload touches a file in the state folder, which every worker of
+the machine looks at too.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from gateway.declaration import BrokenFile
+from gateway.engine.binder import Binder
+from gateway.errors import Diagnostic, GatewayError
+from gateway.pipeline import Gateway
+from gateway.project.checkout import commit_of, is_being_written
+from gateway.project.files import Declarations, Project
+from gateway.query.template import Template
+from gateway.telemetry.events import DeclarationBroken, Observer, ProjectLoaded, Unexpected
+
+POLL = 0.4
+"""Seconds between two looks at the files."""
+QUIET = 0.15
+"""Seconds for which nothing may have changed before changed files are read: an editor or git may still be writing."""
+RETRY = 10.0
+"""Seconds after which files that were refused are looked at again: the reason may lie in the data."""
+_CHECKING = 1.0
+"""Seconds that are spent on checking changed queries against the columns of their tables."""
+_SUFFIXES = (".sql", ".yaml", ".yml")
+_ROUNDS = 5
+
+Stamp = tuple[Mapping[str, tuple[int, int, int]], str | None]
+"""What tells that files changed: of each its modification time, size and inode; and the commit that is checked out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Names that are there now and were not, that stand for something else, that are gone."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @classmethod
+    def between(cls, before: Mapping[str, object], after: Mapping[str, object]) -> Difference:
+        """Compare by name.
+
+        >>> Difference.between({"a": 1, "b": 1}, {"b": 2, "c": 1})
+        Difference(added=('c',), changed=('b',), removed=('a',))
+        """
+        return cls(
+            added=tuple(sorted(after.keys() - before.keys())),
+            changed=tuple(sorted(name for name in after.keys() & before.keys() if after[name] != before[name])),
+            removed=tuple(sorted(before.keys() - after.keys())),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Spell it for JSON."""
+        return {"added": list(self.added), "changed": list(self.changed), "removed": list(self.removed)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """What a reload did. ``outcome`` is ``reloaded``, ``unchanged``, or ``failed``: all stays as it was."""
+
+    outcome: str
+    queries: Difference = field(default_factory=Difference)
+    """Versions, written ``delays/v2``."""
+    tables: Difference = field(default_factory=Difference)
+    broken: tuple[BrokenFile, ...] = ()
+    commit: str | None = None
+    seconds: float = 0.0
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Spell it for JSON."""
+        known = {
+            "outcome": self.outcome,
+            "commit": self.commit,
+            "seconds": round(self.seconds, 3),
+            "queries": self.queries.as_dict(),
+            "tables": self.tables.as_dict(),
+            "broken": [one.as_dict() for one in self.broken],
+            "error": self.error,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def versions(project: Project) -> dict[str, Template]:
+    """Return every version in service by its written name."""
+    return {
+        f"{name}/v{number}": template
+        for name, found in project.registry.queries().items()
+        for number, template in found.items()
+    }
+
+
+class Reloader:
+    """Keeps what is in service as the files say. ``tick`` is one look; ``start`` looks in a thread.
+
+    *signal* is the file that asks for a reload when it is touched. *build* makes a gateway for a project and puts
+    nothing in service, *serve* puts it in service. *serving* and *project* are what is in service at first.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        signal: Path,
+        *,
+        declarations: Declarations,
+        project: Project,
+        serving: Gateway,
+        build: Callable[[Gateway, Project], Gateway],
+        serve: Callable[[Gateway, Project], None],
+        observe: Observer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder, self._signal = folder, signal
+        self._declarations, self._project, self._gateway = declarations, project, serving
+        self._build, self._serve = build, serve
+        self._observe, self._clock = observe, clock
+        self._lock = Lock()
+        self._seen = look(folder, signal)
+        self._pending: Stamp | None = None
+        self._again_at: float | None = None
+        self._stopping = Event()
+        self._thread: Thread | None = None
+        self._tell(Reloaded(outcome="started", broken=project.broken, commit=project.commit), ())
+
+    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+        """Look until closed; ``wait`` sleeps so many seconds and returns True to stop."""
+        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="reload", daemon=True)
+        self._thread.start()
+
+    def tick(self) -> None:
+        """Reload where files changed and have been quiet since the last look."""
+        stamp = look(self._folder, self._signal)
+        if stamp == self._seen:
+            self._pending = None
+            if self._again_at is not None and self._clock() >= self._again_at:
+                self.reload()
+        elif stamp == self._pending and not is_being_written(self._folder, now=self._clock()):
+            self.reload()
+        else:
+            self._pending = stamp
+
+    def request(self) -> Reloaded:
+        """Reload now, and have every other process of the machine do it; return when this one has."""
+        touch(self._signal)
+        return self.reload()
+
+    def reload(self) -> Reloaded:
+        """Read the files and put what changed in service; what is broken stays as it was."""
+        with self._lock:
+            # Looked at before they are read: what changes meanwhile is seen at the next look.
+            self._seen, self._pending, self._again_at = look(self._folder, self._signal), None, None
+            started, before = self._clock(), self._project
+            try:
+                done = self._reload()
+            except GatewayError as error:
+                self._again_at = started + RETRY
+                done = Reloaded(outcome="failed", broken=before.broken, commit=before.commit, error=error.detail)
+            self._tell(done, before.broken, seconds=self._clock() - started)
+            return done
+
+    def close(self) -> None:
+        """Stop looking; idempotent."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, wait: Callable[[float], bool]) -> None:
+        while not (self._stopping.is_set() or wait(POLL if self._pending is None else QUIET)):
+            try:
+                self.tick()
+            except Exception as error:  # noqa: BLE001  # a bug met in one file must not end the looking at all others
+                self._again_at = self._clock() + RETRY
+                found = "".join(traceback.format_exception(error))
+                self._observe(Unexpected(request="reload", error=repr(error), traceback=found))
+
+    def _reload(self) -> Reloaded:
+        project = self._declarations.read()
+        gateway = self._gateway
+        for _ in range(_ROUNDS):
+            queries = Difference.between(versions(self._project), versions(project))
+            tables = Difference.between(self._project.tables, project.tables)
+            if not queries and not tables:
+                gateway = self._gateway if project.broken == self._project.broken else self._build(gateway, project)
+                break
+            gateway = self._build(self._gateway, project)
+            refused = list(mistakes_in(gateway, self._gateway, project, queries, tables))
+            if not refused:
+                break
+            self._again_at = self._clock() + RETRY
+            project = self._declarations.refuse(refused)
+        self._declarations.accept(project)
+        changed = bool(queries or tables) or project.broken != self._project.broken
+        if changed or project.commit != self._project.commit:
+            self._serve(gateway, project)
+        self._gateway, self._project = gateway, project
+        outcome = "reloaded" if changed else "unchanged"
+        return Reloaded(outcome=outcome, queries=queries, tables=tables, broken=project.broken, commit=project.commit)
+
+    def _tell(self, done: Reloaded, before: tuple[BrokenFile, ...], seconds: float = 0.0) -> None:
+        self._observe(
+            ProjectLoaded(
+                outcome=done.outcome,
+                commit=done.commit,
+                seconds=seconds,
+                added=done.queries.added + done.tables.added,
+                changed=done.queries.changed + done.tables.changed,
+                removed=done.queries.removed + done.tables.removed,
+                broken_tables=sum(1 for one in done.broken if one.path.startswith("catalog")),
+                broken_queries=sum(1 for one in done.broken if one.path.startswith("queries")),
+                error=done.error,
+            )
+        )
+        for one in done.broken:
+            if one not in before:
+                mistakes = "; ".join(map(str, one.diagnostics))
+                self._observe(DeclarationBroken(path=one.path, kept=one.kept, mistakes=mistakes))
+
+
+def mistakes_in(
+    gateway: Gateway, before: Gateway, project: Project, queries: Difference, tables: Difference
+) -> Iterator[Diagnostic]:
+    """Find what parsing does not show: files of a table that cannot be listed, columns that a query does not find.
+
+    Queries are only bound to tables whose files are known, and only for a second in all.
+    """
+    until = time.monotonic() + _CHECKING
+    unlisted = set()
+    for name in tables.changed:
+        try:
+            gateway.catalog.pin([name])
+        except GatewayError as error:
+            unlisted.add(name)
+            yield Diagnostic(path=project.sources[name], message=f"its files cannot be listed: {error.detail}")
+    fresh = {*queries.added, *queries.changed}
+    with closing(_Binding(gateway)) as now, closing(_Binding(before)) as then:
+        for name, template in versions(project).items():
+            moved = [table for table in template.tables if table in tables.changed]
+            if not (moved or name in fresh) or not unlisted.isdisjoint(moved) or time.monotonic() > until:
+                continue
+            mistakes = now.mistakes(template)
+            if name in fresh:
+                yield from mistakes
+            elif mistakes and not then.mistakes(template):
+                message = f"{name} would no longer run: {mistakes[0].message}"
+                yield Diagnostic(path=project.sources[moved[0]], message=message, hint=mistakes[0].hint)
+
+
+class _Binding:
+    """Binds queries to the columns that the tables of a gateway have. Close it after use."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._binder: Binder | None = None
+        self._declared: set[str] = set()
+
+    def mistakes(self, template: Template) -> list[Diagnostic]:
+        """Return what a query does not find in its tables; nothing where their files are not known now."""
+        if not all(self._declare(name) for name in template.tables):
+            return []
+        self._binder = self._binder or Binder()
+        found = self._binder.mistakes(template.sql, template.bound_to_nothing().parameters)
+        return [template.diagnostic(one.offset, one.message, one.hint, rule=one.rule) for one in found if one.certain]
+
+    def close(self) -> None:
+        if self._binder is not None:
+            self._binder.close()
+
+    def _declare(self, table: str) -> bool:
+        catalog = self._gateway.catalog
+        if table not in self._declared:
+            if table not in catalog.tables or catalog.status(table).snapshot is None:
+                return False
+            self._binder = self._binder or Binder()
+            self._binder.declare(table, catalog.pin([table])[table].columns)
+            self._declared.add(table)
+        return True
+
+
+def look(folder: Path, signal: Path) -> Stamp:
+    """Look at the declarations below *folder* and at the file *signal*, by their status only."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for name in ("catalog", "queries"):
+        _look(os.fspath(folder / name), found)
+    try:
+        status = signal.stat()
+        found[os.fspath(signal)] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    except OSError:
+        pass  # nobody has asked yet
+    return found, commit_of(folder)
+
+
+def touch(signal: Path) -> None:
+    """Ask every process that looks at *signal* to reload."""
+    signal.parent.mkdir(parents=True, exist_ok=True)
+    signal.touch()
+
+
+def _look(folder: str, found: dict[str, tuple[int, int, int]]) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    _look(entry.path, found)
+                elif entry.name.endswith(_SUFFIXES):
+                    status = entry.stat()
+                    found[entry.path] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    except OSError:
+        pass  # it went away while it was looked at: the next look sees what is there

@@ -1,0 +1,267 @@
+"""Review the SQL of a template: one SELECT, over declared tables, of reviewed functions, with declared parameters.
+
+Everything is an allowlist: kinds of syntax, functions, tables, parameters. What is not known is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from sqlglot import exp
+
+from gateway.errors import Rule, did_you_mean
+from gateway.query.functions import (
+    CLOCK_WORDS,
+    MACHINE_WORDS,
+    REASONS,
+    VOLATILITIES,
+    Volatility,
+    allowed,
+    reviewed,
+    table_functions,
+)
+from gateway.query.keywords import BANNED, BEFORE_BRACKET, RESERVED
+from gateway.query.lexer import SqlMistake, Token, TokenKind
+from gateway.query.lint import advise_sql
+from gateway.query.normalise import normalise
+from gateway.query.sql import parse_tokens, place_of, start_of, statement_tokens
+
+_NODES = (
+    *(exp.Select, exp.SetOperation, exp.Subquery, exp.With, exp.CTE, exp.From, exp.Join, exp.Where, exp.Group),
+    *(exp.Having, exp.Qualify, exp.Order, exp.Ordered, exp.Limit, exp.LimitOptions, exp.Offset, exp.Distinct),
+    *(exp.Table, exp.TableAlias, exp.Alias, exp.Aliases, exp.Values, exp.Lateral, exp.Unnest, exp.TableSample),
+    *(exp.Pivot, exp.PivotAlias, exp.UnpivotColumns, exp.Cube, exp.Rollup, exp.GroupingSets, exp.Window),
+    *(exp.WindowSpec, exp.Column, exp.Identifier, exp.Star, exp.Literal, exp.ByteString, exp.Boolean, exp.Null),
+    *(exp.Placeholder, exp.Tuple, exp.Var, exp.DataType, exp.DataTypeParam, exp.ColumnDef, exp.Interval),
+    *(exp.IntervalSpan, exp.Bracket, exp.Slice, exp.Lambda, exp.Comprehension, exp.If, exp.In, exp.Between),
+    *(exp.Exists, exp.All, exp.Any, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls, exp.HavingMax),
+    *(exp.AtTimeZone, exp.PositionalColumn, exp.JSONPath, exp.JSONPathPart, exp.JSONKeyValue, exp.Fetch),
+    *(exp.Binary, exp.Unary, exp.Func),
+)
+"""Syntax that a template may use; functions among it are checked by name."""
+_NAMED = (exp.TableAlias, exp.Window)
+"""Syntax whose name may stand before a bracket: ``WITH name(column) AS``, ``AS name(column)``."""
+_AFTER_ANY_NAME = frozenset({"as", "."})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What is known of a text without mistakes. ``sql`` ends with the last token: no semicolon, no last comment."""
+
+    sql: str
+    normalised: str
+    tables: tuple[str, ...]
+    parameters: tuple[str, ...]
+    volatility: Volatility
+    advice: tuple[SqlMistake, ...]
+    """What works and will bite somebody."""
+
+
+def review(sql: str, tables: Collection[str], parameters: Collection[str]) -> tuple[Reviewed | None, list[SqlMistake]]:
+    """Review *sql* against the declared tables and parameters; return what is known of it, or all its mistakes."""
+    try:
+        tokens = statement_tokens(sql)
+        tree = parse_tokens(sql, tokens)
+    except SqlMistake as mistake:
+        return None, [mistake]
+    declared = {name.lower(): name for name in tables}
+    scans = list(scanned_tables(tree, sql))
+    mistakes = [
+        *_calls(tokens, _names_before_brackets(tree)),
+        *_words(tokens, tree),
+        *_parameters(tokens, parameters),
+        *_syntax(tree),
+        *_tables(scans, declared, sql),
+        *_table_functions(tokens, tree),
+        *_shadows(tree, declared),
+    ]
+    if mistakes:
+        return None, sorted({mistake.offset: mistake for mistake in reversed(mistakes)}.values(), key=_offset)
+    known = Reviewed(
+        sql=sql[: tokens[-1].end],
+        normalised=normalise(tokens, tree),
+        tables=tuple(sorted({declared[table.name.lower()] for table in scans})),
+        parameters=tuple(dict.fromkeys(token.text[1:] for token in tokens if token.kind is TokenKind.PARAMETER)),
+        volatility=volatility(tokens, tree),
+        advice=tuple(advise_sql(tokens, tree)),
+    )
+    return known, []
+
+
+def _offset(mistake: SqlMistake) -> int:
+    return mistake.offset
+
+
+def _names_before_brackets(tree: exp.Expr) -> set[int]:
+    places = (start_of(name) for name in tree.find_all(exp.Identifier) if isinstance(name.parent, _NAMED))
+    return {place for place in places if place is not None}
+
+
+def _called(tokens: Sequence[Token]) -> Iterator[Token]:
+    """List each name that stands before a bracket."""
+    for token, following in pairwise(tokens):
+        if following.text == "(" and token.kind in (TokenKind.WORD, TokenKind.QUOTED):
+            yield token
+
+
+def _calls(tokens: Sequence[Token], named: Collection[int]) -> Iterator[SqlMistake]:
+    for token in _called(tokens):
+        name = token.name
+        section = reviewed().get(name)
+        if section in REASONS:
+            message = f"the function {name} is not allowed: {REASONS[section]}"
+            yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
+        elif (
+            section is None
+            and token.start not in named
+            and not (token.kind is TokenKind.WORD and name in BEFORE_BRACKET)
+        ):
+            hint = did_you_mean(name, allowed()) or "functions must be on the reviewed list of the gateway"
+            yield SqlMistake(token.start, f"unknown function {token.text[:60]}", hint, Rule.UNKNOWN_FUNCTION)
+
+
+def _words(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
+    """Refuse words that the engine's grammar takes for something else than a name."""
+    names = {start_of(name) for name in tree.find_all(exp.Identifier)}
+    before = ""
+    for token, following in zip(tokens, [*tokens[1:], None], strict=False):
+        free = before in _AFTER_ANY_NAME or (following is not None and following.text in (".", ":", ":="))
+        name = token.name
+        if token.kind is TokenKind.WORD and before not in _AFTER_ANY_NAME:
+            if name in BANNED or (name == "desc" and before == "("):
+                message = f"{token.text.upper()} is not allowed in a template"
+                yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
+            elif name in RESERVED and token.start in names and not free:
+                yield SqlMistake(token.start, f"{token.text} is a reserved word", f'write "{token.text}"')
+        if name in MACHINE_WORDS and not free and token.kind in (TokenKind.WORD, TokenKind.QUOTED):
+            message = f"{name} is not allowed: {REASONS['machine']}"
+            yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
+        before = name if token.kind in (TokenKind.WORD, TokenKind.PUNCTUATION) else ""
+
+
+def _parameters(tokens: Sequence[Token], declared: Collection[str]) -> Iterator[SqlMistake]:
+    seen: set[str] = set()
+    for token in tokens:
+        name = token.text[1:]
+        if token.kind is TokenKind.PARAMETER and name not in declared and name not in seen:
+            seen.add(name)
+            hint = did_you_mean(name.lower(), declared) or f"declare {name} under parameters"
+            yield SqlMistake(token.start, f"the parameter ${name} is not declared", hint, Rule.UNDECLARED_PARAMETER)
+
+
+def _syntax(tree: exp.Expr) -> Iterator[SqlMistake]:
+    for node in tree.walk():
+        refused = None
+        if not isinstance(node, _NODES):
+            refused = _spaced(type(node).__name__)
+        elif isinstance(node, exp.Pivot) and not _is_static(node):
+            refused = "PIVOT without a list of values"
+        elif isinstance(node, exp.Select) and (node.args.get("into") or node.args.get("locks")):
+            refused = "SELECT INTO or FOR UPDATE"
+        elif isinstance(node, exp.Select) and not node.expressions:
+            refused = "SELECT without columns"
+        elif isinstance(node, exp.Placeholder) and not node.name:
+            refused = "a parameter without a name"
+        if refused is not None:
+            message = f"{refused} is not allowed in a template"
+            yield SqlMistake(place_of(node), message, rule=Rule.NOT_ALLOWED)
+
+
+def _is_static(pivot: exp.Pivot) -> bool:
+    """Tell whether a pivot's columns are in the text: then it is one SELECT for the engine too."""
+    if pivot.this is not None or not pivot.args.get("fields"):
+        return False
+    fields = pivot.args["fields"]
+    return all(isinstance(field, exp.In) and field.expressions and not field.find(exp.Query) for field in fields)
+
+
+def _spaced(name: str) -> str:
+    return "".join(f" {letter}" if letter.isupper() and place else letter for place, letter in enumerate(name)).upper()
+
+
+def scanned_tables(tree: exp.Expr, sql: str) -> Iterator[exp.Table]:
+    """List the tables of a statement that are no names of its WITH clauses."""
+    for table in tree.find_all(exp.Table):
+        if not _is_call(table) and (_is_string(table, sql) or not _is_cte(table)):
+            yield table
+
+
+def _is_string(table: exp.Table, sql: str) -> bool:
+    """Tell whether a string stands in place of a table: the engine would read a file of that name."""
+    start = start_of(table.this)
+    return start is not None and sql.startswith(("'", "e'", "E'"), start)
+
+
+def _is_call(table: exp.Table) -> bool:
+    return isinstance(table.this, exp.Func) and not table.args.get("db")
+
+
+def _is_cte(table: exp.Table) -> bool:
+    """Tell whether a table is a name of WITH that is visible where it stands."""
+    if table.args.get("db") or table.args.get("catalog"):
+        return False
+    name, inside = table.name.lower(), None
+    node: exp.Expr | None = table
+    while node is not None:
+        visible: list[exp.Expr] = []
+        if isinstance(node, exp.CTE):
+            inside = node
+        elif isinstance(node, exp.With):
+            position = node.expressions.index(inside) if inside is not None else 0
+            visible = node.expressions[: position + bool(node.recursive)]
+        elif (clause := node.args.get("with_")) is not None and (inside is None or inside.parent is not clause):
+            visible = clause.expressions
+        if any(cte.alias.lower() == name for cte in visible):
+            return True
+        node = node.parent
+    return False
+
+
+def _tables(scans: Sequence[exp.Table], declared: Mapping[str, str], sql: str) -> Iterator[SqlMistake]:
+    for table in scans:
+        place = place_of(table)
+        start = start_of(table.this)
+        if table.args.get("db") or table.args.get("catalog"):
+            hint = "name a declared table, such as flights"
+            yield SqlMistake(place, "a table's name has no schema", hint, Rule.NOT_ALLOWED)
+        elif start is None:
+            message = "a parameter cannot stand in place of a table"
+            yield SqlMistake(place, message, "name a declared table", Rule.NOT_ALLOWED)
+        elif _is_string(table, sql):
+            yield SqlMistake(start, "files cannot be read", "name a declared table", Rule.NOT_ALLOWED)
+        elif table.name.lower() not in declared:
+            hint = did_you_mean(table.name.lower(), declared) or f"declared: {', '.join(sorted(declared.values()))}"
+            message = f"the table {table.name[:80]!r} is not declared in catalog/"
+            yield SqlMistake(start, message, hint, Rule.UNKNOWN_TABLE)
+
+
+def _table_functions(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
+    for node in tree.find_all(exp.Table, exp.Lateral):
+        call = node.this
+        if not isinstance(call, exp.Func) or isinstance(call, (exp.Unnest, exp.GenerateSeries)):
+            continue
+        names = {call.name.lower()} if isinstance(call, exp.Anonymous) else {name.lower() for name in call.sql_names()}
+        if names.isdisjoint(table_functions()):
+            place = next((token.start for token in _called(tokens) if token.name in names), place_of(node))
+            hint = f"only {', '.join(sorted(table_functions()))} make rows"
+            yield SqlMistake(place, "a function stands in place of a table", hint, Rule.NOT_ALLOWED)
+
+
+def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlMistake]:
+    """Refuse what readers could take for a table or for itself: a recursive name that is also a table's."""
+    for clause in tree.find_all(exp.With):
+        for cte in clause.expressions:
+            if clause.recursive and cte.alias.lower() in declared:
+                message = f"WITH RECURSIVE hides the table {cte.alias}"
+                yield SqlMistake(place_of(cte.args["alias"]), message, rule=Rule.NOT_ALLOWED)
+
+
+def volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:
+    found = [VOLATILITIES.get(reviewed().get(token.name, ""), Volatility.IMMUTABLE) for token in _called(tokens)]
+    names = (TokenKind.WORD, TokenKind.QUOTED)
+    found += [Volatility.CLOCK for token in tokens if token.name in CLOCK_WORDS and token.kind in names]
+    if tree.find(exp.TableSample) is not None:
+        found.append(Volatility.VOLATILE)
+    return max(found, default=Volatility.IMMUTABLE)

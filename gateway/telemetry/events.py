@@ -1,0 +1,486 @@
+"""Typed events: what happened. The observers are ``metrics``, ``json_log`` and ``audit``.
+
+An event is a frozen record; an observer is any callable that takes one. Observers must be quick and must not raise.
+Metrics and their labels are listed in ``docs/metrics.md``; every label takes its values from a bounded set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from gateway.model import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened; each kind is a subclass. ``level`` is that of its log line, None for no line."""
+
+    level: ClassVar[str | None] = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshSucceeded(Event):
+    """A table was listed. ``changed`` is False where nothing in it changed; ``seconds`` is the time that it took."""
+
+    table: str
+    snapshot: str
+    seconds: float
+    files: int
+    partitions: int
+    problems: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshFailed(Event):
+    """A table could not be listed; its last snapshot stays. ``retry_in`` is in seconds, None where nobody retries."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    error: str
+    failures: int
+    """How many times in a row, this one included."""
+    retry_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotLoaded(Event):
+    """A snapshot was read from disk: at start, or because the refresher of this machine published it."""
+
+    table: str
+    snapshot: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FootersRead(Event):
+    """The footers of some files of a table were read, to know their columns (and rows and bounds, where asked for)."""
+
+    table: str
+    files: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FootersFailed(Event):
+    """Footers could not be read; less is known of the files until the table changes."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesUnreadable(Event):
+    """Files of a table cannot be read: damaged, encrypted, not Parquet, or refused. Each version is told once."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    count: int
+    files: Sequence[str]
+    """The first of them: path below the table's location, and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryExecuted(Event):
+    """An engine ran a query to its end: ``waited`` seconds for a slot, then ``seconds`` in the engine."""
+
+    level: ClassVar[str | None] = None
+    query: str
+    version: int
+    waited: float
+    seconds: float
+    allowed: float | None = None
+    """Seconds that the query might have taken until its deadline, waiting included."""
+    readings: Sequence[Reading] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryFailed(Event):
+    """An engine gave no answer. ``code`` is the public code of the error that the caller gets."""
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    code: str
+    detail: str
+    seconds: float
+    file: str | None = None
+    """The address of the data file at fault, where it is known; callers are not told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryCancelled(Event):
+    """A query was stopped, waiting or running, because nobody waits for it any more.
+
+    ``reason`` is the code of the error that its last caller got: ``deadline-exceeded`` or ``client-gone``.
+    """
+
+    query: str
+    version: int
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryReplanned(Event):
+    """Files of a snapshot changed under a query, which is planned again."""
+
+    query: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionChanged(Event):
+    """How many queries of this worker hold a slot now, and how many wait for one."""
+
+    level: ClassVar[str | None] = None
+    running: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRefused(Event):
+    """A query got no slot: ``reason`` is ``full``, ``wait`` or ``deadline``, ``cost`` is ``cheap`` or ``heavy``."""
+
+    level: ClassVar[str | None] = None
+    reason: str
+    cost: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRetried(Event):
+    """A store failed for a passing reason under a query, which is run again after *pause* seconds."""
+
+    query: str
+    version: int
+    reason: str
+    pause: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged(Event):
+    """The breaker of a location is ``open`` (it is left alone), ``half-open`` (one may try) or ``closed`` again."""
+
+    level: ClassVar[str | None] = "warning"
+    location: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaRead(Event):
+    """A table is read at a replica, for its own location fails."""
+
+    level: ClassVar[str | None] = None
+    table: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaListed(Event):
+    """A table was listed at a replica, for its own location failed by *error*."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    location: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaUnusable(Event):
+    """A replica does not hold the files of a table in the same versions; it was not used."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJumped(Event):
+    """The time of day moved by *seconds* against the time that went by; what is kept by it is looked at anew."""
+
+    level: ClassVar[str | None] = "warning"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheValueRejected(Event):
+    """A cache tier kept a value that is damaged, of another key, or written by somebody else; it was not used."""
+
+    level: ClassVar[str | None] = "warning"
+    tier: str
+    operation: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierFailed(Event):
+    """A cache tier failed and was skipped."""
+
+    level: ClassVar[str | None] = "warning"
+    tier: str
+    operation: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFailed(Event):
+    """Nothing can be written to the state folder."""
+
+    level: ClassVar[str | None] = "warning"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateMade(Event):
+    """The state folder was gone and was made anew."""
+
+    level: ClassVar[str | None] = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultEvicted(Event):
+    """A cache tier removed a result of a query, or an encoded body of one, to make room. ``size`` is in bytes."""
+
+    level: ClassVar[str | None] = None
+    tier: str
+    query: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerPrepared(Event):
+    """An answer was prepared ahead. ``outcome`` is ``computed``, ``kept`` (its data had not changed), or a code."""
+
+    level: ClassVar[str | None] = None
+    query: str
+    version: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestServed(Event):
+    """An HTTP request was answered. ``size`` is the bytes of the body sent, ``seconds`` the time to its last byte.
+
+    ``query``, ``version``, ``cache`` and ``rows`` are None where the request asked for no result.
+    """
+
+    request: str
+    seconds: float
+    method: str
+    path: str
+    status: int
+    size: int
+    client: str | None = None
+    principal: str | None = None
+    """Who asked; None where nobody was asked, or was not believed."""
+    credential: str | None = None
+    """The public part of what they showed: which key, or whose token."""
+    query: str | None = None
+    version: int | None = None
+    cache: str | None = None
+    detail: str | None = None
+    """What ``Cache-Status`` says beside it, e.g. which error made a stale answer the best there is."""
+    key: str | None = None
+    """What identifies the result that was answered: the question and the data."""
+    parameters: Mapping[str, Any] | None = field(default=None, metadata={"line": False})
+    """The parameters as they were understood, as JSON values. They are for the audit, not for the line of a request."""
+    rows: int | None = None
+    partitions: int | None = None
+    """Partitions read for the result, when it was made, of ``partitions_total``, over all scans."""
+    partitions_total: int | None = None
+    format: str | None = None
+    error: str | None = None
+    """Public code of the problem that was answered."""
+    complete: bool = True
+    """False where the client got only a part of the body."""
+
+    @property
+    def is_call(self) -> bool:
+        """Whether a result of a known version was asked for, whatever was answered."""
+        return self.version is not None and "/result" in self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsNotKept(Event):
+    """The counts of who calls what could not be written; they are held, and lost if the process ends."""
+
+    level: ClassVar[str | None] = "warning"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectLoaded(Event):
+    """The project's files were read. ``outcome`` is ``started``, ``reloaded``, ``unchanged``, or ``failed``.
+
+    ``commit`` is what is checked out, where the project is a git checkout. ``error`` says why all stays as it was.
+    """
+
+    outcome: str
+    seconds: float
+    added: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    broken_tables: int = 0
+    broken_queries: int = 0
+    commit: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclarationBroken(Event):
+    """A file of the project has mistakes; ``kept`` tells that what it declared before stays in service."""
+
+    level: ClassVar[str | None] = "warning"
+    path: str
+    kept: bool
+    mistakes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessFileRead(Event):
+    """The keys, the grants or the issuer's key set were read, because they are new or have changed."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessFileFailed(Event):
+    """The keys, the grants or the issuer's key set cannot be read; what was last right stays in force."""
+
+    level: ClassVar[str | None] = "error"
+    file: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRefused(Event):
+    """Somebody showed a credential that is not valid. ``reason`` is of a bounded set, ``detail`` is for the log."""
+
+    level: ClassVar[str | None] = "warning"
+    reason: str
+    credential: str = ""
+    """The public part of what was shown."""
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsFailed(Event):
+    """Requests could not be counted, so they are let through until they can be again."""
+
+    level: ClassVar[str | None] = "error"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySlow(Event):
+    """A query took longer than the operator finds normal. ``plan`` is what ``gateway explain`` says of it, in lines.
+
+    ``engine_plan`` is the engine's own, where it was asked for; ``code`` is that of the error, where it failed.
+    """
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    key: str
+    waited: float
+    seconds: float
+    plan: Sequence[str]
+    engine_plan: Sequence[str] | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineLost(Event):
+    """A line could not be written to ``stream``: ``log`` or ``audit``."""
+
+    level: ClassVar[str | None] = None
+    stream: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequested(Event):
+    """Requests were sent to a store: by the engine, or for a listing.
+
+    ``kind`` is ``get``, ``head``, ``list`` or ``other``; ``status`` is HTTP's, ``none`` where no answer came.
+    """
+
+    level: ClassVar[str | None] = None
+    client: str
+    kind: str
+    status: str
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcesMeasured(Event):
+    """What this worker holds, in bytes. ``engine`` maps the engine's own words for what it uses memory for to bytes.
+
+    ``disk`` is the whole cache folder of the machine; None where another worker measures it.
+    """
+
+    level: ClassVar[str | None] = None
+    resident: int
+    cache: int
+    engine: Mapping[str, int]
+    spilled: int
+    disk: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescriptionFailed(Event):
+    """The columns of a query's result could not be found out: it is described without them."""
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unexpected(Event):
+    """A bug: an error that nobody raised on purpose. The traceback is for the log only."""
+
+    level: ClassVar[str | None] = "error"
+    request: str
+    error: str
+    traceback: str
+
+
+Observer = Callable[[Event], None]
+
+
+def unobserved(event: Event) -> None:
+    """Take no notice of *event*."""
+
+
+def fan_out(*observers: Observer) -> Observer:
+    """Make one observer that tells each of *observers*, in order."""
+    return _FanOut(observers)
+
+
+class _FanOut:
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def __call__(self, event: Event) -> None:
+        for observer in self._observers:
+            observer(event)
+
+    def many(self, events: Sequence[Event]) -> None:
+        for observer in self._observers:
+            tell_all(observer, events)
+
+
+def tell_all(observer: Observer, events: Sequence[Event]) -> None:
+    """Tell an observer of several events, at once where it can take them so (by a method ``many``)."""
+    many = getattr(observer, "many", None)
+    if many is not None:
+        many(events)
+        return
+    for event in events:
+        observer(event)

@@ -1,0 +1,31 @@
+"""Where the time of a request goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds spent in each stage of one request."""
+
+    clock: Callable[[], float]
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        begin = self.clock()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + self.clock() - begin
+
+    def rest(self, name: str) -> None:
+        """Book the time that no stage has taken."""
+        self.seconds[name] = max(0.0, self.clock() - self.started - sum(self.seconds.values()))

@@ -1,0 +1,297 @@
+"""From ASGI to WSGI: Flask runs on a pool of threads behind an event loop, and learns when its client is gone.
+
+The body of a request is there before a thread is taken for it, so that a slow one costs none.
+A response of one piece costs one hop to a thread and back. A longer one is pulled piece by piece at the pace of its
+reader; its generator is closed at once when the client leaves, or when it has taken too little for a while, so that a
+stalled reader holds no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from threading import Event
+from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
+
+from gateway.errors import GatewayError
+from gateway.web.bodies import Bodies, ClientGone, has_body
+from gateway.web.timeouts import taken_too_slowly
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Environ = dict[str, Any]
+Wsgi = Callable[..., Iterable[bytes]]
+
+CONNECTION = "gateway.connection"
+"""Where a scope holds the connection that a response goes to, as far as the server can say."""
+DISCONNECTED = "gateway.disconnected"
+"""Where an environment holds the event that is set when the client is gone."""
+ENVIRON = "gateway.environ"
+"""Where a scope may hold more of the environment that the application gets."""
+REFUSED = "gateway.refused"
+"""Where an environment holds the error that ended the reading of a request."""
+VITAL = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Addresses with threads of their own: who watches a server must not wait behind its queries."""
+_VITAL_THREADS = 2
+
+
+class Connection(Protocol):
+    """The connection of one request, beside what ASGI tells of it. All methods are for the event loop."""
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the client to take them, here and in the kernel."""
+
+    def cut(self) -> None:
+        """Break the connection off, so that no client takes what it has got for the whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The status and the headers of a response, as they are sent."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A response of one piece."""
+
+    head: Head
+    body: bytes
+
+
+class WsgiAdapter:
+    """An ASGI application that answers with a WSGI one, on *threads* threads.
+
+    A client that takes too little in *send_timeout* seconds, while there is something to take, is cut off.
+    """
+
+    def __init__(self, wsgi: Wsgi, *, threads: int, send_timeout: float, bodies: Bodies) -> None:
+        self._wsgi, self._send_timeout, self._bodies = wsgi, send_timeout, bodies
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._vital = ThreadPoolExecutor(_VITAL_THREADS, thread_name_prefix="vital")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Head | None:
+        """Answer one request; return the head of what was sent, None where nobody was there to take it."""
+        try:
+            if not has_body(scope["headers"]):
+                return await self._answer(scope, receive, send, b"")
+            body = await self._bodies.read(scope["headers"], receive)
+        except ClientGone:
+            return None
+        except GatewayError as error:
+            return await self._refuse(error, scope, receive, send)
+        try:
+            return await self._answer(scope, receive, send, body)
+        finally:
+            self._bodies.release(body)
+
+    async def _refuse(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> Head | None:
+        """Have the application tell *error*: it knows how, and counts it."""
+        scope[ENVIRON] = {REFUSED: error}
+        return await self._answer(scope, receive, send, b"")
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> Head | None:
+        loop = asyncio.get_running_loop()
+        exchange = _Exchange(scope, body, receive, send, loop, self._send_timeout)
+        vital = scope["path"] in VITAL or REFUSED in scope.get(ENVIRON, {})
+        watch = loop.create_task(exchange.watch())
+        try:
+            whole = await loop.run_in_executor(self._vital if vital else self._pool, exchange.run, self._wsgi)
+            if whole is not None:
+                await exchange.send_whole(whole)
+        except ClientGone:
+            return None
+        except BaseException:
+            exchange.break_off()
+            raise
+        finally:
+            exchange.leave()
+            watch.cancel()
+        return exchange.head
+
+    def close(self) -> None:
+        """Take no more requests; those that run are left to end."""
+        for pool in (self._pool, self._vital):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Exchange:
+    """One request and its response, between the thread that makes it and the loop that sends it."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        body: bytes,
+        receive: Receive,
+        send: Send,
+        loop: asyncio.AbstractEventLoop,
+        send_timeout: float,
+    ) -> None:
+        self.head: Head | None = None
+        self._scope, self._body, self._receive, self._send, self._loop = scope, body, receive, send, loop
+        self._send_timeout = send_timeout
+        self._connection: Connection | None = scope.get(CONNECTION)
+        self._gone, self._sent, self._begun = Event(), False, False
+        self._sending: asyncio.Task[None] | None = None
+
+    async def watch(self) -> None:
+        """Say when the client has left. Nothing more is asked of one that is refused."""
+        if REFUSED in self._scope.get(ENVIRON, {}):
+            return
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of the client: nothing more is sent to it."""
+        if not self._sent:
+            self._gone.set()
+        if self._sending is not None and not self._sending.done():
+            self._sending.cancel()
+
+    def run(self, wsgi: Wsgi) -> Whole | None:
+        """Answer the request, in a thread: return a response of one piece, or send one of several."""
+        if self._gone.is_set():
+            return None  # it left while it waited for a thread
+        chunks = wsgi(self._environ(), self._start)
+        try:
+            return self._respond(iter(chunks))
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+
+    async def send_whole(self, whole: Whole) -> None:
+        """Send a response of one piece."""
+        if self._gone.is_set():
+            raise ClientGone
+        await self._send(_start(whole.head))
+        await self._deliver(_piece(whole.body, more=False))
+        self._sent = True
+
+    def break_off(self) -> None:
+        """End a response that cannot be ended well, so that no client takes what it has got for the whole."""
+        if self._begun and not self._sent and self._connection is not None:
+            self._connection.cut()
+
+    def _respond(self, chunks: Iterator[bytes]) -> Whole | None:
+        first = next(chunks, b"")
+        head = self.head
+        if head is None:
+            raise RuntimeError("the application sent a body before it started its response")
+        if _length(head) == len(first) or (not first and next(chunks, None) is None):
+            return Whole(head=head, body=first)
+        self._emit(_start(head))
+        for chunk in chain((first,), chunks):
+            if chunk:
+                self._emit(_piece(chunk, more=True))
+        self._emit(_piece(b"", more=False))
+        self._sent = True
+        return None
+
+    def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        if exc_info is not None and self._begun:
+            raise exc_info[1].with_traceback(exc_info[2])
+        fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        self.head = Head(status=int(status[:3]), headers=fields)
+        return _no_write
+
+    def _emit(self, message: Message) -> None:
+        """Send a part of the response, and wait until the client has room for the next. Raises ``ClientGone``."""
+        self._begun = True
+        try:
+            asyncio.run_coroutine_threadsafe(self._deliver(message), self._loop).result()
+        except CancelledError as error:
+            raise ClientGone from error
+
+    async def _deliver(self, message: Message) -> None:
+        if self._gone.is_set():
+            raise ClientGone
+        task = self._sending = self._loop.create_task(_awaited(self._send(message)))
+        unsent = sys.maxsize
+        while not task.done():
+            done, _ = await asyncio.wait({task}, timeout=self._send_timeout)
+            if not done:
+                unsent = self._progress(unsent)
+        if task.cancelled():
+            raise ClientGone
+        task.result()
+
+    def _progress(self, before: int) -> int:
+        """Return what the client has yet to take. Raises ``ClientGone`` where it took too little, and cuts it off."""
+        unsent = before if self._connection is None else self._connection.unsent()
+        if not taken_too_slowly(before - unsent, self._send_timeout):
+            return unsent
+        if self._connection is not None:
+            self._connection.cut()
+        self.leave()
+        raise ClientGone
+
+    def _environ(self) -> Environ:
+        scope = self._scope
+        server, client = scope.get("server") or ("", 0), scope.get("client") or ("", 0)
+        path = scope.get("raw_path") or scope["path"].encode()
+        environ: Environ = {
+            "REQUEST_METHOD": scope["method"],
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "QUERY_STRING": scope["query_string"].decode("latin-1"),
+            "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+            "SERVER_NAME": server[0],
+            "SERVER_PORT": str(server[1]),
+            "REMOTE_ADDR": client[0],
+            "REMOTE_PORT": str(client[1]),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": scope["scheme"],
+            "wsgi.input": io.BytesIO(self._body),
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            DISCONNECTED: self._gone,
+        }
+        environ.update(_fields(scope["headers"]))
+        environ.update(scope.get(ENVIRON, {}))
+        return environ
+
+
+def _fields(headers: Iterable[tuple[bytes, bytes]]) -> Environ:
+    """Write request headers as WSGI wants them; those that came several times are joined (RFC 9110, section 5.3)."""
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        key = name.decode("latin-1").upper().replace("-", "_")
+        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+        found.setdefault(key, []).append(value.decode("latin-1"))
+    return {key: values[-1] if key.startswith("CONTENT_") else ",".join(values) for key, values in found.items()}
+
+
+def _length(head: Head) -> int | None:
+    """Return the length that a response declares, None where it declares none."""
+    return next((int(value) for name, value in head.headers if name.lower() == b"content-length"), None)
+
+
+def _start(head: Head) -> Message:
+    return {"type": "http.response.start", "status": head.status, "headers": head.headers}
+
+
+def _piece(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+async def _awaited(sent: Awaitable[None]) -> None:
+    await sent
+
+
+def _no_write(data: bytes) -> object:
+    raise RuntimeError("the application writes instead of returning its body")

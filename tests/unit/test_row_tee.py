@@ -1,0 +1,99 @@
+"""Rows that are sent while they are gathered: in order, once, and never with a clean end that is not one."""
+
+from collections.abc import Iterator
+from threading import Event, Thread
+
+import pyarrow as pa
+import pytest
+
+from gateway.errors import EngineFailed, FilesChanged
+from gateway.model import Streamed
+from gateway.row_tee import RowTee
+
+
+def batch(value: int) -> pa.RecordBatch:
+    return pa.record_batch({"n": [value]})
+
+
+def streamed(outlet: RowTee) -> Streamed:
+    return Streamed(
+        key="k",
+        schema=batch(1).schema,
+        columns=(),
+        readings=(),
+        created_at=0.0,
+        batches=outlet.read(),
+        close=outlet.close,
+    )
+
+
+def values(batches: Iterator[pa.RecordBatch]) -> list[int]:
+    return [one.column(0)[0].as_py() for one in batches]
+
+
+def test_the_reader_gets_what_was_put_and_then_the_rest() -> None:
+    outlet, closed = RowTee(), Event()
+    outlet.put(batch(1))
+    outlet.put(batch(2))
+    assert outlet.hand_over(iter([batch(3)]), closed.set)
+    assert values(outlet.read()) == [1, 2, 3]
+    assert not closed.is_set()
+    outlet.close()
+    assert closed.is_set()
+
+
+def test_the_reader_waits_for_a_writer_that_is_slower() -> None:
+    outlet, began = RowTee(), Event()
+
+    def write() -> None:
+        began.wait()
+        outlet.put(batch(1))
+        outlet.end()
+
+    thread = Thread(target=write)
+    thread.start()
+    began.set()
+    assert values(outlet.read()) == [1]
+    thread.join()
+
+
+def test_an_error_comes_at_once_and_instead_of_an_end() -> None:
+    outlet = RowTee()
+    outlet.put(batch(1))
+    outlet.open(streamed(outlet))
+    assert outlet.fail(EngineFailed("It broke."))
+    with pytest.raises(EngineFailed):
+        values(outlet.first_rows.result().batches)
+
+
+def test_a_writer_that_fails_before_the_reader_began_may_begin_anew() -> None:
+    outlet = RowTee()
+    outlet.put(batch(1))
+    assert not outlet.fail(FilesChanged("A file was replaced."))
+    outlet.put(batch(2))
+    outlet.end()
+    assert values(outlet.read()) == [2]
+
+
+def test_nothing_is_held_for_a_reader_that_has_left() -> None:
+    outlet, closed = RowTee(), Event()
+    outlet.put(batch(1))
+    outlet.close()
+    outlet.put(batch(2))
+    assert not outlet.hand_over(iter([batch(3)]), closed.set)
+    assert values(outlet.read()) == []
+
+
+def test_what_was_handed_over_is_closed_once() -> None:
+    outlet, closed = RowTee(), list[str]()
+    outlet.hand_over(iter(()), lambda: closed.append("closed"))
+    outlet.close()
+    outlet.close()
+    assert closed == ["closed"]
+
+
+def test_the_first_end_stands() -> None:
+    outlet = RowTee()
+    outlet.end()
+    outlet.fail(EngineFailed("Too late."))
+    assert values(outlet.read()) == []
