@@ -31,6 +31,7 @@ from gateway.model import (
 from gateway.plan.analysis import Bound, Evaluate, Prepared, PreparedScan, bind, prepare, render
 from gateway.plan.analysis.dimensions import RULE as DIMENSION
 from gateway.plan.analysis.prepared import decided
+from gateway.plan.analysis.reasons import Reason
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
@@ -216,7 +217,7 @@ def _details(
         if predicate == TRUE:
             unused.append(UnusedFilter(sql=one.sql, reason=_why_nothing(one.rule, lookups)))
         elif projected == "TRUE":
-            unused.append(UnusedFilter(sql=one.sql, reason="holds in every partition"))
+            unused.append(UnusedFilter(sql=one.sql, reason=Reason.HOLDS_EVERYWHERE))
         else:
             used.append(UsedFilter(sql=one.sql, rule=one.rule, projected=projected))
     helped = {one.sql for one in used}
@@ -230,7 +231,7 @@ def _details(
 
 def _why_nothing(rule: str, lookups: Sequence[Lookup]) -> str:
     if rule != DIMENSION:
-        return "the values given ask for nothing"
+        return Reason.NO_CONSTRAINT
     return next((f"not read first: {one.skipped}" for one in lookups if one.skipped is not None), "not read first")
 
 

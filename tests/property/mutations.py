@@ -31,11 +31,12 @@ from gateway.plan.analysis import (
     joins,
     names,
     prepared,
+    subqueries,
     terms,
     types,
-    walk,
 )
 from gateway.plan.analysis.leaves import compiler, lists, nulls, rows
+from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import FALSE, TRUE, And, Comparison, Operator, Or, Predicate, all_of, any_of
 from queries import cases, created, fill, refused
 
@@ -99,7 +100,7 @@ def wrong_positive(node: exp.Expr) -> exp.Expr | None:
     return right_positive(node.this if isinstance(node, exp.Not) else node)
 
 
-right_positive = walk._positive_subquery
+right_positive = subqueries.positive_subquery
 
 
 def wrong_fold(self: build.Builder, block: Any, first: Any, listed: Sequence[exp.Join]) -> Any:
@@ -159,17 +160,17 @@ MUTATIONS = [
     Mutation("null rejection", "always assumed", joins, "rejects_null", lambda *_: True),
     Mutation("guarantees of a join", "also of its null-supplying side", joins, "guaranteed", everything),
     Mutation("comma", "binds as tightly as JOIN", build.Builder, "_fold", wrong_fold),
-    Mutation("LIMIT", "let through", barriers.RULES, "blocked by LIMIT", nothing),
-    Mutation("DISTINCT ON", "let through", barriers.RULES, "blocked by DISTINCT ON", nothing),
-    Mutation("windows", "let through", barriers.RULES, "blocked by a window", nothing),
-    Mutation("GROUP BY", "let through", barriers.RULES, "blocked by GROUP BY", nothing),
+    Mutation("LIMIT", "let through", barriers.RULES, Reason.LIMIT, nothing),
+    Mutation("DISTINCT ON", "let through", barriers.RULES, Reason.DISTINCT_ON, nothing),
+    Mutation("windows", "let through", barriers.RULES, Reason.WINDOW, nothing),
+    Mutation("GROUP BY", "let through", barriers.RULES, Reason.GROUP_BY, nothing),
     Mutation("aggregates", "may have no row", aggregation, "always_yields", lambda _: False),
     Mutation("grouping sets", "none is empty", aggregation, "has_sets", lambda _: False),
     Mutation("names", "aliases are not seen", names, "_given", lambda *_: []),
     Mutation("names", "columns win everywhere", barriers, "_key", wrong_key),
-    Mutation("NOT IN, NOT EXISTS", "treated as IN and EXISTS", walk, "_positive_subquery", wrong_positive),
+    Mutation("NOT IN, NOT EXISTS", "treated as IN and EXISTS", subqueries, "positive_subquery", wrong_positive),
     Mutation(
-        "CTE", "only its first reference counts", walk, "_either", lambda groups: list(groups[0]) if groups else []
+        "CTE", "only its first reference counts", facts, "either", lambda groups: list(groups[0]) if groups else []
     ),
     Mutation("recursive CTE", "treated as any other", build, "_is_recursive", lambda *_: False),
     Mutation("SAMPLE, PIVOT", "not seen", build, "_plain", lambda *_: True),

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from gateway.plan.analysis.aggregation import always_yields, is_aggregating, own
 from gateway.plan.analysis.names import Aliases
+from gateway.plan.analysis.reasons import Reason
 from gateway.plan.analysis.sources import SelectBlock
 from gateway.plan.analysis.terms import Naming, Opaque, term
 from gateway.predicate import Term
@@ -77,7 +78,7 @@ def _item(block: SelectBlock, place: int) -> Term | Opaque:
 
 def _among(keys: Sequence[Term | Opaque]) -> Passes:
     """Return the test of terms that are one of *keys*, or a function of one."""
-    terms = [one for one in keys if isinstance(one, Term)]
+    terms = [key for key in keys if isinstance(key, Term)]
 
     def passes(tested: Term) -> bool:
         return any(
@@ -102,10 +103,10 @@ def _partition(found: exp.Expr, named: dict[str, exp.Expr]) -> list[exp.Expr]:
     return own if own or base is None else _partition(base, {})
 
 
-RULES: dict[str, Rule] = {
-    "blocked by LIMIT": limit,
-    "blocked by DISTINCT ON": distinct_on,
-    "blocked by a window": window,
-    "blocked by GROUP BY": grouping,
+RULES: dict[Reason, Rule] = {
+    Reason.LIMIT: limit,
+    Reason.DISTINCT_ON: distinct_on,
+    Reason.WINDOW: window,
+    Reason.GROUP_BY: grouping,
 }
 """From the outside inwards, by the reason that is given for a filter that does not pass."""

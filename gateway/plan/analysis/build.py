@@ -10,6 +10,7 @@ from sqlglot import exp
 from gateway.model import Column
 from gateway.plan.analysis.merging import common, merge
 from gateway.plan.analysis.outputs import outputs_of, united
+from gateway.plan.analysis.reasons import Reason
 from gateway.plan.analysis.scopes import scope_in_from, scope_of_on
 from gateway.plan.analysis.sources import (
     Block,
@@ -33,6 +34,7 @@ _SELECT = {
 _TABLE = {"this", "alias", "joins"}
 _SUBQUERY = {"this", "alias", "joins"}
 _SET = {"this", "expression", "distinct", "with_", "by_name", "order", "limit", "offset"}
+_BARRIERS = {"sample": Reason.SAMPLE, "pivots": Reason.PIVOT, "limit": Reason.LIMIT, "offset": Reason.LIMIT}
 _SET_KINDS: tuple[type[exp.Expr], ...] = (exp.Union, exp.Intersect, exp.Except)
 
 
@@ -123,11 +125,11 @@ class Builder:
         left, right = self.block(node.this, outer), self.block(node.expression, outer)
         block = SetBlock(number=next(self._numbers), kind=type(node), left=left, right=right, ctes=ctes)
         if any(value and key not in _SET for key, value in node.args.items()):
-            block.closed = "set operation not understood"
+            block.closed = Reason.UNKNOWN_SET_OPERATION
         elif node.args.get("by_name"):
-            block.closed = "UNION BY NAME"
+            block.closed = Reason.UNION_BY_NAME
         elif node.args.get("limit") or node.args.get("offset"):
-            block.closed = "blocked by LIMIT"
+            block.closed = Reason.LIMIT
         if not node.args.get("by_name"):
             block.outputs = united(left.outputs, right.outputs)
         return block
@@ -142,9 +144,9 @@ class Builder:
         ctes = self._with(node, outer)
         block = SelectBlock(number=next(self._numbers), node=node, outer=outer, ctes=ctes)
         if any(value and key not in _SELECT for key, value in node.args.items()) or node.args.get("kind"):
-            block.closed = "SELECT not understood"
+            block.closed = Reason.UNKNOWN_SELECT
         if node.args.get("sample"):
-            block.closed = "SAMPLE"
+            block.closed = Reason.SAMPLE
         from_ = node.args.get("from_")
         if from_ is not None:
             block.tree = self._joined(block, from_.this, node.args.get("joins") or [])
@@ -203,7 +205,7 @@ class Builder:
         block.sources.append(source)
         return Leaf(source=source, barrier=barrier)
 
-    def _table(self, source: Source, node: exp.Table) -> str | None:
+    def _table(self, source: Source, node: exp.Table) -> Reason | None:
         barrier = None if _plain(node, _TABLE) else _barrier(node)
         source.scan = self._scans.get(id(node))
         cte = cte_of(node)
@@ -276,7 +278,7 @@ def _ancestor(node: exp.Expr, tops: Mapping[int, exp.Expr]) -> int | None:
     return None
 
 
-def _unwrapped(node: exp.Expr) -> tuple[exp.Expr, str | None]:
+def _unwrapped(node: exp.Expr) -> tuple[exp.Expr, Reason | None]:
     """Take off the parentheses around a query; say why nothing may pass if they hold more than it."""
     closed = None
     while isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
@@ -292,9 +294,8 @@ def _plain(node: exp.Expr, accepted: set[str]) -> bool:
     return all(key in accepted or not value for key, value in node.args.items())
 
 
-def _barrier(node: exp.Expr) -> str:
-    names = {"sample": "SAMPLE", "pivots": "PIVOT", "limit": "blocked by LIMIT", "offset": "blocked by LIMIT"}
-    return next((reason for key, reason in names.items() if node.args.get(key)), "source not understood")
+def _barrier(node: exp.Expr) -> Reason:
+    return next((reason for key, reason in _BARRIERS.items() if node.args.get(key)), Reason.UNKNOWN_SOURCE)
 
 
 def _join_kind(join: exp.Join) -> str:
@@ -339,9 +340,9 @@ def _cte_columns(cte: Cte) -> tuple[tuple[str | None, str | None], ...] | None:
     return (*((name, kind) for name, (_, kind) in zip(names, columns, strict=False)), *columns[len(names) :])
 
 
-def _rename(source: Source, node: exp.Expr, barrier: str | None) -> None:
+def _rename(source: Source, node: exp.Expr, barrier: Reason | None) -> None:
     """Apply the column names of an alias: ``AS t(a, b)``."""
-    if barrier is not None and barrier != "SAMPLE":
+    if barrier is not None and barrier is not Reason.SAMPLE:
         source.columns = None
         source.name = _pivot_alias(node) or source.name
     holder = node.args.get("alias")

@@ -6,10 +6,11 @@ source numbered 3, ``o5.0`` the first output column of the block numbered 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import (
     TRUE,
     And,
@@ -65,7 +66,7 @@ class Fact:
     edge: Edge | None = None
     blocked: str | None = None
 
-    def block(self, reason: str) -> Fact:
+    def block(self, reason: Reason) -> Fact:
         """Return the fact as one that may no longer be used, for *reason*."""
         return replace(self, predicate=TRUE, edge=None, blocked=self.blocked or reason)
 
@@ -108,10 +109,46 @@ def compose(inner: Term, outer: Term) -> Term:
     return Term(inner.column, outer.type, inner.functions + outer.functions)
 
 
-def renamed(fact: Fact, change: Callable[[Term], Term | None], mentions: Callable[[str], str | None]) -> Fact:
-    """Carry a fact to other columns; an edge is left behind, its predicate (not NULL) goes along."""
-    moved = frozenset(key for key in map(mentions, fact.mentions) if key is not None)
-    return replace(fact, predicate=substitute(fact.predicate, change), edge=None, mentions=moved)
+def moved(fact: Fact, targets: Mapping[str, Term | None], reason: Reason | None = None) -> Fact:
+    """Say a fact of other columns: of the *targets* of its own.
+
+    It is weakened to the columns that have a target; where nothing is left of it, *reason* says why. An edge stays
+    behind, and its predicate (neither side is NULL) goes along.
+    """
+
+    def change(term: Term) -> Term | None:
+        to = targets.get(term.column)
+        return None if to is None else compose(to, term)
+
+    there = [to.column for key in fact.mentions if (to := targets.get(key)) is not None]
+    made = replace(fact, predicate=substitute(fact.predicate, change), edge=None, mentions=frozenset(there))
+    is_lost = fact.predicate != TRUE and made.predicate == TRUE
+    return made.block(reason) if is_lost and reason is not None else made
+
+
+def about(facts: Iterable[Fact], columns: frozenset[str]) -> list[Fact]:
+    """Return what facts say of some columns, and the notes on those columns."""
+    made: list[Fact] = []
+    for fact in facts:
+        if columns.isdisjoint(fact.mentions):
+            continue
+        own = project(fact.predicate, lambda key: key in columns)
+        weaker = replace(fact, predicate=own, mentions=fact.mentions & columns, edge=None)
+        is_lost = fact.predicate != TRUE and own == TRUE
+        made.append(weaker.block(Reason.FOREIGN_COLUMN) if is_lost else weaker)
+    return made
+
+
+def either(groups: Sequence[Sequence[Fact]]) -> list[Fact]:
+    """Return what holds where one of several groups of facts does."""
+    if len(groups) == 1:
+        return list(groups[0])
+    whole = any_of(*(all_of(*(fact.predicate for fact in group)) for group in groups)) if groups else TRUE
+    texts = [" AND ".join(dict.fromkeys(f.sql for f in group if f.predicate != TRUE)) or "TRUE" for group in groups]
+    mentions = frozenset().union(*(fact.mentions for group in groups for fact in group))
+    sql = " OR ".join(f"({text})" for text in dict.fromkeys(texts))
+    reason = Reason.OTHER_REFERENCE if whole == TRUE else None
+    return [Fact(predicate=whole, sql=sql, rule="any reference", origin=-1, mentions=mentions, blocked=reason)]
 
 
 def without(facts: Iterable[Fact], hidden: frozenset[str]) -> list[Fact]:

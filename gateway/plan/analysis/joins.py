@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.plan.analysis.facts import Fact, close, rejects_null, without
+from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import Operator
 
 
@@ -43,19 +44,29 @@ def left(meeting: Meeting) -> Sides:
     if rejects_null(meeting.above, meeting.right_keys):
         return inner(meeting)
     # What is known from above of the right side may hold only because the right side is NULL.
-    pair = [*_blocked(meeting.above, meeting.right_keys, "LEFT"), *meeting.on, *meeting.left, *meeting.right]
-    return [*meeting.above, *meeting.left, *_unused(meeting.on, meeting.left_keys, "preserved side of LEFT JOIN")], pair
+    pair = [
+        *_blocked(meeting.above, meeting.right_keys, Reason.LEFT_NULLABLE),
+        *meeting.on,
+        *meeting.left,
+        *meeting.right,
+    ]
+    return [*meeting.above, *meeting.left, *_unused(meeting.on, meeting.left_keys, Reason.LEFT_PRESERVED)], pair
 
 
 def right(meeting: Meeting) -> Sides:
     """Mirror LEFT."""
     if rejects_null(meeting.above, meeting.left_keys):
         return inner(meeting)
-    pair = [*_blocked(meeting.above, meeting.left_keys, "RIGHT"), *meeting.on, *meeting.left, *meeting.right]
+    pair = [
+        *_blocked(meeting.above, meeting.left_keys, Reason.RIGHT_NULLABLE),
+        *meeting.on,
+        *meeting.left,
+        *meeting.right,
+    ]
     return pair, [
         *meeting.above,
         *meeting.right,
-        *_unused(meeting.on, meeting.right_keys, "preserved side of RIGHT JOIN"),
+        *_unused(meeting.on, meeting.right_keys, Reason.RIGHT_PRESERVED),
     ]
 
 
@@ -65,8 +76,8 @@ def full(meeting: Meeting) -> Sides:
         return left(meeting)
     if rejects_null(meeting.above, meeting.right_keys):
         return right(meeting)
-    around = _blocked(meeting.above, meeting.left_keys | meeting.right_keys, "FULL")
-    around += _unused(meeting.on, meeting.left_keys | meeting.right_keys, "FULL JOIN")
+    around = _blocked(meeting.above, meeting.left_keys | meeting.right_keys, Reason.FULL_NULLABLE)
+    around += _unused(meeting.on, meeting.left_keys | meeting.right_keys, Reason.FULL)
     return around, around
 
 
@@ -78,7 +89,7 @@ def semi(meeting: Meeting) -> Sides:
 def anti(meeting: Meeting) -> Sides:
     """A left row is kept for want of a match: only right rows that could match a useful left row matter."""
     kept = [*meeting.above, *meeting.left]
-    return [*kept, *_unused(meeting.on, meeting.left_keys, "ANTI JOIN")], meeting.both
+    return [*kept, *_unused(meeting.on, meeting.left_keys, Reason.ANTI)], meeting.both
 
 
 def asof(meeting: Meeting) -> Sides:
@@ -87,23 +98,22 @@ def asof(meeting: Meeting) -> Sides:
     equal = [fact for fact in meeting.on if fact.edge is not None and fact.edge.operator is Operator.EQ]
     kept = [fact for fact in close([*known, *equal]) if fact not in equal]
     ordered = [fact for fact in meeting.on if fact not in equal]
-    hidden = _unused([*meeting.above, *ordered], meeting.left_keys | meeting.right_keys, "ASOF JOIN")
+    hidden = _unused([*meeting.above, *ordered], meeting.left_keys | meeting.right_keys, Reason.ASOF)
     return [*meeting.above, *meeting.left], [*kept, *hidden]
 
 
 def positional(meeting: Meeting) -> Sides:
     """Rows meet by their number: none may go."""
-    around = _blocked(meeting.above, meeting.left_keys | meeting.right_keys, "POSITIONAL")
+    around = _blocked(meeting.above, meeting.left_keys | meeting.right_keys, Reason.POSITIONAL)
     return around, around
 
 
-def _blocked(facts: list[Fact], hidden: frozenset[str], kind: str) -> list[Fact]:
+def _blocked(facts: list[Fact], hidden: frozenset[str], reason: Reason) -> list[Fact]:
     """Weaken facts to what they say of other columns, and keep a note of those that spoke of *hidden* ones."""
-    notes = _unused(facts, hidden, f"null-supplying side of {kind} JOIN" if kind != "POSITIONAL" else "POSITIONAL JOIN")
-    return [*without(facts, hidden), *notes]
+    return [*without(facts, hidden), *_unused(facts, hidden, reason)]
 
 
-def _unused(facts: list[Fact], columns: frozenset[str], reason: str) -> list[Fact]:
+def _unused(facts: list[Fact], columns: frozenset[str], reason: Reason) -> list[Fact]:
     return [fact.block(reason) for fact in facts if not columns.isdisjoint(fact.mentions)]
 
 

@@ -16,7 +16,9 @@ from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.cut import cut
 from gateway.plan.analysis.dimensions import RULE
 from gateway.plan.analysis.facts import Fact, substitute
+from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.prepared import Prepared, PreparedScan, Unused, Used
+from gateway.plan.analysis.reasons import Reason
 from gateway.plan.analysis.text import Text, read
 from gateway.plan.analysis.used import used_names
 from gateway.plan.analysis.walk import Walk
@@ -40,7 +42,7 @@ def prepare(
     scans = _scans(tree, known)
     constants = Constants(text, parameters)
     names = [[column.name for column in known[node.name.lower()]] for node in scans]
-    walk = Walk(constants=constants, references=_references(tree), names=names)
+    walk = Walk(guarantees=Guarantees(constants=constants, names=names), references=_references(tree))
     builder = Builder(known, {id(node): index for index, node in enumerate(scans)})
     walk.query(builder.block(tree), [], [])
     prunable = {name.lower(): {column.lower() for column in columns} for name, columns in partitioning.items()}
@@ -106,7 +108,7 @@ def _prepared_scan(
         if predicate != TRUE:
             used.append(Used(sql=fact.sql, rule=fact.rule, predicate=predicate))
         elif fact.blocked or (fact.predicate != TRUE and fact.rule != RULE):
-            unused.append(Unused(sql=fact.sql, reason=fact.blocked or "column does not prune"))
+            unused.append(Unused(sql=fact.sql, reason=fact.blocked or Reason.NOT_PRUNING))
     return PreparedScan(
         table=table,
         start=text.position(int(node.this.meta["start"])),

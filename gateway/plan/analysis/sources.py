@@ -10,6 +10,7 @@ from typing import Final, Union
 from sqlglot import exp
 
 from gateway.plan.analysis.facts import Fact
+from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import Term
 
 
@@ -91,7 +92,7 @@ class Leaf:
     """A source in a join tree; nothing may pass into it if ``barrier`` says why."""
 
     source: Source
-    barrier: str | None = None
+    barrier: Reason | None = None
 
     def keys(self) -> frozenset[str]:
         """Return the keys of the columns below."""
@@ -180,7 +181,7 @@ class SelectBlock:
     """Numbers of the sources whose columns are not seen: the right sides of SEMI and ANTI joins; in ON more."""
     murky: bool = False
     """No unqualified name can be resolved."""
-    closed: str | None = None
+    closed: Reason | None = None
     """Why nothing at all may be pushed into the sources."""
 
     @property
@@ -204,7 +205,7 @@ class SetBlock:
     right: Block
     outputs: tuple[Output, ...] | None = None
     ctes: list[Cte] = field(default_factory=list)
-    closed: str | None = None
+    closed: Reason | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -223,3 +224,11 @@ Block = Union[SelectBlock, SetBlock, OpaqueBlock]  # noqa: UP007 - the classes a
 def output_key(block: Block, index: int) -> str:
     """Return the key of an output column of a block."""
     return f"o{block.number}.{index}"
+
+
+def outputs_of_arm(block: SetBlock, arm: Block) -> dict[str, Term | None]:
+    """Map the output columns of a set operation to those of one of its arms; None where their types differ."""
+    return {
+        output_key(block, index): Term(output_key(arm, index), output.type) if output.type is not None else None
+        for index, output in enumerate(block.outputs or ())
+    }

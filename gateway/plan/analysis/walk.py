@@ -1,7 +1,67 @@
-"""The walk from the outermost query inwards, carrying what every useful row satisfies.
+"""Pushes the filters of a query down to its scans, from the outermost SELECT inwards.
 
-A row of a source is useful if the answer could change without it. Each block is given *req*, facts about its
-output rows from outside, and *outer*, facts about the rows of the blocks around it for which it is evaluated.
+A row of a source is *useful* if the answer could change without it. A *fact* is a predicate that every useful row
+satisfies, so the files that hold no such row need not be read. Facts go two ways:
+
+- **Up**, from a source to the query that reads it (``guarantees``): what its rows satisfy by themselves, for instance
+  the WHERE of a common table expression. In a join, what one side guarantees restricts the other side too.
+- **Down**, from a query to its sources (this module): what the answer needs of their rows.
+
+How far a filter on a column *c* goes down:
+
+=============================  =====================================================================================
+Where it stands                Where it goes
+=============================  =====================================================================================
+``WHERE``                      to every source of the block
+``HAVING``, ``QUALIFY``        below GROUP BY or a window only where *c* is one of the keys (``barriers``)
+outside, on an output column   to the column that the output is a name of; a computed column stops it
+outside a ``LIMIT``            nowhere: another row would take the place of one that was left out
+``ON`` of an INNER JOIN        to both sides; ``a.x = b.y`` says of *x* what is known of *y*, and the other way round
+``ON`` of a LEFT JOIN          to the right side only: a left row stays without a match
+``WHERE`` on a LEFT JOIN       to the left side; to the right one only if it rejects NULL (``joins`` has all kinds)
+``x IN (SELECT y …)``          what is known of *x* goes into the subquery, and what is known of *y* comes out of it
+``EXISTS (SELECT …)``          what its WHERE says of columns from outside holds of the row outside
+outside a CTE                  each reference asks for something: the CTE keeps what any of them asks for (OR)
+outside ``UNION`` etc.         to both arms, by position, where the types agree
+=============================  =====================================================================================
+
+A worked example. ``region`` is a key of the grouping, so HAVING reaches ``orders``; the equality carries ``id < 100``
+over to ``lines``; the ON says nothing of ``orders``, of which every row stays; the filter in the CTE is a guarantee.
+
+>>> from gateway.model import Column
+>>> from gateway.plan.analysis.prepare import prepare
+>>> orders = [Column(name="id", type="BIGINT"), Column(name="day", type="DATE"), Column(name="region", type="VARCHAR")]
+>>> lines = [Column(name="order_id", type="BIGINT"), Column(name="kind", type="VARCHAR")]
+>>> prepared = prepare(
+...     '''
+...     WITH recent AS (SELECT * FROM orders WHERE day >= '2024-01-01')
+...     SELECT r.region, count(*) AS lines
+...     FROM recent AS r LEFT JOIN lines AS l ON l.order_id = r.id AND l.kind = 'x' AND r.region <> 'south'
+...     WHERE r.id < 100
+...     GROUP BY r.region
+...     HAVING r.region = 'north' AND count(*) > 10
+...     ''',
+...     {"orders": orders, "lines": lines},
+...     {"orders": ["id", "day", "region"], "lines": ["order_id", "kind"]},
+...     {},
+... )
+>>> for scan in prepared.scans:
+...     print(scan.table)
+...     for used in scan.used:
+...         print(f"  + {used.sql}  [{used.rule}]")
+...     for unused in scan.unused:
+...         print(f"  - {unused.sql}  ({unused.reason})")
+orders
+  + day >= '2024-01-01'  [WHERE]
+  + r.id < 100  [WHERE]
+  + r.region = 'north'  [HAVING]
+  - l.order_id = r.id  (preserved side of LEFT JOIN)
+  - r.region <> 'south'  (preserved side of LEFT JOIN)
+lines
+  + l.order_id = r.id  [ON of LEFT JOIN]
+  + l.kind = 'x'  [ON of LEFT JOIN]
+  + r.id < 100 AND l.order_id = r.id  [equality]
+  + l.order_id = r.id  [dimension]
 """
 
 from __future__ import annotations
@@ -9,57 +69,53 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlglot import exp
-
 from gateway.plan.analysis import barriers, joins
-from gateway.plan.analysis.aggregation import always_yields, has_sets
-from gateway.plan.analysis.build import conjuncts
-from gateway.plan.analysis.conjuncts import edge_fact, facts_of, shown
-from gateway.plan.analysis.constants import Constants
-from gateway.plan.analysis.dimensions import Dimensions
-from gateway.plan.analysis.facts import Edge, Fact, close, compose, keys, project, renamed, substitute
-from gateway.plan.analysis.leaves.lists import unnested
+from gateway.plan.analysis.conjuncts import facts_of
+from gateway.plan.analysis.facts import Fact, about, close, either, moved, substitute
+from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.names import Aliases
+from gateway.plan.analysis.reasons import Reason
 from gateway.plan.analysis.sources import (
     Block,
     Child,
     Cte,
-    Join,
     Leaf,
-    Output,
     SelectBlock,
     SetBlock,
     Source,
     Tree,
     output_key,
+    outputs_of_arm,
 )
-from gateway.plan.analysis.terms import Naming, Opaque, term
-from gateway.predicate import TRUE, NullCheck, Operator, Term, all_of, any_of
+from gateway.plan.analysis.subqueries import conditions, is_evaluated_per_row, membership_edges
+from gateway.plan.analysis.terms import Naming
+from gateway.predicate import TRUE, Term
+
+_INSIDE = {"having": (Reason.GROUP_BY,), "qualify": (Reason.WINDOW, Reason.GROUP_BY)}
+"""Clauses that filter after a construct of their SELECT, and which constructs those are."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Walk:
-    """Gathers, for each scan by its place in text order, the facts that reach it. *references* counts those to CTEs."""
+    """Gathers, for each scan by its position in text order, the facts that reach it.
 
-    constants: Constants
+    ``references`` counts the references to each common table expression, by the identity of its node.
+    """
+
+    guarantees: Guarantees
     references: Mapping[int, int]
-    names: Sequence[Sequence[str]]
-    """The names of the columns of each scan."""
     reached: dict[int, list[Fact]] = field(default_factory=dict)
-    _where: dict[int, list[Fact]] = field(default_factory=dict)
-    _guaranteed: dict[int, list[Fact]] = field(default_factory=dict)
-    _met: dict[int, list[Fact]] = field(default_factory=dict)
-    _dimensions: Dimensions = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._dimensions = Dimensions(constants=self.constants, names=self.names, rows=self._rows)
+    def query(self, block: Block, required: Sequence[Fact], outer: Sequence[Fact]) -> None:
+        """Walk one block and all inside it.
 
-    def query(self, block: Block, req: Sequence[Fact], outer: Sequence[Fact]) -> None:
-        """Walk one block and all inside it."""
+        *required* are facts about its output rows from outside; *outer* are facts about the rows of the blocks around
+        it, for each of which it is evaluated.
+        """
         if isinstance(block, SelectBlock):
-            self._select(block, req, outer)
+            self._select(block, required, outer)
         elif isinstance(block, SetBlock):
-            self._set(block, req, outer)
+            self._set(block, required, outer)
         else:
             for inner in block.inner:
                 self.query(inner, [], outer)
@@ -71,324 +127,103 @@ class Walk:
         if cte.block is None:
             return
         whole = cte.recursive or len(cte.requests) != self.references.get(id(cte.node), 0)
-        self.query(cte.block, [] if whole else _either(cte.requests), [])
+        self.query(cte.block, [] if whole else either(cte.requests), [])
 
-    def _set(self, block: SetBlock, req: Sequence[Fact], outer: Sequence[Fact]) -> None:
+    def _set(self, block: SetBlock, required: Sequence[Fact], outer: Sequence[Fact]) -> None:
         for arm in (block.left, block.right):
-            moves = _by_position(block, arm)
-            asked = [_moved(fact, moves, "type differs between arms") for fact in req]
-            self.query(arm, [fact.block(block.closed) for fact in asked] if block.closed else asked, outer)
+            targets = outputs_of_arm(block, arm)
+            facts = [moved(fact, targets, Reason.TYPES_OF_ARMS) for fact in required]
+            self.query(arm, [fact.block(block.closed) for fact in facts] if block.closed else facts, outer)
 
-    def _select(self, block: SelectBlock, req: Sequence[Fact], outer: Sequence[Fact]) -> None:
-        self._dimensions.meet(block)
-        rows = [*outer, *self.where(block), *self._inwards(block, req)]
+    def _select(self, block: SelectBlock, required: Sequence[Fact], outer: Sequence[Fact]) -> None:
+        self.guarantees.dimensions.meet(block)
+        rows = [*outer, *self.guarantees.where(block), *self._below_clauses(block, required)]
         if block.tree is not None:
             if block.closed:
-                self._close(block, rows)
+                self._close(block, rows, block.closed)
             else:
-                self._flow(block.tree, block, rows)
-                rows += self.up(block.tree, block)
+                self._tree(block.tree, block, rows)
+                rows += self.guarantees.tree(block.tree, block)
         for child in block.children.values():
             around = [fact for fact in rows if child.conjunct is None or fact.origin != child.conjunct]
-            known = outer if block.closed or not _per_row(block, child) else close(around)
+            known = outer if block.closed or not is_evaluated_per_row(block, child) else close(around)
             self._child(block, child, list(known))
 
-    def _close(self, block: SelectBlock, rows: Sequence[Fact]) -> None:
+    def _close(self, block: SelectBlock, rows: Sequence[Fact], reason: Reason) -> None:
         for source in block.sources:
-            self._deliver(source, [fact.block(block.closed or "") for fact in rows])
+            self._source(source, [fact.block(reason) for fact in rows])
 
     def _child(self, block: SelectBlock, child: Child, around: list[Fact]) -> None:
         """Walk a subquery; facts about the tested column of a positive IN hold of its output too."""
-        edges = self._membership_edges(block, child)
-        asked: list[Fact] = []
+        edges = membership_edges(block, child, self.guarantees.constants)
+        required: list[Fact] = []
         if edges:
             outputs = frozenset(output_key(child.block, index) for index in range(len(child.block.outputs or ())))
-            asked = _about(close([*around, *edges]), outputs)
-        self.query(child.block, asked, around)
+            required = about(close([*around, *edges]), outputs)
+        self.query(child.block, required, around)
 
-    # What a block says of its rows
-
-    def where(self, block: SelectBlock) -> list[Fact]:
-        """Return what WHERE says of the rows of a block."""
-        if block.number not in self._where:
-            made: list[Fact] = []
-            holder = block.node.args.get("where")
-            for node in conjuncts(holder.this if holder is not None else None):
-                made += self._conjunct(block, node)
-            self._where[block.number] = made
-        return self._where[block.number]
-
-    def _rows(self, block: SelectBlock) -> list[Fact]:
-        """Return what the rows of a block satisfy whatever stands around it."""
-        return [*self.where(block), *(self.up(block.tree, block) if block.tree is not None else [])]
-
-    def _conjunct(self, block: SelectBlock, node: exp.Expr) -> list[Fact]:
-        query = _positive_subquery(node)
-        child = block.children.get(id(query)) if query is not None else None
-        if child is None:
-            return facts_of(node, Naming(block=block), self.constants, "WHERE")
-        made = self._exists(block, child, node)
-        if isinstance(node, exp.In):
-            made += self._in(block, child, node)
-        return made
-
-    def _exists(self, block: SelectBlock, child: Child, node: exp.Expr) -> list[Fact]:
-        """Return what is known of a row for which a subquery has rows: what its WHERE says of this row's columns."""
-        inner = child.block
-        if not isinstance(inner, SelectBlock) or inner.closed or always_yields(inner):
-            return []
-        self._dimensions.meet(inner)
-        facts = close(self._rows(inner))
-        own = frozenset[str]().union(*(source.keys() for source in inner.sources))
-        made = []
-        for fact in [*facts, *self._dimensions.of_block(inner, facts)]:
-            outside = project(fact.predicate, lambda key: key not in own)
-            if outside != TRUE:
-                made.append(replace(fact, predicate=outside, edge=None, mentions=keys(outside), origin=id(node)))
-        return made
-
-    def _in(self, block: SelectBlock, child: Child, node: exp.In) -> list[Fact]:
-        """Return what is known of ``x`` where ``x IN (subquery)`` is TRUE."""
-        outputs = child.block.outputs or ()
-        made: list[Fact] = []
-        for tested, output, index in _pairs(node, outputs, Naming(block=block)):
-            sql = shown(node, self.constants)
-            bare = Term(tested.column, "" if tested.functions else tested.type)
-            present = NullCheck(bare, negated=True)
-            mentions = frozenset({tested.column})
-            made.append(Fact(predicate=present, sql=sql, rule="IN subquery", origin=id(node), mentions=mentions))
-            if output.type == tested.type:
-                if isinstance(child.block, SelectBlock):
-                    made += self._dimensions.of_output(tested, child.block, index, made[-1])
-                moves = {output_key(child.block, index): tested}
-                given = [_moved(fact, moves, "") for fact in self.guaranteed(child.block)]
-                made += [replace(f, origin=id(node), rule="IN subquery") for f in given if f.predicate != TRUE]
-        return made
-
-    def _membership_edges(self, block: SelectBlock, child: Child) -> list[Fact]:
-        holder = block.node.args.get("where")
-        tops = [node for node in conjuncts(holder.this if holder is not None else None) if id(node) == child.conjunct]
-        node = tops[0] if tops else None
-        query = _positive_subquery(node) if node is not None else None
-        if not isinstance(node, exp.In) or query is None or block.children.get(id(query)) is not child:
-            return []
-        made = []
-        for tested, output, index in _pairs(node, child.block.outputs or (), Naming(block=block)):
-            if output.type == tested.type and not tested.functions:
-                edge = Edge(tested, Operator.EQ, Term(output_key(child.block, index), tested.type))
-                made.append(edge_fact(edge, shown(node, self.constants), "IN subquery", id(node)))
-        return made
-
-    def _inwards(self, block: SelectBlock, req: Sequence[Fact]) -> list[Fact]:
+    def _below_clauses(self, block: SelectBlock, required: Sequence[Fact]) -> list[Fact]:
         """Carry facts about the output, and those of HAVING and QUALIFY, to the rows that they may filter."""
-        outputs = block.outputs or ()
-        moves = {output_key(block, index): output.term for index, output in enumerate(outputs)}
-        made = [_passed(block, _moved(fact, moves, "computed column"), tuple(barriers.RULES)) for fact in req]
-        rules = {"having": ("blocked by GROUP BY",), "qualify": ("blocked by a window", "blocked by GROUP BY")}
-        for clause, inside in rules.items():
-            holder = block.node.args.get(clause)
+        targets = {output_key(block, index): output.term for index, output in enumerate(block.outputs or ())}
+        outside = [moved(fact, targets, Reason.COMPUTED_COLUMN) for fact in required]
+        made = [_passed(block, fact, tuple(barriers.RULES)) for fact in outside]
+        for clause, inside in _INSIDE.items():
             naming = Naming(block=block, aliases=Aliases.BESIDE)
-            for node in conjuncts(holder.this if holder is not None else None):
-                facts = facts_of(node, naming, self.constants, clause.upper())
+            for node in conditions(block, clause):
+                facts = facts_of(node, naming, self.guarantees.constants, clause.upper())
                 made += [_passed(block, replace(fact, edge=None), inside) for fact in facts]
         return made
 
-    # Joins
-
-    def _on(self, join: Join, block: SelectBlock) -> list[Fact]:
-        """Return what holds where two rows meet in a join."""
-        if id(join) not in self._met:
-            self._met[id(join)] = self._meeting(join, block)
-        return self._met[id(join)]
-
-    def _meeting(self, join: Join, block: SelectBlock) -> list[Fact]:
-        made = []
-        naming = Naming(block=join.scope or block, aliases=Aliases.UNSEEN)
-        for node in conjuncts(join.on):
-            made += facts_of(node, naming, self.constants, f"ON of {join.kind} JOIN")
-        for left, right in join.using:
-            name = f"USING ({left.column} = {right.column})"
-            made.append(edge_fact(Edge(left, Operator.EQ, right), name, "USING", id(join)))
-        return made
-
-    def up(self, tree: Tree, block: SelectBlock) -> list[Fact]:
-        """Return what every row that comes out of a join tree satisfies by itself."""
-        if isinstance(tree, Join):
-            left, right = self.up(tree.left, block), self.up(tree.right, block)
-            return joins.guaranteed(tree.kind, self._on(tree, block), left, right)
-        return self._own(tree.source)
-
-    def _own(self, source: Source) -> list[Fact]:
-        """Return what the rows of a source satisfy by themselves."""
-        inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
-        if inner is None or source.columns is None:
-            return []
-        moves = {output_key(inner, index): source.term(index) for index in range(len(source.columns))}
-        moved = [_moved(fact, moves, "") for fact in self.guaranteed(inner)]
-        return [fact for fact in moved if fact.predicate != TRUE]
-
-    def _flow(self, tree: Tree, block: SelectBlock, above: Sequence[Fact]) -> None:
+    def _tree(self, tree: Tree, block: SelectBlock, above: Sequence[Fact]) -> None:
+        """Carry facts about the rows of a join tree to its leaves."""
         if isinstance(tree, Leaf):
             facts = [fact.block(tree.barrier) for fact in above] if tree.barrier else close(above)
-            self._deliver(tree.source, facts)
+            self._source(tree.source, facts)
             return
         left, right = joins.RULES[tree.kind](
             joins.Meeting(
                 above=list(above),
-                on=self._on(tree, block),
-                left=self.up(tree.left, block),
-                right=self.up(tree.right, block),
+                on=self.guarantees.on(tree, block),
+                left=self.guarantees.tree(tree.left, block),
+                right=self.guarantees.tree(tree.right, block),
                 left_keys=tree.left.keys(),
                 right_keys=tree.right.keys(),
             )
         )
-        self._flow(tree.left, block, left)
-        self._flow(tree.right, block, right)
+        self._tree(tree.left, block, left)
+        self._tree(tree.right, block, right)
 
-    def _deliver(self, source: Source, facts: list[Fact]) -> None:
-        """Hand the facts about one source to it: the end of the way for a scan."""
-        own = {fact.predicate for fact in self._own(source)}
-        facts = [*facts, *self._dimensions.of_source(source, facts)]
-        mine = [fact for fact in _about(facts, source.keys()) if fact.predicate not in own or fact.predicate == TRUE]
+    def _source(self, source: Source, facts: list[Fact]) -> None:
+        """Hand a source the facts about it: a scan is reached, the block of a subquery is walked."""
+        known = {fact.predicate for fact in self.guarantees.source(source)} - {TRUE}
+        facts = [*facts, *self.guarantees.dimensions.of_source(source, facts)]
+        own = [fact for fact in about(facts, source.keys()) if fact.predicate not in known]
         if source.scan is not None:
-            self.reached[source.scan] = mine
+            self.reached[source.scan] = own
             return
         inner = source.cte.block if source.cte is not None else source.block
-        asked: list[Fact] = []
-        if inner is not None:
-            moves = {
-                source.key(index): Term(output_key(inner, index), kind) if kind is not None else None
-                for index, (_, kind) in enumerate(source.columns or ())
-            }
-            asked = [_moved(fact, moves, "type") for fact in mine]
+        required = [] if inner is None else [moved(fact, _outputs(source, inner), Reason.TYPE) for fact in own]
         if source.cte is not None:
-            source.cte.requests.append(asked)
+            source.cte.requests.append(required)
         elif inner is not None:
-            self.query(inner, asked, facts)
-
-    # What a block says of its output
-
-    def guaranteed(self, block: Block) -> list[Fact]:
-        """Return what every output row of a block satisfies, whatever stands around it."""
-        if block.number not in self._guaranteed:
-            self._guaranteed[block.number] = []  # for a block that is met inside itself
-            self._guaranteed[block.number] = self._guarantee(block)
-        return self._guaranteed[block.number]
-
-    def _guarantee(self, block: Block) -> list[Fact]:
-        if isinstance(block, SetBlock):
-            return self._guarantee_of_set(block)
-        if not isinstance(block, SelectBlock) or block.tree is None or block.outputs is None or always_yields(block):
-            return []
-        group = barriers.grouping(block)
-        moves: dict[str, Term | None] = {}
-        for index, output in enumerate(block.outputs):
-            found = output.term
-            if found is not None and not found.functions and (group is None or group(found)):
-                moves.setdefault(found.column, Term(output_key(block, index), found.type))
-        facts = close(self._rows(block))
-        moved = [_moved(fact, moves, "") for fact in facts]
-        return [fact for fact in moved if fact.predicate != TRUE]
-
-    def _guarantee_of_set(self, block: SetBlock) -> list[Fact]:
-        sides = []
-        for arm in (block.left, block.right):
-            moves = {there.column: Term(here, there.type) for here, there in _by_position(block, arm).items() if there}
-            sides.append([_moved(fact, moves, "") for fact in self.guaranteed(arm)])
-        if block.outputs is None:
-            return []
-        if block.kind is exp.Intersect:
-            return [*sides[0], *sides[1]]
-        return sides[0] if block.kind is exp.Except else _either(sides)
+            self.query(inner, required, facts)
 
 
-def _moved(fact: Fact, moves: Mapping[str, Term | None], reason: str) -> Fact:
-    """Carry a fact to other columns; one whose columns cannot all be carried is weakened, and says so if it is lost."""
-
-    def change(found: Term) -> Term | None:
-        to = moves.get(found.column)
-        return None if to is None else compose(to, found)
-
-    def mention(key: str) -> str | None:
-        to = moves.get(key)
-        return None if to is None else to.column
-
-    moved = renamed(fact, change, mention)
-    lost = fact.predicate != TRUE and moved.predicate == TRUE
-    return moved.block(reason) if lost and reason else moved
+def _outputs(source: Source, inner: Block) -> dict[str, Term | None]:
+    """Map the columns of a source to the output columns of the block that it reads."""
+    return {
+        source.key(index): Term(output_key(inner, index), kind) if kind is not None else None
+        for index, (_, kind) in enumerate(source.columns or ())
+    }
 
 
-def _passed(block: SelectBlock, fact: Fact, reasons: Sequence[str]) -> Fact:
-    """Weaken a fact to the terms that may be filtered before the constructs of a block."""
-    for reason in reasons:
-        passes = barriers.RULES[reason](block)
+def _passed(block: SelectBlock, fact: Fact, constructs: Sequence[Reason]) -> Fact:
+    """Weaken a fact to the terms that may be filtered before these constructs of a block."""
+    for construct in constructs:
+        passes = barriers.RULES[construct](block)
         if passes is None:
             continue
-        weaker = substitute(fact.predicate, lambda found, test=passes: found if test(found) else None)  # type: ignore[misc]  # a default binds the loop's value
-        fact = fact.block(reason) if fact.predicate != TRUE and weaker == TRUE else replace(fact, predicate=weaker)
+        weaker = substitute(fact.predicate, lambda term, test=passes: term if test(term) else None)  # type: ignore[misc]  # a default binds the loop's value
+        is_lost = fact.predicate != TRUE and weaker == TRUE
+        fact = fact.block(construct) if is_lost else replace(fact, predicate=weaker)
     return fact
-
-
-def _about(facts: Sequence[Fact], wanted: frozenset[str]) -> list[Fact]:
-    """Return what facts say of some columns, and the notes on those columns."""
-    made: list[Fact] = []
-    for fact in facts:
-        if wanted.isdisjoint(fact.mentions):
-            continue
-        own = project(fact.predicate, lambda key: key in wanted)
-        one = replace(fact, predicate=own, mentions=fact.mentions & wanted, edge=None)
-        made.append(one.block("foreign column") if fact.predicate != TRUE and own == TRUE else one)
-    return made
-
-
-def _either(groups: Sequence[Sequence[Fact]]) -> list[Fact]:
-    """Return what holds where one of several groups of facts does."""
-    if len(groups) == 1:
-        return list(groups[0])
-    whole = any_of(*(all_of(*(fact.predicate for fact in group)) for group in groups)) if groups else TRUE
-    said = [" AND ".join(dict.fromkeys(f.sql for f in group if f.predicate != TRUE)) or "TRUE" for group in groups]
-    mentions = frozenset().union(*(fact.mentions for group in groups for fact in group))
-    sql = " OR ".join(f"({text})" for text in dict.fromkeys(said))
-    reason = "another reference needs all" if whole == TRUE else None
-    return [Fact(predicate=whole, sql=sql, rule="any reference", origin=-1, mentions=mentions, blocked=reason)]
-
-
-def _by_position(block: SetBlock, arm: Block) -> dict[str, Term | None]:
-    """Map the output columns of a set operation to those of one of its arms, where they are of one type."""
-    moves: dict[str, Term | None] = {}
-    for index, output in enumerate(block.outputs or ()):
-        moves[output_key(block, index)] = Term(output_key(arm, index), output.type) if output.type is not None else None
-    return moves
-
-
-def _positive_subquery(node: exp.Expr) -> exp.Expr | None:
-    """Return the subquery of ``EXISTS (…)`` and ``x IN (…)``."""
-    if isinstance(node, exp.Exists):
-        return node.this if isinstance(node.this, exp.Expr) else None
-    if isinstance(node, exp.In):
-        query = node.args.get("query")
-        return query if isinstance(query, exp.Expr) and unnested(query) is None else None
-    return None
-
-
-def _pairs(node: exp.In, outputs: Sequence[Output], naming: Naming) -> list[tuple[Term, Output, int]]:
-    """Match the tested terms of ``x IN (subquery)`` with its output columns."""
-    tested = node.this.unnest()
-    items = tested.expressions if isinstance(tested, exp.Tuple) else [tested]
-    if len(items) != len(outputs):
-        return []
-    found = [
-        (term(item, naming), output, index) for index, (item, output) in enumerate(zip(items, outputs, strict=True))
-    ]
-    return [(one, output, index) for one, output, index in found if not isinstance(one, Opaque)]
-
-
-def _per_row(block: SelectBlock, child: Child) -> bool:
-    """Say whether a subquery is evaluated only for rows that satisfy what is known of the rows of its block.
-
-    That of an ON is also evaluated for rows that no match leaves; behind a grouping that always yields a row, or that
-    makes keys NULL, one is evaluated for rows that no row of the block stands behind.
-    """
-    return child.clause in ("where", "group") or (
-        child.clause != "on" and not always_yields(block) and not has_sets(block)
-    )

@@ -1,0 +1,175 @@
+"""What rows satisfy by themselves, whatever the query around them asks for.
+
+Three kinds of rows have guarantees: those of a block (its WHERE, its joins), those that a block puts out (the same in
+terms of its output columns), and those of a source of a FROM (the output of the subquery or CTE that it reads). They
+go upwards, and from there across joins to other sources: see ``walk``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from gateway.plan.analysis import barriers, joins
+from gateway.plan.analysis.aggregation import always_yields
+from gateway.plan.analysis.build import conjuncts
+from gateway.plan.analysis.conjuncts import edge_fact, facts_of, shown
+from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.dimensions import Dimensions
+from gateway.plan.analysis.facts import Edge, Fact, close, either, keys, moved, project
+from gateway.plan.analysis.names import Aliases
+from gateway.plan.analysis.sources import (
+    Block,
+    Child,
+    Join,
+    SelectBlock,
+    SetBlock,
+    Source,
+    Tree,
+    output_key,
+    outputs_of_arm,
+)
+from gateway.plan.analysis.subqueries import conditions, positive_subquery, tested_columns
+from gateway.plan.analysis.terms import Naming
+from gateway.predicate import TRUE, NullCheck, Operator, Term
+
+
+@dataclass(slots=True, kw_only=True)
+class Guarantees:
+    """Computes guarantees, each once. *names* are the names of the columns of each scan."""
+
+    constants: Constants
+    names: Sequence[Sequence[str]]
+    dimensions: Dimensions = field(init=False)
+    _where: dict[int, list[Fact]] = field(default_factory=dict)
+    _outputs: dict[int, list[Fact]] = field(default_factory=dict)
+    _on: dict[int, list[Fact]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.dimensions = Dimensions(constants=self.constants, names=self.names, rows=self.rows)
+
+    def rows(self, block: SelectBlock) -> list[Fact]:
+        """Return what the rows of a block satisfy: those that its joins make and its WHERE keeps."""
+        return [*self.where(block), *(self.tree(block.tree, block) if block.tree is not None else [])]
+
+    def where(self, block: SelectBlock) -> list[Fact]:
+        """Return what WHERE says of the rows of a block."""
+        if block.number not in self._where:
+            nodes = conditions(block, "where")
+            self._where[block.number] = [fact for node in nodes for fact in self._conjunct(block, node)]
+        return self._where[block.number]
+
+    def on(self, join: Join, block: SelectBlock) -> list[Fact]:
+        """Return what holds of two rows that match in a join of a block."""
+        if id(join) not in self._on:
+            self._on[id(join)] = self._matching(join, block)
+        return self._on[id(join)]
+
+    def tree(self, tree: Tree, block: SelectBlock) -> list[Fact]:
+        """Return what every row satisfies that comes out of the joins of a FROM."""
+        if isinstance(tree, Join):
+            left, right = self.tree(tree.left, block), self.tree(tree.right, block)
+            return joins.guaranteed(tree.kind, self.on(tree, block), left, right)
+        return self.source(tree.source)
+
+    def source(self, source: Source) -> list[Fact]:
+        """Return what the rows of one source of a FROM satisfy."""
+        inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
+        if inner is None or source.columns is None:
+            return []
+        targets = {output_key(inner, index): source.term(index) for index in range(len(source.columns))}
+        return _useful(moved(fact, targets) for fact in self.outputs(inner))
+
+    def outputs(self, block: Block) -> list[Fact]:
+        """Return what every output row of a block satisfies."""
+        if block.number not in self._outputs:
+            self._outputs[block.number] = []  # for a block that is met inside itself
+            self._outputs[block.number] = self._of_set(block) if isinstance(block, SetBlock) else self._of_select(block)
+        return self._outputs[block.number]
+
+    def _conjunct(self, block: SelectBlock, node: exp.Expr) -> list[Fact]:
+        query = positive_subquery(node)
+        child = block.children.get(id(query)) if query is not None else None
+        if child is None:
+            return facts_of(node, Naming(block=block), self.constants, "WHERE")
+        made = self._exists(child, node)
+        if isinstance(node, exp.In):
+            made += self._in(block, child, node)
+        return made
+
+    def _exists(self, child: Child, node: exp.Expr) -> list[Fact]:
+        """Return what is known of a row for which a subquery has rows: what its WHERE says of this row's columns."""
+        inner = child.block
+        if not isinstance(inner, SelectBlock) or inner.closed or always_yields(inner):
+            return []
+        self.dimensions.meet(inner)
+        facts = close(self.rows(inner))
+        own = frozenset[str]().union(*(source.keys() for source in inner.sources))
+        made = []
+        for fact in [*facts, *self.dimensions.of_block(inner, facts)]:
+            outside = project(fact.predicate, lambda key: key not in own)
+            if outside != TRUE:
+                made.append(replace(fact, predicate=outside, edge=None, mentions=keys(outside), origin=id(node)))
+        return made
+
+    def _in(self, block: SelectBlock, child: Child, node: exp.In) -> list[Fact]:
+        """Return what is known of ``x`` where ``x IN (subquery)`` is TRUE: not NULL, and what the output satisfies."""
+        made: list[Fact] = []
+        for tested, output, index in tested_columns(node, child, block):
+            present = NullCheck(Term(tested.column, "" if tested.functions else tested.type), negated=True)
+            about = Fact(
+                predicate=present,
+                sql=shown(node, self.constants),
+                rule="IN subquery",
+                origin=id(node),
+                mentions=frozenset({tested.column}),
+            )
+            made.append(about)
+            if output.type != tested.type:
+                continue
+            if isinstance(child.block, SelectBlock):
+                made += self.dimensions.of_output(tested, child.block, index, about)
+            targets = {output_key(child.block, index): tested}
+            known = _useful(moved(fact, targets) for fact in self.outputs(child.block))
+            made += [replace(fact, origin=id(node), rule="IN subquery") for fact in known]
+        return made
+
+    def _matching(self, join: Join, block: SelectBlock) -> list[Fact]:
+        made = []
+        naming = Naming(block=join.scope or block, aliases=Aliases.UNSEEN)
+        for node in conjuncts(join.on):
+            made += facts_of(node, naming, self.constants, f"ON of {join.kind} JOIN")
+        for left, right in join.using:
+            name = f"USING ({left.column} = {right.column})"
+            made.append(edge_fact(Edge(left, Operator.EQ, right), name, "USING", id(join)))
+        return made
+
+    def _of_select(self, block: Block) -> list[Fact]:
+        if not isinstance(block, SelectBlock) or block.tree is None or block.outputs is None or always_yields(block):
+            return []
+        group = barriers.grouping(block)
+        targets: dict[str, Term | None] = {}
+        for index, output in enumerate(block.outputs):
+            term = output.term
+            if term is not None and not term.functions and (group is None or group(term)):
+                targets.setdefault(term.column, Term(output_key(block, index), term.type))
+        return _useful(moved(fact, targets) for fact in close(self.rows(block)))
+
+    def _of_set(self, block: SetBlock) -> list[Fact]:
+        sides = []
+        for arm in (block.left, block.right):
+            pairs = outputs_of_arm(block, arm).items()
+            targets = {there.column: Term(here, there.type) for here, there in pairs if there is not None}
+            sides.append([moved(fact, targets) for fact in self.outputs(arm)])
+        if block.outputs is None:
+            return []
+        if block.kind is exp.Intersect:
+            return [*sides[0], *sides[1]]
+        return sides[0] if block.kind is exp.Except else either(sides)
+
+
+def _useful(facts: Iterable[Fact]) -> list[Fact]:
+    """Leave out facts that say nothing any more."""
+    return [fact for fact in facts if fact.predicate != TRUE]

@@ -1,0 +1,71 @@
+"""The subqueries of a WHERE that decide which rows stay: ``EXISTS (…)`` and ``x IN (…)``, not negated."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from gateway.plan.analysis.aggregation import always_yields, has_sets
+from gateway.plan.analysis.build import conjuncts
+from gateway.plan.analysis.conjuncts import edge_fact, shown
+from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.facts import Edge, Fact
+from gateway.plan.analysis.leaves.lists import unnested
+from gateway.plan.analysis.sources import Child, Output, SelectBlock, output_key
+from gateway.plan.analysis.terms import Naming, Opaque, term
+from gateway.predicate import Operator, Term
+
+
+def positive_subquery(node: exp.Expr) -> exp.Expr | None:
+    """Return the subquery of ``EXISTS (…)`` and ``x IN (…)``."""
+    if isinstance(node, exp.Exists):
+        return node.this if isinstance(node.this, exp.Expr) else None
+    if isinstance(node, exp.In):
+        query = node.args.get("query")
+        return query if isinstance(query, exp.Expr) and unnested(query) is None else None
+    return None
+
+
+def tested_columns(node: exp.In, child: Child, block: SelectBlock) -> list[tuple[Term, Output, int]]:
+    """Match the tested terms of ``x IN (subquery)`` with the output columns and their positions."""
+    outputs = child.block.outputs or ()
+    tested = node.this.unnest()
+    items = tested.expressions if isinstance(tested, exp.Tuple) else [tested]
+    if len(items) != len(outputs):
+        return []
+    terms = [term(item, Naming(block=block)) for item in items]
+    return [
+        (found, output, index)
+        for index, (found, output) in enumerate(zip(terms, outputs, strict=True))
+        if not isinstance(found, Opaque)
+    ]
+
+
+def membership_edges(block: SelectBlock, child: Child, constants: Constants) -> list[Fact]:
+    """Return ``x = output`` for each tested column, where *child* is the subquery of a conjunct ``x IN (…)``."""
+    node = next((node for node in conditions(block, "where") if id(node) == child.conjunct), None)
+    query = positive_subquery(node) if node is not None else None
+    if not isinstance(node, exp.In) or query is None or block.children.get(id(query)) is not child:
+        return []
+    made = []
+    for tested, output, index in tested_columns(node, child, block):
+        if output.type == tested.type and not tested.functions:
+            edge = Edge(tested, Operator.EQ, Term(output_key(child.block, index), tested.type))
+            made.append(edge_fact(edge, shown(node, constants), "IN subquery", id(node)))
+    return made
+
+
+def conditions(block: SelectBlock, clause: str) -> list[exp.Expr]:
+    """List the conjuncts of a clause: ``where``, ``having`` or ``qualify``."""
+    holder = block.node.args.get(clause)
+    return list(conjuncts(holder.this if holder is not None else None))
+
+
+def is_evaluated_per_row(block: SelectBlock, child: Child) -> bool:
+    """Return whether a subquery is evaluated only for rows that satisfy what is known of the rows of its block.
+
+    That of an ON is also evaluated for rows that no match leaves; behind a grouping that always yields a row, or that
+    makes keys NULL, one is evaluated for rows that no row of the block stands behind.
+    """
+    return child.clause in ("where", "group") or (
+        child.clause != "on" and not always_yields(block) and not has_sets(block)
+    )
