@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
-import pyarrow as pa
 from cachetools import LRUCache
 
 from gateway.catalog.manifest import Snapshot
@@ -25,13 +24,9 @@ from gateway.model import (
     Principal,
     Scan,
     Statement,
-    UnusedFilter,
-    UsedFilter,
 )
 from gateway.plan.analysis import Bound, Evaluate, Prepared, PreparedScan, bind, prepare, render
-from gateway.plan.analysis.dimensions import RULE as DIMENSION
-from gateway.plan.analysis.prepared import decided
-from gateway.plan.analysis.reasons import Reason
+from gateway.plan.details import details_of
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
@@ -39,7 +34,6 @@ from gateway.plan.readable import refuse_misread
 from gateway.plan.reading import Inform, as_it_is, reading
 from gateway.plan.rewrite import Address, source
 from gateway.plan.select import Chosen, PartitionIndex
-from gateway.predicate import TRUE
 
 _NOBODY_SPECIAL = Principal()
 _PREPARED = 2_000
@@ -97,7 +91,7 @@ class Planner:
         scans = []
         for place, (scan, index, found) in enumerate(zip(prepared.scans, indexes, chosen, strict=True)):
             check_limits(index.snapshot.table, found, bound.predicates[place])
-            details = partial(_details, scan, bound, index, found, lookups.get(place, ()))
+            details = partial(details_of, scan, bound, index, found, lookups.get(place, ()))
             scans.append(_scan(scan, snapshots[scan.table], index, found, details))
         statement = partial(_statement, query, prepared, chosen, snapshots, seen, self._inform)
         return Plan(query=query, scans=tuple(scans), statement=statement)
@@ -201,39 +195,3 @@ def _prunable(snapshot: Snapshot) -> frozenset[str]:
     levels = {name for field in snapshot.table.partitioned_by for name in (field.column, field.source)}
     bounded = {name.removeprefix(BOUND) for name in snapshot.files.column_names if name.startswith(BOUND)}
     return frozenset(levels | bounded)
-
-
-def _details(
-    scan: PreparedScan, bound: Bound, index: PartitionIndex, chosen: Chosen, lookups: tuple[Lookup, ...]
-) -> Details:
-    """Tell the filters that pruned from those that did not, under the values of one request."""
-    used, unused = [], [UnusedFilter(sql=one.sql, reason=one.reason) for one in scan.unused]
-    for one in scan.used:
-        predicate = decided(one.predicate, bound.known)
-        projected = index.describe(predicate, bound.values)
-        by_bounds = index.describe_files(predicate, bound.values)
-        if by_bounds is not None:
-            projected = by_bounds if projected == "TRUE" else f"{projected}; {by_bounds}"
-        if predicate == TRUE:
-            unused.append(UnusedFilter(sql=one.sql, reason=_why_nothing(one.rule, lookups)))
-        elif projected == "TRUE":
-            unused.append(UnusedFilter(sql=one.sql, reason=Reason.HOLDS_EVERYWHERE))
-        else:
-            used.append(UsedFilter(sql=one.sql, rule=one.rule, projected=projected))
-    helped = {one.sql for one in used}
-    unused = [one for one in dict.fromkeys(unused) if one.sql not in helped]
-    partitions = index.snapshot.partitions
-    read = partitions.take(pa.array(chosen.positions(), pa.int64()))
-    columns = [field.column for field in index.snapshot.table.partitioned_by]
-    counts = {name: (_distinct(read[name]), _distinct(partitions[name])) for name in columns}
-    return Details(used=tuple(used), unused=tuple(unused), values=counts, lookups=lookups)
-
-
-def _why_nothing(rule: str, lookups: Sequence[Lookup]) -> str:
-    if rule != DIMENSION:
-        return Reason.NO_CONSTRAINT
-    return next((f"not read first: {one.skipped}" for one in lookups if one.skipped is not None), "not read first")
-
-
-def _distinct(column: pa.ChunkedArray[Any]) -> int:
-    return len(column.unique())

@@ -9,26 +9,22 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gateway.catalog.manifest import weak
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.model import FileVersion, Value
-from gateway.plan.axis import Interval
-from gateway.plan.index import Axes, Level, SnapshotView, whole
+from gateway.plan.index import Axes, SnapshotView, whole
 from gateway.plan.project import Choice, project
-from gateway.plan.states import Codes, Mask, Places, Rows, as_mask
-from gateway.plan.statistics import Bounds, FileAxes, columns_of
+from gateway.plan.states import Mask, Places
+from gateway.plan.statistics import Bounds, FileAxes
 from gateway.predicate import Predicate
 
 Units = slice | Places
 _RUNS = 64
 """Runs of files that are digested one by one; more of them are gathered first."""
 _VERSION_BYTES = 16
-_EXAMINED = 250_000
+EXAMINED = 250_000
 """Files of a selection that are looked at one by one by their bounds; of more, none is."""
-_LISTED = 8
-"""Partition values that an explanation lists one by one."""
 
 
 class PartitionIndex:
@@ -40,9 +36,10 @@ class PartitionIndex:
         self.first_file: Ordinals = np.asarray(whole(snapshot.partitions, "first_file"), dtype=np.int64)
         self.file_count: Ordinals = np.asarray(whole(snapshot.partitions, "file_count"), dtype=np.int64)
         sizes = np.asarray(whole(snapshot.partitions, "bytes"), dtype=np.int64)
-        told = {field.column.lower() for field in snapshot.table.partitioned_by if field.enforced}
-        # What a file holds of a partition column is not what is answered, so its bounds say nothing.
-        self.bounds = Bounds(snapshot.files, [one for one in snapshot.file_columns if one.name.lower() not in told])
+        # The value of an enforced partition column comes from the path, so the bounds in the files say nothing of it.
+        enforced = {field.column.lower() for field in snapshot.table.partitioned_by if field.enforced}
+        columns = [column for column in snapshot.file_columns if column.name.lower() not in enforced]
+        self.bounds = Bounds(snapshot.files, columns)
         self.bytes_before: Ordinals = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
     @classmethod
@@ -70,35 +67,19 @@ class PartitionIndex:
         choice = project(predicate, values, self.axes)
         if choice is None:
             return Chosen(self, slice(0, 0))
-        chosen = Chosen(self, _units(choice, self.partitions))
+        chosen = Chosen(self, units_of(choice, self.partitions))
         return self._examined(chosen, predicate, values) if self.bounds else chosen
 
     def _examined(self, chosen: Chosen, predicate: Predicate, values: Sequence[Value]) -> Chosen:
         """Leave out files that, by the bounds in their footers, hold no row for which *predicate* is TRUE."""
-        if not 0 < chosen.files <= _EXAMINED:
+        if not 0 < chosen.files <= EXAMINED:
             return chosen
         files = chosen.file_places()
         choice = project(predicate, values, FileAxes(self.bounds, files))
         if choice is not None and choice.unbounded:
             return chosen
-        kept = files[:0] if choice is None else files[_units(choice, len(files))]
+        kept = files[:0] if choice is None else files[units_of(choice, len(files))]
         return chosen if len(kept) == len(files) else Chosen(self, self.partitions_of(kept), kept)
-
-    def describe_files(self, predicate: Predicate, values: Sequence[Value]) -> str | None:
-        """Say which files the bounds in the footers leave for *predicate*, and what they are; None where all are left.
-
-        All files of the table are looked at: what other filters leave out does not matter here.
-        """
-        columns = [name for name in sorted(columns_of(predicate)) if name in self.bounds.types]
-        if not columns or not 0 < self.files_total <= _EXAMINED:
-            return None
-        everything = np.arange(self.files_total)
-        choice = project(predicate, values, FileAxes(self.bounds, everything))
-        left = 0 if choice is None else len(everything[_units(choice, self.files_total)])
-        if left == self.files_total:
-            return None
-        bounds = ", ".join(self.bounds.described(name) for name in columns)
-        return f"{left} of {self.files_total} files by the bounds in their footers ({bounds})"
 
     def partitions_of(self, files: Ordinals) -> Places:
         """List the partitions that hold these files (places in the snapshot's order, ascending)."""
@@ -108,11 +89,6 @@ class PartitionIndex:
     def all(self) -> Chosen:
         """Select everything."""
         return Chosen(self, slice(0, self.partitions))
-
-    def describe(self, predicate: Predicate, values: Sequence[Value]) -> str:
-        """Say what *predicate* became on the partition columns, e.g. ``day BETWEEN 2013-06-01 AND 2013-06-07``."""
-        choice = project(predicate, values, self.axes)
-        return "FALSE" if choice is None else _described(choice, self.axes)
 
     @cached_property
     def digest_of_all(self) -> bytes:
@@ -294,7 +270,7 @@ class Chosen:
         return places
 
 
-def _units(choice: Choice, count: int) -> Units:
+def units_of(choice: Choice, count: int) -> Units:
     """List the units of a choice, starting from what leaves the fewest."""
     units: Units = slice(0, count)
     sets = sorted(choice.sets.values(), key=lambda item: item[0].count(item[1]))
@@ -314,7 +290,7 @@ def _units(choice: Choice, count: int) -> Units:
 def _united(choices: Sequence[Choice], count: int) -> Units:
     mask = np.zeros(count, dtype=np.bool_)
     for choice in choices:
-        mask[_units(choice, count)] = True
+        mask[units_of(choice, count)] = True
     return _filtered(slice(0, count), mask)
 
 
@@ -343,60 +319,3 @@ def _holds_any(choices: Sequence[Choice], units: Units) -> Mask:
     for choice in choices[1:]:
         mask |= _holds(choice, units)
     return mask
-
-
-def _described(choice: Choice, axes: Axes) -> str:
-    """Spell a choice in terms of partition columns."""
-    parts = [_restricted(rows, codes, axes) for rows, codes in choice.sets.values()]
-    for group in choice.alternatives:
-        texts = [_described(alternative, axes) for alternative in group]
-        parts.append(f"({' OR '.join(f'({text})' if ' AND ' in text else text for text in texts)})")
-    return " AND ".join(parts) if parts else "TRUE"
-
-
-def _restricted(rows: Rows, codes: Codes, axes: Axes) -> str:
-    """Spell the states of one axis as values of its partition columns."""
-    places = np.flatnonzero(as_mask(codes, rows.size))
-    for level in axes.levels:
-        if level.rows is rows:
-            return _listed(level.field.column, level, places)
-    levels, states = axes.joint[id(rows)]
-    return _tuples(levels, [state[places[places < len(state)]] for state in states])
-
-
-def _tuples(levels: Sequence[Level], states: Sequence[npt.NDArray[np.int64]]) -> str:
-    """Spell states over several partition columns, e.g. ``(year, month) BETWEEN (2013, 6) AND (2013, 8)``."""
-    names = ", ".join(level.field.column for level in levels)
-    count = len(states[0])
-    if not count:
-        return f"({names}) IS NULL"
-    ends = [
-        ", ".join(level.texts[int(state[place])].as_py() for level, state in zip(levels, states, strict=True))
-        for place in (0, -1)
-    ]
-    return f"({names}) = ({ends[0]})" if count == 1 else f"({names}) BETWEEN ({ends[0]}) AND ({ends[1]})"
-
-
-def _listed(column: str, level: Level, places: npt.NDArray[np.intp]) -> str:
-    values = places[places < level.states.count]
-    null = level.states.null and bool((places == level.states.count).any())
-    texts = [level.texts[int(place)].as_py() for place in (values if len(values) <= _LISTED else values[[0, -1]])]
-    if not len(values):
-        return f"{column} IS NULL"
-    if len(values) == 1:
-        spelled = f"{column} = {texts[0]}"
-    elif values[-1] - values[0] + 1 == len(values) and isinstance(level.axis, Interval):
-        spelled = _between(column, texts[0], texts[-1], values, level.states.count)
-    elif len(values) <= _LISTED:
-        spelled = f"{column} IN ({', '.join(texts)})"
-    else:
-        spelled = f"{column} IN ({len(values)} values from {texts[0]} to {texts[-1]})"
-    return f"({spelled} OR {column} IS NULL)" if null else spelled
-
-
-def _between(column: str, first: str, last: str, values: npt.NDArray[np.intp], count: int) -> str:
-    if len(values) == count:
-        return f"{column} IS NOT NULL"
-    if values[-1] == count - 1:
-        return f"{column} >= {first}"
-    return f"{column} <= {last}" if values[0] == 0 else f"{column} BETWEEN {first} AND {last}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from gateway.catalog.transforms.keys import (
     Kind,
     Ordinals,
     SqlType,
-    of_key,
     sql_type,
     successor,
 )
@@ -78,12 +76,10 @@ class Bounds:
         all_null = np.asarray(pc.fill_null(pc.equal(counts, rows), False), dtype=np.bool_)
         return some, ~all_null
 
-    def described(self, column: str) -> str:
-        """Say between which values the bounds of a column lie over all files, e.g. ``x from 7 to 9``."""
-        name, kind = self._names[column], sql_type(self.types[column])
+    def extremes(self, column: str) -> tuple[str, SqlType | None, Any, Any]:
+        """Return the name and type of a column, and its least and greatest bound over all files (None: unknown)."""
         low, high = (extreme(self._read(end, column)).as_py() for end, extreme in (("min", pc.min), ("max", pc.max)))
-        ends = ((word, end) for word, end in (("from", low), ("to", high)) if end is not None)
-        return " ".join([name, *(f"{word} {_spelled(end, kind)}" for word, end in ends)])
+        return self._names[column], sql_type(self.types[column]), low, high
 
     def _read(self, end: str, column: str) -> Array:
         return whole(self._files, f"{end}:{self._names[column]}")
@@ -101,22 +97,6 @@ def columns_of(predicate: Predicate) -> set[str]:
         case Comparison() | Membership() | NullCheck() | StartsWith():
             return {predicate.term.column.lower()}
     return set()
-
-
-def _spelled(key: Any, kind: SqlType | None) -> str:
-    """Write an order key as a value of its type, where that is more than a number or a text."""
-    if kind is None or isinstance(key, str):
-        return repr(key)
-    match kind.kind:
-        case Kind.DATE:
-            return str(pa.scalar(key, pa.int32()).cast(kind.arrow))
-        case Kind.TIME | Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
-            return str(pc.cast(pa.array([key], pa.int64()).cast(kind.arrow), pa.string())[0])
-        case Kind.DECIMAL:
-            return str(Decimal(key).scaleb(-kind.scale))
-        case Kind.DOUBLE:
-            return str(of_key(key))
-    return str(key)
 
 
 class FileAxes:

@@ -18,6 +18,7 @@ from partitioned import lay_out, view
 from gateway.catalog.table import PartitionField
 from gateway.catalog.transforms.keys import key_range, sql_type
 from gateway.model import Value
+from gateway.plan.details import partitions_text
 from gateway.plan.select import PartitionIndex
 from gateway.predicate import (
     Comparison,
@@ -226,7 +227,7 @@ def test_every_row_of_a_conjunction_lies_in_a_selected_partition(case: Case, eng
     predicate = all_of(*(part for part, _ in case.leaves))
     rows = matching(engine, case.source.type, case.rows, " AND ".join(sql for _, sql in case.leaves), case.values)
     chosen = set(index.select(predicate, case.values).positions())
-    assert needed(places, rows) <= chosen, index.describe(predicate, case.values)
+    assert needed(places, rows) <= chosen, partitions_text(index, predicate, case.values)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])

@@ -14,6 +14,7 @@ from partitioned import View, view
 from gateway.catalog.table import PartitionField
 from gateway.catalog.transforms import parse_transform
 from gateway.model import FileVersion, Selection, Value
+from gateway.plan.details import partitions_text
 from gateway.plan.select import PartitionIndex
 from gateway.predicate import (
     FALSE,
@@ -297,14 +298,14 @@ def test_a_projection_is_described_in_values_of_partition_columns(
 ) -> None:
     fields = [field("day", "day", "ts"), field("b", "bucket[4]", "id")]
     snapshot = view(fields, TYPES, [[day, str(b)] for day in (*DAYS, None) for b in range(4)])
-    assert expected == PartitionIndex.build(snapshot).describe(predicate, values)
+    assert expected == partitions_text(PartitionIndex.build(snapshot), predicate, values)
 
 
 def test_composite_folders_are_described_as_tuples() -> None:
     fields = [field("y", "year", "ts"), field("m", "month_of_year", "ts")]
     index = PartitionIndex.build(view(fields, TYPES, [["2013", month] for month in ("5", "6", "7", "8")]))
-    described = index.describe(
-        all_of(compare(TS, ">="), compare(TS, "<", 1)), (datetime(2013, 6, 3), datetime(2013, 7, 3))
+    described = partitions_text(
+        index, all_of(compare(TS, ">="), compare(TS, "<", 1)), (datetime(2013, 6, 3), datetime(2013, 7, 3))
     )
     assert described == "(y, m) BETWEEN (2013, 6) AND (2013, 7)"
 
