@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -150,10 +150,13 @@ class Declared:
             return self._first_line, 1
         return self._first_line + mark.line, mark.column + 1
 
-    def validate(self, model: type[Model]) -> Model:
-        """Validate the document as *model*; report every mistake at its place. Raises ``DeclarationError``."""
+    def validate(self, model: type[Model], *, context: Mapping[str, Any] | None = None) -> Model:
+        """Validate the document as *model*, whose validators see *context*. Raises ``DeclarationError``.
+
+        Every error is reported at its position.
+        """
         try:
-            return model.model_validate(self.value)
+            return model.model_validate(self.value, context=context)
         except ValidationError as error:
             raise DeclarationError([self._explain(item, model) for item in error.errors()]) from error
 

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from gateway.catalog.layout import PROBLEMS_KEPT, Layout, Level, Problem, arrange, by_path, data_files
 from gateway.catalog.listing import SCHEMA
-from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.table import Table
 from gateway.catalog.transforms import Transform, TransformError, parse_transform
 from gateway.errors import Diagnostic, TableInvalid
 from gateway.model import Column, Edition

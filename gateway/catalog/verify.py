@@ -28,9 +28,9 @@ from gateway.catalog.facts import VERDICT, FileFacts
 from gateway.catalog.footers import ODD, VERSION, Damaged, Footer, Gone, read_footer, whole
 from gateway.catalog.losses import Incomparable, compared_parts, lost_value
 from gateway.catalog.manifest import Snapshot
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.store import Store
 from gateway.catalog.stored import folded, stored_schema
-from gateway.catalog.table import PartitionField
 from gateway.catalog.thrift import Malformed
 from gateway.catalog.transforms import TransformError
 from gateway.catalog.transforms.keys import Values, sql_type

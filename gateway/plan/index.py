@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gateway.catalog import facts
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.stored import folded
-from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.table import Table
 from gateway.catalog.transforms import (
     Bucket,
     Calendar,

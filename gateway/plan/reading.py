@@ -18,8 +18,8 @@ from gateway.catalog import facts
 from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import FileFacts
 from gateway.catalog.manifest import Snapshot, source_types
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.stored import StoredColumn, folded
-from gateway.catalog.table import PartitionField
 from gateway.catalog.transforms.base import known
 from gateway.catalog.transforms.keys import Array, Ordinals
 from gateway.catalog.transforms.values import value_texts

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from gateway.catalog.layout import Level, arrange
-from gateway.catalog.table import PartitionField
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.transforms import Calendar, Spans, WideSpans, joint_spans
 from gateway.catalog.transforms.base import known
 from gateway.catalog.transforms.keys import Key, successor

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gateway.catalog.layout import HIVE_NULL
-from gateway.catalog.table import PartitionField
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.transforms import TransformError
 from gateway.catalog.transforms.keys import Array, Dictionary
 from gateway.errors import InputInvalid

@@ -18,8 +18,9 @@ from obstore.exceptions import BaseError
 
 from gateway.catalog.layout import Level, arrange, data_files
 from gateway.catalog.listing import list_files
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.store import S3Settings, Store, open_store, storage_errors
-from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.table import Table
 from gateway.errors import StorageFailed
 from gateway.writer import staging
 from gateway.writer.base import Options, StagedFile

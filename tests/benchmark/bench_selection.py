@@ -12,7 +12,8 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.table import Table
 from gateway.model import Column, Value
 from gateway.plan.select import PartitionIndex
 from gateway.predicate import Comparison, Function, Membership, Operator, Predicate, Term, all_of

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from pydantic import AliasPath, BaseModel
 
-from gateway.catalog.table import Limits, PartitionField, Table, parse_table
+from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.table import ScanLimits, Table, parse_table
 from gateway.catalog.transforms import KINDS, parse_transform
 
 PAGE = (Path(__file__).parents[2] / "catalog" / "README.md").read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ def keys_after(text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("text", "model"),
-    [("## The keys", Table), ("A key of `partitioned_by`", PartitionField), ("A key of `limits`", Limits)],
+    [("## The keys", Table), ("A key of `partitioned_by`", PartitionField), ("A key of `limits`", ScanLimits)],
 )
 def test_every_key_is_documented(text: str, model: type[BaseModel]) -> None:
     views = {name for name, field in model.model_fields.items() if isinstance(field.validation_alias, AliasPath)}

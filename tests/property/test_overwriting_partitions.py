@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.catalog.table import PartitionField, Table, parse_table
+from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.table import Table, parse_table
 from gateway.errors import InputInvalid
 from gateway.writer.base import Mode, Options
 from gateway.writer.partitions import encode_text

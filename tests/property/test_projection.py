@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from partitioned import lay_out, view
 
-from gateway.catalog.table import PartitionField
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.transforms.keys import key_range, sql_type
 from gateway.model import Value
 from gateway.plan.details import partitions_text

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from gateway.catalog import facts
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.stored import StoredColumn
-from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.table import Table
 from gateway.catalog.transforms import parse_transform
 from gateway.catalog.transforms.keys import sql_type
 from gateway.model import Column

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.catalog.column_types import canonical_type
-from gateway.catalog.table import Limits, PartitionField, Table, parse_table
+from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.table import ScanLimits, Table, parse_table
 from gateway.catalog.transforms import Calendar
 from gateway.declaration import DeclarationError
 from gateway.errors import Diagnostic
@@ -50,13 +51,13 @@ def test_a_declaration_becomes_a_table() -> None:
             PartitionField(column="origin", transform="identity", source="origin"),
         ),
         refresh=300.0,
-        limits=Limits(max_files=5000, max_bytes=20 * 2**30, require_filter=("day",)),
+        limits=ScanLimits(max_files=5000, max_bytes=20 * 2**30, require_filter=("day",)),
     )
 
 
 def test_what_is_not_written_has_its_default() -> None:
     table = parse_table("table: planes\nlocation: data/planes\n", "planes.yaml")
-    assert (table.partitioned_by, table.refresh, table.limits, table.columns) == ((), 60.0, Limits(), None)
+    assert (table.partitioned_by, table.refresh, table.limits, table.columns) == ((), 60.0, ScanLimits(), None)
 
 
 def test_a_table_cannot_be_changed() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
-from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.table import Table
 from gateway.model import Column, FileVersion
 from gateway.plan.reading import reading
 from gateway.plan.rewrite import literal, source

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from partitioned import View, view
 
-from gateway.catalog.table import PartitionField
+from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.transforms import parse_transform
 from gateway.model import FileVersion, Selection, Value
 from gateway.plan.details import partitions_text

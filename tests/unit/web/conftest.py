@@ -16,7 +16,8 @@ from gateway.cache.tier import Purge
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.manifest_store import TableStatus
-from gateway.catalog.table import PartitionField, Table
+from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.table import Table
 from gateway.content import Content
 from gateway.errors import CursorExpired, TableNotFound
 from gateway.model import (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from gateway.catalog.table import PartitionField
+from gateway.catalog.partition_field import PartitionField
 from gateway.errors import InputInvalid
 from gateway.writer.partitions import Partitions, encode_text, folder
 

@@ -1,0 +1,88 @@
+"""One folder level of a table, ``column=value``, and the layouts that such levels make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, TypeGuard
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from gateway.catalog.transforms import Transform, TransformError, parse_transform
+
+ColumnName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/=%]+$")]
+
+
+def _transform(spec: object) -> str:
+    """Return the canonical text of a transform; one with arguments may also be a mapping, e.g. ``{bucket: 16}``."""
+    try:
+        return parse_transform(spec).name
+    except TransformError as error:
+        raise _hinted(error) from error
+
+
+def _hinted(error: TransformError) -> PydanticCustomError:
+    return PydanticCustomError("transform", "{message}", {"message": error.message, "hint": error.hint})
+
+
+class PartitionField(BaseModel):
+    """One ``column=value`` folder level, and how its value derives from a source column."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: ColumnName
+    """Name of the folder level; SQL sees it as a column of the table."""
+    transform: Annotated[str, BeforeValidator(_transform)] = "identity"
+    """Canonical text of the transform, e.g. ``day`` or ``bucket[16]``."""
+    source: ColumnName
+    """The column of the files whose value decides the folder."""
+    zone: str | None = None
+    """Time zone whose calendar cuts a TIMESTAMP WITH TIME ZONE source into days, months, hours; None: UTC."""
+    format: str | None = None
+    """strftime format of the folder text where it is not the usual one."""
+    enforced: bool = True
+    """False: rows may lie in a folder that the source column does not imply, so nothing is derived from it."""
+
+    @field_validator("zone", "format")
+    @classmethod
+    def _fits_the_transform(cls, given: str | None, info: ValidationInfo) -> str | None:
+        if given is not None and info.field_name is not None and "transform" in info.data:
+            try:
+                parse_transform(info.data["transform"], **{info.field_name: given})
+            except TransformError as error:
+                raise _hinted(error) from error
+        return given
+
+    @cached_property
+    def function(self) -> Transform:
+        """The transform itself."""
+        return parse_transform(self.transform, format=self.format, zone=self.zone)
+
+
+def is_list(value: object) -> TypeGuard[Sequence[object]]:
+    """Return whether a value of a document is a list."""
+    return isinstance(value, (list, tuple))
+
+
+def layouts_of(entries: object) -> Sequence[object]:
+    """Return the layouts of a ``partitioned_by`` that has several; none where it is one list of fields."""
+    if not (is_list(entries) and any(is_list(entry) for entry in entries)):
+        return ()
+    return entries
+
+
+def field_of(entry: object) -> PartitionField | None:
+    """Read one entry of ``partitioned_by``; None where it is wrong in itself."""
+    try:
+        return PartitionField.model_validate(entry)
+    except ValidationError:
+        return None
