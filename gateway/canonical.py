@@ -1,15 +1,15 @@
-"""Spell a bound value as bytes, so that two values share a spelling only where an engine cannot tell them apart.
+"""Canonical bytes of parameter values: two values have the same bytes only if an engine cannot tell them apart.
 
-Keys of results are digests of these bytes. The type is part of them: ``1``, ``True``, ``1.0`` and ``Decimal(1)`` are
-four spellings, and so are ``0.0`` and ``-0.0``; every NaN is one. Each part carries its length, hence the spelling of a
-sequence is never the spelling of another one.
+Cache keys are digests of these bytes. The type is part of them: ``1``, ``True``, ``1.0`` and ``Decimal(1)`` are four
+different values, and so are ``0.0`` and ``-0.0``; all NaN are one. Each part is prefixed with its length, so that no
+sequence has the bytes of another one.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,22 +23,16 @@ _NAN = struct.pack(">d", math.nan)
 
 
 def canonical_bytes(value: TypedValue) -> bytes:
-    """Spell *value* with its DuckDB type.
+    """Return the bytes of *value* and its DuckDB type.
 
     >>> canonical_bytes(TypedValue(value=1, type="INTEGER")) == canonical_bytes(TypedValue(value=1, type="BIGINT"))
     False
     """
-    return _part(b"t", value.type.encode()) + _spell(value.value)
+    return _part(b"t", value.type.encode()) + _bytes(value.value)
 
 
-def canonical_parameters(parameters: Mapping[str, TypedValue]) -> bytes:
-    """Spell all parameters of a query; their order does not matter."""
-    spelled = (_part(b"p", name.encode()) + canonical_bytes(parameters[name]) for name in sorted(parameters))
-    return _part(b"m", b"".join(spelled))
-
-
-def _spell(value: Value) -> bytes:
-    return _part(*_SPELLINGS[type(value)](value))
+def _bytes(value: Value) -> bytes:
+    return _part(*_ENCODINGS[type(value)](value))
 
 
 def _part(tag: bytes, payload: bytes) -> bytes:
@@ -69,7 +63,7 @@ def _integer(value: int) -> bytes:
     return b"%d" % value
 
 
-_SPELLINGS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
+_ENCODINGS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
     type(None): lambda value: (b"0", b""),
     bool: lambda value: (b"b", b"1" if value else b"0"),
     int: lambda value: (b"i", _integer(value)),
@@ -80,5 +74,5 @@ _SPELLINGS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
     date: lambda value: (b"D", _integer(value.toordinal())),
     timedelta: lambda value: (b"I", _integer(value // _MICROSECOND)),
     UUID: lambda value: (b"u", value.bytes),
-    list: lambda value: (b"l", b"".join(map(_spell, value))),
+    list: lambda value: (b"l", b"".join(map(_bytes, value))),
 }

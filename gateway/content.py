@@ -1,9 +1,9 @@
-"""The rows of a result in one physical form, and the digest of that form.
+"""Canonical Arrow layout of a result, and its content digest.
 
-Equal rows can be laid out in many ways: cut into batches anywhere, with any bytes in the place of a NULL, with a
-bitmap that says that nothing is NULL. Encoders, and the numbers of bytes that they go by, see the difference. A kept
-result therefore has one layout, which is a function of its rows, and a tier gives back the same. Its digest is over
-the layout itself, so that results of one digest are written as the same bytes in every format.
+Arrow can lay out equal rows in many ways: in batches of any size, with any bytes under a NULL, with a validity bitmap
+in which nothing is NULL. Encoders, and the sizes that they are chosen by, depend on it. A stored result therefore has
+one layout, which depends on its rows alone, and every cache tier returns that layout. The digest is taken over it, so
+that two results with the same digest are written as the same bytes in every format.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _Numbers = Any
 
 
 class Content:
-    """The rows of one result while they arrive; they are laid out in batches of *rows*."""
+    """Collects the rows of one result as they arrive, in batches of *rows*."""
 
     def __init__(self, schema: pa.Schema, *, rows: int = ROWS) -> None:
         self._schema, self._batch = schema.remove_metadata(), rows
@@ -43,7 +43,7 @@ class Content:
         self._settled: list[pa.RecordBatch] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Add rows after the others."""
+        """Append a batch."""
         self._pending.append(batch)
         self._rows += batch.num_rows
         while self._rows >= self._batch:
@@ -58,12 +58,12 @@ class Content:
         return pa.Table.from_batches(self._settled, schema=self._schema), self._digest.hexdigest()
 
     def clear(self) -> None:
-        """Let go of the rows, of which nothing is wanted."""
+        """Drop the rows, where nobody needs them."""
         self._pending.clear()
         self._settled.clear()
 
     def _settle(self, rows: int) -> None:
-        """Lay out the first *rows* of what is pending."""
+        """Lay out the first *rows* pending rows."""
         pending = pa.Table.from_batches(self._pending).replace_schema_metadata(None)
         for batch in pending.slice(0, rows).combine_chunks().to_batches():
             whole = pa.RecordBatch.from_arrays([settled(column) for column in batch.columns], schema=self._schema)
@@ -74,7 +74,7 @@ class Content:
 
 
 def settled(array: _Array) -> _Array:
-    """Lay out an array anew: from its first value on, zeros in the place of a NULL, a bitmap only where there is one.
+    """Return an array in its canonical layout: no offset, zeros under each NULL, a bitmap only if something is NULL.
 
     >>> settled(pa.array([1, 2, None])[1:]).buffers()[1].to_pybytes().hex()
     '02000000000000000000000000000000'
@@ -154,7 +154,7 @@ def _extensions(array: _Array) -> _Array:
 
 
 def _carried(array: _Array) -> _Array:
-    """Lay out an array of another type as a tier would give it back."""
+    """Lay out an array of any other type as a round trip through IPC does, as in a cache tier."""
     batch = pa.record_batch([array], ["column"])
     return pa.ipc.read_record_batch(batch.serialize(), batch.schema).column(0)
 
@@ -212,7 +212,7 @@ def _from_zero(offsets: _Numbers) -> pa.Buffer:
 
 
 class _Sink(io.RawIOBase):
-    """A file that passes on what is written to it, and keeps nothing."""
+    """A file object that hands what is written to *take* and stores nothing."""
 
     def __init__(self, take: Callable[[Any], object]) -> None:
         self._take = take

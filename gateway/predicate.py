@@ -1,12 +1,12 @@
-"""The predicate algebra that the planner and the catalog share.
+"""Predicates over the rows of one table, shared by the planner and the catalog.
 
-A predicate speaks of the rows of one table: its leaves compare a *term* (a column, possibly under known
-functions) with constants. Constants are not in the tree: a leaf names the *slot* of a constant, and one tuple
-of slot values is computed for each request. A predicate is thus built once, when a template is loaded.
+A predicate is a tree of AND and OR over leaves; a leaf compares a *term* (a column, possibly under known functions)
+with constants. The constants are not in the tree: a leaf has the index of a *slot*, and the values of all slots are
+computed for each request. So a predicate is built once, when a template is loaded.
 
-Meaning: a leaf holds for a row where SQL would call it TRUE (not FALSE, not NULL). Negation is pushed into the
-leaves when the tree is built, so that AND and OR are the only connectives, and both are monotone: replacing any
-subtree by ``TRUE`` only keeps more rows. That is what makes "not understood" safe.
+A leaf holds for a row where SQL evaluates it to TRUE (not FALSE, not NULL). Negation is pushed down into the leaves
+when the tree is built, so AND and OR are the only connectives. Both are monotone: replacing any subtree by ``TRUE``
+only keeps more rows. That is why a condition that is not understood can be dropped safely.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The wish that a piece of work stops, from the thread that has it to the thread that works."""
+"""Cancellation token shared by the thread that asks for a piece of work and the thread that does it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.errors import GatewayError
 
 
 class Cancellation:
-    """Tells one piece of work to stop, once; ``reason`` is the error that the work then ends with."""
+    """Cancels one piece of work, once. ``reason`` is the error that the work then ends with; None: not cancelled."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -18,7 +18,7 @@ class Cancellation:
         self.reason: GatewayError | None = None
 
     def cancel(self, reason: GatewayError) -> None:
-        """Stop the work from any thread; the first reason stands."""
+        """Cancel the work, from any thread. Of several reasons the first one counts."""
         with self._lock:
             if self.reason is not None:
                 return
@@ -28,15 +28,15 @@ class Cancellation:
             stop()
 
     def check(self) -> None:
-        """Raise the reason where the work is to stop."""
+        """Raise the reason if the work was cancelled."""
         if self.reason is not None:
             raise self.reason
 
     @contextmanager
     def stops(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Have *stop* called when the work is cancelled meanwhile, and at once where it was already.
+        """Call *stop* if the work is cancelled within this context, and at once if it was cancelled before.
 
-        It may still be running when the context ends: it must not mind that what it stops is over.
+        *stop* may still be running when the context ends, so it must accept that what it stops is over.
         """
         with self._lock:
             self._stops.append(stop)

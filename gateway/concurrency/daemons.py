@@ -1,7 +1,7 @@
-"""Threads that no process waits for at its end: work on a store that does not answer must not hold up a stop.
+"""A thread pool of daemon threads: the process exits without waiting for them.
 
-The interpreter joins the threads of ``ThreadPoolExecutor`` before it exits, and a request to a store that is gone
-silent cannot be interrupted.
+The interpreter joins the threads of ``ThreadPoolExecutor`` before it exits, and a request to a store that has stopped
+answering cannot be interrupted: it would delay the exit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Done = TypeVar("Done")
 
 
 class Daemons:
-    """At most *size* daemon threads that do what is submitted, in order."""
+    """Runs submitted work, in order, on at most *size* daemon threads."""
 
     def __init__(self, size: int, name: str) -> None:
         self._size, self._name = size, name
@@ -24,7 +24,7 @@ class Daemons:
         self._lock, self._threads, self._closed = Lock(), 0, False
 
     def submit(self, work: Callable[[], Done]) -> Future[Done]:
-        """Do *work* when a thread is free."""
+        """Run *work* when a thread is free."""
         future: Future[Done] = Future()
         with self._lock:
             if self._threads < self._size:
@@ -34,18 +34,18 @@ class Daemons:
         return future
 
     def map(self, work: Iterable[Callable[[], Done]], *, silence: float | None = None) -> list[Done]:
-        """Do all of *work* side by side and return what came of it, in order; after a failure the rest is left.
+        """Run all of *work* in parallel and return the results in order; after a failure the rest is skipped.
 
         Raises ``TimeoutError`` where the next result does not come within *silence* seconds.
         """
-        futures = [self.submit(one) for one in work]
+        futures = [self.submit(call) for call in work]
         try:
             return [future.result(silence) for future in futures]
         finally:
             self.close()
 
     def close(self) -> None:
-        """Begin nothing more; what is being done goes on unattended. Idempotent."""
+        """Start no more work; what is running goes on without anybody waiting for it. Idempotent."""
         self._closed = True
         for _ in range(self._threads):
             self._work.put(None)

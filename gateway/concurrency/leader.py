@@ -1,4 +1,4 @@
-"""One process of a machine does a piece of background work: whoever holds the lock of a file."""
+"""Leader election among the processes of a machine, by a file lock: the leader does the background work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Leadership:
-    """The lock at *path* (``flock``); it falls to another process when its holder ends."""
+    """The lock file at *path* (``flock``). When its holder ends, another process can take it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -17,11 +17,11 @@ class Leadership:
 
     @property
     def held(self) -> bool:
-        """Whether this process holds the lock, without trying for it."""
+        """Whether this process holds the lock; does not try to take it."""
         return self._descriptor is not None
 
     def take(self) -> bool:
-        """Try to hold the lock; return whether this process holds it."""
+        """Try to take the lock; return whether this process holds it."""
         if self._descriptor is not None:
             return True
         with ExitStack() as stack, suppress(OSError):  # held by another, or no folder to write to: not this process
@@ -34,7 +34,7 @@ class Leadership:
         return self._descriptor is not None
 
     def release(self) -> None:
-        """Let another process hold the lock; idempotent."""
+        """Give the lock up; idempotent."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,8 +1,8 @@
-"""Do again what failed for a passing reason: after a pause drawn at random below a bound that doubles.
+"""Retries with exponential backoff and full jitter.
 
-That is "full jitter" (Marc Brooker, *Exponential Backoff and Jitter*, AWS 2015): callers that failed together do not
-come back together. It is a few lines, for the libraries tie a retry to a clock and a sleep of their own, and know of no
-deadline that is an instant.
+Each pause is drawn at random below a bound that doubles (Marc Brooker, *Exponential Backoff and Jitter*, AWS 2015), so
+that callers that failed together do not retry together. It is written here because the libraries for it bring a clock
+and a sleep of their own, and have no deadline that is a point in time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """How often, and how long between. *jitter* gives a number in [0, 1), *wait* sleeps so many seconds."""
+    """How often to try, and how long to pause. *jitter* returns a number in [0, 1), *wait* sleeps so many seconds."""
 
     attempts: int = 5
     first: float = 0.1
@@ -28,11 +28,11 @@ class Retry:
     jitter: Callable[[], float] = random.random
 
     def pause(self, failures: int) -> float:
-        """Draw the seconds to wait after so many failures in a row, one at least."""
+        """Draw the seconds to wait after this number of failures in a row (at least 1)."""
         return self.jitter() * min(self.first * 2.0 ** (failures - 1), self.longest)
 
     def __call__(self, work: Callable[[], Done], passing: Callable[[Exception], bool]) -> Done:
-        """Return what *work* returns; it is done again where *passing* says that its error may pass."""
+        """Return what *work* returns; retry it where *passing* says that its error is transient."""
         for failures in range(1, self.attempts):
             try:
                 return work()

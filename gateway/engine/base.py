@@ -1,6 +1,6 @@
-"""The interface of an engine: it runs a statement over explicit file versions and streams Arrow batches back.
+"""The interface of a query engine: it runs a statement over explicit file versions and streams Arrow batches.
 
-Timeouts and cancelling are part of it; admission and retries are outside, the same for all engines.
+Deadlines and cancellation are part of the interface; admission and retries are not, they are the same for all engines.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Engine(Protocol):
     """Runs statements; every error that leaves it is one of the gateway's own (``gateway.errors``)."""
 
     name: str
-    """What is written into result keys and metrics, e.g. ``duckdb``."""
+    """Name and version in result keys and metrics, e.g. ``duckdb 1.5.5``."""
 
     def execute(
         self,
@@ -58,13 +58,13 @@ class Engine(Protocol):
         ...
 
     def address(self, file: FileVersion) -> str:
-        """Spell where *file* is in the words of this engine's SQL; two versions of one file differ in it."""
+        """Return the address of *file* in this engine's SQL; two versions of one file have different addresses."""
         ...
 
     def ping(self) -> None:
-        """Run nothing of use; raises ``EngineFailed`` where even that fails."""
+        """Run a trivial statement. Raises ``EngineFailed`` if the engine does not answer."""
         ...
 
     def close(self) -> None:
-        """Interrupt what runs and release everything; idempotent."""
+        """Interrupt running queries and release everything; idempotent."""
         ...

@@ -1,4 +1,4 @@
-"""The engine in service: what one can read is locked at its start, so tables at new places have another opened."""
+"""Opens DuckDB engines. An engine can read only the locations it was started with; new locations need a new engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OpenEngine = Callable[[Sequence[str], int], DuckDBEngine]
 
 
 class Engines:
-    """Opens engines. One that was replaced is closed when nothing refers to it any more: after the last query on it."""
+    """The engines of this process. A replaced one is closed once nothing refers to it: after its last query."""
 
     def __init__(self, open_engine: OpenEngine) -> None:
         self._open = open_engine

@@ -1,4 +1,4 @@
-"""Lend cursors of one DuckDB instance: one a query, watched for its deadline and for what it reads over HTTP."""
+"""A pool of cursors of one DuckDB instance: one cursor per query, with its deadline and its HTTP requests watched."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PooledCursor:
 
 
 class Cursors:
-    """Lends cursors and takes them back. Where requests are followed, a cursor that ended well is used again."""
+    """The pool. A cursor is reused only where HTTP requests are followed, after a query that ended normally."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, requests: RequestLog | None) -> None:
         self.watch = Watch()

@@ -1,4 +1,4 @@
-"""DuckDB inside the process: one locked-down instance, one cursor a query."""
+"""The DuckDB engine: one locked-down instance in this process, one cursor per query."""
 
 from __future__ import annotations
 
@@ -130,12 +130,12 @@ class DuckDBEngine:
             return "\n".join(str(row[1]) for row in cursor.fetchall())
 
     def address(self, file: FileVersion) -> str:
-        """Spell where this version of *file* is for ``read_parquet``."""
+        """Return the address of this version of *file* for ``read_parquet``."""
         edition = self._requests.edition(file) if self._requests is not None else 0
         return versions.address(file, use_ssl=self._access.use_ssl, edition=edition)
 
     def renew_keys(self) -> None:
-        """Ask the keyring again, for keys that expire; queries that run keep the old ones. Raises ``EngineFailed``."""
+        """Fetch the keys of the buckets again; running queries keep the old ones. Raises ``EngineFailed``."""
         if self.settings.remote:
             try:
                 with self._connection.cursor() as cursor:
@@ -144,7 +144,7 @@ class DuckDBEngine:
                 raise EngineFailed("The keys of the buckets could not be renewed.") from error
 
     def _keep_keys_fresh(self) -> None:
-        """Renew the keys of the buckets when they may be about to expire; one query does it, the others go on."""
+        """Renew the keys of the buckets before they expire; one query does it, the others go on."""
         if not self.settings.remote or self._clock() < self._renew_at or not self._renewing.acquire(blocking=False):
             return
         try:
@@ -202,7 +202,7 @@ class DuckDBEngine:
             self._cursors.take_back(lent, reusable=False)
 
     def _translated(self, error: BaseException, lent: PooledCursor) -> GatewayError:
-        """Name what happened to the query of *lent*."""
+        """Return the error of the query of *lent*."""
         if lent.watched.expired:
             return DeadlineExceeded("The query was stopped at its time limit.", path=self._stalled(error, lent))
         if lent.watched.cancelled:
@@ -221,13 +221,13 @@ class DuckDBEngine:
         return self._changed(lent) or failure.damaged
 
     def _stalled(self, error: BaseException, lent: PooledCursor) -> str | None:
-        """Name the file whose store was silent until the deadline had passed."""
+        """Return the file whose store did not answer before the deadline."""
         failure = translate(error, memory_limit=self.settings.memory_limit)
         passing = isinstance(failure, StorageFailed) and failure.passing
         return self._at_fault(error, lent) if passing else None
 
     def _at_fault(self, error: BaseException, lent: PooledCursor) -> str | None:
-        """Find which of the files that *lent* reads an error speaks of."""
+        """Find the file of *lent* that an error mentions."""
         if self._requests is None:
             return None
         text = unquote(str(error))
@@ -237,7 +237,7 @@ class DuckDBEngine:
         return None
 
     def _changed(self, lent: PooledCursor) -> GatewayError | None:
-        """Look at the files that *lent* read as they are now; None: they are still what was asked for."""
+        """Check the files that *lent* read as they are now; None: they are still of the planned versions."""
         remote = versions.in_buckets(lent.files)
         try:
             if remote:
@@ -267,7 +267,7 @@ def _close(cursors: Cursors, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _close_aside(cursors: Cursors, connection: duckdb.DuckDBPyConnection) -> None:
-    """Close in a thread of its own: the last reference may be dropped anywhere, also inside a lock."""
+    """Close in a separate thread: the last reference may be dropped anywhere, also while a lock is held."""
     Thread(target=_close, args=(cursors, connection), name="engine-close", daemon=True).start()
 
 

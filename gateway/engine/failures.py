@@ -1,7 +1,7 @@
-"""Translate what DuckDB and its Arrow reader raise into the gateway's own errors, without paths or credentials.
+"""Translates the exceptions of DuckDB and its Arrow reader into the gateway's errors, without paths or credentials.
 
-DuckDB's classes are too coarse, and its reader raises plain ``OSError``; but every message starts with the kind
-of the error (``Conversion Error: …``), so that is what is judged.
+DuckDB's exception classes are too coarse, and its reader raises plain ``OSError``. But every message starts with the
+kind of error (``Conversion Error: …``), so the translation goes by the message.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Suspicion(Exception):
 
 
 def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Suspicion:
-    """Name what *error* means to a caller; a ``Suspicion`` where that depends on whether the files changed."""
+    """Return the error for the caller; a ``Suspicion`` where it depends on whether the files have changed."""
     if isinstance(error, UnicodeDecodeError):
         return Suspicion(StorageFailed("A data file could not be read."))
     match = _KIND.match(str(error))
@@ -89,7 +89,7 @@ def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Susp
 
 
 def _misfit(text: str) -> GatewayError:
-    """Read what the SQL of ``gateway.plan.checked`` says of a value: a JSON object, then the path of its file."""
+    """Read the message that the SQL of ``gateway.plan.checked`` raises: a JSON object, then the path of the file."""
     try:
         told, length = json.JSONDecoder().raw_decode(text)
         column, stored, declared = (str(told[name]) for name in ("column", "stored", "declared"))

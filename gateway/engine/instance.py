@@ -1,4 +1,4 @@
-"""Open one DuckDB instance that can read the declared locations and nothing else."""
+"""Opens a DuckDB instance that can read the declared locations and nothing else."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.
 
 
 class _Absent(MetaPathFinder):
-    """Tells at once that a module is not there, without a search of every folder."""
+    """Raises for one module name at once, without searching the path."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -135,10 +135,10 @@ class _Absent(MetaPathFinder):
 
 @cache
 def _without_pandas() -> None:
-    """Have it known once that there is no pandas, where there is none.
+    """Make the import of pandas fail fast where it is not installed.
 
-    DuckDB's client looks for it four times for each statement with parameters: three quarters of the time of a small
-    one.
+    DuckDB's client tries to import it four times for each statement with parameters, which takes three quarters of the
+    time of a small statement.
     """
     if find_spec("pandas") is None:
         sys.meta_path.insert(0, _Absent("pandas"))
@@ -179,7 +179,7 @@ def _load_httpfs(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _folder(location: str) -> str:
-    """Spell a location so that a neighbour with the same beginning is not allowed with it."""
+    """Return a location with a final slash, so that a folder whose name only starts with it is not allowed too."""
     spelled = location if location.startswith(BUCKETS) else str(Path(location).absolute())
     return spelled.rstrip("/") + "/"
 

@@ -1,4 +1,4 @@
-"""Evaluate what must hold of a result: SQL over its rows, which are the table ``result``."""
+"""Evaluates invariants of a result: SQL conditions over its rows, which are the table ``result``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which threads the processor is for first: those that answer, before those that compute."""
+"""Thread priorities (nice values): threads that answer requests run before threads that compute."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FILLING = 5
 
 
 def give_way(nice: int) -> None:
-    """Let this thread, and those that it starts, have less of the processor while others want it (Linux: by thread)."""
+    """Lower the priority of this thread and of those that it starts (on Linux, nice values are per thread)."""
     own = threading.get_native_id()
     os.setpriority(os.PRIO_PROCESS, own, max(nice, os.getpriority(os.PRIO_PROCESS, own)))
 
 
 def giving_way(work: Callable[[], T]) -> T:
-    """Do *work* so that the threads it starts give way to all others."""
+    """Run *work* in a thread of low priority, which the threads that it starts inherit."""
     with ThreadPoolExecutor(1, initializer=partial(give_way, COMPUTING)) as pool:
         return pool.submit(work).result()

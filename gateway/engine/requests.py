@@ -1,8 +1,8 @@
-"""Hold every HTTP answer that DuckDB used against the version that was asked for.
+"""Checks the ETag of every HTTP response that DuckDB used against the file version that was planned.
 
-DuckDB logs each request with its answer's headers before the bytes are used. A file whose answers carried another ETag
-than its version is *retired*: the queries that read it fail with ``FilesChanged``, and its version gets a new
-address, so that what DuckDB cached under the old one is never used again.
+DuckDB logs each request, with the headers of its response, before it uses the bytes. A file whose responses had
+another ETag than its version is *retired*: the queries that read it fail with ``FilesChanged``, and the version gets a
+new address, so that what DuckDB has cached under the old one is never used again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Reading:
 
 
 class RequestLog:
-    """Knows for every running query whether what it was sent is what it asked for. Thread-safe."""
+    """Knows for each running query whether it was sent the versions it asked for. Thread-safe."""
 
     def __init__(
         self,
@@ -70,16 +70,16 @@ class RequestLog:
         return self._count > 0
 
     def edition(self, file: FileVersion) -> int:
-        """Tell which address of *file* is in use: 0, or a number that grows whenever it is retired."""
+        """Return the number of the address of *file*: 0, and a higher one each time it is retired."""
         return self._retired.get(file, 0)
 
     def enter(self, connection: int, files: Sequence[FileVersion]) -> None:
-        """Note that *connection* is about to read *files*."""
+        """Register that *connection* is about to read *files*."""
         with self._lock:
             self._readings[connection] = _Reading(files=files, since=self._count)
 
     def confirm(self, connection: int) -> None:
-        """Make sure that all that *connection* read is of the versions it asked for. Raises ``FilesChanged``."""
+        """Check that everything *connection* has read is of the planned versions. Raises ``FilesChanged``."""
         with self._lock:
             self._drain()
             reading = self._readings[connection]
@@ -89,7 +89,7 @@ class RequestLog:
                 raise FilesChanged("A data file was replaced while the query ran.")
 
     def leave(self, connection: int) -> None:
-        """Note that *connection* reads no more: nothing of it runs."""
+        """Register that *connection* has finished reading."""
         with self._lock:
             self._drain()
             del self._readings[connection]
@@ -101,7 +101,7 @@ class RequestLog:
         self._cursor.close()
 
     def _drain(self) -> None:
-        """Judge the entries that came since the last time."""
+        """Check the log entries since the last call."""
         entries = self._cursor.execute(f"EXECUTE entries({self._seen})").fetchall()
         if not entries:
             return
@@ -119,7 +119,7 @@ class RequestLog:
             self._judge(str(entry[-1]), expected[connection])
 
     def _judge(self, message: str, expected: dict[str, FileVersion]) -> None:
-        """Retire what *message* shows to be of another version; everything, where it cannot be told what it shows."""
+        """Retire the file that *message* shows to be of another version; all files, where that is not clear."""
         status = _STATUS.search(message)
         if status is None or not status[1].startswith("2") or _BROKEN.search(message):
             return  # no bytes of such an answer are used
@@ -140,14 +140,14 @@ class RequestLog:
             self._retired[file] = self._count
 
     def _empty(self) -> None:
-        """Empty the log. What came in between is lost, so what runs now cannot be trusted."""
+        """Empty the log. Entries that arrive meanwhile are lost, so all files of running queries are retired."""
         self._cursor.execute("CALL truncate_duckdb_logs()")
         self._seen = 0
         for reading in self._readings.values():
             self._retire(reading.files)
 
     def url(self, path: str) -> str:
-        """Spell the URL, decoded, that DuckDB requests for a path in a bucket."""
+        """Return the URL, decoded, that DuckDB requests for a path in a bucket."""
         scheme = "https" if self._access.use_ssl else "http"
         bucket, _, key = path.partition("://")[2].partition("/")
         if self._access.url_style == "path":
@@ -156,7 +156,7 @@ class RequestLog:
 
 
 def _kind(message: str) -> tuple[str, str]:
-    """Tell what a request was and how it was answered, in words of a bounded set."""
+    """Classify a request by its method and its status, as metric labels."""
     method, status, url = _METHOD.search(message), _STATUS.search(message), _URL.search(message)
     kind = "other" if method is None else method[1].lower()
     if kind == "get" and url is not None and "list-type=2" in url[1]:

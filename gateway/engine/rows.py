@@ -1,4 +1,4 @@
-"""One row from an engine: what planning asks before a query runs."""
+"""Runs a statement that returns one row: what planning needs to know before a query runs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def one_row(
     check: Callable[[Iterable[FileVersion]], None] = lambda files: None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Callable[[Statement], Sequence[Value]]:
-    """Return what runs a statement of one row within *seconds* and gives its values, as Python holds them.
+    """Return a function that runs a statement of one row within *seconds* and returns its values as Python objects.
 
-    *check* is handed the files first, and raises where they had better not be read.
+    *check* is called with the files first, and raises where they must not be read.
     """
 
     def read(statement: Statement) -> Sequence[Value]:

@@ -1,4 +1,4 @@
-"""Folders for what does not fit into memory: one an engine, named after its process."""
+"""Temporary folders for what does not fit into memory: one per engine, named after its process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from shutil import rmtree
 
 
 def spill_folder(parent: Path, number: int = 0) -> Path:
-    """Name a folder below *parent* for engine *number* of this process; remove those of processes that were killed.
+    """Return the folder below *parent* for engine *number* of this process; remove those of killed processes.
 
-    The engine makes the folder itself when it first needs it, and removes it then; it makes no parents.
+    DuckDB creates the folder when it first needs it and removes it again; it does not create parents.
     """
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob("[1-9]*"):

@@ -1,4 +1,4 @@
-"""A running DuckDB query as a stream of Arrow batches that can be interrupted."""
+"""The rows of a running DuckDB query: a stream of Arrow batches that can be interrupted."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DuckDBStream:
         self.schema = self._reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows; once they have ended, confirm that they came from the versions that were asked for."""
+        """Yield the batches; after the last one, check that they came from the planned file versions."""
         try:
             yield from self._reader
             self._cursors.confirm(self._lent)
@@ -59,11 +59,11 @@ class DuckDBStream:
         self._cursors.watch.cancel(self._lent.watched)
 
     def postpone(self, deadline: float) -> None:
-        """Let the query run until another instant of ``time.monotonic``."""
+        """Replace the deadline, an instant of ``time.monotonic``."""
         self._cursors.watch.postpone(self._lent.watched, deadline)
 
     def confirm(self) -> None:
-        """Make sure that the rows so far came from the versions that were asked for. Raises ``FilesChanged``."""
+        """Check that the rows so far came from the planned file versions. Raises ``FilesChanged``."""
         self._cursors.confirm(self._lent)
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class DuckDBStream:
 
 
 def described(cursor: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:
-    """Name the columns of the result that *cursor* holds. Raises ``QueryFailed`` for a type no format can carry."""
+    """Return the columns of the result of *cursor*. Raises ``QueryFailed`` for a type that no format can represent."""
     columns = tuple(Column(name=str(entry[0]), type=str(entry[1])) for entry in cursor.description or ())
     for column in columns:
         if _UNSUPPORTED.search(column.type):

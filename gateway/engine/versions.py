@@ -1,8 +1,8 @@
-"""Make the version of a file part of its address, and check that what was read is that version.
+"""Addresses of files that contain their version, and checks that what was read is that version.
 
-DuckDB keeps footers, blocks and HTTP metadata by address. With the version in the address these caches can be trusted
-without asking the store again; what remains is to make sure that nothing else was ever read under it.
-``docs/engine-s3-cache.md`` tells why and what was measured.
+DuckDB caches footers, blocks and HTTP metadata by address. With the version in the address its caches need no
+revalidation, provided that nothing else was ever read under that address (``requests`` checks it).
+``docs/engine-s3-cache.md`` explains why, with measurements.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _STEPS = re.compile(r"/(?:\./|/)+")
 
 
 def is_remote(path: str) -> bool:
-    """Tell whether a path is in a bucket."""
+    """Return whether a path is in a bucket."""
     return path.startswith(BUCKETS)
 
 
 def address(file: FileVersion, *, use_ssl: bool, edition: int = 0) -> str:
-    """Spell where *file* is so that every version, and every *edition* of one, has an address of its own.
+    """Return an address of *file* that is unique to its version, and to the *edition* of that version.
 
     In a bucket the version stands in a parameter of the URL that is given three times: DuckDB takes the first or
     the last, which are what it would use anyway. In a folder it is written in empty steps (``/./`` and ``//``).
@@ -47,7 +47,7 @@ def address(file: FileVersion, *, use_ssl: bool, edition: int = 0) -> str:
 
 
 def named(message: str, files: Iterable[FileVersion]) -> str | None:
-    """Find which of the *files* a message of DuckDB speaks of; it spells them as ``address`` does."""
+    """Find the file that a message of DuckDB mentions, by an address that ``address`` made."""
     plain = _STEPS.sub("/", unquote(message))
     mentioned = [file.path for file in files if _STEPS.sub("/", file.path) in plain]
     return max(mentioned, key=len, default=None)
@@ -63,12 +63,12 @@ def opaque(etag: str) -> str:
 
 
 def changed_in_folders(files: Iterable[FileVersion]) -> list[FileVersion]:
-    """List those of the *files* in folders that are gone or of another version now."""
+    """List the local *files* that are gone or of another version now."""
     return [file for file in files if file.etag and not is_remote(file.path) and _local_etag(file.path) != file.etag]
 
 
 def in_buckets(files: Sequence[FileVersion]) -> list[FileVersion]:
-    """List those of the *files* that are in a bucket and have an ETag to be held to."""
+    """List the *files* that are in a bucket and have an ETag to check."""
     return [file for file in files if file.etag and is_remote(file.path)]
 
 

@@ -1,4 +1,4 @@
-"""Interrupt queries at their deadlines, by one thread for all of them."""
+"""Deadlines of queries: one thread interrupts every query whose deadline has passed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AGAIN = 0.05
 
 
 class Watched:
-    """One running query: what interrupts it, until when it may run, and whether it was told to stop."""
+    """One running query: how to interrupt it, its deadline, and whether it has expired or was cancelled."""
 
     def __init__(self, interrupt: Callable[[], None], deadline: float | None) -> None:
         self.interrupt = interrupt
@@ -20,12 +20,12 @@ class Watched:
         self.cancelled = False
 
     def due(self) -> float | None:
-        """When to interrupt it next, in seconds of the clock; None: never."""
+        """Return when to interrupt it next, in seconds of the clock; None: never."""
         return 0.0 if self.cancelled else self.deadline
 
 
 class Watch:
-    """Interrupts each watched query once its deadline has passed or it was cancelled, until it is released."""
+    """Interrupts each watched query whose deadline has passed or which was cancelled, until it is released."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -45,19 +45,19 @@ class Watch:
         return query
 
     def cancel(self, query: Watched) -> None:
-        """Interrupt a query now; nothing happens where it is over."""
+        """Interrupt a query now; no effect if it is over."""
         with self._changed:
             query.cancelled = True
             self._changed.notify()
 
     def postpone(self, query: Watched, deadline: float) -> None:
-        """Give a query another deadline."""
+        """Replace the deadline of a query."""
         with self._changed:
             query.deadline = deadline
             self._changed.notify()
 
     def release(self, query: Watched) -> None:
-        """Forget a query; after this returns it is not interrupted any more."""
+        """Stop watching a query: it is not interrupted after this returns."""
         with self._changed:
             self._queries.discard(query)
             if self._closed:

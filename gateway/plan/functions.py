@@ -48,13 +48,6 @@ REPEATING = frozenset(
     | {"hour", "minute"}
 )
 """Numbers taken from a date or timestamp that keep order within a period."""
-MONOTONE = frozenset({"cast", "date_trunc", "date_part", "strftime", "add"}) | PARTS | REPEATING
-"""Names of functions that intervals can be carried through; ``supported`` tells about one with its arguments.
-
-``cast(type)``; ``date_trunc(part)``; ``date_part(part)`` with a name of ``PARTS`` or ``REPEATING``, which are also
-functions of their own without arguments; ``strftime(format)``; ``add(n)``: n units of the type's order key (integers,
-days of a DATE, µs of a TIMESTAMP).
-"""
 
 
 class Intervals(NamedTuple):
@@ -75,7 +68,12 @@ class _Mapping:
 
 
 def supported(function: Function, argument: str) -> bool:
-    """Tell whether intervals of a column of type *argument* can be carried through *function*."""
+    """Return whether intervals of a column of type *argument* can be carried through *function*.
+
+    The functions are ``cast(type)``, ``date_trunc(part)``, ``date_part(part)`` with a name of ``PARTS`` or
+    ``REPEATING`` (which are also functions by themselves), ``strftime(format)``, and ``add(n)``: n units of the order
+    key of the type, that is integers, days of a DATE, µs of a TIMESTAMP.
+    """
     source, target = sql_type(argument), sql_type(function.returns)
     if source is None or target is None or source.wide:
         return False

@@ -1,4 +1,4 @@
-"""Between the Arrow data of DuckDB's lossless export and what Parquet files hold."""
+"""Converts the Arrow data of DuckDB's lossless export into types that Parquet files can store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 def tables(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
-    """Hand over the batches of a reader one by one, in the types of ``plain``."""
+    """Yield the batches of a reader, cast to the types of ``plain``."""
     schema = plain(reader.schema)
     for batch in reader:
         yield pa.Table.from_batches([batch]).cast(schema)
@@ -35,7 +35,7 @@ def _plain(kind: Any) -> Any:
 
 
 def storable(kind: pa.DataType) -> bool:
-    """Tell whether Parquet holds values of a type as they are."""
+    """Return whether Parquet stores values of a type unchanged."""
     if isinstance(kind, pa.OpaqueType) or pa.types.is_interval(kind) or pa.types.is_union(kind):
         return False
     if pa.types.is_nested(kind):

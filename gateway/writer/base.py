@@ -1,4 +1,4 @@
-"""What a write is asked for, what it tells while it runs, and what it did."""
+"""Options, progress and summary of a write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Direction = Literal["ascending", "descending"]
 
 
 class Mode(StrEnum):
-    """What happens to the rows that the table already holds."""
+    """What happens to the rows that are already in the table."""
 
     APPEND = "append"
     OVERWRITE_PARTITIONS = "overwrite-partitions"
@@ -32,7 +32,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Input files: paths or wildcards, all of one format (None: told from the file names).
+    """Input files: paths or wildcards, all of one format (None: by the file names).
 
     ``null`` is the text that stands for NULL in CSV; None: only a field with nothing in it, not even quotes.
     ``delimiter`` separates fields in CSV; None: a tab in files named ``.tsv``, else a comma.
@@ -56,7 +56,7 @@ class Options:
     sort: tuple[str, ...] = ()
     """Order within a file, after the sources of the partition columns; ``name`` or ``name desc``."""
     target_size: int = 128 * MEBIBYTE
-    """A file grows no further than about this."""
+    """Approximate size of a file at which the next one is begun."""
     compression: Compression = "zstd"
     memory: int = 1024 * MEBIBYTE
     """Memory for reading and sorting; what does not fit goes to disk."""
@@ -65,7 +65,7 @@ class Options:
 
 
 class Stage(StrEnum):
-    """What a write is doing, in this order."""
+    """The stages of a write, in order."""
 
     READING = "reading"
     WRITING = "writing"
@@ -74,7 +74,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a write has come: ``done`` of ``total`` rows, or files while publishing. Total None: not known yet."""
+    """Progress of a write: ``done`` of ``total`` rows, or files while publishing. Total None: not known yet."""
 
     stage: Stage
     done: int
@@ -93,7 +93,7 @@ def silent(_: Progress) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSummary:
-    """What a write did: counts, bytes of the new files, files of the table that it removed, seconds it took."""
+    """Result of a write: counts, bytes of the new files, files of the table that it removed, seconds it took."""
 
     table: str
     location: str
@@ -110,7 +110,7 @@ class WriteSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
-    """A finished Parquet file that nobody sees yet, and the path under the location where it belongs."""
+    """A finished Parquet file that is not visible yet, and its path under the location of the table."""
 
     staged: Path
     path: str

@@ -1,4 +1,4 @@
-"""Write rows that come sorted by partition as Parquet files, one open at a time."""
+"""Writes rows that arrive sorted by partition into Parquet files, one open file at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SMALLEST_REST = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How files are made: where they are staged, what they are called, how large they grow."""
+    """Layout of new files: staging folder, schema, sizes, compression, order and names."""
 
     staging: Path
     schema: pa.Schema
@@ -40,7 +40,7 @@ class Layout:
 
 
 def row_group_size(size: int, rows: int) -> int:
-    """Return how many rows a row group takes, for *rows* that are *size* bytes in memory.
+    """Return the number of rows of a row group, where *rows* rows take *size* bytes in memory.
 
     >>> row_group_size(2**40, 2**20)
     240
@@ -52,7 +52,7 @@ def row_group_size(size: int, rows: int) -> int:
 
 
 class FileWriter:
-    """Turns row groups into staged files, and counts them."""
+    """Writes row groups into staged files, and counts rows and bytes."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -81,7 +81,7 @@ class FileWriter:
                 file.close()
 
     def _full(self, file: _OpenFile, done: int, total: int) -> bool:
-        """Tell whether the rest of the partition goes to another file."""
+        """Return whether the rest of the partition goes to another file."""
         rest = file.size / max(1, file.rows) * (total - done)
         return file.size >= self._layout.target_size and rest >= SMALLEST_REST * self._layout.target_size
 
@@ -131,9 +131,9 @@ class _OpenFile:
 
 
 def row_groups(batches: Iterable[pa.Table], partition: str, row_group: int) -> Iterator[tuple[int, Iterator[pa.Table]]]:
-    """Cut batches that come sorted by the column *partition* into the row groups of each partition.
+    """Split batches that are sorted by the column *partition* into the row groups of each partition.
 
-    Only the last group of a partition has fewer than *row_group* rows, so cuts do not depend on those of the batches.
+    Only the last group of a partition has fewer than *row_group* rows, however the batches were cut.
     """
     groups = _groups(batches, partition, row_group)
     for number, items in groupby(groups, key=lambda item: item[0]):
@@ -161,7 +161,7 @@ def _groups(batches: Iterable[pa.Table], partition: str, row_group: int) -> Iter
 
 
 def _runs(batches: Iterable[pa.Table], partition: str) -> Iterator[tuple[int, pa.Table]]:
-    """Cut batches where the partition changes, and drop its column."""
+    """Split batches where the partition changes, and drop its column."""
     for batch in batches:
         encoded: Any = _compute.run_end_encode(batch[partition].combine_chunks())
         table = batch.drop_columns([partition])

@@ -1,7 +1,7 @@
-"""Open input files in DuckDB: their format, their wildcards, and how CSV and JSON are to be understood.
+"""Opens input files in DuckDB: formats, wildcards, and the options for CSV and JSON.
 
-Nothing about a CSV file is guessed but the types of undeclared columns: a guess at the delimiter, at comments or at
-lines to skip loses rows in silence when it is wrong.
+Of a CSV file only the types of undeclared columns are guessed: a wrong guess at the delimiter, at comments or at lines
+to skip would silently lose rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Which files may hold rows of the partitions that a write replaces, though they lie in other folders.
+"""Finds files in other folders that may hold rows of the partitions that a write replaces.
 
-The path of such a file lacks a level of the partitions that are written. What it does tell is compared with them: as
-intervals of the source's keys where the transforms keep order, and by the one key where one of both has no other. A
-file is left alone only where no row can belong to both.
+Such a file belongs to another layout: its path lacks a level of the partitions that are written. The levels that it
+has are compared with them: as intervals of the keys of the source column, or key by key where a level (such as a
+bucket) has no interval. A file is left out only if no row can belong to both.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from gateway.catalog.transforms.keys import Key, successor
 from gateway.writer.partitions import Texts
 
 Told = Mapping[str, str | None]
-"""The folder texts that a path tells, by the name of the partition column; None is NULL."""
+"""The values in a path, as folder texts by the name of the partition column; None is NULL."""
 _Interval = tuple[Key | None, Key | None]
 """The first key, and the first one after; None is no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reach:
-    """The values of one source that the rows of a partition may have: NULL only, or keys in an interval."""
+    """The values that a source column can have in a partition: only NULL, or keys in an interval."""
 
     null: bool
     lo: Key | None = None
@@ -66,7 +66,7 @@ class Overlap:
         return None
 
     def _told(self, paths: pa.Array[Any]) -> Iterator[tuple[str, Told]]:
-        """Read a path of each partition, its values as a writer spells them."""
+        """Yield one path of each partition, with its values as the writer would write them."""
         layout = arrange(paths, [Level(field.column, self._decoder(field)) for field in self._fields])
         texts = [self._spelled(field, column) for field, column in zip(self._fields, layout.texts, strict=True)]
         first: Any = pa.array(layout.order[layout.starts])
@@ -86,7 +86,7 @@ class Overlap:
         return self._types[field.source.lower()]
 
     def _reaches(self, told: Told) -> dict[str, _Reach]:
-        """Say of each source what a path tells of it; levels that are not enforced tell nothing."""
+        """Return the values of each source column that a path allows; a level that is not enforced allows all."""
         by_source: dict[str, list[PartitionField]] = {}
         for field in self._fields:
             if field.enforced and field.column in told:
@@ -117,40 +117,40 @@ class Overlap:
             yield _interval(joint_spans(calendars, known(kind))[0])
 
     def _apart(self, here: Mapping[str, _Reach], there: Mapping[str, _Reach]) -> bool:
-        """Tell whether no row can have values that both reach."""
+        """Return whether no row can be in both."""
         return any(self._disjoint(here[source], there[source]) for source in here.keys() & there.keys())
 
-    def _disjoint(self, one: _Reach, other: _Reach) -> bool:
-        if one.null or other.null:
-            return one.null != other.null
-        return _before(one, other) or _before(other, one) or self._misses(one, other) or self._misses(other, one)
+    def _disjoint(self, left: _Reach, right: _Reach) -> bool:
+        if left.null or right.null:
+            return left.null != right.null
+        return _before(left, right) or _before(right, left) or self._misses(left, right) or self._misses(right, left)
 
-    def _misses(self, one: _Reach, other: _Reach) -> bool:
-        """Tell whether the only key of *one* lies in another folder of a level of *other*."""
-        if one.point is None:
+    def _misses(self, left: _Reach, right: _Reach) -> bool:
+        """Return whether *left* has a single key, and that key belongs to another folder than a level of *right*."""
+        if left.point is None:
             return False
-        for field, text in other.codes:
+        for field, text in right.codes:
             kind, function = self._type(field), field.function
             codes = function.codes(pa.array([text], pa.string()), kind)
-            if codes is not None and codes[0] != function.codes_of([one.point], kind)[0]:
+            if codes is not None and codes[0] != function.codes_of([left.point], kind)[0]:
                 return True
         return False
 
 
-def _differ(one: Told, other: Told) -> bool:
-    """Tell whether two paths name other folders of the same partition column."""
-    return any(one[column] != other[column] for column in one.keys() & other.keys())
+def _differ(left: Told, right: Told) -> bool:
+    """Return whether two paths have different folders for a partition column."""
+    return any(left[column] != right[column] for column in left.keys() & right.keys())
 
 
-def _before(one: _Reach, other: _Reach) -> bool:
-    return one.end is not None and other.lo is not None and not _below(other.lo, one.end)
+def _before(left: _Reach, right: _Reach) -> bool:
+    return left.end is not None and right.lo is not None and not _below(right.lo, left.end)
 
 
-def _below(one: Key | None, other: Key | None) -> bool:
-    """Compare keys of one type; one that is not known is below none."""
-    if isinstance(one, bytes) and isinstance(other, bytes):
-        return one < other
-    return isinstance(one, int) and isinstance(other, int) and one < other
+def _below(left: Key | None, right: Key | None) -> bool:
+    """Return whether one key is below another of its type; an unknown key is not."""
+    if isinstance(left, bytes) and isinstance(right, bytes):
+        return left < right
+    return isinstance(left, int) and isinstance(right, int) and left < right
 
 
 def _interval(spans: Spans | WideSpans | None) -> _Interval:

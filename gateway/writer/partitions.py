@@ -1,4 +1,4 @@
-"""Assign rows to partitions, and spell the folder of each partition the way Hive does."""
+"""Assigns rows to partitions, and names the folder of each partition as Hive does."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\"#%'*/:=?\\{\[\]^]")
 
 
 def encode_text(text: str | None) -> str:
-    """Spell one value as it stands in a folder name after ``column=``; NULL is Hive's default partition.
+    """Return a value as it is written in a folder name after ``column=``; NULL is Hive's default partition.
 
-    The empty text stays empty, so that it is not mixed up with NULL as in Hive, and the text that looks like the
-    default partition gets its first character escaped.
+    The empty text stays empty, so that it is not confused with NULL as in Hive. A text that looks like the default
+    partition has its first character escaped.
 
     >>> encode_text("a/b"), encode_text(""), encode_text(None)
     ('a%2Fb', '', '__HIVE_DEFAULT_PARTITION__')
@@ -45,7 +45,7 @@ def encode_text(text: str | None) -> str:
 
 
 def folder(columns: Sequence[str], texts: Texts) -> str:
-    """Spell the folders of a partition, ending with ``/``; empty for a table without partition columns.
+    """Return the path of a partition, ending with ``/``; empty for a table without partition columns.
 
     Raises ``InputInvalid`` for a value that is too long for the name of a folder, or holds a NUL, which cannot be
     read back.
@@ -60,7 +60,7 @@ def folder(columns: Sequence[str], texts: Texts) -> str:
 
 
 class Partitions:
-    """The partitions met so far, numbered in the order of their first row, with the count of rows in each."""
+    """The partitions seen so far, numbered in the order of their first row, with the number of rows in each."""
 
     def __init__(self, fields: Sequence[PartitionField], types: dict[str, str]) -> None:
         """Take the partition columns, and the DuckDB types of the sources by lower-case name.
@@ -119,7 +119,7 @@ class Partitions:
     def _culprit(
         self, field: PartitionField, kind: str, values: Array, first_row: int, reason: TransformError
     ) -> tuple[int, TransformError]:
-        """Find the first row that the transform refuses, by halving."""
+        """Find the first row that the transform rejects, by bisection."""
         if len(values) == 1:
             return first_row, reason
         middle = len(values) // 2

@@ -1,7 +1,7 @@
-"""Read input files, DuckDB relations and Arrow data as one relation whose columns have their final types.
+"""Reads input files, DuckDB relations and Arrow data as one relation whose columns have their final types.
 
-A declared type is never met by changing a value in silence: a cast that would round, cut or drop something makes the
-row a *misfit*, and a misfit ends the write with its row number before anything is published.
+No value is silently changed to fit a declared type: if a cast would round, truncate or lose something, the row is a
+*misfit*. A misfit ends the write with its row number, before anything is published.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gateway.writer.inputs import format_of, open_files, quoted
 Source = Files | duckdb.DuckDBPyRelation | pa.Table | pa.RecordBatchReader
 
 BATCH = 122_880
-"""Rows that are handed over at a time."""
+"""Rows of a batch."""
 ROW = "__gateway_row"
 MISFIT = "__gateway_misfit"
 MISFIT_TEXT = "__gateway_misfit_text"
@@ -110,7 +110,7 @@ def _keep(names: Iterable[str], options: Options) -> list[str]:
 
 
 def _check_names(kept: Sequence[str], table: Table) -> None:
-    """Refuse columns that would stand twice in SQL, and the lack of a column that decides the partition."""
+    """Refuse columns that would be in SQL twice, and the lack of a column that decides the partition."""
     present = {name.lower(): name for name in kept}
     written = {field.column for field in table.written_by}
     for field in table.partitioned_by:
@@ -166,7 +166,7 @@ def _cast(column: Column, types: Mapping[str, str], texts: bool) -> _Cast:
 
 
 def _faithful(given: str, given_type: str, value: str, final: str) -> str:
-    """Write the SQL condition under which a cast kept all that the value said."""
+    """Return the SQL condition under which a cast has lost nothing of the value."""
     if given_type == "VARCHAR":
         if _INTEGER.fullmatch(final):
             return f"TRY_CAST({given} AS DECIMAL(38,6)) = {value}"

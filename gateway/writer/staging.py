@@ -1,8 +1,8 @@
-"""Files that nobody sees yet: a hidden folder for each running write, swept after writes that were killed.
+"""Staging folders and the atomic publication of files into a local folder.
 
-A write holds a lock on its folder for as long as its process lives, whatever ends it; so a folder whose lock is free
-belongs to nobody. If a journal lies in it, the write was killed while it published into a local folder: it had
-everything ready, and is completed. Otherwise it is as if it had not been.
+Each running write has a hidden folder, and holds a lock on it for as long as its process lives; a folder whose lock is
+free was left by a killed write. If it has a journal, the write was killed while it published, with all of its files
+ready: the next write completes it. Otherwise the folder is removed, and the write has had no effect.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _JOURNAL = "publish.json"
 
 @contextmanager
 def open_staging(base: Path, identity: str) -> Iterator[Path]:
-    """Make a staging folder in *base*, after sweeping those of killed writes; it is gone at the end."""
+    """Create a staging folder in *base* for this context, after cleaning up those of killed writes."""
     base.mkdir(parents=True, exist_ok=True)
     folder = base / f"{PREFIX}{identity}"
     with locked(base):
@@ -45,7 +45,7 @@ def open_staging(base: Path, identity: str) -> Iterator[Path]:
 
 @contextmanager
 def locked(base: Path) -> Iterator[None]:
-    """Hold the lock of a folder of tables files; writers take it in turn to sweep and to publish."""
+    """Hold the lock of a table's folder; writers hold it while they clean up and publish."""
     held = _hold(base / _TABLE_LOCK, wait=True)
     try:
         yield
@@ -72,9 +72,9 @@ def sweep(base: Path) -> None:
 def publish(
     staging: Path, root: Path, files: Sequence[StagedFile], removed: Sequence[str], published: Callable[[], None]
 ) -> None:
-    """Move staged files to their places under *root*, then remove old files. The caller holds the lock of *root*.
+    """Move staged files to their paths under *root*, then remove old files. The caller holds the lock of *root*.
 
-    *published* is called after each file. If a move fails, those before it are taken back, and the table is as before.
+    *published* is called after each file. If a move fails, those before it are undone, and the table is unchanged.
     """
     for file in files:
         _flush(file.staged)
@@ -93,7 +93,7 @@ def publish(
 
 
 def _move(staging: Path, root: Path, moved: list[Path], published: Callable[[], None]) -> None:
-    """Do the moves of the journal that are not done yet; *moved* grows with them."""
+    """Do the moves of the journal that are not done yet, and append each target to *moved*."""
     for name, path in orjson.loads((staging / _JOURNAL).read_bytes())["files"]:
         if (staging / name).exists():
             target = root / path
@@ -111,7 +111,7 @@ def _take_back(staging: Path, root: Path, moved: Sequence[Path]) -> None:
 
 
 def _remove(staging: Path, root: Path) -> None:
-    """Do the removals of the journal; it is done with then."""
+    """Do the removals of the journal, then remove the journal."""
     old = [root / path for path in orjson.loads((staging / _JOURNAL).read_bytes())["removed"]]
     for path in old:
         path.unlink(missing_ok=True)
@@ -120,7 +120,7 @@ def _remove(staging: Path, root: Path) -> None:
 
 
 def _prune(root: Path, files: Sequence[Path]) -> None:
-    """Remove the folders that have become empty."""
+    """Remove the folders that are empty now."""
     for folder in {file.parent for file in files}:
         while folder != root and folder.is_relative_to(root):
             with suppress(OSError):
@@ -131,7 +131,7 @@ def _prune(root: Path, files: Sequence[Path]) -> None:
 
 
 def _hold(path: Path, *, wait: bool) -> int | None:
-    """Lock a file for as long as the descriptor is open; None if another process has it and *wait* is False."""
+    """Lock a file while the descriptor is open; None if another process has locked it and *wait* is False."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

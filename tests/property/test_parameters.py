@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.canonical import canonical_bytes, canonical_parameters
+from gateway.canonical import canonical_bytes
 from gateway.errors import InvalidParameters
 from gateway.model import TypedValue, Value
 from gateway.query.coerce import Refused, coerce, spell
@@ -133,12 +133,6 @@ def identical(one: Value, other: Value) -> bool:
 def test_different_values_never_share_canonical_bytes(one: TypedValue, other: TypedValue) -> None:
     shared = canonical_bytes(one) == canonical_bytes(other)
     assert shared == (one.type == other.type and identical(one.value, other.value))
-
-
-@given(st.dictionaries(TEXT, bound(), max_size=4))
-def test_the_order_of_parameters_does_not_matter(parameters: dict[str, TypedValue]) -> None:
-    backwards = dict(reversed(parameters.items()))
-    assert canonical_parameters(parameters) == canonical_parameters(backwards)
 
 
 @given(st.decimals(-999, 999, places=2), st.integers(0, 5))

@@ -88,11 +88,6 @@ def decimal_scale(name: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2] or 0)) if match else None
 
 
-def is_exact(name: str) -> bool:
-    """Say whether values of a type are exact numbers."""
-    return name in INTEGERS or decimal_scale(name) is not None
-
-
 def resolve(column: str, constants: Iterable[str]) -> Resolved | None:
     """Find the type in which DuckDB compares a term of type *column* with constants of those types.
 
