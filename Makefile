@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fuzz mutate bench load format constraints clean
+.PHONY: help demo serve test check fuzz mutate bench load format settings constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -36,6 +36,9 @@ load: .venv/dev ## load a gateway as thousands of clients do, and print what the
 
 format: .venv/dev ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+settings: .venv/dev ## write docs/settings.md from the settings models
+	PYTHONPATH=tests/support $(BIN)/python -m settings_page > docs/settings.md
 
 constraints: .venv/dev ## write down the versions that are installed now
 	$(BIN)/pip freeze --exclude-editable --local > constraints.txt
