@@ -41,7 +41,7 @@ settings: .venv/dev ## write docs/settings.md from the settings models
 	PYTHONPATH=tests/support $(BIN)/python -m settings_page > docs/settings.md
 
 constraints: .venv/dev ## write down the versions that are installed now
-	$(BIN)/pip freeze --exclude-editable --local > constraints.txt
+	$(BIN)/pip freeze --all --exclude pip --exclude-editable --local > constraints.txt
 
 clean: ## remove the virtual environment, the demo and the gateway's state
 	rm -rf .venv demo .gateway

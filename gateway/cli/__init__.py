@@ -23,7 +23,7 @@ _EPILOG = (
 )
 
 
-_AUTHORS = ("new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "usage")
+_AUTHORS = ("init", "new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "usage")
 _OPERATORS = ("serve", "demo", "cache", "warm", "keys")
 
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from importlib.metadata import version
+from importlib.resources import as_file, files
 from pathlib import Path
 
 from gateway.catalog.table import Table, load_tables
 from gateway.demo import flights, tpch
-from gateway.demo.source import SourceMissing
 from gateway.errors import TableInvalid
 from gateway.writer.base import Files, Progress
 from gateway.writer.write import write
@@ -30,9 +30,12 @@ OnTable = Callable[[str, Progress], None]
 def build_flights(project: Path, on_progress: OnTable, *, rebuild: bool = False) -> Path:
     """Write the flights of 2013 where the project's catalog says; return the project.
 
-    Raises ``SourceMissing``, or ``TableInvalid`` for a wrong declaration.
+    In a folder that is not the demo's project, it is made anew in ``demo/flights`` there. Raises ``SourceMissing``, or
+    ``TableInvalid`` for a wrong declaration.
     """
-    tables = _demo_tables(project)
+    if not _is_demo(project):
+        project = _unpacked(project / FOLDER / "flights")
+    tables = _tables(project)
     final = project / FOLDER / "warehouse"
     layout = "\n".join(tables[name].model_dump_json(include={"columns", "partitioned_by"}) for name in flights.TABLES)
     stamp = sha256(layout.encode()).hexdigest()
@@ -63,19 +66,23 @@ def build_tpch(project: Path, scale: float, on_progress: OnTable, *, rebuild: bo
     return final
 
 
-def _demo_tables(project: Path) -> Mapping[str, Table]:
+def _is_demo(project: Path) -> bool:
     tables = _tables(project)
-    elsewhere = [name for name in flights.TABLES if name not in tables or not _in_demo_folder(tables[name])]
-    if elsewhere:
-        raise SourceMissing(
-            f"{project} is not the demo's project: catalog/{elsewhere[0]}.yaml, with the location "
-            f"{FOLDER}/warehouse/{elsewhere[0]}, is missing. Run the demo in a checkout of the repository."
-        )
-    return tables
+    return all(name in tables and _in_demo_folder(tables[name]) for name in flights.TABLES)
 
 
 def _in_demo_folder(table: Table) -> bool:
     return table.location == f"{FOLDER}/warehouse/{table.name}"
+
+
+def _unpacked(folder: Path) -> Path:
+    """Copy the demo's project out of the package, unless it is there."""
+    if not (folder / "gateway.toml").exists():
+        with as_file(files("gateway.demo") / "project") as project:
+            shutil.copytree(project / "catalog", folder / "catalog", dirs_exist_ok=True)
+            shutil.copytree(project / "queries", folder / "queries", dirs_exist_ok=True)
+            shutil.copyfile(project / "gateway.toml", folder / "gateway.toml")
+    return folder
 
 
 def _tables(project: Path) -> Mapping[str, Table]:

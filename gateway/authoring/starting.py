@@ -1,0 +1,31 @@
+"""A new project: its folders, one table with a few rows, one query with its tests."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from gateway.catalog.table import load_tables
+from gateway.writer import Files, write
+
+PARTS = ("gateway.toml", "catalog", "queries")
+_TABLE = "orders"
+
+
+def parts_of(folder: Path) -> list[str]:
+    """List what a folder has of a project."""
+    return [name for name in PARTS if (folder / name).exists()]
+
+
+def start_project(folder: Path) -> None:
+    """Write a project that can be served into *folder*, which must have no part of one."""
+    with as_file(files("gateway.authoring") / "starter") as starter:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("catalog", "queries"):
+            shutil.copytree(starter / name, folder / name)
+        shutil.copyfile(starter / "gateway.toml", folder / "gateway.toml")
+        if not (folder / ".gitignore").exists():
+            shutil.copyfile(starter / "gitignore", folder / ".gitignore")
+        tables, _ = load_tables(folder / "catalog")
+        write(tables[_TABLE], Files(paths=(str(starter / f"{_TABLE}.csv"),)), root=folder)
