@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from gateway.catalog.column_types import canonical_type
 from gateway.catalog.partition_field import ColumnName
+from gateway.catalog.sql_type import canonical_type
 from gateway.catalog.table import ColumnType
 from gateway.declaration import DeclarationError, Declared, Size
 from gateway.errors import Diagnostic, Rule

@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gateway.catalog.stored import StoredSchema, distinct, folded
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Kind, SqlType, of_double, sql_type
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, KeyType, Kind, key_type, of_double
 
 LONGEST_TEXT = 64
 """Longer texts are no bounds, in characters."""
@@ -52,7 +52,7 @@ _PER_SECOND = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**
 _INTEGERS = {"INT32": 32, "INT64": 64}
 
 
-def boundable(kind: SqlType) -> bool:
+def boundable(kind: KeyType) -> bool:
     """Tell whether bounds of a column of this type are kept."""
     return kind.kind is Kind.VARCHAR or (kind.kind in _BOUNDED and not kind.wide)
 
@@ -62,11 +62,11 @@ class _Leaf:
     """A plain column of a file: its number among the leaves, the type that DuckDB reads, and that of the table."""
 
     number: int
-    stored: SqlType
-    kind: SqlType
+    stored: KeyType
+    kind: KeyType
 
 
-def bounds(footer: pq.FileMetaData, schema: StoredSchema, columns: Mapping[str, SqlType]) -> dict[str, Any]:
+def bounds(footer: pq.FileMetaData, schema: StoredSchema, columns: Mapping[str, KeyType]) -> dict[str, Any]:
     """Read the bounds of plain columns over all row groups of one file."""
     found: dict[str, Any] = {}
     for name, kind in columns.items():
@@ -87,7 +87,7 @@ def bounds(footer: pq.FileMetaData, schema: StoredSchema, columns: Mapping[str, 
     return found
 
 
-def exact_ends(footer: pq.FileMetaData, schema: StoredSchema, name: str, kind: SqlType) -> Any:
+def exact_ends(footer: pq.FileMetaData, schema: StoredSchema, name: str, kind: KeyType) -> Any:
     """Return the least and the greatest value of a column without NULL, as an array; None where they are not known."""
     leaf = _leaf(schema, name, kind)
     factor = None if leaf is None else _factor(leaf, footer)
@@ -101,7 +101,7 @@ def exact_ends(footer: pq.FileMetaData, schema: StoredSchema, name: str, kind: S
     return pa.array([low, high], carrier).cast(kind.arrow)
 
 
-def _leaf(schema: StoredSchema, name: str, kind: SqlType) -> _Leaf | None:
+def _leaf(schema: StoredSchema, name: str, kind: KeyType) -> _Leaf | None:
     """Find the one column of a file that the table's column *name* can mean."""
     names = distinct([column.name for column in schema.columns])
     matching = [place for place, column in enumerate(schema.columns) if folded(column.name) == folded(name)]
@@ -110,7 +110,7 @@ def _leaf(schema: StoredSchema, name: str, kind: SqlType) -> _Leaf | None:
         return None
     [place] = matching
     number, type_ = schema.leaves[place], schema.columns[place].type
-    stored = None if type_ is None else sql_type(type_)
+    stored = None if type_ is None else key_type(type_)
     return None if number is None or stored is None else _Leaf(number, stored, kind)
 
 
@@ -135,7 +135,7 @@ def _unit(logical_type: str) -> str:
     return str(orjson.loads(logical_type).get("timeUnit", ""))
 
 
-def _ordered(stored: SqlType, footer: pq.FileMetaData) -> bool:
+def _ordered(stored: KeyType, footer: pq.FileMetaData) -> bool:
     """Tell whether the writer of a file is known to compare values of a type as the engine does."""
     signed = stored.kind not in (Kind.VARCHAR, Kind.DECIMAL) and (stored.kind is not Kind.INTEGER or stored.lowest < 0)
     return signed or _TRUSTED.match(footer.created_by or "") is not None
@@ -155,7 +155,7 @@ def _joined(groups: Sequence[Any], leaf: _Leaf, factor: Fraction) -> tuple[Any, 
     return _within(floor(low * factor), leaf.kind), _within(ceil(high * factor), leaf.kind)
 
 
-def _within(key: int, kind: SqlType) -> int | None:
+def _within(key: int, kind: KeyType) -> int | None:
     """Return a key that the table's type has; a cast to it fails for what is beyond."""
     return key if max(kind.lowest, LOWEST) <= key <= min(kind.highest, HIGHEST) else None
 

@@ -27,7 +27,7 @@ from gateway.catalog.misread import misread
 from gateway.catalog.store import Store, storage_errors
 from gateway.catalog.stored import stored_schema
 from gateway.catalog.thrift import Malformed
-from gateway.catalog.transforms.keys import Kind, SqlType, sql_type
+from gateway.catalog.transforms.keys import KeyType, Kind, key_type
 from gateway.concurrency.daemons import Daemons
 from gateway.errors import StorageFailed
 
@@ -126,13 +126,13 @@ def _damaged(files: pa.Table) -> Any:
     return np.isin(facts.codes(files), broken)
 
 
-def bounded_columns(snapshot: Snapshot) -> dict[str, SqlType]:
+def bounded_columns(snapshot: Snapshot) -> dict[str, KeyType]:
     """Choose the columns whose bounds are kept: sources of partitions first, then as many as memory allows."""
     if not snapshot.table.statistics:
         return {}
     sources = {item.source.lower() for item in snapshot.table.partitioned_by}
     ordered = sorted(snapshot.file_columns, key=lambda column: column.name.lower() not in sources)
-    known = ((column.name, sql_type(column.type)) for column in ordered)
+    known = ((column.name, key_type(column.type)) for column in ordered)
     able = {name: kind for name, kind in known if kind is not None and boundable(kind)}
     room = MAX_VALUES // max(1, snapshot.files.num_rows)
     return dict(list(able.items())[:room])
@@ -141,7 +141,7 @@ def bounded_columns(snapshot: Snapshot) -> dict[str, SqlType]:
 def read(
     store: Store,
     files: pa.Table,
-    columns: Mapping[str, SqlType],
+    columns: Mapping[str, KeyType],
     *,
     statistics: bool = False,
     patience: Patience = UNENDING,
@@ -194,7 +194,7 @@ def _unread(row: Mapping[str, Any], reason: str) -> Unread:
     return Unread(path=cast(str, row["path"]), version=cast(bytes, row["version"]), reason=reason)
 
 
-def _said(footer: Footer, columns: Mapping[str, SqlType], *, statistics: bool) -> dict[str, Any]:
+def _said(footer: Footer, columns: Mapping[str, KeyType], *, statistics: bool) -> dict[str, Any]:
     """Take from a footer what is kept of it. Raises ``Damaged``."""
     try:
         schema = stored_schema(footer.raw)
@@ -211,7 +211,7 @@ def _said(footer: Footer, columns: Mapping[str, SqlType], *, statistics: bool) -
     return {**found, "row_count": footer.metadata.num_rows, **bounds(footer.metadata, schema, columns)}
 
 
-def _table(found: Sequence[Mapping[str, Any]], columns: Mapping[str, SqlType]) -> pa.Table:
+def _table(found: Sequence[Mapping[str, Any]], columns: Mapping[str, KeyType]) -> pa.Table:
     types: dict[str, pa.DataType] = {"version": VERSION, "row_count": pa.int64()}
     for name, kind in columns.items():
         bound = pa.string() if kind.kind is Kind.VARCHAR else pa.int64()

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gateway.catalog import facts, footers
-from gateway.catalog.casting import Fit, Nested, fit, parsed, spelled
+from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import FACTS, FileFacts
 from gateway.catalog.manifest import Snapshot
+from gateway.catalog.sql_type import SqlType
 from gateway.catalog.store import Store
 from gateway.catalog.stored import folded, quoted
-from gateway.catalog.transforms.keys import Kind, SqlType, sql_type
+from gateway.catalog.transforms.keys import KeyType, Kind, key_type
 from gateway.model import Column
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
@@ -83,12 +84,12 @@ def columns_of(files: Iterable[FileFacts]) -> tuple[Column, ...]:
 
 def _nameable(name: str, type_: str | None) -> bool:
     """Tell whether SQL can write the name of a column and those of the fields in its type."""
-    return bool(name) and "\0" not in name and (type_ is None or _fields_nameable(parsed(type_)))
+    return bool(name) and "\0" not in name and (type_ is None or _fields_nameable(SqlType.parse(type_)))
 
 
-def _fields_nameable(tree: Nested) -> bool:
+def _fields_nameable(tree: SqlType) -> bool:
     struct = tree.name == "STRUCT"
-    return all((not struct or _nameable(name, None)) and _fields_nameable(part) for name, part in tree.parts)
+    return all((not struct or _nameable(name, None)) and _fields_nameable(part) for name, part in tree.members)
 
 
 def _one_type(name: str, types: Sequence[str]) -> str:
@@ -107,27 +108,29 @@ def widest(types: Sequence[str]) -> str | None:
     if not types:
         return "INTEGER"
     for type_ in types:
-        if all(fit(one, type_) <= Fit.EXACT and _has_fields_of(parsed(type_), parsed(one)) for one in types):
+        if all(
+            fit(one, type_) <= Fit.EXACT and _has_fields_of(SqlType.parse(type_), SqlType.parse(one)) for one in types
+        ):
             return type_
-    trees = [parsed(type_) for type_ in types]
-    if any(tree.parts for tree in trees):
+    trees = [SqlType.parse(type_) for type_ in types]
+    if any(tree.members for tree in trees):
         return _nested(trees)
-    kinds = [sql_type(type_) for type_ in types]
+    kinds = [key_type(type_) for type_ in types]
     if any(kind is None for kind in kinds):
         return _text(types)
     return _plain([kind for kind in kinds if kind is not None], types)
 
 
-def _has_fields_of(tree: Nested, other: Nested) -> bool:
+def _has_fields_of(tree: SqlType, other: SqlType) -> bool:
     """Tell whether no field of a struct in *other*, at any depth, is left out in *tree*."""
     if other.name != "STRUCT":
-        pairs = zip(tree.parts, other.parts, strict=False)
+        pairs = zip(tree.members, other.members, strict=False)
         return all(_has_fields_of(one, another) for (_, one), (_, another) in pairs)
-    fields = {folded(name): part for name, part in tree.parts}
-    return all(folded(name) in fields and _has_fields_of(fields[folded(name)], part) for name, part in other.parts)
+    fields = {folded(name): part for name, part in tree.members}
+    return all(folded(name) in fields and _has_fields_of(fields[folded(name)], part) for name, part in other.members)
 
 
-def _plain(kinds: Sequence[SqlType], types: Sequence[str]) -> str | None:
+def _plain(kinds: Sequence[KeyType], types: Sequence[str]) -> str | None:
     found = {kind.kind for kind in kinds}
     if found <= {Kind.BOOLEAN, Kind.INTEGER}:
         return next(wide for wide in (*_INTEGERS, "DOUBLE") if wide == "DOUBLE" or _all_exact(types, wide))
@@ -142,7 +145,7 @@ def _all_exact(types: Sequence[str], wide: str) -> bool:
     return all(fit(type_, wide) <= Fit.EXACT for type_ in types)
 
 
-def _number(kinds: Sequence[SqlType], types: Sequence[str]) -> str:
+def _number(kinds: Sequence[KeyType], types: Sequence[str]) -> str:
     """Choose a DECIMAL with room for all digits, or DOUBLE where one is, or where there is no room."""
     scale = max(kind.scale for kind in kinds)
     whole = max(len(str(max(kind.highest, -kind.lowest) // 10**kind.scale)) for kind in kinds)
@@ -160,28 +163,28 @@ def _text(types: Sequence[str]) -> str | None:
     return "VARCHAR" if all(fit(type_, "VARCHAR") <= Fit.CHECKED for type_ in types) else None
 
 
-def _nested(trees: Sequence[Nested]) -> str | None:
+def _nested(trees: Sequence[SqlType]) -> str | None:
     """Widen the members of lists and maps of one kind, and the fields of structs by their names."""
     if len({tree.name for tree in trees}) > 1 or trees[0].name not in ("LIST", "MAP", "STRUCT"):
         return None
     if trees[0].name == "STRUCT":
         return _struct(trees)
-    members = [widest(_spelled(part)) for part in zip(*(tree.parts for tree in trees), strict=True)]
+    members = [widest(_texts(part)) for part in zip(*(tree.members for tree in trees), strict=True)]
     if any(member is None for member in members):
         return None
     return f"{members[0]}[]" if trees[0].name == "LIST" else f"MAP({members[0]}, {members[1]})"
 
 
-def _spelled(parts: Iterable[tuple[str, Nested]]) -> list[str]:
-    return list(dict.fromkeys(spelled(part) for _, part in parts))
+def _texts(parts: Iterable[tuple[str, SqlType]]) -> list[str]:
+    return list(dict.fromkeys(str(part) for _, part in parts))
 
 
-def _struct(trees: Sequence[Nested]) -> str | None:
-    fields: dict[str, list[tuple[str, Nested]]] = {}
+def _struct(trees: Sequence[SqlType]) -> str | None:
+    fields: dict[str, list[tuple[str, SqlType]]] = {}
     for tree in trees:
-        for name, part in tree.parts:
+        for name, part in tree.members:
             fields.setdefault(folded(name), []).append((name, part))
-    types = {parts[0][0]: widest(_spelled(parts)) for parts in fields.values()}
+    types = {parts[0][0]: widest(_texts(parts)) for parts in fields.values()}
     if any(type_ is None for type_ in types.values()):
         return None
     return f"STRUCT({', '.join(f'{quoted(name)} {type_}' for name, type_ in types.items())})"

@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gateway.catalog.casting import Fit, Nested, fit, parsed
+from gateway.catalog.casting import Fit, fit
+from gateway.catalog.sql_type import SqlType
 from gateway.catalog.stored import folded
-from gateway.catalog.transforms.keys import Array, Values, sql_type
+from gateway.catalog.transforms.keys import Array, Values, key_type
 
 
 class Incomparable(Exception):
@@ -25,47 +26,47 @@ class Part:
     values: Array
     declared: str
     nested: bool
-    """Nested values are cast and compared whole, so that a text must be just how its value is written."""
+    """SqlType values are cast and compared whole, so that a text must be just how its value is written."""
 
 
 def compared_parts(values: Values, stored: str, declared: str) -> Iterator[Part]:
     """List what of a column of type *stored* may be lost under its *declared* type. Raises ``Incomparable``."""
     if fit(stored, declared) is Fit.NEVER:
         raise Incomparable
-    tree, wanted = parsed(stored), parsed(declared)
+    tree, wanted = SqlType.parse(stored), SqlType.parse(declared)
     for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
-        yield from _parts(chunk.drop_null(), tree, wanted, nested=bool(tree.parts))
+        yield from _parts(chunk.drop_null(), tree, wanted, nested=bool(tree.members))
 
 
-def _parts(values: Array, stored: Nested, declared: Nested, *, nested: bool) -> Iterator[Part]:
+def _parts(values: Array, stored: SqlType, declared: SqlType, *, nested: bool) -> Iterator[Part]:
     if stored == declared:
         return
-    if not stored.parts:
-        if sql_type(declared.name) is None or pa.types.is_nested(values.type):
+    if not stored.members:
+        if key_type(str(declared)) is None or pa.types.is_nested(values.type):
             raise Incomparable
-        if fit(stored.name, declared.name) > Fit.EXACT:
-            yield Part(values=values.unique(), declared=declared.name, nested=nested)
+        if fit(str(stored), str(declared)) > Fit.EXACT:
+            yield Part(values=values.unique(), declared=str(declared), nested=nested)
         return
     for members, one, other in _members(values, stored, declared):
         yield from _parts(members.drop_null(), one, other, nested=True)
 
 
-def _members(values: Array, stored: Nested, declared: Nested) -> Iterator[tuple[Array, Nested, Nested]]:
+def _members(values: Array, stored: SqlType, declared: SqlType) -> Iterator[tuple[Array, SqlType, SqlType]]:
     """Take values that are not NULL apart, as far as their members are declared."""
     type_ = values.type
     compute: Any = pc
     if stored.name == "MAP" and pa.types.is_map(type_):
         for members, (_, one), (_, other) in zip(
-            (values.keys, values.items), stored.parts, declared.parts, strict=True
+            (values.keys, values.items), stored.members, declared.members, strict=True
         ):
             yield members, one, other
     elif stored.name == "LIST" and (
         pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_)
     ):
-        yield values.flatten(), stored.parts[0][1], declared.parts[0][1]
-    elif stored.name == "STRUCT" and pa.types.is_struct(type_) and [name for name, _ in stored.parts] == type_.names:
-        wanted = {folded(name): part for name, part in declared.parts}
-        for place, (name, part) in enumerate(stored.parts):
+        yield values.flatten(), stored.members[0][1], declared.members[0][1]
+    elif stored.name == "STRUCT" and pa.types.is_struct(type_) and [name for name, _ in stored.members] == type_.names:
+        wanted = {folded(name): part for name, part in declared.members}
+        for place, (name, part) in enumerate(stored.members):
             if folded(name) in wanted:
                 yield compute.struct_field(values, [place]), part, wanted[folded(name)]
     else:
@@ -74,7 +75,7 @@ def _members(values: Array, stored: Nested, declared: Nested) -> Iterator[tuple[
 
 def lost_value(part: Part) -> Any:
     """Find a value that is not the same after it was cast there and back; None if there is none."""
-    kind = sql_type(part.declared)
+    kind = key_type(part.declared)
     return None if kind is None else _lost(part.values, kind.arrow, nested=part.nested)
 
 

@@ -41,7 +41,7 @@ from gateway.catalog.snapshot_store import SnapshotStore, Unreadable
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.catalog.table_formats import IGNORE, NOT_ITS_ROWS, recognise
-from gateway.catalog.transforms.keys import Ordinals, SqlType
+from gateway.catalog.transforms.keys import KeyType, Ordinals
 from gateway.errors import Diagnostic, GatewayError, Rule, StorageFailed, TableInvalid
 from gateway.model import Column, Edition
 from gateway.telemetry.events import (
@@ -335,7 +335,7 @@ class ManifestStore:
         self,
         store: Store,
         files: pa.Table,
-        columns: Mapping[str, SqlType],
+        columns: Mapping[str, KeyType],
         *,
         statistics: bool,
         patience: Patience,

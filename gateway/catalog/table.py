@@ -27,9 +27,9 @@ from pydantic import (
     model_validator,
 )
 
-from gateway.catalog.column_types import canonical_type
 from gateway.catalog.contradictions import Contradiction, contradictions, fields_of
 from gateway.catalog.partition_field import ColumnName, PartitionField, field_of, is_list, layouts_of
+from gateway.catalog.sql_type import canonical_type
 from gateway.declaration import DeclarationError, Declared, Duration, Size
 from gateway.errors import Diagnostic
 

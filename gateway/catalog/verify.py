@@ -33,7 +33,7 @@ from gateway.catalog.store import Store
 from gateway.catalog.stored import folded, stored_schema
 from gateway.catalog.thrift import Malformed
 from gateway.catalog.transforms import TransformError
-from gateway.catalog.transforms.keys import Values, sql_type
+from gateway.catalog.transforms.keys import Values, key_type
 from gateway.errors import StorageFailed
 
 _READERS = 8
@@ -246,5 +246,5 @@ def _ends(footer: Footer, expected: _Expected) -> Values | None:
     probe = pa.array([] if expected.text is None else [expected.text], pa.string())
     if expected.text is None or expected.field.function.spans(probe, expected.source_type) is None:
         return None
-    kind = sql_type(expected.source_type)
+    kind = key_type(expected.source_type)
     return None if kind is None else exact_ends(footer.metadata, stored_schema(footer.raw), expected.field.source, kind)

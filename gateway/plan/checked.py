@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from gateway.catalog.casting import Fit, common, fit
-from gateway.catalog.transforms.keys import Kind, sql_type
+from gateway.catalog.transforms.keys import Kind, key_type
 from gateway.errors import MISFIT
 from gateway.model import Column
 
@@ -36,7 +36,7 @@ def _cast(value: str, stored: str, declared: str) -> tuple[str, str]:
 
 def _said(value: str, cast: str, declared: str) -> str:
     """Write the condition that a text is how its value is written."""
-    kind, written = sql_type(declared), f"CAST({cast} AS VARCHAR)"
+    kind, written = key_type(declared), f"CAST({cast} AS VARCHAR)"
     match kind.kind if kind is not None else None:
         case Kind.DECIMAL:
             fraction = rf"(\.[0-9]{{1,{kind.scale}}})?" if kind is not None and kind.scale else ""

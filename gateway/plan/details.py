@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gateway.catalog.transforms.keys import Kind, SqlType, of_key
+from gateway.catalog.transforms.keys import KeyType, Kind, of_key
 from gateway.model import Details, Lookup, UnusedFilter, UsedFilter, Value
 from gateway.plan.analysis import Bound, PreparedScan
 from gateway.plan.analysis.dimensions import RULE as DIMENSION
@@ -109,7 +109,7 @@ def _bounds_text(bounds: Bounds, column: str) -> str:
     return " ".join([name, *(f"{word} {_key_text(end, kind)}" for word, end in ends)])
 
 
-def _key_text(key: Any, kind: SqlType | None) -> str:
+def _key_text(key: Any, kind: KeyType | None) -> str:
     """Write an order key as a value of its type, where that is more than a number or a text."""
     if kind is None or isinstance(key, str):
         return repr(key)

@@ -18,11 +18,11 @@ import numpy as np
 from gateway.catalog.transforms.keys import (
     HIGHEST,
     LOWEST,
+    KeyType,
     Kind,
     Ordinals,
-    SqlType,
     double_ordinals,
-    sql_type,
+    key_type,
 )
 from gateway.predicate import Function
 
@@ -74,7 +74,7 @@ def supported(function: Function, argument: str) -> bool:
     ``REPEATING`` (which are also functions by themselves), ``strftime(format)``, and ``add(n)``: n units of the order
     key of the type, that is integers, days of a DATE, µs of a TIMESTAMP.
     """
-    source, target = sql_type(argument), sql_type(function.returns)
+    source, target = key_type(argument), key_type(function.returns)
     if source is None or target is None or source.wide:
         return False
     return is_text(function, source) or _mapping(function, argument) is not None
@@ -82,7 +82,7 @@ def supported(function: Function, argument: str) -> bool:
 
 def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Intervals:
     """Map intervals through a supported function; an end that is not known stays unbounded."""
-    source = sql_type(argument)
+    source = key_type(argument)
     assert source is not None
     below, above = lo <= LOWEST + 1, hi >= HIGHEST
     if source.kind is Kind.DATE:
@@ -99,7 +99,7 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
     return Intervals(np.where(below, LOWEST, low), np.where(above, HIGHEST, high))
 
 
-def is_text(function: Function, source: SqlType) -> bool:
+def is_text(function: Function, source: KeyType) -> bool:
     """Tell whether the function writes dates as text that sorts as they do."""
     if source.kind not in _TEMPORAL or function.returns.upper() != "VARCHAR":
         return False
@@ -117,7 +117,7 @@ def _text_format(pattern: str) -> tuple[str, str] | None:
     return pattern, _CUTS[found[-1]]
 
 
-def _carry_text(function: Function, source: SqlType, lo: Ordinals, hi: Ordinals) -> Intervals:
+def _carry_text(function: Function, source: KeyType, lo: Ordinals, hi: Ordinals) -> Intervals:
     """Write both ends as text; only years of four digits sort as texts, so any other interval is unbounded."""
     cut = _text_format("%Y-%m-%d" if function.name == "cast" else str(function.arguments[0]))
     assert cut is not None
@@ -128,7 +128,7 @@ def _carry_text(function: Function, source: SqlType, lo: Ordinals, hi: Ordinals)
     return Intervals(lo, hi, (ends[0], ends[1]))
 
 
-def _written(keys: Ordinals, source: SqlType, pattern: str, unit: str, fits: list[bool]) -> list[str | None]:
+def _written(keys: Ordinals, source: KeyType, pattern: str, unit: str, fits: list[bool]) -> list[str | None]:
     texts: list[str | None] = []
     isos = np.datetime_as_string(_times(keys, source).astype(f"datetime64[{unit}]")).tolist()
     for iso, known in zip(isos, fits, strict=True):
@@ -142,7 +142,7 @@ def _written(keys: Ordinals, source: SqlType, pattern: str, unit: str, fits: lis
 
 @lru_cache(maxsize=1024)
 def _mapping(function: Function, argument: str) -> _Mapping | None:
-    source, target = sql_type(argument), sql_type(function.returns)
+    source, target = key_type(argument), key_type(function.returns)
     if source is None or target is None or target.wide or source.wide:
         return None
     if function.name == "cast":
@@ -161,7 +161,7 @@ def _both(step: Step) -> _Mapping:
     return _Mapping(step, step)
 
 
-def _cast(source: SqlType, target: SqlType) -> _Mapping | None:
+def _cast(source: KeyType, target: KeyType) -> _Mapping | None:
     """Casts that keep order. Those that round map each end outwards."""
     match source.kind, target.kind:
         case (Kind.BOOLEAN | Kind.INTEGER, Kind.INTEGER | Kind.DECIMAL):
@@ -194,7 +194,7 @@ def _cast_units(source: int, target: int) -> _Mapping:
     return _Mapping(lambda keys: keys // step, lambda keys: -(-keys // step))
 
 
-def _add(function: Function, source: SqlType, target: SqlType) -> _Mapping | None:
+def _add(function: Function, source: KeyType, target: KeyType) -> _Mapping | None:
     if source != target or source.kind not in (Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
         return None
     step = function.arguments[0]
@@ -203,14 +203,14 @@ def _add(function: Function, source: SqlType, target: SqlType) -> _Mapping | Non
     return _both(lambda keys: _plus(keys, step))
 
 
-def _truncate(part: str, source: SqlType, target: SqlType) -> _Mapping | None:
+def _truncate(part: str, source: KeyType, target: KeyType) -> _Mapping | None:
     part = part.removesuffix("s") if part in ("microseconds", "milliseconds") else part
     if part not in TRUNCATIONS or target.kind not in _TEMPORAL or target.per_second not in (0, 10**6):
         return None
     return _both(lambda keys: _to_keys(_cut(_times(keys, source), part), target))
 
 
-def _number(name: str, source: SqlType, target: SqlType) -> _Mapping | None:
+def _number(name: str, source: KeyType, target: KeyType) -> _Mapping | None:
     if name in PARTS:
         as_target = double_ordinals if target.kind is Kind.DOUBLE else None
         step = _part(name, source)
@@ -233,7 +233,7 @@ def _number(name: str, source: SqlType, target: SqlType) -> _Mapping | None:
     )
 
 
-def _part(name: str, source: SqlType) -> Step:
+def _part(name: str, source: KeyType) -> Step:
     match name:
         case "year":
             return lambda keys: _years(_times(keys, source))
@@ -313,11 +313,11 @@ def _cut(times: Times, part: str) -> Times:
     return times.astype(f"datetime64[{_NUMPY.get(part, 'Y')}]")
 
 
-def _times(keys: Ordinals, source: SqlType) -> Times:
+def _times(keys: Ordinals, source: KeyType) -> Times:
     return keys.astype("datetime64[us]") if source.per_second else keys.astype("datetime64[D]")
 
 
-def _to_keys(times: Times, target: SqlType) -> Ordinals:
+def _to_keys(times: Times, target: KeyType) -> Ordinals:
     days: Ordinals = times.astype("datetime64[D]").astype(np.int64)
     if not target.per_second:
         return days
@@ -325,11 +325,11 @@ def _to_keys(times: Times, target: SqlType) -> Ordinals:
     return np.where(days > _LONGEST, HIGHEST, np.where(days < -_LONGEST, LOWEST, exact))
 
 
-def _days(keys: Ordinals, source: SqlType) -> Ordinals:
+def _days(keys: Ordinals, source: KeyType) -> Ordinals:
     return keys // (_DAY * source.per_second) if source.per_second else keys
 
 
-def _micros(keys: Ordinals, source: SqlType) -> Ordinals:
+def _micros(keys: Ordinals, source: KeyType) -> Ordinals:
     return keys if source.per_second else _times_factor(keys, _DAY * 10**6)
 
 

@@ -29,7 +29,7 @@ from gateway.catalog.transforms import (
     parse_transform,
 )
 from gateway.catalog.transforms.base import known
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, Kind, Ordinals, SqlType, sql_type, successor
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, KeyType, Kind, Ordinals, key_type, successor
 from gateway.catalog.transforms.values import value_spans
 from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Scale, place_wide
@@ -236,7 +236,7 @@ def whole(table: pa.Table, name: str) -> Array:
 
 def comparable(own: str, other: str) -> bool:
     """Tell whether the order keys of two types are the same."""
-    one, two = sql_type(own), sql_type(other)
+    one, two = key_type(own), key_type(other)
     if one is None or two is None:
         return False
     return one == two or (one.kind is Kind.INTEGER and two.kind is Kind.INTEGER)
@@ -280,7 +280,7 @@ def placed(spans: Spans | WideSpans) -> tuple[Scale, Ordinals, Ordinals]:
 
 
 def _keeps_keys(function: Function, argument: str) -> bool:
-    one, two = sql_type(argument), sql_type(function.returns)
+    one, two = key_type(argument), key_type(function.returns)
     if function.name != "cast" or one is None or two is None:
         return False
     return one == two or (one.kind is Kind.INTEGER and two.kind is Kind.INTEGER)
@@ -339,7 +339,7 @@ def _place(codes: list[int], code: int) -> int:
     return codes.index(code) if code in codes else -1
 
 
-def _enumerator(transform: Transform, kind: SqlType) -> Callable[[Key | None, Key | None], Sequence[Key] | None]:
+def _enumerator(transform: Transform, kind: KeyType) -> Callable[[Key | None, Key | None], Sequence[Key] | None]:
     """Return what lists keys that together have all codes of a range of keys."""
     step = 1
     if isinstance(transform, Calendar):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.catalog.transforms.keys import Key, SqlType, after_prefix, key_range, sql_type, successor
+from gateway.catalog.transforms.keys import Key, KeyType, after_prefix, key_range, key_type, successor
 from gateway.model import Value
 from gateway.plan.axis import Axis, less
 from gateway.plan.states import Codes, Rows, both, either
@@ -88,7 +88,7 @@ def _every(parts: Sequence[Predicate], values: Sequence[Value], provider: Provid
         if isinstance(part, Comparison | Membership | StartsWith):
             restriction = terms.get(part.term)
             if restriction is None:
-                restriction = terms[part.term] = Restriction(sql_type(part.term.type))
+                restriction = terms[part.term] = Restriction(key_type(part.term.type))
             if not restriction.add(part, values):
                 return None
         else:
@@ -124,7 +124,7 @@ def _null_check(term: Term, negated: bool, provider: Provider) -> Choice | None:
 class Restriction:
     """What the filters of one AND say together about one term."""
 
-    def __init__(self, kind: SqlType | None) -> None:
+    def __init__(self, kind: KeyType | None) -> None:
         """Start with any value of the type."""
         self._kind = kind
         self._start: Key | None = None

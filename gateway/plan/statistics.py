@@ -19,10 +19,10 @@ from gateway.catalog.transforms.keys import (
     LOWEST,
     Array,
     Key,
+    KeyType,
     Kind,
     Ordinals,
-    SqlType,
-    sql_type,
+    key_type,
     successor,
 )
 from gateway.model import Column
@@ -76,10 +76,10 @@ class Bounds:
         all_null = np.asarray(pc.fill_null(pc.equal(counts, rows), False), dtype=np.bool_)
         return some, ~all_null
 
-    def extremes(self, column: str) -> tuple[str, SqlType | None, Any, Any]:
+    def extremes(self, column: str) -> tuple[str, KeyType | None, Any, Any]:
         """Return the name and type of a column, and its least and greatest bound over all files (None: unknown)."""
         low, high = (extreme(self._read(end, column)).as_py() for end, extreme in (("min", pc.min), ("max", pc.max)))
-        return self._names[column], sql_type(self.types[column]), low, high
+        return self._names[column], key_type(self.types[column]), low, high
 
     def _read(self, end: str, column: str) -> Array:
         return whole(self._files, f"{end}:{self._names[column]}")
@@ -127,7 +127,7 @@ class FileAxes:
         return False
 
     def _axis(self, name: str, type_name: str) -> Axis | None:
-        kind = sql_type(type_name)
+        kind = key_type(type_name)
         if kind is None or (kind.wide and (kind.kind is not Kind.VARCHAR or len(self._files) > _TEXTS)):
             return None
         if kind.wide:

@@ -15,7 +15,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import S3Settings, open_store
 from gateway.catalog.table import parse_table
-from gateway.catalog.transforms.keys import keys, sql_type
+from gateway.catalog.transforms.keys import key_type, keys
 from gateway.model import Column
 from gateway.telemetry.events import Event, FootersRead
 
@@ -193,7 +193,7 @@ def test_bounds_are_the_least_and_greatest_order_keys_of_the_values(project: Pro
     connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
     project.text += f"columns: {{c: '{type_}'}}\n"
     found = project.look()
-    kind = sql_type(type_)
+    kind = key_type(type_)
     assert kind is not None
     values_read: Any = connection.execute(query).to_arrow_table()["c"].combine_chunks()
     expected = sorted(keys(values_read.cast(kind.arrow), kind))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.catalog.transforms.keys import key_range, keys, ordinals, sql_type
+from gateway.catalog.transforms.keys import key_range, key_type, keys, ordinals
 from gateway.plan.functions import PARTS, REPEATING, TRUNCATIONS, carry, supported
 from gateway.predicate import Function
 
@@ -78,7 +78,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def array(source: str, found: list[int]) -> pa.Array:
     """Make an Arrow array of a type from order keys."""
-    kind = sql_type(source)
+    kind = key_type(source)
     assert kind is not None
     if source.startswith("DECIMAL"):
         words = np.zeros((len(found), 2), dtype=np.int64)
@@ -103,7 +103,7 @@ def test_values_between_two_ends_map_between_the_mapped_ends(
     finally:
         engine.unregister("t")
     lo, hi = np.array([min(found)]), np.array([max(found)])
-    target = sql_type(function.returns)
+    target = key_type(function.returns)
     assert target is not None
     intervals = carry(function, source, lo, hi)
     if intervals.texts is not None:
@@ -136,7 +136,7 @@ def test_one_value_maps_to_exactly_what_duckdb_makes_of_it(
         values = engine.execute(f"SELECT TRY({sql}) AS y FROM t").to_arrow_table()["y"].combine_chunks().drop_null()
     finally:
         engine.unregister("t")
-    target = sql_type(function.returns)
+    target = key_type(function.returns)
     assert target is not None
     intervals = carry(function, source, np.array([key]), np.array([key]))
     for value in (
@@ -160,7 +160,7 @@ def test_an_interval_that_crosses_a_period_of_a_repeating_function_is_unbounded(
 
 
 def test_infinite_constants_have_no_place() -> None:
-    kind = sql_type("TIMESTAMP")
+    kind = key_type("TIMESTAMP")
     assert kind is not None
     assert key_range(datetime.max, kind) is None
-    assert ordinals(pa.array([date(1970, 1, 2)]), sql_type("DATE")).tolist() == [1]  # type: ignore[arg-type]
+    assert ordinals(pa.array([date(1970, 1, 2)]), key_type("DATE")).tolist() == [1]  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from partitioned import lay_out, view
 
 from gateway.catalog.partition_field import PartitionField
-from gateway.catalog.transforms.keys import key_range, sql_type
+from gateway.catalog.transforms.keys import key_range, key_type
 from gateway.model import Value
 from gateway.plan.details import partitions_text
 from gateway.plan.select import PartitionIndex
@@ -204,7 +204,7 @@ def matching(
     engine: duckdb.DuckDBPyConnection, type_name: str, rows: Sequence[Value], condition: str, values: Sequence[Value]
 ) -> set[int]:
     """Return the places of the rows for which *condition* is TRUE."""
-    kind = sql_type(type_name)
+    kind = key_type(type_name)
     assert kind is not None
     engine.register("t", pa.table({"x": pa.array(rows, kind.arrow), "id": pa.array(range(len(rows)), pa.int64())}))
     given = {
@@ -306,7 +306,7 @@ def test_files_that_their_bounds_rule_out_hold_no_row_of_the_answer(
     case: Case, size: int, engine: duckdb.DuckDBPyConnection
 ) -> None:
     snapshot = view([], {"x": case.source.type}, [[]])
-    kind = sql_type(case.source.type)
+    kind = key_type(case.source.type)
     assert kind is not None
     assume(not kind.wide or case.source.type == "VARCHAR")
     groups = [case.rows[start : start + size] for start in range(0, len(case.rows), size)]
@@ -323,7 +323,7 @@ def test_files_that_their_bounds_rule_out_hold_no_row_of_the_answer(
 
 def bounded(groups: Sequence[Sequence[Value]], type_name: str) -> pa.Table:
     """Make the files of a snapshot with the bounds that footers would give; every third file has none."""
-    kind = sql_type(type_name)
+    kind = key_type(type_name)
     assert kind is not None
     columns: dict[str, list[Any]] = {name: [] for name in ("min:x", "max:x", "nulls:x", "row_count")}
     for place, group in enumerate(groups):

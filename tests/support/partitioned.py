@@ -14,7 +14,7 @@ from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.stored import StoredColumn
 from gateway.catalog.table import Table
 from gateway.catalog.transforms import parse_transform
-from gateway.catalog.transforms.keys import sql_type
+from gateway.catalog.transforms.keys import key_type
 from gateway.model import Column
 
 
@@ -88,7 +88,7 @@ def lay_out(
     """Put rows into partitions by the transforms; return the snapshot and the partition of each row."""
     texts = []
     for field in fields:
-        kind = sql_type(types[field.source])
+        kind = key_type(types[field.source])
         assert kind is not None
         given = pa.array(columns[field.source], kind.arrow)
         transform = parse_transform(field.transform, format=field.format, zone=field.zone)

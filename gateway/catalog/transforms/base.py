@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gateway.catalog.transforms.keys import Array, Dictionary, Key, Kind, Ordinals, SqlType, Values, sql_type
+from gateway.catalog.transforms.keys import Array, Dictionary, Key, KeyType, Kind, Ordinals, Values, key_type
 from gateway.model import Value
 
 
@@ -108,9 +108,9 @@ class Transform(ABC):
         raise TransformError(f"{self.name} maps no key to a code")
 
 
-def known(type_name: str) -> SqlType:
+def known(type_name: str) -> KeyType:
     """Look up a type that a transform has accepted. Raises ``TransformError`` for any other."""
-    found = sql_type(type_name)
+    found = key_type(type_name)
     if found is None:
         raise TransformError(f"no transform is defined for {type_name}")
     return found
@@ -127,7 +127,7 @@ def flat(values: Values, source_type: str) -> Array:
         raise TransformError(f"a value does not fit {source_type}: {error}") from error
 
 
-def cast_text(texts: Array, kind: SqlType) -> Array:
+def cast_text(texts: Array, kind: KeyType) -> Array:
     """Read texts as values of a type. Raises ``pyarrow.ArrowInvalid``."""
     return texts if kind.kind in (Kind.VARCHAR, Kind.UUID) else texts.cast(kind.arrow)
 

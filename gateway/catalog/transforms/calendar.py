@@ -24,12 +24,12 @@ from gateway.catalog.transforms.keys import (
     Array,
     Dictionary,
     Key,
+    KeyType,
     Kind,
     Ordinals,
-    SqlType,
     Values,
+    key_type,
     ordinals,
-    sql_type,
 )
 
 Edge = Literal["earliest", "latest"]
@@ -79,7 +79,7 @@ class Calendar(Transform):
         return self.unit in PARTS
 
     def problem(self, source_type: str) -> TransformError | None:
-        kind = sql_type(source_type)
+        kind = key_type(source_type)
         if kind is None or kind.kind not in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
             return TransformError(f"{self.unit} needs a date or a timestamp, not {source_type}")
         if kind.kind is Kind.DATE and self.part == "hour":
@@ -157,7 +157,7 @@ class Calendar(Transform):
         directive = _DIRECTIVES[self.part]
         return pa.array([self.pattern.replace(directive, f"{n:02d}") for n in numbers.tolist()], pa.string())
 
-    def _of_ordinals(self, keys: Ordinals, kind: SqlType) -> Ordinals:
+    def _of_ordinals(self, keys: Ordinals, kind: KeyType) -> Ordinals:
         """Return the unit (from the epoch; years from 0) or part of each source key, on the wall clock of the zone."""
         local = _wall_clock(keys, kind, self.zone)
         days = local // (86400 * kind.per_second) if kind.per_second else local
@@ -191,7 +191,7 @@ def check_zone(zone: str) -> None:
         raise TransformError(f"unknown time zone {zone!r}", "use an IANA name such as Europe/Berlin") from error
 
 
-def unit_spans(numbers: Ordinals, unit: str, kind: SqlType, zone: str) -> Spans:
+def unit_spans(numbers: Ordinals, unit: str, kind: KeyType, zone: str) -> Spans:
     """Return the source keys from the first to the last of each unit, on the wall clock of *zone*."""
     count = numbers - 1970 if unit == "year" else numbers
     numpy_unit = NUMPY_UNITS[unit]
@@ -208,7 +208,7 @@ def unit_spans(numbers: Ordinals, unit: str, kind: SqlType, zone: str) -> Spans:
     return Spans(np.minimum(lo, hi), np.maximum(lo, hi))
 
 
-def joint_spans(fields: Sequence[tuple[Calendar, Ordinals]], kind: SqlType) -> tuple[Spans | None, list[Calendar]]:
+def joint_spans(fields: Sequence[tuple[Calendar, Ordinals]], kind: KeyType) -> tuple[Spans | None, list[Calendar]]:
     """Combine calendar fields of one source (each with its number per row) into one interval a row.
 
     Returns the intervals (None if no field keeps order) and the repeating parts that no unit could use, e.g. a
@@ -285,7 +285,7 @@ def _written(numbers: Ordinals, unit: str, pattern: str) -> Array:
     return pa.array(texts, pa.string())
 
 
-def _wall_clock(keys: Ordinals, kind: SqlType, zone: str) -> Ordinals:
+def _wall_clock(keys: Ordinals, kind: KeyType, zone: str) -> Ordinals:
     if kind.kind is not Kind.TIMESTAMPTZ or zone == "UTC":
         return keys
     there: Any = pa.array(keys, pa.timestamp("us", tz=zone))

@@ -15,13 +15,13 @@ from gateway.catalog.transforms.keys import (
     Array,
     Dictionary,
     Key,
+    KeyType,
     Kind,
     Ordinals,
-    SqlType,
     Values,
+    key_type,
     keys,
     ordinals,
-    sql_type,
 )
 
 Words = npt.NDArray[np.uint32]
@@ -38,7 +38,7 @@ class Bucket(Transform):
         return f"bucket[{self.count}]"
 
     def problem(self, source_type: str) -> TransformError | None:
-        kind = sql_type(source_type)
+        kind = key_type(source_type)
         if kind is None or kind.kind in (Kind.BOOLEAN, Kind.DOUBLE) or source_type.upper() in ("UBIGINT", "HUGEINT"):
             return TransformError(
                 f"bucket does not hash {source_type}",
@@ -92,14 +92,14 @@ def _nulls(array: Array) -> npt.NDArray[np.bool_]:
     return np.asarray(array.is_null(), dtype=np.bool_)
 
 
-def _as_long(values: Ordinals, kind: SqlType) -> Ordinals:
+def _as_long(values: Ordinals, kind: KeyType) -> Ordinals:
     """Return what is hashed of 64-bit keys: timestamps of any unit hash as µs."""
     if kind.per_second > 10**6:
         return values // (kind.per_second // 10**6)
     return values * (10**6 // kind.per_second) if kind.per_second else values
 
 
-def _hashed_bytes(key: Key, kind: SqlType) -> bytes:
+def _hashed_bytes(key: Key, kind: KeyType) -> bytes:
     if isinstance(key, bytes):
         return key
     if kind.kind is Kind.UUID:

@@ -8,7 +8,6 @@ and BLOB it is the bytes. Keys of one type are discrete: ``successor`` gives the
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from gateway.catalog.sql_type import SqlType
 
 Key = int | bytes
 Ordinals = npt.NDArray[np.int64]
@@ -55,8 +56,8 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SqlType:
-    """A DuckDB type as the catalog understands it."""
+class KeyType:
+    """How values of a DuckDB type become order keys, and the Arrow type that holds them."""
 
     kind: Kind
     arrow: pa.DataType
@@ -79,51 +80,47 @@ _INTEGERS = {
     "UINTEGER": pa.uint32(),
 }
 _OTHERS = {
-    "BOOLEAN": SqlType(kind=Kind.BOOLEAN, arrow=pa.bool_(), lowest=0, highest=1),
-    "UBIGINT": SqlType(kind=Kind.INTEGER, arrow=pa.uint64(), lowest=0, highest=2**64 - 1, wide=True),
-    "HUGEINT": SqlType(kind=Kind.INTEGER, arrow=pa.decimal128(38, 0), lowest=-(2**127), highest=2**127 - 1, wide=True),
-    "DATE": SqlType(kind=Kind.DATE, arrow=pa.date32()),
-    "TIME": SqlType(kind=Kind.TIME, arrow=pa.time64("us")),
-    "TIMESTAMP": SqlType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("us"), per_second=10**6),
-    "TIMESTAMP_S": SqlType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("s"), per_second=1),
-    "TIMESTAMP_MS": SqlType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("ms"), per_second=10**3),
-    "TIMESTAMP_NS": SqlType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("ns"), per_second=10**9),
-    "TIMESTAMP WITH TIME ZONE": SqlType(kind=Kind.TIMESTAMPTZ, arrow=pa.timestamp("us", tz="UTC"), per_second=10**6),
-    "FLOAT": SqlType(kind=Kind.DOUBLE, arrow=pa.float32()),
-    "DOUBLE": SqlType(kind=Kind.DOUBLE, arrow=pa.float64()),
-    "VARCHAR": SqlType(kind=Kind.VARCHAR, arrow=pa.string(), wide=True),
-    "BLOB": SqlType(kind=Kind.BLOB, arrow=pa.binary(), wide=True),
-    "UUID": SqlType(kind=Kind.UUID, arrow=pa.string(), wide=True),
+    "BOOLEAN": KeyType(kind=Kind.BOOLEAN, arrow=pa.bool_(), lowest=0, highest=1),
+    "UBIGINT": KeyType(kind=Kind.INTEGER, arrow=pa.uint64(), lowest=0, highest=2**64 - 1, wide=True),
+    "HUGEINT": KeyType(kind=Kind.INTEGER, arrow=pa.decimal128(38, 0), lowest=-(2**127), highest=2**127 - 1, wide=True),
+    "DATE": KeyType(kind=Kind.DATE, arrow=pa.date32()),
+    "TIME": KeyType(kind=Kind.TIME, arrow=pa.time64("us")),
+    "TIMESTAMP": KeyType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("us"), per_second=10**6),
+    "TIMESTAMP_S": KeyType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("s"), per_second=1),
+    "TIMESTAMP_MS": KeyType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("ms"), per_second=10**3),
+    "TIMESTAMP_NS": KeyType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("ns"), per_second=10**9),
+    "TIMESTAMP WITH TIME ZONE": KeyType(kind=Kind.TIMESTAMPTZ, arrow=pa.timestamp("us", tz="UTC"), per_second=10**6),
+    "FLOAT": KeyType(kind=Kind.DOUBLE, arrow=pa.float32()),
+    "DOUBLE": KeyType(kind=Kind.DOUBLE, arrow=pa.float64()),
+    "VARCHAR": KeyType(kind=Kind.VARCHAR, arrow=pa.string(), wide=True),
+    "BLOB": KeyType(kind=Kind.BLOB, arrow=pa.binary(), wide=True),
+    "UUID": KeyType(kind=Kind.UUID, arrow=pa.string(), wide=True),
 }
-_ALIASES = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE", "STRING": "VARCHAR", "TEXT": "VARCHAR", "INT": "INTEGER"}
 
 
 @lru_cache(maxsize=1024)
-def sql_type(name: str) -> SqlType | None:
-    """Look up a DuckDB type by its name; None for one that has no order key here (lists, structs, enums …).
+def key_type(name: str) -> KeyType | None:
+    """Return the order keys of a DuckDB type; None for a type that has none (lists, structs, enums …).
 
-    >>> sql_type("DECIMAL(15,2)").scale
+    >>> key_type("DECIMAL(15,2)").scale
     2
     """
-    name = _ALIASES.get(name.upper(), name.upper())
-    if name in _INTEGERS:
-        arrow = _INTEGERS[name]
-        signed = not name.startswith("U")
-        lowest = -(1 << arrow.bit_width - 1) if signed else 0
-        return SqlType(kind=Kind.INTEGER, arrow=arrow, lowest=lowest, highest=lowest + (1 << arrow.bit_width) - 1)
-    decimal = re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", name)
-    if decimal:
-        precision, scale = int(decimal[1]), int(decimal[2])
-        limit = 10**precision - 1
-        return SqlType(
+    parsed = SqlType.parse(name)
+    if parsed.name == "DECIMAL" and parsed.known:
+        limit = 10**parsed.width - 1
+        return KeyType(
             kind=Kind.DECIMAL,
-            arrow=pa.decimal128(precision, scale),
-            scale=scale,
+            arrow=pa.decimal128(parsed.width, parsed.scale),
+            scale=parsed.scale,
             lowest=-limit,
             highest=limit,
-            wide=precision > 18,
+            wide=parsed.width > 18,
         )
-    return _OTHERS.get(name)
+    arrow = _INTEGERS.get(parsed.name)
+    if arrow is None:
+        return _OTHERS.get(parsed.name)
+    lowest = 0 if parsed.name.startswith("U") else -(1 << arrow.bit_width - 1)
+    return KeyType(kind=Kind.INTEGER, arrow=arrow, lowest=lowest, highest=lowest + (1 << arrow.bit_width) - 1)
 
 
 def successor(key: Key) -> Key:
@@ -145,7 +142,7 @@ def after_prefix(prefix: bytes) -> bytes | None:
     return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None
 
 
-def key_range(value: Any, kind: SqlType) -> tuple[Key, Key] | None:
+def key_range(value: Any, kind: KeyType) -> tuple[Key, Key] | None:
     """Return the first and last key that a constant of that type may stand for; None where it cannot be placed.
 
     They are the same, except where Python's value is coarser than the type (TIMESTAMP_NS as a ``datetime``).
@@ -160,7 +157,7 @@ def key_range(value: Any, kind: SqlType) -> tuple[Key, Key] | None:
     return key, key
 
 
-def _key(value: Any, kind: SqlType) -> Key | None:
+def _key(value: Any, kind: KeyType) -> Key | None:
     match kind.kind:
         case Kind.VARCHAR:
             return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else None
@@ -216,7 +213,7 @@ def _microseconds(value: time) -> int:
     return ((value.hour * 60 + value.minute) * 60 + value.second) * 10**6 + value.microsecond
 
 
-def _units(value: datetime, kind: SqlType) -> int | None:
+def _units(value: datetime, kind: KeyType) -> int | None:
     if (value.tzinfo is not None) != (kind.kind is Kind.TIMESTAMPTZ):
         return None
     naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
@@ -229,7 +226,7 @@ def _units(value: datetime, kind: SqlType) -> int | None:
     return micros // step if micros % step == 0 else None
 
 
-def ordinals(values: Array, kind: SqlType) -> Ordinals:
+def ordinals(values: Array, kind: KeyType) -> Ordinals:
     """Return the 64-bit keys of an Arrow array (of ``kind.arrow``); 0 at nulls. Only for types that are not wide."""
     if kind.kind is Kind.DECIMAL:
         words = np.frombuffer(values.buffers()[1], dtype=np.int64)[::2][values.offset : values.offset + len(values)]
@@ -248,7 +245,7 @@ def double_ordinals(values: npt.NDArray[np.float64]) -> Ordinals:
     return np.where(np.isnan(values), HIGHEST, keys).astype(np.int64)
 
 
-def keys(values: Array, kind: SqlType) -> list[Key]:
+def keys(values: Array, kind: KeyType) -> list[Key]:
     """Return the keys of an Arrow array without nulls, of any type."""
     if not kind.wide:
         return [int(key) for key in ordinals(values, kind)]

@@ -20,8 +20,8 @@ from gateway.catalog.transforms.keys import (
     Kind,
     Ordinals,
     Values,
+    key_type,
     keys,
-    sql_type,
 )
 from gateway.catalog.transforms.values import read_texts
 
@@ -49,7 +49,7 @@ class Range(Transform):
         return [f"{low}..{high}" for low, high in pairwise(edges)]
 
     def problem(self, source_type: str) -> TransformError | None:
-        kind = sql_type(source_type)
+        kind = key_type(source_type)
         if kind is None or kind.kind in (Kind.BLOB, Kind.BOOLEAN, Kind.UUID):
             return TransformError(f"range is not defined for {source_type}")
         try:
@@ -120,7 +120,7 @@ class Lookup(Transform):
         return list(dict.fromkeys(value for _, value in self.entries))
 
     def problem(self, source_type: str) -> TransformError | None:
-        kind = sql_type(source_type)
+        kind = key_type(source_type)
         if kind is None or kind.kind in (Kind.BLOB, Kind.DOUBLE):
             return TransformError(f"lookup is not defined for {source_type}")
         try:

@@ -24,14 +24,14 @@ from gateway.catalog.transforms.keys import (
     Array,
     Dictionary,
     Key,
+    KeyType,
     Kind,
     Ordinals,
-    SqlType,
     Values,
     after_prefix,
+    key_type,
     keys,
     ordinals,
-    sql_type,
     successor,
 )
 
@@ -45,7 +45,7 @@ class Identity(Transform):
         return "identity"
 
     def problem(self, source_type: str) -> TransformError | None:
-        kind = sql_type(source_type)
+        kind = key_type(source_type)
         if kind is None or kind.kind is Kind.BLOB:
             return TransformError(f"a column of type {source_type} cannot be a folder name")
         return None
@@ -81,7 +81,7 @@ class Truncate(Transform):
         return f"truncate[{self.width}]"
 
     def problem(self, source_type: str) -> TransformError | None:
-        kind = sql_type(source_type)
+        kind = key_type(source_type)
         if kind is None or kind.kind not in (Kind.INTEGER, Kind.DECIMAL, Kind.VARCHAR):
             return TransformError(f"truncate is not defined for {source_type}", "use integers, decimals or VARCHAR")
         return None
@@ -152,7 +152,7 @@ def read_texts(texts: Array, source_type: str) -> Array:
         raise TransformError(f"not a {source_type}: {error}") from error
 
 
-def value_texts(values: Array, kind: SqlType) -> Array:
+def value_texts(values: Array, kind: KeyType) -> Array:
     """Write values as the engine's own cast to VARCHAR does, so that a folder reads as its value in SQL."""
     match kind.kind:
         case Kind.VARCHAR | Kind.UUID:
@@ -167,7 +167,7 @@ def value_texts(values: Array, kind: SqlType) -> Array:
             return values.cast(pa.string())
 
 
-def _number_text(key: Key, kind: SqlType) -> str:
+def _number_text(key: Key, kind: KeyType) -> str:
     assert isinstance(key, int)
     if not kind.scale:
         return str(key)
@@ -175,7 +175,7 @@ def _number_text(key: Key, kind: SqlType) -> str:
     return f"{'-' if key < 0 else ''}{digits[: -kind.scale]}.{digits[-kind.scale :]}"
 
 
-def value_spans(values: Array, kind: SqlType) -> Spans | WideSpans:
+def value_spans(values: Array, kind: KeyType) -> Spans | WideSpans:
     """Return the one-key spans of values that stand for themselves."""
     if not kind.wide:
         points = ordinals(values, kind)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
+
+from gateway.catalog.sql_type import SqlType
 
 STRING: Final = "a string literal"
 """Type of a string literal or VARCHAR parameter: it takes the type of what it is compared with."""
@@ -24,34 +25,6 @@ INTEGERS: Final = (
     "HUGEINT",
     "UHUGEINT",
 )
-_ALIASES = {
-    "TEXT": "VARCHAR",
-    "STRING": "VARCHAR",
-    "CHAR": "VARCHAR",
-    "BPCHAR": "VARCHAR",
-    "INT": "INTEGER",
-    "INT1": "TINYINT",
-    "INT2": "SMALLINT",
-    "INT4": "INTEGER",
-    "INT8": "BIGINT",
-    "INT128": "HUGEINT",
-    "LONG": "BIGINT",
-    "SHORT": "SMALLINT",
-    "UINT": "UINTEGER",
-    "BOOL": "BOOLEAN",
-    "LOGICAL": "BOOLEAN",
-    "REAL": "FLOAT",
-    "FLOAT4": "FLOAT",
-    "FLOAT8": "DOUBLE",
-    "DOUBLE PRECISION": "DOUBLE",
-    "NUMERIC": "DECIMAL(18,3)",
-    "DECIMAL": "DECIMAL(18,3)",
-    "DATETIME": "TIMESTAMP",
-    "TIMESTAMPTZ": TIMESTAMPTZ,
-    "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP",
-    "TIMESTAMP_US": "TIMESTAMP",
-}
-_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\((\d+)(?:,(\d+))?\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +36,12 @@ class Resolved:
 
 
 def canonical(name: str) -> str:
-    """Spell a type the way DuckDB's DESCRIBE does.
+    """Return the name of a type as DuckDB's DESCRIBE prints it.
 
     >>> canonical("decimal(15, 2)"), canonical("timestamptz"), canonical("text[]")
     ('DECIMAL(15,2)', 'TIMESTAMP WITH TIME ZONE', 'VARCHAR[]')
     """
-    spelt = re.sub(r"\s*([(),])\s*", r"\1", " ".join(name.upper().split()))
-    if spelt.endswith("[]"):
-        return canonical(spelt[:-2]) + "[]"
-    if match := _DECIMAL.fullmatch(spelt):
-        return f"DECIMAL({match[1]},{match[2] or 0})"
-    if re.fullmatch(r"VARCHAR\(\d+\)|CHAR\(\d+\)|TEXT\(\d+\)", spelt):
-        return "VARCHAR"
-    return _ALIASES.get(spelt, spelt)
+    return str(SqlType.parse(name))
 
 
 def decimal_scale(name: str) -> tuple[int, int] | None:
@@ -84,8 +50,8 @@ def decimal_scale(name: str) -> tuple[int, int] | None:
     >>> decimal_scale("DECIMAL(15,2)")
     (15, 2)
     """
-    match = _DECIMAL.fullmatch(name)
-    return (int(match[1]), int(match[2] or 0)) if match else None
+    found = SqlType.parse(name)
+    return (found.width, found.scale) if found.name == "DECIMAL" else None
 
 
 def resolve(column: str, constants: Iterable[str]) -> Resolved | None:

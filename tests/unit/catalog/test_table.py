@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from gateway.catalog.column_types import canonical_type
 from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.sql_type import canonical_type
 from gateway.catalog.table import ScanLimits, Table, parse_table
 from gateway.catalog.transforms import Calendar
 from gateway.declaration import DeclarationError

@@ -17,14 +17,14 @@ from pyiceberg.utils.datetime import date_to_days, datetime_to_micros
 
 from gateway.catalog.transforms import KINDS, Spans, TransformError, parse_transform
 from gateway.catalog.transforms.hashing import Bucket
-from gateway.catalog.transforms.keys import sql_type
+from gateway.catalog.transforms.keys import key_type
 
 MAX = 2**31 - 1
 
 
 def folders(spec: object, values: list[Any], source_type: str, **options: str) -> list[str | None]:
     """Return the folder texts of values."""
-    kind = sql_type(source_type)
+    kind = key_type(source_type)
     assert kind is not None
     given_values = [str(value) if isinstance(value, UUID) else value for value in values]
     texts: list[str | None] = (

@@ -1,0 +1,60 @@
+"""The names of DuckDB's types are read as DuckDB reads them."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from gateway.catalog.sql_type import SqlType, canonical_type
+
+NESTED = [
+    "int[]",
+    "text [ 3 ]".replace(" 3 ", "3"),
+    "decimal(10, 2)[][4]",
+    "struct(a int4, b text[])",
+    'struct("a b" bool, "select" date, "x""y" double)',
+    "map(varchar, struct(n numeric))[]",
+    "DOUBLE PRECISION",
+    "timestamp with  time zone",
+    "varchar(10)",
+    "dec(5)",
+    "enum('a', 'b, c')",
+]
+
+
+def described(text: str) -> str:
+    """Return what DuckDB calls a type."""
+    with duckdb.connect() as connection:
+        return str(connection.execute(f"SELECT CAST(NULL AS {text}) AS x").description[0][1])
+
+
+def names() -> list[str]:
+    """List the names that DuckDB has for the types that the gateway knows."""
+    with duckdb.connect() as connection:
+        found = connection.execute("SELECT DISTINCT type_name FROM duckdb_types() ORDER BY 1").fetchall()
+    return [name for (name,) in found if SqlType.parse(name).known]
+
+
+@pytest.mark.parametrize("text", [*names(), *NESTED])
+def test_a_type_has_the_name_that_the_engine_gives_it(text: str) -> None:
+    assert described(text) == str(SqlType.parse(text))
+
+
+@pytest.mark.parametrize("text", [*names(), *NESTED])
+def test_a_canonical_name_is_read_as_the_same_type(text: str) -> None:
+    assert SqlType.parse(text) == SqlType.parse(str(SqlType.parse(text)))
+
+
+def test_most_names_of_the_engine_are_known() -> None:
+    assert len(names()) > 50
+
+
+@pytest.mark.parametrize(
+    "text", ["LIST", "STRUCT", "MAP", "ENUM", "BIT", "geometry", "DECIMAL(39,0)", "INT(4)", "", "x[]"]
+)
+def test_a_text_that_is_no_type_is_kept_and_not_known(text: str) -> None:
+    parsed = SqlType.parse(text)
+    assert not parsed.known
+    assert text == str(parsed)
+    with pytest.raises(ValueError, match=r"DuckDB type|DECIMAL"):
+        canonical_type(text)
