@@ -20,9 +20,9 @@ from gunicorn.asgi.protocol import (
 
 from gateway.errors import GatewayError
 from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, SILENCE
-from gateway.web.front import KEY, Front, Hit
-from gateway.web.front_known import Key, Pair, recognise
+from gateway.web.hit_cache import Hit, HitCache
 from gateway.web.reading import LATEST, RequestReader, says_close
+from gateway.web.request_key import KEY, Key, Pair, request_key
 from gateway.web.timeouts import RESET, queued, taken_too_slowly
 from gateway.web.wsgi_adapter import CONNECTION
 
@@ -31,8 +31,8 @@ _OPENED = 1.0
 _ENDS, _STAYS = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
 
 
-class Heard(NamedTuple):
-    """How the bytes of a request were understood that was answered by a hit."""
+class ParsedRequest(NamedTuple):
+    """What was parsed from the bytes of a request that was answered by a hit."""
 
     key: Key
     headers: list[Pair]
@@ -126,13 +126,13 @@ class EventProtocol(ASGIProtocol):
 
     def _repeat(self, data: bytes) -> bool:
         """Answer a request by a hit if its bytes are known; return whether it was."""
-        heard: Heard | None = self.worker.heard.get(data)
-        if heard is None or heard.trust != self._forwarded_trust or not self.worker.alive:
+        parsed: ParsedRequest | None = self.worker.parsed.get(data)
+        if parsed is None or parsed.trust != self._forwarded_trust or not self.worker.alive:
             return False
-        hit = self.worker.app.front.hit(heard.key, heard.headers, self._peer[0] if self._peer else None)
+        hit = self.worker.app.hit_cache.hit(parsed.key, parsed.headers, self._peer[0] if self._peer else None)
         if hit is None:
             return False
-        self._write_hit(hit, heard.version, closing=False)
+        self._write_hit(hit, parsed.version, closing=False)
         self._repeated_at = self.worker.loop.time()
         if self._flow_control.write_paused:
             self._watch = self.worker.loop.create_task(self._taken())
@@ -233,22 +233,22 @@ class EventProtocol(ASGIProtocol):
             self._lingering = self.worker.loop.call_at(due, self.transport.close)
 
     def _hit(self, request: Any, peername: Any) -> Hit | None:
-        front: Front | None = self.worker.app.front
+        hit_cache: HitCache | None = self.worker.app.hit_cache
         self._key = None
-        if front is None:
+        if hit_cache is None:
             return None
         body = request.chunked or request.content_length > 0
-        self._key = recognise(request.method, request.uri, request.headers_bytes, body=body)
+        self._key = request_key(request.method, request.uri, request.headers_bytes, body=body)
         if self._key is None:
             return None
-        return front.hit(self._key, request.headers_bytes, peername[0] if peername else None)
+        return hit_cache.hit(self._key, request.headers_bytes, peername[0] if peername else None)
 
     async def _send_hit(self, hit: Hit, request: Any) -> bool:
         closing = bool(self._will_close(request, False))
         self._write_hit(hit, request.version, closing=closing)
         if not closing and self._key is not None and self._whole is not None and not self._callback_parser.remaining():
-            heard = Heard(self._key, request.headers_bytes, request.version, self._forwarded_trust)
-            self.worker.remember(self._whole, heard)
+            parsed = ParsedRequest(self._key, request.headers_bytes, request.version, self._forwarded_trust)
+            self.worker.keep_parsed(self._whole, parsed)
         return await self._taken() and not closing
 
     def _write_hit(self, hit: Hit, version: tuple[int, int], *, closing: bool) -> None:

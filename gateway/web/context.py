@@ -39,13 +39,12 @@ from gateway.project.files import Project
 from gateway.project.reload import Reloaded
 from gateway.query.registry import Registry
 from gateway.query.template import Template
-from gateway.telemetry.events import Observer, RequestServed, unobserved
+from gateway.telemetry.events import Observer, unobserved
 from gateway.telemetry.metrics import Metrics
+from gateway.web.records import Record
 from gateway.web.timeouts import Gone
 
 _EXTENSION = "gateway"
-LEARN = "gateway.learn"
-"""Where an environment holds what a route calls to say how its answer is found again."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
@@ -152,69 +151,6 @@ class Site:
     """Where ``gateway dev`` tells what was saved; None: nobody is writing."""
     stopping: Event = field(default_factory=Event)
     """Set when the server is to stop soon, and others should be asked instead."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Record:
-    """What is known of the current request, for its log line and its metrics."""
-
-    request: str
-    started: float
-    principal: Principal | None = None
-    query: str | None = None
-    version: int | None = None
-    template: Template | None = None
-    """The version that was asked for, whatever was answered."""
-    cache: str | None = None
-    detail: str | None = None
-    key: str | None = None
-    parameters: Mapping[str, Any] | None = None
-    rows: int | None = None
-    partitions: int | None = None
-    partitions_total: int | None = None
-    format: str | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """What went to the client, and how long it took, in seconds."""
-
-    method: str
-    path: str
-    client: str | None
-    status: int
-    seconds: float
-    size: int
-    complete: bool = True
-
-
-def served(noted: Record, sent: Sent) -> RequestServed:
-    """Tell of a request that was answered."""
-    who = noted.principal
-    return RequestServed(
-        request=noted.request,
-        method=sent.method,
-        path=sent.path,
-        client=sent.client,
-        principal=None if who is None else who.name,
-        credential=None if who is None or not who.credential else who.credential,
-        status=sent.status,
-        seconds=sent.seconds,
-        size=sent.size,
-        query=noted.query,
-        version=noted.version,
-        cache=noted.cache,
-        detail=noted.detail,
-        key=noted.key,
-        parameters=noted.parameters,
-        rows=noted.rows,
-        partitions=noted.partitions,
-        partitions_total=noted.partitions_total,
-        format=noted.format,
-        error=noted.error,
-        complete=sent.complete,
-    )
 
 
 def site() -> Site:

@@ -10,27 +10,20 @@ from hashlib import blake2b
 
 from gateway.model import Answer, CachePolicy, CacheStatus, Export, Reading, Unread
 from gateway.query.template import Template
+from gateway.web.responses import MAX_DELTA, Header
 
 CACHE_NAME = "query-gateway"
-EVERY_AGE = 2**31
-"""Largest delta-seconds that a cache must understand (RFC 9111, section 1.2.2)."""
-
-LAST_INSTANT = 253_402_300_799.0
-"""The last second of the year 9999, the last that a date of HTTP can name."""
 
 
 def answer_headers(
-    answer: Answer | Export | Unread, *, shared: bool, kept: bool = True, max_stale: float = EVERY_AGE
-) -> Iterator[tuple[str, str]]:
-    """Say what *answer* cost: its fate in the cache, its age, what was read for it, and the time of each stage.
+    answer: Answer | Export | Unread, *, shared: bool, kept: bool = True, max_stale: float = MAX_DELTA
+) -> Iterator[Header]:
+    """Say how long *answer* may be kept, and what was read for it.
 
     *shared* is False where caches on the way may give it to nobody else, *kept* where they may not keep it at all.
     *max_stale* bounds the seconds that they may serve it after its ``ttl``, whatever its template says.
     """
     yield "Cache-Control", _cache_control(answer, shared=shared, max_stale=max_stale) if kept else "no-store"
-    yield "Age", str(min(max(0, math.floor(answer.age)), EVERY_AGE))
-    yield "Cache-Status", cache_status(answer.status)
-    yield "Server-Timing", server_timing(answer.timings)
     yield from reading_headers(answer.result.readings)
 
 
@@ -43,7 +36,7 @@ def entity_tag(content: str, *variant: object) -> str:
     return blake2b(repr((content, *variant)).encode(), digest_size=16, person=b"gateway etag").hexdigest()
 
 
-def cache_control(policy: CachePolicy, *, shared: bool, max_stale: float = EVERY_AGE) -> str:
+def cache_control(policy: CachePolicy, *, shared: bool, max_stale: float = MAX_DELTA) -> str:
     """Write how long an answer is fresh, counted like ``Age`` from its making (RFC 9111, RFC 5861).
 
     >>> cache_control(CachePolicy(ttl=60, stale_if_error=5), shared=True)
@@ -69,20 +62,6 @@ def _cache_control(answer: Answer | Export | Unread, *, shared: bool, max_stale:
     return cache_control(answer.query.cache, shared=shared, max_stale=max_stale)
 
 
-def proxy_headers(answer: Answer | Unread, *, now: float) -> Iterator[tuple[str, str]]:
-    """Tell a proxy until when an *answer* for everybody is fresh, as an instant; *now* is in seconds since the epoch.
-
-    nginx counts ``max-age`` from when it stored a response and takes no notice of ``Age``; ``X-Accel-Expires``, which
-    it does not pass on, says it right. ``Expires`` says the same to those behind it, where it does not write an age.
-    """
-    policy = answer.query.cache
-    if not policy.enabled:
-        return
-    until = math.floor(min(now - answer.age + policy.ttl, LAST_INSTANT))
-    yield "Expires", format_datetime(datetime.fromtimestamp(until, UTC), usegmt=True)
-    yield "X-Accel-Expires", f"@{until}"
-
-
 def cache_status(status: CacheStatus) -> str:
     """Write the fate of a request in the cache (RFC 9211).
 
@@ -99,10 +78,19 @@ def cache_status(status: CacheStatus) -> str:
     if status.collapsed:
         parts.append("collapsed")
     if status.ttl is not None:
-        parts.append(f"ttl={max(-EVERY_AGE, min(math.floor(status.ttl), EVERY_AGE))}")
+        parts.append(_ttl(status.ttl))
     if status.detail is not None:
         parts.append(f"detail={_text(status.detail)}")
     return "; ".join(parts)
+
+
+def hit_status(ttl: float) -> str:
+    """Write the fate of a hit in the nearest tier, as ``cache_status`` does.
+
+    >>> hit_status(59.5)
+    'query-gateway; hit; ttl=59'
+    """
+    return f"{CACHE_NAME}; hit; {_ttl(ttl)}"
 
 
 def outcome(status: CacheStatus) -> str:
@@ -123,7 +111,7 @@ def server_timing(timings: Mapping[str, float]) -> str:
     return ", ".join(f"{name};dur={seconds * 1000:.3f}" for name, seconds in timings.items())
 
 
-def reading_headers(readings: Iterable[Reading]) -> Iterator[tuple[str, str]]:
+def reading_headers(readings: Iterable[Reading]) -> Iterator[Header]:
     """Say what was read of what there is, over all scans: ``Gateway-Partitions: 7/365`` and so on."""
     every = list(readings)
     counts = {
@@ -135,7 +123,7 @@ def reading_headers(readings: Iterable[Reading]) -> Iterator[tuple[str, str]]:
         yield f"Gateway-{name}", f"{sum(read for read, _ in pairs)}/{sum(total for _, total in pairs)}"
 
 
-def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) -> Iterator[tuple[str, str]]:
+def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) -> Iterator[Header]:
     """Say since when a version is deprecated (RFC 9745) and when it goes away (RFC 8594).
 
     >>> dict(deprecation_headers(datetime(2026, 1, 1, tzinfo=UTC), None))
@@ -147,7 +135,7 @@ def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) ->
         yield "Sunset", format_datetime(sunset.astimezone(UTC), usegmt=True)
 
 
-def template_headers(template: Template) -> Iterator[tuple[str, str]]:
+def template_headers(template: Template) -> Iterator[Header]:
     """Say whether a version goes away, and what takes its place."""
     yield from deprecation_headers(midnight(template.deprecated), midnight(template.sunset))
     if template.successor is not None:
@@ -160,8 +148,12 @@ def midnight(day: date | None) -> datetime | None:
     return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+def _ttl(seconds: float) -> str:
+    return f"ttl={max(-MAX_DELTA, min(math.floor(seconds), MAX_DELTA))}"
+
+
 def _delta(seconds: float) -> int:
-    return max(0, min(math.floor(seconds), EVERY_AGE))
+    return max(0, min(math.floor(seconds), MAX_DELTA))
 
 
 def _text(value: str) -> str:

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from gateway.errors import GatewayError, MalformedRequest
 from gateway.telemetry.events import Observer
-from gateway.web.context import Record, Sent, served
 from gateway.web.documents import json_bytes
 from gateway.web.problems import (
     MEDIA_TYPE,
@@ -21,6 +20,7 @@ from gateway.web.problems import (
     TargetTooLong,
     problem_document,
 )
+from gateway.web.records import Record, Sent, served
 
 _NOTHING = "-"
 """Stands for the method and the path of what is no request."""

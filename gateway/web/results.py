@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
 from flask import Blueprint, Response, request
-from werkzeug.datastructures import Headers
 
 from gateway.access.base import VARY
-from gateway.encode import ENCODERS, Format, encode
+from gateway.encode import Format, encode
 from gateway.model import Answer, BoundQuery, Export, Summary, Unread
 from gateway.model import Request as Question
 from gateway.web.bound_parameters import echo_header, echoed, instant
@@ -20,67 +17,21 @@ from gateway.web.content_coding import IDENTITY, choose_coding, compress, compre
 from gateway.web.context import gateway, principal_of, record, site
 from gateway.web.directives import read_directives
 from gateway.web.formats import choose_format, choose_shape
-from gateway.web.front_teach import teach
 from gateway.web.guard import shared
-from gateway.web.headers import answer_headers, entity_tag, outcome, proxy_headers
+from gateway.web.headers import answer_headers, cache_status, outcome, server_timing, template_headers
 from gateway.web.paging import Enough, Page, first_of, first_page, next_page
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
 from gateway.web.questions import read_question
-from gateway.web.sending import closed_on_error, closing_with, resumed, without_body
+from gateway.web.rendering import render
+from gateway.web.representation import Representation, Variant
+from gateway.web.responses import FIXED_HEADERS, Header, ResultResponse, VolatileHeaders
+from gateway.web.reuse import reuse_of
+from gateway.web.sending import close, closed_on_error, resumed
 from gateway.web.timeouts import TIMEOUT, read_deadline, read_gone
 
 routes = Blueprint("results", __name__)
 WHOLE = 256 * 1024
 """Bodies of up to this many bytes are sent whole, with their length; longer ones are streamed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """How one response writes a result."""
-
-    format: Format
-    shape: str
-    coding: str
-    """How the body is compressed: ``zstd``, ``gzip`` or ``identity``."""
-
-    def exact(self, digest: str, page: Page, meta: Mapping[str, Any]) -> str:
-        """Make the strong validator of a page of a result, written so: it is of exactly these bytes."""
-        beside = orjson.dumps(meta) if self.format.name == "json" else b""
-        return entity_tag(digest, ENCODERS, self.format.name, self.shape, self.coding, page.offset, page.rows, beside)
-
-    def alike(self, key: str) -> str:
-        """Make the weak validator of all rows of *key*: computed again they may differ in order and last digits."""
-        return entity_tag(key, "alike", self.format.name, self.shape, self.coding)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Representation:
-    """What one response gives of an answer: a page of its rows, written in one way.
-
-    ``meta`` are the members that JSON has beside the rows, ``following`` is the address of the next page. ``body``
-    names the bytes of the body, and is None where they are not known before they are sent.
-    """
-
-    answer: Answer | Export | Unread
-    page: Page
-    variant: Variant
-    meta: Mapping[str, Any]
-    following: str | None
-    body: str | None
-
-    @property
-    def tag(self) -> tuple[str, str] | None:
-        """Return the validator, as it is compared and as it is written; None where there is none.
-
-        What is sent while it is computed has a weak one, and none where it is only the first of many rows.
-        """
-        if not isinstance(self.answer, Export):
-            opaque = self.body if self.answer.result.digest and not self.answer.status.default else None
-            return None if opaque is None else (opaque, f'"{opaque}"')
-        if self.page.rows is not None:
-            return None
-        opaque = self.variant.alike(self.answer.result.key)
-        return opaque, f'W/"{opaque}"'
 
 
 @routes.route("/v1/queries/<name>/<version>/result", methods=["GET", "POST"])
@@ -101,11 +52,7 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
         answer, page = _first_page(question, options, variant, suffix, deadline)
     with closed_on_error(answer):
         given = _represented(answer, page, variant, suffix, options)
-        response = _answered(given, version, suffix, options)
-    if not isinstance(answer, Export):
-        body = request.method != "HEAD" and response.status_code != 304
-        teach(question, answer, options, given.body if body else None)
-    return response
+        return _rendered(_response(given, question, version, suffix, options), answer)
 
 
 def _first_page(
@@ -160,19 +107,48 @@ def _represented(
     return Representation(answer=answer, page=page, variant=variant, meta=meta, following=following, body=body)
 
 
-def _answered(given: Representation, version: str, suffix: str | None, options: QueryString) -> Response:
-    answer, variant = given.answer, given.variant
-    _note(answer, given.page, variant.format)
-    headers = Headers(_headers(answer, given.page, version, suffix, options))
-    if given.following is not None:
-        headers.add("Link", f'<{given.following}>; rel="next"')
-    if request.method != "POST" and (tag := given.tag) is not None:
-        headers["ETag"] = tag[1]
-        if _holds(tag[0]):
-            return without_body(Response(status=304, headers=headers), answer)
-    if request.method == "HEAD":
-        return without_body(Response(headers=headers, content_type=variant.format.media_type), answer)
-    return _sent(given, headers)
+def _response(
+    given: Representation, question: Question, version: str, suffix: str | None, options: QueryString
+) -> ResultResponse:
+    """Make the response: status, headers and body, and where the same is found again."""
+    answer = given.answer
+    _note(answer, given.page, given.variant.format)
+    headers = list(_stable_headers(given, version, suffix, options))
+    tag = None if request.method == "POST" else given.tag
+    if tag is not None:
+        headers.append(("ETag", tag[1]))
+    status = 304 if tag is not None and _holds(tag[0]) else 200
+    body: bytes | Iterator[bytes] | None = None
+    if status == 200:
+        headers.append(("Content-Type", given.variant.format.media_type))
+        if request.method != "HEAD":
+            headers += [("Content-Encoding", given.variant.coding)] if given.variant.coding != IDENTITY else []
+            body = _body(given)
+    return ResultResponse(
+        status=status,
+        headers=tuple(headers),
+        volatile=VolatileHeaders(_lifetime(answer)),
+        body=body,
+        form=None if body is None else given.body,
+        record=record(),
+        reuse=reuse_of(question, answer, options),
+    )
+
+
+def _rendered(response: ResultResponse, answer: Answer | Export | Unread) -> Response:
+    """Have Flask write a response; the work behind it ends with its rows, or now where it sends none."""
+    volatile = response.volatile.pairs(
+        age=answer.age,
+        cache_status=cache_status(answer.status),
+        server_timing=server_timing(answer.timings),
+        now=site().clock(),
+    )
+    rendered = render(response, volatile)
+    if response.body is None:
+        close(answer)
+    elif not isinstance(response.body, bytes):
+        rendered.call_on_close(lambda: close(answer))
+    return rendered
 
 
 def _note_question(question: Question) -> None:
@@ -192,15 +168,25 @@ def _note(answer: Answer | Export | Unread, page: Page, chosen: Format) -> None:
     noted.partitions_total = sum(reading.partitions_total for reading in answer.result.readings)
 
 
-def _headers(
-    answer: Answer | Export | Unread, page: Page, version: str, suffix: str | None, options: QueryString
-) -> Iterator[tuple[str, str]]:
-    kept = request.method != "POST" and not answer.status.default
-    yield from answer_headers(answer, shared=shared(answer.query.name), kept=kept, max_stale=site().max_stale)
-    if kept and not isinstance(answer, Export) and shared(answer.query.name):
-        yield from proxy_headers(answer, now=site().clock())
-    yield "Gateway-Version", str(answer.query.version)
-    understood = echo_header(answer.query.parameters)
+def _may_be_kept(answer: Answer | Export | Unread) -> bool:
+    """Tell whether caches on the way may keep a response."""
+    return request.method != "POST" and not answer.status.default
+
+
+def _lifetime(answer: Answer | Export | Unread) -> float | None:
+    """Return for how long after its making proxies may give an answer; None where they are told nothing."""
+    policy, everybody = answer.query.cache, shared(answer.query.name)
+    told = policy.enabled and everybody and not isinstance(answer, Export) and _may_be_kept(answer)
+    return policy.ttl if told else None
+
+
+def _stable_headers(given: Representation, version: str, suffix: str | None, options: QueryString) -> Iterator[Header]:
+    """Say what was answered: all that is the same for as long as the result is."""
+    answer, page = given.answer, given.page
+    query, everybody = answer.query, shared(answer.query.name)
+    yield from answer_headers(answer, shared=everybody, kept=_may_be_kept(answer), max_stale=site().max_stale)
+    yield "Gateway-Version", str(query.version)
+    understood = echo_header(query.parameters)
     if understood is not None:
         yield "Gateway-Parameters", understood
     if page.total is not None:
@@ -208,11 +194,17 @@ def _headers(
     yield "Gateway-More", "true" if page.more else "false"
     if answer.status.default:
         yield "Gateway-Default", "true"
-    yield "Vary", _vary(answer.query.name, suffix is None and "_format" not in options.options)
-    path = _path(answer.query, suffix)
+    yield "Vary", _vary(query.name, suffix is None and "_format" not in options.options)
+    path = _path(query, suffix)
     if version == "latest" and request.method != "POST":
-        query = request.query_string.decode()
-        yield "Content-Location", f"{path}?{query}" if query else path
+        text = request.query_string.decode()
+        yield "Content-Location", f"{path}?{text}" if text else path
+    if given.following is not None:
+        yield "Link", f'<{given.following}>; rel="next"'
+    template = record().template
+    if template is not None:
+        yield from template_headers(template)
+    yield from FIXED_HEADERS
 
 
 def _vary(query: str, negotiated: bool) -> str:
@@ -248,13 +240,13 @@ def _meta(query: BoundQuery, page: Page, following: str | None) -> Mapping[str, 
     return meta
 
 
-def _sent(given: Representation, headers: Headers) -> Response:
-    """Send the body that was made before; or make it, and keep what is sent whole of a result that is kept."""
+def _body(given: Representation) -> bytes | Iterator[bytes]:
+    """Return the body that was made before; or make it, and keep what is sent whole of a result that is kept."""
     answer, variant, name = given.answer, given.variant, given.body
     assert not isinstance(answer, Unread)  # a response without a body
     made = None if name is None else gateway().encoding(answer.result.key, name)
     if made is not None:
-        return _response(made, headers, variant)
+        return made
     content, columns, shape = given.page.content, answer.result.columns, variant.shape
     chunks = encode(variant.format, content, columns, shape=shape, meta=given.meta)
     head, size = list[bytes](), 0
@@ -263,15 +255,8 @@ def _sent(given: Representation, headers: Headers) -> Response:
         head.append(chunk)
         size += len(chunk)
         if size > WHOLE:
-            response = _response(compressed(resumed(head, chunks), variant.coding), headers, variant)
-            return closing_with(response, answer)
+            return compressed(resumed(head, chunks), variant.coding)
     body = compress(b"".join(head), variant.coding)
     if isinstance(answer, Answer) and name is not None:
         gateway().keep_encoding(answer.result, name, body)
-    return _response(body, headers, variant)
-
-
-def _response(body: bytes | Iterator[bytes], headers: Headers, variant: Variant) -> Response:
-    if variant.coding != IDENTITY:
-        headers["Content-Encoding"] = variant.coding
-    return Response(body, headers=headers, content_type=variant.format.media_type)
+    return body

@@ -1,4 +1,4 @@
-"""Bodies that are made while they are sent, and what must be closed after them."""
+"""Streamed bodies, and closing what computes their rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
-from flask import Response
 
 from gateway.errors import GatewayError
 from gateway.model import Answer, Export, Unread
@@ -19,20 +18,14 @@ def closed_on_error(answer: Answer | Export | Unread) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        _close(answer)
+        close(answer)
         raise
 
 
-def closing_with(response: Response, answer: Answer | Export | Unread) -> Response:
-    """End the work behind *answer* when the response has ended, or its client has left."""
-    response.call_on_close(lambda: _close(answer))
-    return response
-
-
-def without_body(response: Response, answer: Answer | Export | Unread) -> Response:
-    """End the work behind *answer*: nobody takes its rows."""
-    _close(answer)
-    return response
+def close(answer: Answer | Export | Unread) -> None:
+    """End the work behind *answer*: nobody takes more of its rows. Idempotent."""
+    if isinstance(answer, Export):
+        answer.result.close()
 
 
 def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -57,8 +50,3 @@ def resumed(head: list[bytes], rest: Iterator[bytes]) -> Generator[bytes]:
         close = getattr(rest, "close", None)
         if close is not None:
             close()
-
-
-def _close(answer: Answer | Export | Unread) -> None:
-    if isinstance(answer, Export):
-        answer.result.close()

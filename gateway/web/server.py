@@ -22,7 +22,7 @@ from gateway.telemetry.events import unobserved
 from gateway.telemetry.metrics import share_metrics
 from gateway.web.bodies import Bodies
 from gateway.web.context import Site, site_of
-from gateway.web.front import Front
+from gateway.web.hit_cache import HitCache
 from gateway.web.refusals import refusal
 from gateway.web.threads import PatientThreadWorker, whole_bodies
 from gateway.web.timeouts import patient_sends
@@ -111,7 +111,7 @@ class Server(BaseApplication):
         self._sockets = [_listen(options.host, port) for _ in range(options.workers)]
         self._opened = ExitStack()
         self._site: Site | None = None
-        self.front: Front | None = None
+        self.hit_cache: HitCache | None = None
         """What answers repeated requests, in a worker that has an event loop."""
         self.largest = _LARGEST_BODY
         """Bytes of the largest body of a request that is read."""
@@ -139,13 +139,13 @@ class Server(BaseApplication):
         if options.worker == "gthread":
             return patient_sends(whole_bodies(app, largest), options.send_timeout)
         bodies = Bodies(largest=largest, timeout=options.receive_timeout)
-        bridge = WsgiAdapter(app, threads=options.threads, send_timeout=options.send_timeout, bodies=bodies)
-        self._opened.enter_context(closing(bridge))
+        flask = WsgiAdapter(app, threads=options.threads, send_timeout=options.send_timeout, bodies=bodies)
+        self._opened.enter_context(closing(flask))
         if self._site is None:
-            return bridge
-        self.front = Front(self._site, bridge)
-        self._opened.callback(self.front.flush)
-        return self.front
+            return flask
+        self.hit_cache = HitCache(self._site, flask)
+        self._opened.callback(self.hit_cache.flush)
+        return self.hit_cache
 
     def stopping(self) -> None:
         """Say that this worker is not ready any more: it stops soon."""

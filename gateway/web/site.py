@@ -20,9 +20,12 @@ from gateway.errors import GatewayError, MalformedRequest
 from gateway.telemetry.events import Unexpected
 from gateway.telemetry.metrics import SECONDS
 from gateway.web import cache, context, dev, explain, guard, operations, pages, queries, reload, results, tables
-from gateway.web.context import Sent, Site, record, served, site
+from gateway.web.context import Site, record, site
 from gateway.web.headers import template_headers
 from gateway.web.problems import InternalError, from_http, problem
+from gateway.web.records import Sent, served
+from gateway.web.rendering import RenderedResult
+from gateway.web.responses import FIXED_HEADERS
 from gateway.web.wsgi_adapter import REFUSED
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -93,12 +96,9 @@ def _start() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = record().request
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.update(guard.limit_headers())
-    guard.keep_private(response)
-    asked_for = record().template
-    if asked_for is not None:
-        response.headers.extend(template_headers(asked_for))
+    if not isinstance(response, RenderedResult):
+        _complete(response)
     tally = _Tally(response)
     noted, method, path, client = record(), request.method, request.path, request.remote_addr
     observe, status = site().observe, response.status_code
@@ -117,6 +117,16 @@ def _finish(response: Response) -> Response:
 
     response.call_on_close(close)
     return response
+
+
+def _complete(response: Response) -> None:
+    """Add the headers that every response has; those of a result have them already."""
+    for name, value in FIXED_HEADERS:
+        response.headers.setdefault(name, value)
+    guard.keep_private(response)
+    asked_for = record().template
+    if asked_for is not None:
+        response.headers.extend(template_headers(asked_for))
 
 
 class _Tally:

@@ -17,7 +17,7 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from gateway.web.connection import EventProtocol, Heard, at_most
+from gateway.web.connection import EventProtocol, ParsedRequest, at_most
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
@@ -29,7 +29,7 @@ _MOMENT = 0.02
 """Seconds within which the hits that were answered are told of."""
 _SWITCH = 0.001
 """Seconds after which a thread that computes lets the event loop go on."""
-_HEARD, _LONGEST = 1_000, 4_096
+_MAX_PARSED, _LONGEST = 1_000, 4_096
 """Requests that are recognised by their bytes, and how many bytes each may have."""
 
 
@@ -39,17 +39,17 @@ class EventWorker(ASGIWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.connections: set[EventProtocol] = set()
-        self.heard: dict[bytes, Heard] = {}
+        self.parsed: dict[bytes, ParsedRequest] = {}
         self._stopped: asyncio.Event | None = None
         self._flushing: asyncio.TimerHandle | None = None
 
-    def remember(self, request: bytes, heard: Heard) -> None:
-        """Keep in mind how a request was understood."""
+    def keep_parsed(self, request: bytes, parsed: ParsedRequest) -> None:
+        """Keep what was parsed from the bytes of a request, so that the same bytes are not parsed again."""
         if len(request) > _LONGEST:
             return
-        if len(self.heard) >= _HEARD:
-            self.heard.clear()
-        self.heard[request] = heard
+        if len(self.parsed) >= _MAX_PARSED:
+            self.parsed.clear()
+        self.parsed[request] = parsed
 
     def flush_soon(self) -> None:
         """Have the hits that were answered told of, within a moment."""
@@ -58,7 +58,7 @@ class EventWorker(ASGIWorker):
 
     def _flush(self) -> None:
         self._flushing = None
-        self.app.front.flush()
+        self.app.hit_cache.flush()
 
     def init_process(self) -> None:
         sys.setswitchinterval(_SWITCH)

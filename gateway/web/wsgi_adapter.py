@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.errors import GatewayError
 from gateway.web.bodies import Bodies, ClientGone, has_body
+from gateway.web.responses import RESPONSE, ResultResponse
 from gateway.web.timeouts import taken_too_slowly
 
 Scope = MutableMapping[str, Any]
@@ -80,8 +81,8 @@ class WsgiAdapter:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._vital = ThreadPoolExecutor(_VITAL_THREADS, thread_name_prefix="vital")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Head | None:
-        """Answer one request; return the head of what was sent, None where nobody was there to take it."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> ResultResponse | None:
+        """Answer one request; return the response to it if it is a result's, None also where nobody took it."""
         try:
             if not has_body(scope["headers"]):
                 return await self._answer(scope, receive, send, b"")
@@ -95,12 +96,12 @@ class WsgiAdapter:
         finally:
             self._bodies.release(body)
 
-    async def _refuse(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> Head | None:
+    async def _refuse(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> ResultResponse | None:
         """Have the application tell *error*: it knows how, and counts it."""
         scope[ENVIRON] = {REFUSED: error}
         return await self._answer(scope, receive, send, b"")
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> Head | None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> ResultResponse | None:
         loop = asyncio.get_running_loop()
         exchange = _Exchange(scope, body, receive, send, loop, self._send_timeout)
         vital = scope["path"] in VITAL or REFUSED in scope.get(ENVIRON, {})
@@ -117,7 +118,7 @@ class WsgiAdapter:
         finally:
             exchange.leave()
             watch.cancel()
-        return exchange.head
+        return exchange.response
 
     def close(self) -> None:
         """Take no more requests; those that run are left to end."""
@@ -137,7 +138,8 @@ class _Exchange:
         loop: asyncio.AbstractEventLoop,
         send_timeout: float,
     ) -> None:
-        self.head: Head | None = None
+        self.response: ResultResponse | None = None
+        self._head: Head | None = None
         self._scope, self._body, self._receive, self._send, self._loop = scope, body, receive, send, loop
         self._send_timeout = send_timeout
         self._connection: Connection | None = scope.get(CONNECTION)
@@ -163,7 +165,9 @@ class _Exchange:
         """Answer the request, in a thread: return a response of one piece, or send one of several."""
         if self._gone.is_set():
             return None  # it left while it waited for a thread
-        chunks = wsgi(self._environ(), self._start)
+        environ = self._environ()
+        chunks = wsgi(environ, self._start)
+        self.response = environ.get(RESPONSE)
         try:
             return self._respond(iter(chunks))
         finally:
@@ -186,7 +190,7 @@ class _Exchange:
 
     def _respond(self, chunks: Iterator[bytes]) -> Whole | None:
         first = next(chunks, b"")
-        head = self.head
+        head = self._head
         if head is None:
             raise RuntimeError("the application sent a body before it started its response")
         if _length(head) == len(first) or (not first and next(chunks, None) is None):
@@ -203,7 +207,7 @@ class _Exchange:
         if exc_info is not None and self._begun:
             raise exc_info[1].with_traceback(exc_info[2])
         fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        self.head = Head(status=int(status[:3]), headers=fields)
+        self._head = Head(status=int(status[:3]), headers=fields)
         return _no_write
 
     def _emit(self, message: Message) -> None:

@@ -17,6 +17,7 @@ from gateway.access.base import OPEN
 from gateway.cache.tier import Purge
 from gateway.query.registry import Registry
 from gateway.telemetry.events import RequestServed
+from gateway.web.responses import FIXED_HEADERS
 
 TOTALS = "/v1/queries/totals/v1/result"
 ROWS = "/v1/queries/totals/v2/result"
@@ -147,6 +148,19 @@ def test_what_is_no_kept_answer_goes_to_flask(worlds: Worlds, target: str) -> No
     async def story() -> None:
         for _ in range(3):
             assert not (await worlds.ask(target)).short
+
+    run(story)
+
+
+def test_a_header_that_is_new_is_sent_both_ways(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.web.results.FIXED_HEADERS", (*FIXED_HEADERS, ("X-New", "of tomorrow")))
+
+    async def story() -> None:
+        for _ in range(2):
+            for method in ("GET", "HEAD"):
+                reply = await worlds.ask(TOTALS, method)
+                assert reply.header("x-new") == "of tomorrow"
+        assert reply.short
 
     run(story)
 
@@ -410,7 +424,7 @@ def test_requests_are_counted_and_told_of_alike(worlds: Worlds) -> None:
                 await worlds.ask(target, If_None_Match=str(tag))
 
     run(story)
-    worlds.short.front.flush()
+    worlds.short.hit_cache.flush()
 
     def told(world: Any) -> list[Any]:
         served = [event for event in world.events if isinstance(event, RequestServed)]

@@ -30,8 +30,8 @@ from gateway.telemetry.events import Event, fan_out, unobserved
 from gateway.telemetry.metrics import Metrics
 from gateway.web.bodies import Bodies
 from gateway.web.context import Site
-from gateway.web.front import KEY, Front
-from gateway.web.front_known import recognise
+from gateway.web.hit_cache import HitCache
+from gateway.web.request_key import KEY, request_key
 from gateway.web.site import build_site
 from gateway.web.wsgi_adapter import WsgiAdapter
 
@@ -200,7 +200,7 @@ class World:
     clock: Clock
     base: Gateway
     folder: Path
-    use_front: bool
+    use_hit_cache: bool
     memory: int = 64 * 2**20
     events: list[Event] = field(default_factory=list)
     doors: Any = None
@@ -236,10 +236,10 @@ class World:
             secret=lambda: b"the same in both",
             **{name: value for name, value in given.items() if value is not None},
         )
-        self.bridge = WsgiAdapter(
+        self.flask = WsgiAdapter(
             build_site(self.site).wsgi_app, threads=1, send_timeout=30, bodies=Bodies(largest=2**20, timeout=30)
         )
-        self.front = Front(self.site, self.bridge)
+        self.hit_cache = HitCache(self.site, self.flask)
 
     async def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Reply:
         """Send one request; *target* is as it stands in the request line."""
@@ -247,9 +247,9 @@ class World:
         pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()]
         if body:
             pairs.append((b"content-length", str(len(body)).encode()))
-        key = recognise(method, target, pairs, body=bool(body))
-        if self.use_front and key is not None:
-            hit = self.front.hit(key, pairs, "127.0.0.1")
+        key = request_key(method, target, pairs, body=bool(body))
+        if self.use_hit_cache and key is not None:
+            hit = self.hit_cache.hit(key, pairs, "127.0.0.1")
             if hit is not None:
                 return _reply(hit.status, _lines(hit.head), hit.body, short=True)
         path, _, query = target.partition("?")
@@ -264,7 +264,7 @@ class World:
             "headers": pairs,
             "server": ("127.0.0.1", 80),
             "client": ("127.0.0.1", 1),
-            KEY: key if self.use_front else None,
+            KEY: key if self.use_hit_cache else None,
         }
         sent: list[Any] = []
         received = iter([{"type": "http.request", "body": body, "more_body": False}])
@@ -276,12 +276,12 @@ class World:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await self.front(scope, receive, send)
+        await self.hit_cache(scope, receive, send)
         named = [(name.decode(), value.decode("latin-1")) for name, value in sent[0]["headers"]]
         return _reply(sent[0]["status"], named, b"".join(one["body"] for one in sent[1:]), short=False)
 
     def close(self) -> None:
-        self.bridge.close()
+        self.flask.close()
 
 
 @dataclass
@@ -322,10 +322,10 @@ def open_worlds(folder: Path) -> Iterator[Worlds]:
     project, clock = make_project(folder), Clock()
     with ExitStack() as stack:
 
-        def world(name: str, use_front: bool) -> World:
+        def world(name: str, use_hit_cache: bool) -> World:
             settings = load_settings(project, {"GATEWAY_STATE": str(folder / name)})
             base = stack.enter_context(open_gateway(settings, observe=unobserved, background=False))
-            made = World(clock=clock, base=base, folder=folder / name / "more", use_front=use_front)
+            made = World(clock=clock, base=base, folder=folder / name / "more", use_hit_cache=use_hit_cache)
             stack.callback(lambda: made.close())
             return made
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-import pyarrow as pa
 import pytest
 
-from gateway.model import Answer, BoundQuery, CachePolicy, CacheStatus, Reading, Result
+from gateway.model import CachePolicy, CacheStatus, Reading
 from gateway.web.headers import (
     cache_control,
     cache_status,
     deprecation_headers,
     entity_tag,
     outcome,
-    proxy_headers,
     reading_headers,
     server_timing,
 )
+from gateway.web.responses import VolatileHeaders
 
 
 def reading(**given: int) -> Reading:
@@ -54,15 +53,24 @@ def test_no_cache_on_the_way_is_told_of_stale_times_where_the_operator_allows_no
     assert cache_control(policy, shared=True, max_stale=0) == "public, max-age=1"
 
 
-def answered(policy: CachePolicy) -> Answer:
-    query = BoundQuery(name="q", version=1, sql="", normalised="", tables=(), parameters={}, cache=policy)
-    result = Result(key="00", table=pa.table({}), columns=(), readings=(), created_at=0.0, seconds=0.0)
-    return Answer(query=query, result=result, status=CacheStatus(hit=True), age=0.0, timings={})
-
-
-def test_the_longest_freshness_is_the_last_instant_that_http_can_name() -> None:
-    headers = dict(proxy_headers(answered(CachePolicy(ttl=1e18)), now=0.0))
-    assert headers["Expires"] == "Fri, 31 Dec 9999 23:59:59 GMT"
+@pytest.mark.parametrize(
+    ("lifetime", "age", "expected"),
+    [
+        (None, 1.9, {"Age": "1"}),
+        (60.0, 0.5, {"Age": "0", "Expires": "Thu, 01 Jan 1970 00:17:39 GMT", "X-Accel-Expires": "@1059"}),
+        (60.0, -5.0, {"Age": "0", "Expires": "Thu, 01 Jan 1970 00:17:45 GMT", "X-Accel-Expires": "@1065"}),
+        (1e12, 1e12, {"Age": "2147483648", "Expires": "Thu, 01 Jan 1970 00:16:40 GMT", "X-Accel-Expires": "@1000"}),
+        (1e18, 0.0, {"Age": "0", "Expires": "Fri, 31 Dec 9999 23:59:59 GMT", "X-Accel-Expires": "@253402300799"}),
+    ],
+)
+def test_what_changes_with_time_is_written_alike_as_headers_and_as_lines(
+    lifetime: float | None, age: float, expected: dict[str, str]
+) -> None:
+    now = {"age": age, "cache_status": "a", "server_timing": "b", "now": 1000.0}
+    volatile = VolatileHeaders(lifetime)
+    told = dict(volatile.pairs(**now))
+    assert told == expected | {"Cache-Status": "a", "Server-Timing": "b"}
+    assert volatile.lines(**now) == "".join(f"{name}: {value}\r\n" for name, value in told.items())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""What identifies a repeated request: two requests of one key get the same answer from Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from gateway.access.base import CREDENTIALS
+
+Key = tuple[Any, ...]
+"""A request as far as its answer may depend on it: method, target, headers."""
+Pair = tuple[bytes, bytes]
+
+KEY = "gateway.key"
+"""Where a scope, and the WSGI environment made of it, hold the key of a request whose response may be kept."""
+
+_PREFIX = "/v1/queries/"
+_METHODS = frozenset({"GET", "HEAD"})
+_UNKEPT = frozenset(
+    {b"cache-control", b"expect", b"if-match", b"if-modified-since", b"if-range", b"if-unmodified-since"}
+    | {b"range", b"request-timeout", b"te", b"upgrade"}
+)
+"""Headers whose requests Flask answers each time."""
+_CREDENTIALS = frozenset(name.encode() for name in CREDENTIALS)
+_IGNORED = _CREDENTIALS | {  # the caller is identified at each hit
+    b"accept-language",
+    b"connection",
+    b"dnt",
+    b"forwarded",
+    b"keep-alive",
+    b"priority",
+    b"referer",
+    b"sec-ch-ua",
+    b"sec-ch-ua-mobile",
+    b"sec-ch-ua-platform",
+    b"sec-fetch-dest",
+    b"sec-fetch-mode",
+    b"sec-fetch-user",
+    b"traceparent",
+    b"tracestate",
+    b"user-agent",
+    b"via",
+    b"x-amzn-trace-id",
+    b"x-forwarded-for",
+    b"x-real-ip",
+    b"x-request-id",
+}
+"""Headers that no answer depends on."""
+
+
+def request_key(method: str, target: str, headers: Iterable[Pair], *, body: bool) -> Key | None:
+    """Return the key of a request; None where its response is not kept. Names of *headers* are in lower case."""
+    if body or method not in _METHODS or not target.startswith(_PREFIX):
+        return None
+    relevant = [pair for pair in headers if pair[0] not in _IGNORED]
+    if any(name in _UNKEPT for name, _ in relevant):
+        return None
+    return (method, target, *relevant)
+
+
+def credentials(headers: Iterable[Pair]) -> dict[str, str] | None:
+    """Return the headers that identify the caller, None where one of them comes twice."""
+    given = [pair for pair in headers if pair[0] in _CREDENTIALS]
+    found = {name.decode(): value.decode("latin-1") for name, value in given}
+    return found if len(found) == len(given) else None
