@@ -266,8 +266,8 @@ def _source() -> dict[str, Any]:
 
 
 def _queries() -> dict[str, Any]:
-    values = {"query": f"label_values({REQUESTS}, query)", "refId": "queries"}
-    shown = {"includeAll": True, "multi": True, "allValue": ".*", "current": {"text": "All", "value": "$__all"}}
+    values = {"query": f'label_values({REQUESTS}{{query!=""}}, query)', "refId": "queries"}
+    shown = {"includeAll": True, "multi": True, "allValue": ".+", "current": {"text": "All", "value": "$__all"}}
     return {
         "name": "query",
         "type": "query",

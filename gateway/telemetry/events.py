@@ -274,6 +274,8 @@ class RequestServed(Event):
     path: str
     status: int
     size: int
+    endpoint: str = field(default="", metadata={"line": False})
+    """Name of the route, of a bounded set; empty where the path is none of the gateway's."""
     client: str | None = None
     principal: str | None = None
     """Who asked; None where nobody was asked, or was not believed."""

@@ -195,7 +195,7 @@ def open_record(request: Request, started: float) -> None:
     """Start the record of a request; its id is the caller's ``X-Request-Id`` where that is a plain word."""
     given = request.headers.get("X-Request-Id", "")
     name = given if REQUEST_ID.fullmatch(given) else uuid4().hex
-    g.record = Record(request=name, started=started)
+    g.record = Record(request=name, started=started, endpoint=request.endpoint or "")
 
 
 def principal_of(request: Request) -> Principal:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from gateway.model import Answer, CachePolicy, CacheStatus, Export, Reading, Unread
 from gateway.query.template import Template
-from gateway.web.responses import MAX_DELTA, Header
+from gateway.web.responses import MAX_DELTA, Header, delta_seconds
 
 CACHE_NAME = "query-gateway"
 
@@ -45,13 +45,13 @@ def cache_control(policy: CachePolicy, *, shared: bool, max_stale: float = MAX_D
     scope = "public" if shared else "private"
     if not policy.enabled:
         return f"{scope}, no-cache"
-    parts = [scope, f"max-age={_delta(policy.ttl)}"]
+    parts = [scope, f"max-age={delta_seconds(policy.ttl)}"]
     for name, seconds in (
         ("stale-while-revalidate", policy.stale_while_revalidate),
         ("stale-if-error", policy.stale_if_error),
     ):
         if min(seconds, max_stale) > 0:
-            parts.append(f"{name}={_delta(min(seconds, max_stale))}")
+            parts.append(f"{name}={delta_seconds(min(seconds, max_stale))}")
     return ", ".join(parts)
 
 
@@ -78,19 +78,19 @@ def cache_status(status: CacheStatus) -> str:
     if status.collapsed:
         parts.append("collapsed")
     if status.ttl is not None:
-        parts.append(_ttl(status.ttl))
+        parts.append(f"ttl={max(-MAX_DELTA, min(math.floor(status.ttl), MAX_DELTA))}")
     if status.detail is not None:
         parts.append(f"detail={_text(status.detail)}")
     return "; ".join(parts)
 
 
 def hit_status(ttl: float) -> str:
-    """Write the fate of a hit in the nearest tier, as ``cache_status`` does.
+    """Write the fate of a fresh hit in the nearest tier, as ``cache_status`` does.
 
     >>> hit_status(59.5)
     'query-gateway; hit; ttl=59'
     """
-    return f"{CACHE_NAME}; hit; {_ttl(ttl)}"
+    return f"{CACHE_NAME}; hit; ttl={delta_seconds(ttl)}"
 
 
 def outcome(status: CacheStatus) -> str:
@@ -146,14 +146,6 @@ def template_headers(template: Template) -> Iterator[Header]:
 def midnight(day: date | None) -> datetime | None:
     """Return the first instant of a day, in UTC."""
     return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _ttl(seconds: float) -> str:
-    return f"ttl={max(-MAX_DELTA, min(math.floor(seconds), MAX_DELTA))}"
-
-
-def _delta(seconds: float) -> int:
-    return max(0, min(math.floor(seconds), MAX_DELTA))
 
 
 def _text(value: str) -> str:

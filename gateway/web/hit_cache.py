@@ -23,7 +23,6 @@ from gateway.errors import Unauthenticated
 from gateway.model import Principal
 from gateway.telemetry.events import RequestServed, tell_all
 from gateway.web.context import REQUEST_ID, Site
-from gateway.web.exported import Exported
 from gateway.web.headers import hit_status
 from gateway.web.records import Record, Sent, served
 from gateway.web.request_key import KEY, Key, Pair, credentials
@@ -75,7 +74,6 @@ class HitCache:
         self._site, self._flask, self._clock = site, flask, clock
         self._gateway = site.gateway
         self._entries: LRUCache[Key, _Entry] = LRUCache(_CAPACITY, getsizeof=lambda entry: entry.size)
-        self._exported = Exported(site.metrics.registry)
         self._served: list[RequestServed] = []
         self._ids = _request_ids()
 
@@ -114,9 +112,8 @@ class HitCache:
         body = b"" if ready.body is None else ready.body
         request = self._request_id(headers)
         seconds = self._clock() - started
-        volatile = response.volatile.lines(
-            age=ready.age, cache_status=hit_status(ready.left), server_timing=f"cache;dur={seconds * 1000:.3f}", now=now
-        )
+        timing = f"cache;dur={seconds * 1000:.3f}"
+        volatile = response.volatile.lines(ready.age, hit_status(ready.left), timing, now)
         length = b"" if response.form is None else b"Content-Length: %d\r\n" % len(body)
         head = b"%b%b%bX-Request-Id: %b\r\n%b" % (entry.head, length, volatile.encode(), request.encode(), limits)
         self._report(entry, principal, request, client, seconds, len(body))
@@ -126,7 +123,6 @@ class HitCache:
         """Report the hits that were not reported yet."""
         batch, self._served = self._served, []
         if batch:
-            self._exported.count(batch)
             tell_all(self._site.observe, batch)
 
     def _record(self, key: Key, response: ResultResponse, *, path: str, generation: int) -> None:

@@ -17,6 +17,7 @@ class Record:
 
     request: str
     started: float
+    endpoint: str = ""
     principal: Principal | None = None
     query: str | None = None
     version: int | None = None
@@ -53,6 +54,7 @@ def served(noted: Record, sent: Sent) -> RequestServed:
         request=noted.request,
         method=sent.method,
         path=sent.path,
+        endpoint=noted.endpoint,
         client=sent.client,
         principal=None if who is None else who.name,
         credential=None if who is None or not who.credential else who.credential,

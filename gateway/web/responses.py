@@ -59,22 +59,21 @@ class VolatileHeaders:
     def names(self) -> tuple[str, ...]:
         return _NAMES if self.lifetime is None else _NAMES_EXPIRING
 
-    def values(self, *, age: float, cache_status: str, server_timing: str, now: float) -> tuple[str, ...]:
+    def values(self, age: float, cache_status: str, server_timing: str, now: float) -> tuple[str, ...]:
         """Return the values in the order of ``names``; *now* is in seconds since the epoch."""
-        told = (str(min(max(0, math.floor(age)), MAX_DELTA)), cache_status, server_timing)
+        told = (str(delta_seconds(age)), cache_status, server_timing)
         if self.lifetime is None:
             return told
         return told + _expiry(math.floor(min(now - age + self.lifetime, _LAST_INSTANT)))
 
-    def pairs(self, *, age: float, cache_status: str, server_timing: str, now: float) -> Iterator[Header]:
+    def pairs(self, age: float, cache_status: str, server_timing: str, now: float) -> Iterator[Header]:
         """Return names and values."""
-        values = self.values(age=age, cache_status=cache_status, server_timing=server_timing, now=now)
-        return zip(self.names, values, strict=True)
+        return zip(self.names, self.values(age, cache_status, server_timing, now), strict=True)
 
-    def lines(self, *, age: float, cache_status: str, server_timing: str, now: float) -> str:
+    def lines(self, age: float, cache_status: str, server_timing: str, now: float) -> str:
         """Return the header lines, as they are sent."""
         written = _LINES if self.lifetime is None else _LINES_EXPIRING
-        return written % self.values(age=age, cache_status=cache_status, server_timing=server_timing, now=now)
+        return written % self.values(age, cache_status, server_timing, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +101,11 @@ class ResultResponse:
         if self.body is None:
             return 0
         return len(self.body) if isinstance(self.body, bytes) else None
+
+
+def delta_seconds(seconds: float) -> int:
+    """Round down to what a header may say: whole seconds from 0 to the largest number that caches understand."""
+    return int(seconds) if 0.0 <= seconds < MAX_DELTA else 0 if seconds < 0 else MAX_DELTA
 
 
 _NAMES = ("Age", "Cache-Status", "Server-Timing")

@@ -137,13 +137,8 @@ def _response(
 
 def _rendered(response: ResultResponse, answer: Answer | Export | Unread) -> Response:
     """Have Flask write a response; the work behind it ends with its rows, or now where it sends none."""
-    volatile = response.volatile.pairs(
-        age=answer.age,
-        cache_status=cache_status(answer.status),
-        server_timing=server_timing(answer.timings),
-        now=site().clock(),
-    )
-    rendered = render(response, volatile)
+    status, timing = cache_status(answer.status), server_timing(answer.timings)
+    rendered = render(response, response.volatile.pairs(answer.age, status, timing, site().clock()))
     if response.body is None:
         close(answer)
     elif not isinstance(response.body, bytes):

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, request
-from prometheus_client import CollectorRegistry
 from prometheus_flask_exporter import PrometheusMetrics  # type: ignore[import-untyped]  # it has no types
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
@@ -18,7 +17,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError, MalformedRequest
 from gateway.telemetry.events import Unexpected
-from gateway.telemetry.metrics import SECONDS
 from gateway.web import cache, context, dev, explain, guard, operations, pages, queries, reload, results, tables
 from gateway.web.context import Site, record, site
 from gateway.web.headers import template_headers
@@ -27,9 +25,6 @@ from gateway.web.records import Sent, served
 from gateway.web.rendering import RenderedResult
 from gateway.web.responses import FIXED_HEADERS
 from gateway.web.wsgi_adapter import REFUSED
-
-METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-"""Methods that a metric may name; another one is answered and not measured, so that labels stay bounded."""
 
 
 class _Application(Flask):
@@ -62,25 +57,8 @@ def build_site(what: Site) -> Flask:
         app.register_blueprint(resource.routes)
     if what.dev is not None:
         app.register_blueprint(dev.routes)
-    measure(app, what.metrics.registry)
+    PrometheusMetrics(app, path="/metrics", export_defaults=False, registry=what.metrics.registry)
     return app
-
-
-def measure(app: Flask, registry: CollectorRegistry) -> None:
-    """Count and time every request by endpoint, in *registry*, and serve ``/metrics``."""
-    PrometheusMetrics(
-        app,
-        path="/metrics",
-        group_by="endpoint",
-        defaults_prefix="gateway",
-        buckets=SECONDS,
-        registry=registry,
-        default_labels={
-            "query": lambda: record().query or "",
-            "version": lambda: str(record().version or ""),
-            "cache": lambda: record().cache or "",
-        },
-    )
 
 
 def _start() -> None:
@@ -90,8 +68,6 @@ def _start() -> None:
         raise refused
     if request.environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "HTTP_HOST" not in request.environ:
         raise MalformedRequest("A request of HTTP/1.1 names its Host.")
-    if request.method not in METHODS:
-        request.prom_do_not_track = True  # type: ignore[attr-defined]  # how the exporter is told
 
 
 def _finish(response: Response) -> Response:

@@ -5,29 +5,38 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flask import Flask
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics import MetricWrapperBase
 
+from gateway.telemetry.metric_table import DEFINITIONS, EFFECTS
 from gateway.telemetry.metrics import Metrics
-from gateway.web.site import measure
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-KINDS = {"counter": "_total", "histogram": "", "gauge": ""}
-
-
-def defined() -> dict[str, tuple[str, str, str]]:
-    """Map each metric's name to its kind, its labels and its help."""
-    registry = CollectorRegistry()
-    Metrics(registry)
-    measure(Flask("empty"), registry)
-    collectors = [one for one in registry._collector_to_names if isinstance(one, MetricWrapperBase)]
-    return {
-        f"{one._name}{KINDS[one._type]}": (one._type, ", ".join(one._labelnames), one._documentation)
-        for one in collectors
-    }
+ENDINGS = {"counter": "_total", "histogram": "", "gauge": ""}
 
 
 def test_every_metric_is_documented_as_it_is() -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \| (\w+) \| ([a-z_, ]*?) ?\| (.+?) \|$", PAGE.read_text(), re.MULTILINE)
-    assert {name: (kind, labels, text) for name, kind, labels, text in rows} == defined()
+    defined = {
+        f"gateway_{metric.name}{ENDINGS[metric.kind]}": (metric.kind, ", ".join(metric.labels), metric.help)
+        for metric in DEFINITIONS
+    }
+    assert {name: (kind, labels, text) for name, kind, labels, text in rows} == defined
+
+
+def test_the_metrics_of_a_gateway_are_those_of_the_table() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry)
+    collected = {(f"{metric.name}", metric.type, metric.documentation) for metric in registry.collect()}
+    assert collected == {(f"gateway_{metric.name}", metric.kind, metric.help) for metric in DEFINITIONS}
+
+
+def test_every_label_is_an_attribute_of_the_event_that_changes_the_metric() -> None:
+    labels = {metric.name: metric.labels for metric in DEFINITIONS}
+    missing = [
+        (event.__name__, name, label)
+        for event, changes in EFFECTS.items()
+        for name in changes
+        for label in labels[name]
+        if label not in event.__dataclass_fields__
+    ]
+    assert missing == []

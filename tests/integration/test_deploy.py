@@ -16,15 +16,11 @@ import kubernetes_validate
 import pytest
 import yaml
 from compose_spec import PyCompose
-from flask import Flask
-from prometheus_client import CollectorRegistry
-from prometheus_client.metrics import MetricWrapperBase
 from real_servers import server_missing
 
 from gateway.config import ServerSettings, settings_table
 from gateway.declaration import parse_duration
-from gateway.telemetry.metrics import Metrics
-from gateway.web.site import measure
+from gateway.telemetry.metric_table import DEFINITIONS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -48,15 +44,12 @@ def program() -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture(scope="module")
 def metrics() -> dict[str, set[str]]:
     """Every series of the gateway with the labels that it has."""
-    registry = CollectorRegistry()
-    Metrics(registry)
-    measure(Flask("empty"), registry)
-    found: dict[str, set[str]] = {}
-    for one in registry._collector_to_names:
-        assert isinstance(one, MetricWrapperBase)
-        endings = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(one._type, [""])
-        found |= {f"{one._name}{ending}": set(one._labelnames) for ending in endings}
-    return found
+    endings = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "gauge": [""]}
+    return {
+        f"gateway_{metric.name}{ending}": set(metric.labels)
+        for metric in DEFINITIONS
+        for ending in endings[metric.kind]
+    }
 
 
 def documents(name: str) -> list[Any]:

@@ -440,12 +440,15 @@ def test_requests_are_counted_and_told_of_alike(worlds: Worlds) -> None:
             for metric in world.metrics.registry.collect()
             for sample in metric.samples
             if not sample.name.endswith(("_created", "_sum", "_bucket"))
-            and sample.name.startswith(("gateway_answer", "gateway_response", "gateway_http_request"))
+            and sample.name.startswith(("gateway_answer", "gateway_response", "gateway_request"))
         }
 
     assert told(worlds.plain) == told(worlds.short)
     assert counted(worlds.plain) == counted(worlds.short)
-    assert any(name[0] == "gateway_http_request_duration_seconds_count" for name in counted(worlds.short))
+    endpoints = [
+        dict(name[1:])["endpoint"] for name in counted(worlds.short) if name[0] == "gateway_request_seconds_count"
+    ]
+    assert set(endpoints) == {"results.result"}
 
 
 REQUESTS = st.tuples(

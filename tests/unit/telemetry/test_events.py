@@ -173,7 +173,7 @@ def test_requests_about_a_query_are_timed_by_status_and_outcome() -> None:
     answered = RequestServed(**SERVED, query="q", version=1, cache="hit", rows=0)
     registry = observed(refused, answered)
     for status, cache in (("422", ""), ("200", "hit")):
-        labels = {"query": "q", "version": "1", "status": status, "cache": cache}
+        labels = {"query": "q", "version": "1", "status": status, "cache": cache, "method": "GET", "endpoint": ""}
         assert registry.get_sample_value("gateway_request_seconds_sum", labels) == 0.5
 
 

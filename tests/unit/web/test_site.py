@@ -129,7 +129,17 @@ def test_metrics_tell_requests_by_query_version_status_and_fate(client: FlaskCli
     assert 'gateway_answers_total{cache="miss",query="delays",version="2"} 1.0' in text
     assert 'gateway_answer_rows_total{query="delays",version="2"} 3.0' in text
     labels = 'cache="miss",endpoint="results.result",method="GET",query="delays",status="200",version="2"'
-    assert f"gateway_http_request_duration_seconds_count{{{labels}}} 1.0" in text
+    assert f"gateway_request_seconds_count{{{labels}}} 1.0" in text
+
+
+def test_requests_about_no_query_are_timed_too(client: FlaskClient) -> None:
+    client.get("/healthz").close()
+    client.get("/nothing").close()
+    client.open("/v1/queries", method="EVIL").close()
+    text = client.get("/metrics").text
+    for endpoint, method, status in (("operations.alive", "GET", 200), ("", "GET", 404), ("", "other", 405)):
+        labels = f'cache="",endpoint="{endpoint}",method="{method}",query="",status="{status}",version=""'
+        assert f"gateway_request_seconds_count{{{labels}}} 1.0" in text
 
 
 def test_labels_take_no_value_from_a_caller(client: FlaskClient) -> None:
