@@ -14,7 +14,7 @@ from gateway.authoring.checked import Checked
 from gateway.authoring.examples import Ran, run_examples
 from gateway.authoring.files import mistakes
 from gateway.authoring.queries import check_meaning
-from gateway.catalog.footers import Unread
+from gateway.catalog.footers import UnreadFooter
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import open_store
 from gateway.catalog.verify import verify
@@ -78,7 +78,7 @@ def check_files(gateway: Gateway, settings: Settings) -> Iterator[Diagnostic]:
                 yield Diagnostic(path=path, message=error.detail, rule=Rule.DATA)
 
 
-def _looked_at(gateway: Gateway, settings: Settings, name: str, bars: Bars) -> tuple[Snapshot, list[Unread]]:
+def _looked_at(gateway: Gateway, settings: Settings, name: str, bars: Bars) -> tuple[Snapshot, list[UnreadFooter]]:
     """List a table, and read what is not known yet of its files: their footers, then the rows that need it."""
     catalog = gateway.catalog
     catalog.refresh(name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from gateway.catalog import facts
 from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import FileFacts
-from gateway.catalog.footers import Unread
+from gateway.catalog.footers import UnreadFooter
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.stored import folded
 from gateway.catalog.verify import findings
@@ -47,7 +47,7 @@ class _Kinds:
             yield Diagnostic(path=path, message=message, hint=kind.hint, rule=Rule.DATA, severity=kind.severity)
 
 
-def mistakes(snapshot: Snapshot, unread: Sequence[Unread], path: str) -> Iterator[Diagnostic]:
+def mistakes(snapshot: Snapshot, unread: Sequence[UnreadFooter], path: str) -> Iterator[Diagnostic]:
     """Tell what is wrong with the files of a table whose footers and rows were looked at."""
     yield from _unreadable(snapshot, unread, path)
     kinds = _Kinds()
@@ -64,7 +64,7 @@ def mistakes(snapshot: Snapshot, unread: Sequence[Unread], path: str) -> Iterato
         yield Diagnostic(path=path, message=f"{more} more files break the declaration", rule=Rule.DATA)
 
 
-def _unreadable(snapshot: Snapshot, unread: Sequence[Unread], path: str) -> Iterator[Diagnostic]:
+def _unreadable(snapshot: Snapshot, unread: Sequence[UnreadFooter], path: str) -> Iterator[Diagnostic]:
     """Name the files that cannot be read, by what is wrong with them."""
     named: dict[str, list[str]] = defaultdict(list)
     distinct = facts.known(snapshot.files)

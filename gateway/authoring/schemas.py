@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from gateway.catalog.manifest import Snapshot, complete
-from gateway.catalog.snapshot_store import SnapshotStore, Unreadable, shelf_folder
+from gateway.catalog.snapshot_store import SnapshotStore, SnapshotUnreadable, snapshot_folder
 from gateway.catalog.store import place_of, root_of
 from gateway.catalog.table import Table
 from gateway.config import Settings
@@ -60,10 +60,10 @@ def _known(table: Table, settings: Settings) -> tuple[Column, ...] | None:
 
 
 def _listed(table: Table, settings: Settings) -> Snapshot | None:
-    """Return the last snapshot that was put on this machine's shelf."""
+    """Return the last snapshot that was stored on this machine."""
     place = place_of(table.location, settings.storage, settings.project)
-    shelf = SnapshotStore(shelf_folder(settings.state, table.name, place))
+    snapshots = SnapshotStore(snapshot_folder(settings.state, table.name, place))
     try:
-        return shelf.take(table, root_of(table.location, settings.project))
-    except Unreadable:
+        return snapshots.load(table, root_of(table.location, settings.project))
+    except SnapshotUnreadable:
         return None

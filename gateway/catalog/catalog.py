@@ -11,13 +11,16 @@ from threading import Lock
 
 import pyarrow as pa
 
-from gateway.catalog.footers import Unread
+from gateway.catalog.footers import UnreadFooter
 from gateway.catalog.jumps import Jumps
 from gateway.catalog.manifest import Snapshot
-from gateway.catalog.manifest_store import Announce, Describe, ManifestStore, OpenStore, TableStatus
+from gateway.catalog.manifest_store import Announce, ManifestStore
 from gateway.catalog.refresh import Refresher
-from gateway.catalog.snapshot_store import shelf_folder
+from gateway.catalog.snapshot_store import snapshot_folder
+from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
+from gateway.catalog.table_listing import Describe
+from gateway.catalog.table_stores import OpenStore
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.errors import TableNotFound, did_you_mean, quoted
 from gateway.model import Edition
@@ -60,19 +63,19 @@ class Catalog:
         self._observer = observer
         self._refresher: Refresher | None = None if previous is None else previous._refresher
         self._starting = Lock()
-        known = {} if previous is None else previous._keepers
-        self._keepers: dict[str, ManifestStore] = {}
+        known = {} if previous is None else previous._manifests
+        self._manifests: dict[str, ManifestStore] = {}
         self._identities: dict[str, str] = {}
         for name, table in tables.items():
             before = known.get(name)
             if previous is not None and before is not None and before.table == table:
-                self._keepers[name], self._identities[name] = before, previous._identities[name]
+                self._manifests[name], self._identities[name] = before, previous._identities[name]
                 continue
             where = place(table)
             self._identities[name] = table.identity(where)
-            keeper = ManifestStore(
+            manifest = ManifestStore(
                 table,
-                shelf_folder(state, name, where),
+                snapshot_folder(state, name, where),
                 open_store=open_store,
                 describe=describe,
                 clock=clock,
@@ -80,8 +83,8 @@ class Catalog:
                 announce=announce,
             )
             if before is not None:
-                keeper.inherit(before)
-            self._keepers[name] = keeper
+                manifest.inherit(before)
+            self._manifests[name] = manifest
 
     def pin(self, names: Iterable[str] | None = None) -> dict[str, Snapshot]:
         """Return the newest snapshot of each named table (all by default).
@@ -90,31 +93,31 @@ class Catalog:
         nothing refreshes in the background, one that is older than its table allows is listed again first. Raises
         ``TableNotFound``, and what listing raises, where there is no snapshot at all.
         """
-        keepers = [self._keeper(name) for name in (self.tables if names is None else names)]
+        manifests = [self._manifest(name) for name in (self.tables if names is None else names)]
         if self._refresher is None:
-            for keeper in keepers:
-                keeper.renew()
-        return _at_one_instant(keepers)
+            for manifest in manifests:
+                manifest.renew()
+        return _at_one_instant(manifests)
 
     def catch_up(self, others: Mapping[str, Sequence[Edition]]) -> dict[str, Snapshot]:
         """Return snapshots of tables that cover what other machines saw of them; see ``ManifestStore.catch_up``."""
         for name, editions in others.items():
-            self._keeper(name).catch_up(editions)
+            self._manifest(name).catch_up(editions)
         return self.pin(others)
 
     def announced(self, names: Iterable[str]) -> dict[str, Edition]:
         """Return, of the tables that changed by announcement, the edition that did it last. Lists nothing."""
         found: dict[str, Edition] = {}
         for name in names:
-            keeper = self._keeper(name)
-            keeper.follow()
-            if keeper.snapshot is not None and keeper.snapshot.announced is not None:
-                found[name] = keeper.snapshot.announced
+            manifest = self._manifest(name)
+            manifest.follow()
+            if manifest.snapshot is not None and manifest.snapshot.announced is not None:
+                found[name] = manifest.snapshot.announced
         return found
 
     def identities(self, names: Iterable[str]) -> list[str]:
         """Return what the named tables are declared to be, as digests. Raises ``TableNotFound``."""
-        return [self._identities[self._keeper(name).table.name] for name in names]
+        return [self._identities[self._manifest(name).table.name] for name in names]
 
     def refresh(self, name: str, partitions: Iterable[str] | None = None, *, announced: bool = False) -> Snapshot:
         """List a table, or only the named partitions (``day=2013-06-01``), and return the new snapshot.
@@ -124,7 +127,7 @@ class Catalog:
         answered before is then compared with them. Raises ``TableNotFound``, ``StorageFailed``, ``TableInvalid``, and
         ``InvalidParameters`` of *partitions*.
         """
-        return self._keeper(name).refresh(partitions, announced=announced)
+        return self._manifest(name).refresh(partitions, announced=announced)
 
     def informed(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
         """Return a snapshot that knows the facts of the files at *places* (in the order of its files, ascending).
@@ -133,32 +136,32 @@ class Catalog:
         remembered; the id stays. A file that is gone, or may not be read, stays without. Raises ``TableNotFound`` and
         ``StorageFailed``.
         """
-        return self._keeper(snapshot.table.name).informed(snapshot, places)
+        return self._manifest(snapshot.table.name).informed(snapshot, places)
 
-    def learn(self, name: str) -> tuple[Snapshot, list[Unread]]:
+    def learn(self, name: str) -> tuple[Snapshot, list[UnreadFooter]]:
         """Return the newest snapshot with the facts of every file; those not known are read now, and kept.
 
         Returns also the files that were gone or refused. Raises ``TableNotFound``, and what listing raises.
         """
-        keeper = self._keeper(name)
-        snapshot = keeper.current()
-        while keeper.learn(everything=True):
+        manifest = self._manifest(name)
+        snapshot = manifest.current()
+        while manifest.learn(everything=True):
             continue
-        return keeper.snapshot or snapshot, keeper.unread
+        return manifest.snapshot or snapshot, manifest.unread
 
     def keep(self, snapshot: Snapshot, found: pa.Table) -> Snapshot:
         """Keep what was *found* of the versions of files in *snapshot*; return the newest with it.
 
         Raises ``TableNotFound`` and ``StorageFailed``.
         """
-        keeper = self._keeper(snapshot.table.name)
+        manifest = self._manifest(snapshot.table.name)
         if found.num_rows:
-            keeper.keep(snapshot, found)
-        return keeper.snapshot or snapshot
+            manifest.keep(snapshot, found)
+        return manifest.snapshot or snapshot
 
     def status(self, name: str) -> TableStatus:
         """Tell how old the manifest of a table is, and whether refreshing it fails. Lists nothing."""
-        return self._keeper(name).status()
+        return self._manifest(name).status()
 
     def start(self, wait: Callable[[float], bool] | None = None) -> None:
         """Refresh in the background from now on, or follow the process of this machine that does.
@@ -173,12 +176,12 @@ class Catalog:
     def take_over(self) -> None:
         """Have the tables of this catalog refreshed, instead of those of the one before."""
         if self._refresher is not None:
-            self._refresher.serve(self._keepers)
+            self._refresher.serve(self._manifests)
 
     def refresher(self) -> Refresher:
         """Make the background work of this catalog, not yet started."""
         jumps = Jumps(self._observer, clock=self._clock, monotonic=self._monotonic)
-        return Refresher(self._keepers, self._lock, clock=self._clock, jitter=self._jitter, jumps=jumps.look)
+        return Refresher(self._manifests, self._lock, clock=self._clock, jitter=self._jitter, jumps=jumps.look)
 
     def close(self) -> None:
         """Stop refreshing; idempotent. Snapshots that were pinned stay usable."""
@@ -187,19 +190,19 @@ class Catalog:
                 self._refresher.close()
                 self._refresher = None
 
-    def _keeper(self, name: str) -> ManifestStore:
-        keeper = self._keepers.get(name)
-        if keeper is None:
+    def _manifest(self, name: str) -> ManifestStore:
+        manifest = self._manifests.get(name)
+        if manifest is None:
             hint = did_you_mean(name, self.tables)
             raise TableNotFound(
                 f"There is no table {quoted(name)}." + (f" {hint[0].upper()}{hint[1:]}" if hint else "")
             )
-        return keeper
+        return manifest
 
 
-def _at_one_instant(keepers: Sequence[ManifestStore]) -> dict[str, Snapshot]:
+def _at_one_instant(manifests: Sequence[ManifestStore]) -> dict[str, Snapshot]:
     """Return the newest snapshots as they were side by side at one instant, so that those of two calls are in order."""
-    found = [keeper.current() for keeper in keepers]
-    while len(found) > 1 and (again := [keeper.current() for keeper in keepers]) != found:
+    found = [manifest.current() for manifest in manifests]
+    while len(found) > 1 and (again := [manifest.current() for manifest in manifests]) != found:
         found = again
     return {snapshot.table.name: snapshot for snapshot in found}

@@ -47,7 +47,7 @@ ODD = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowErro
 """What pyarrow raises for footers that are damaged, or odder than it knows."""
 
 
-class Gone(Exception):
+class FileGone(Exception):
     """The version of a file that was listed is not there any more."""
 
 
@@ -64,7 +64,7 @@ class Footer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class UnreadFooter:
     """A file whose footer could not be read now, and why; it may be read another time."""
 
     path: str
@@ -73,11 +73,11 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FooterFacts:
     """What the footers of some files said: a table of ``version``, ``facts`` and statistics; and the files without."""
 
     table: pa.Table
-    unread: tuple[Unread, ...]
+    unread: tuple[UnreadFooter, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def read(
     *,
     statistics: bool = False,
     patience: Patience = UNENDING,
-) -> Found:
+) -> FooterFacts:
     """Read the footers of *files* (``path``, ``size``, ``etag``, ``version``) side by side.
 
     With *statistics* it reads their rows and the bounds of *columns*, too. A file that was replaced or removed since
@@ -154,14 +154,14 @@ def read(
     """
     rows = files.select(["path", "size", "etag", "version"]).to_pylist()
 
-    def read_one(row: Mapping[str, Any]) -> dict[str, Any] | Unread:
+    def read_one(row: Mapping[str, Any]) -> dict[str, Any] | UnreadFooter:
         if patience.unless():
             raise StorageFailed(f"{store.location}: stopped.", passing=True)
         try:
             return {"version": row["version"], **_said(read_footer(store, row), columns, statistics=statistics)}
         except Damaged as damage:
             return {"version": row["version"], FACTS: facts.text_of(FileFacts(problem=str(damage)))}
-        except Gone:
+        except FileGone:
             return _unread(row, "it was replaced or removed since it was listed")
         except StorageFailed as error:
             if error.passing:
@@ -173,10 +173,11 @@ def read(
     except TimeoutError as error:
         raise StorageFailed(f"{store.location}: the store does not answer.", passing=True) from error
     known = [item for item in found if isinstance(item, dict)]
-    return Found(table=_table(known, columns), unread=tuple(item for item in found if isinstance(item, Unread)))
+    unread = tuple(item for item in found if isinstance(item, UnreadFooter))
+    return FooterFacts(table=_table(known, columns), unread=unread)
 
 
-def unreadable(found: Found, files: pa.Table) -> list[Unread]:
+def unreadable(found: FooterFacts, files: pa.Table) -> list[UnreadFooter]:
     """List those of *files* that cannot be read, now or ever, by what was *found*."""
     distinct, codes = facts.known(found.table), facts.codes(found.table)
     problems = [None if one is None else one.problem for one in distinct]
@@ -190,8 +191,8 @@ def unreadable(found: Found, files: pa.Table) -> list[Unread]:
     return [*damaged, *found.unread]
 
 
-def _unread(row: Mapping[str, Any], reason: str) -> Unread:
-    return Unread(path=cast(str, row["path"]), version=cast(bytes, row["version"]), reason=reason)
+def _unread(row: Mapping[str, Any], reason: str) -> UnreadFooter:
+    return UnreadFooter(path=cast(str, row["path"]), version=cast(bytes, row["version"]), reason=reason)
 
 
 def _said(footer: Footer, columns: Mapping[str, KeyType], *, statistics: bool) -> dict[str, Any]:
@@ -267,7 +268,7 @@ def learned(table: pa.Table) -> list[str]:
 def read_footer(store: Store, row: Mapping[str, Any]) -> Footer:
     """Read the footer of the version of a file that *row* (path, size, ETag) names.
 
-    Raises ``Gone``, ``Damaged``, ``StorageFailed``.
+    Raises ``FileGone``, ``Damaged``, ``StorageFailed``.
     """
     size = cast(int, row["size"])
     if size < _SHORTEST:
@@ -295,7 +296,7 @@ def _footer_length(tail: bytes, size: int) -> int:
 
 
 def _range(store: Store, row: Mapping[str, Any], start: int, end: int) -> bytes:
-    """Read a range of the very version that was listed. Raises ``Gone``."""
+    """Read a range of the very version that was listed. Raises ``FileGone``."""
     path, etag = cast(str, row["path"]), str(row["etag"])
     options: Any = {"range": (start, end)}
     if etag.startswith(('"', "W/")):  # a store without ETags was given the time instead
@@ -304,7 +305,7 @@ def _range(store: Store, row: Mapping[str, Any], start: int, end: int) -> bytes:
         try:
             read = store.patiently(lambda: bytes(obstore.get(store.objects, path, options=options).bytes()))
         except (NotFoundError, FileNotFoundError, PreconditionError):
-            raise Gone from None
+            raise FileGone from None
         except ValueError:  # obstore refuses the name
             read = _odd_name(store, path, etag, start, end)
     store.asked("get")
@@ -316,9 +317,9 @@ def _odd_name(store: Store, path: str, etag: str, start: int, end: int) -> bytes
     try:
         return local.read(store.root, path, etag=etag, start=start, end=end)
     except FileNotFoundError:
-        raise Gone from None
+        raise FileGone from None
 
 
 def whole(store: Store, row: Mapping[str, Any]) -> bytes:
-    """Read all of the version of a file that *row* (path, size, ETag) names. Raises ``Gone``, ``StorageFailed``."""
+    """Read all of the version of a file that *row* (path, size, ETag) names. Raises ``FileGone``, ``StorageFailed``."""
     return _range(store, row, 0, cast(int, row["size"]))

@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 from gateway.catalog.footers import Patience
-from gateway.catalog.manifest_store import MAX_BACKOFF, ManifestStore
+from gateway.catalog.manifest_store import ManifestStore
+from gateway.catalog.status import MAX_BACKOFF
 from gateway.concurrency.daemons import Daemons
 from gateway.concurrency.leader import Leadership
 from gateway.errors import GatewayError
@@ -36,14 +37,14 @@ class Refresher:
 
     def __init__(
         self,
-        keepers: Mapping[str, ManifestStore],
+        manifests: Mapping[str, ManifestStore],
         lock: Path,
         *,
         clock: Callable[[], float],
         jitter: Callable[[], float],
         jumps: Callable[[], None] = lambda: None,
     ) -> None:
-        self._keepers = keepers
+        self._manifests = manifests
         self._clock = clock
         self._jitter = jitter
         self._jumps = jumps
@@ -64,31 +65,31 @@ class Refresher:
         self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="catalog", daemon=True)
         self._thread.start()
 
-    def serve(self, keepers: Mapping[str, ManifestStore]) -> None:
+    def serve(self, manifests: Mapping[str, ManifestStore]) -> None:
         """Refresh other tables from the next look on; what is under way for those of before ends."""
-        before, self._keepers = self._keepers, keepers
-        for name, keeper in before.items():
-            if keepers.get(name) is not keeper:
+        before, self._manifests = self._manifests, manifests
+        for name, manifest in before.items():
+            if manifests.get(name) is not manifest:
                 self._due.pop(name, None)
                 self._learned.pop(name, None)
 
     def tick(self, submit: Submit = lambda work: work()) -> None:
         """Pick up what others have published; where this process is the one that refreshes, list what is due."""
         self._jumps()
-        keepers = self._keepers
-        for keeper in keepers.values():
-            if keeper.snapshot is not None and keeper.table.name not in self._busy:
-                keeper.follow()
+        manifests = self._manifests
+        for manifest in manifests.values():
+            if manifest.snapshot is not None and manifest.table.name not in self._busy:
+                manifest.follow()
         if self._leading.take():
-            for name, keeper in keepers.items():
+            for name, manifest in manifests.items():
                 if name in self._busy:
                     continue
-                if self._is_due(name, keeper):
+                if self._is_due(name, manifest):
                     self._busy.add(name)
-                    submit(partial(self._refresh, keeper))
-                elif keeper.snapshot is not None and self._learned.get(name) != keeper.snapshot.id:
+                    submit(partial(self._refresh, manifest))
+                elif manifest.snapshot is not None and self._learned.get(name) != manifest.snapshot.id:
                     self._busy.add(name)
-                    submit(partial(self._learn, keeper, keeper.snapshot.id))
+                    submit(partial(self._learn, manifest, manifest.snapshot.id))
 
     def close(self) -> None:
         """Stop, and let another process refresh; idempotent. A listing under way is not waited for: it may be long.
@@ -112,42 +113,42 @@ class Refresher:
         assert self._pool is not None
         self._pool.submit(work).add_done_callback(_surface)
 
-    def _is_due(self, name: str, keeper: ManifestStore) -> bool:
+    def _is_due(self, name: str, manifest: ManifestStore) -> bool:
         """Tell whether a table must be listed now; the share of its interval that it is early is drawn once."""
         now, (at, furthest) = self._clock(), self._due.get(name, (inf, 0.0))
         if at - now > furthest:  # not drawn yet, or the clock went back since
-            failing = keeper.failure() is not None
-            early = 0.0 if failing else EARLY * (1 + self._jitter()) * keeper.table.refresh
-            at = keeper.due() - early
-            self._due[name] = (at, MAX_BACKOFF if failing else keeper.table.refresh)
+            failing = manifest.failure() is not None
+            early = 0.0 if failing else EARLY * (1 + self._jitter()) * manifest.table.refresh
+            at = manifest.due() - early
+            self._due[name] = (at, MAX_BACKOFF if failing else manifest.table.refresh)
         return now >= at
 
-    def _refresh(self, keeper: ManifestStore) -> None:
+    def _refresh(self, manifest: ManifestStore) -> None:
         try:
-            if keeper.snapshot is None:
-                keeper.current()
+            if manifest.snapshot is None:
+                manifest.current()
             else:
-                keeper.refresh()
+                manifest.refresh()
         except GatewayError:
-            pass  # the keeper told its observer, and its failure says when to try again
+            pass  # its observer was told, and its failure says when to try again
         finally:
-            keeper.look_again()
-            self._due.pop(keeper.table.name, None)
-            self._learned.pop(keeper.table.name, None)
-            self._busy.discard(keeper.table.name)
+            manifest.look_again()
+            self._due.pop(manifest.table.name, None)
+            self._learned.pop(manifest.table.name, None)
+            self._busy.discard(manifest.table.name)
 
-    def _learn(self, keeper: ManifestStore, snapshot: str) -> None:
+    def _learn(self, manifest: ManifestStore, snapshot: str) -> None:
         """Read some footers; until the next listing no more where none are left, or something fails."""
-        self._learned[keeper.table.name] = snapshot
+        self._learned[manifest.table.name] = snapshot
         self._idle.clear()
         try:
-            if keeper.learn(patience=Patience(unless=self._stopping.is_set)):
-                self._learned.pop(keeper.table.name, None)
+            if manifest.learn(patience=Patience(unless=self._stopping.is_set)):
+                self._learned.pop(manifest.table.name, None)
         except GatewayError:
-            pass  # the keeper told its observer
+            pass  # its observer was told
         finally:
             self._idle.set()
-            self._busy.discard(keeper.table.name)
+            self._busy.discard(manifest.table.name)
 
 
 def _surface(done: Future[None]) -> None:

@@ -1,10 +1,10 @@
-"""Snapshots on disk: Arrow files that are mapped, not read, and a small document that points to them.
+"""Snapshots on disk: memory-mapped Arrow files, and a small document that points to them.
 
     <state>/tables/<table>/<place>/current.json     which files are the newest snapshot; replaced by an atomic rename
     <state>/tables/<table>/<place>/<content>.files.arrow, .partitions.arrow, .ignored.arrow
 
-The document is written last, so that a writer killed half-way leaves the snapshot before in place. A process that has
-mapped files which are swept meanwhile keeps them until it lets go.
+The document is written last: if a writer is killed half-way, the previous snapshot stays in place. A process that has
+mapped files keeps them until it unmaps them, even if they are removed meanwhile.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _POINTER = "current.json"
 _PARTS = ("files", "partitions", "ignored")
 
 
-def shelf_folder(state: Path, name: str, place: str) -> Path:
+def snapshot_folder(state: Path, name: str, place: str) -> Path:
     """Return the folder of the snapshots of a table whose files are at a *place* (see ``store.place_of``)."""
     return state / "tables" / name / blake2b(place.encode(), digest_size=8).hexdigest()
 
 
-class Unreadable(Exception):
-    """What is on disk is no snapshot of this table as it is declared now: list again."""
+class SnapshotUnreadable(Exception):
+    """What is on disk is not a snapshot of this table as it is declared now: list it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SnapshotStore:
     folder: Path
 
     def stamp(self) -> tuple[int, int] | None:
-        """Return something that changes when a snapshot is put on the shelf; None while there is none."""
+        """Return a value that changes whenever a snapshot is stored; None while there is none."""
         try:
             status = (self.folder / _POINTER).stat()
         except OSError:
@@ -59,7 +59,7 @@ class SnapshotStore:
         return status.st_ino, status.st_mtime_ns
 
     def put(self, snapshot: Snapshot) -> None:
-        """Make *snapshot* the current one; files that are on the shelf already are not written again."""
+        """Make *snapshot* the current one; Arrow files that are stored already are not written again."""
         self.folder.mkdir(parents=True, exist_ok=True)
         content = _content(snapshot)
         tables = {"files": snapshot.files, "partitions": snapshot.partitions, "ignored": snapshot.ignored}
@@ -70,17 +70,17 @@ class SnapshotStore:
             path.write_bytes(orjson.dumps(_document(snapshot, parts), option=orjson.OPT_INDENT_2))
         self._sweep(content)
 
-    def take(self, table: Table, root: str, known: Snapshot | None = None) -> Snapshot:
-        """Map the current snapshot. Raises ``Unreadable``.
+    def load(self, table: Table, root: str, known: Snapshot | None = None) -> Snapshot:
+        """Map the current snapshot. Raises ``SnapshotUnreadable``.
 
         Where it has the content of *known*, the tables of *known* are kept and only the rest is renewed.
         """
         try:
             document = orjson.loads((self.folder / _POINTER).read_bytes())
             if (document["format"], document["declaration"]) != (FORMAT, declaration(table, root)):
-                raise Unreadable("written for another declaration or by another version")
+                raise SnapshotUnreadable("written for another declaration or by another version")
             if document.get("any_format", True) and not table.ignore_table_format:
-                raise Unreadable("listed without looking for tables of other formats")
+                raise SnapshotUnreadable("listed without looking for tables of other formats")
             parts = document["parts"]
             if known is not None and document["content"] == _content(known):
                 tables = {"files": known.files, "partitions": known.partitions, "ignored": known.ignored}
@@ -89,7 +89,7 @@ class SnapshotStore:
                 tables["files"] = footers.trusted(tables["files"])
             return _snapshot(table, root, document, tables)
         except (OSError, pa.ArrowException, orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise Unreadable(f"{type(error).__name__}: {error}") from error
+            raise SnapshotUnreadable(f"{type(error).__name__}: {error}") from error
 
     def _intact(self, content: str) -> dict[str, Any] | None:
         """Return what the pointer says of the files of *content*, where they are there and undamaged."""
@@ -100,7 +100,7 @@ class SnapshotStore:
             parts = cast(dict[str, Any], document["parts"])
             for part in _PARTS:
                 self._checked(parts[part])
-        except (Unreadable, OSError, orjson.JSONDecodeError, KeyError, TypeError):
+        except (SnapshotUnreadable, OSError, orjson.JSONDecodeError, KeyError, TypeError):
             return None
         return parts
 
@@ -118,18 +118,18 @@ class SnapshotStore:
         return pa.ipc.open_file(self._checked(part)).read_all()
 
     def _checked(self, part: Mapping[str, Any]) -> pa.MemoryMappedFile:
-        """Open one file after reading all of it: a wrong offset in a mapped file would end the process."""
+        """Open one file after checking all of it: a wrong offset in a mapped file would crash the process."""
         path = self.folder / Path(part["name"]).name
         mapped = pa.memory_map(str(path))
         if mapped.size() != part["size"] or zlib.crc32(mapped.read_buffer()) != part["crc"]:
-            raise Unreadable(f"{path.name} is damaged")
+            raise SnapshotUnreadable(f"{path.name} is damaged")
         os.utime(path)  # so that the sweep knows what is in use
         mapped.seek(0)
         return mapped
 
     @contextmanager
     def _replacing(self, name: str) -> Iterator[Path]:
-        """Give a path to write to, and put it in the place of *name* when it is complete and on the disk."""
+        """Yield a path to write to; when it is complete and on disk, it replaces *name* atomically."""
         path = self.folder / f"{name}.{secrets.token_hex(4)}.tmp"
         try:
             yield path
@@ -158,7 +158,7 @@ class SnapshotStore:
 
 
 def _content(snapshot: Snapshot) -> str:
-    """Name what the Arrow files of a snapshot hold: the same files with more statistics are other content."""
+    """Return the content id of the Arrow files of a snapshot; the same data files with more statistics have another."""
     digest = blake2b(snapshot.id.encode(), digest_size=16)
     for name in snapshot.files.column_names:
         digest.update(f"{name}:{snapshot.files[name].null_count};".encode())
@@ -207,6 +207,6 @@ def _edition(found: Mapping[str, Any] | None) -> Edition | None:
 
 
 def _unnumbered(document: Mapping[str, Any]) -> Edition:
-    """Stand for the edition of a snapshot that an earlier release wrote."""
+    """Return an edition for a snapshot that an earlier release wrote."""
     listed_at = float(document["listed_at"])
     return Edition(line="", number=0, began=listed_at, ended=listed_at, content=cast(str, document["id"]))

@@ -25,7 +25,7 @@ from gateway.catalog import facts
 from gateway.catalog.bounds import exact_ends
 from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import VERDICT, FileFacts
-from gateway.catalog.footers import ODD, VERSION, Damaged, Footer, Gone, read_footer, whole
+from gateway.catalog.footers import ODD, VERSION, Damaged, FileGone, Footer, read_footer, whole
 from gateway.catalog.losses import Incomparable, compared_parts, lost_value
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.partition_field import PartitionField
@@ -145,7 +145,7 @@ def _checked(store: Store, work: _Work) -> str | None:
     found: list[Finding] = []
     try:
         found.extend(_found(store, work))
-    except (Gone, Damaged, Malformed):
+    except (FileGone, Damaged, Malformed):
         return None
     except StorageFailed as error:
         if error.passing:

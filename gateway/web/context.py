@@ -18,7 +18,7 @@ from gateway.access.limits import UNLIMITED, Limits
 from gateway.cache.asked import Prepared
 from gateway.cache.tier import Purge
 from gateway.catalog.manifest import Snapshot
-from gateway.catalog.manifest_store import TableStatus
+from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
 from gateway.model import (
     Answer,

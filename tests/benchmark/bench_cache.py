@@ -38,7 +38,7 @@ from gateway.cache.memory import MemoryTier
 from gateway.cache.tiered import Results
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
-from gateway.catalog.manifest_store import TableStatus
+from gateway.catalog.status import TableStatus
 from gateway.catalog.table import parse_table
 from gateway.config import load_settings
 from gateway.model import Column, Principal, Request, Result

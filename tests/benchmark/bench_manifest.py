@@ -49,7 +49,7 @@ def held():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith("kB")}
 before, started = held(), perf_counter()
-snapshot = SnapshotStore(Path(sys.argv[1])).take(table, sys.argv[3])
+snapshot = SnapshotStore(Path(sys.argv[1])).load(table, sys.argv[3])
 seconds = perf_counter() - started
 print(seconds, flush=True)
 sys.stdin.readline()
@@ -111,8 +111,8 @@ def main(files: int) -> None:
         merged, seconds = timed(lambda: splice(snapshot, ["day=2014-01-01"], part))
         grid.add_row("splice one day in", f"{seconds:.2f} s, then build", "")
         assert merged.num_rows == files
-        shelf = SnapshotStore(Path(folder))
-        grid.add_row("write to disk", f"{timed(lambda: shelf.put(snapshot))[1]:.2f} s", "")
+        snapshots = SnapshotStore(Path(folder))
+        grid.add_row("write to disk", f"{timed(lambda: snapshots.put(snapshot))[1]:.2f} s", "")
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
         grid.add_row("size on disk", f"{size / 2**20:.0f} MiB", "")
         slowest, memory = opened(Path(folder), table)

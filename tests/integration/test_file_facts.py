@@ -17,7 +17,7 @@ from gateway.catalog import facts, footers
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.facts import FACTS, FileFacts
 from gateway.catalog.manifest import Snapshot
-from gateway.catalog.snapshot_store import SnapshotStore, shelf_folder
+from gateway.catalog.snapshot_store import SnapshotStore, snapshot_folder
 from gateway.catalog.store import S3Settings, open_store
 from gateway.catalog.stored import StoredColumn
 from gateway.catalog.table import parse_table
@@ -230,7 +230,7 @@ def test_a_manifest_without_facts_is_one_whose_facts_are_not_known_yet(project: 
     project.write("a.parquet", {"n": [1]})
     before = project.look()
     old = replace(before, files=before.files.drop_columns([FACTS]))
-    SnapshotStore(shelf_folder(project.folder / "state", "events", "events")).put(old)
+    SnapshotStore(snapshot_folder(project.folder / "state", "events", "events")).put(old)
     read = project.catalog().pin()["events"]
     assert (FACTS in read.files.column_names, known(read)) == (False, {"a.parquet": None})
     assert known(project.look()) == {"a.parquet": BIGINT}
@@ -241,7 +241,7 @@ def test_statistics_of_a_release_that_knew_no_facts_are_read_anew(project: Proje
     project.write("a.parquet", {"n": [1]})
     before = project.look()
     wrong = before.files.drop_columns([FACTS, "min:n"]).append_column("min:n", pa.array([99], pa.int64()))
-    SnapshotStore(shelf_folder(project.folder / "state", "events", "events")).put(replace(before, files=wrong))
+    SnapshotStore(snapshot_folder(project.folder / "state", "events", "events")).put(replace(before, files=wrong))
     read = project.catalog().pin()["events"].files
     assert ("min:n" in read.column_names, read["row_count"].to_pylist()) == (False, [None])
     read = project.look().files

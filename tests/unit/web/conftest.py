@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 from gateway.cache.tier import Purge
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
-from gateway.catalog.manifest_store import TableStatus
 from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
 from gateway.content import Content
 from gateway.errors import CursorExpired, TableNotFound

@@ -1,0 +1,120 @@
+"""Reads the footers of the files of one table: in the background, and on demand for a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+
+import pyarrow as pa
+
+from gateway.catalog import facts, footers
+from gateway.catalog.facts import FACTS
+from gateway.catalog.footers import FooterFacts, Patience, UnreadFooter
+from gateway.catalog.manifest import Snapshot
+from gateway.catalog.store import Store
+from gateway.catalog.table import Table
+from gateway.catalog.table_stores import TableStores
+from gateway.catalog.transforms.keys import KeyType, Ordinals
+from gateway.errors import StorageFailed
+from gateway.telemetry.events import FilesUnreadable, FootersRead, Observer
+
+SILENCE = 5.0
+"""Seconds without an answer of the store after which a request that waits for footers fails."""
+_ON_DEMAND = Patience(silence=SILENCE)
+_REMEMBERED = 100_000
+"""Files whose facts are remembered because requests asked for them."""
+_NAMED = 20
+"""Unreadable files that one event names."""
+
+
+class TableFooters:
+    """Reads footers and remembers which could not be read. Thread-safe."""
+
+    def __init__(self, table: Table, stores: TableStores, clock: Callable[[], float], observer: Observer) -> None:
+        self._table = table
+        self._stores = stores
+        self._clock = clock
+        self._observe = observer
+        self._unread: dict[bytes, UnreadFooter] = {}
+        """By version: files that were gone, or could not be read, when the background work came to them."""
+        self._reported: frozenset[bytes] = frozenset()
+        """Versions that were reported as unreadable."""
+        self._reading = Lock()
+        self._remembered: pa.Table | None = None
+        """Facts that were read because a request asked for them."""
+
+    @property
+    def unread(self) -> list[UnreadFooter]:
+        """The files whose footers were gone or could not be read."""
+        return list(self._unread.values())
+
+    def look_again(self) -> None:
+        """Try the files again whose footers were gone or could not be read."""
+        self._unread = {}
+
+    def missing(self, snapshot: Snapshot, files: int, *, everything: bool) -> pa.Table:
+        """Return up to *files* files whose footers are to be read in the background; see ``footers.missing``."""
+        return footers.missing(snapshot, self._unread.keys(), files, everything=everything)
+
+    def read_in_background(self, snapshot: Snapshot, files: pa.Table, patience: Patience) -> pa.Table:
+        """Read the footers of some files, with statistics where the table has them. Raises ``StorageFailed``."""
+        columns = footers.bounded_columns(snapshot)
+        found = self._read(self._stores.home, files, columns, self._table.statistics, patience)
+        self._unread |= {file.version: file for file in found.unread}
+        return found.table
+
+    def read_on_demand(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
+        """Return *snapshot* with the facts of the files at *places*; see ``ManifestStore.informed``."""
+        if self._remembered is not None and not are_known(snapshot, places):
+            snapshot = footers.attach(snapshot, self._remembered)
+        unknown = places[facts.codes(snapshot.files)[places] < 0]
+        if not len(unknown):
+            return snapshot
+        found = self._read_anywhere(snapshot, snapshot.files.take(unknown))
+        self._remember(found.table.select(["version", FACTS]))
+        return footers.attach(snapshot, found.table)
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Let one request read on demand, so that nothing is read twice. Raises ``StorageFailed`` after a long wait."""
+        if not self._reading.acquire(timeout=SILENCE):
+            raise StorageFailed(f"{self._table.location}: the store does not answer.", passing=True)
+        try:
+            yield
+        finally:
+            self._reading.release()
+
+    def _read_anywhere(self, snapshot: Snapshot, files: pa.Table) -> FooterFacts:
+        try:
+            return self._stores.first(lambda store: self._read(store, files, {}, False, _ON_DEMAND))
+        except StorageFailed as error:
+            error.path = snapshot.address(str(files["path"][0].as_py()))
+            raise
+
+    def _remember(self, found: pa.Table) -> None:
+        """Remember facts that a request asked for: a snapshot that is loaded from disk later may not have them."""
+        before = self._remembered
+        if before is None or before.num_rows > _REMEMBERED:
+            self._remembered = found
+        else:
+            self._remembered = pa.concat_tables([before, found]).unify_dictionaries()
+
+    def _read(
+        self, store: Store, files: pa.Table, columns: Mapping[str, KeyType], statistics: bool, patience: Patience
+    ) -> FooterFacts:
+        """Read the footers of some files; report those that cannot be read, each once."""
+        started = self._clock()
+        found = footers.read(store, files, columns, statistics=statistics, patience=patience)
+        self._observe(FootersRead(table=self._table.name, files=found.table.num_rows, seconds=self._clock() - started))
+        new = [file for file in footers.unreadable(found, files) if file.version not in self._reported]
+        if new:
+            self._reported |= {file.version for file in new}
+            named = tuple(f"{file.path}: {file.reason}" for file in new[:_NAMED])
+            self._observe(FilesUnreadable(table=self._table.name, count=len(new), files=named))
+        return found
+
+
+def are_known(snapshot: Snapshot, places: Ordinals) -> bool:
+    """Return whether the facts of all files at these places are known."""
+    return not len(places) or int(facts.codes(snapshot.files)[places].min()) >= 0
