@@ -18,7 +18,7 @@ from gateway.config import Settings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.opening import Opened, calls_folder, deployment, open_pipeline, redis_pool, reload_signal
 from gateway.pipeline import Gateway
-from gateway.project.files import Project
+from gateway.project.loader import Project
 from gateway.project.reload import Reloader
 from gateway.state import CursorKey, StateFolder
 from gateway.telemetry.audit import AuditLines, open_file
@@ -120,7 +120,7 @@ def _reloading(site: Site, opened: Opened, settings: Settings) -> Iterator[None]
     reloader = Reloader(
         settings.project,
         reload_signal(settings),
-        declarations=opened.declarations,
+        loader=opened.loader,
         project=opened.project,
         serving=opened.gateway,
         build=opened.build,

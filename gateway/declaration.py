@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import yaml
@@ -68,26 +69,59 @@ Duration = Annotated[float, BeforeValidator(parse_duration)]
 """A number of seconds, written as such or as ``5m``."""
 
 
+class FileKind(StrEnum):
+    """What a file of a project declares."""
+
+    TABLE = "table"
+    QUERY = "query"
+
+
+class Serving(StrEnum):
+    """What is in service of a file that has errors."""
+
+    CURRENT = "current"
+    """The file as it is: its errors keep nothing from being served."""
+    LAST_GOOD = "last-good"
+    """What the file declared before."""
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenFile:
-    """A file of a project that does not say what it should. ``path`` is relative to the project.
+    """A file of a project with errors. ``path`` is relative to the project.
 
-    ``kept`` tells that what it declared before stays in service; else nothing of it is served.
+    ``name`` is that of its table or query, None for a whole folder; ``version`` is None where the path names none.
     """
 
     path: str
+    kind: FileKind
     diagnostics: tuple[Diagnostic, ...]
-    kept: bool
+    serving: Serving
+    name: str | None = None
+    version: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Tell it to those who look after the project: the mistakes with their places, nothing of the server."""
+        """Format it for JSON: the errors with their positions, nothing of the server."""
         return {
             "path": self.path,
-            "serving": "last-good" if self.kept else "nothing",
+            "serving": self.serving.value,
             "mistakes": [
-                {name: value for name, value in asdict(one).items() if value is not None} for one in self.diagnostics
+                {name: value for name, value in asdict(diagnostic).items() if value is not None}
+                for diagnostic in self.diagnostics
             ],
         }
+
+
+def utf8_text(content: bytes, path: str) -> str:
+    """Decode the content of the file *path*. Raises ``DeclarationError`` with the position of the first wrong byte."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise DeclarationError(
+            [Diagnostic(path=path, line=line, column=column, message="is not UTF-8 text")]
+        ) from error
 
 
 class Declared:

@@ -34,7 +34,7 @@ from gateway.cache.tier import Tier
 from gateway.cache.tiered import Results
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, place_of, region, root_of
-from gateway.catalog.table import Table, load_tables
+from gateway.catalog.table import Table
 from gateway.config import EngineSettings as EngineSection
 from gateway.config import Settings
 from gateway.engine.current import Engines
@@ -52,8 +52,7 @@ from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
 from gateway.project.checkout import commit_of
-from gateway.project.files import Declarations, Project
-from gateway.query.registry import Registry
+from gateway.project.loader import Project, ProjectLoader
 from gateway.telemetry.events import Observer
 from gateway.warm import wanted
 
@@ -99,13 +98,6 @@ def _misplaced(folder: Path) -> Iterator[Diagnostic]:
             yield Diagnostic(path="state", message=message, hint=hint)
 
 
-def load_project(settings: Settings) -> tuple[Mapping[str, Table], Registry, tuple[Diagnostic, ...]]:
-    """Read the declarations of a project: what is right of them, and every mistake."""
-    tables, wrong_tables = load_tables(settings.project / "catalog")
-    registry, wrong_queries = Registry.load(settings.project / "queries", tables)
-    return tables, registry, (*wrong_tables, *wrong_queries)
-
-
 def calls_folder(settings: Settings) -> Path:
     """Return the folder of the counts of who calls what."""
     return settings.state / "calls"
@@ -129,7 +121,7 @@ class Opened:
     gateway: Gateway
     board: Board
     project: Project
-    declarations: Declarations
+    loader: ProjectLoader
     build: Callable[[Gateway, Project], Gateway]
 
 
@@ -153,9 +145,9 @@ def open_pipeline(
 ) -> Iterator[Opened]:
     """Open the pipeline of a project as ``open_gateway`` does, with what a reload needs."""
     budget = budget_of(settings)
-    declarations = Declarations(settings.project, commit=commit_of)
-    project = declarations.read()
-    declarations.accept(project)
+    loader = ProjectLoader(settings.project, commit=commit_of)
+    project = loader.read()
+    loader.accept(project)
     make_state(settings.state)
     with ExitStack() as stack:
         engines = Engines(partial(_open_engine, settings, observe))
@@ -218,7 +210,7 @@ def open_pipeline(
                 stores=stores,
             )
 
-        yield Opened(gateway=gateway, board=board, project=project, declarations=declarations, build=build)
+        yield Opened(gateway=gateway, board=board, project=project, loader=loader, build=build)
 
 
 def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:

@@ -14,10 +14,9 @@ from gateway.authoring.owners import check_ownership
 from gateway.authoring.queries import check_queries
 from gateway.authoring.schemas import known_schemas
 from gateway.authoring.testfile import load_tests
-from gateway.catalog.table import load_tables
 from gateway.config import Settings, load_settings
-from gateway.errors import Diagnostic, Rule, SettingsInvalid, Severity
-from gateway.query.registry import Registry
+from gateway.errors import Diagnostic, SettingsInvalid, Severity
+from gateway.project.loader import Project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,27 +56,21 @@ class Checked:
         return [item for item in self.diagnostics if item.severity is severity]
 
 
-def check_project(project: Path) -> Checked:
-    """Read all declarations of the project folder and collect their mistakes."""
-    tables, wrong_tables = load_tables(project / "catalog")
-    # A query over a table whose declaration is wrong is not wrong for that.
-    names = {*tables, *(Path(item.path).stem for item in wrong_tables)}
-    registry, wrong_queries = Registry.load(project / "queries", names)
-    settings, wrong_settings = _settings(project)
-    # Neither is a grant on something whose own declaration is wrong.
-    broken = {".".join(Path(item.path).parts[1:-1]) for item in wrong_queries}
-    templates = [template for versions in registry.queries().values() for template in versions.values()]
-    checked = Checked(tables=len(tables), templates=len(templates), diagnostics=wrong_settings)
+def check_project(folder: Path, project: Project) -> Checked:
+    """Check *project*, as it was loaded from *folder*: its files, its settings, its tests, what its queries mean."""
+    settings, wrong_settings = _settings(folder)
+    templates = list(project.templates())
+    checked = Checked(tables=len(project.tables), templates=len(templates), diagnostics=wrong_settings)
     for found in (
-        (replace(item, rule=Rule.TABLE) for item in wrong_tables),
-        wrong_queries,
-        check_queries(templates, tables, known_schemas(tables, settings)),
-        check_ownership(templates, project),
-        check_lifecycle(registry, project, _today()),
-        load_tests(project, registry)[1],
-        check_access(project, settings.access, {*registry.queries(), *broken}, names),
+        project.diagnostics,
+        check_queries(templates, project.tables, known_schemas(project.tables, settings)),
+        check_ownership(templates, folder),
+        check_lifecycle(project.registry, folder, _today()),
+        load_tests(folder, project.registry)[1],
+        # A grant on something whose own declaration is wrong is not wrong for that.
+        check_access(folder, settings.access, project.query_names, project.table_names),
     ):
-        checked = checked.plus(found, project)
+        checked = checked.plus(found, folder)
     return checked.sorted()
 
 

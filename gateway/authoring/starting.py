@@ -6,7 +6,7 @@ import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from gateway.catalog.table import load_tables
+from gateway.project.loader import load_tables
 from gateway.writer import Files, write
 
 PARTS = ("gateway.toml", "catalog", "queries")
@@ -27,5 +27,5 @@ def start_project(folder: Path) -> None:
         shutil.copyfile(starter / "gateway.toml", folder / "gateway.toml")
         if not (folder / ".gitignore").exists():
             shutil.copyfile(starter / "gitignore", folder / ".gitignore")
-        tables, _ = load_tables(folder / "catalog")
+        tables, _ = load_tables(folder)
         write(tables[_TABLE], Files(paths=(str(starter / f"{_TABLE}.csv"),)), root=folder)

@@ -11,7 +11,7 @@ from gateway.authoring.schemas import known_schemas
 from gateway.authoring.testfile import load_tests
 from gateway.config import Settings
 from gateway.errors import Diagnostic, Severity
-from gateway.project.files import Declarations, Project
+from gateway.project.loader import Project, ProjectLoader
 from gateway.project.reload import look, versions
 from gateway.query.template import Template
 
@@ -35,9 +35,9 @@ class Watcher:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._declarations = Declarations(settings.project)
+        self._loader = ProjectLoader(settings.project)
         self._stamps = self._look()
-        self.project: Project = self._declarations.read()
+        self.project: Project = self._loader.read()
 
     def saved(self) -> Saved | None:
         """Return what was saved since the last call; None: nothing was."""
@@ -46,7 +46,7 @@ class Watcher:
         if not paths:
             return None
         self._stamps, before = stamps, self.project
-        self.project = self._declarations.read()
+        self.project = self._loader.read()
         shown = tuple(Path(path).relative_to(self._settings.project).as_posix() for path in paths)
         return self._told(shown, before)
 

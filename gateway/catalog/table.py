@@ -170,26 +170,6 @@ class Table(BaseModel):
         return document | {"partitioned_by": layouts} if layouts else document
 
 
-def load_tables(folder: Path) -> tuple[Mapping[str, Table], tuple[Diagnostic, ...]]:
-    """Load every declaration of *folder* by table name, with every mistake of those that could not be loaded."""
-    tables: dict[str, Table] = {}
-    diagnostics: list[Diagnostic] = []
-    for path in declaration_files(folder):
-        try:
-            table = parse_table(path.read_text(encoding="utf-8"), str(path))
-        except DeclarationError as error:
-            diagnostics.extend(error.diagnostics)
-            continue
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            diagnostics.append(Diagnostic(path=str(path), message=f"cannot be read: {reason}"))
-            continue
-        if table.name in tables:
-            diagnostics.append(Diagnostic(path=str(path), message=f"the table {table.name!r} is declared twice"))
-        tables.setdefault(table.name, table)
-    return tables, tuple(diagnostics)
-
-
 def parse_table(text: str, path: str) -> Table:
     """Read one declaration; *path* names it in messages. Raises ``DeclarationError`` with every mistake."""
     declared = Declared(text, path)

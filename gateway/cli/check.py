@@ -15,7 +15,7 @@ from gateway.config import FILE_NAME, load_settings
 from gateway.errors import Rule, Severity
 from gateway.pr_review.base import NoBase
 from gateway.pr_review.review import Review, review
-from gateway.project.files import Declarations
+from gateway.project.loader import Project, load_project
 
 
 @click.command("check")
@@ -41,10 +41,11 @@ def command(project: Path, paths: tuple[Path, ...], data: bool, revision: str | 
     """
     if not any((project / name).exists() for name in ("catalog", "queries", FILE_NAME)):
         raise click.UsageError(f"{project} holds none of catalog/, queries/ and {FILE_NAME}")
-    found = check_project(project)
+    loaded = load_project(project)
+    found = check_project(project, loaded)
     if data and not any(item.rule is Rule.SETTINGS for item in found.of(Severity.ERROR)):
         found = with_data(found, project, paths)
-    changed = None if revision is None else review_since(revision, project, found, data=data)
+    changed = None if revision is None else review_since(revision, project, loaded, found, data=data)
     if changed is not None:
         found = found.plus(changed.mistakes, project)
     found = found.within(project, paths)
@@ -59,12 +60,12 @@ def with_data(found: Checked, project: Path, paths: tuple[Path, ...]) -> Checked
         return check_data(found, gateway, load_settings(project.resolve()), paths)
 
 
-def review_since(revision: str, project: Path, found: Checked, *, data: bool) -> Review:
+def review_since(revision: str, project: Path, head: Project, found: Checked, *, data: bool) -> Review:
     """Compare with a git revision. What examples read is told where manifests are kept; *data* runs them too.
 
     Nothing is opened while a check has *found* mistakes: then only the texts are compared.
     """
-    head, today = Declarations(project).read(), datetime.now(UTC).date()
+    today = datetime.now(UTC).date()
     try:
         if found.of(Severity.ERROR) or not (data or manifests_kept(project)):
             return review(project, revision, head, today=today)

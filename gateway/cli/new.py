@@ -28,7 +28,7 @@ from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.errors import did_you_mean
 from gateway.model import Column
-from gateway.opening import load_project
+from gateway.project.loader import load_project
 from gateway.query.registry import Registry
 
 _HELP = "A column of the table; start and end for a range of its time. name:type gives a type, ? after it: optional."
@@ -93,14 +93,14 @@ def _first(
     if versions(folder):
         raise NotMade(f"{name} has a version already: gateway new {name} --version writes the next one")
     settings = load_settings(project.resolve())
-    tables, registry, _ = load_project(settings)
-    table = _table(wanted, tables, ask=ask)
-    columns = _columns(table, known_schemas(tables, settings))
+    loaded = load_project(settings.project)
+    table = _table(wanted, loaded.tables, ask=ask)
+    columns = _columns(table, known_schemas(loaded.tables, settings))
     likely = likely_parameters(table, columns)
     if not words:
         words = tuple(_asked_for("Parameters, with spaces between", " ".join(likely), ask=ask).split())
     read = asked(words, table, columns)
-    owner = owner or _asked_for("Owner", _likely_owner(registry), ask=ask)
+    owner = owner or _asked_for("Owner", _likely_owner(loaded.registry), ask=ask)
     summary = summary or _asked_for("Summary", f"{name.split('.')[-1].replace('_', ' ').capitalize()}", ask=ask)
     newest, values = newest_values(table, settings)
     text = first_version(
@@ -160,7 +160,7 @@ def _yesterday() -> date:
 def _tell(project: Path, name: str, made: list[Path]) -> None:
     for path in made:
         click.echo(f"wrote {path}")
-    write("text", check_project(project).within(project, made), project)
+    write("text", check_project(project, load_project(project)).within(project, made), project)
     version, *tests = made
     if tests:
         step = f"gateway test {name}/{version.stem} runs its tests"

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 
 from gateway.cli.project import project_option
 from gateway.config import load_settings
-from gateway.opening import load_project
+from gateway.project.loader import load_project
 from gateway.query.template import Template
 
 
@@ -21,8 +21,7 @@ from gateway.query.template import Template
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(project: Path, form: str) -> None:
     """List the queries: versions, parameters, what they answer."""
-    _, registry, _ = load_project(load_settings(project.resolve()))
-    templates = [template for versions in registry.queries().values() for template in versions.values()]
+    templates = list(load_project(load_settings(project.resolve()).project).templates())
     if form == "json":
         rows = [_row(template) for template in templates]
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

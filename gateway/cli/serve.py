@@ -21,7 +21,8 @@ from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
 from gateway.engine.instance import before_fork
-from gateway.opening import load_project, make_state, redis_pool, reload_signal
+from gateway.opening import make_state, redis_pool, reload_signal
+from gateway.project.loader import load_project
 from gateway.project.reload import touch
 from gateway.telemetry.audit import NO_FILE, open_file
 from gateway.web.server import ServerOptions
@@ -51,10 +52,10 @@ def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | No
 
     *dev* is the file in which ``gateway dev`` tells the pages what was saved.
     """
-    tables, registry, wrong = load_project(settings)
-    print_diagnostics(wrong)
+    project = load_project(settings.project)
+    print_diagnostics(project.diagnostics)
     if settings.access.required:
-        print_diagnostics(check_access(settings.project, settings.access, registry.queries(), tables))
+        print_diagnostics(check_access(settings.project, settings.access, project.query_names, project.table_names))
     make_state(settings.state)
     redis_pool(settings)  # what is wrong is told here rather than by every worker
     if settings.log.audit not in NO_FILE:

@@ -19,7 +19,7 @@ from gateway.cli.formats import FORMATS, counted, write
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.errors import DefinitionError, Diagnostic, did_you_mean
-from gateway.opening import load_project
+from gateway.project.loader import load_project
 
 _SLOW = 1.0
 """Seconds from which the time of a test is told."""
@@ -37,14 +37,14 @@ def command(name: str | None, project: Path, update: bool, no_data: bool, form: 
     Ends with 0 if all pass, with 1 if some fail or a file of tests is wrong.
     """
     settings = load_settings(project.resolve())
-    tables, registry, wrong = load_project(settings)
-    files, mistakes = load_tests(settings.project, registry)
+    loaded = load_project(settings.project)
+    files, mistakes = load_tests(settings.project, loaded.registry)
     chosen = [file for file in files if name is None or name in (file.template.name, _with_version(file))]
     mistakes = tuple(item for item in mistakes if name is None or _belongs(item, name))
     if not chosen and not mistakes:
-        raise click.UsageError(_nothing(name, files, wrong))
+        raise click.UsageError(_nothing(name, files, loaded.diagnostics))
     console = Console(highlight=False, soft_wrap=True)
-    bench = Bench(settings=settings, tables=tables, data=not no_data)
+    bench = Bench(settings=settings, tables=loaded.tables, data=not no_data)
     outcomes = list(_run(bench, chosen, console if form == "text" else None))
     if update:
         outcomes = _update(outcomes, settings.project, console)
@@ -54,7 +54,7 @@ def command(name: str | None, project: Path, update: bool, no_data: bool, form: 
         console.print(Text(_verdict(outcomes)))
     else:
         told = (*mistakes, *(diagnostic for outcome in failed for diagnostic in _diagnostics(outcome)))
-        write(form, Checked(tables=len(tables), templates=len(chosen), diagnostics=told), project)
+        write(form, Checked(tables=len(loaded.tables), templates=len(chosen), diagnostics=told), project)
     if failed or mistakes:
         raise click.exceptions.Exit(1)
 

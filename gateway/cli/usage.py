@@ -16,7 +16,8 @@ from rich.table import Table as Grid
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
-from gateway.opening import calls_folder, load_project
+from gateway.opening import calls_folder
+from gateway.project.loader import load_project
 from gateway.query.registry import Registry, unknown_query
 from gateway.telemetry.usage import Called, read_calls
 
@@ -38,7 +39,7 @@ def command(project: Path, name: str | None, since: str, form: str) -> None:
         first = datetime.fromtimestamp(time.time() - parse_duration(since), UTC).date()
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from error
-    _, registry, _ = load_project(settings)
+    registry = load_project(settings.project).registry
     found = read_calls(calls_folder(settings), since=first, query=name)
     if name is not None and not found and name not in registry.queries():
         raise unknown_query(name, registry.queries())

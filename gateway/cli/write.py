@@ -17,11 +17,12 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from gateway.catalog.store import S3Settings
-from gateway.catalog.table import Table, load_tables
+from gateway.catalog.table import Table
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_size
 from gateway.errors import TableInvalid, TableNotFound, did_you_mean
+from gateway.project.loader import load_tables
 from gateway.writer import Files, Format, Mode, OnProgress, Options, Progress, WriteSummary, write
 from gateway.writer.base import Compression
 
@@ -101,7 +102,7 @@ def command(
 
 def _declared(project: Path, name: str) -> Table:
     """Find the declaration of a table; those of other tables may be wrong."""
-    tables, diagnostics = load_tables(project / "catalog")
+    tables, diagnostics = load_tables(project)
     if name in tables:
         return tables[name]
     if diagnostics:

@@ -14,9 +14,10 @@ from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from gateway.catalog.table import Table, load_tables
+from gateway.catalog.table import Table
 from gateway.demo import flights, tpch
 from gateway.errors import TableInvalid
+from gateway.project.loader import load_tables
 from gateway.writer.base import Files, Progress
 from gateway.writer.write import write
 
@@ -86,7 +87,7 @@ def _unpacked(folder: Path) -> Path:
 
 
 def _tables(project: Path) -> Mapping[str, Table]:
-    tables, wrong = load_tables(project / "catalog")
+    tables, wrong = load_tables(project)
     if wrong:
         raise TableInvalid(wrong)
     return tables

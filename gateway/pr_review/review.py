@@ -15,7 +15,7 @@ from gateway.pr_review.base import base_project
 from gateway.pr_review.changes import Change, Kind, columns_changed, find_changes
 from gateway.pr_review.columns import DeclaredColumns
 from gateway.pr_review.measure import Example, columns_of, try_examples
-from gateway.project.files import Declarations, Project
+from gateway.project.loader import Project, load_project
 from gateway.query.compare import Difference, Effect, column_differences, contract, sql_difference
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -61,7 +61,7 @@ def review(
     Raises ``NoBase``.
     """
     with base_project(project, revision) as at, DeclaredColumns.open() as declared:
-        base = Declarations(at.folder).read()
+        base = load_project(at.folder)
         changes = find_changes(base.registry, head.registry, exists=lambda path: (project / path).exists(), today=today)
         found = [
             *(_compared(change, declared, head.tables) for change in changes),

@@ -17,12 +17,12 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-from gateway.declaration import BrokenFile
+from gateway.declaration import BrokenFile, FileKind, Serving
 from gateway.engine.binder import Binder
 from gateway.errors import Diagnostic, GatewayError
 from gateway.pipeline import Gateway
 from gateway.project.checkout import commit_of, is_being_written
-from gateway.project.files import Declarations, Project
+from gateway.project.loader import Project, ProjectLoader
 from gateway.query.template import Template
 from gateway.telemetry.events import DeclarationBroken, Observer, ProjectLoaded, Unexpected
 
@@ -118,7 +118,7 @@ class Reloader:
         folder: Path,
         signal: Path,
         *,
-        declarations: Declarations,
+        loader: ProjectLoader,
         project: Project,
         serving: Gateway,
         build: Callable[[Gateway, Project], Gateway],
@@ -127,7 +127,7 @@ class Reloader:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder, self._signal = folder, signal
-        self._declarations, self._project, self._gateway = declarations, project, serving
+        self._loader, self._project, self._gateway = loader, project, serving
         self._build, self._serve = build, serve
         self._observe, self._clock = observe, clock
         self._lock = Lock()
@@ -190,7 +190,7 @@ class Reloader:
                 self._observe(Unexpected(request="reload", error=repr(error), traceback=found))
 
     def _reload(self) -> Reloaded:
-        project = self._declarations.read()
+        project = self._loader.read()
         gateway = self._gateway
         for _ in range(_ROUNDS):
             queries = Difference.between(versions(self._project), versions(project))
@@ -203,8 +203,8 @@ class Reloader:
             if not refused:
                 break
             self._again_at = self._clock() + RETRY
-            project = self._declarations.refuse(refused)
-        self._declarations.accept(project)
+            project = self._loader.refuse(refused)
+        self._loader.accept(project)
         changed = bool(queries or tables) or project.broken != self._project.broken
         if changed or project.commit != self._project.commit:
             self._serve(gateway, project)
@@ -221,15 +221,16 @@ class Reloader:
                 added=done.queries.added + done.tables.added,
                 changed=done.queries.changed + done.tables.changed,
                 removed=done.queries.removed + done.tables.removed,
-                broken_tables=sum(1 for one in done.broken if one.path.startswith("catalog")),
-                broken_queries=sum(1 for one in done.broken if one.path.startswith("queries")),
+                broken_tables=sum(1 for file in done.broken if file.kind is FileKind.TABLE),
+                broken_queries=sum(1 for file in done.broken if file.kind is FileKind.QUERY),
                 error=done.error,
             )
         )
-        for one in done.broken:
-            if one not in before:
-                mistakes = "; ".join(map(str, one.diagnostics))
-                self._observe(DeclarationBroken(path=one.path, kept=one.kept, mistakes=mistakes))
+        for file in done.broken:
+            if file not in before:
+                errors = "; ".join(map(str, file.diagnostics))
+                kept = file.serving is not Serving.NOTHING
+                self._observe(DeclarationBroken(path=file.path, kept=kept, mistakes=errors))
 
 
 def mistakes_in(

@@ -35,7 +35,7 @@ from gateway.model import (
 from gateway.model import Request as Question
 from gateway.pipeline import Located
 from gateway.plan.explain import Explanation
-from gateway.project.files import Project
+from gateway.project.loader import Project
 from gateway.project.reload import Reloaded
 from gateway.query.registry import Registry
 from gateway.query.template import Template

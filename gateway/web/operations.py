@@ -9,8 +9,9 @@ from typing import Any
 from flask import Blueprint, Response
 
 from gateway.access.base import RELOAD
+from gateway.declaration import FileKind
 from gateway.errors import GatewayError, ShuttingDown, TableInvalid, Unauthenticated
-from gateway.project.files import Project
+from gateway.project.loader import Project
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
 from gateway.web.guard import may, may_see_details
@@ -75,9 +76,9 @@ def _declared() -> None:
     project = site().project
     if project is None or gateway().catalog.tables:
         return
-    broken = [one for one in project.broken if one.path.startswith("catalog")]
+    broken = [file for file in project.broken if file.kind is FileKind.TABLE]
     if broken:
-        raise TableInvalid([mistake for one in broken for mistake in one.diagnostics])
+        raise TableInvalid([error for file in broken for error in file.diagnostics])
 
 
 def _checked(check: Callable[[], object]) -> dict[str, Any]:

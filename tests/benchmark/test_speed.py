@@ -31,13 +31,14 @@ from rich.table import Table as Grid
 from gateway.catalog.manifest import build
 from gateway.catalog.snapshot_store import SnapshotStore
 from gateway.catalog.store import S3Settings
-from gateway.catalog.table import Table, load_tables, parse_table
+from gateway.catalog.table import Table, parse_table
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal, TypedValue
-from gateway.opening import load_project, open_gateway
+from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
+from gateway.project.loader import load_project, load_tables
 from gateway.telemetry.events import unobserved
 from gateway.writer import write
 
@@ -211,7 +212,7 @@ def write_events(folder: Path, days: int, rows: int) -> Path:
     (folder / "catalog").mkdir(parents=True)
     (folder / "catalog" / "events.yaml").write_text(DECLARED.format(location="events"))
     (folder / "gateway.toml").write_text('title = "bench"\n')
-    tables, _ = load_tables(folder / "catalog")
+    tables, _ = load_tables(folder)
     write(tables["events"], events(days, rows), root=folder)
     (folder / "events" / ".write-lock").unlink(missing_ok=True)
     return folder / "events"
@@ -376,8 +377,9 @@ def test_templates_are_loaded_and_analysed(report: Report, flights_project: Path
         snapshots, plans = gateway.catalog.pin(), planner()
 
         def load() -> int:
-            _, registry, wrong = load_project(settings)
-            assert wrong == ()
+            project = load_project(tmp_path)
+            registry = project.registry
+            assert project.diagnostics == ()
             for name in registry.queries():
                 plans.prepared(registry.template(name, None).bound_to_nothing(), snapshots)
             return len(registry.queries())

@@ -20,11 +20,11 @@ import pytest
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.catalog.table import load_tables
 from gateway.config import load_settings
 from gateway.model import BoundQuery, TypedValue
 from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
+from gateway.project.loader import load_tables
 from gateway.telemetry.events import unobserved
 from gateway.writer import write
 
@@ -150,7 +150,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     for name, fields in PARTITIONED_BY.items():
         text = f"table: {name}\nlocation: data/{name}\npartitioned_by: [{', '.join(fields)}]\n"
         (project / "catalog" / f"{name}.yaml").write_text(text)
-    tables, wrong = load_tables(project / "catalog")
+    tables, wrong = load_tables(project)
     assert not wrong
     for name, given in rows().items():
         write(tables[name], given, root=project)

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from gateway.catalog.store import S3Settings
-from gateway.catalog.table import load_tables
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal
 from gateway.opening import open_gateway
+from gateway.project.loader import load_tables
 from gateway.telemetry.events import unobserved
 from gateway.writer import write
 
@@ -36,7 +36,7 @@ def test_odd_texts_and_formatted_days_are_read_from_the_names_of_folders(s3: Any
         endpoint=s3.endpoint, region=s3.region, access_key_id=s3.access_key, secret_access_key=s3.secret_key
     )
     days = [date(2024, 1, 1 + number) for number in range(len(TEXTS))]
-    tables, _ = load_tables(tmp_path / "catalog")
+    tables, _ = load_tables(tmp_path)
     write(tables["words"], pa.table({"word": TEXTS, "day": days}), root=tmp_path, s3=storage)
     sql = "SELECT word, start, day, dt FROM words"
     query = BoundQuery(

@@ -4,36 +4,44 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gateway.catalog.table import load_tables
+import pytest
+
+from gateway.project.loader import load_tables
 
 
-def test_every_declaration_is_loaded_by_the_name_of_its_table(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("table: a\nlocation: data/a\n")
-    (tmp_path / "b.yml").write_text("table: b\nlocation: data/b\n")
-    tables, diagnostics = load_tables(tmp_path)
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    (tmp_path / "catalog").mkdir()
+    return tmp_path / "catalog"
+
+
+def test_every_declaration_is_loaded_by_the_name_of_its_table(catalog: Path) -> None:
+    (catalog / "a.yaml").write_text("table: a\nlocation: data/a\n")
+    (catalog / "b.yml").write_text("table: b\nlocation: data/b\n")
+    tables, diagnostics = load_tables(catalog.parent)
     assert ({name: table.name for name, table in tables.items()}, diagnostics) == ({"a": "a", "b": "b"}, ())
 
 
-def test_other_files_are_not_declarations(tmp_path: Path) -> None:
+def test_other_files_are_not_declarations(catalog: Path) -> None:
     for name in ("owners.yaml", "README.md", ".hidden.yaml.swp"):
-        (tmp_path / name).write_text("anything: [\n")
-    assert load_tables(tmp_path) == ({}, ())
+        (catalog / name).write_text("anything: [\n")
+    assert load_tables(catalog.parent) == ({}, ())
 
 
-def test_the_mistakes_of_all_files_come_together_and_the_others_are_loaded(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("table: a\nlocation: ../a\n")
-    (tmp_path / "b.yaml").write_text("table: b\n")
-    (tmp_path / "c.yaml").write_bytes(b"\xff\xfe\xff")
-    (tmp_path / "d.yaml").write_text("table: d\nlocation: data/d\n")
-    tables, diagnostics = load_tables(tmp_path)
+def test_the_mistakes_of_all_files_come_together_and_the_others_are_loaded(catalog: Path) -> None:
+    (catalog / "a.yaml").write_text("table: a\nlocation: ../a\n")
+    (catalog / "b.yaml").write_text("table: b\n")
+    (catalog / "c.yaml").write_bytes(b"\xff\xfe\xff")
+    (catalog / "d.yaml").write_text("table: d\nlocation: data/d\n")
+    tables, diagnostics = load_tables(catalog.parent)
     assert list(tables) == ["d"]
     assert [Path(item.path).name for item in diagnostics] == ["a.yaml", "b.yaml", "c.yaml"]
 
 
-def test_a_table_declared_in_two_files_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("table: a\nlocation: data/a\n")
-    (tmp_path / "a.yml").write_text("table: a\nlocation: data/b\n")
-    tables, diagnostics = load_tables(tmp_path)
+def test_a_table_declared_in_two_files_is_refused(catalog: Path) -> None:
+    (catalog / "a.yaml").write_text("table: a\nlocation: data/a\n")
+    (catalog / "a.yml").write_text("table: a\nlocation: data/b\n")
+    tables, diagnostics = load_tables(catalog.parent)
     assert [item.message for item in diagnostics] == ["the table 'a' is declared twice"]
     assert tables["a"].location == "data/a"
 
@@ -43,5 +51,5 @@ def test_a_folder_that_is_not_there_has_no_tables(tmp_path: Path) -> None:
 
 
 def test_the_tables_of_the_demo_are_right() -> None:
-    tables, diagnostics = load_tables(Path(__file__).parents[2] / "catalog")
+    tables, diagnostics = load_tables(Path(__file__).parents[2])
     assert (sorted(tables), diagnostics) == (["airlines", "airports", "flights", "planes", "weather"], ())

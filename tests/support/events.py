@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gateway.config import load_settings
-from gateway.opening import load_project
+from gateway.project.loader import load_tables
 from gateway.writer import Mode, Options, write
 
 FIRST, DAYS = date(2013, 1, 1), 365
@@ -46,7 +45,7 @@ def make_project(folder: Path, front: str, *, refresh: str = "1h") -> Path:
 
 def put(project: Path, days: Iterable[int], amount: int) -> None:
     """Write one row for each of the days, in place of what is there."""
-    tables, _, _ = load_project(load_settings(project))
+    tables, _ = load_tables(project)
     start, places = datetime.combine(FIRST, datetime.min.time()), list(days)
     rows = pa.table(
         {

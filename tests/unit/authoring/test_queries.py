@@ -10,6 +10,7 @@ from rich.console import Console
 from gateway.authoring.checked import check_project
 from gateway.cli.formats import as_text
 from gateway.errors import Diagnostic, Rule, Severity
+from gateway.project.loader import load_project
 
 FLIGHTS = """table: flights
 location: data/flights
@@ -46,13 +47,15 @@ def write(project: Path, place: str, text: str) -> None:
 
 def found(project: Path, sql: str, front: str = FRONT) -> list[Diagnostic]:
     write(project, "queries/q/v1.sql", front + sql)
-    return list(check_project(project).diagnostics)
+    return list(check_project(project, load_project(project)).diagnostics)
 
 
 def told(project: Path, sql: str, front: str = FRONT) -> list[str]:
     """Show a query's mistakes as lines of a terminal, without the verdict."""
     write(project, "queries/q/v1.sql", front + sql)
-    text = as_text(check_project(project), project, Console(soft_wrap=True, no_color=True, highlight=False))
+    text = as_text(
+        check_project(project, load_project(project)), project, Console(soft_wrap=True, no_color=True, highlight=False)
+    )
     return text.splitlines()[:-1]
 
 
@@ -184,7 +187,7 @@ def test_an_owner_that_nobody_declared_is_refused_where_owners_are_declared(proj
     front = FRONT.replace("owner: me", "owner: flet")
     [mistake] = found(project, f"SELECT carrier FROM flights WHERE {FILTER}", front)
     assert (mistake.line, mistake.message, mistake.hint) == (3, "nobody is declared as 'flet'", "did you mean 'fleet'?")
-    assert check_project(project).tables == 2
+    assert check_project(project, load_project(project)).tables == 2
 
 
 @pytest.mark.parametrize(

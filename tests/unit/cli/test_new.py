@@ -9,6 +9,8 @@ from click.testing import CliRunner, Result
 
 from gateway.authoring.checked import check_project
 from gateway.cli.new import command
+from gateway.errors import Severity
+from gateway.project.loader import load_project
 
 FLIGHTS = """table: flights
 location: data/flights
@@ -32,7 +34,7 @@ def new(project: Path, *arguments: str, typed: str = "") -> Result:
 
 def test_what_is_likely_passes_the_check(project: Path) -> None:
     result = new(project, "finance.revenue", "--yes")
-    assert (result.exit_code, check_project(project).diagnostics) == (0, ())
+    assert (result.exit_code, check_project(project, load_project(project)).diagnostics) == (0, ())
     text = (project / "queries/finance/revenue/v1.sql").read_text()
     assert "WHERE time_hour >= $start\n  AND time_hour < $end\nORDER BY time_hour" in text
 
@@ -61,7 +63,7 @@ def test_what_is_not_given_is_asked_for(project: Path) -> None:
 def test_parameters_of_every_kind_make_a_query_that_passes(project: Path, parameters: list[str]) -> None:
     options = [word for name in parameters for word in ("-p", name)]
     result = new(project, "q", "--table", "flights", "--yes", "--summary", 'Say: "no"', *options)
-    assert [item for item in check_project(project).diagnostics if item.severity == "error"] == []
+    assert check_project(project, load_project(project)).of(Severity.ERROR) == []
     assert result.exit_code == 0
 
 

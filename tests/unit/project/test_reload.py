@@ -18,7 +18,7 @@ from gateway.errors import EngineFailed, QueryNotFound
 from gateway.model import Principal, Request
 from gateway.opening import Opened, open_pipeline
 from gateway.pipeline import Gateway
-from gateway.project.files import Project
+from gateway.project.loader import Project
 from gateway.project.reload import Reloader
 from gateway.telemetry.events import DeclarationBroken, Event, ProjectLoaded, Unexpected
 
@@ -43,7 +43,7 @@ class World:
         self.reloader = Reloader(
             self.folder,
             self.folder / "state/reload",
-            declarations=self.opened.declarations,
+            loader=self.opened.loader,
             project=self.opened.project,
             serving=self.opened.gateway,
             build=lambda gateway, project: self.build(gateway, project),
@@ -184,7 +184,7 @@ def test_a_changed_query_over_a_column_that_its_table_has_not_is_refused(world: 
     world.query("sum(m)")
     done = world.reloader.request()
     assert world.ask() == 3
-    assert [(one.path, one.kept) for one in done.broken] == [("queries/totals/v1.sql", True)]
+    assert [(file.path, file.serving) for file in done.broken] == [("queries/totals/v1.sql", "last-good")]
     assert [str(one) for one in done.broken[0].diagnostics] == [
         "queries/totals/v1.sql:4:12: there is no column 'm' here (columns here with a similar name: dt)"
     ]

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.errors import InvalidParameters, QueryNotFound, VersionNotFound, VersionRetired
 from gateway.model import Request
+from gateway.project.loader import load_project
 from gateway.query.registry import Registry
 
 TODAY = date(2026, 6, 1)
@@ -27,8 +28,10 @@ def write(tmp_path: Path) -> Write:
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[[], tuple[Registry, list[str]]]:
     def load() -> tuple[Registry, list[str]]:
-        registry, diagnostics = Registry.load(tmp_path / "queries", ["flights"], today=lambda: TODAY)
-        return registry, [str(item) for item in diagnostics]
+        (tmp_path / "catalog").mkdir(exist_ok=True)
+        (tmp_path / "catalog/flights.yaml").write_text("table: flights\nlocation: data\n")
+        project = load_project(tmp_path, today=lambda: TODAY)
+        return project.registry, [str(diagnostic) for diagnostic in project.diagnostics]
 
     return load
 

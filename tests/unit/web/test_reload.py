@@ -9,15 +9,22 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from gateway.access.base import OPEN
-from gateway.declaration import BrokenFile
+from gateway.declaration import BrokenFile, FileKind, Serving
 from gateway.errors import Diagnostic
 from gateway.model import Principal
-from gateway.project.files import Project
+from gateway.project.loader import Project
 from gateway.project.reload import Difference, Reloaded
 from gateway.query.registry import Registry
 
 MISTAKE = Diagnostic(path="queries/delays/v2.sql", line=4, column=1, message="SELEC starts none")
-BROKEN = BrokenFile(path=MISTAKE.path, diagnostics=(MISTAKE,), kept=True)
+BROKEN = BrokenFile(
+    path=MISTAKE.path,
+    kind=FileKind.QUERY,
+    name="delays",
+    version=2,
+    diagnostics=(MISTAKE,),
+    serving=Serving.LAST_GOOD,
+)
 TOLD = {
     "path": "queries/delays/v2.sql",
     "serving": "last-good",
@@ -110,7 +117,8 @@ def test_a_project_whose_tables_are_all_broken_is_not_ready(
     make_site: Callable[..., FlaskClient], gateway: Any
 ) -> None:
     mistake = Diagnostic(path="catalog/flights.yaml", message="it cannot be read")
-    broken = BrokenFile(path="catalog/flights.yaml", diagnostics=(mistake,), kept=False)
+    path, serving = "catalog/flights.yaml", Serving.NOTHING
+    broken = BrokenFile(path=path, kind=FileKind.TABLE, name="flights", diagnostics=(mistake,), serving=serving)
     without = replace(gateway, catalog=replace(gateway.catalog, tables={}))
     response = make_site(gateway=without, project=project(without, broken)).get("/readyz")
     assert (response.status_code, response.get_json()["checks"]["project"]) == (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Diagnostic
-from gateway.project.files import Declarations, Project
+from gateway.project.loader import Project, ProjectLoader
 
 TABLE = "table: {name}\nlocation: {location}\n"
 QUERY = "/*\nsummary: {summary}\n*/\nSELECT n FROM {table}"
@@ -18,7 +18,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.declarations = Declarations(path)
+        self.declarations = ProjectLoader(path)
         (path / "catalog").mkdir()
         (path / "queries").mkdir()
 
@@ -55,8 +55,8 @@ def served(project: Project) -> dict[str, list[int]]:
     return {name: list(versions) for name, versions in project.registry.queries().items()}
 
 
-def broken(project: Project) -> dict[str, bool]:
-    return {one.path: one.kept for one in project.broken}
+def broken(project: Project) -> dict[str, str]:
+    return {file.path: file.serving for file in project.broken}
 
 
 def test_a_new_file_is_a_new_query(folder: Folder) -> None:
@@ -85,7 +85,7 @@ def test_a_broken_template_keeps_its_last_good_version_in_service(folder: Folder
     project = folder.read()
     assert project.registry.template("totals").summary == "x"
     (one,) = project.broken
-    assert (one.path, one.kept, one.diagnostics[0].line) == ("queries/totals/v1.sql", True, 4)
+    assert (one.path, one.serving, one.diagnostics[0].line) == ("queries/totals/v1.sql", "last-good", 4)
     assert project.registry.broken["totals", 1] == one
 
 
@@ -102,14 +102,14 @@ def test_a_new_file_that_is_broken_is_not_served(folder: Folder) -> None:
     folder.write("queries/totals/v2.sql", "nothing")
     project = folder.read()
     assert served(project) == {"totals": [1]}
-    assert broken(project) == {"queries/totals/v2.sql": False}
+    assert broken(project) == {"queries/totals/v2.sql": "nothing"}
 
 
 def test_a_template_that_is_broken_at_the_start_is_not_served_and_the_rest_is(folder: Folder) -> None:
     folder.write("queries/other/v1.sql", "nothing")
-    project = Declarations(folder.path).read()
+    project = ProjectLoader(folder.path).read()
     assert served(project) == {"totals": [1]}
-    assert broken(project) == {"queries/other/v1.sql": False}
+    assert broken(project) == {"queries/other/v1.sql": "nothing"}
 
 
 def test_a_broken_table_stays_as_it_was_and_so_do_its_queries(folder: Folder) -> None:
@@ -117,7 +117,7 @@ def test_a_broken_table_stays_as_it_was_and_so_do_its_queries(folder: Folder) ->
     project = folder.read()
     assert project.tables["events"].location == "data"
     assert served(project) == {"totals": [1]}
-    assert broken(project) == {"catalog/events.yaml": True}
+    assert broken(project) == {"catalog/events.yaml": "last-good"}
 
 
 def test_queries_over_a_table_that_was_never_right_are_not_served_until_it_is(folder: Folder) -> None:
@@ -125,7 +125,7 @@ def test_queries_over_a_table_that_was_never_right_are_not_served_until_it_is(fo
     folder.query("other", table="more")
     project = folder.read()
     assert served(project) == {"totals": [1]}
-    assert broken(project) == {"catalog/more.yaml": False, "queries/other/v1.sql": False}
+    assert broken(project) == {"catalog/more.yaml": "nothing", "queries/other/v1.sql": "nothing"}
     folder.table("more")
     assert served(folder.read()) == {"totals": [1], "other": [1]}
 
@@ -135,7 +135,7 @@ def test_a_table_whose_file_is_gone_stays_while_a_query_in_service_reads_it(fold
     project = folder.read()
     assert list(project.tables) == ["events"]
     assert served(project) == {"totals": [1]}
-    assert broken(project) == {"queries/totals/v1.sql": True}
+    assert broken(project) == {"queries/totals/v1.sql": "last-good"}
     folder.query("late")
     assert served(folder.read()) == {"totals": [1]}
     folder.remove("queries/totals/v1.sql")
@@ -147,7 +147,7 @@ def test_a_whole_folder_that_is_gone_takes_nothing_away(folder: Folder) -> None:
     (folder.path / "queries").rename(folder.path / "elsewhere")
     project = folder.read()
     assert served(project) == {"totals": [1]}
-    assert broken(project) == {"queries": True}
+    assert broken(project) == {"queries": "last-good"}
 
 
 def test_a_file_that_is_refused_keeps_what_it_declared_before(folder: Folder) -> None:
