@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 import yaml
 
+from gateway.app.gateway import open_gateway
 from gateway.authoring.testfile import InlineTable, TestFile
 from gateway.catalog.store import root_of
 from gateway.catalog.table import Table
 from gateway.config import Settings
 from gateway.errors import InputInvalid
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.coerce import spell
 from gateway.telemetry.events import unobserved

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
+from gateway.app.gateway import open_gateway
 from gateway.authoring.expectations import Failure, failures
 from gateway.authoring.inline import opened_with
 from gateway.authoring.testfile import Case, InlineTable, TestFile
@@ -16,7 +17,6 @@ from gateway.catalog.table import Table
 from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.model import Directives, Principal, Request, Result
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.coerce import spell
 from gateway.query.lint import is_ordered

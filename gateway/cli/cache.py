@@ -13,13 +13,13 @@ import orjson
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.app.result_tiers import open_results
 from gateway.cache.tier import Entry, Purge
 from gateway.cache.tiered import Results
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
 from gateway.errors import StorageFailed
-from gateway.opening import open_results
 from gateway.plan.explain import readable
 from gateway.telemetry.events import Event, TierFailed
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import unobserved
 

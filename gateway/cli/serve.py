@@ -14,14 +14,15 @@ from typing import Any
 
 import click
 
-from gateway.app import open_app
+from gateway.app.application import open_app
+from gateway.app.memory_split import split_memory
+from gateway.app.result_tiers import redis_pool
+from gateway.app.state import make_state, reload_signal
 from gateway.authoring.access import check_access
-from gateway.budget import budget_of
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
 from gateway.engine.instance import before_fork
-from gateway.opening import make_state, redis_pool, reload_signal
 from gateway.project.loader import load_project
 from gateway.project.reload import touch
 from gateway.telemetry.audit import NO_FILE, open_file
@@ -74,7 +75,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | No
         metrics=_metrics_folder(_in_memory(settings.state) or settings.state / "metrics"),
         reload=partial(touch, reload_signal(settings)),
     )
-    click.echo(f"Memory: {budget_of(settings)}")
+    click.echo(f"Memory: {split_memory(settings)}")
     before_fork()
     server_process = os.getpid()
     try:

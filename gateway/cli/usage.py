@@ -13,10 +13,10 @@ import orjson
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.app.state import calls_folder
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
-from gateway.opening import calls_folder
 from gateway.project.loader import load_project
 from gateway.query.registry import Registry, unknown_query
 from gateway.telemetry.usage import Called, read_calls

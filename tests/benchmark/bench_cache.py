@@ -32,6 +32,7 @@ from rich.table import Table as Grid
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from events import DAYS, between, make_project, put
 
+from gateway.app.gateway import open_gateway
 from gateway.cache.files import FileTier
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
@@ -42,7 +43,6 @@ from gateway.catalog.status import TableStatus
 from gateway.catalog.table import parse_table
 from gateway.config import load_settings
 from gateway.model import Column, Principal, Request, Result
-from gateway.opening import open_gateway
 from gateway.telemetry.events import unobserved
 
 WHO = Principal()

@@ -27,11 +27,11 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.model import Export, Principal, Request
-from gateway.opening import open_gateway
 from gateway.telemetry.events import unobserved
 
 SEED = 100_000

@@ -28,13 +28,13 @@ from bench_manifest import COLUMNS, ROOT, TEXT, listing, opened
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.app.gateway import open_gateway
 from gateway.catalog.manifest import build
 from gateway.catalog.snapshot_store import SnapshotStore
 from gateway.catalog.store import S3Settings
 from gateway.catalog.table import Table, parse_table
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal, TypedValue
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner

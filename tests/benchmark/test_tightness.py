@@ -20,9 +20,9 @@ import pytest
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.model import BoundQuery, TypedValue
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.project.loader import load_tables
 from gateway.telemetry.events import unobserved

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from gateway.app.gateway import open_gateway
 from gateway.authoring.data import check_files
 from gateway.cli import main
 from gateway.config import load_settings
-from gateway.opening import open_gateway
 from gateway.telemetry.events import unobserved
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "gateway")

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from gateway.app.gateway import open_gateway
 from gateway.cli import main
 from gateway.config import load_settings
 from gateway.errors import StorageFailed
 from gateway.model import BoundQuery, CachePolicy, Principal
-from gateway.opening import open_gateway
 from gateway.telemetry.events import Event, QueryFailed
 
 SQL = "SELECT sum(n) AS n, max(s) AS s FROM t"

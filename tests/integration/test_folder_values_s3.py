@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from gateway.app.gateway import open_gateway
 from gateway.catalog.store import S3Settings
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal
-from gateway.opening import open_gateway
 from gateway.project.loader import load_tables
 from gateway.telemetry.events import unobserved
 from gateway.writer import write

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import ClientGone, DeadlineExceeded, EngineFailed, ResultTooLarge
 from gateway.model import Answer, Principal, Request
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import Event, QueryCancelled
 

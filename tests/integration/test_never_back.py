@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numbered import KEPT, LARGE, OFF, SHORT, STALE, WARM, Clients, make_project, post, write_number
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
-from gateway.opening import open_gateway
 from gateway.telemetry.events import unobserved
 
 pytestmark = pytest.mark.gunicorn

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.app import open_app
+from gateway.app.application import open_app
 from gateway.cli.check import command as check
 from gateway.cli.test import command as run_tests
 from gateway.config import load_settings

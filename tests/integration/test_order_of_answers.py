@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from numbered import KEPT, LARGE, OFF, STALE, WARM, Clients, ask, make_project, post, write_number
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
-from gateway.opening import open_gateway
 from gateway.telemetry.events import unobserved
 
 pytestmark = pytest.mark.gunicorn

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import EngineFailed, FilesChanged, ScanTooLarge, StorageFailed
 from gateway.execution.slow_log import SlowLog
 from gateway.model import Answer, Column, Export, FileVersion, Principal, Statement, TypedValue, Value
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import Event, QueryReplanned, QuerySlow

@@ -18,12 +18,12 @@ import pytest
 from events import make_project, put
 from shop import ask, row
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import EngineSettings
 from gateway.errors import EngineFailed, SettingsInvalid
 from gateway.model import Statement
-from gateway.opening import open_gateway
 from gateway.telemetry.events import Event as Observed
 from gateway.telemetry.events import TierFailed
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from events import DAYS, between, folder_of, make_project, put
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import StorageFailed
 from gateway.model import Answer, Directives, Principal, Request
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import Event, QueryExecuted, unobserved
 

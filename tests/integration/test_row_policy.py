@@ -10,11 +10,11 @@ from typing import cast
 import pytest
 from events import between, make_project, put
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.rows import one_row
 from gateway.model import Principal, Request
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner

@@ -15,11 +15,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.demo import tpch
 from gateway.demo.warehouse import build_tpch
 from gateway.model import Principal, Request
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.template import Template
 from gateway.telemetry.events import unobserved

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.model import Principal, Request
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import unobserved
 

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.model import Principal
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import unobserved

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from events import FIRST, between, folder_of, make_project
 
+from gateway.app.gateway import open_gateway
 from gateway.config import Settings, load_settings
 from gateway.model import Answer, Principal, Request
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import Event
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from prometheus_client import CollectorRegistry
 
 from gateway.access.base import ANONYMOUS
+from gateway.app.gateway import open_gateway
 from gateway.cache.board import Board
 from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
@@ -24,7 +25,6 @@ from gateway.cache.tiered import Results
 from gateway.config import load_settings
 from gateway.errors import QuotaExceeded, Unauthenticated
 from gateway.model import Principal
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import Event, fan_out, unobserved
 from gateway.telemetry.metrics import Metrics

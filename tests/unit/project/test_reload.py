@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gateway.app.gateway import Opened, open_pipeline
 from gateway.config import load_settings
 from gateway.errors import EngineFailed, QueryNotFound
 from gateway.model import Principal, Request
-from gateway.opening import Opened, open_pipeline
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
 from gateway.project.reload import Reloader

@@ -1,37 +1,21 @@
-"""Open the pipeline of a project from its settings, and own what of it must be closed."""
+"""Open the pipeline of a project from its settings, and close what it opened."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import blake2b
-from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 from gateway.access.limits import UNLIMITED, Charge
-from gateway.budget import budget_of
+from gateway.app.memory_split import split_memory
+from gateway.app.result_tiers import listen_to_hosts, open_board, open_results
+from gateway.app.state import deployment, make_state
 from gateway.cache.board import Board
-from gateway.cache.fault_tolerant import FaultTolerantTier
-from gateway.cache.files import FileTier
-from gateway.cache.flight import Flights, Lease, Leases, MachineLease
-from gateway.cache.memory import MemoryTier
-from gateway.cache.news import Listener
-from gateway.cache.purges import PurgeLog
 from gateway.cache.recent_questions import RecentQuestions
-from gateway.cache.rest import Rest
-from gateway.cache.sealed import Seal
-from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
-from gateway.cache.tier import Tier
-from gateway.cache.tiered import Results
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, place_of, region, root_of
 from gateway.catalog.table import Table
@@ -40,10 +24,9 @@ from gateway.config import Settings
 from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import BUCKETS, Credentials, EngineSettings, S3Access
-from gateway.engine.priority import FILLING, give_way, giving_way
+from gateway.engine.priority import giving_way
 from gateway.engine.rows import one_row
 from gateway.engine.spill import spill_folder
-from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.execution.admission import Admission
 from gateway.execution.slow_log import SlowLog
 from gateway.execution.stores import Place, Stores
@@ -56,62 +39,8 @@ from gateway.project.loader import Project, ProjectLoader
 from gateway.telemetry.events import Observer
 from gateway.warm import wanted
 
-_ELSEWHERE = 32
-"""Answers that a worker may wait for while other processes compute them."""
-_STATE_FILES = (
-    *("cursor.key", "drops.jsonl", "flights.lock", "limits.db", "reload", "vitals.lock"),
-    *("usage/questions.jsonl", "usage/questions.lock", "usage/warmer.lock", "tables/refresher.lock"),
-)
-_STATE_FOLDERS = ("calls", "metrics", "tables", "tmp", "usage")
-"""What a server cannot do without; the folders of the cache may be missing."""
 _SILENCE = 5
 """Seconds that a bucket may be silent under a query; setting ``storage.timeout`` lower shortens it."""
-
-
-def make_state(folder: Path) -> None:
-    """Make the state folder where it is missing.
-
-    Raises ``SettingsInvalid`` where nothing can be written to it, or where something else stands in the place of one
-    of its files and folders.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-        wrong = [*_misplaced(folder)]
-    except OSError as error:
-        message = f"the state folder cannot be written ({error.strerror})"
-        hint = "set GATEWAY_STATE to a folder that can"
-        raise SettingsInvalid([Diagnostic(path="state", message=message, hint=hint)]) from error
-    if wrong:
-        raise SettingsInvalid(wrong)
-
-
-def _misplaced(folder: Path) -> Iterator[Diagnostic]:
-    """Find what stands in the place of a file or folder of the state folder and is none, or cannot be written."""
-    places = [(folder / name, False) for name in _STATE_FILES] + [(folder / name, True) for name in _STATE_FOLDERS]
-    for place, is_folder in (*places, *((lock, False) for lock in folder.glob("tables/*/lock"))):
-        if place.exists() and (place.is_dir() != is_folder or not os.access(place, os.W_OK)):
-            name, kind = place.relative_to(folder), "folder" if is_folder else "file"
-            message = f"{name} in the state folder is not a {kind} that the gateway can write"
-            hint = "remove it, or set GATEWAY_STATE to another folder"
-            yield Diagnostic(path="state", message=message, hint=hint)
-
-
-def calls_folder(settings: Settings) -> Path:
-    """Return the folder of the counts of who calls what."""
-    return settings.state / "calls"
-
-
-def deployment(settings: Settings) -> str:
-    """Name the processes that serve one project, among all that use its state folder."""
-    parts = f"{settings.project.resolve()}\0{settings.cache.namespace}"
-    return blake2b(parts.encode(), digest_size=8).hexdigest()
-
-
-def reload_signal(settings: Settings) -> Path:
-    """Return the file that asks all workers of a machine to reload when it is touched."""
-    return settings.state / "reload"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +73,7 @@ def open_pipeline(
     settings: Settings, *, observe: Observer, background: bool, charge: Charge = UNLIMITED.charge
 ) -> Iterator[Opened]:
     """Open the pipeline of a project as ``open_gateway`` does, with what a reload needs."""
-    budget = budget_of(settings)
+    budget = split_memory(settings)
     loader = ProjectLoader(settings.project, commit=commit_of)
     project = loader.read()
     loader.accept(project)
@@ -171,7 +100,7 @@ def open_pipeline(
         stack.callback(results.close)
         if background:
             first.start()
-            _listen(settings, results, board, stack)
+            listen_to_hosts(settings, results, board, stack)
         gateway = Gateway(
             registry=project.registry,
             catalog=first,
@@ -236,7 +165,7 @@ def _open_engine(settings: Settings, observe: Observer, locations: Sequence[str]
     chosen = EngineSettings(
         locations=locations,
         temp_directory=str(spill_folder(settings.state / "tmp", number)),
-        memory_limit=f"{budget_of(settings).engine}B",
+        memory_limit=f"{split_memory(settings).engine}B",
         max_temp_size=f"{settings.engine.spill}B",
         threads=settings.engine.threads,
         s3=_access(settings.storage) if any(place.startswith(BUCKETS) for place in locations) else None,
@@ -269,76 +198,3 @@ def _keyring(s3: S3Settings) -> Callable[[], Credentials | None]:
         return Credentials(key_id=found.key, secret=found.secret, session_token=found.token)
 
     return keys
-
-
-def open_board(settings: Settings) -> Board:
-    """Open what the processes of the machine tell each other of answers."""
-    return Board(settings.state / "board.1")
-
-
-def open_results(settings: Settings, observe: Observer, board: Board | None = None) -> Results:
-    """Open the tiers, nearest first, and the leases that go with the shared ones."""
-    folder, cache = settings.state / "results", settings.cache
-    budget, board = budget_of(settings), board or open_board(settings)
-    memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
-    tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk), observe)]
-    apart = FileTier(settings.state / "summaries", DISK)
-    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(apart, observe)]
-    leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
-    if cache.redis is not None:
-        redis = _redis()
-        corner = {"namespace": cache.namespace, "seal": _seal(settings)}
-        shared = redis.RedisTier(
-            redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}", **corner
-        )
-        rest = Rest()  # what is found out for one of the three is known to all
-        tiers.append(FaultTolerantTier(shared, observe, rest=rest))
-        far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
-        summed.append(FaultTolerantTier(far, observe, rest=rest))
-        leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, rest=rest))
-    # More than run or wait for a slot: others wait for what another process computes.
-    room = budget.slots + settings.engine.queue + _ELSEWHERE
-    fills = ThreadPoolExecutor(room, "fill", initializer=partial(give_way, FILLING))
-    return Results(
-        tiers,
-        Flights(Leases(leases), fills, room=room),
-        clock=time.time,
-        ceiling=cache.max_stale,
-        board=board,
-        drops=PurgeLog(settings.state / "drops.jsonl", board),
-        encodings=memory,
-        summaries=Summaries(summed),
-    )
-
-
-def _seal(settings: Settings) -> Seal:
-    secret = settings.cache.redis_secret
-    return Seal(None if secret is None else secret.get_secret_value())
-
-
-def _listen(settings: Settings, results: Results, board: Board, stack: ExitStack) -> None:
-    """Follow what other hosts answer, where there are others."""
-    if settings.cache.redis is not None:
-        redis = _redis()
-        news = redis.RedisNews(
-            redis.connect(settings.cache.redis), host=f"{board.machine:x}", namespace=settings.cache.namespace
-        )
-        listener = Listener(news, results)
-        stack.callback(listener.close)
-        listener.start()
-
-
-def redis_pool(settings: Settings) -> Any:
-    """Return connections with short time limits to the Redis that hosts share; None without one."""
-    url = settings.cache.redis
-    return None if url is None else _redis().connect(url).connection_pool
-
-
-def _redis() -> Any:
-    """Return the module of the Redis tier: its library is an extra, and is there only where it was asked for."""
-    try:
-        return import_module("gateway.cache.redis")
-    except ModuleNotFoundError as error:
-        hint = "pip install 'query-gateway[redis]'"
-        message = "cache.redis is set, and the Redis client is not installed"
-        raise SettingsInvalid([Diagnostic(path="gateway.toml", message=message, hint=hint)]) from error

@@ -13,14 +13,15 @@ from flask import Flask
 from prometheus_client import CollectorRegistry
 
 from gateway.access.opening import open_access, open_limits
+from gateway.app.gateway import Opened, open_pipeline
+from gateway.app.result_tiers import redis_pool
+from gateway.app.state import CursorKey, StateFolder, calls_folder, deployment, reload_signal
 from gateway.cache.files import bytes_of
 from gateway.config import Settings
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.opening import Opened, calls_folder, deployment, open_pipeline, redis_pool, reload_signal
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
 from gateway.project.reload import Reloader
-from gateway.state import CursorKey, StateFolder
 from gateway.telemetry.audit import AuditLines, open_file
 from gateway.telemetry.events import Observer, fan_out
 from gateway.telemetry.json_log import Lines, LogLines

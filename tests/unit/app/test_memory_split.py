@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.budget import INTERPRETER, STARTER, Budget, available_memory, budget_of, group_limit
+from gateway.app.memory_split import INTERPRETER, STARTER, MemorySplit, available_memory, group_limit, split_memory
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
 
 MIB, GIB = 2**20, 2**30
 
 
-def budget(memory: int | None = 2 * GIB, *, workers: int = 1, cores: int = 4, **sections: Any) -> Budget:
+def budget(memory: int | None = 2 * GIB, *, workers: int = 1, cores: int = 4, **sections: Any) -> MemorySplit:
     values = {"project": Path(), "state": Path(), "memory": memory, "server": {"workers": workers}, **sections}
-    return budget_of(Settings.model_validate(values), cores=cores, available=lambda: 4 * GIB)
+    return split_memory(Settings.model_validate(values), cores=cores, available=lambda: 4 * GIB)
 
 
 @given(

@@ -1,22 +1,77 @@
-"""The state folder while the server runs: noticed when it is full or gone, and made anew once for all workers."""
+"""The state folder: its layout, made at the start, watched while the server runs, made anew once for all workers."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Event, Lock, Thread
 
 from gateway.cache.board import Board, made_once
+from gateway.config import Settings
+from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.telemetry.events import Observer, StateFailed, StateMade
 
 _POLL = 0.5
 """Seconds between two looks."""
 _PROBE = b"\0" * 4096
 """What is written to see whether there is room: a block of the disk."""
+_STATE_FILES = (
+    *("cursor.key", "drops.jsonl", "flights.lock", "limits.db", "reload", "vitals.lock"),
+    *("usage/questions.jsonl", "usage/questions.lock", "usage/warmer.lock", "tables/refresher.lock"),
+)
+_STATE_FOLDERS = ("calls", "metrics", "tables", "tmp", "usage")
+"""What a server cannot do without; the folders of the cache may be missing."""
+
+
+def make_state(folder: Path) -> None:
+    """Make the state folder where it is missing.
+
+    Raises ``SettingsInvalid`` where nothing can be written to it, or where something else stands in the place of one
+    of its files and folders.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+        wrong = [*_misplaced(folder)]
+    except OSError as error:
+        message = f"the state folder cannot be written ({error.strerror})"
+        hint = "set GATEWAY_STATE to a folder that can"
+        raise SettingsInvalid([Diagnostic(path="state", message=message, hint=hint)]) from error
+    if wrong:
+        raise SettingsInvalid(wrong)
+
+
+def _misplaced(folder: Path) -> Iterator[Diagnostic]:
+    """Find what stands in the place of a file or folder of the state folder and is none, or cannot be written."""
+    places = [(folder / name, False) for name in _STATE_FILES] + [(folder / name, True) for name in _STATE_FOLDERS]
+    for place, is_folder in (*places, *((lock, False) for lock in folder.glob("tables/*/lock"))):
+        if place.exists() and (place.is_dir() != is_folder or not os.access(place, os.W_OK)):
+            name, kind = place.relative_to(folder), "folder" if is_folder else "file"
+            message = f"{name} in the state folder is not a {kind} that the gateway can write"
+            hint = "remove it, or set GATEWAY_STATE to another folder"
+            yield Diagnostic(path="state", message=message, hint=hint)
+
+
+def calls_folder(settings: Settings) -> Path:
+    """Return the folder of the counts of who calls what."""
+    return settings.state / "calls"
+
+
+def deployment(settings: Settings) -> str:
+    """Name the processes that serve one project, among all that use its state folder."""
+    parts = f"{settings.project.resolve()}\0{settings.cache.namespace}"
+    return blake2b(parts.encode(), digest_size=8).hexdigest()
+
+
+def reload_signal(settings: Settings) -> Path:
+    """Return the file that asks all workers of a machine to reload when it is touched."""
+    return settings.state / "reload"
 
 
 class CursorKey:

@@ -45,7 +45,7 @@ _UNLIMITED = 2**60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class MemorySplit:
     """The memory of one worker, divided; in bytes. ``memory`` is that of the whole server."""
 
     memory: int
@@ -95,7 +95,9 @@ def overshoot(engine: int) -> int:
     return int(engine * OVERSHOOT)
 
 
-def budget_of(settings: Settings, *, cores: int | None = None, available: Callable[[], int] | None = None) -> Budget:
+def split_memory(
+    settings: Settings, *, cores: int | None = None, available: Callable[[], int] | None = None
+) -> MemorySplit:
     """Divide the memory that *settings* give. Raises ``SettingsInvalid`` where it is too little for what they ask."""
     given, engine, cache = settings.memory, settings.engine, settings.cache
     memory = given if given is not None else (available or available_memory)()
@@ -111,7 +113,7 @@ def budget_of(settings: Settings, *, cores: int | None = None, available: Callab
         for_engine, for_cache, for_results = _divided(free, engine_part, cache.memory, one_result)
     limit = engine.memory if engine.memory is not None else int(for_engine / (1 + OVERSHOOT))
     slots = engine.slots or _slots(limit, -(-(cores or os.cpu_count() or 1) // workers))
-    return Budget(
+    return MemorySplit(
         memory=memory,
         workers=workers,
         worker=worker,

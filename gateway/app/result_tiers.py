@@ -1,0 +1,104 @@
+"""Open the tiers that keep results, the leases that go with them, and the Redis that hosts share."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from gateway.app.memory_split import split_memory
+from gateway.cache.board import Board
+from gateway.cache.fault_tolerant import FaultTolerantTier
+from gateway.cache.files import FileTier
+from gateway.cache.flight import Flights, Lease, Leases, MachineLease
+from gateway.cache.memory import MemoryTier
+from gateway.cache.news import Listener
+from gateway.cache.purges import PurgeLog
+from gateway.cache.rest import Rest
+from gateway.cache.sealed import Seal
+from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
+from gateway.cache.tier import Tier
+from gateway.cache.tiered import Results
+from gateway.config import Settings
+from gateway.engine.priority import FILLING, give_way
+from gateway.errors import Diagnostic, SettingsInvalid
+from gateway.telemetry.events import Observer
+
+_ELSEWHERE = 32
+"""Answers that a worker may wait for while other processes compute them."""
+
+
+def open_board(settings: Settings) -> Board:
+    """Open what the processes of the machine tell each other of answers."""
+    return Board(settings.state / "board.1")
+
+
+def open_results(settings: Settings, observe: Observer, board: Board | None = None) -> Results:
+    """Open the tiers, nearest first, and the leases that go with the shared ones."""
+    folder, cache = settings.state / "results", settings.cache
+    budget, board = split_memory(settings), board or open_board(settings)
+    memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
+    tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk), observe)]
+    apart = FileTier(settings.state / "summaries", DISK)
+    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(apart, observe)]
+    leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
+    if cache.redis is not None:
+        redis = _redis()
+        corner = {"namespace": cache.namespace, "seal": _seal(settings)}
+        shared = redis.RedisTier(
+            redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}", **corner
+        )
+        rest = Rest()  # what is found out for one of the three is known to all
+        tiers.append(FaultTolerantTier(shared, observe, rest=rest))
+        far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
+        summed.append(FaultTolerantTier(far, observe, rest=rest))
+        leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, rest=rest))
+    # More than run or wait for a slot: others wait for what another process computes.
+    room = budget.slots + settings.engine.queue + _ELSEWHERE
+    fills = ThreadPoolExecutor(room, "fill", initializer=partial(give_way, FILLING))
+    return Results(
+        tiers,
+        Flights(Leases(leases), fills, room=room),
+        clock=time.time,
+        ceiling=cache.max_stale,
+        board=board,
+        drops=PurgeLog(settings.state / "drops.jsonl", board),
+        encodings=memory,
+        summaries=Summaries(summed),
+    )
+
+
+def _seal(settings: Settings) -> Seal:
+    secret = settings.cache.redis_secret
+    return Seal(None if secret is None else secret.get_secret_value())
+
+
+def listen_to_hosts(settings: Settings, results: Results, board: Board, stack: ExitStack) -> None:
+    """Follow what other hosts answer, where there are others."""
+    if settings.cache.redis is not None:
+        redis = _redis()
+        news = redis.RedisNews(
+            redis.connect(settings.cache.redis), host=f"{board.machine:x}", namespace=settings.cache.namespace
+        )
+        listener = Listener(news, results)
+        stack.callback(listener.close)
+        listener.start()
+
+
+def redis_pool(settings: Settings) -> Any:
+    """Return connections with short time limits to the Redis that hosts share; None without one."""
+    url = settings.cache.redis
+    return None if url is None else _redis().connect(url).connection_pool
+
+
+def _redis() -> Any:
+    """Return the module of the Redis tier: its library is an extra, and is there only where it was asked for."""
+    try:
+        return import_module("gateway.cache.redis")
+    except ModuleNotFoundError as error:
+        hint = "pip install 'query-gateway[redis]'"
+        message = "cache.redis is set, and the Redis client is not installed"
+        raise SettingsInvalid([Diagnostic(path="gateway.toml", message=message, hint=hint)]) from error
