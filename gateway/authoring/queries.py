@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 
-from gateway.authoring import samples
-from gateway.authoring.misfits import misfits
 from gateway.authoring.schemas import Schemas
 from gateway.catalog.table import Table
-from gateway.engine.binder import Binder, Unbindable
 from gateway.errors import Diagnostic, Rule, Severity
 from gateway.model import Column, TypedValue
 from gateway.plan.analysis import NOW, Bound, Prepared, PreparedScan, bind, prepare
 from gateway.plan.limits import constrains
+from gateway.project.binding import SchemaBinder
+from gateway.query import samples
 from gateway.query.lint import item_places
 from gateway.query.template import Template
 
@@ -35,16 +34,16 @@ def check_queries(templates: Iterable[Template], tables: Mapping[str, Table], sc
 
 def check_meaning(templates: Iterable[Template], tables: Mapping[str, Table], schemas: Schemas) -> Iterator[Diagnostic]:
     """Check templates over the columns of their tables; what needs columns that are not known is left out."""
-    with closing(Binder()) as binder:
+    with closing(SchemaBinder()) as binder:
         for name, columns in schemas.items():
             binder.declare(name, columns)
         for template in templates:
             unknown = [name for name in template.tables if name not in schemas]
             if not unknown:
                 yield from _check(template, tables, schemas, binder)
-            elif (mistake := binder.read(template.sql)) is not None:
-                yield _refused(template, mistake)
-            elif all(name in tables for name in unknown):  # a table with mistakes is told where it is declared
+            elif (error := binder.syntax_error(template)) is not None:
+                yield error
+            elif all(name in tables for name in unknown):  # a table with errors is reported where it is declared
                 yield _unknown(template, unknown)
 
 
@@ -58,27 +57,14 @@ def _unknown(template: Template, names: list[str]) -> Diagnostic:
     )
 
 
-def _check(template: Template, tables: Mapping[str, Table], schemas: Schemas, binder: Binder) -> Iterator[Diagnostic]:
-    try:
-        columns = binder.columns(template.sql, samples.every(template))
-    except Unbindable:
-        yield from (_refused(template, mistake) for mistake in _mistakes(template, binder))
-        return
-    yield from (_refused(template, one) for one in misfits(binder, template.sql, samples.every(template)))
-    yield from _same(template, columns)
-    yield from _pruning(template, tables, schemas, binder)
-
-
-def _mistakes(template: Template, binder: Binder) -> list[Unbindable]:
-    """Return what the engine refuses; what the values that stand for parameters may cause is left out."""
-    values = samples.every(template)
-    found = binder.mistakes(template.sql, values)
-    certain = [mistake for mistake in found if mistake.certain]
-    return certain or list(misfits(binder, template.sql, values)) or ([] if values else found)
-
-
-def _refused(template: Template, mistake: Unbindable) -> Diagnostic:
-    return at(template, mistake.offset, mistake.message, mistake.hint, mistake.rule)
+def _check(
+    template: Template, tables: Mapping[str, Table], schemas: Schemas, binder: SchemaBinder
+) -> Iterator[Diagnostic]:
+    bound = binder.bind(template)
+    yield from bound.errors
+    if bound.columns is not None:
+        yield from _same(template, bound.columns)
+        yield from _pruning(template, tables, schemas, binder)
 
 
 def at(
@@ -106,7 +92,9 @@ def _same(template: Template, columns: tuple[Column, ...]) -> Iterator[Diagnosti
             yield at(template, place, message, "name one of them otherwise, with AS", Rule.SAME_COLUMN)
 
 
-def _pruning(template: Template, tables: Mapping[str, Table], schemas: Schemas, binder: Binder) -> Iterator[Diagnostic]:
+def _pruning(
+    template: Template, tables: Mapping[str, Table], schemas: Schemas, binder: SchemaBinder
+) -> Iterator[Diagnostic]:
     """Tell which tables are read whole where a caller gives no more than must be given."""
     read = {name: tables[name] for name in template.tables if _prunes(tables[name])}
     if not read:

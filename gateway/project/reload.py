@@ -17,10 +17,11 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
+from gateway.catalog.catalog import Catalog
 from gateway.declaration import BrokenFile, FileKind, Serving
-from gateway.engine.binder import Binder
 from gateway.errors import Diagnostic, GatewayError
 from gateway.pipeline import Gateway
+from gateway.project.binding import SchemaBinder
 from gateway.project.checkout import commit_of, is_being_written
 from gateway.project.loader import Project, ProjectLoader
 from gateway.query.template import Template
@@ -249,48 +250,25 @@ def mistakes_in(
             unlisted.add(name)
             yield Diagnostic(path=project.sources[name], message=f"its files cannot be listed: {error.detail}")
     fresh = {*queries.added, *queries.changed}
-    with closing(_Binding(gateway)) as now, closing(_Binding(before)) as then:
+    with closing(SchemaBinder()) as now, closing(SchemaBinder()) as then:
         for name, template in versions(project).items():
             moved = [table for table in template.tables if table in tables.changed]
             if not (moved or name in fresh) or not unlisted.isdisjoint(moved) or time.monotonic() > until:
                 continue
-            mistakes = now.mistakes(template)
+            errors = _binding_errors(template, now, gateway.catalog)
             if name in fresh:
-                yield from mistakes
-            elif mistakes and not then.mistakes(template):
-                message = f"{name} would no longer run: {mistakes[0].message}"
-                yield Diagnostic(path=project.sources[moved[0]], message=message, hint=mistakes[0].hint)
+                yield from errors
+            elif errors and not _binding_errors(template, then, before.catalog):
+                message = f"{name} would no longer run: {errors[0].message}"
+                yield Diagnostic(path=project.sources[moved[0]], message=message, hint=errors[0].hint)
 
 
-class _Binding:
-    """Binds queries to the columns that the tables of a gateway have. Close it after use."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._binder: Binder | None = None
-        self._declared: set[str] = set()
-
-    def mistakes(self, template: Template) -> list[Diagnostic]:
-        """Return what a query does not find in its tables; nothing where their files are not known now."""
-        if not all(self._declare(name) for name in template.tables):
-            return []
-        self._binder = self._binder or Binder()
-        found = self._binder.mistakes(template.sql, template.bound_to_nothing().parameters)
-        return [template.diagnostic(one.offset, one.message, one.hint, rule=one.rule) for one in found if one.certain]
-
-    def close(self) -> None:
-        if self._binder is not None:
-            self._binder.close()
-
-    def _declare(self, table: str) -> bool:
-        catalog = self._gateway.catalog
-        if table not in self._declared:
-            if table not in catalog.tables or catalog.status(table).snapshot is None:
-                return False
-            self._binder = self._binder or Binder()
-            self._binder.declare(table, catalog.pin([table])[table].columns)
-            self._declared.add(table)
-        return True
+def _binding_errors(template: Template, binder: SchemaBinder, catalog: Catalog) -> tuple[Diagnostic, ...]:
+    """Return what a query does not find in its tables; nothing where their files are not known now."""
+    for name in template.tables:
+        if name in catalog.tables and catalog.status(name).snapshot is not None:
+            binder.declare(name, catalog.pin([name])[name].columns)
+    return binder.bind(template).errors if binder.knows(template) else ()
 
 
 def look(folder: Path, signal: Path) -> Stamp:

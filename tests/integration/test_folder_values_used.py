@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.model import Principal, Result
-from gateway.opening import open_gateway
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from gateway.app.gateway import Opened, open_pipeline
+from gateway.cli.check import command as check
 from gateway.config import load_settings
 from gateway.errors import EngineFailed, QueryNotFound
 from gateway.model import Principal, Request
@@ -194,6 +197,35 @@ def test_a_new_version_over_a_column_that_its_table_has_not_is_not_served(world:
     world.query("sum(m)", version=2)
     world.reloader.request()
     assert list(world.projects[-1].registry.queries()["totals"]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "what"),
+    [
+        ("", "sum(m)"),
+        ("", "sum(m) + max(k)"),
+        ("", "sum(n, n)"),
+        ("", "n"),
+        ("", "count(*) FILTER (WHERE dt < CAST('now' AS TIMESTAMP)::VARCHAR)"),
+        ("", "regexp_matches(max(dt), '(')"),
+        ("share: {type: double}", "quantile_cont(n, $share)"),
+        ("share: {type: double, default: 0.5}", "quantile_cont(n, $share)"),
+        ("share: {type: double}", "quantile_cont(m, $share)"),
+        ("sep: {type: varchar}", "string_agg(n, $sep)"),
+        ("form: {type: varchar}", "strftime(max(n), $form)"),
+        ("many: {type: integer}", "list_slice(list(n), 1, $many)"),
+        ("days: {type: list[date]}", "sum(n) FILTER (WHERE dt IN $days)"),
+    ],
+)
+def test_a_reload_refuses_what_a_check_refuses(world: World, parameters: str, what: str) -> None:
+    front = f"summary: x\nparameters:\n  {parameters}" if parameters else "summary: x"
+    world.write("queries/totals/v2.sql", f"/*\n{front}\n*/\nSELECT {what} AS total FROM events")
+    refused = [error for file in world.reloader.request().broken for error in file.diagnostics]
+    result = CliRunner().invoke(check, ["--project", str(world.folder), "--format", "json"])
+    told = [error for error in json.loads(result.stdout)["diagnostics"] if error["severity"] == "error"]
+    assert [(error.path, error.line, error.column, error.message) for error in refused] == [
+        (error["path"], error["line"], error["column"], error["message"]) for error in told
+    ]
 
 
 def test_a_table_at_another_place_is_read_there_and_the_request_under_way_where_it_began(world: World) -> None:
