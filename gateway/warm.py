@@ -51,10 +51,10 @@ class _Task:
 def wanted(registry: Registry) -> Mapping[tuple[str, int], int]:
     """Tell of which queries the newest questions are prepared, and how many."""
     return {
-        (template.name, template.version): template.warm_recent
+        (template.name, template.version): template.front.warm.recent
         for versions in registry.queries().values()
         for template in versions.values()
-        if template.warm_recent
+        if template.front.warm.recent
     }
 
 
@@ -72,7 +72,7 @@ def questions(registry: Registry, usage: RecentQuestions | None) -> Mapping[str,
 def _declared(registry: Registry) -> Iterator[Request]:
     for versions in registry.queries().values():
         for template in versions.values():
-            for values in template.warm:
+            for values in template.warm_sets:
                 yield Request(query=template.name, version=template.version, parameters=values)
 
 

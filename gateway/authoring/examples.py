@@ -9,7 +9,8 @@ from pathlib import Path
 from gateway.errors import Diagnostic, GatewayError, Rule, Severity, ValueMisfit
 from gateway.model import Directives, Principal
 from gateway.pipeline import Gateway
-from gateway.query.template import Template, declared_front_matter
+from gateway.query.front_matter import declared_front_matter
+from gateway.query.template import Template
 
 _FRESH = Directives(no_cache=True, no_store=True)
 

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from gateway.errors import Diagnostic, Rule, Severity
+from gateway.query.front_matter import declared_front_matter
 from gateway.query.registry import Registry
-from gateway.query.template import Template, declared_front_matter
+from gateway.query.template import Template
 
 NOTICE = timedelta(days=30)
 """Time that callers should have between hearing of it and being refused."""
@@ -37,15 +38,15 @@ def check_lifecycle(registry: Registry, project: Path, today: date) -> Iterator[
 def _remarks(
     template: Template, versions: Mapping[int, Template], registry: Registry, today: date
 ) -> Iterator[_Remark]:
-    going = template.deprecated is not None or template.sunset is not None
-    if template.sunset is not None:
-        yield from _sunset(template, template.sunset, today)
-    if going and template.successor is None:
+    going = template.front.deprecated is not None or template.front.sunset is not None
+    if template.front.sunset is not None:
+        yield from _sunset(template, template.front.sunset, today)
+    if going and template.front.successor is None:
         newer = max(versions)
         hint = f"successor: v{newer}" if newer > template.version else "successor: v2, or <name>/v1 of another query"
-        key = "deprecated" if template.deprecated is not None else "sunset"
+        key = "deprecated" if template.front.deprecated is not None else "sunset"
         yield _Remark(key, "the version goes away, and callers are not told what to use instead", f"add {hint}")
-    if template.successor is not None and not going:
+    if template.front.successor is not None and not going:
         hint = "add deprecated: and a date, or remove successor"
         yield _Remark("successor", "a successor is named, but the version is not deprecated", hint)
     yield from _successor(template, registry, today)
@@ -55,22 +56,22 @@ def _sunset(template: Template, sunset: date, today: date) -> Iterator[_Remark]:
     if sunset <= today:
         hint = "the file may be removed"
         yield _Remark("sunset", f"the version is refused since {sunset}", hint, Severity.NOTE)
-    elif template.deprecated is None:
+    elif template.front.deprecated is None:
         hint = "add deprecated: and a date, from which answers carry a warning"
         yield _Remark("sunset", f"the version is refused from {sunset} on without having been deprecated", hint)
-    elif sunset - template.deprecated < NOTICE:
-        days = (sunset - template.deprecated).days
+    elif sunset - template.front.deprecated < NOTICE:
+        days = (sunset - template.front.deprecated).days
         hint = f"leave {NOTICE.days} days or more between deprecated and sunset"
         yield _Remark("sunset", f"callers have {days} days to change over", hint)
 
 
 def _successor(template: Template, registry: Registry, today: date) -> Iterator[_Remark]:
-    name, _, version = (template.successor or "").rpartition("/")
+    name, _, version = (template.front.successor or "").rpartition("/")
     found = registry.queries().get(name or template.name, {}).get(int(version[1:])) if version else None
     if found is None:
         return
     if found is template:
         yield _Remark("successor", "the version is its own successor", "name a newer one", Severity.ERROR)
-    elif found.sunset is not None and found.sunset <= (template.sunset or today):
+    elif found.front.sunset is not None and found.front.sunset <= (template.front.sunset or today):
         hint = "name one that stays"
-        yield _Remark("successor", f"the successor is refused from {found.sunset} on", hint, Severity.ERROR)
+        yield _Remark("successor", f"the successor is refused from {found.front.sunset} on", hint, Severity.ERROR)

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.declaration import DeclarationError, Declared
 from gateway.errors import Diagnostic, Rule, did_you_mean
-from gateway.query.template import Template, declared_front_matter
+from gateway.query.front_matter import declared_front_matter
+from gateway.query.template import Template
 
 FILE = Path("catalog") / "owners.yaml"
 
@@ -50,12 +51,12 @@ def check_ownership(templates: Iterable[Template], project: Path) -> Iterator[Di
     if owners is None:
         return
     for template in templates:
-        if template.owner not in owners.owners:
+        if template.front.owner not in owners.owners:
             declared = declared_front_matter((project / template.path).read_text(encoding="utf-8"), template.path)
             known = f"declared in {FILE.as_posix()}: {', '.join(owners.owners)}"
-            if template.owner is None:
+            if template.front.owner is None:
                 yield declared.diagnostic((), "the query has no owner", known, rule=Rule.OWNER)
             else:
-                hint = did_you_mean(template.owner, owners.owners) or known
-                message = f"nobody is declared as {template.owner!r}"
+                hint = did_you_mean(template.front.owner, owners.owners) or known
+                message = f"nobody is declared as {template.front.owner!r}"
                 yield declared.diagnostic(("owner",), message, hint, rule=Rule.OWNER)

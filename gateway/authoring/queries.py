@@ -28,7 +28,7 @@ def check_queries(templates: Iterable[Template], tables: Mapping[str, Table], sc
     """Check templates by themselves and over the columns of their tables, as far as those are known."""
     templates = list(templates)
     for template in templates:
-        yield from template.advice
+        yield from template.lint
     yield from check_meaning(templates, tables, schemas)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from gateway.catalog.table import Table
 from gateway.errors import did_you_mean
 from gateway.model import Column
-from gateway.query.template import NAME
+from gateway.query.front_matter import NAME
 from gateway.query.types import parse_type
 
 FROM_WORDS, TO_WORDS = ("start", "since", "from"), ("end", "until", "to")

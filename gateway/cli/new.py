@@ -144,7 +144,10 @@ def _columns(table: Table, schemas: Schemas) -> Sequence[Column]:
 
 def _likely_owner(registry: Registry) -> str:
     owners = Counter(
-        template.owner for found in registry.queries().values() for template in found.values() if template.owner
+        template.front.owner
+        for found in registry.queries().values()
+        for template in found.values()
+        if template.front.owner
     )
     return owners.most_common(1)[0][0] if owners else getuser()
 

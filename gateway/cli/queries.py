@@ -28,7 +28,7 @@ def command(project: Path, form: str) -> None:
         return
     grid = Grid("query", "version", "parameters", "summary", box=None, header_style="bold")
     for template in templates:
-        grid.add_row(template.name, f"v{template.version}", " ".join(template.parameters), template.summary)
+        grid.add_row(template.name, f"v{template.version}", " ".join(template.parameters), template.front.summary)
     Console().print(grid)
 
 
@@ -36,7 +36,7 @@ def _row(template: Template) -> dict[str, object]:
     return {
         "query": template.name,
         "version": template.version,
-        "summary": template.summary,
+        "summary": template.front.summary,
         "tables": list(template.tables),
         "parameters": list(template.parameters),
     }

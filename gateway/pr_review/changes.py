@@ -9,24 +9,11 @@ from enum import StrEnum
 
 from gateway.errors import Diagnostic, Rule
 from gateway.query.compare import Difference, parameter_differences, published_differences
+from gateway.query.front_matter import FrontMatter
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 
-_FREE = (
-    "summary",
-    "description",
-    "owner",
-    "tags",
-    "cache",
-    "timeout",
-    "examples",
-    "warm",
-    "warm_recent",
-    "default",
-    "deprecated",
-    "sunset",
-    "successor",
-)
+_FREE = tuple(name for name in FrontMatter.model_fields if name != "parameters")
 """What may change in a published version: nothing of it changes an answer or who may ask."""
 
 
@@ -125,7 +112,7 @@ def _published(old: Template, new: Template, *, next_version: int) -> Change | N
         hint = f"put the old text back, and write the new one as v{next_version}.sql beside it"
         differences = tuple(parameter_differences(old.parameters, new.parameters))
         return _altered(old, new, altered, hint, differences)
-    touched = [name.partition("_")[0] for name in _FREE if getattr(old, name) != getattr(new, name)]
+    touched = [name for name in _FREE if getattr(old.front, name) != getattr(new.front, name)]
     if old.parameters != new.parameters:
         touched.append("descriptions of parameters")
     if old.sql != new.sql:
@@ -157,9 +144,9 @@ def _altered(
 
 def _removed(old: Template, today: date) -> Change:
     change = Change(kind=Kind.REMOVED, old=old)
-    if old.sunset is not None and old.sunset <= today:
+    if old.front.sunset is not None and old.front.sunset <= today:
         return change
-    when = f"its sunset is {old.sunset}" if old.sunset is not None else "it has no sunset"
+    when = f"its sunset is {old.front.sunset}" if old.front.sunset is not None else "it has no sunset"
     mistake = Diagnostic(
         path=old.path,
         message=f"{old.name} v{old.version} is published and cannot be removed yet: {when}",

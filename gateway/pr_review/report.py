@@ -104,7 +104,9 @@ def _section(one: Reviewed) -> Iterator[str]:
     if change.new is None:
         yield _farewell(change.old)
         return
-    yield f"{_line(change.new.summary)}." + (f" Owner: {_line(change.new.owner)}." if change.new.owner else "")
+    yield f"{_line(change.new.front.summary)}." + (
+        f" Owner: {_line(change.new.front.owner)}." if change.new.front.owner else ""
+    )
     yield ""
     yield from _contract(one, change.new)
     yield from _sql(one)
@@ -118,7 +120,7 @@ def _section(one: Reviewed) -> Iterator[str]:
 
 
 def _farewell(old: Template | None) -> str:
-    sunset = old.sunset if old is not None else None
+    sunset = old.front.sunset if old is not None else None
     return f"Its sunset was {sunset}." if sunset is not None else "It had no sunset."
 
 

@@ -15,7 +15,7 @@ from gateway.errors import Diagnostic, InvalidParameters, TemplateInvalid
 from gateway.model import BoundQuery, CachePolicy, Column, TypedValue
 from gateway.query.coerce import Refused
 from gateway.query.functions import Volatility
-from gateway.query.lexer import SqlMistake, TokenKind
+from gateway.query.lexer import SqlError, TokenKind
 from gateway.query.normalise import normalise
 from gateway.query.parameters import Parameter
 from gateway.query.sql import parse_tokens, statement_tokens
@@ -43,7 +43,7 @@ class Adhoc:
         try:
             tokens = statement_tokens(text)
             self._tree = parse_tokens(text, tokens)
-        except SqlMistake as mistake:
+        except SqlError as mistake:
             before = text[: mistake.offset]
             line, column = before.count("\n") + 1, mistake.offset - before.rfind("\n")
             diagnostic = Diagnostic(

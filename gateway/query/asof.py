@@ -12,26 +12,26 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from gateway.errors import Rule
-from gateway.query.lexer import SqlMistake
+from gateway.query.lexer import SqlError
 from gateway.query.sql import place_of
 
 _UNEQUAL = (exp.GTE, exp.GT, exp.LTE, exp.LT)
 _MESSAGE = "the engine matches rows of an ASOF JOIN whose compared value is NULL as if it were the last"
 
 
-def unguarded_asof_joins(tree: exp.Expr) -> Iterator[SqlMistake]:
+def unguarded_asof_joins(tree: exp.Expr) -> Iterator[SqlError]:
     """Find ASOF joins by an equality and an inequality that do not keep NULL out of what they compare."""
     for join in tree.find_all(exp.Join):
         if str(join.args.get("method") or "").upper() != "ASOF":
             continue
         if len(join.args.get("using") or ()) > 1:
             hint = "write ON in place of USING, and add IS NOT NULL for the compared column of the left side"
-            yield SqlMistake(place_of(join), _MESSAGE, hint, Rule.ASOF_JOIN)
+            yield SqlError(place_of(join), _MESSAGE, hint, Rule.ASOF_JOIN)
         elif join.args.get("on") is not None:
             yield from _unguarded(join)
 
 
-def _unguarded(join: exp.Join) -> Iterator[SqlMistake]:
+def _unguarded(join: exp.Join) -> Iterator[SqlError]:
     conditions = [each.unnest() for each in _conjuncts(join.args["on"])]
     if not any(isinstance(each, (exp.EQ, exp.NullSafeEQ)) for each in conditions):
         return
@@ -40,10 +40,10 @@ def _unguarded(join: exp.Join) -> Iterator[SqlMistake]:
         missing = [side for side in _compared(each, join.alias_or_name) if side not in guarded]
         if missing:
             guards = [f"{side.sql(dialect='duckdb')} IS NOT NULL" for side in missing]
-            yield SqlMistake(place_of(each), _MESSAGE, f"add to its ON: {' AND '.join(guards)}", Rule.ASOF_JOIN)
+            yield SqlError(place_of(each), _MESSAGE, f"add to its ON: {' AND '.join(guards)}", Rule.ASOF_JOIN)
         elif isinstance(each, exp.NullSafeEQ):
             message = "the engine takes IS NOT DISTINCT FROM for = in an ASOF JOIN"
-            yield SqlMistake(place_of(each), message, "write =, or coalesce both sides", Rule.ASOF_JOIN)
+            yield SqlError(place_of(each), message, "write =, or coalesce both sides", Rule.ASOF_JOIN)
 
 
 def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:

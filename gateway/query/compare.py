@@ -64,7 +64,7 @@ def contract(differences: Iterable[Difference]) -> Effect:
 
 def same_sql(old: Template, new: Template) -> bool:
     """Tell whether two texts mean the same: equal tokens, or equal syntax trees."""
-    return old.normalised == new.normalised or parse(old.sql) == parse(new.sql)
+    return old.unbound.normalised == new.unbound.normalised or parse(old.sql) == parse(new.sql)
 
 
 def sql_difference(old: Template, new: Template) -> list[str]:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from sqlglot.errors import ParseError
 
 from gateway.query.keywords import FOLDED
-from gateway.query.lexer import SqlMistake, Token, TokenKind
+from gateway.query.lexer import SqlError, Token, TokenKind
 
 _CLAUSES = (
     *("SELECT", "DISTINCT", "FROM", "WHERE", "GROUP", "BY", "HAVING", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "UNION"),
@@ -21,7 +21,7 @@ _BEFORE_BY = frozenset({"group", "order", "partition"})
 _SHOWN = 40
 
 
-def explained(error: ParseError, text: str, tokens: Sequence[Token]) -> SqlMistake:
+def explained(error: ParseError, text: str, tokens: Sequence[Token]) -> SqlError:
     """Make a mistake of the parser's error, at the word that is wrong as far as can be told."""
     details = error.errors[0] if error.errors else {}
     number = _number(details, text, tokens)
@@ -29,11 +29,11 @@ def explained(error: ParseError, text: str, tokens: Sequence[Token]) -> SqlMista
     for each in (token, before):
         meant = _meant(each)
         if each is not None and meant is not None:
-            return SqlMistake(each.start, f"not valid SQL: {_shown(each)} is not expected here", meant)
+            return SqlError(each.start, f"not valid SQL: {_shown(each)} is not expected here", meant)
     if before is not None and before.name in _BEFORE_BY and token.name != "by":
         word = before.text.upper()
-        return SqlMistake(token.start, f"not valid SQL: BY is missing after {word}", f"write {word} BY")
-    return SqlMistake(token.start, *_words(str(details.get("description") or ""), token, last=token is tokens[-1]))
+        return SqlError(token.start, f"not valid SQL: BY is missing after {word}", f"write {word} BY")
+    return SqlError(token.start, *_words(str(details.get("description") or ""), token, last=token is tokens[-1]))
 
 
 def _number(details: object, text: str, tokens: Sequence[Token]) -> int:

@@ -42,7 +42,7 @@ class Token:
         return self.text.lower() if self.kind is TokenKind.WORD else self.text
 
 
-class SqlMistake(Exception):
+class SqlError(Exception):
     """A mistake in SQL text at ``offset``, in characters."""
 
     def __init__(self, offset: int, message: str, hint: str | None = None, rule: Rule = Rule.SYNTAX) -> None:
@@ -74,7 +74,7 @@ _UNICODE_SPACE = "an invisible or unusual space"
 
 
 def lex(sql: str) -> list[Token]:
-    """Split *sql* into tokens, without comments. Raises ``SqlMistake`` at the first character that has no place."""
+    """Split *sql* into tokens, without comments. Raises ``SqlError`` at the first character that has no place."""
     return list(_tokens(sql))
 
 
@@ -107,7 +107,7 @@ def _skip_blank(sql: str, place: int) -> int:
         elif sql.startswith("/*", place):
             end = end_of_comment(sql, place)
             if end is None:
-                raise SqlMistake(place, "this comment never ends", "comments nest: each /* needs its own */")
+                raise SqlError(place, "this comment never ends", "comments nest: each /* needs its own */")
             place = end
         else:
             return place
@@ -115,13 +115,13 @@ def _skip_blank(sql: str, place: int) -> int:
 
 def _next(sql: str, place: int) -> Token:
     if _UNICODE_STRING.match(sql, place):
-        raise SqlMistake(place, "strings with the prefix U& are not supported", "write the characters themselves")
+        raise SqlError(place, "strings with the prefix U& are not supported", "write the characters themselves")
     match = _TOKEN.match(sql, place)
     if match is None:
         raise _no_token(sql, place)
     kind = TokenKind(match.lastgroup or "")
     if kind is TokenKind.OPERATOR and len(match[0].partition("--")[0]) > _LONGEST_OPERATOR:
-        raise SqlMistake(place, f"{match[0][:_LONGEST_OPERATOR]}… is no operator")
+        raise SqlError(place, f"{match[0][:_LONGEST_OPERATOR]}… is no operator")
     text = match[0] if kind is not TokenKind.OPERATOR else _operator(match[0])
     return Token(kind, text, place, place + len(text))
 
@@ -140,26 +140,26 @@ def _check_glued(last: Token | None, token: Token) -> None:
     if last is None or last.end != token.start:
         return
     if token.kind is TokenKind.STRING and last.kind is TokenKind.WORD and last.name in _AMBIGUOUS_PREFIX:
-        raise SqlMistake(last.start, f"the prefix {last.text} of a string is not supported")
+        raise SqlError(last.start, f"the prefix {last.text} of a string is not supported")
     wordlike = {TokenKind.WORD, TokenKind.NUMBER, TokenKind.PARAMETER}
     quotes = {TokenKind.STRING, TokenKind.QUOTED}
     if (last.kind in wordlike and token.kind in wordlike | quotes) or (last.kind in quotes and token.kind in wordlike):
-        raise SqlMistake(token.start, f"{token.text[:20]} follows {last.text[:20]} without a space", "write a space")
+        raise SqlError(token.start, f"{token.text[:20]} follows {last.text[:20]} without a space", "write a space")
     if last.kind in quotes and last.kind is token.kind:
-        raise SqlMistake(token.start, "two quoted texts stand side by side", "write || between strings")
+        raise SqlError(token.start, "two quoted texts stand side by side", "write || between strings")
 
 
-def _no_token(sql: str, place: int) -> SqlMistake:
+def _no_token(sql: str, place: int) -> SqlError:
     character = sql[place]
     if character in "'\"":
         what = "string" if character == "'" else "quoted name"
-        return SqlMistake(place, f"this {what} never ends, or is empty", f"close it with {character}")
+        return SqlError(place, f"this {what} never ends, or is empty", f"close it with {character}")
     if character == "?" or re.match(r"\$[0-9]", sql[place : place + 2]):
-        return SqlMistake(place, "parameters have names here", "declare the parameter and write $name")
+        return SqlError(place, "parameters have names here", "declare the parameter and write $name")
     if character == "$":
-        return SqlMistake(
+        return SqlError(
             place, "this $ starts no parameter name", "write a string in single quotes, a parameter as $name"
         )
     if character.isspace() or not character.isprintable():
-        return SqlMistake(place, f"{_UNICODE_SPACE} (U+{ord(character):04X}) stands here", "write a plain space")
-    return SqlMistake(place, f"the character {character!r} (U+{ord(character):04X}) has no place in SQL")
+        return SqlError(place, f"{_UNICODE_SPACE} (U+{ord(character):04X}) stands here", "write a plain space")
+    return SqlError(place, f"the character {character!r} (U+{ord(character):04X}) has no place in SQL")

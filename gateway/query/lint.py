@@ -1,4 +1,4 @@
-"""What works in a template and will bite somebody: told by ``gateway check``, never a reason not to serve it."""
+"""Lint warnings for templates: valid, but likely to cause trouble. ``gateway check`` reports them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlglot import exp
 from gateway.declaration import Declared
 from gateway.errors import Diagnostic, Rule, Severity
 from gateway.query.asof import unguarded_asof_joins
-from gateway.query.lexer import SqlMistake, Token, TokenKind
+from gateway.query.lexer import SqlError, Token, TokenKind
 from gateway.query.parameters import Parameter
 from gateway.query.sql import place_of, statement_tokens
 
@@ -23,7 +23,7 @@ _NAMED = (exp.Alias, exp.Aliases, exp.Column, exp.Dot, exp.Star, exp.Columns, ex
 """Items that give their columns a name that an author chose, or take those of the table."""
 
 
-def advise_sql(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
+def lint_sql(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlError]:
     """Find columns without a name, a star that hides the columns, a LIMIT that cuts in no order, a wrong ASOF join."""
     select = _first_select(tree)
     if select is not None:
@@ -32,15 +32,15 @@ def advise_sql(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
             place = starts[number] if len(starts) == len(select.expressions) else place_of(item)
             if isinstance(item, (exp.Star, exp.Columns)) or (isinstance(item, exp.Column) and item.is_star):
                 hint = "name the columns: a new one in the files would change the answer of a published version"
-                yield SqlMistake(place, "the columns of the answer are those of the files", hint, Rule.SELECT_STAR)
+                yield SqlError(place, "the columns of the answer are those of the files", hint, Rule.SELECT_STAR)
             elif not isinstance(item, _NAMED):
                 hint = "give it one with AS: clients read the column by its name"
                 message = f"column {number + 1} of the answer has no name"
-                yield SqlMistake(place, message, hint, Rule.UNNAMED_COLUMN)
+                yield SqlError(place, message, hint, Rule.UNNAMED_COLUMN)
     yield from unguarded_asof_joins(tree)
     for token in _unordered_limits(tokens):
         hint = "add ORDER BY over columns that tell every row from the others"
-        yield SqlMistake(token.start, "LIMIT without ORDER BY keeps rows by chance", hint, Rule.UNORDERED_LIMIT)
+        yield SqlError(token.start, "LIMIT without ORDER BY keeps rows by chance", hint, Rule.UNORDERED_LIMIT)
 
 
 SEVERITIES: Mapping[Rule, Severity] = {
@@ -51,7 +51,7 @@ SEVERITIES: Mapping[Rule, Severity] = {
 }
 
 
-def advise_front_matter(
+def lint_front_matter(
     declared: Declared, *, owner: str | None, examples: int, parameters: Mapping[str, Parameter]
 ) -> Iterator[Diagnostic]:
     """Name, in one remark, what is missing for the people who look for a query."""

@@ -84,10 +84,11 @@ class Registry:
         """
         template = self.template(request.query, request.version)
         if self.state(template) is State.RETIRED:
-            successor = template.successor
+            successor = template.front.successor
             instead = f" Use {successor} instead." if successor else ""
             raise VersionRetired(
-                f"{template.name} v{template.version} was retired on {template.sunset}.{instead}", successor=successor
+                f"{template.name} v{template.version} was retired on {template.front.sunset}.{instead}",
+                successor=successor,
             )
         return template.bind(request.parameters, textual=request.textual)
 
@@ -97,12 +98,12 @@ class Registry:
 
     def state(self, template: Template) -> State:
         """Tell whether a version is current, deprecated or retired today."""
-        if template.sunset is None and template.deprecated is None:
+        if template.front.sunset is None and template.front.deprecated is None:
             return State.CURRENT
         today = self._today()
-        if template.sunset is not None and template.sunset <= today:
+        if template.front.sunset is not None and template.front.sunset <= today:
             return State.RETIRED
-        deprecated = template.deprecated is not None and template.deprecated <= today
+        deprecated = template.front.deprecated is not None and template.front.deprecated <= today
         return State.DEPRECATED if deprecated else State.CURRENT
 
     def next_lifecycle_date(self, name: str) -> date | None:
@@ -111,7 +112,7 @@ class Registry:
         None: no such day is declared.
         """
         today = self._today()
-        declared = [day for one in self._templates[name].values() for day in (one.deprecated, one.sunset)]
+        declared = [day for one in self._templates[name].values() for day in (one.front.deprecated, one.front.sunset)]
         return min((day for day in declared if day is not None and day > today), default=None)
 
     def _newest(self, versions: Mapping[int, Template]) -> Template:
@@ -127,9 +128,9 @@ def lost_successors(templates: Collection[Template]) -> Iterator[Diagnostic]:
     """Find the templates whose successor is not among *templates*."""
     known = {(template.name, template.version) for template in templates}
     for template in templates:
-        name, _, version = (template.successor or "").rpartition("/")
+        name, _, version = (template.front.successor or "").rpartition("/")
         if version and (name or template.name, int(version[1:])) not in known:
-            message = f"the successor {template.successor} does not exist, or has mistakes"
+            message = f"the successor {template.front.successor} does not exist, or has mistakes"
             yield Diagnostic(path=template.path, message=message, rule=Rule.SUCCESSOR)
 
 

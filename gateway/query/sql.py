@@ -19,7 +19,7 @@ from sqlglot.tokenizer_core import Token as ParserToken
 from gateway.errors import Rule, did_you_mean
 from gateway.query.explain import explained
 from gateway.query.keywords import FOLDED
-from gateway.query.lexer import SqlMistake, Token, TokenKind, lex
+from gateway.query.lexer import SqlError, Token, TokenKind, lex
 
 MAX_LENGTH = 256_000
 """Characters of one template."""
@@ -55,7 +55,7 @@ _DIALECT = TemplateDialect()
 
 
 def parse(sql: str) -> exp.Expr:
-    """Parse one statement. Raises ``SqlMistake`` at the first place that cannot be read.
+    """Parse one statement. Raises ``SqlError`` at the first place that cannot be read.
 
     Identifiers carry their place in *sql* as ``meta["start"]`` and ``meta["end"]`` (inclusive).
     """
@@ -63,29 +63,29 @@ def parse(sql: str) -> exp.Expr:
 
 
 def statement_tokens(sql: str) -> list[Token]:
-    """Split *sql* into tokens, without a last semicolon. Raises ``SqlMistake`` unless it is one readable SELECT."""
+    """Split *sql* into tokens, without a last semicolon. Raises ``SqlError`` unless it is one readable SELECT."""
     if len(sql) > MAX_LENGTH:
-        raise SqlMistake(MAX_LENGTH, f"the query is longer than {MAX_LENGTH} characters")
+        raise SqlError(MAX_LENGTH, f"the query is longer than {MAX_LENGTH} characters")
     tokens = lex(sql)
     while tokens and tokens[-1].text == ";":
         tokens.pop()
     if not tokens:
-        raise SqlMistake(0, "there is no query", "write one SELECT after the front matter")
+        raise SqlError(0, "there is no query", "write one SELECT after the front matter")
     for number, token in enumerate(tokens):
         if token.text == ";" and token.kind is TokenKind.PUNCTUATION:
             what = "another statement starts after this" if number else "nothing stands before this"
-            raise SqlMistake(token.start, f"{what} semicolon", "a template is one SELECT")
+            raise SqlError(token.start, f"{what} semicolon", "a template is one SELECT")
     if tokens[0].name not in _STATEMENTS or tokens[0].kind is TokenKind.QUOTED:
         message = f"a template is one SELECT, and {tokens[0].text[:40]} starts none"
         hint = did_you_mean(tokens[0].name, ["select", "with"])
-        raise SqlMistake(tokens[0].start, message, hint, Rule.NOT_ALLOWED)
+        raise SqlError(tokens[0].start, message, hint, Rule.NOT_ALLOWED)
     _check_size(tokens)
     _check_statements(tokens)
     return tokens
 
 
 def parse_tokens(sql: str, tokens: Sequence[Token]) -> exp.Expr:
-    """Parse *sql*, whose tokens are known. Raises ``SqlMistake``."""
+    """Parse *sql*, whose tokens are known. Raises ``SqlError``."""
     text = sql[: tokens[-1].end]
     try:
         pieces = _DIALECT.tokenize(text)
@@ -94,11 +94,11 @@ def parse_tokens(sql: str, tokens: Sequence[Token]) -> exp.Expr:
     except ParseError as error:
         raise explained(error, text, tokens) from error
     except TokenError as error:
-        raise SqlMistake(0, "the query cannot be read") from error
+        raise SqlError(0, "the query cannot be read") from error
     except RecursionError as error:
         raise _too_deep(tokens[0].start) from error
     if len(trees) != 1 or trees[0] is None:
-        raise SqlMistake(tokens[0].start, "a template is one SELECT")
+        raise SqlError(tokens[0].start, "a template is one SELECT")
     _check_depth(trees[0])
     return trees[0]
 
@@ -139,9 +139,9 @@ def _check_size(tokens: Sequence[Token]) -> None:
         elif name in _CLOSING and opened and _OPENING[opened[-1].name] == name:
             opened.pop()
         elif name in _CLOSING and name != "end":
-            raise SqlMistake(token.start, f"this {name} closes nothing")
+            raise SqlError(token.start, f"this {name} closes nothing")
     if opened:
-        raise SqlMistake(opened[-1].start, f"this {opened[-1].text} is never closed")
+        raise SqlError(opened[-1].start, f"this {opened[-1].text} is never closed")
 
 
 def _check_statements(tokens: Sequence[Token]) -> None:
@@ -151,11 +151,11 @@ def _check_statements(tokens: Sequence[Token]) -> None:
             named = following.kind is TokenKind.WORD and following.name not in FOLDED - {"from", "into", "select"}
             if named or following.kind in _ATOMS:
                 message = f"{token.text.upper()} is not allowed in a template"
-                raise SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
+                raise SqlError(token.start, message, rule=Rule.NOT_ALLOWED)
 
 
-def _too_deep(place: int) -> SqlMistake:
-    return SqlMistake(place, "the query nests too deep", "name parts of it in WITH")
+def _too_deep(place: int) -> SqlError:
+    return SqlError(place, "the query nests too deep", "name parts of it in WITH")
 
 
 def _check_depth(tree: exp.Expr) -> None:
@@ -164,7 +164,7 @@ def _check_depth(tree: exp.Expr) -> None:
         level = [child for node in level for child in node.iter_expressions()]
         if not level:
             return
-    raise SqlMistake(place_of(tree), "the query nests too deep", "use IN for a chain of OR, or WITH")
+    raise SqlError(place_of(tree), "the query nests too deep", "use IN for a chain of OR, or WITH")
 
 
 def _compare(ours: Sequence[Token], theirs: Sequence[ParserToken]) -> None:
@@ -196,5 +196,5 @@ def _covered(ours: Sequence[Token], place: int, token: ParserToken) -> int:
     return place
 
 
-def _ambiguous(place: int) -> SqlMistake:
-    return SqlMistake(place, "this cannot be read in one way only", "put spaces around operators and brackets")
+def _ambiguous(place: int) -> SqlError:
+    return SqlError(place, "this cannot be read in one way only", "put spaces around operators and brackets")

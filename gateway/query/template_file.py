@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gateway.declaration import DeclarationError, utf8_text
 from gateway.errors import Diagnostic, Rule, TemplateInvalid
-from gateway.query.template import NAME, Template
+from gateway.query.front_matter import NAME
+from gateway.query.template import Template
 
 MAX_BYTES = 1_000_000
 """Size of the largest template."""

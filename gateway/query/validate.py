@@ -1,4 +1,4 @@
-"""Review the SQL of a template: one SELECT, over declared tables, of reviewed functions, with declared parameters.
+"""Validate the SQL of a template: one SELECT, over declared tables, of reviewed functions, with declared parameters.
 
 Everything is an allowlist: kinds of syntax, functions, tables, parameters. What is not known is refused.
 """
@@ -23,8 +23,8 @@ from gateway.query.functions import (
     table_functions,
 )
 from gateway.query.keywords import BANNED, BEFORE_BRACKET, RESERVED
-from gateway.query.lexer import SqlMistake, Token, TokenKind
-from gateway.query.lint import advise_sql
+from gateway.query.lexer import SqlError, Token, TokenKind
+from gateway.query.lint import lint_sql
 from gateway.query.normalise import normalise
 from gateway.query.sql import parse_tokens, place_of, start_of, statement_tokens
 
@@ -47,28 +47,28 @@ _AFTER_ANY_NAME = frozenset({"as", "."})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewed:
-    """What is known of a text without mistakes. ``sql`` ends with the last token: no semicolon, no last comment."""
+class ValidSql:
+    """What is known of a text without errors. ``sql`` ends with the last token: no semicolon, no last comment."""
 
     sql: str
     normalised: str
     tables: tuple[str, ...]
     parameters: tuple[str, ...]
     volatility: Volatility
-    advice: tuple[SqlMistake, ...]
-    """What works and will bite somebody."""
+    lint: tuple[SqlError, ...]
+    """Valid, but likely to cause trouble."""
 
 
-def review(sql: str, tables: Collection[str], parameters: Collection[str]) -> tuple[Reviewed | None, list[SqlMistake]]:
-    """Review *sql* against the declared tables and parameters; return what is known of it, or all its mistakes."""
+def validate(sql: str, tables: Collection[str], parameters: Collection[str]) -> tuple[ValidSql | None, list[SqlError]]:
+    """Validate *sql* against the declared tables and parameters; return what is known of it, or all its errors."""
     try:
         tokens = statement_tokens(sql)
         tree = parse_tokens(sql, tokens)
-    except SqlMistake as mistake:
-        return None, [mistake]
+    except SqlError as error:
+        return None, [error]
     declared = {name.lower(): name for name in tables}
     scans = list(scanned_tables(tree, sql))
-    mistakes = [
+    errors = [
         *_calls(tokens, _names_before_brackets(tree)),
         *_words(tokens, tree),
         *_parameters(tokens, parameters),
@@ -77,21 +77,21 @@ def review(sql: str, tables: Collection[str], parameters: Collection[str]) -> tu
         *_table_functions(tokens, tree),
         *_shadows(tree, declared),
     ]
-    if mistakes:
-        return None, sorted({mistake.offset: mistake for mistake in reversed(mistakes)}.values(), key=_offset)
-    known = Reviewed(
+    if errors:
+        return None, sorted({error.offset: error for error in reversed(errors)}.values(), key=_offset)
+    known = ValidSql(
         sql=sql[: tokens[-1].end],
         normalised=normalise(tokens, tree),
         tables=tuple(sorted({declared[table.name.lower()] for table in scans})),
         parameters=tuple(dict.fromkeys(token.text[1:] for token in tokens if token.kind is TokenKind.PARAMETER)),
         volatility=volatility(tokens, tree),
-        advice=tuple(advise_sql(tokens, tree)),
+        lint=tuple(lint_sql(tokens, tree)),
     )
     return known, []
 
 
-def _offset(mistake: SqlMistake) -> int:
-    return mistake.offset
+def _offset(error: SqlError) -> int:
+    return error.offset
 
 
 def _names_before_brackets(tree: exp.Expr) -> set[int]:
@@ -106,23 +106,23 @@ def _called(tokens: Sequence[Token]) -> Iterator[Token]:
             yield token
 
 
-def _calls(tokens: Sequence[Token], named: Collection[int]) -> Iterator[SqlMistake]:
+def _calls(tokens: Sequence[Token], named: Collection[int]) -> Iterator[SqlError]:
     for token in _called(tokens):
         name = token.name
         section = reviewed().get(name)
         if section in REASONS:
             message = f"the function {name} is not allowed: {REASONS[section]}"
-            yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
+            yield SqlError(token.start, message, rule=Rule.NOT_ALLOWED)
         elif (
             section is None
             and token.start not in named
             and not (token.kind is TokenKind.WORD and name in BEFORE_BRACKET)
         ):
             hint = did_you_mean(name, allowed()) or "functions must be on the reviewed list of the gateway"
-            yield SqlMistake(token.start, f"unknown function {token.text[:60]}", hint, Rule.UNKNOWN_FUNCTION)
+            yield SqlError(token.start, f"unknown function {token.text[:60]}", hint, Rule.UNKNOWN_FUNCTION)
 
 
-def _words(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
+def _words(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlError]:
     """Refuse words that the engine's grammar takes for something else than a name."""
     names = {start_of(name) for name in tree.find_all(exp.Identifier)}
     before = ""
@@ -132,26 +132,26 @@ def _words(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
         if token.kind is TokenKind.WORD and before not in _AFTER_ANY_NAME:
             if name in BANNED or (name == "desc" and before == "("):
                 message = f"{token.text.upper()} is not allowed in a template"
-                yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
+                yield SqlError(token.start, message, rule=Rule.NOT_ALLOWED)
             elif name in RESERVED and token.start in names and not free:
-                yield SqlMistake(token.start, f"{token.text} is a reserved word", f'write "{token.text}"')
+                yield SqlError(token.start, f"{token.text} is a reserved word", f'write "{token.text}"')
         if name in MACHINE_WORDS and not free and token.kind in (TokenKind.WORD, TokenKind.QUOTED):
             message = f"{name} is not allowed: {REASONS['machine']}"
-            yield SqlMistake(token.start, message, rule=Rule.NOT_ALLOWED)
+            yield SqlError(token.start, message, rule=Rule.NOT_ALLOWED)
         before = name if token.kind in (TokenKind.WORD, TokenKind.PUNCTUATION) else ""
 
 
-def _parameters(tokens: Sequence[Token], declared: Collection[str]) -> Iterator[SqlMistake]:
+def _parameters(tokens: Sequence[Token], declared: Collection[str]) -> Iterator[SqlError]:
     seen: set[str] = set()
     for token in tokens:
         name = token.text[1:]
         if token.kind is TokenKind.PARAMETER and name not in declared and name not in seen:
             seen.add(name)
             hint = did_you_mean(name.lower(), declared) or f"declare {name} under parameters"
-            yield SqlMistake(token.start, f"the parameter ${name} is not declared", hint, Rule.UNDECLARED_PARAMETER)
+            yield SqlError(token.start, f"the parameter ${name} is not declared", hint, Rule.UNDECLARED_PARAMETER)
 
 
-def _syntax(tree: exp.Expr) -> Iterator[SqlMistake]:
+def _syntax(tree: exp.Expr) -> Iterator[SqlError]:
     for node in tree.walk():
         refused = None
         if not isinstance(node, _NODES):
@@ -166,7 +166,7 @@ def _syntax(tree: exp.Expr) -> Iterator[SqlMistake]:
             refused = "a parameter without a name"
         if refused is not None:
             message = f"{refused} is not allowed in a template"
-            yield SqlMistake(place_of(node), message, rule=Rule.NOT_ALLOWED)
+            yield SqlError(place_of(node), message, rule=Rule.NOT_ALLOWED)
 
 
 def _is_static(pivot: exp.Pivot) -> bool:
@@ -219,25 +219,25 @@ def _is_cte(table: exp.Table) -> bool:
     return False
 
 
-def _tables(scans: Sequence[exp.Table], declared: Mapping[str, str], sql: str) -> Iterator[SqlMistake]:
+def _tables(scans: Sequence[exp.Table], declared: Mapping[str, str], sql: str) -> Iterator[SqlError]:
     for table in scans:
         place = place_of(table)
         start = start_of(table.this)
         if table.args.get("db") or table.args.get("catalog"):
             hint = "name a declared table, such as flights"
-            yield SqlMistake(place, "a table's name has no schema", hint, Rule.NOT_ALLOWED)
+            yield SqlError(place, "a table's name has no schema", hint, Rule.NOT_ALLOWED)
         elif start is None:
             message = "a parameter cannot stand in place of a table"
-            yield SqlMistake(place, message, "name a declared table", Rule.NOT_ALLOWED)
+            yield SqlError(place, message, "name a declared table", Rule.NOT_ALLOWED)
         elif _is_string(table, sql):
-            yield SqlMistake(start, "files cannot be read", "name a declared table", Rule.NOT_ALLOWED)
+            yield SqlError(start, "files cannot be read", "name a declared table", Rule.NOT_ALLOWED)
         elif table.name.lower() not in declared:
             hint = did_you_mean(table.name.lower(), declared) or f"declared: {', '.join(sorted(declared.values()))}"
             message = f"the table {table.name[:80]!r} is not declared in catalog/"
-            yield SqlMistake(start, message, hint, Rule.UNKNOWN_TABLE)
+            yield SqlError(start, message, hint, Rule.UNKNOWN_TABLE)
 
 
-def _table_functions(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMistake]:
+def _table_functions(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlError]:
     for node in tree.find_all(exp.Table, exp.Lateral):
         call = node.this
         if not isinstance(call, exp.Func) or isinstance(call, (exp.Unnest, exp.GenerateSeries)):
@@ -246,16 +246,16 @@ def _table_functions(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlMis
         if names.isdisjoint(table_functions()):
             place = next((token.start for token in _called(tokens) if token.name in names), place_of(node))
             hint = f"only {', '.join(sorted(table_functions()))} make rows"
-            yield SqlMistake(place, "a function stands in place of a table", hint, Rule.NOT_ALLOWED)
+            yield SqlError(place, "a function stands in place of a table", hint, Rule.NOT_ALLOWED)
 
 
-def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlMistake]:
+def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlError]:
     """Refuse what readers could take for a table or for itself: a recursive name that is also a table's."""
     for clause in tree.find_all(exp.With):
         for cte in clause.expressions:
             if clause.recursive and cte.alias.lower() in declared:
                 message = f"WITH RECURSIVE hides the table {cte.alias}"
-                yield SqlMistake(place_of(cte.args["alias"]), message, rule=Rule.NOT_ALLOWED)
+                yield SqlError(place_of(cte.args["alias"]), message, rule=Rule.NOT_ALLOWED)
 
 
 def volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:

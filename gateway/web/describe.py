@@ -30,12 +30,12 @@ def describe(template: Template, columns: tuple[Column, ...] | None, state: Stat
     url = version_url(template)
     return {
         **summarise(template, state),
-        "description": template.description,
+        "description": template.front.description,
         "parameters": [describe_parameter(name, one) for name, one in template.parameters.items()],
         "columns": None if columns is None else [{"name": one.name, "type": one.type} for one in columns],
         "tables": sorted(template.tables),
-        "freshness": freshness(template.cache),
-        "timeout": template.timeout,
+        "freshness": freshness(template.unbound.cache),
+        "timeout": template.front.timeout,
         "examples": [
             {"parameters": dict(example), "url": example_url(template, example)} for example in template.examples
         ],
@@ -51,13 +51,13 @@ def summarise(template: Template, state: State) -> dict[str, Any]:
         "query": template.name,
         "version": template.version,
         "url": version_url(template),
-        "summary": template.summary,
-        "owner": template.owner,
-        "tags": list(template.tags) or None,
+        "summary": template.front.summary,
+        "owner": template.front.owner,
+        "tags": list(template.front.tags) or None,
         "state": state.value,
-        "deprecated": _day(template.deprecated),
-        "sunset": _day(template.sunset),
-        "successor": template.successor,
+        "deprecated": _day(template.front.deprecated),
+        "sunset": _day(template.front.sunset),
+        "successor": template.front.successor,
     }
     return {name: value for name, value in known.items() if value is not None}
 

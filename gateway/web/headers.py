@@ -137,9 +137,9 @@ def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) ->
 
 def template_headers(template: Template) -> Iterator[Header]:
     """Say whether a version goes away, and what takes its place."""
-    yield from deprecation_headers(midnight(template.deprecated), midnight(template.sunset))
-    if template.successor is not None:
-        name, _, version = template.successor.rpartition("/")
+    yield from deprecation_headers(midnight(template.front.deprecated), midnight(template.front.sunset))
+    if template.front.successor is not None:
+        name, _, version = template.front.successor.rpartition("/")
         yield "Link", f'</v1/queries/{name or template.name}/{version}>; rel="successor-version"'
 
 

@@ -92,11 +92,11 @@ def _run(template: Template, operation_id: str, rows: Schema, state: State) -> O
     content["application/json"] = {"schema": _envelope(rows)}
     return {
         "operationId": operation_id,
-        "summary": template.summary,
-        "description": f"{template.description}{_going_away(template, state)}".strip(),
+        "summary": template.front.summary,
+        "description": f"{template.front.description}{_going_away(template, state)}".strip(),
         "tags": ["queries"],
         "deprecated": state is not State.CURRENT,
-        "x-freshness": freshness(template.cache),
+        "x-freshness": freshness(template.unbound.cache),
         "responses": {
             "200": {
                 "description": "The result.",
@@ -114,7 +114,7 @@ def _explained(template: Template, operation_id: str, state: State) -> Operation
     content = {"application/json": {"schema": _ANY}, "text/plain": {"schema": {"type": "string"}}}
     return {
         "operationId": operation_id,
-        "summary": f"What would be read: {template.summary}",
+        "summary": f"What would be read: {template.front.summary}",
         "tags": ["queries"],
         "deprecated": state is not State.CURRENT,
         "responses": {
@@ -127,12 +127,12 @@ def _explained(template: Template, operation_id: str, state: State) -> Operation
 
 def _going_away(template: Template, state: State) -> str:
     """Write what a reader should know of a version that goes away, as a paragraph of its own."""
-    instead = f" Use {template.successor} instead." if template.successor is not None else ""
+    instead = f" Use {template.front.successor} instead." if template.front.successor is not None else ""
     if state is State.RETIRED:
-        return f"\n\nRetired since {template.sunset}: answers 410.{instead}"
+        return f"\n\nRetired since {template.front.sunset}: answers 410.{instead}"
     if state is State.DEPRECATED:
-        end = f", and retired on {template.sunset}" if template.sunset is not None else ""
-        return f"\n\nDeprecated since {template.deprecated}{end}.{instead}"
+        end = f", and retired on {template.front.sunset}" if template.front.sunset is not None else ""
+        return f"\n\nDeprecated since {template.front.deprecated}{end}.{instead}"
     return ""
 
 

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from gateway.query.functions import ALLOWED, reviewed
-from gateway.query.validate import Reviewed, review
+from gateway.query.validate import ValidSql, validate
 
 TABLES = ("flights", "weather", "airlines")
 VALUES: dict[str, Any] = {"origin": "JFK", "other": "LGA", "carriers": ["AA", "UA"], "top": 3}
@@ -60,13 +60,13 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def run(connection: duckdb.DuckDBPyConnection, sql: str, known: Reviewed) -> str:
+def run(connection: duckdb.DuckDBPyConnection, sql: str, known: ValidSql) -> str:
     found = connection.execute(sql, {name: VALUES[name] for name in known.parameters})
     return repr(([column[0] for column in found.description], found.fetchall()))
 
 
-def accept(case: Case) -> Reviewed:
-    known, mistakes = review(case.sql, TABLES, VALUES)
+def accept(case: Case) -> ValidSql:
+    known, mistakes = validate(case.sql, TABLES, VALUES)
     assert mistakes == []
     assert known is not None
     return known
@@ -121,7 +121,7 @@ def nodes(document: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("case", HOSTILE, ids=lambda case: " ".join(case.sql.split())[:50])
 def test_a_hostile_text_is_refused_at_its_place(case: Case) -> None:
-    known, mistakes = review(case.sql, TABLES, ("a", "b"))
+    known, mistakes = validate(case.sql, TABLES, ("a", "b"))
     assert known is None
     place = min(mistakes[0].offset, len(case.sql))
     line, column = case.sql.count("\n", 0, place) + 1, place - case.sql.rfind("\n", 0, place)
@@ -154,12 +154,12 @@ DEEP = {
 
 @pytest.mark.parametrize("name", DEEP)
 def test_a_text_that_nests_too_deep_is_refused(name: str) -> None:
-    known, [mistake] = review(DEEP[name], TABLES, ())
+    known, [mistake] = validate(DEEP[name], TABLES, ())
     assert known is None
     assert "nests too deep" in mistake.message
 
 
 def test_a_text_of_a_megabyte_is_refused() -> None:
-    known, [mistake] = review("SELECT " + "1, " * 400_000 + "1", TABLES, ())
+    known, [mistake] = validate("SELECT " + "1, " * 400_000 + "1", TABLES, ())
     assert known is None
     assert mistake.message == "the query is longer than 256000 characters"

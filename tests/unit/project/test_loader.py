@@ -83,7 +83,7 @@ def test_what_did_not_change_is_not_parsed_again(folder: Folder) -> None:
 def test_a_broken_template_keeps_its_last_good_version_in_service(folder: Folder) -> None:
     folder.write("queries/totals/v1.sql", "/*\nsummary: y\n*/\nSELEC n FROM events")
     project = folder.read()
-    assert project.registry.template("totals").summary == "x"
+    assert project.registry.template("totals").front.summary == "x"
     (one,) = project.broken
     assert (one.path, one.serving, one.diagnostics[0].line) == ("queries/totals/v1.sql", "last-good", 4)
     assert project.registry.broken["totals", 1] == one
@@ -94,7 +94,7 @@ def test_a_template_that_is_put_right_is_in_service_again(folder: Folder) -> Non
     folder.read()
     folder.query("totals", summary="z")
     project = folder.read()
-    assert project.registry.template("totals").summary == "z"
+    assert project.registry.template("totals").front.summary == "z"
     assert project.broken == ()
 
 
@@ -154,7 +154,7 @@ def test_a_file_that_is_refused_keeps_what_it_declared_before(folder: Folder) ->
     folder.query("totals", summary="z")
     folder.declarations.read()
     project = folder.declarations.refuse([Diagnostic(path="queries/totals/v1.sql", message="no column n")])
-    assert project.registry.template("totals").summary == "x"
+    assert project.registry.template("totals").front.summary == "x"
     assert [str(one) for one in project.diagnostics] == ["queries/totals/v1.sql: no column n"]
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_was_refused_is_considered_again_the_next_time(folder: Folde
     folder.query("totals", summary="z")
     folder.declarations.read()
     folder.declarations.accept(folder.declarations.refuse([Diagnostic(path="queries/totals/v1.sql", message="no")]))
-    assert folder.read().registry.template("totals").summary == "z"
+    assert folder.read().registry.template("totals").front.summary == "z"
 
 
 def test_mistakes_name_files_as_the_project_does(folder: Folder) -> None:

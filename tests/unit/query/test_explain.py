@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.query.lexer import SqlMistake
+from gateway.query.lexer import SqlError
 from gateway.query.sql import parse
 
 CASES = [
@@ -32,13 +32,13 @@ CASES = [
 
 @pytest.mark.parametrize(("sql", "at", "message", "hint"), CASES, ids=[case[0] for case in CASES])
 def test_a_text_that_does_not_parse_is_explained(sql: str, at: str, message: str, hint: str | None) -> None:
-    with pytest.raises(SqlMistake) as caught:
+    with pytest.raises(SqlError) as caught:
         parse(sql)
     assert (caught.value.message, caught.value.hint) == (f"not valid SQL: {message}", hint)
     assert sql[caught.value.offset :].startswith(at)
 
 
 def test_a_word_that_starts_no_query_is_compared_with_those_that_do() -> None:
-    with pytest.raises(SqlMistake) as caught:
+    with pytest.raises(SqlError) as caught:
         parse("SELCT a FROM flights")
     assert caught.value.hint == "did you mean 'select'?"

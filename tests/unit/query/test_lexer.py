@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.query.lexer import SqlMistake, TokenKind, lex
+from gateway.query.lexer import SqlError, TokenKind, lex
 
 
 def texts(sql: str) -> list[str]:
@@ -77,6 +77,6 @@ def test_quoted_names_are_compared_without_quotes() -> None:
     ],
 )
 def test_spellings_that_readers_could_take_differently_are_refused_at_their_place(sql: str, offset: int) -> None:
-    with pytest.raises(SqlMistake) as caught:
+    with pytest.raises(SqlError) as caught:
         lex(sql)
     assert caught.value.offset == offset

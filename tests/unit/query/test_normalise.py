@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.query.validate import review
+from gateway.query.validate import validate
 
 CASES = [
     tuple(part.strip("\n") for part in block.split("\n--->\n"))
@@ -13,7 +13,7 @@ CASES = [
 
 
 def normalised(sql: str) -> str:
-    known, mistakes = review(sql, ["flights"], ["start", "end"])
+    known, mistakes = validate(sql, ["flights"], ["start", "end"])
     assert known is not None, mistakes
     return known.normalised
 

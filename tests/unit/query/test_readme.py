@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from gateway.query.front_matter import CacheSettings, FrontMatter
 from gateway.query.parameters import Parameter
-from gateway.query.template import CacheSettings, FrontMatter, Template
+from gateway.query.template import Template
 from gateway.query.types import NAMES
 
 README = (Path(__file__).parents[3] / "docs" / "templates.md").read_text(encoding="utf-8")

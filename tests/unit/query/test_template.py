@@ -6,7 +6,6 @@ import pytest
 
 from gateway.errors import TemplateInvalid
 from gateway.model import CachePolicy, TypedValue
-from gateway.query.functions import Volatility
 from gateway.query.template import Template
 
 DELAYS = """/*
@@ -47,21 +46,23 @@ def with_front(front: str, sql: str = "SELECT carrier FROM flights") -> str:
 
 def test_a_template_knows_what_its_front_matter_says() -> None:
     template = load(DELAYS)
-    assert (template.summary, template.owner, template.tags) == (
+    assert (template.front.summary, template.front.owner, template.front.tags) == (
         "Mean departure delay per carrier",
         "ops-analytics",
-        ("flights",),
+        ["flights"],
     )
-    assert template.cache == CachePolicy(ttl=300, stale_while_revalidate=3600, stale_if_error=86400)
-    assert (template.timeout, template.deprecated, template.successor) == (10, date(2026, 1, 31), "v2")
+    assert template.unbound.cache == CachePolicy(ttl=300, stale_while_revalidate=3600, stale_if_error=86400)
+    assert (template.unbound.timeout, template.front.deprecated, template.front.successor) == (
+        10,
+        date(2026, 1, 31),
+        "v2",
+    )
     assert template.examples == ({"start": "2013-01-01", "carriers": ["AA"]},)
 
 
 def test_a_template_knows_what_its_sql_reads() -> None:
     template = load(DELAYS)
     assert template.tables == ("flights",)
-    assert template.parameters_used == ("start", "carriers", "most")
-    assert template.volatility is Volatility.IMMUTABLE
 
 
 def test_types_with_brackets_need_no_quotes_in_a_flow_mapping() -> None:
@@ -78,7 +79,7 @@ def test_the_sql_is_the_text_after_the_front_matter_up_to_its_last_token() -> No
 
 
 def test_a_front_matter_may_stand_on_one_line() -> None:
-    assert load("/* summary: x */ SELECT carrier FROM flights").summary == "x"
+    assert load("/* summary: x */ SELECT carrier FROM flights").front.summary == "x"
 
 
 def test_a_request_binds_typed_rounded_and_default_values() -> None:
@@ -168,12 +169,12 @@ def test_examples_are_read_like_a_request() -> None:
 
 
 def test_a_cache_can_be_off() -> None:
-    assert load(with_front("cache: off", "SELECT random()")).cache.enabled is False
+    assert load(with_front("cache: off", "SELECT random()")).unbound.cache.enabled is False
 
 
 def test_a_query_of_the_clock_names_its_bucket() -> None:
     template = load(with_front("cache: {clock: 1m}", "SELECT now()"))
-    assert (template.cache.clock, template.volatility) == (60, Volatility.CLOCK)
+    assert template.unbound.cache.clock == 60
 
 
 def test_a_default_is_checked_at_load() -> None:
@@ -184,11 +185,11 @@ def test_a_default_is_checked_at_load() -> None:
 def test_what_is_prepared_ahead_is_the_examples_sets_of_parameters_or_what_was_asked_lately() -> None:
     head = "parameters: {n: {type: integer}}\nexamples: [{n: 1}]\n"
     sql = "SELECT carrier FROM flights LIMIT $n"
-    assert load(with_front(f"{head}warm: true", sql)).warm == ({"n": 1},)
-    assert load(with_front(f"{head}warm: [{{n: 2}}, {{n: 3}}]", sql)).warm == ({"n": 2}, {"n": 3})
+    assert load(with_front(f"{head}warm: true", sql)).warm_sets == ({"n": 1},)
+    assert load(with_front(f"{head}warm: [{{n: 2}}, {{n: 3}}]", sql)).warm_sets == ({"n": 2}, {"n": 3})
     recent = load(with_front(f"{head}warm: {{recent: 50}}", sql))
-    assert (recent.warm, recent.warm_recent) == ((), 50)
-    assert load(with_front(head, sql)).warm == ()
+    assert (recent.warm_sets, recent.front.warm.recent) == ((), 50)
+    assert load(with_front(head, sql)).warm_sets == ()
 
 
 @pytest.mark.parametrize(
