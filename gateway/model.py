@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -377,20 +378,85 @@ class Streamed:
     """Rows follow after these, which are all that were asked for."""
 
 
+class Outcome(Enum):
+    """What became of a request at the cache. ``Cache-Status``, metrics and log lines derive from it."""
+
+    HIT = "hit"
+    """Served within its ``ttl``."""
+    CURSOR = "cursor"
+    """A further page of a kept result."""
+    REVALIDATED = "revalidated"
+    """Kept, and right for the data as it is now."""
+    STALE_WHILE_REVALIDATE = "stale-while-revalidate"
+    """Served after its ``ttl``, while a newer answer is computed."""
+    STALE_IF_ERROR = "stale-if-error"
+    """Served after its ``ttl``, because computing a newer answer failed."""
+    MISS = "miss"
+    """Computed, or shared with others for whom it was computed at the same time."""
+    BYPASS = "bypass"
+    """Computed for this caller alone, since the query opted out of the cache."""
+    STREAMED = "streamed"
+    """Sent while it was computed."""
+    TOO_LARGE = "too-large"
+    """Sent while it was computed, and known before to be too large to keep."""
+    DEFAULT = "default"
+    """The rows that the template declares for when there is nothing else."""
+
+    @property
+    def hit(self) -> bool:
+        """Tell whether a kept answer was served for its own sake, not in place of an error."""
+        return self in _HITS
+
+
+_HITS = {Outcome.HIT, Outcome.CURSOR, Outcome.REVALIDATED, Outcome.STALE_WHILE_REVALIDATE}
+_PLAIN = {Outcome.HIT, Outcome.MISS, Outcome.BYPASS}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStatus:
-    """The fate of a request in the cache, in the words of RFC 9211."""
+    """The fate of a request at the cache, for ``Cache-Status`` (RFC 9211)."""
 
-    hit: bool
-    fwd: str | None = None
-    """Why it went forward: ``miss``, ``stale``, ``bypass``."""
+    outcome: Outcome
+    tier: str | None = None
+    """The tier that had a hit, where that is not the nearest."""
+    error: str | None = None
+    """The code of the error that a stale or a default answer stands in for."""
+    bypass: bool = False
+    """The query opted out of the cache."""
     stored: bool = False
     collapsed: bool = False
+    """Shared with others who asked at the same time."""
     ttl: float | None = None
     """Seconds of freshness left; negative where the answer is stale."""
-    detail: str | None = None
-    default: bool = False
-    """The rows are those that the template declares for when there is nothing at all."""
+
+    @property
+    def hit(self) -> bool:
+        """Tell whether a kept answer was served for its own sake."""
+        return self.outcome.hit
+
+    @property
+    def default(self) -> bool:
+        """Tell whether the rows are those that the template declares for when there is nothing else."""
+        return self.outcome is Outcome.DEFAULT
+
+    @property
+    def fwd(self) -> str | None:
+        """Why the request went forward: ``miss``, ``stale``, ``bypass``; None for a hit."""
+        if self.hit:
+            return None
+        if self.outcome is Outcome.STALE_IF_ERROR:
+            return "stale"
+        return "bypass" if self.bypass or self.outcome is Outcome.BYPASS else "miss"
+
+    @property
+    def detail(self) -> str | None:
+        """What ``Cache-Status`` says beside hit or miss."""
+        if self.outcome is Outcome.HIT:
+            return self.tier
+        if self.outcome in _PLAIN:
+            return None
+        name = self.outcome.value
+        return name if self.error is None else f"{name}; {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,8 +115,8 @@ def _reloading(site: Site, opened: Opened, settings: Settings) -> Iterator[None]
     def serve(gateway: Gateway, project: Project) -> None:
         site.gateway, site.project = gateway, project
         gateway.catalog.take_over()
-        if gateway.usage is not None:
-            gateway.usage.want(wanted(project.registry))
+        if gateway.recent is not None:
+            gateway.recent.want(wanted(project.registry))
 
     reloader = Reloader(
         settings.project,
@@ -141,7 +141,7 @@ def _measuring(serving: Callable[[], Gateway], settings: Settings) -> Iterator[N
     """Measure what this worker holds, for as long as the context lasts."""
     vitals = Vitals(
         settings.state,
-        cache=lambda: serving().results.used,
+        cache=lambda: serving().cache.used,
         disk=lambda: bytes_of(settings.state / "results"),
         engine=lambda: cast(DuckDBEngine, serving().engine).memory(),
         observe=serving().observe,
@@ -157,13 +157,13 @@ def _measuring(serving: Callable[[], Gateway], settings: Settings) -> Iterator[N
 def _warming(serving: Callable[[], Gateway], settings: Settings) -> Iterator[None]:
     """Prepare answers ahead, in one process of the machine, for as long as the context lasts."""
     gateway = serving()
-    if gateway.usage is None or not settings.cache.warm:
+    if gateway.recent is None or not settings.cache.warm:
         yield
         return
     warmer = Warmer(
         settings.state / "usage" / f"warmer.{deployment(settings)}.lock",
         registry=lambda: serving().registry,
-        usage=gateway.usage,
+        usage=gateway.recent,
         snapshots=lambda tables: {name: found.id for name, found in serving().catalog.pin(tables).items()},
         renew=lambda request: serving().renew(request, principal=ANYBODY),
         idle=lambda: serving().admission.idle,

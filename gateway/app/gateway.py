@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -12,13 +13,15 @@ from urllib.parse import urlsplit
 
 from gateway.access.limits import UNLIMITED, Charge
 from gateway.app.memory_split import split_memory
-from gateway.app.result_tiers import listen_to_hosts, open_board, open_results
+from gateway.app.result_tiers import listen_to_hosts, open_board, open_cache, open_single_flight
 from gateway.app.state import deployment, make_state
 from gateway.cache.board import Board
 from gateway.cache.recent_questions import RecentQuestions
+from gateway.cache.rest import Rest
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, place_of, region, root_of
 from gateway.catalog.table import Table
+from gateway.concurrency.backoff import Backoff
 from gateway.config import EngineSettings as EngineSection
 from gateway.config import Settings
 from gateway.engine.current import Engines
@@ -28,9 +31,13 @@ from gateway.engine.priority import giving_way
 from gateway.engine.rows import one_row
 from gateway.engine.spill import spill_folder
 from gateway.execution.admission import Admission
+from gateway.execution.executor import Executor
+from gateway.execution.memory_budget import MemoryBudget
+from gateway.execution.planning import Planning
+from gateway.execution.run import Execution
+from gateway.execution.runner import PlanRunner
 from gateway.execution.slow_log import SlowLog
 from gateway.execution.stores import Place, Stores
-from gateway.memory_budget import MemoryBudget
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import Dimensions
 from gateway.plan.planner import Planner
@@ -96,29 +103,43 @@ def open_pipeline(
         )
         first = catalog(project.tables)
         stack.callback(first.close)
-        results = open_results(settings, observe, board)
-        stack.callback(results.close)
+        redis_rest = Rest()  # what is found out for one of its clients is known to all
+        cache = open_cache(settings, observe, board, redis_rest)
+        stack.callback(cache.close)
         if background:
             first.start()
-            listen_to_hosts(settings, results, board, stack)
+            listen_to_hosts(settings, cache, board, stack)
+        planner = Planner(engine.evaluate, _dimensions(settings, engine, stores, first), inform=first.informed)
+        planning = Planning(catalog=first, planner=planner, engine=engine.name)
+        runner = PlanRunner(
+            execution=Execution(
+                engine=engine,
+                admission=_admission(settings.engine, budget.slots, observe),
+                charge=charge,
+                observe=observe,
+                max_result=budget.max_result,
+                budget=MemoryBudget(budget.gathered, share=budget.share),
+                slow=_slow_log(settings, observe),
+                export_timeout=settings.engine.export_timeout,
+            ),
+            planning=planning,
+            stores=stores,
+            timeout=settings.engine.timeout,
+        )
+        executor = Executor(
+            cache=cache,
+            in_flight=open_single_flight(settings, observe, redis_rest),
+            runner=runner,
+            refreshes=Backoff(time.time),
+        )
+        stack.callback(executor.close)
         gateway = Gateway(
             registry=project.registry,
-            catalog=first,
-            planner=Planner(engine.evaluate, _dimensions(settings, engine, stores, first), inform=first.informed),
-            results=results,
-            engine=engine,
-            stores=stores,
-            admission=_admission(settings.engine, budget.slots, observe),
-            observe=observe,
-            timeout=settings.engine.timeout,
-            max_result=budget.max_result,
-            allowance=MemoryBudget(budget.gathered, share=budget.share),
+            cache=cache,
+            executor=executor,
             origin=f"{version('query-gateway')}/{settings.cache.namespace}",
-            export_timeout=settings.engine.export_timeout,
             client_control=settings.cache.client_control,
-            usage=RecentQuestions(settings.state / "usage", wanted(project.registry)),
-            charge=charge,
-            slow=_slow_log(settings, observe),
+            recent=RecentQuestions(settings.state / "usage", wanted(project.registry)),
         )
 
         def build(previous: Gateway, project: Project) -> Gateway:
@@ -127,17 +148,14 @@ def open_pipeline(
                 return replace(previous, registry=project.registry)
             before = cast(DuckDBEngine, previous.engine)
             engine = engines.reaching(_locations(settings, project.tables), rather=before)
-            stores = previous.stores.succeeded_by(_places(settings, project.tables))
+            stores = previous.runner.stores.succeeded_by(_places(settings, project.tables))
             following = catalog(project.tables, previous=previous.catalog)
             dimensions = _dimensions(settings, engine, stores, following)
-            return replace(
-                previous,
-                registry=project.registry,
-                catalog=following,
-                planner=previous.planner.succeeded_by(engine.evaluate, dimensions, following.informed),
-                engine=engine,
-                stores=stores,
-            )
+            planner = previous.planning.planner.succeeded_by(engine.evaluate, dimensions, following.informed)
+            planning = Planning(catalog=following, planner=planner, engine=engine.name)
+            execution = replace(previous.runner.execution, engine=engine)
+            runner = replace(previous.runner, execution=execution, planning=planning, stores=stores)
+            return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
 
         yield Opened(gateway=gateway, board=board, project=project, loader=loader, build=build)
 

@@ -13,18 +13,19 @@ from gateway.app.memory_split import split_memory
 from gateway.cache.board import Board
 from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.files import FileTier
-from gateway.cache.flight import Flights, Lease, Leases, MachineLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.news import Listener
 from gateway.cache.purges import PurgeLog
 from gateway.cache.rest import Rest
+from gateway.cache.results import ResultCache
 from gateway.cache.sealed import Seal
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
-from gateway.cache.tiered import Results
 from gateway.config import Settings
 from gateway.engine.priority import FILLING, give_way
 from gateway.errors import Diagnostic, SettingsInvalid
+from gateway.execution.leases import Lease, Leases, MachineLease
+from gateway.execution.single_flight import SingleFlight
 from gateway.telemetry.events import Observer
 
 _ELSEWHERE = 32
@@ -36,32 +37,27 @@ def open_board(settings: Settings) -> Board:
     return Board(settings.state / "board.1")
 
 
-def open_results(settings: Settings, observe: Observer, board: Board | None = None) -> Results:
-    """Open the tiers, nearest first, and the leases that go with the shared ones."""
+def open_cache(
+    settings: Settings, observe: Observer, board: Board | None = None, rest: Rest | None = None
+) -> ResultCache:
+    """Open the tiers, nearest first. *rest* tells all who use Redis when it is left alone."""
     folder, cache = settings.state / "results", settings.cache
     budget, board = split_memory(settings), board or open_board(settings)
     memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
     tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk), observe)]
     apart = FileTier(settings.state / "summaries", DISK)
     summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(apart, observe)]
-    leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
-        redis = _redis()
+        redis, rest = _redis(), rest or Rest()
         corner = {"namespace": cache.namespace, "seal": _seal(settings)}
         shared = redis.RedisTier(
             redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}", **corner
         )
-        rest = Rest()  # what is found out for one of the three is known to all
         tiers.append(FaultTolerantTier(shared, observe, rest=rest))
         far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
         summed.append(FaultTolerantTier(far, observe, rest=rest))
-        leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, rest=rest))
-    # More than run or wait for a slot: others wait for what another process computes.
-    room = budget.slots + settings.engine.queue + _ELSEWHERE
-    fills = ThreadPoolExecutor(room, "fill", initializer=partial(give_way, FILLING))
-    return Results(
+    return ResultCache(
         tiers,
-        Flights(Leases(leases), fills, room=room),
         clock=time.time,
         ceiling=cache.max_stale,
         board=board,
@@ -71,19 +67,32 @@ def open_results(settings: Settings, observe: Observer, board: Board | None = No
     )
 
 
+def open_single_flight(settings: Settings, observe: Observer, rest: Rest) -> SingleFlight:
+    """Open the leases of the machine, and of the hosts where there are several; *rest* as in ``open_cache``."""
+    cache = settings.cache
+    leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
+    if cache.redis is not None:
+        redis = _redis()
+        leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, rest=rest))
+    # More than run or wait for a slot: others wait for what another process computes.
+    most = split_memory(settings).slots + settings.engine.queue + _ELSEWHERE
+    pool = ThreadPoolExecutor(most, "fill", initializer=partial(give_way, FILLING))
+    return SingleFlight(Leases(leases), pool, max_in_flight=most)
+
+
 def _seal(settings: Settings) -> Seal:
     secret = settings.cache.redis_secret
     return Seal(None if secret is None else secret.get_secret_value())
 
 
-def listen_to_hosts(settings: Settings, results: Results, board: Board, stack: ExitStack) -> None:
+def listen_to_hosts(settings: Settings, cache: ResultCache, board: Board, stack: ExitStack) -> None:
     """Follow what other hosts answer, where there are others."""
     if settings.cache.redis is not None:
         redis = _redis()
         news = redis.RedisNews(
             redis.connect(settings.cache.redis), host=f"{board.machine:x}", namespace=settings.cache.namespace
         )
-        listener = Listener(news, results)
+        listener = Listener(news, cache)
         stack.callback(listener.close)
         listener.start()
 

@@ -45,7 +45,7 @@ def run_examples(templates: Iterable[Template], gateway: Gateway, project: Path)
 def _example(template: Template, number: int, gateway: Gateway, project: Path) -> Iterator[Ran | Diagnostic]:
     try:
         bound = template.bind(template.examples[number])
-        result = gateway.ask(bound, principal=Principal(), directives=_FRESH).result
+        result = gateway.answer(bound, principal=Principal(), directives=_FRESH).result
     except GatewayError as error:
         file = f" ({error.path})" if isinstance(error, ValueMisfit) and error.path is not None else ""
         yield _told(template, number, project, f"fails with {error.code}: {error.detail}{file}", Severity.ERROR)

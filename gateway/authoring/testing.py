@@ -133,7 +133,7 @@ def _answer(gateway: Gateway, file: TestFile, case: Case) -> Result:
     parameters = {name: spell(value) for name, value in case.parameters.items()}
     request = Request(query=template.name, version=template.version, parameters=parameters)
     query = gateway.registry.template(template.name, template.version).bind(request.parameters)
-    return gateway.ask(query, principal=Principal(), directives=_FRESH).result
+    return gateway.answer(query, principal=Principal(), directives=_FRESH).result
 
 
 def _errors(case: Case, error: GatewayError) -> tuple[Failure, ...]:

@@ -13,9 +13,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.app.result_tiers import open_results
+from gateway.app.result_tiers import open_cache
+from gateway.cache.results import ResultCache
 from gateway.cache.tier import Entry, Purge
-from gateway.cache.tiered import Results
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
@@ -98,7 +98,7 @@ def drop(project: Path, query: str | None, table: str | None, older: str | None,
 
 
 @contextmanager
-def _opened(project: Path) -> Iterator[Results]:
+def _opened(project: Path) -> Iterator[ResultCache]:
     """Open the tiers of a project. One that fails is told, and the exit code says so."""
     failed: list[TierFailed] = []
 
@@ -108,7 +108,7 @@ def _opened(project: Path) -> Iterator[Results]:
 
     settings = load_settings(project.resolve())
     settings.state.mkdir(parents=True, exist_ok=True)
-    results = open_results(settings, observe)
+    results = open_cache(settings, observe)
     try:
         yield results
     finally:

@@ -16,7 +16,8 @@ from gateway.cli.project import opened, project_option
 from gateway.cli.question import bound_question, question_options
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
-from gateway.model import Answer, Export, Principal
+from gateway.execution.work import StreamOptions
+from gateway.model import Answer, Export, Principal, Unread
 
 _SHOWN = 50
 """Rows that a terminal is shown; the other formats write all."""
@@ -37,9 +38,10 @@ def command(project: Path, form: str | None, output: Path | None, **question: An
     with opened(project) as gateway:
         query = bound_question(gateway, **question)
         if chosen == "table":
-            _show(gateway.ask(query, principal=Principal()))
+            _show(gateway.answer(query, principal=Principal()))
             return
-        answer = gateway.send(query, principal=Principal())
+        answer = gateway.answer(query, principal=Principal(), stream=StreamOptions())
+        assert not isinstance(answer, Unread)  # nobody said that a summary is enough
         with _opened(output) as file:
             _write(answer, chosen, file)
 

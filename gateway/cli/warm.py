@@ -27,7 +27,7 @@ def command(project: Path, names: tuple[str, ...]) -> None:
     with opened(project) as gateway:
         for name in names:
             gateway.registry.template(name)
-        every = questions(gateway.registry, gateway.usage).values()
+        every = questions(gateway.registry, gateway.recent).values()
         chosen = [request for request, query in every if not names or query.name in names]
         with _progress(console) as progress:
             bar = progress.add_task("", total=len(chosen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,13 +16,13 @@ from gateway.content import Content
 from gateway.engine.base import Engine
 from gateway.errors import TOO_LARGE, ClientGone, DeadlineExceeded, GatewayError, ResultTooLarge, StorageFailed
 from gateway.execution.admission import Admission
+from gateway.execution.memory_budget import MemoryBudget
+from gateway.execution.row_tee import RowTee
 from gateway.execution.slow_log import SlowLog
 from gateway.execution.stores import Move, located
-from gateway.memory_budget import MemoryBudget
-from gateway.model import Plan, Principal, Reading, Result, ResultStream, Scan, Streamed
-from gateway.row_tee import RowTee
+from gateway.execution.work import Work
+from gateway.model import Principal, Reading, Result, ResultStream, Scan, Streamed
 from gateway.telemetry.events import Event, Observer, QueryCancelled, QueryExecuted, QueryFailed
-from gateway.telemetry.timings import Timings
 
 EARLY = 8 * 2**20
 """Bytes of Arrow buffers from which on rows are sent while they are computed; less comes whole, with its number."""
@@ -34,30 +35,18 @@ _TOO_SLOW = "The export took longer than one may take."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
-    """What one execution is for: who asks, until which instant it may go on, and what may stop it before."""
+class Limits:
+    """How long work may go on, and what may stop it before."""
 
-    principal: Principal
     allowed: float
     """Seconds that the query may take, waiting included."""
     deadline: float
     cancellation: Cancellation
-    stages: Timings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One execution of one plan: the key of its result, and where its files are read."""
-
-    plan: Plan
-    key: str
-    move: Move
-    fill: Fill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """How plans are run. ``max_result`` bounds what is gathered of one result, in bytes of Arrow buffers.
+    """How one plan is run once. ``max_result`` bounds what is gathered of one result, in bytes of Arrow buffers.
 
     ``export_timeout`` is how long rows that are sent while they are computed may take, in seconds.
     """
@@ -68,24 +57,24 @@ class Execution:
     """Count what a query reads, in bytes, for who asks."""
     observe: Observer
     max_result: int
-    allowance: MemoryBudget
+    budget: MemoryBudget
     """What all results that are gathered may take together."""
     slow: SlowLog | None
     export_timeout: float
-    clock: Callable[[], float]
-    monotonic: Callable[[], float]
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
 
-    def whole(self, attempt: Attempt, outlet: RowTee | None = None) -> Result:
-        """Run a plan to its end; the reader of *outlet* is given rows from ``EARLY`` bytes on.
+    def whole(self, work: Work, move: Move, limits: Limits, tee: RowTee | None = None) -> Result:
+        """Run a plan to its end; the reader of *tee* is given rows from ``EARLY`` bytes on.
 
         Raises ``ResultTooLarge`` past ``max_result`` bytes: where there is a reader, the rest is then left to it.
         """
-        with self._running(attempt) as run:
-            return run.result(self._gathered(run, outlet))
+        with self._running(work, move, limits) as run:
+            return run.result(self._gathered(run, tee))
 
-    def opened(self, attempt: Attempt, *, head: int) -> Result | Streamed:
+    def opened(self, work: Work, move: Move, limits: Limits, *, head: int) -> Result | Streamed:
         """Run a plan for one reader: to its end where that comes within *head* bytes, else to its first rows."""
-        with self._running(attempt) as run:
+        with self._running(work, move, limits) as run:
             held, size = [], 0
             for batch in run.rows:
                 held.append(batch)
@@ -98,9 +87,9 @@ class Execution:
                 content.add(batch)
             return run.result(content)
 
-    def first(self, attempt: Attempt, *, rows: int) -> Streamed:
+    def first(self, work: Work, move: Move, limits: Limits, *, rows: int) -> Streamed:
         """Run a plan for its first rows, no further. Raises ``ResultTooLarge`` where they alone are too large."""
-        with self._running(attempt) as run:
+        with self._running(work, move, limits) as run:
             held, count, size = [], 0, 0
             for batch in run.rows:
                 held.append(batch)
@@ -110,23 +99,23 @@ class Execution:
                     run.confirm()
                     run.tell(None)
                     break
-                if size > self.max_result or not run.portion.grow(batch.nbytes):
+                if size > self.max_result or not run.reservation.grow(batch.nbytes):
                     raise self._too_large(size)
             table = run.gathered(held).slice(0, rows)
             return run.streamed(iter(table.to_batches()), more=count > rows)
 
     @contextmanager
-    def _running(self, attempt: Attempt) -> Iterator[Run]:
+    def _running(self, work: Work, move: Move, limits: Limits) -> Iterator[Run]:
         """Hold a slot and run a plan in it until the end of the context, or longer where it was left to a reader."""
-        run, fill = Run(self, attempt), attempt.fill
+        run = Run(self, work, move, limits)
         try:
-            with fill.stages("queue"):
+            with work.timings("queue"):
                 run.admit()
-            with fill.stages("execute"):
+            with work.timings("execute"):
                 run.start()
                 yield run
         except GatewayError as error:
-            reason = fill.cancellation.reason or error
+            reason = limits.cancellation.reason or error
             if not run.left:
                 run.tell(reason)
             if reason is not error:
@@ -136,32 +125,32 @@ class Execution:
             if not run.left:
                 run.close()
 
-    def _gathered(self, run: Run, outlet: RowTee | None) -> Content:
+    def _gathered(self, run: Run, tee: RowTee | None) -> Content:
         content = Content(run.stream.schema)
         size, begun = 0, None
         for batch in run.rows:
             content.add(batch)
             size += batch.nbytes
             begun = self.monotonic() if begun is None else begun
-            fits = size <= self.max_result and run.portion.grow(batch.nbytes)
-            if outlet is not None:
-                outlet.put(batch)
+            fits = size <= self.max_result and run.reservation.grow(batch.nbytes)
+            if tee is not None:
+                tee.put(batch)
                 if size >= EARLY or not fits or self.monotonic() >= begun + _PATIENCE:
-                    self._open(outlet, run)
+                    self._open(tee, run)
             if not fits:
-                if outlet is not None:
-                    run.leave_to(outlet)
+                if tee is not None:
+                    run.leave_to(tee)
                 content.clear()  # the traceback would keep them for as long as the error is remembered
                 raise self._too_large(size)
-        if outlet is not None:
-            outlet.end()
+        if tee is not None:
+            tee.end()
         return content
 
-    def _open(self, outlet: RowTee, run: Run) -> None:
-        """Let the reader of *outlet* begin, unless it has. Raises ``FilesChanged``, as long as all can begin anew."""
-        if not outlet.first_rows.done():
+    def _open(self, tee: RowTee, run: Run) -> None:
+        """Let the reader of *tee* begin, unless it has. Raises ``FilesChanged``, as long as all can begin anew."""
+        if not tee.first_rows.done():
             run.confirm()
-            outlet.open(run.streamed(outlet.read(), close=outlet.close))
+            tee.open(run.streamed(tee.read(), close=tee.close))
 
     def _too_large(self, size: int) -> ResultTooLarge:
         if size > self.max_result:
@@ -179,32 +168,34 @@ class Run:
     rows: Iterator[pa.RecordBatch]
     """All rows, once."""
 
-    def __init__(self, execution: Execution, attempt: Attempt) -> None:
+    def __init__(self, execution: Execution, work: Work, move: Move, limits: Limits) -> None:
         self.left = False
         """A reader has the rest of the rows, and closes the run."""
-        self._execution, self._attempt, self._fill = execution, attempt, attempt.fill
-        self._readings = tuple(_reading(scan) for scan in attempt.plan.scans)
+        self._execution, self._work, self._move, self._limits = execution, work, move, limits
+        self._readings = tuple(_reading(scan) for scan in work.plan.scans)
         self._created_at, self._started = execution.clock(), execution.monotonic()
         self._waited: float | None = None
-        self.portion = execution.allowance.portion()
+        self.reservation = execution.budget.reserve()
         self._lock, self._held, self._told = Lock(), ExitStack(), False
 
     def admit(self) -> None:
         """Wait for a slot. Raises what admission raises."""
         cost = sum(reading.size for reading in self._readings)
-        admission, fill = self._execution.admission, self._fill
-        slot = admission.slot(fill.deadline, principal=fill.principal.name, cost=cost, cancellation=fill.cancellation)
+        principal, limits = self._work.principal, self._limits
+        slot = self._execution.admission.slot(
+            limits.deadline, principal=principal.name, cost=cost, cancellation=limits.cancellation
+        )
         self._held.enter_context(slot)
         self._waited = self._seconds()
-        self._execution.charge(fill.principal, cost)
+        self._execution.charge(principal, cost)
 
     def start(self) -> None:
         """Start the query. Raises what the engine raises."""
-        engine, fill = self._execution.engine, self._fill
+        engine, limits = self._execution.engine, self._limits
         self.stream = engine.execute(
-            located(self._attempt.plan, engine.address, self._attempt.move),
-            deadline=fill.deadline,
-            started=lambda cancel: self._held.enter_context(fill.cancellation.stops(cancel)),
+            located(self._work.plan, engine.address, self._move),
+            deadline=limits.deadline,
+            started=lambda cancel: self._held.enter_context(limits.cancellation.stops(cancel)),
         )
         self._held.callback(self.stream.close)
         self.rows = self._rows()
@@ -212,22 +203,22 @@ class Run:
     def gathered(self, batches: list[pa.RecordBatch]) -> pa.Table:
         """Make one table of rows for one reader; its bytes are held for as long as it is."""
         table = pa.Table.from_batches(batches, schema=self.stream.schema)
-        self.portion.lasts_as_long_as(table)
+        self.reservation.lasts_as_long_as(table)
         return table
 
     def result(self, content: Content) -> Result:
         """Return the result of a run that has ended; its bytes are held for as long as its rows are."""
         table, digest = content.end(self.stream.columns)
-        self.portion.lasts_as_long_as(table)
+        self.reservation.lasts_as_long_as(table)
         return Result(
-            key=self._attempt.key,
+            key=self._work.key,
             table=table,
             columns=self.stream.columns,
             readings=self._readings,
             created_at=self._created_at,
             seconds=self._seconds(),
-            query=self._attempt.plan.query.name,
-            version=self._attempt.plan.query.version,
+            query=self._work.plan.query.name,
+            version=self._work.plan.query.version,
             digest=digest,
         )
 
@@ -236,7 +227,7 @@ class Run:
     ) -> Streamed:
         """Return rows of this run for one reader."""
         return Streamed(
-            key=self._attempt.key,
+            key=self._work.key,
             schema=self.stream.schema,
             columns=self.stream.columns,
             readings=self._readings,
@@ -249,13 +240,13 @@ class Run:
     def left_to_reader(self, batches: Iterator[pa.RecordBatch]) -> Streamed:
         """Return the rows for one reader, who closes the run; who gives up before that cancels it."""
         self._go_on()
-        self._held.enter_context(self._fill.cancellation.stops(self.close))
+        self._held.enter_context(self._limits.cancellation.stops(self.close))
         return self.streamed(batches, close=self.close)
 
-    def leave_to(self, outlet: RowTee) -> None:
-        """Leave the rest of the rows to the reader of *outlet*, if there is one."""
+    def leave_to(self, tee: RowTee) -> None:
+        """Leave the rest of the rows to the reader of *tee*, if there is one."""
         self._go_on()
-        self.left = outlet.hand_over(self.rows, self.close, self.portion.close)
+        self.left = tee.hand_over(self.rows, self.close, self.reservation.close)
 
     def confirm(self) -> None:
         """Make sure that the rows so far are right. Raises ``FilesChanged`` where they are of other versions."""
@@ -275,7 +266,7 @@ class Run:
         with self._lock:
             held, self._held = self._held, ExitStack()
         held.close()
-        self.portion.close()
+        self.reservation.close()
 
     def _rows(self) -> Iterator[pa.RecordBatch]:
         try:
@@ -284,7 +275,7 @@ class Run:
                 if self._told:
                     raise DeadlineExceeded(_TOO_SLOW)
         except GatewayError as error:
-            self.tell(self._fill.cancellation.reason or error)
+            self.tell(self._limits.cancellation.reason or error)
             raise
         self.tell(None)
 
@@ -303,7 +294,7 @@ class Run:
         self.close()
 
     def _ending(self, error: GatewayError | None) -> Event:
-        name, version, seconds = self._attempt.plan.query.name, self._attempt.plan.query.version, self._seconds()
+        name, version, seconds = self._work.plan.query.name, self._work.plan.query.version, self._seconds()
         if error is None:
             waited = self._waited or 0.0
             return QueryExecuted(
@@ -311,10 +302,10 @@ class Run:
                 version=version,
                 waited=waited,
                 seconds=seconds - waited,
-                allowed=self._fill.allowed,
+                allowed=self._limits.allowed,
                 readings=self._readings,
             )
-        if isinstance(error, ClientGone) or error is self._fill.cancellation.reason:
+        if isinstance(error, ClientGone) or error is self._limits.cancellation.reason:
             return QueryCancelled(query=name, version=version, reason=error.code, seconds=seconds)
         file = error.path if isinstance(error, StorageFailed | DeadlineExceeded) else None
         return QueryFailed(
@@ -328,21 +319,21 @@ class Run:
         code = None if error is None else error.code
         seconds = self._seconds() - waited
         slow.tell(
-            self._attempt.plan, self._execution.engine, key=self._attempt.key, waited=waited, seconds=seconds, code=code
+            self._work.plan, self._execution.engine, key=self._work.key, waited=waited, seconds=seconds, code=code
         )
 
     def _seconds(self) -> float:
         return self._execution.monotonic() - self._started
 
 
-def unread(plan: Plan, key: str, *, now: float) -> Streamed:
-    """Return the rows of a plan for who has them already: none are computed."""
+def unread(work: Work) -> Streamed:
+    """Return the rows of planned work for who has them already: none are computed."""
     return Streamed(
-        key=key,
+        key=work.key,
         schema=pa.schema([]),
         columns=(),
-        readings=tuple(_reading(scan) for scan in plan.scans),
-        created_at=now,
+        readings=tuple(_reading(scan) for scan in work.plan.scans),
+        created_at=work.pinned_at,
         batches=iter(()),
         close=lambda: None,
     )

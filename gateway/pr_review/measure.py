@@ -182,7 +182,7 @@ def _run(
 
 def _answer(gateway: Gateway, query: BoundQuery) -> Result:
     """Answer past every cache."""
-    return gateway.ask(replace(query, cache=replace(query.cache, enabled=False)), principal=Principal()).result
+    return gateway.answer(replace(query, cache=replace(query.cache, enabled=False)), principal=Principal()).result
 
 
 def _timed(side: Side, results: Sequence[Result]) -> Side:

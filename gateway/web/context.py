@@ -15,11 +15,11 @@ from flask import Flask, Request, current_app, g
 
 from gateway.access.base import CREDENTIALS, OPEN, Access
 from gateway.access.limits import UNLIMITED, Limits
-from gateway.cache.asked import Prepared
 from gateway.cache.tier import Purge
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
+from gateway.execution.work import StreamOptions
 from gateway.model import (
     Answer,
     BoundQuery,
@@ -33,7 +33,7 @@ from gateway.model import (
     Unread,
 )
 from gateway.model import Request as Question
-from gateway.pipeline import Located
+from gateway.pipeline import Located, Prepared
 from gateway.plan.explain import Explanation
 from gateway.project.loader import Project
 from gateway.project.reload import Reloaded
@@ -74,25 +74,13 @@ class Gateway(Protocol):
 
     def answer(
         self,
-        request: Question,
+        asked: Question,
         *,
         principal: Principal,
         deadline: float | None = None,
         directives: Directives = ...,
         gone: Gone | None = None,
-    ) -> Answer: ...
-
-    def export(
-        self,
-        request: Question,
-        *,
-        principal: Principal,
-        deadline: float | None = None,
-        directives: Directives = ...,
-        gone: Gone | None = None,
-        limit: int | None = None,
-        whole: bool = False,
-        has: Callable[[str], bool] = ...,
+        stream: StreamOptions | None,
         suffices: Callable[[BoundQuery, Summary], bool] | None = None,
     ) -> Answer | Export | Unread: ...
 

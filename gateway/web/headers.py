@@ -65,13 +65,14 @@ def _cache_control(answer: Answer | Export | Unread, *, shared: bool, max_stale:
 def cache_status(status: CacheStatus) -> str:
     """Write the fate of a request in the cache (RFC 9211).
 
-    >>> cache_status(CacheStatus(hit=False, fwd="miss", stored=True, ttl=60.0))
+    >>> from gateway.model import Outcome
+    >>> cache_status(CacheStatus(outcome=Outcome.MISS, stored=True, ttl=60.0))
     'query-gateway; fwd=miss; stored; ttl=60'
     """
     parts = [CACHE_NAME]
     if status.hit:
         parts.append("hit")
-    if status.fwd is not None and not status.hit:
+    if status.fwd is not None:
         parts.append(f"fwd={status.fwd}")
     if status.stored:
         parts.append("stored")
@@ -97,9 +98,7 @@ def outcome(status: CacheStatus) -> str:
     """Name the fate of a request in one word of a bounded set, for metrics and log lines."""
     if status.hit:
         return "stale" if status.ttl is not None and status.ttl < 0 else "hit"
-    if status.collapsed:
-        return "collapsed"
-    return status.fwd if status.fwd in ("miss", "stale", "bypass") else "miss"
+    return "collapsed" if status.collapsed else status.fwd or "miss"
 
 
 def server_timing(timings: Mapping[str, float]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import request
 
 from gateway.encode.rows import Rows
-from gateway.model import Answer, BoundQuery, CacheStatus, Export, Result, Summary, Unread
+from gateway.model import Answer, BoundQuery, CacheStatus, Export, Outcome, Result, Summary, Unread
 from gateway.model import Request as Question
 from gateway.web.context import gateway, principal_of, site
 from gateway.web.cursor import Cursor, question_digest, same_question
@@ -84,7 +84,7 @@ def next_page(question: Question, options: QueryString, enough: Enough | None) -
 def _continued(query: BoundQuery, created_at: float) -> dict[str, Any]:
     """Say how a page of a result came about that was made at an instant."""
     age = max(0.0, site().clock() - created_at)
-    status = CacheStatus(hit=True, ttl=query.cache.ttl - age, detail="cursor")
+    status = CacheStatus(outcome=Outcome.CURSOR, ttl=query.cache.ttl - age)
     return {"status": status, "age": age, "timings": {}}
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 
 from gateway.access.base import VARY
 from gateway.encode import Format, encode
+from gateway.execution.work import StreamOptions
 from gateway.model import Answer, BoundQuery, Export, Summary, Unread
 from gateway.model import Request as Question
 from gateway.web.bound_parameters import echo_header, echoed, instant
@@ -63,16 +64,19 @@ def _first_page(
     def suffices(query: BoundQuery, summary: Summary) -> bool:
         return enough is not None and enough(query, summary, first_of(summary, query, question, limit))
 
-    answer = gateway().export(
+    # A column is written after the other, so all rows must be there.
+    whole = limit is None and variant.shape == "columns"
+
+    def has(key: str) -> bool:
+        return limit is None and request.method != "POST" and _holds(variant.alike(key))
+
+    answer = gateway().answer(
         question,
         principal=principal_of(request),
         deadline=deadline,
         directives=read_directives(request.headers.getlist("Cache-Control")),
         gone=read_gone(request.environ),
-        limit=limit,
-        # A column is written after the other, so all rows must be there.
-        whole=limit is None and variant.shape == "columns",
-        has=lambda key: limit is None and request.method != "POST" and _holds(variant.alike(key)),
+        stream=None if whole else StreamOptions(limit=limit, has=has),
         suffices=None if enough is None else suffices,
     )
     return answer, first_page(answer, question, limit)

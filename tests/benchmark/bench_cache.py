@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -31,12 +31,12 @@ from rich.table import Table as Grid
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from events import DAYS, between, make_project, put
+from serving import served_from
 
 from gateway.app.gateway import open_gateway
 from gateway.cache.files import FileTier
-from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
-from gateway.cache.tiered import Results
+from gateway.cache.results import ResultCache
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.status import TableStatus
@@ -89,7 +89,7 @@ def memory_hit(report: Report, folder: Path) -> None:
         gateway.answer(WEEK, principal=WHO)
         taken = microseconds(lambda: gateway.answer(WEEK, principal=WHO))
         query = gateway.registry.bind(WEEK)
-        bound = microseconds(lambda: gateway.ask(query, principal=WHO))
+        bound = microseconds(lambda: gateway.answer(query, principal=WHO))
     report.add("hit in memory, from raw parameters", f"{taken:.0f} µs", "under 50 µs", taken < 50)
     report.add("hit in memory, bound already", f"{bound:.0f} µs", "", True)
 
@@ -106,12 +106,12 @@ def shared_hit(report: Report, folder: Path) -> None:
     put(project, range(DAYS), 1)
     with open_gateway(load_settings(project), observe=unobserved, background=False) as opened:
         for name, tier in (("memory", MemoryTier(2**26)), ("shared", FileTier(folder / "results", 2**30))):
-            results = Results([tier], Flights(NoLease(), ThreadPoolExecutor(1)), clock=time.time)
-            gateway = replace(opened, results=results)
+            cache = ResultCache([tier], clock=time.time)
+            gateway = served_from(opened, cache, ThreadPoolExecutor(1))
             tier.keep(result(gateway.explain(WEEK, principal=WHO).key, 6_250), lifetime=3_600)
             assert gateway.answer(WEEK, principal=WHO).result.table.nbytes == 100_000
             taken[name] = microseconds(lambda gateway=gateway: gateway.answer(WEEK, principal=WHO))  # type: ignore[misc]
-            results.close()
+            cache.close()
     ratio = taken["shared"] / taken["memory"]
     measured, reached = f"{taken['shared']:.0f} µs, {ratio:.1f}x", taken["shared"] < 1_000 and ratio < 10
     report.add("hit in the tier of the machine, 100 kB", measured, "under 1 ms, under 10x memory", reached)
@@ -125,6 +125,12 @@ class Pinned:
 
     def pin(self, names: Any) -> Mapping[str, Snapshot]:
         return {"events": self.snapshot}
+
+    def identities(self, names: Any) -> list[str]:
+        return list(names)
+
+    def announced(self, names: Any) -> dict[str, Any]:
+        return {}
 
     def status(self, name: str) -> TableStatus:
         return TableStatus(
@@ -145,12 +151,12 @@ def revalidation(report: Report, folder: Path) -> None:
     snapshot = build(declared, "s3://b/events/", pa.Table.from_pylist(rows, SCHEMA), columns, 1.0)
     project, memory = make_project(folder / "stale", "cache: {ttl: 0s}"), MemoryTier(2**26)
     with open_gateway(load_settings(project), observe=unobserved, background=False) as opened:
-        results = Results([memory], Flights(NoLease(), ThreadPoolExecutor(1)), clock=time.time)
-        gateway = replace(opened, catalog=Pinned(snapshot), results=results)
+        cache = ResultCache([memory], clock=time.time)
+        gateway = served_from(opened, cache, ThreadPoolExecutor(1), catalog=Pinned(snapshot))
         memory.keep(result(gateway.explain(WEEK, principal=WHO).key, 1), lifetime=3_600)
         assert gateway.answer(WEEK, principal=WHO).status.detail == "revalidated"
         taken = microseconds(lambda: gateway.answer(WEEK, principal=WHO))
-        results.close()
+        cache.close()
     what = f"revalidation of an expired entry, {PARTITIONS:,} partitions"
     report.add(what, f"{taken:.0f} µs", "under 1 ms", taken < 1_000)
 

@@ -31,7 +31,8 @@ from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
-from gateway.model import Export, Principal, Request
+from gateway.execution.work import StreamOptions
+from gateway.model import Export, Principal, Request, Unread
 from gateway.telemetry.events import unobserved
 
 SEED = 100_000
@@ -101,7 +102,8 @@ def export_in_process(project: Path) -> float:
     own = {"GATEWAY_STATE": str(project / "own")}  # what the worker knows of the question is its own
     with open_gateway(load_settings(project, own), observe=unobserved, background=False) as gateway:
         began, size = time.perf_counter(), 0
-        answer = gateway.export(request, principal=Principal())
+        answer = gateway.answer(request, principal=Principal(), stream=StreamOptions())
+        assert not isinstance(answer, Unread)
         result = answer.result
         counted = _Counted(result.batches if isinstance(answer, Export) else answer.result.table.to_batches())
         schema = result.schema if isinstance(answer, Export) else answer.result.table.schema

@@ -233,7 +233,7 @@ def test_a_miss_over_a_folder_against_the_hand_picked_files(report: Report, tmp_
         plain.execute("SET TimeZone = 'UTC'")
 
         def ours() -> list[Any]:
-            return gateway.ask(query, principal=Principal()).result.table.to_pylist()
+            return gateway.answer(query, principal=Principal()).result.table.to_pylist()
 
         def theirs() -> list[Any]:
             return by_hand(plain, f"[{listed}], hive_partitioning = false", query)
@@ -303,7 +303,7 @@ def test_a_miss_over_s3_against_a_glob_and_the_hand_picked_files(
         gateway.catalog.pin()
 
         def ours() -> list[Any]:
-            return gateway.ask(query, principal=Principal()).result.table.to_pylist()
+            return gateway.answer(query, principal=Principal()).result.table.to_pylist()
 
         found, first, asked_ours = counted(s3, ours)
         again, _, asked_again = counted(s3, ours)

@@ -68,6 +68,6 @@ def test_run_and_the_log_name_a_damaged_file_and_the_detail_does_not(
         open_gateway(load_settings(project), observe=events.append, background=False) as gateway,
         pytest.raises(StorageFailed) as raised,
     ):
-        gateway.ask(QUERY, principal=Principal())
+        gateway.answer(QUERY, principal=Principal())
     assert raised.value.detail == "A data file is damaged: it cannot be read as Parquet."
     assert [event.file for event in events if isinstance(event, QueryFailed)] == [str(bad)]

@@ -66,7 +66,7 @@ def ask(gateway: Gateway, sql: str) -> tuple[Answer, Scan]:
     columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
     query = adhoc.bind({}, columns)
     scans = gateway.explain_bound(query, principal=Principal()).plan.scans
-    return gateway.ask(query, principal=Principal()), next(scan for scan in scans if scan.table == "sales")
+    return gateway.answer(query, principal=Principal()), next(scan for scan in scans if scan.table == "sales")
 
 
 def lookups(scan: Scan) -> tuple[Lookup, ...]:

@@ -110,7 +110,7 @@ class Files:
 def _ask(gateway: Gateway, sql: str) -> list[str]:
     adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
     columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
-    return _spelt(gateway.ask(adhoc.bind({}, columns), principal=Principal()).result.table)
+    return _spelt(gateway.answer(adhoc.bind({}, columns), principal=Principal()).result.table)
 
 
 def _spelt(rows: pa.Table) -> list[str]:

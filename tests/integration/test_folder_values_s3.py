@@ -50,6 +50,6 @@ def test_odd_texts_and_formatted_days_are_read_from_the_names_of_folders(s3: Any
     )
     settings = load_settings(tmp_path, {}).model_copy(update={"storage": storage})
     with open_gateway(settings, observe=unobserved, background=False) as gateway:
-        found = gateway.ask(query, principal=Principal()).result.table
+        found = gateway.answer(query, principal=Principal()).result.table
     rows = Counter(tuple(row.values()) for row in found.to_pylist())
     assert rows == Counter((text, text, day, day) for text, day in zip(TEXTS, days, strict=True))

@@ -198,7 +198,7 @@ def test_a_query_that_needs_too_much_memory_fails_and_the_next_one_runs(open_pro
 def test_a_result_for_which_the_others_leave_no_memory_fails_alone(open_project: Open) -> None:
     gateway = open_project(MEMORY="800MiB", SERVER_WORKERS="1", ENGINE_SLOTS="4", CACHE_MEMORY="0")
     answers = [ask(gateway, "large", 0)]
-    assert gateway.allowance.held == answers[0].result.table.nbytes < gateway.max_result
+    assert gateway.runner.execution.budget.held == answers[0].result.table.nbytes < gateway.runner.execution.max_result
     with pytest.raises(ResultTooLarge, match="beside the others"):
         ask(gateway, "large", 1)
     assert ask(gateway, "small").result.table.num_rows == 1

@@ -139,7 +139,7 @@ def gateway(project: Path) -> Iterator[Gateway]:
 def ask(gateway: Gateway, sql: str) -> list[tuple[Any, ...]]:
     adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
     columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
-    answer = gateway.ask(adhoc.bind({}, columns), principal=Principal())
+    answer = gateway.answer(adhoc.bind({}, columns), principal=Principal())
     return sorted((tuple(row.values()) for row in answer.result.table.to_pylist()), key=repr)
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from serving import with_execution
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import EngineFailed, FilesChanged, ScanTooLarge, StorageFailed
 from gateway.execution.slow_log import SlowLog
-from gateway.model import Answer, Column, Export, FileVersion, Principal, Statement, TypedValue, Value
+from gateway.execution.work import StreamOptions
+from gateway.model import Answer, Column, Export, FileVersion, Principal, Statement, TypedValue, Unread, Value
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import Event, QueryReplanned, QuerySlow
@@ -69,7 +71,7 @@ def open_project(project: Path, events: list[Event]) -> Iterator[Open]:
 def ask(gateway: Gateway, sql: str) -> Any:
     adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
     query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
-    return gateway.ask(query, principal=Principal()).result.table.to_pylist()[0]["total"]
+    return gateway.answer(query, principal=Principal()).result.table.to_pylist()[0]["total"]
 
 
 TOTAL = "SELECT sum(n) AS total FROM events"
@@ -147,7 +149,7 @@ class Changing:
 def test_a_query_is_planned_again_a_bounded_number_of_times(open_project: Open, times: int, answered: bool) -> None:
     gateway = open_project()
     changing: Any = Changing(gateway.engine, times)
-    gateway = replace(gateway, engine=changing)
+    gateway = with_execution(gateway, engine=changing)
     if answered:
         assert ask(gateway, WEEK) == 28
     else:
@@ -161,7 +163,7 @@ def test_the_columns_of_a_query_are_known_without_reading(open_project: Open) ->
     snapshots = gateway.catalog.pin(adhoc.tables)
     query = adhoc.bind({"start": "2024-01-01"}, {name: one.columns for name, one in snapshots.items()})
     nothing = replace(query, parameters={"start": TypedValue(value=None, type="TIMESTAMP")})
-    columns = gateway.engine.columns(gateway.planner.over_nothing(nothing, snapshots))
+    columns = gateway.engine.columns(gateway.planning.planner.over_nothing(nothing, snapshots))
     assert columns == (Column(name="dt", type="DATE"), Column(name="total", type="HUGEINT"))
 
 
@@ -178,7 +180,7 @@ def test_an_explanation_says_that_a_manifest_cannot_be_refreshed(project: Path, 
 
 def test_a_slow_query_leaves_its_plan_and_where_asked_for_the_engines(open_project: Open, events: list[Event]) -> None:
     opened = open_project()
-    gateway = replace(opened, slow=SlowLog(after=0.0, observe=events.append, engine_plan=True))
+    gateway = with_execution(opened, slow=SlowLog(after=0.0, observe=events.append, engine_plan=True))
     assert ask(gateway, WEEK) == 28
     (slow,) = [event for event in events if isinstance(event, QuerySlow)]
     assert any("7 of 20 partitions" in line for line in slow.plan)
@@ -187,7 +189,7 @@ def test_a_slow_query_leaves_its_plan_and_where_asked_for_the_engines(open_proje
 
 
 def test_a_quick_query_leaves_no_plan(open_project: Open, events: list[Event]) -> None:
-    gateway = replace(open_project(), slow=SlowLog(after=60.0, observe=events.append))
+    gateway = with_execution(open_project(), slow=SlowLog(after=60.0, observe=events.append))
     assert ask(gateway, WEEK) == 28
     assert [event for event in events if isinstance(event, QuerySlow)] == []
 
@@ -199,7 +201,9 @@ LONG = "SELECT n, range AS m, n * 0.5 AS x FROM events, range(100000)"
 def send(gateway: Gateway, sql: str) -> Answer | Export:
     adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
     query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
-    return gateway.send(query, principal=Principal())
+    answer = gateway.answer(query, principal=Principal(), stream=StreamOptions())
+    assert not isinstance(answer, Unread)
+    return answer
 
 
 def test_rows_that_were_sent_while_they_were_gathered_are_kept_where_they_are_few_enough(open_project: Open) -> None:
@@ -207,7 +211,7 @@ def test_rows_that_were_sent_while_they_were_gathered_are_kept_where_they_are_fe
     first = send(gateway, LONG)
     assert isinstance(first, Export)
     assert sum(batch.num_rows for batch in first.result.batches) == DAYS * 100_000
-    gateway.results.close()  # waits for what is gathered
+    gateway.executor.close()  # waits for what is gathered
     second = send(gateway, LONG)
     assert (second.status.hit, second.result.key) == (True, first.result.key)
 
@@ -215,7 +219,7 @@ def test_rows_that_were_sent_while_they_were_gathered_are_kept_where_they_are_fe
 def test_files_that_changed_before_the_first_row_is_sent_are_read_anew(
     project: Path, open_project: Open, events: list[Event]
 ) -> None:
-    gateway = replace(open_project(), max_result=1_000)
+    gateway = with_execution(open_project(), max_result=1_000)
     gateway.catalog.pin()
     for value in (3, 1003):
         put(project, 3, value)
@@ -255,7 +259,7 @@ class BuggyStream:
 def test_a_bug_leaves_nobody_waiting_for_rows(open_project: Open) -> None:
     gateway = open_project()
     buggy: Any = Buggy(gateway.engine, 0)
-    export = send(replace(gateway, engine=buggy), LONG)
+    export = send(with_execution(gateway, engine=buggy), LONG)
     with pytest.raises(EngineFailed):
         list(export.result.batches)  # type: ignore[union-attr]  # it is too long to come whole
     assert gateway.admission.running == 0

@@ -54,7 +54,8 @@ def gateway(tmp_path: Path, events: list[Event]) -> Iterator[Gateway]:
 def under(gateway: Gateway, policy: ByScope | Careless) -> Gateway:
     engine = cast(DuckDBEngine, gateway.engine)
     dimensions = Dimensions.over(one_row(engine, seconds=10), engine.address)
-    return replace(gateway, planner=Planner(engine.evaluate, dimensions, policy))
+    planning = replace(gateway.planning, planner=Planner(engine.evaluate, dimensions, policy))
+    return replace(gateway, executor=gateway.executor.over(replace(gateway.runner, planning=planning)))
 
 
 def total(gateway: Gateway, who: Principal) -> tuple[int, int | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+SUPPORT = Path(__file__).parents[1] / "support"
 ASKER = """
 import sys, time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +17,14 @@ from threading import Event
 
 import pyarrow as pa
 
+from serving import a_question, serving
+
 from gateway.cache.files import FileTier
-from gateway.cache.flight import Flights, MachineLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisLease, RedisTier, connect
-from gateway.cache.asked import Asked, Filling
-from gateway.cache.tiered import Results
-from gateway.model import CachePolicy, Result
+from gateway.cache.results import ResultCache
+from gateway.execution.leases import MachineLease
+from gateway.model import CachePolicy, Principal, Result
 from gateway.telemetry.events import unobserved
 
 folder, threads, seconds, rows = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
@@ -32,7 +34,7 @@ def note(what):
     with (folder / "runs").open("a") as log:
         log.write(what)
 
-def run(cancellation, outlet=None):
+def run(cancellation, tee=None):
     note("s")
     print("running", flush=True)
     Event().wait(seconds)
@@ -46,20 +48,22 @@ if len(sys.argv) > 5:
 else:
     shared, lease = FileTier(folder / "results", 50_000), MachineLease(folder / "lease")
 tiers = [MemoryTier(50_000), shared]
-flights = Flights(lease, ThreadPoolExecutor(8))
-results = Results(tiers, flights, clock=time.time)
+cache = ResultCache(tiers, clock=time.time)
+gateway = serving(
+    cache=cache, pool=ThreadPoolExecutor(8), key=lambda: KEY, run=run, clock=time.time, monotonic=time.monotonic,
+    lease=lease, wait=20.0,
+)
 print("ready", flush=True)
 sys.stdin.readline()
 
 def ask(_):
-    prepare = lambda: Filling(key=KEY, pinned_at=time.time(), run=run, send=None, unread=None)
-    asked = Asked(question="cd" * 20, policy=CachePolicy(ttl=60), prepare=prepare, deadline=time.monotonic() + 20)
-    return results.fetch(asked).result.table.num_rows
+    return gateway.answer(a_question(CachePolicy(ttl=60)), principal=Principal()).result.table.num_rows
 
 with ThreadPoolExecutor(threads) as pool:
     answers = list(pool.map(ask, range(threads)))
 print("answers", len(answers), set(answers), flush=True)
-results.close()
+gateway.executor.close()
+cache.close()
 """
 
 
@@ -72,8 +76,10 @@ class Askers:
         self.folder = folder
         command = [sys.executable, "-c", ASKER, str(folder), str(threads), str(seconds), str(rows)]
         command += [] if redis is None else [redis]
+        environment = {**os.environ, "PYTHONPATH": str(SUPPORT)}
         self.processes = [
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
+            subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(count)
         ]
         for process in self.processes:
             assert process.stdout is not None

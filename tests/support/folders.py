@@ -61,5 +61,5 @@ class Files:
 def _answer(gateway: Gateway, sql: str) -> list[dict[str, Any]]:
     adhoc = Adhoc(sql, "q.sql", gateway.catalog.tables)
     query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
-    found: list[dict[str, Any]] = gateway.ask(query, principal=Principal()).result.table.to_pylist()
+    found: list[dict[str, Any]] = gateway.answer(query, principal=Principal()).result.table.to_pylist()
     return found

@@ -6,22 +6,22 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from prometheus_client import CollectorRegistry
+from serving import served_from
 
 from gateway.access.base import ANONYMOUS
 from gateway.app.gateway import open_gateway
 from gateway.cache.board import Board
-from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.purges import PurgeLog
+from gateway.cache.results import ResultCache
 from gateway.cache.summaries import Summaries
-from gateway.cache.tiered import Results
 from gateway.config import load_settings
 from gateway.errors import QuotaExceeded, Unauthenticated
 from gateway.model import Principal
@@ -216,16 +216,15 @@ class World:
         tier = MemoryTier(self.memory, clock=self.clock)
         self.board = Board()
         self.tier = tier
-        results = Results(
+        cache = ResultCache(
             [tier],
-            Flights(NoLease(), AtOnce(), monotonic=self.clock),
             clock=self.clock,
             board=self.board,
             drops=PurgeLog(self.folder / "drops.jsonl", self.board),
             encodings=tier,
             summaries=Summaries([MemoryTier(2**20, share=1.0, clock=self.clock)]),
         )
-        self.gateway = replace(self.base, results=results, clock=self.clock, usage=None)
+        self.gateway = served_from(self.base, cache, AtOnce(), clock=self.clock, monotonic=self.clock)
         self.metrics = Metrics(CollectorRegistry())
         given = {"access": self.doors, "limits": self.ration}
         self.site = Site(

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.errors import EngineFailed, GatewayError
-from gateway.model import Answer, CacheStatus, Request, Result
+from gateway.model import Answer, CacheStatus, Outcome, Request, Result
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.telemetry.events import AnswerPrepared, Event
@@ -86,7 +86,7 @@ class World:
             raise self.failure
         result = Result(key="aa", table=pa.table({}), columns=(), readings=(), created_at=0.0, seconds=0.0)
         query = REGISTRY.bind(request)
-        return Answer(query=query, result=result, status=CacheStatus(hit=False), age=0.0, timings={})
+        return Answer(query=query, result=result, status=CacheStatus(outcome=Outcome.MISS), age=0.0, timings={})
 
     def ask(self, top: int, query: str = "weather") -> None:
         request = Request(query=query, version=None, parameters={"top": top})

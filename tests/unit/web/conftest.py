@@ -20,6 +20,7 @@ from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
 from gateway.content import Content
 from gateway.errors import CursorExpired, TableNotFound
+from gateway.execution.work import StreamOptions
 from gateway.model import (
     Answer,
     BoundQuery,
@@ -27,6 +28,7 @@ from gateway.model import (
     Column,
     Directives,
     Export,
+    Outcome,
     Principal,
     Reading,
     Request,
@@ -132,7 +134,7 @@ class FakeGateway:
     registry: Registry
     catalog: FakeCatalog
     table: pa.Table
-    status: CacheStatus = field(default_factory=lambda: CacheStatus(hit=False, fwd="miss", stored=True, ttl=300.0))
+    status: CacheStatus = field(default_factory=lambda: CacheStatus(outcome=Outcome.MISS, stored=True, ttl=300.0))
     age: float = 0.0
     asked: list[Request] = field(default_factory=list)
     directives: list[Directives] = field(default_factory=list)
@@ -154,7 +156,7 @@ class FakeGateway:
     closed: int = 0
     """How many large results were closed."""
 
-    def answer(
+    def _answer(
         self,
         request: Request,
         *,
@@ -174,34 +176,34 @@ class FakeGateway:
         self.kept[result.key] = result
         return Answer(query=query, result=result, status=self.status, age=self.age, timings={"bind": 0.001})
 
-    def export(
+    def answer(
         self,
         request: Request,
         *,
-        limit: int | None = None,
-        whole: bool = False,
-        has: Callable[[str], bool],
+        stream: StreamOptions | None,
         suffices: Callable[[BoundQuery, Summary], bool] | None = None,
         **caller: Any,
     ) -> Answer | Export | Unread:
-        answer = self.answer(request, **caller)
+        answer = self._answer(request, **caller)
         if self.evicted and suffices is not None and suffices(answer.query, summary_of(answer.result)):
             rest = {"status": self.status, "age": self.age, "timings": {}}
             return Unread(query=answer.query, result=summary_of(answer.result), **rest)
-        if not self.large or whole:
+        if not self.large or stream is None:
             return answer
-        result, rows = answer.result, answer.result.table
+        result, rows, limit = answer.result, answer.result.table, stream.limit
         streamed = Streamed(
             key=result.key,
             schema=rows.schema,
             columns=result.columns,
             readings=result.readings,
             created_at=result.created_at,
-            batches=iter(()) if has(result.key) else self._batches(rows if limit is None else rows.slice(0, limit)),
+            batches=iter(())
+            if stream.has(result.key)
+            else self._batches(rows if limit is None else rows.slice(0, limit)),
             close=self._close,
             more=limit is not None and limit < rows.num_rows,
         )
-        status = CacheStatus(hit=False, fwd="miss", detail="too-large")
+        status = CacheStatus(outcome=Outcome.TOO_LARGE)
         return Export(query=answer.query, result=streamed, status=status, age=0.0, timings={})
 
     def _batches(self, rows: pa.Table) -> Iterator[pa.RecordBatch]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from gateway.model import CachePolicy, CacheStatus, Reading
+from gateway.model import CachePolicy, CacheStatus, Outcome, Reading
 from gateway.web.headers import (
     cache_control,
     cache_status,
@@ -76,12 +76,19 @@ def test_what_changes_with_time_is_written_alike_as_headers_and_as_lines(
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (CacheStatus(hit=True, ttl=41.7), "query-gateway; hit; ttl=41"),
-        (CacheStatus(hit=True, ttl=-1.5), "query-gateway; hit; ttl=-2"),
-        (CacheStatus(hit=False, fwd="miss", stored=True, ttl=60), "query-gateway; fwd=miss; stored; ttl=60"),
-        (CacheStatus(hit=False, fwd="miss", collapsed=True), "query-gateway; fwd=miss; collapsed"),
-        (CacheStatus(hit=False, fwd="bypass"), "query-gateway; fwd=bypass"),
-        (CacheStatus(hit=True, detail='a "b" ü\n'), 'query-gateway; hit; detail="a \\"b\\" ??"'),
+        (CacheStatus(outcome=Outcome.HIT, ttl=41.7), "query-gateway; hit; ttl=41"),
+        (CacheStatus(outcome=Outcome.HIT, ttl=-1.5), "query-gateway; hit; ttl=-2"),
+        (CacheStatus(outcome=Outcome.MISS, stored=True, ttl=60), "query-gateway; fwd=miss; stored; ttl=60"),
+        (CacheStatus(outcome=Outcome.MISS, collapsed=True), "query-gateway; fwd=miss; collapsed"),
+        (CacheStatus(outcome=Outcome.BYPASS), "query-gateway; fwd=bypass"),
+        (CacheStatus(outcome=Outcome.STREAMED, bypass=True), 'query-gateway; fwd=bypass; detail="streamed"'),
+        (CacheStatus(outcome=Outcome.TOO_LARGE), 'query-gateway; fwd=miss; detail="too-large"'),
+        (CacheStatus(outcome=Outcome.REVALIDATED, ttl=60), 'query-gateway; hit; ttl=60; detail="revalidated"'),
+        (
+            CacheStatus(outcome=Outcome.STALE_IF_ERROR, error="engine-failed", ttl=-5),
+            'query-gateway; fwd=stale; ttl=-5; detail="stale-if-error; engine-failed"',
+        ),
+        (CacheStatus(outcome=Outcome.HIT, tier='a "b" ü\n'), 'query-gateway; hit; detail="a \\"b\\" ??"'),
     ],
 )
 def test_the_fate_in_the_cache_is_told_in_the_words_of_rfc_9211(status: CacheStatus, expected: str) -> None:
@@ -91,12 +98,14 @@ def test_the_fate_in_the_cache_is_told_in_the_words_of_rfc_9211(status: CacheSta
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (CacheStatus(hit=True, ttl=5), "hit"),
-        (CacheStatus(hit=True, ttl=-5), "stale"),
-        (CacheStatus(hit=False, fwd="miss", collapsed=True), "collapsed"),
-        (CacheStatus(hit=False, fwd="stale"), "stale"),
-        (CacheStatus(hit=False, fwd="uri-miss"), "miss"),
-        (CacheStatus(hit=False), "miss"),
+        (CacheStatus(outcome=Outcome.HIT, ttl=5), "hit"),
+        (CacheStatus(outcome=Outcome.STALE_WHILE_REVALIDATE, ttl=-5), "stale"),
+        (CacheStatus(outcome=Outcome.MISS, collapsed=True), "collapsed"),
+        (CacheStatus(outcome=Outcome.STALE_IF_ERROR, error="engine-failed"), "stale"),
+        (CacheStatus(outcome=Outcome.STREAMED), "miss"),
+        (CacheStatus(outcome=Outcome.STREAMED, bypass=True), "bypass"),
+        (CacheStatus(outcome=Outcome.DEFAULT, error="engine-failed"), "miss"),
+        (CacheStatus(outcome=Outcome.MISS), "miss"),
     ],
 )
 def test_metrics_see_the_fate_as_one_of_a_few_words(status: CacheStatus, expected: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway.errors import EngineFailed
-from gateway.model import CacheStatus, Directives
+from gateway.model import CacheStatus, Directives, Outcome
 from gateway.telemetry.events import Event, RequestServed
 from gateway.web.content_coding import compressed
 
@@ -35,7 +35,7 @@ def test_an_answer_says_what_it_cost(client: FlaskClient) -> None:
 
 
 def test_the_age_of_a_kept_answer_is_told(client: FlaskClient, gateway: Any) -> None:
-    gateway.age, gateway.status = 41.7, CacheStatus(hit=True, ttl=258.3)
+    gateway.age, gateway.status = 41.7, CacheStatus(outcome=Outcome.HIT, ttl=258.3)
     headers = client.get(ASKED).headers
     assert (headers["Age"], headers["Cache-Status"]) == ("41", "query-gateway; hit; ttl=258")
 
@@ -440,7 +440,7 @@ def test_what_a_request_asks_of_the_cache_is_passed_on(
 
 
 def test_default_rows_are_marked_and_kept_by_nobody(client: FlaskClient, gateway: Any) -> None:
-    gateway.status = CacheStatus(hit=False, fwd="miss", detail="default; engine-failed", default=True)
+    gateway.status = CacheStatus(outcome=Outcome.DEFAULT, error="engine-failed")
     headers = client.get(ASKED).headers
     assert headers["Gateway-Default"] == "true"
     assert headers["Cache-Control"] == "no-store"

@@ -4,25 +4,24 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
 
 import pyarrow as pa
 import pytest
+from serving import a_question, serving
 
-from gateway.cache.asked import Asked, Fetched, Filling
-from gateway.cache.backoff import Backoff
 from gateway.cache.board import Board
 from gateway.cache.files import FileTier
-from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
 from gateway.cache.purges import PurgeLog
+from gateway.cache.results import ResultCache
 from gateway.cache.summaries import Summaries
 from gateway.cache.tier import Purge
-from gateway.cache.tiered import Results
+from gateway.concurrency.backoff import Backoff
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import EngineFailed, GatewayError, NotCached, QueryFailed, QueueFull
-from gateway.model import CachePolicy, Directives, Result, Summary
-from gateway.row_tee import RowTee
+from gateway.execution.row_tee import RowTee
+from gateway.model import Answer, CachePolicy, Directives, Principal, Result, Summary, Unread
+from gateway.pipeline import Gateway
 
 POLICY = CachePolicy(ttl=60)
 NOTHING = Directives()
@@ -54,11 +53,6 @@ class Immediately(Executor):
             self.later.pop(0)()
 
 
-def never(*_: object, **__: object) -> NoReturn:
-    """Rows for one caller alone, which these questions are too small for."""
-    raise AssertionError
-
-
 @dataclass
 class World:
     """A question over data that may change, and counts of how often it was planned and run."""
@@ -68,33 +62,35 @@ class World:
     runs: int = 0
     plans: int = 0
     failure: GatewayError | None = None
-    results: Results = field(init=False)
+    gateway: Gateway = field(init=False)
     fills: Immediately = field(default_factory=Immediately)
 
     def __post_init__(self) -> None:
         tiers = [MemoryTier(10**6, clock=self.clock), MemoryTier(10**6, clock=self.clock)]
-        flights = Flights(NoLease(), self.fills, monotonic=self.clock)
-        self.results = Results(tiers, flights, clock=self.clock, ceiling=3600)
+        self.over(ResultCache(tiers, clock=self.clock, ceiling=3600))
+
+    def over(self, cache: ResultCache) -> None:
+        """Serve from another cache."""
+        self.gateway = serving(cache=cache, pool=self.fills, key=self._key, run=self._run, clock=self.clock)
 
     def clock(self) -> float:
         return self.now
 
-    def ask(self, policy: CachePolicy = POLICY, directives: Directives = NOTHING) -> Fetched:
-        return self.results.fetch(self.asked(policy, directives))
+    def ask(self, policy: CachePolicy = POLICY, directives: Directives = NOTHING) -> Answer:
+        return self.gateway.answer(a_question(policy), principal=Principal(), directives=directives)
 
-    def renew(self, policy: CachePolicy = POLICY) -> Fetched:
-        return self.results.renew(self.asked(policy))
+    def ask_for(self, suffices: Callable[..., bool]) -> Answer | Unread:
+        """Ask as who needs no rows where a summary suffices."""
+        return self.gateway.answer(a_question(POLICY), principal=Principal(), stream=None, suffices=suffices)
 
-    def asked(self, policy: CachePolicy, directives: Directives = NOTHING) -> Asked:
-        return Asked(
-            question="beef", policy=policy, prepare=self._prepare, deadline=self.now + 1, directives=directives
-        )
+    def renew(self, policy: CachePolicy = POLICY) -> Answer:
+        return self.gateway.renew(a_question(policy), principal=Principal())
 
-    def _prepare(self) -> Filling:
+    def _key(self) -> str:
         self.plans += 1
-        return Filling(key=self.data * 16, pinned_at=self.now, run=self._run, send=never, unread=never)
+        return self.data * 16
 
-    def _run(self, cancellation: Cancellation, outlet: RowTee | None = None) -> Result:
+    def _run(self, cancellation: Cancellation, tee: RowTee | None = None) -> Result:
         self.runs += 1
         if self.failure is not None:
             raise self.failure
@@ -106,14 +102,13 @@ def test_rows_at_hand_tell_their_digest_before_an_older_summary_does() -> None:
     world = World()
     summaries = Summaries([MemoryTier(10**6, clock=world.clock)])
     tiers = [MemoryTier(10**6, clock=world.clock)]
-    world.results = Results(tiers, Flights(NoLease(), world.fills), clock=world.clock, summaries=summaries)
+    world.over(ResultCache(tiers, clock=world.clock, summaries=summaries))
     made = world.ask().result
     assert isinstance(made, Result)
     summaries.keep(replace(made, digest="older"))
-    asked = replace(world.asked(POLICY), suffices=lambda summary: True)
-    assert world.results.fetch(asked).result == made
+    assert world.ask_for(lambda query, summary: True).result == made
     tiers[0].drop(Purge())
-    known = world.results.fetch(asked).result
+    known = world.ask_for(lambda query, summary: True).result
     assert (type(known), known.key, world.runs) == (Summary, made.key, 1)
 
 
@@ -121,10 +116,10 @@ def test_a_caller_who_has_other_rows_than_a_summary_tells_of_gets_them_computed(
     world = World()
     tiers = [MemoryTier(10**6, clock=world.clock)]
     summaries = Summaries([MemoryTier(10**6, clock=world.clock)])
-    world.results = Results(tiers, Flights(NoLease(), world.fills), clock=world.clock, summaries=summaries)
+    world.over(ResultCache(tiers, clock=world.clock, summaries=summaries))
     world.ask()
     tiers[0].drop(Purge())
-    fetched = world.results.fetch(replace(world.asked(POLICY), suffices=lambda summary: False))
+    fetched = world.ask_for(lambda query, summary: False)
     assert (fetched.status.fwd, world.runs) == ("miss", 2)
 
 
@@ -190,7 +185,7 @@ def test_a_query_that_opted_out_runs_every_time() -> None:
 STALE = CachePolicy(ttl=60, stale_while_revalidate=600, stale_if_error=1200)
 
 
-def rows(fetched: Fetched) -> list[str]:
+def rows(fetched: Answer) -> list[str]:
     return fetched.result.table["data"].to_pylist()
 
 
@@ -387,13 +382,7 @@ def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) ->
     board = Board()
     here, there = PurgeLog(tmp_path / "drops", board), PurgeLog(tmp_path / "drops", board)
     world = World()
-    world.results = Results(
-        [MemoryTier(10**6, clock=world.clock)],
-        Flights(NoLease(), world.fills, monotonic=world.clock),
-        clock=world.clock,
-        board=board,
-        drops=here,
-    )
+    world.over(ResultCache([MemoryTier(10**6, clock=world.clock)], clock=world.clock, board=board, drops=here))
     world.ask()
     there.announce(Purge(query="another"))
     world.ask()
@@ -422,8 +411,8 @@ def test_a_torn_line_hides_no_drop_after_it(tmp_path: Path) -> None:
 def test_dropping_tells_how_many_each_tier_forgot() -> None:
     world = World()
     world.ask()
-    assert {name: len(entries) for name, entries in world.results.entries().items()} == {"memory": 1}
-    assert world.results.drop(Purge(query="")) == {"memory": 1}
+    assert {name: len(entries) for name, entries in world.gateway.cache.entries().items()} == {"memory": 1}
+    assert world.gateway.cache.drop(Purge(query="")) == {"memory": 1}
     world.ask()
     assert world.runs == 2
 
@@ -431,7 +420,7 @@ def test_dropping_tells_how_many_each_tier_forgot() -> None:
 def test_an_answer_from_a_farther_tier_says_so_and_is_near_from_then_on(tmp_path: Path) -> None:
     world = World()
     near, far = MemoryTier(10**6, clock=world.clock), FileTier(tmp_path, 10**6, clock=world.clock)
-    world.results = Results([near, far], Flights(NoLease(), world.fills, monotonic=world.clock), clock=world.clock)
+    world.over(ResultCache([near, far], clock=world.clock))
     world.ask()
     near.drop(Purge())
     assert [world.ask().status.detail for _ in range(2)] == ["disk", None]

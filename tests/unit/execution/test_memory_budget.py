@@ -6,14 +6,14 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.memory_budget import MemoryBudget, Reservation
+from gateway.execution.memory_budget import MemoryBudget, Reservation
 
 TOTAL, SHARE = 100, 20
 
 
 def test_a_result_may_take_what_nobody_else_holds() -> None:
     allowance = MemoryBudget(TOTAL, share=SHARE)
-    first, second = allowance.portion(), allowance.portion()
+    first, second = allowance.reserve(), allowance.reserve()
     assert first.grow(90)
     assert not first.grow(11)
     assert second.grow(20), "its own share"
@@ -24,7 +24,7 @@ def test_a_result_may_take_what_nobody_else_holds() -> None:
 
 def test_the_bytes_of_a_result_are_held_for_as_long_as_somebody_has_it_and_the_rest_is_given_back() -> None:
     allowance = MemoryBudget(TOTAL, share=SHARE)
-    portion = allowance.portion()
+    portion = allowance.reserve()
     table = pa.table({"n": [1, 2, 3]})
     assert portion.grow(60)
     portion.lasts_as_long_as(table)
@@ -44,7 +44,7 @@ class Results(RuleBasedStateMachine):
 
     @rule()
     def begin(self) -> None:
-        self.portions.append(self.allowance.portion())
+        self.portions.append(self.allowance.reserve())
 
     @precondition(lambda self: self.portions)
     @rule(data=st.data(), more=st.integers(0, 60))

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pytest
+from serving import a_question, serving
 
-from gateway.cache.asked import Asked, Fetched, Filling, Taking
-from gateway.cache.flight import Flights, NoLease
 from gateway.cache.memory import MemoryTier
-from gateway.cache.tiered import Results
+from gateway.cache.results import ResultCache
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ResultTooLarge
-from gateway.model import CachePolicy, Directives, Result, Streamed
-from gateway.row_tee import RowTee
+from gateway.execution.row_tee import RowTee
+from gateway.execution.work import StreamOptions
+from gateway.model import Answer, CachePolicy, Directives, Export, Principal, Result, Streamed, Unread
+from gateway.pipeline import Gateway
 
 KEY = "ab" * 16
-SOON = 10.0
 
 
 @dataclass
@@ -29,38 +29,35 @@ class World:
     pool: ThreadPoolExecutor
     large: bool = True
     runs: list[str] = field(default_factory=list)
-    outlets: list[RowTee] = field(default_factory=list)
+    tees: list[RowTee] = field(default_factory=list)
     has: bool = False
     now: float = 1_000_000.0
-    results: Results = field(init=False)
+    gateway: Gateway = field(init=False)
 
     def __post_init__(self) -> None:
-        tier = MemoryTier(10**6, clock=lambda: self.now)
-        flights = Flights(NoLease(), self.pool, monotonic=lambda: self.now)
-        self.results = Results([tier], flights, clock=lambda: self.now)
+        cache = ResultCache([MemoryTier(10**6, clock=self.clock)], clock=self.clock)
+        ways = {"key": lambda: KEY, "run": self._run, "send": self._send}
+        self.gateway = serving(cache=cache, pool=self.pool, clock=self.clock, **ways)
+
+    def clock(self) -> float:
+        return self.now
 
     def ask(
         self, *, limit: int | None = None, whole: bool = False, enabled: bool = True, no_store: bool = False
-    ) -> Fetched:
-        taking = None if whole else Taking(limit=limit, has=lambda key: self.has)
-        filling = Filling(key=KEY, pinned_at=self.now, run=self._run, send=self._send, unread=lambda: rows("unread"))
-        return self.results.fetch(
-            Asked(
-                question="beef",
-                policy=CachePolicy(ttl=60, enabled=enabled),
-                prepare=lambda: filling,
-                deadline=self.now + SOON,
-                directives=Directives(no_store=no_store),
-                taking=taking,
-            )
+    ) -> Answer | Export | Unread:
+        return self.gateway.answer(
+            a_question(CachePolicy(ttl=60, enabled=enabled)),
+            principal=Principal(),
+            directives=Directives(no_store=no_store),
+            stream=None if whole else StreamOptions(limit=limit, has=lambda key: self.has),
         )
 
-    def _run(self, cancellation: Cancellation, outlet: RowTee | None = None) -> Result:
+    def _run(self, cancellation: Cancellation, tee: RowTee | None = None) -> Result:
         self.runs.append("whole")
-        if outlet is not None:
-            self.outlets.append(outlet)
+        if tee is not None:
+            self.tees.append(tee)
             if self.large:
-                outlet.open(rows("early", outlet))
+                tee.open(rows("early", tee))
         if self.large:
             raise ResultTooLarge("Too large.")
         return Result(key=KEY, table=pa.table({"n": [1]}), columns=(), readings=(), created_at=self.now, seconds=0.0)
@@ -70,9 +67,9 @@ class World:
         return rows("sent")
 
 
-def rows(name: str, outlet: RowTee | None = None) -> Streamed:
+def rows(name: str, tee: RowTee | None = None) -> Streamed:
     """Stand for rows; they are told apart by their key."""
-    close = outlet.close if outlet is not None else lambda: None
+    close = tee.close if tee is not None else lambda: None
     return Streamed(
         key=name, schema=pa.schema([]), columns=(), readings=(), created_at=0.0, batches=iter(()), close=close
     )
@@ -127,7 +124,7 @@ def test_a_result_that_was_whole_in_time_comes_whole_and_is_kept(world: World) -
 def test_who_has_the_rows_is_told_so_without_running(world: World) -> None:
     world.has = True
     fetched = world.ask()
-    assert (fetched.result.key, fetched.status.hit, world.runs) == ("unread", True, [])
+    assert (fetched.result.key, fetched.status.hit, world.runs) == (KEY, True, [])
 
 
 @pytest.mark.parametrize(("options", "fwd"), [({"enabled": False}, "bypass"), ({"no_store": True}, "miss")])
@@ -140,4 +137,4 @@ def test_rows_of_which_nothing_is_to_be_kept_are_sent_at_once(world: World, opti
 def test_rows_that_nobody_took_are_let_go(world: World) -> None:
     world.large = False
     world.ask()
-    assert not world.outlets[-1].hand_over(iter(()), lambda: None)
+    assert not world.tees[-1].hand_over(iter(()), lambda: None)

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from gateway.errors import EngineFailed, FilesChanged
+from gateway.execution.row_tee import RowTee
 from gateway.model import Streamed
-from gateway.row_tee import RowTee
 
 
 def batch(value: int) -> pa.RecordBatch:

@@ -24,7 +24,7 @@ class MemoryBudget:
             self._settle()
             return self._held
 
-    def portion(self) -> Reservation:
+    def reserve(self) -> Reservation:
         """Begin one result."""
         return Reservation(self)
 
@@ -49,13 +49,13 @@ class MemoryBudget:
 class Reservation:
     """The bytes of one result in flight."""
 
-    def __init__(self, allowance: MemoryBudget) -> None:
-        self._allowance = allowance
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
         self.size = 0
 
     def grow(self, more: int) -> bool:
         """Take *more* bytes; False where this result may not have them."""
-        taken = self._allowance.take(self.size, more)
+        taken = self._budget.take(self.size, more)
         if taken:
             self.size += more
         return taken
@@ -63,11 +63,11 @@ class Reservation:
     def lasts_as_long_as(self, table: pa.Table) -> None:
         """Give back at once what *table* does not need of the bytes, and the rest when nobody holds it any more."""
         needed = min(self.size, table.nbytes)
-        weakref.finalize(table, self._allowance.free, needed).atexit = False
+        weakref.finalize(table, self._budget.free, needed).atexit = False
         self.size -= needed
         self.close()
 
     def close(self) -> None:
         """Give the bytes back; idempotent."""
-        self._allowance.free(self.size)
+        self._budget.free(self.size)
         self.size = 0

@@ -11,10 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from serving import NoLease
 
-from gateway.cache.flight import Flight, Flights, NoLease
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ClientGone, DeadlineExceeded, EngineFailed, QueueFull
+from gateway.execution.single_flight import SingleFlight, Task
 from gateway.model import Result
 
 SOON = 10.0
@@ -35,10 +36,10 @@ class Client(Event):
 
 @dataclass
 class Sky:
-    """Flights whose work runs until it is told to end, and callers on threads of their own."""
+    """SingleFlight whose work runs until it is told to end, and callers on threads of their own."""
 
     callers: ThreadPoolExecutor
-    flights: Flights = field(init=False)
+    flights: SingleFlight = field(init=False)
     now: float = 0.0
     started: list[Event] = field(default_factory=lambda: [Event() for _ in range(4)])
     end: Event = field(default_factory=Event)
@@ -47,7 +48,7 @@ class Sky:
     kept: bool = True
 
     def __post_init__(self) -> None:
-        self.flights = Flights(NoLease(), ThreadPoolExecutor(8), room=2, monotonic=lambda: self.now)
+        self.flights = SingleFlight(NoLease(), ThreadPoolExecutor(8), max_in_flight=2, monotonic=lambda: self.now)
 
     def work(self, cancellation: Cancellation) -> Result:
         self.started[self.runs].set()
@@ -60,21 +61,21 @@ class Sky:
         cancellation.check()
         return Result(key=KEY, table=pa.table({}), columns=(), readings=(), created_at=0.0, seconds=0.0)
 
-    def flight(self) -> Flight:
-        return Flight(key=KEY, work=self.work, lookup=lambda: None, unshared=lambda: not self.kept)
+    def flight(self) -> Task:
+        return Task(key=KEY, work=self.work, lookup=lambda: None, unshared=lambda: not self.kept)
 
     def ask(self, seconds: float = 60.0, client: Client | None = None) -> Future[Any]:
         """Ask for the work with a deadline; return once it runs and is waited for."""
         client = client or Client()
         deadline = self.now + seconds
-        caller = self.callers.submit(self.flights.fly, self.flight(), deadline=deadline, gone=client)
+        caller = self.callers.submit(self.flights.run, self.flight(), deadline=deadline, gone=client)
         assert self.started[max(0, self.runs - 1)].wait(SOON)
         assert client.waits.wait(SOON)
         return caller
 
     def ask_alone(self, client: Client | None = None) -> Future[Any]:
         place = self.runs
-        caller = self.callers.submit(self.flights.alone, self.work, deadline=self.now + 60, gone=client)
+        caller = self.callers.submit(self.flights.run_alone, self.work, deadline=self.now + 60, gone=client)
         assert self.started[place].wait(SOON)
         return caller
 
@@ -181,11 +182,11 @@ def test_work_that_goes_on_for_nobody_in_particular_is_not_cancelled(sky: Sky) -
 def test_more_than_there_is_room_for_is_refused(sky: Sky) -> None:
     callers = [sky.ask(), sky.ask_alone()]
     with pytest.raises(QueueFull):
-        sky.flights.alone(sky.work, deadline=sky.now + 60)
+        sky.flights.run_alone(sky.work, deadline=sky.now + 60)
     sky.end.set()
     for caller in callers:
         caller.result()
-    sky.flights.alone(sky.work, deadline=sky.now + 60)
+    sky.flights.run_alone(sky.work, deadline=sky.now + 60)
 
 
 def test_a_failure_is_shared_with_those_who_ask_right_after() -> None:
@@ -195,9 +196,9 @@ def test_a_failure_is_shared_with_those_who_ask_right_after() -> None:
         runs.append(1)
         raise EngineFailed("It broke.")
 
-    flights = Flights(NoLease(), ThreadPoolExecutor(1))
-    flight = Flight(key=KEY, work=fail, lookup=lambda: None, unshared=lambda: False)
-    ask: Callable[[], object] = lambda: flights.fly(flight, deadline=time.monotonic() + SOON)  # noqa: E731 - asked twice
+    flights = SingleFlight(NoLease(), ThreadPoolExecutor(1))
+    flight = Task(key=KEY, work=fail, lookup=lambda: None, unshared=lambda: False)
+    ask: Callable[[], object] = lambda: flights.run(flight, deadline=time.monotonic() + SOON)  # noqa: E731 - asked twice
     for _ in range(2):
         with pytest.raises(EngineFailed):
             ask()

@@ -1,0 +1,290 @@
+"""Kept answers over all tiers. Passive: it is looked up in and put into, and calls nobody.
+
+A result is kept under its key, which names the query, its parameters and the versions of all files that it read. What
+answers a question now is told by its validation: the key of the newest answer given, and when it was last known to be
+right. See ``freshness`` for what may be served, ``validations`` for the order of answers among workers and hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from gateway.cache.board import Board
+from gateway.cache.fault_tolerant import FaultTolerantTier
+from gateway.cache.freshness import Stored
+from gateway.cache.purges import PurgeLog
+from gateway.cache.summaries import Summaries
+from gateway.cache.tier import Encodings, Entry, Purge, Ready, Tier, TierError, Validation
+from gateway.cache.validations import Standing, Validations
+from gateway.errors import StorageFailed
+from gateway.model import CachePolicy, Edition, Result, Summary
+
+_NEAR = 3_600.0
+"""Seconds that a nearer tier keeps a copy of a result found farther away."""
+_CURSORS = 3_600.0
+"""Seconds that a result is kept at least, so that its pages can be read to the end."""
+_LARGE = 3_600.0
+"""Seconds that a result is remembered to be too large to be kept."""
+_UNKEPT = 60.0
+"""Seconds that a result which no shared tier kept is remembered as such, so that nobody waits for a copy of it."""
+
+_LARGE_NOTE, _UNKEPT_NOTE = "large", "unkept"
+
+Enough = Callable[[Summary], bool]
+"""Tells whether a caller needs no more of a result than its summary, e.g. has its rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What all tiers know of a question: the newest answer if it is kept, and who else may have given a newer one."""
+
+    stored: Stored | None
+    standing: Standing
+
+    def after(self, announced: Mapping[str, Edition]) -> Lookup:
+        """Return the lookup where an answer over files before those that were *announced*, by table, is not the newest.
+
+        It is to be asked for after the lookup, so that nothing that is announced meanwhile is overlooked.
+        """
+        stored = self.stored
+        if stored is None or not stored.newest or not announced:
+            return self
+        seen = stored.validation.seen
+        if all(name in seen and seen[name].covers(edition) for name, edition in announced.items()):
+            return self
+        return replace(self, stored=replace(stored, newest=False))
+
+
+class ResultCache:
+    """Answers that were given before, over tiers from the nearest to the farthest.
+
+    *ceiling* is the longest time, in seconds, that an answer may be served after its ``ttl``, whatever its policy.
+    *board* is what the processes of a machine tell each other of answers, *drops* brings what operators drop in other
+    processes; *encodings* keeps bodies, and is the nearest of *tiers*; *summaries* are what outlives the rows.
+    """
+
+    def __init__(
+        self,
+        tiers: Sequence[Tier],
+        *,
+        clock: Callable[[], float],
+        ceiling: float = 86_400.0,
+        board: Board | None = None,
+        drops: PurgeLog | None = None,
+        encodings: Encodings | None = None,
+        summaries: Summaries | None = None,
+    ) -> None:
+        self._tiers, self._clock, self.ceiling = tuple(tiers), clock, ceiling
+        self._drops, self._encodings = drops, encodings
+        self._board = board or Board()
+        self._validations = Validations(self._tiers, self._board, encodings)
+        self._summaries = Summaries(()) if summaries is None else summaries
+
+    def near(self, question: str, enough: Enough | None = None) -> Stored | None:
+        """Return the answer of a question that this process relies on without asking farther tiers."""
+        self._follow_drops()
+        validation = self._validations.believed(question)
+        found = None if validation is None else self.find(validation.key, enough)
+        if validation is None or found is None:
+            return None
+        return Stored(validation=validation, result=found[0], tier=found[1], newest=True)
+
+    def lookup(self, question: str, tables: tuple[str, ...] = (), enough: Enough | None = None) -> Lookup:
+        """Look in all tiers for the newest answer of a question over *tables*."""
+        self._follow_drops()
+        standing = self._validations.look(question, tables)
+        found = None if standing.newest is None else self.find(standing.newest.key, enough)
+        if standing.newest is None or found is None:
+            return Lookup(stored=None, standing=standing)
+        stored = Stored(validation=standing.newest, result=found[0], tier=found[1], newest=standing.sure)
+        return Lookup(stored=stored, standing=standing)
+
+    def trust(self, question: str, standing: Standing, policy: CachePolicy) -> None:
+        """Rely on the newest answer, which was found to be that for sure."""
+        self._validations.trust(question, standing, lifetime=self._lifetime(policy))
+
+    def believes(self, question: str, key: str) -> bool:
+        """Tell whether this process relies on the answer of *key* for a question."""
+        believed = self._validations.believed(question)
+        return believed is not None and believed.key == key
+
+    def find(self, key: str, enough: Enough | None = None) -> tuple[Result | Summary, str | None] | None:
+        """Return a kept result, or its summary where that is *enough* and no rows are at hand.
+
+        With it comes the name of the tier that had it, where that is not the nearest.
+        """
+        near = self._tiers[0].result(key)
+        if near is not None:
+            return near, None
+        if enough is not None:
+            summary = self._summaries.of(key)
+            if summary is not None and enough(summary):
+                return summary, None
+        return self._found(key)
+
+    def put(self, result: Result, policy: CachePolicy) -> None:
+        """Keep a result in every tier that has room for it."""
+        kept = [tier.keep(result, lifetime=self._lifetime(policy)) for tier in self._tiers]
+        self._summaries.keep(result)
+        if not kept[-1]:
+            self._note(_UNKEPT_NOTE, result.key, _UNKEPT)
+
+    def extend(self, key: str, policy: CachePolicy) -> None:
+        """Keep the result of a key for another lifetime: it was found to be right."""
+        for tier in self._tiers:
+            tier.extend(key, lifetime=self._lifetime(policy))
+        self._summaries.extend(key)
+
+    def publish(
+        self, question: str, validation: Validation, standing: Standing, policy: CachePolicy
+    ) -> Validation | None:
+        """Tell all workers and hosts of an answer that is about to be given; return one that may be newer."""
+        return self._validations.give(question, validation, standing, lifetime=self._lifetime(policy))
+
+    def note_too_large(self, key: str) -> None:
+        """Remember that the result of a key is too large to be kept."""
+        self._note(_LARGE_NOTE, key, _LARGE)
+
+    def is_too_large(self, key: str) -> bool:
+        """Tell whether the result of a key is known to be too large to be kept."""
+        return self._noted(_LARGE_NOTE, key)
+
+    def is_unshared(self, key: str) -> bool:
+        """Tell whether the result of a key was not kept where others could have found it."""
+        return self._noted(_UNKEPT_NOTE, key)
+
+    def ready(self, question: str, form: str | None) -> tuple[Ready, Result | Summary] | None:
+        """Return the newest answer of a question with its body in one form, from the nearest tier alone.
+
+        None where a part is missing. *form* None asks for no body.
+        """
+        if self._encodings is None:
+            return None
+        self._follow_drops()
+        found = self._encodings.ready(question, form)
+        if found is None:
+            return None
+        known = self._summaries.near(found.mark.key) if found.result is None else found.result
+        return None if known is None else (found, known)
+
+    def stored(self, key: str, digest: str | None = None) -> Result | None:
+        """Return the kept result of a key, from the nearest tier; nearer tiers are given a copy.
+
+        With a *digest* it is that very result, and none that was computed again to other bytes.
+        """
+        found = self._found(key, digest)
+        return None if found is None else found[0]
+
+    def summary(self, key: str) -> Summary | None:
+        """Return what is known of the result of a key, whose rows may be gone."""
+        return self._summaries.of(key)
+
+    def encoding(self, key: str, form: str) -> bytes | None:
+        """Return the body of a result in one form, where it was made before."""
+        return None if self._encodings is None else self._encodings.encoding(key, form)
+
+    def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
+        """Keep the body of a result in one form."""
+        if self._encodings is not None:
+            self._encodings.keep_encoding(result, form, body)
+
+    @property
+    def used(self) -> int:
+        """Bytes that are kept in the memory of this process."""
+        return 0 if self._encodings is None else self._encodings.used
+
+    def entries(self) -> Mapping[str, list[Entry]]:
+        """List what every tier keeps, by the name of the tier."""
+        return {tier.name: list(tier.entries()) for tier in self._tiers}
+
+    def drop(self, which: Purge) -> Mapping[str, int]:
+        """Forget results, in the memory of the other workers of this machine too; return how many, by tier.
+
+        Raises ``StorageFailed`` where a tier still has some, after all others have forgotten them.
+        """
+        dropped, _ = self._dropped(which)
+        if self._drops is not None:
+            self._drops.announce(which)
+        again, failed = self._dropped(which)  # what was copied from a farther tier meanwhile
+        if failed:
+            raise StorageFailed(f"Not everything could be dropped from {' and '.join(failed)}: ask again.")
+        return {name: count + again[name] for name, count in dropped.items()}
+
+    def _dropped(self, which: Purge) -> tuple[Mapping[str, int], Sequence[str]]:
+        """Forget results in all tiers, the farthest first, from which nearer ones copy; tell which tiers failed."""
+        found, failed = {tier.name: 0 for tier in reversed(self._tiers)}, list[str]()
+        for tier in reversed(self._tiers):
+            try:
+                found[tier.name] = tier.drop(which)
+            except TierError:  # its guard has told
+                failed.append(tier.name)
+        return found, [*failed, *self._summaries.drop(which)]
+
+    def doubt(self, questions: Sequence[str] | None) -> None:
+        """Ask all tiers for the newest answers to questions, None: to all, the next time that they are asked.
+
+        Who tells of other answers was told by a tier that hosts share, which therefore works.
+        """
+        for tier in self._tiers:
+            if isinstance(tier, FaultTolerantTier):
+                tier.wake()
+        self._validations.doubt(questions)
+
+    def recover(self) -> None:
+        """Once a tier may be used again without which answers were found or given: doubt these, and tell of those."""
+        missed = [tier for tier in self._tiers if isinstance(tier, FaultTolerantTier) and tier.was_missed()]
+        if missed:
+            self._validations.doubt(None)
+            self._validations.tell_again()
+
+    def close(self) -> None:
+        """Close the tiers."""
+        for tier in self._tiers:
+            tier.close()
+        self._summaries.close()
+
+    def _found(self, key: str, digest: str | None = None) -> tuple[Result, str | None] | None:
+        """Find a result, and the name of the tier that had it where that is not the nearest."""
+        word = self._board.drops
+        for depth, tier in enumerate(self._tiers):
+            result = tier.result(key)
+            if result is not None and digest in (None, result.digest):
+                for nearer in self._tiers[:depth]:
+                    nearer.keep(result, lifetime=_NEAR)
+                if depth:
+                    self._summaries.copied(result)
+                    if self._board.drops != word:  # maybe of this very result
+                        self._forget_copies(result, depth)
+                return result, (tier.name if depth else None)
+        return None
+
+    def _forget_copies(self, result: Result, depth: int) -> None:
+        for nearer in self._tiers[:depth]:
+            with suppress(TierError):  # its guard has told
+                nearer.drop(Purge(query=result.query))
+
+    def _note(self, note: str, key: str, seconds: float) -> None:
+        """Remember something of a key in the farthest tier, for so many seconds."""
+        self._tiers[-1].remember(_digest(note, key), Validation(key=key, checked_at=self._clock()), lifetime=seconds)
+
+    def _noted(self, note: str, key: str) -> bool:
+        return self._tiers[-1].mark(_digest(note, key)) is not None
+
+    def _follow_drops(self) -> None:
+        """Drop from the memory of this process what was dropped by others."""
+        if self._drops is not None:
+            for which in self._drops.unseen():
+                self._tiers[0].drop(which)
+                self._summaries.drop_near(which)
+
+    def _lifetime(self, policy: CachePolicy) -> float:
+        stale = min(max(policy.stale_while_revalidate, policy.stale_if_error), self.ceiling)
+        return max(policy.ttl + stale, _CURSORS)
+
+
+def _digest(note: str, key: str) -> str:
+    """Name what is remembered of the result of *key*."""
+    return blake2b(f"{note} {key}".encode(), digest_size=20).hexdigest()

@@ -1,0 +1,157 @@
+"""Compute an answer that is not kept, once for all who ask for it now, and keep it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from gateway.cache.freshness import age_at
+from gateway.cache.results import ResultCache
+from gateway.cache.validations import Standing
+from gateway.concurrency.backoff import Backoff
+from gateway.concurrency.cancellation import Cancellation
+from gateway.errors import TOO_LARGE, CapacityError, ResultTooLarge, UpstreamError
+from gateway.execution.row_tee import RowTee
+from gateway.execution.run import EARLY
+from gateway.execution.runner import PlanRunner
+from gateway.execution.single_flight import SingleFlight, Task
+from gateway.execution.work import CacheRequest, Work
+from gateway.model import CachePolicy, CacheStatus, Outcome, Result, Streamed
+
+
+class Computed(NamedTuple):
+    """A result, or its rows while they are computed, and how it came about."""
+
+    result: Result | Streamed
+    status: CacheStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    """Runs work by *runner*: shared by all who ask for the same key, and kept in the *cache*."""
+
+    cache: ResultCache
+    in_flight: SingleFlight
+    runner: PlanRunner
+    refreshes: Backoff
+    """Which answers may be computed behind a stale one: after failures, later and later."""
+    clock: Callable[[], float] = time.time
+
+    def run(self, work: Work, request: CacheRequest, standing: Standing | None = None) -> Computed:
+        """Compute an answer, or share what others compute; where it is too large for that, each caller has its own.
+
+        It is published before it is returned, where *standing* tells what else was known of the question. Raises what
+        the runner raises, ``DeadlineExceeded`` and ``ClientGone``.
+        """
+        computed = self._run(work, request, standing)
+        if standing is not None and not self.cache.believes(request.question, computed.result.key):
+            self.cache.publish(request.question, work.validation_of(computed.result), standing, request.policy)
+        return computed
+
+    def refresh(self, work: Work, request: CacheRequest, standing: Standing) -> None:
+        """Start to compute an answer that nobody waits for, unless that failed lately."""
+        if not self.refreshes.due(request.question):
+            return
+        # Work of the same key that has just failed is not started again: the stale answer stays in service.
+        with suppress(UpstreamError, CapacityError):
+            future, leader = self.in_flight.start(self._task(work, request.policy, standing))
+            if leader:
+                future.add_done_callback(lambda done: self._refreshed(request.question, done))
+
+    def close(self) -> None:
+        """Finish what is being computed."""
+        self.in_flight.close()
+
+    def over(self, runner: PlanRunner) -> Executor:
+        """Return an executor of other declarations, which shares everything else with this one."""
+        return replace(self, runner=runner)
+
+    def _run(self, work: Work, request: CacheRequest, standing: Standing | None) -> Computed:
+        if standing is None or request.directives.no_store:
+            return self._alone(work, request)
+        if self.cache.is_too_large(work.key):
+            return self._sent(work, request)
+        return self._shared(work, request, standing)
+
+    def _shared(self, work: Work, request: CacheRequest, standing: Standing) -> Computed:
+        """Compute what is to be kept, or wait for others who do; rows are sent meanwhile to who takes them all."""
+        tee = RowTee() if request.stream is not None and request.stream.limit is None else None
+        first_rows = None if tee is None else tee.first_rows
+        task = self._task(work, request.policy, standing, tee)
+        try:
+            result, shared = self.in_flight.run(
+                task, deadline=request.deadline, gone=request.gone, first_rows=first_rows
+            )
+        except ResultTooLarge:
+            if request.stream is None:
+                raise
+            if first_rows is None or not first_rows.done():
+                return self._sent(work, request)
+            result, shared = first_rows.result(), False
+        except BaseException:
+            if tee is not None:
+                tee.close()
+            raise
+        if isinstance(result, Streamed):
+            return Computed(result, CacheStatus(outcome=Outcome.STREAMED))
+        if tee is not None:
+            tee.close()
+        ttl = request.policy.ttl - age_at(result.created_at, self.clock())
+        return Computed(result, CacheStatus(outcome=Outcome.MISS, stored=not shared, collapsed=shared, ttl=ttl))
+
+    def _sent(self, work: Work, request: CacheRequest) -> Computed:
+        """Compute rows that are too large to be kept, for this caller alone. Raises ``ResultTooLarge``."""
+        if request.stream is None:
+            raise ResultTooLarge(TOO_LARGE)
+        limit = request.stream.limit
+        result = self.in_flight.run_alone(
+            lambda cancellation: self.runner.send(work, cancellation, head=0, limit=limit),
+            deadline=request.deadline,
+            gone=request.gone,
+        )
+        return Computed(result, CacheStatus(outcome=Outcome.TOO_LARGE))
+
+    def _alone(self, work: Work, request: CacheRequest) -> Computed:
+        """Compute an answer for this caller alone, of which nothing is to be kept."""
+        sends = request.stream is not None and request.stream.limit is None
+
+        def compute(cancellation: Cancellation) -> Result | Streamed:
+            if sends:
+                return self.runner.send(work, cancellation, head=EARLY, limit=None)
+            return self.runner.whole(work, cancellation)
+
+        result = self.in_flight.run_alone(compute, deadline=request.deadline, gone=request.gone)
+        bypass = not request.policy.enabled
+        if isinstance(result, Streamed):
+            return Computed(result, CacheStatus(outcome=Outcome.STREAMED, bypass=bypass))
+        return Computed(result, CacheStatus(outcome=Outcome.BYPASS if bypass else Outcome.MISS))
+
+    def _task(self, work: Work, policy: CachePolicy, standing: Standing, tee: RowTee | None = None) -> Task:
+        return Task(
+            key=work.key,
+            work=lambda cancellation: self._compute(work, policy, standing, cancellation, tee),
+            lookup=lambda: self.cache.stored(work.key),
+            unshared=lambda: self.cache.is_unshared(work.key),
+        )
+
+    def _compute(
+        self, work: Work, policy: CachePolicy, standing: Standing, cancellation: Cancellation, tee: RowTee | None
+    ) -> Result:
+        """Compute, keep and publish an answer, on a thread of its own."""
+        try:
+            result = self.runner.whole(work, cancellation, tee)
+        except ResultTooLarge as error:
+            if error.retry_after is None:
+                self.cache.note_too_large(work.key)
+            raise
+        self.cache.put(result, policy)
+        self.cache.publish(work.question, work.validation_of(result), standing, policy)
+        return result
+
+    def _refreshed(self, question: str, done: Future[tuple[Result, bool]]) -> None:
+        if not done.cancelled():
+            self.refreshes.ended(question, done.exception())

@@ -1,0 +1,81 @@
+"""The right to do one piece of work, among the processes of a machine and among hosts.
+
+A lease is freed when its holder dies: by the kernel on one machine, by its own expiry among hosts (``cache.redis``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
+from pathlib import Path
+from typing import Protocol
+
+_SPAN = 2**62
+"""Offsets of the lock file; a key is one byte of it, so two keys meet with a chance of one in 2**62."""
+
+
+class Lease(Protocol):
+    """The right to do one piece of work, among all who share the lease."""
+
+    def take(self, key: str) -> bool:
+        """Take the lease of *key* if nobody holds it; return whether it was taken."""
+
+    def release(self, key: str) -> None:
+        """Give the lease of *key* back."""
+
+    def close(self) -> None:
+        """Give all leases back; idempotent."""
+
+
+class MachineLease:
+    """Leases among the processes of a machine: a byte of one file a key, locked by ``fcntl`` (POSIX record locks).
+
+    The kernel frees the locks of a process that dies. The file is opened once and never removed: closing any
+    descriptor of it would free every lock that the process holds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab")
+
+    def take(self, key: str) -> bool:
+        try:
+            lockf(self._file, LOCK_EX | LOCK_NB, 1, _offset(key))
+        except OSError:
+            return False
+        return True
+
+    def release(self, key: str) -> None:
+        lockf(self._file, LOCK_UN, 1, _offset(key))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Leases:
+    """Several leases as one: all of them are held, or none."""
+
+    def __init__(self, leases: Sequence[Lease]) -> None:
+        self._leases = tuple(leases)
+
+    def take(self, key: str) -> bool:
+        taken: list[Lease] = []
+        for lease in self._leases:
+            if not lease.take(key):
+                for other in reversed(taken):
+                    other.release(key)
+                return False
+            taken.append(lease)
+        return True
+
+    def release(self, key: str) -> None:
+        for lease in reversed(self._leases):
+            lease.release(key)
+
+    def close(self) -> None:
+        for lease in reversed(self._leases):
+            lease.close()
+
+
+def _offset(key: str) -> int:
+    return int(key[:16], 16) % _SPAN
