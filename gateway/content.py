@@ -37,7 +37,7 @@ class Content:
     def __init__(self, schema: pa.Schema, *, rows: int = ROWS) -> None:
         self._schema, self._batch = schema.remove_metadata(), rows
         self._digest = blake2b(digest_size=_SIZE, person=b"gateway rows")
-        self._writer = pa.ipc.new_stream(_Sink(self._digest.update), self._schema)
+        self._writer = pa.ipc.new_stream(_DigestSink(self._digest.update), self._schema)
         self._pending: list[pa.RecordBatch] = []
         self._rows = 0
         self._settled: list[pa.RecordBatch] = []
@@ -211,7 +211,7 @@ def _from_zero(offsets: _Numbers) -> pa.Buffer:
     return pa.py_buffer(offsets - offsets[0] if offsets[0] else offsets)
 
 
-class _Sink(io.RawIOBase):
+class _DigestSink(io.RawIOBase):
     """A file object that hands what is written to *take* and stores nothing."""
 
     def __init__(self, take: Callable[[Any], object]) -> None:

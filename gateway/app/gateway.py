@@ -22,11 +22,10 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, place_of, region, root_of
 from gateway.catalog.table import Table
 from gateway.concurrency.backoff import Backoff
-from gateway.config import EngineSettings as EngineSection
-from gateway.config import Settings
+from gateway.config import EngineSettings, Settings
 from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import BUCKETS, Credentials, EngineSettings, S3Access
+from gateway.engine.instance import BUCKETS, BucketKeys, DuckDBSettings, S3Access
 from gateway.engine.priority import giving_way
 from gateway.engine.rows import one_row
 from gateway.engine.spill import spill_folder
@@ -39,7 +38,7 @@ from gateway.execution.runner import PlanRunner
 from gateway.execution.slow_log import SlowLog
 from gateway.execution.stores import Place, Stores
 from gateway.pipeline import Gateway
-from gateway.plan.dynamic import Dimensions
+from gateway.plan.dynamic import DimensionReader
 from gateway.plan.planner import Planner
 from gateway.project.checkout import commit_of
 from gateway.project.loader import Project, ProjectLoader
@@ -165,9 +164,9 @@ def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:
     return SlowLog(after=log.slow, observe=observe, engine_plan=log.engine_plan) if log.slow > 0 else None
 
 
-def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores, catalog: Catalog) -> Dimensions:
+def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores, catalog: Catalog) -> DimensionReader:
     read = one_row(engine, seconds=settings.engine.timeout, check=stores.refuse_broken)
-    return Dimensions.over(read, engine.address, catalog.informed)
+    return DimensionReader.over(read, engine.address, catalog.informed)
 
 
 def _locations(settings: Settings, tables: Mapping[str, Table]) -> list[str]:
@@ -175,12 +174,12 @@ def _locations(settings: Settings, tables: Mapping[str, Table]) -> list[str]:
     return [root_of(place, settings.project) for place in places]
 
 
-def _admission(engine: EngineSection, slots: int, observe: Observer) -> Admission:
+def _admission(engine: EngineSettings, slots: int, observe: Observer) -> Admission:
     return Admission(slots=slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=observe)
 
 
 def _open_engine(settings: Settings, observe: Observer, locations: Sequence[str], number: int) -> DuckDBEngine:
-    chosen = EngineSettings(
+    chosen = DuckDBSettings(
         locations=locations,
         temp_directory=str(spill_folder(settings.state / "tmp", number)),
         memory_limit=f"{split_memory(settings).engine}B",
@@ -206,13 +205,13 @@ def _access(s3: S3Settings) -> S3Access:
     return S3Access(region=region(s3), endpoint=endpoint, url_style=style, use_ssl=s3.use_ssl)
 
 
-def _keyring(s3: S3Settings) -> Callable[[], Credentials | None]:
+def _keyring(s3: S3Settings) -> Callable[[], BucketKeys | None]:
     chain = CredentialChain(s3)
 
-    def keys() -> Credentials | None:
+    def keys() -> BucketKeys | None:
         found = chain()
         if found is None:
             return None
-        return Credentials(key_id=found.key, secret=found.secret, session_token=found.token)
+        return BucketKeys(key_id=found.key, secret=found.secret, session_token=found.token)
 
     return keys

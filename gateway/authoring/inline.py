@@ -23,7 +23,7 @@ from gateway.errors import InputInvalid
 from gateway.pipeline import Gateway
 from gateway.query.coerce import spell
 from gateway.telemetry.events import unobserved
-from gateway.writer import Files, Format, write
+from gateway.writer import Files, InputFormat, write
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def _write(table: Table, given: InlineTable, project: Path) -> None:
         return
     path = project / f"{table.name}.csv"
     path.write_text(_csv(list(table.columns or {}), rows), encoding="utf-8")
-    write(table, Files(paths=(str(path),), format=Format.CSV), root=project)
+    write(table, Files(paths=(str(path),), format=InputFormat.CSV), root=project)
     path.unlink()
 
 

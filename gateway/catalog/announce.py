@@ -30,7 +30,7 @@ def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
     value are listed as well.
     """
     partitions = list(partitions)
-    orders, known = _orders(snapshot), _Known(snapshot)
+    orders, known = _orders(snapshot), _KnownPartitions(snapshot)
     known.meant(partitions)
     found: dict[str, None] = {}
     mistakes: list[str] = []
@@ -45,7 +45,7 @@ def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
     return list(found)
 
 
-class _Known:
+class _KnownPartitions:
     """The partitions of a snapshot by the values that their folders mean, however they are spelled."""
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -136,7 +136,7 @@ class _Level:
         return cast(list[str], self._function.encode(values, self._type).to_pylist())
 
 
-def _wrong(known: _Known, order: Sequence[str], text: str) -> str | None:
+def _wrong(known: _KnownPartitions, order: Sequence[str], text: str) -> str | None:
     """Say what is wrong with one announced partition."""
     parts = [part.partition("=") for part in text.strip("/").split("/")]
     if not order:

@@ -16,7 +16,7 @@ from gateway.errors import StorageFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class ChainKeys:
     """Keys as the chain has them now; ``temporary`` ones are renewed by it in time."""
 
     key: str
@@ -32,7 +32,7 @@ class Chain:
         self._session: Any = None
         self._found: Any = None
 
-    def __call__(self) -> Keys | None:
+    def __call__(self) -> ChainKeys | None:
         """Return valid keys, None where there are none. Raises ``StorageFailed``."""
         try:
             if self._session is None:
@@ -45,7 +45,7 @@ class Chain:
         if frozen is None:
             return None
         temporary = isinstance(self._found, RefreshableCredentials)
-        return Keys(key=frozen.access_key, secret=frozen.secret_key, token=frozen.token, temporary=temporary)
+        return ChainKeys(key=frozen.access_key, secret=frozen.secret_key, token=frozen.token, temporary=temporary)
 
 
 def configured_region() -> str | None:

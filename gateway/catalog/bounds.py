@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gateway.catalog.stored import StoredSchema, distinct, folded
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, KeyType, Kind, key_type, of_double
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, KeyKind, KeyType, key_type, of_double
 
 LONGEST_TEXT = 64
 """Longer texts are no bounds, in characters."""
@@ -36,17 +36,17 @@ LONGEST_TEXT = 64
 _TRUSTED = re.compile(r"Polars|(DuckDB|parquet-rs|parquet-cpp|parquet-cpp-arrow|parquet-mr) (version )?v?[0-9]")
 """Writers that compare texts, unsigned integers and decimals as the specification says since 2018."""
 _BOUNDED = {
-    Kind.BOOLEAN,
-    Kind.INTEGER,
-    Kind.DECIMAL,
-    Kind.DOUBLE,
-    Kind.DATE,
-    Kind.TIME,
-    Kind.TIMESTAMP,
-    Kind.TIMESTAMPTZ,
+    KeyKind.BOOLEAN,
+    KeyKind.INTEGER,
+    KeyKind.DECIMAL,
+    KeyKind.DOUBLE,
+    KeyKind.DATE,
+    KeyKind.TIME,
+    KeyKind.TIMESTAMP,
+    KeyKind.TIMESTAMPTZ,
 }
-_TEMPORAL = {Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
-_WHOLE = {Kind.INTEGER, Kind.DATE, *_TEMPORAL}
+_TEMPORAL = {KeyKind.TIME, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ}
+_WHOLE = {KeyKind.INTEGER, KeyKind.DATE, *_TEMPORAL}
 """Types whose order keys are their values."""
 _PER_SECOND = {"milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _INTEGERS = {"INT32": 32, "INT64": 64}
@@ -54,7 +54,7 @@ _INTEGERS = {"INT32": 32, "INT64": 64}
 
 def boundable(kind: KeyType) -> bool:
     """Tell whether bounds of a column of this type are kept."""
-    return kind.kind is Kind.VARCHAR or (kind.kind in _BOUNDED and not kind.wide)
+    return kind.kind is KeyKind.VARCHAR or (kind.kind in _BOUNDED and not kind.wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def exact_ends(footer: pq.FileMetaData, schema: StoredSchema, name: str, kind: K
     low, high = found.get(f"min:{name}"), found.get(f"max:{name}")
     if low is None or high is None or found[f"nulls:{name}"]:
         return None
-    carrier = pa.int32() if kind.kind is Kind.DATE else pa.int64()
+    carrier = pa.int32() if kind.kind is KeyKind.DATE else pa.int64()
     return pa.array([low, high], carrier).cast(kind.arrow)
 
 
@@ -119,9 +119,9 @@ def _factor(leaf: _Leaf, footer: pq.FileMetaData) -> Fraction | None:
     stored, kind = leaf.stored, leaf.kind
     if stored.kind is not kind.kind:
         return None
-    if kind.kind is Kind.DECIMAL:
+    if kind.kind is KeyKind.DECIMAL:
         return Fraction(10 ** (kind.scale - stored.scale)) if kind.scale >= stored.scale else None
-    if kind.kind is Kind.DOUBLE:  # FLOAT is read as DOUBLE without loss, not the other way round
+    if kind.kind is KeyKind.DOUBLE:  # FLOAT is read as DOUBLE without loss, not the other way round
         return Fraction(1) if kind.arrow.bit_width >= stored.arrow.bit_width else None
     if kind.kind not in _TEMPORAL:
         return Fraction(1)
@@ -137,20 +137,22 @@ def _unit(logical_type: str) -> str:
 
 def _ordered(stored: KeyType, footer: pq.FileMetaData) -> bool:
     """Tell whether the writer of a file is known to compare values of a type as the engine does."""
-    signed = stored.kind not in (Kind.VARCHAR, Kind.DECIMAL) and (stored.kind is not Kind.INTEGER or stored.lowest < 0)
+    signed = stored.kind not in (KeyKind.VARCHAR, KeyKind.DECIMAL) and (
+        stored.kind is not KeyKind.INTEGER or stored.lowest < 0
+    )
     return signed or _TRUSTED.match(footer.created_by or "") is not None
 
 
 def _joined(groups: Sequence[Any], leaf: _Leaf, factor: Fraction) -> tuple[Any, Any]:
     """Join the bounds of row groups that hold values."""
-    if leaf.kind.kind is Kind.VARCHAR:
+    if leaf.kind.kind is KeyKind.VARCHAR:
         return _text([group.min_raw for group in groups], min), _text([group.max_raw for group in groups], max)
     lows = [_number(group.min_raw, leaf, group.physical_type) for group in groups]
     highs = [_number(group.max_raw, leaf, group.physical_type) for group in groups]
     if any(low is None or high is None or low > high for low, high in zip(lows, highs, strict=True)):
         return None, None
     low, high = min(lows), max(highs)
-    if leaf.kind.kind is Kind.DOUBLE:
+    if leaf.kind.kind is KeyKind.DOUBLE:
         return of_double(low), None
     return _within(floor(low * factor), leaf.kind), _within(ceil(high * factor), leaf.kind)
 
@@ -163,15 +165,15 @@ def _within(key: int, kind: KeyType) -> int | None:
 def _number(raw: Any, leaf: _Leaf, physical: str) -> Any:
     """Read a number from what stands in the footer; None where that is no number of the column's type."""
     kind, bits = leaf.stored.kind, _INTEGERS.get(physical)
-    if kind is Kind.DOUBLE:
+    if kind is KeyKind.DOUBLE:
         return raw if isinstance(raw, float) and raw == raw else None
-    if kind is Kind.BOOLEAN or isinstance(raw, bool):
-        return int(raw) if kind is Kind.BOOLEAN and isinstance(raw, bool) else None
-    if kind is Kind.DECIMAL and isinstance(raw, bytes):
+    if kind is KeyKind.BOOLEAN or isinstance(raw, bool):
+        return int(raw) if kind is KeyKind.BOOLEAN and isinstance(raw, bool) else None
+    if kind is KeyKind.DECIMAL and isinstance(raw, bytes):
         return int.from_bytes(raw, "big", signed=True) if raw else None
     if not isinstance(raw, int) or bits is None:  # INT96, among others
         return None
-    unsigned = kind is Kind.INTEGER and leaf.stored.lowest == 0
+    unsigned = kind is KeyKind.INTEGER and leaf.stored.lowest == 0
     return raw % (1 << bits) if unsigned else raw
 
 

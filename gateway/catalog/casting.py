@@ -9,7 +9,7 @@ from functools import lru_cache
 import pyarrow as pa
 
 from gateway.catalog.sql_type import SqlType
-from gateway.catalog.transforms.keys import KeyType, Kind, key_type
+from gateway.catalog.transforms.keys import KeyKind, KeyType, key_type
 
 
 class Fit(IntEnum):
@@ -100,34 +100,34 @@ def _plain(stored: str, declared: str) -> Fit:
     if source is None or target is None:
         return Fit.NEVER
     if declared == "VARCHAR":
-        return Fit.CHECKED if source.kind is Kind.BLOB else Fit.EXACT
+        return Fit.CHECKED if source.kind is KeyKind.BLOB else Fit.EXACT
     if stored == "VARCHAR":
         return Fit.CHECKED
     return _kinds(source, target)
 
 
 _LOSSY = {
-    (Kind.INTEGER, Kind.BOOLEAN),
-    (Kind.DECIMAL, Kind.INTEGER),
-    (Kind.DECIMAL, Kind.DOUBLE),
-    (Kind.DOUBLE, Kind.INTEGER),
-    (Kind.DOUBLE, Kind.DECIMAL),
-    (Kind.DATE, Kind.TIMESTAMP),
-    (Kind.DATE, Kind.TIMESTAMPTZ),
-    (Kind.TIMESTAMP, Kind.DATE),
-    (Kind.TIMESTAMPTZ, Kind.DATE),
-    (Kind.TIMESTAMP, Kind.TIMESTAMP),
-    (Kind.TIMESTAMP, Kind.TIMESTAMPTZ),
-    (Kind.TIMESTAMPTZ, Kind.TIMESTAMP),
-    (Kind.INTEGER, Kind.INTEGER),
-    (Kind.INTEGER, Kind.DECIMAL),
-    (Kind.INTEGER, Kind.DOUBLE),
-    (Kind.DECIMAL, Kind.DECIMAL),
-    (Kind.DOUBLE, Kind.DOUBLE),
-    (Kind.BOOLEAN, Kind.INTEGER),
-    (Kind.BLOB, Kind.VARCHAR),
+    (KeyKind.INTEGER, KeyKind.BOOLEAN),
+    (KeyKind.DECIMAL, KeyKind.INTEGER),
+    (KeyKind.DECIMAL, KeyKind.DOUBLE),
+    (KeyKind.DOUBLE, KeyKind.INTEGER),
+    (KeyKind.DOUBLE, KeyKind.DECIMAL),
+    (KeyKind.DATE, KeyKind.TIMESTAMP),
+    (KeyKind.DATE, KeyKind.TIMESTAMPTZ),
+    (KeyKind.TIMESTAMP, KeyKind.DATE),
+    (KeyKind.TIMESTAMPTZ, KeyKind.DATE),
+    (KeyKind.TIMESTAMP, KeyKind.TIMESTAMP),
+    (KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ),
+    (KeyKind.TIMESTAMPTZ, KeyKind.TIMESTAMP),
+    (KeyKind.INTEGER, KeyKind.INTEGER),
+    (KeyKind.INTEGER, KeyKind.DECIMAL),
+    (KeyKind.INTEGER, KeyKind.DOUBLE),
+    (KeyKind.DECIMAL, KeyKind.DECIMAL),
+    (KeyKind.DOUBLE, KeyKind.DOUBLE),
+    (KeyKind.BOOLEAN, KeyKind.INTEGER),
+    (KeyKind.BLOB, KeyKind.VARCHAR),
 }
-_ZONED = ((Kind.TIMESTAMP, Kind.TIMESTAMPTZ), (Kind.TIMESTAMPTZ, Kind.TIMESTAMP))
+_ZONED = ((KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ), (KeyKind.TIMESTAMPTZ, KeyKind.TIMESTAMP))
 
 
 def _kinds(source: KeyType, target: KeyType) -> Fit:
@@ -140,12 +140,15 @@ def _holds_all(source: KeyType, target: KeyType) -> bool:
     """Tell whether every value of *source* has its equal in *target*."""
     if (source.kind, target.kind) in _ZONED:
         return source.per_second == target.per_second
-    if target.kind is Kind.DOUBLE:
+    if target.kind is KeyKind.DOUBLE:
         digits = 2**24 if target.arrow == pa.float32() else 2**53
         return source.arrow == pa.float32() or (
-            source.kind is Kind.INTEGER and max(-source.lowest, source.highest) <= digits
+            source.kind is KeyKind.INTEGER and max(-source.lowest, source.highest) <= digits
         )
-    if source.kind not in (Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN) or target.kind not in (Kind.INTEGER, Kind.DECIMAL):
+    if source.kind not in (KeyKind.INTEGER, KeyKind.DECIMAL, KeyKind.BOOLEAN) or target.kind not in (
+        KeyKind.INTEGER,
+        KeyKind.DECIMAL,
+    ):
         return False
     shift = 10 ** (target.scale - source.scale) if target.scale >= source.scale else 0
     return shift > 0 and source.lowest * shift >= target.lowest and source.highest * shift <= target.highest

@@ -27,7 +27,7 @@ from gateway.catalog.misread import misread
 from gateway.catalog.store import Store, storage_errors
 from gateway.catalog.stored import stored_schema
 from gateway.catalog.thrift import Malformed
-from gateway.catalog.transforms.keys import KeyType, Kind, key_type
+from gateway.catalog.transforms.keys import KeyKind, KeyType, key_type
 from gateway.concurrency.daemons import Daemons
 from gateway.errors import StorageFailed
 
@@ -215,7 +215,7 @@ def _said(footer: Footer, columns: Mapping[str, KeyType], *, statistics: bool) -
 def _table(found: Sequence[Mapping[str, Any]], columns: Mapping[str, KeyType]) -> pa.Table:
     types: dict[str, pa.DataType] = {"version": VERSION, "row_count": pa.int64()}
     for name, kind in columns.items():
-        bound = pa.string() if kind.kind is Kind.VARCHAR else pa.int64()
+        bound = pa.string() if kind.kind is KeyKind.VARCHAR else pa.int64()
         types |= {f"min:{name}": bound, f"max:{name}": bound, f"nulls:{name}": pa.int64()}
     said = pa.Table.from_pylist(found, pa.schema(types))
     return said.append_column(FACTS, facts.encoded([item[FACTS] for item in found]))

@@ -15,12 +15,12 @@ from gateway.catalog.manifest import Snapshot
 from gateway.catalog.sql_type import SqlType
 from gateway.catalog.store import Store
 from gateway.catalog.stored import folded, quoted
-from gateway.catalog.transforms.keys import KeyType, Kind, key_type
+from gateway.catalog.transforms.keys import KeyKind, KeyType, key_type
 from gateway.model import Column
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-_NUMBERS = {Kind.BOOLEAN, Kind.INTEGER, Kind.DECIMAL, Kind.DOUBLE}
-_TIMES = {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+_NUMBERS = {KeyKind.BOOLEAN, KeyKind.INTEGER, KeyKind.DECIMAL, KeyKind.DOUBLE}
+_TIMES = {KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ}
 _DIGITS = 38
 
 
@@ -132,9 +132,9 @@ def _has_fields_of(tree: SqlType, other: SqlType) -> bool:
 
 def _plain(kinds: Sequence[KeyType], types: Sequence[str]) -> str | None:
     found = {kind.kind for kind in kinds}
-    if found <= {Kind.BOOLEAN, Kind.INTEGER}:
+    if found <= {KeyKind.BOOLEAN, KeyKind.INTEGER}:
         return next(wide for wide in (*_INTEGERS, "DOUBLE") if wide == "DOUBLE" or _all_exact(types, wide))
-    if found <= _NUMBERS - {Kind.BOOLEAN}:
+    if found <= _NUMBERS - {KeyKind.BOOLEAN}:
         return _number(kinds, types)
     if found <= _TIMES:
         return _time(found, types)
@@ -153,8 +153,8 @@ def _number(kinds: Sequence[KeyType], types: Sequence[str]) -> str:
     return decimal if whole + scale <= _DIGITS and _all_exact(types, decimal) else "DOUBLE"
 
 
-def _time(found: set[Kind], types: Sequence[str]) -> str:
-    if Kind.TIMESTAMPTZ in found:
+def _time(found: set[KeyKind], types: Sequence[str]) -> str:
+    if KeyKind.TIMESTAMPTZ in found:
         return "TIMESTAMP WITH TIME ZONE"
     return "TIMESTAMP_NS" if "TIMESTAMP_NS" in types else "TIMESTAMP"
 

@@ -46,7 +46,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class LevelReader:
     """One partition column, and how its distinct folder texts become values that sort in their type.
 
     ``decode`` takes strings without null and raises ``TransformError`` where one of them is not a value.
@@ -92,7 +92,7 @@ def hidden(path: str) -> bool:
     return re.search(_HIDDEN, path) is not None
 
 
-def arrange(paths: pa.Array[Any], levels: Sequence[Level], layouts: Sequence[frozenset[str]] = ()) -> Layout:
+def arrange(paths: pa.Array[Any], levels: Sequence[LevelReader], layouts: Sequence[frozenset[str]] = ()) -> Layout:
     """Find the partition of every path, and put the partitions in the typed order of *levels*, outermost first.
 
     *paths* are relative to the table's location and sorted; within a partition they stay so. *layouts* name the
@@ -188,7 +188,7 @@ class _Segments:
 class _Column:
     """One partition column over all paths: a rank in typed order for each (NULL after all values, unknown last)."""
 
-    def __init__(self, segments: _Segments, number: int, level: Level) -> None:
+    def __init__(self, segments: _Segments, number: int, level: LevelReader) -> None:
         mine = [segment for segment in segments.distinct if segment.level == number]
         codes = {text: code for code, text in enumerate(dict.fromkeys(segment.text for segment in mine))}
         code_of = np.array(
@@ -237,7 +237,7 @@ def _read(name: str, columns: Sequence[str]) -> _Segment:
     return _Segment(number, text)
 
 
-def _order(texts: pa.Array[Any], level: Level) -> tuple[dict[str | None, str], Numbers]:
+def _order(texts: pa.Array[Any], level: LevelReader) -> tuple[dict[str | None, str], Numbers]:
     """Rank folder texts by their values; texts that are no values are returned with the reason, and rank last."""
     present = texts.drop_null()
     mistakes: dict[str | None, str] = {}
@@ -250,7 +250,7 @@ def _order(texts: pa.Array[Any], level: Level) -> tuple[dict[str | None, str], N
     return mistakes, np.array([rank[text] for text in texts.to_pylist()], np.int64)
 
 
-def _values(texts: pa.Array[Any], level: Level, mistakes: dict[str | None, str]) -> pa.Array[Any]:
+def _values(texts: pa.Array[Any], level: LevelReader, mistakes: dict[str | None, str]) -> pa.Array[Any]:
     """Decode texts, halving them around the ones that do not decode, which are put into *mistakes*."""
     try:
         return level.decode(texts)

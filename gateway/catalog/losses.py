@@ -20,7 +20,7 @@ class Incomparable(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ComparedPart:
     """The values of a column, or of one kind of member of its nested values, without NULL."""
 
     values: Array
@@ -29,7 +29,7 @@ class Part:
     """SqlType values are cast and compared whole, so that a text must be just how its value is written."""
 
 
-def compared_parts(values: Values, stored: str, declared: str) -> Iterator[Part]:
+def compared_parts(values: Values, stored: str, declared: str) -> Iterator[ComparedPart]:
     """List what of a column of type *stored* may be lost under its *declared* type. Raises ``Incomparable``."""
     if fit(stored, declared) is Fit.NEVER:
         raise Incomparable
@@ -38,14 +38,14 @@ def compared_parts(values: Values, stored: str, declared: str) -> Iterator[Part]
         yield from _parts(chunk.drop_null(), tree, wanted, nested=bool(tree.members))
 
 
-def _parts(values: Array, stored: SqlType, declared: SqlType, *, nested: bool) -> Iterator[Part]:
+def _parts(values: Array, stored: SqlType, declared: SqlType, *, nested: bool) -> Iterator[ComparedPart]:
     if stored == declared:
         return
     if not stored.members:
         if key_type(str(declared)) is None or pa.types.is_nested(values.type):
             raise Incomparable
         if fit(str(stored), str(declared)) > Fit.EXACT:
-            yield Part(values=values.unique(), declared=str(declared), nested=nested)
+            yield ComparedPart(values=values.unique(), declared=str(declared), nested=nested)
         return
     for members, one, other in _members(values, stored, declared):
         yield from _parts(members.drop_null(), one, other, nested=True)
@@ -73,7 +73,7 @@ def _members(values: Array, stored: SqlType, declared: SqlType) -> Iterator[tupl
         raise Incomparable
 
 
-def lost_value(part: Part) -> Any:
+def lost_value(part: ComparedPart) -> Any:
     """Find a value that is not the same after it was cast there and back; None if there is none."""
     kind = key_type(part.declared)
     return None if kind is None else _lost(part.values, kind.arrow, nested=part.nested)

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gateway.catalog.layout import PROBLEMS_KEPT, Layout, Level, Problem, arrange, by_path, data_files
+from gateway.catalog.layout import PROBLEMS_KEPT, Layout, LevelReader, Problem, arrange, by_path, data_files
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.table import Table
@@ -216,7 +216,7 @@ def source_types(table: Table, columns: Sequence[Column]) -> dict[str, str]:
     return {item.column: _source_type(table, item, columns) for item in table.partitioned_by}
 
 
-def levels(table: Table, columns: Sequence[Column]) -> list[Level]:
+def levels(table: Table, columns: Sequence[Column]) -> list[LevelReader]:
     """Say how each folder level is read. Raises ``TableInvalid`` where a transform does not fit its source."""
     return [
         _level(_transform(table, item), item.column, _source_type(table, item, columns))
@@ -224,8 +224,8 @@ def levels(table: Table, columns: Sequence[Column]) -> list[Level]:
     ]
 
 
-def _level(transform: Transform, column: str, source_type: str) -> Level:
-    return Level(column, lambda texts: transform.decode(texts, source_type))
+def _level(transform: Transform, column: str, source_type: str) -> LevelReader:
+    return LevelReader(column, lambda texts: transform.decode(texts, source_type))
 
 
 def _checked(table: Table, columns: Sequence[Column]) -> tuple[PartitionField, ...]:
@@ -281,7 +281,7 @@ def _identity(table: Table, root: str, columns: Sequence[Column], versions: pa.A
     return digest.hexdigest()
 
 
-def _partitions(layout: Layout, read: Sequence[Level], files: pa.Table) -> pa.Table:
+def _partitions(layout: Layout, read: Sequence[LevelReader], files: pa.Table) -> pa.Table:
     """Count files and bytes of every partition; a table without partition columns is one partition."""
     sizes = _one(files["size"]).to_numpy()
     counts = np.diff(layout.starts, append=len(sizes))

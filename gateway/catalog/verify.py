@@ -68,7 +68,7 @@ class _Lossy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _FileToVerify:
     file: dict[str, Any]
     expected: Sequence[_Expected]
     lossy: Sequence[_Lossy]
@@ -81,7 +81,7 @@ def verify(snapshot: Snapshot, store: Store, on_file: Callable[[], None] = lambd
     a file whose footer is damaged. Raises ``StorageFailed``.
     """
 
-    def checked(work: _Work) -> tuple[bytes, str] | None:
+    def checked(work: _FileToVerify) -> tuple[bytes, str] | None:
         found = _checked(store, work)
         on_file()
         return None if found is None else (work.file["version"], found)
@@ -104,7 +104,7 @@ def _text(found: Sequence[Finding]) -> str:
     return orjson.dumps([_FORMAT, *([one.kind, one.reason] for one in found)]).decode()
 
 
-def _work(snapshot: Snapshot) -> Iterator[_Work]:
+def _work(snapshot: Snapshot) -> Iterator[_FileToVerify]:
     """List each file that was not looked at with what is promised of it."""
     types = {column.name.lower(): column.type for column in snapshot.file_columns}
     declared = enumerate(snapshot.table.partitioned_by)
@@ -124,7 +124,7 @@ def _work(snapshot: Snapshot) -> Iterator[_Work]:
         for place, file in zip(wanted, files.take(np.array(wanted, np.int64)).to_pylist(), strict=True):
             one = distinct[codes[place]] if codes[place] >= 0 else None
             if one is not None and one.problem is None:
-                yield _Work(file=file, expected=expected, lossy=lossy[codes[place]])
+                yield _FileToVerify(file=file, expected=expected, lossy=lossy[codes[place]])
 
 
 def _lossy(one: FileFacts | None, snapshot: Snapshot) -> list[_Lossy]:
@@ -138,7 +138,7 @@ def _lossy(one: FileFacts | None, snapshot: Snapshot) -> list[_Lossy]:
     return [one for one in found.values() if fit(one.stored, one.declared) > Fit.EXACT]
 
 
-def _checked(store: Store, work: _Work) -> str | None:
+def _checked(store: Store, work: _FileToVerify) -> str | None:
     """Look at one file; None where it could not be looked at."""
     if not work.expected and not work.lossy:
         return _text([])
@@ -158,7 +158,7 @@ def _checked(store: Store, work: _Work) -> str | None:
     return _text(found)
 
 
-def _found(store: Store, work: _Work) -> Iterator[Finding]:
+def _found(store: Store, work: _FileToVerify) -> Iterator[Finding]:
     footer, content = read_footer(store, work.file), None
     for part in work.expected:
         values = _ends(footer, part)

@@ -23,7 +23,7 @@ from gateway.config import load_settings
 from gateway.declaration import parse_size
 from gateway.errors import TableInvalid, TableNotFound, did_you_mean
 from gateway.project.loader import load_tables
-from gateway.writer import Files, Format, Mode, OnProgress, Options, Progress, WriteSummary, write
+from gateway.writer import Files, InputFormat, Mode, OnProgress, Options, Progress, WriteSummary, write
 from gateway.writer.base import Compression
 
 
@@ -50,7 +50,7 @@ def _names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 @click.option(
     "--format",
     "form",
-    type=click.Choice([each.value for each in Format]),
+    type=click.Choice([each.value for each in InputFormat]),
     help="Format of the input; else its name tells.",
 )
 @click.option(
@@ -91,7 +91,7 @@ def command(
     with _bars() as on_progress:
         summary = write(
             _declared(settings.project, table),
-            Files(paths=inputs, format=Format(form) if form else None, null=null, delimiter=delimiter),
+            Files(paths=inputs, format=InputFormat(form) if form else None, null=null, delimiter=delimiter),
             root=settings.project,
             s3=S3Settings.model_validate(settings.storage.model_dump()),
             options=Options(mode=Mode(mode), **choices),

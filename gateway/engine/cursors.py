@@ -10,7 +10,7 @@ import duckdb
 
 from gateway.engine.requests import RequestLog
 from gateway.engine.versions import changed_in_folders, in_buckets
-from gateway.engine.watch import Watch, Watched
+from gateway.engine.watch import Watch, WatchedQuery
 from gateway.errors import EngineFailed, FilesChanged
 from gateway.model import FileVersion
 
@@ -21,7 +21,7 @@ class PooledCursor:
 
     cursor: duckdb.DuckDBPyConnection
     connection: int | None
-    watched: Watched
+    watched: WatchedQuery
     files: Sequence[FileVersion]
 
 

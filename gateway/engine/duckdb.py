@@ -20,7 +20,7 @@ from gateway.engine.base import Cancel
 from gateway.engine.binding import bind
 from gateway.engine.cursors import Cursors, PooledCursor
 from gateway.engine.failures import RAISED, Suspicion, translate
-from gateway.engine.instance import EngineSettings, Keyring, S3Access, connect, put_secret, quoted
+from gateway.engine.instance import DuckDBSettings, Keyring, S3Access, connect, put_secret, quoted
 from gateway.engine.requests import RequestLog
 from gateway.engine.stream import DuckDBStream, described
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
@@ -39,7 +39,7 @@ class DuckDBEngine:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        settings: EngineSettings,
+        settings: DuckDBSettings,
         keyring: Keyring,
         clock: Callable[[], float] = monotonic,
         observe: Observer = unobserved,
@@ -58,7 +58,7 @@ class DuckDBEngine:
     @classmethod
     def open(
         cls,
-        settings: EngineSettings,
+        settings: DuckDBSettings,
         *,
         keyring: Keyring = lambda: None,
         clock: Callable[[], float] = monotonic,

@@ -28,7 +28,7 @@ class S3Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Credentials:
+class BucketKeys:
     """The keys of the buckets at one moment; never printed."""
 
     key_id: str
@@ -36,12 +36,12 @@ class Credentials:
     session_token: str | None = None
 
 
-Keyring = Callable[[], Credentials | None]
+Keyring = Callable[[], BucketKeys | None]
 """Asked for the keys of the buckets whenever they may have changed; None: the buckets are public."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
+class DuckDBSettings:
     """What an instance may use. ``locations`` are the only folders and ``s3://`` prefixes that it can read.
 
     ``threads`` None: twice the cores for folders, 16 at least where a location is in a bucket, for there threads hide
@@ -86,7 +86,7 @@ def guarded_by_null(function: str) -> str:
     return f"CASE WHEN moment IS NOT NULL THEN system.main.{function}(part, moment) END"
 
 
-def connect(settings: EngineSettings, keyring: Keyring, threads: int) -> duckdb.DuckDBPyConnection:
+def connect(settings: DuckDBSettings, keyring: Keyring, threads: int) -> duckdb.DuckDBPyConnection:
     """Open an instance and lock it down, in the one order that works."""
     _without_pandas()
     DuckDBPyType(
@@ -152,7 +152,7 @@ def before_fork() -> None:
     duckdb.close()
 
 
-def put_secret(connection: duckdb.DuckDBPyConnection, access: S3Access, keys: Credentials | None) -> None:
+def put_secret(connection: duckdb.DuckDBPyConnection, access: S3Access, keys: BucketKeys | None) -> None:
     """Create or replace the one secret of the instance; it lives in memory only."""
     options = {
         "REGION": quoted(access.region),

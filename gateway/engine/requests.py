@@ -33,7 +33,7 @@ _FULL = 100_000
 
 
 @dataclass(slots=True, kw_only=True)
-class _Reading:
+class _ConnectionReads:
     """What one connection reads now, and how many files had been retired when it began."""
 
     files: Sequence[FileVersion]
@@ -59,7 +59,7 @@ class RequestLog:
         self._cursor.execute("PREPARE entries AS SELECT * FROM duckdb_logs(denormalized_table = false) OFFSET $1")
         self._cursor.execute("PREPARE contexts AS SELECT context_id, connection_id FROM duckdb_log_contexts()")
         self._lock = Lock()
-        self._readings: dict[int, _Reading] = {}
+        self._readings: dict[int, _ConnectionReads] = {}
         self._retired: dict[FileVersion, int] = {}
         self._count = 0
         self._seen = 0
@@ -76,7 +76,7 @@ class RequestLog:
     def enter(self, connection: int, files: Sequence[FileVersion]) -> None:
         """Register that *connection* is about to read *files*."""
         with self._lock:
-            self._readings[connection] = _Reading(files=files, since=self._count)
+            self._readings[connection] = _ConnectionReads(files=files, since=self._count)
 
     def confirm(self, connection: int) -> None:
         """Check that everything *connection* has read is of the planned versions. Raises ``FilesChanged``."""

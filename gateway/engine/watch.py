@@ -10,7 +10,7 @@ AGAIN = 0.05
 """Seconds between interrupts of one query: an interrupt that comes before the query has begun is lost."""
 
 
-class Watched:
+class WatchedQuery:
     """One running query: how to interrupt it, its deadline, and whether it has expired or was cancelled."""
 
     def __init__(self, interrupt: Callable[[], None], deadline: float | None) -> None:
@@ -29,34 +29,34 @@ class Watch:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._queries: set[Watched] = set()
+        self._queries: set[WatchedQuery] = set()
         self._changed = Condition()
         self._closed = False
         self._thread = Thread(target=self._run, name="query-deadlines", daemon=True)
         self._thread.start()
 
-    def add(self, interrupt: Callable[[], None], deadline: float | None) -> Watched:
+    def add(self, interrupt: Callable[[], None], deadline: float | None) -> WatchedQuery:
         """Watch a query from now on."""
-        query = Watched(interrupt, deadline)
+        query = WatchedQuery(interrupt, deadline)
         with self._changed:
             self._queries.add(query)
             if deadline is not None:
                 self._changed.notify()
         return query
 
-    def cancel(self, query: Watched) -> None:
+    def cancel(self, query: WatchedQuery) -> None:
         """Interrupt a query now; no effect if it is over."""
         with self._changed:
             query.cancelled = True
             self._changed.notify()
 
-    def postpone(self, query: Watched, deadline: float) -> None:
+    def postpone(self, query: WatchedQuery, deadline: float) -> None:
         """Replace the deadline of a query."""
         with self._changed:
             query.deadline = deadline
             self._changed.notify()
 
-    def release(self, query: Watched) -> None:
+    def release(self, query: WatchedQuery) -> None:
         """Stop watching a query: it is not interrupted after this returns."""
         with self._changed:
             self._queries.discard(query)

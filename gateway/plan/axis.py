@@ -1,8 +1,8 @@
 """One column over many units (partitions, or files), as far as pruning needs it.
 
-Units that look the same share a *state*: a day, a bucket, a value. ``Rows`` knows which units are in which state, and
-an axis knows what the states of its column can hold. A filter is thus decided on the few states, by bisection where
-they are sorted, and only what it leaves is looked at unit by unit.
+Units that look the same share a *state*: a day, a bucket, a value. ``UnitStates`` knows which units are in which
+state, and an axis knows which values the states of its column can hold. A filter is decided on the few states, by
+bisection if they are sorted, and only the units that are left are looked at one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Key, Ordinals, successor
-from gateway.plan.states import NO_CODES, Codes, Mask, Rows, States, either
+from gateway.plan.states import NO_CODES, Codes, Mask, States, UnitStates, either
 
 _FEW = 16
 """Ranges that are looked up one by one; more of them are bisected together."""
@@ -27,7 +27,7 @@ class Axis(Protocol):
     Ranges are half open, in order keys; None is unbounded.
     """
 
-    rows: Rows
+    rows: UnitStates
 
     def within(self, start: Key | None, end: Key | None) -> Codes:
         """Find the states that may hold a value in a range."""
@@ -112,7 +112,7 @@ def _ascending(keys: list[Key]) -> list[Key]:
 class Interval:
     """An axis whose states are intervals, e.g. the days of a timestamp."""
 
-    def __init__(self, rows: Rows, states: States, scale: Scale, lo: Ordinals, hi: Ordinals) -> None:
+    def __init__(self, rows: UnitStates, states: States, scale: Scale, lo: Ordinals, hi: Ordinals) -> None:
         """Take the closed interval of positions of each state that has values."""
         self.rows = rows
         self.states = states
@@ -182,7 +182,7 @@ class Image:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: UnitStates,
         states: States,
         codes: Ordinals,
         enumerate_range: Callable[[Key | None, Key | None], Sequence[Key] | None],
@@ -235,7 +235,7 @@ class Listing:
     """An axis whose states are declared lists of values, one of which may stand for all others: a lookup."""
 
     def __init__(
-        self, rows: Rows, states: States, members: Sequence[Sequence[Key]], default: int, mapped: frozenset[Key]
+        self, rows: UnitStates, states: States, members: Sequence[Sequence[Key]], default: int, mapped: frozenset[Key]
     ) -> None:
         """Take the keys of each state that has values, and the state (or -1) that also holds all not *mapped*."""
         self.rows = rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from gateway.catalog.casting import Fit, common, fit
-from gateway.catalog.transforms.keys import Kind, key_type
+from gateway.catalog.transforms.keys import KeyKind, key_type
 from gateway.errors import MISFIT
 from gateway.model import Column
 
@@ -38,14 +38,14 @@ def _said(value: str, cast: str, declared: str) -> str:
     """Write the condition that a text is how its value is written."""
     kind, written = key_type(declared), f"CAST({cast} AS VARCHAR)"
     match kind.kind if kind is not None else None:
-        case Kind.DECIMAL:
+        case KeyKind.DECIMAL:
             fraction = rf"(\.[0-9]{{1,{kind.scale}}})?" if kind is not None and kind.scale else ""
             return f"regexp_full_match({value}, '-?(0|[1-9][0-9]*){fraction}')"
-        case Kind.DOUBLE:
+        case KeyKind.DOUBLE:
             return f"{written} IN ({value}, {value} || '.0')"
-        case Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+        case KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ:
             return f"{written} = replace({value}, 'T', ' ')"
-        case Kind.UUID:
+        case KeyKind.UUID:
             return f"{written} = lower({value})"
         case _:
             return f"{written} = {value}"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gateway.catalog.transforms.keys import KeyType, Kind, of_key
+from gateway.catalog.transforms.keys import KeyKind, KeyType, of_key
 from gateway.model import Details, Lookup, UnusedFilter, UsedFilter, Value
 from gateway.plan.analysis import Bound, PreparedScan
 from gateway.plan.analysis.dimensions import RULE as DIMENSION
@@ -24,7 +24,7 @@ from gateway.plan.axis import Interval
 from gateway.plan.index import Axes, Level
 from gateway.plan.project import Choice, project
 from gateway.plan.select import EXAMINED, Chosen, PartitionIndex, units_of
-from gateway.plan.states import Codes, Rows, as_mask
+from gateway.plan.states import Codes, UnitStates, as_mask
 from gateway.plan.statistics import Bounds, FileAxes, columns_of
 from gateway.predicate import TRUE, Predicate
 
@@ -114,13 +114,13 @@ def _key_text(key: Any, kind: KeyType | None) -> str:
     if kind is None or isinstance(key, str):
         return repr(key)
     match kind.kind:
-        case Kind.DATE:
+        case KeyKind.DATE:
             return str(pa.scalar(key, pa.int32()).cast(kind.arrow))
-        case Kind.TIME | Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+        case KeyKind.TIME | KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ:
             return str(pc.cast(pa.array([key], pa.int64()).cast(kind.arrow), pa.string())[0])
-        case Kind.DECIMAL:
+        case KeyKind.DECIMAL:
             return str(Decimal(key).scaleb(-kind.scale))
-        case Kind.DOUBLE:
+        case KeyKind.DOUBLE:
             return str(of_key(key))
     return str(key)
 
@@ -134,7 +134,7 @@ def _text(choice: Choice, axes: Axes) -> str:
     return " AND ".join(parts) if parts else "TRUE"
 
 
-def _restricted(rows: Rows, codes: Codes, axes: Axes) -> str:
+def _restricted(rows: UnitStates, codes: Codes, axes: Axes) -> str:
     """Write the states of one axis as values of its partition columns."""
     places = np.flatnonzero(as_mask(codes, rows.size))
     for level in axes.levels:

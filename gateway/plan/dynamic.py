@@ -32,7 +32,7 @@ ReadRow = Callable[[Statement], Sequence[Value]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dimensions:
+class DimensionReader:
     """Learns the keys of dimensions; thread-safe.
 
     *address* spells files for the engine behind *read*, *inform* is that of ``Planner``.
@@ -46,7 +46,7 @@ class Dimensions:
     _lock: Lock
 
     @classmethod
-    def over(cls, read: ReadRow, address: Address, inform: Inform = as_it_is) -> Dimensions:
+    def over(cls, read: ReadRow, address: Address, inform: Inform = as_it_is) -> DimensionReader:
         """Learn through an engine."""
         return cls(read=read, address=address, inform=inform, _kept=LRUCache(_KEPT), _lock=Lock())
 

@@ -18,8 +18,8 @@ import numpy as np
 from gateway.catalog.transforms.keys import (
     HIGHEST,
     LOWEST,
+    KeyKind,
     KeyType,
-    Kind,
     Ordinals,
     double_ordinals,
     key_type,
@@ -33,7 +33,7 @@ Times: TypeAlias = Any
 _DAY = 86_400
 _INFINITE_DATE = 2**31 - 1
 _LONGEST = 106_000_000  # days from the epoch that a TIMESTAMP in µs can hold, rounded down
-_TEMPORAL = (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
+_TEMPORAL = (KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ)
 _FIELDS = ("%Y", "%m", "%d", "%H", "%M", "%S")
 _CUTS = {"%Y": "Y", "%m": "M", "%d": "D", "%H": "h", "%M": "m", "%S": "s"}
 _NUMPY = {"microsecond": "us", "millisecond": "ms", "second": "s", "minute": "m", "hour": "h", "day": "D", "month": "M"}
@@ -85,7 +85,7 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
     source = key_type(argument)
     assert source is not None
     below, above = lo <= LOWEST + 1, hi >= HIGHEST
-    if source.kind is Kind.DATE:
+    if source.kind is KeyKind.DATE:
         below, above = below | (lo <= -_INFINITE_DATE), above | (hi >= _INFINITE_DATE)
     if is_text(function, source):
         return _carry_text(function, source, lo, hi)
@@ -104,7 +104,7 @@ def is_text(function: Function, source: KeyType) -> bool:
     if source.kind not in _TEMPORAL or function.returns.upper() != "VARCHAR":
         return False
     if function.name == "cast":
-        return source.kind is Kind.DATE
+        return source.kind is KeyKind.DATE
     return function.name == "strftime" and _text_format(str(function.arguments[0])) is not None
 
 
@@ -164,24 +164,24 @@ def _both(step: Step) -> _Mapping:
 def _cast(source: KeyType, target: KeyType) -> _Mapping | None:
     """Casts that keep order. Those that round map each end outwards."""
     match source.kind, target.kind:
-        case (Kind.BOOLEAN | Kind.INTEGER, Kind.INTEGER | Kind.DECIMAL):
+        case (KeyKind.BOOLEAN | KeyKind.INTEGER, KeyKind.INTEGER | KeyKind.DECIMAL):
             return _both(lambda keys: _times_factor(keys, 10**target.scale))
-        case (Kind.BOOLEAN | Kind.INTEGER, Kind.DOUBLE):
+        case (KeyKind.BOOLEAN | KeyKind.INTEGER, KeyKind.DOUBLE):
             return _both(lambda keys: double_ordinals(keys.astype(target.arrow.to_pandas_dtype()).astype(np.float64)))
-        case (Kind.DOUBLE, Kind.DOUBLE) if target.arrow.bit_width == 64:
+        case (KeyKind.DOUBLE, KeyKind.DOUBLE) if target.arrow.bit_width == 64:
             return _both(lambda keys: keys)
-        case (Kind.DECIMAL, Kind.DECIMAL) if target.scale >= source.scale:
+        case (KeyKind.DECIMAL, KeyKind.DECIMAL) if target.scale >= source.scale:
             return _both(lambda keys: _times_factor(keys, 10 ** (target.scale - source.scale)))
-        case (Kind.DECIMAL, Kind.INTEGER):
+        case (KeyKind.DECIMAL, KeyKind.INTEGER):
             unit = 10**source.scale
             return _Mapping(lambda keys: keys // unit, lambda keys: -(-keys // unit))
-        case (Kind.DATE, Kind.DATE):
+        case (KeyKind.DATE, KeyKind.DATE):
             return _both(lambda keys: keys)
-        case (Kind.DATE, Kind.TIMESTAMP | Kind.TIMESTAMPTZ):
+        case (KeyKind.DATE, KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ):
             return _both(lambda keys: _times_factor(keys, _DAY * target.per_second))
-        case (Kind.TIMESTAMP | Kind.TIMESTAMPTZ, Kind.DATE):
+        case (KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ, KeyKind.DATE):
             return _both(lambda keys: keys // (_DAY * source.per_second))
-        case (Kind.TIMESTAMP | Kind.TIMESTAMPTZ, Kind.TIMESTAMP | Kind.TIMESTAMPTZ):
+        case (KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ, KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ):
             return _cast_units(source.per_second, target.per_second)
         case _:
             return None
@@ -195,7 +195,7 @@ def _cast_units(source: int, target: int) -> _Mapping:
 
 
 def _add(function: Function, source: KeyType, target: KeyType) -> _Mapping | None:
-    if source != target or source.kind not in (Kind.INTEGER, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
+    if source != target or source.kind not in (KeyKind.INTEGER, KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ):
         return None
     step = function.arguments[0]
     if not isinstance(step, int) or not LOWEST < step < HIGHEST:
@@ -212,10 +212,10 @@ def _truncate(part: str, source: KeyType, target: KeyType) -> _Mapping | None:
 
 def _number(name: str, source: KeyType, target: KeyType) -> _Mapping | None:
     if name in PARTS:
-        as_target = double_ordinals if target.kind is Kind.DOUBLE else None
+        as_target = double_ordinals if target.kind is KeyKind.DOUBLE else None
         step = _part(name, source)
         if as_target is None:
-            return _both(step) if target.kind is Kind.INTEGER and name != "epoch" else None
+            return _both(step) if target.kind is KeyKind.INTEGER and name != "epoch" else None
         if name == "epoch":
             # The engine computes it in two ways (TIMESTAMP, TIMESTAMPTZ) that round differently: 1 µs is far more.
             return _Mapping(
@@ -223,7 +223,7 @@ def _number(name: str, source: KeyType, target: KeyType) -> _Mapping | None:
                 lambda keys: double_ordinals((_micros(keys, source) + 1) / 1e6),
             )
         return _both(lambda keys: double_ordinals(step(keys).astype(np.float64)))
-    if name not in REPEATING or target.kind is not Kind.INTEGER:
+    if name not in REPEATING or target.kind is not KeyKind.INTEGER:
         return None
     count, period = _repeating(name)
     return _Mapping(

@@ -20,7 +20,7 @@ from gateway.catalog.table import Table
 from gateway.catalog.transforms import (
     Bucket,
     Calendar,
-    Lookup,
+    LookupTransform,
     Spans,
     Transform,
     TransformError,
@@ -29,12 +29,12 @@ from gateway.catalog.transforms import (
     parse_transform,
 )
 from gateway.catalog.transforms.base import known
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, KeyType, Kind, Ordinals, key_type, successor
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, KeyKind, KeyType, Ordinals, key_type, successor
 from gateway.catalog.transforms.values import value_spans
 from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Scale, place_wide
 from gateway.plan.functions import Intervals, carry, supported
-from gateway.plan.states import Mask, Rows, States
+from gateway.plan.states import Mask, States, UnitStates
 from gateway.predicate import Function, Term
 
 _DERIVED = 64
@@ -69,7 +69,7 @@ class Level:
     field: PartitionField
     transform: Transform
     source_type: str
-    rows: Rows
+    rows: UnitStates
     states: States
     texts: Array
     axis: Axis | None
@@ -160,7 +160,7 @@ class Axes:
         places[missing] = count
         places[unknown] = count + null
         states = States(count=count, null=null, unknown=any_unknown)
-        rows = Rows(places, states.size)
+        rows = UnitStates(places, states.size)
         return Level(
             field=field,
             transform=transform,
@@ -239,7 +239,7 @@ def comparable(own: str, other: str) -> bool:
     one, two = key_type(own), key_type(other)
     if one is None or two is None:
         return False
-    return one == two or (one.kind is Kind.INTEGER and two.kind is Kind.INTEGER)
+    return one == two or (one.kind is KeyKind.INTEGER and two.kind is KeyKind.INTEGER)
 
 
 def carried_all(term: Term, axes: Sequence[Axis], argument: str) -> list[Axis]:
@@ -283,11 +283,11 @@ def _keeps_keys(function: Function, argument: str) -> bool:
     one, two = key_type(argument), key_type(function.returns)
     if function.name != "cast" or one is None or two is None:
         return False
-    return one == two or (one.kind is Kind.INTEGER and two.kind is Kind.INTEGER)
+    return one == two or (one.kind is KeyKind.INTEGER and two.kind is KeyKind.INTEGER)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _FolderTexts:
     """What the distinct folder texts of a field say about its source, in the order of their states."""
 
     texts: Array
@@ -297,7 +297,7 @@ class _Reading:
     """The state of each text, in the order the texts were given."""
 
 
-def _read(transform: Transform, source_type: str, texts: Array) -> _Reading:
+def _read(transform: Transform, source_type: str, texts: Array) -> _FolderTexts:
     """Read the distinct folder texts of a field, and order them as its axis needs."""
     try:
         spans = transform.spans(texts, source_type)
@@ -307,28 +307,32 @@ def _read(transform: Transform, source_type: str, texts: Array) -> _Reading:
     interval = placed(spans) if spans is not None else None
     keys = interval[1] if interval is not None else codes
     if keys is None or (keys[1:] >= keys[:-1]).all():
-        return _Reading(texts, interval, codes, np.arange(len(texts), dtype=np.int32))
+        return _FolderTexts(texts, interval, codes, np.arange(len(texts), dtype=np.int32))
     order = np.argsort(keys, kind="stable")
     places = np.empty(len(order), dtype=np.int32)
     places[order] = np.arange(len(order), dtype=np.int32)
     if interval is not None:
         interval = (interval[0], interval[1][order], interval[2][order])
-    return _Reading(texts.take(pa.array(order)), interval, None if codes is None else codes[order], places)
+    return _FolderTexts(texts.take(pa.array(order)), interval, None if codes is None else codes[order], places)
 
 
-def _axis(reading: _Reading, transform: Transform, source_type: str, rows: Rows, states: States) -> Axis | None:
+def _axis(
+    reading: _FolderTexts, transform: Transform, source_type: str, rows: UnitStates, states: States
+) -> Axis | None:
     """Make the axis of a field's source."""
     if reading.interval is not None:
         return Interval(rows, states, *reading.interval)
     if reading.codes is None:
         return None
-    if isinstance(transform, Lookup):
+    if isinstance(transform, LookupTransform):
         return _listing(transform, source_type, rows, states, reading.codes)
     enumerator = _enumerator(transform, known(source_type))
     return Image(rows, states, reading.codes, enumerator, lambda keys: transform.codes_of(keys, source_type))
 
 
-def _listing(transform: Lookup, source_type: str, rows: Rows, states: States, codes: Ordinals) -> Listing:
+def _listing(
+    transform: LookupTransform, source_type: str, rows: UnitStates, states: States, codes: Ordinals
+) -> Listing:
     members, default = transform.members(source_type)
     present = codes.tolist()
     mapped = frozenset(key for keys in members for key in keys)
@@ -362,7 +366,7 @@ def _enumerator(transform: Transform, kind: KeyType) -> Callable[[Key | None, Ke
     return listed
 
 
-def _combined(levels: Sequence[Level]) -> tuple[Rows, States, list[npt.NDArray[np.int64]]]:
+def _combined(levels: Sequence[Level]) -> tuple[UnitStates, States, list[npt.NDArray[np.int64]]]:
     """Make one state of each combination of states that occurs; return also the state of each field in each of them."""
     joint = np.zeros(len(levels[0].rows.codes), dtype=np.int64)
     null = np.zeros(len(joint), dtype=np.bool_)
@@ -384,13 +388,13 @@ def _combined(levels: Sequence[Level]) -> tuple[Rows, States, list[npt.NDArray[n
         count = max(level.states.count, 1)
         fields.append(distinct % count)
         distinct = distinct // count
-    return Rows(places, states.size), states, fields[::-1]
+    return UnitStates(places, states.size), states, fields[::-1]
 
 
-def _reordered(rows: Rows, states: States, order: npt.NDArray[np.intp], lo: Ordinals, hi: Ordinals) -> Interval:
+def _reordered(rows: UnitStates, states: States, order: npt.NDArray[np.intp], lo: Ordinals, hi: Ordinals) -> Interval:
     """Renumber states so that their intervals ascend."""
     if (order[1:] > order[:-1]).all():
         return Interval(rows, states, DIRECT, lo, hi)
     places = np.arange(states.size, dtype=np.int32)
     places[order] = np.arange(len(order), dtype=np.int32)
-    return Interval(Rows(places[rows.codes], states.size), states, DIRECT, lo[order], hi[order])
+    return Interval(UnitStates(places[rows.codes], states.size), states, DIRECT, lo[order], hi[order])

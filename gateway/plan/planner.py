@@ -27,7 +27,7 @@ from gateway.model import (
 )
 from gateway.plan.analysis import Bound, Evaluate, Prepared, PreparedScan, bind, prepare, render
 from gateway.plan.details import details_of
-from gateway.plan.dynamic import Dimensions
+from gateway.plan.dynamic import DimensionReader
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
 from gateway.plan.readable import refuse_misread
@@ -55,14 +55,14 @@ class Planner:
     """
 
     def __init__(
-        self, evaluate: Evaluate, dimensions: Dimensions, policy: Policy = EVERY_ROW, inform: Inform = as_it_is
+        self, evaluate: Evaluate, dimensions: DimensionReader, policy: Policy = EVERY_ROW, inform: Inform = as_it_is
     ) -> None:
         self._evaluate, self._dimensions, self._policy, self._inform = evaluate, dimensions, policy, inform
         self._lock = Lock()
         self._prepared: LRUCache[str, tuple[_Schema, Prepared]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
 
-    def succeeded_by(self, evaluate: Evaluate, dimensions: Dimensions, inform: Inform = as_it_is) -> Planner:
+    def succeeded_by(self, evaluate: Evaluate, dimensions: DimensionReader, inform: Inform = as_it_is) -> Planner:
         """Make a planner over another engine and catalog that knows what this one has prepared."""
         following = Planner(evaluate, dimensions, self._policy, inform)
         with self._lock:

@@ -13,7 +13,7 @@ from typing import Protocol
 from gateway.catalog.transforms.keys import Key, KeyType, after_prefix, key_range, key_type, successor
 from gateway.model import Value
 from gateway.plan.axis import Axis, less
-from gateway.plan.states import Codes, Rows, both, either
+from gateway.plan.states import Codes, UnitStates, both, either
 from gateway.predicate import (
     And,
     Comparison,
@@ -50,7 +50,7 @@ class Choice:
     Without either it is all units; no unit at all is None, not a choice.
     """
 
-    sets: dict[int, tuple[Rows, Codes]] = field(default_factory=dict)
+    sets: dict[int, tuple[UnitStates, Codes]] = field(default_factory=dict)
     alternatives: tuple[tuple[Choice, ...], ...] = ()
 
     @property
@@ -262,14 +262,14 @@ class Restriction:
 
 def _all_codes(codes: Iterable[tuple[Axis, Codes]]) -> Choice | None:
     """Choose the units that are in the given states of each axis; of one axis several times, in all of them."""
-    sets: dict[int, tuple[Rows, Codes]] = {}
+    sets: dict[int, tuple[UnitStates, Codes]] = {}
     for axis, states in codes:
         if not _keep(sets, axis.rows, states):
             return None
     return Choice(sets)
 
 
-def _keep(sets: dict[int, tuple[Rows, Codes]], rows: Rows, codes: Codes) -> bool:
+def _keep(sets: dict[int, tuple[UnitStates, Codes]], rows: UnitStates, codes: Codes) -> bool:
     """Intersect a set of states into *sets*; False if nothing is left."""
     known = sets.get(id(rows))
     if known is not None:
@@ -284,7 +284,7 @@ def _keep(sets: dict[int, tuple[Rows, Codes]], rows: Rows, codes: Codes) -> bool
 def _all(choices: Sequence[Choice]) -> Choice | None:
     if len(choices) == 1:
         return choices[0]
-    sets: dict[int, tuple[Rows, Codes]] = {}
+    sets: dict[int, tuple[UnitStates, Codes]] = {}
     for choice in choices:
         for rows, codes in choice.sets.values():
             if not _keep(sets, rows, codes):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from gateway.catalog.transforms.keys import Kind, key_type
+from gateway.catalog.transforms.keys import KeyKind, key_type
 
 OPTIONS = "can_have_nan = true"
 """The option of ``read_parquet`` for what is nested, whose fields cannot be wrapped: bounds of floats leave NaN out."""
@@ -39,4 +39,4 @@ def needs_whole(tree: exp.Expr) -> bool:
 
 def _is_float(type_: str) -> bool:
     known = key_type(type_)
-    return known is not None and known.kind is Kind.DOUBLE
+    return known is not None and known.kind is KeyKind.DOUBLE

@@ -55,7 +55,7 @@ def either(one: Codes, other: Codes, size: int) -> Codes:
     return Codes(0, size, as_mask(one, size) | as_mask(other, size))
 
 
-class Rows:
+class UnitStates:
     """Which units are in which state, both ways."""
 
     def __init__(self, codes: npt.NDArray[np.int32], size: int) -> None:

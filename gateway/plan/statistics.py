@@ -19,8 +19,8 @@ from gateway.catalog.transforms.keys import (
     LOWEST,
     Array,
     Key,
+    KeyKind,
     KeyType,
-    Kind,
     Ordinals,
     key_type,
     successor,
@@ -28,7 +28,7 @@ from gateway.catalog.transforms.keys import (
 from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Interval, Scale, place_wide
 from gateway.plan.index import carried_all, comparable, whole
-from gateway.plan.states import Codes, Mask, Rows, States
+from gateway.plan.states import Codes, Mask, States, UnitStates
 from gateway.predicate import And, Comparison, Membership, NullCheck, Or, Predicate, StartsWith, Term
 
 _TEXTS = 20_000
@@ -107,7 +107,7 @@ class FileAxes:
         self._bounds = bounds
         self._files = files
         self._axes: dict[str, Axis | None] = {}
-        self._rows = Rows(np.arange(len(files), dtype=np.int32), len(files))
+        self._rows = UnitStates(np.arange(len(files), dtype=np.int32), len(files))
 
     def axes(self, term: Term) -> Sequence[Axis]:
         """List the axes that constrain a term."""
@@ -128,14 +128,14 @@ class FileAxes:
 
     def _axis(self, name: str, type_name: str) -> Axis | None:
         kind = key_type(type_name)
-        if kind is None or (kind.wide and (kind.kind is not Kind.VARCHAR or len(self._files) > _TEXTS)):
+        if kind is None or (kind.wide and (kind.kind is not KeyKind.VARCHAR or len(self._files) > _TEXTS)):
             return None
         if kind.wide:
             scale, lo, hi = self._bounds.texts(name, self._files)
         else:
             every_lo, every_hi = self._bounds.numbers(name)
             scale, lo, hi = DIRECT, every_lo[self._files], every_hi[self._files]
-        if kind.kind is Kind.DOUBLE:
+        if kind.kind is KeyKind.DOUBLE:
             hi = np.full(len(hi), HIGHEST)  # footers pass over NaN, which is the greatest value
         return FileInterval(self._rows, scale, lo, hi, *self._bounds.nulls(name, self._files))
 
@@ -143,7 +143,9 @@ class FileAxes:
 class FileInterval(Interval):
     """An axis whose states are files: each may hold values in its interval, NULLs, or both."""
 
-    def __init__(self, rows: Rows, scale: Scale, lo: Ordinals, hi: Ordinals, some_null: Mask, some_value: Mask) -> None:
+    def __init__(
+        self, rows: UnitStates, scale: Scale, lo: Ordinals, hi: Ordinals, some_null: Mask, some_value: Mask
+    ) -> None:
         """Take the interval of each file, and whether it may hold NULL and any value."""
         super().__init__(rows, States(count=len(lo)), scale, lo, hi)
         self._null = some_null

@@ -10,11 +10,11 @@ from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.table import Table
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import EngineSettings
+from gateway.engine.instance import DuckDBSettings
 from gateway.engine.rows import one_row
 from gateway.errors import GatewayError
 from gateway.model import Column
-from gateway.plan.dynamic import Dimensions
+from gateway.plan.dynamic import DimensionReader
 from gateway.plan.planner import Planner
 from gateway.query.template import Template
 
@@ -24,14 +24,14 @@ class DeclaredColumns:
 
     def __init__(self, engine: DuckDBEngine) -> None:
         self._engine = engine
-        self._planner = Planner(engine.evaluate, Dimensions.over(one_row(engine, seconds=10), engine.address))
+        self._planner = Planner(engine.evaluate, DimensionReader.over(one_row(engine, seconds=10), engine.address))
 
     @classmethod
     @contextmanager
     def open(cls) -> Iterator[DeclaredColumns]:
         """Start an engine that can read nothing, for as long as the context lasts."""
         with TemporaryDirectory(prefix="gateway-columns-") as folder:
-            engine = DuckDBEngine.open(EngineSettings(locations=(), temp_directory=folder, threads=1))
+            engine = DuckDBEngine.open(DuckDBSettings(locations=(), temp_directory=folder, threads=1))
             try:
                 yield cls(engine)
             finally:

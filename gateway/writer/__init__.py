@@ -1,7 +1,18 @@
 """Write rows into a table as partitioned Parquet."""
 
-from gateway.writer.base import Files, Format, Mode, OnProgress, Options, Progress, Stage, WriteSummary
+from gateway.writer.base import Files, InputFormat, Mode, OnProgress, Options, Progress, Stage, WriteSummary
 from gateway.writer.source import Source
 from gateway.writer.write import write
 
-__all__ = ["Files", "Format", "Mode", "OnProgress", "Options", "Progress", "Source", "Stage", "WriteSummary", "write"]
+__all__ = [
+    "Files",
+    "InputFormat",
+    "Mode",
+    "OnProgress",
+    "Options",
+    "Progress",
+    "Source",
+    "Stage",
+    "WriteSummary",
+    "write",
+]

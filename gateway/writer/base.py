@@ -22,7 +22,7 @@ class Mode(StrEnum):
     REPLACE = "replace"
 
 
-class Format(StrEnum):
+class InputFormat(StrEnum):
     """Formats of input files. NDJSON is JSON."""
 
     CSV = "csv"
@@ -39,7 +39,7 @@ class Files:
     """
 
     paths: tuple[str, ...]
-    format: Format | None = None
+    format: InputFormat | None = None
     null: str | None = None
     delimiter: str | None = None
 

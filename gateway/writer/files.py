@@ -25,7 +25,7 @@ SMALLEST_REST = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class FileLayout:
     """Layout of new files: staging folder, schema, sizes, compression, order and names."""
 
     staging: Path
@@ -54,7 +54,7 @@ def row_group_size(size: int, rows: int) -> int:
 class FileWriter:
     """Writes row groups into staged files, and counts rows and bytes."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: FileLayout) -> None:
         self._layout = layout
         self._count = 0
         self.size = 0
@@ -98,7 +98,7 @@ class FileWriter:
 
 
 class _OpenFile:
-    def __init__(self, staged: Path, path: str, layout: Layout) -> None:
+    def __init__(self, staged: Path, path: str, layout: FileLayout) -> None:
         self.staged = staged
         self.path = path
         self.rows = 0

@@ -17,17 +17,17 @@ from typing import Any
 import duckdb
 
 from gateway.errors import InputInvalid
-from gateway.writer.base import Files, Format
+from gateway.writer.base import Files, InputFormat
 
 _SUFFIXES = {
-    **dict.fromkeys((".csv", ".tsv", ".txt"), Format.CSV),
-    **dict.fromkeys((".parquet", ".pq"), Format.PARQUET),
-    **dict.fromkeys((".json", ".ndjson", ".jsonl"), Format.JSON),
+    **dict.fromkeys((".csv", ".tsv", ".txt"), InputFormat.CSV),
+    **dict.fromkeys((".parquet", ".pq"), InputFormat.PARQUET),
+    **dict.fromkeys((".json", ".ndjson", ".jsonl"), InputFormat.JSON),
 }
 _COMPRESSED = frozenset({".gz", ".zst"})
 
 
-def format_of(files: Files) -> Format:
+def format_of(files: Files) -> InputFormat:
     """Return the one format of the files, as given or by their names. Raises ``InputInvalid``."""
     if files.format is not None:
         return files.format
@@ -69,15 +69,15 @@ def open_files(
     paths = list(_expand(files.paths))
     listed = "[" + ", ".join(_literal(glob.escape(path)) for path in paths) + "]"
     match format_of(files):
-        case Format.PARQUET:
+        case InputFormat.PARQUET:
             return _sql(connection, f"FROM read_parquet({listed}, hive_partitioning = false)")
-        case Format.CSV:
+        case InputFormat.CSV:
             call = f"FROM read_csv({listed}, {_dialect(files)}, sample_size = -1"
             try:
                 return _typed(connection, call, "types", dict.fromkeys(expected, "VARCHAR"))
             except InputInvalid as error:
                 raise _explain_csv(connection, files, error) from error
-        case Format.JSON:
+        case InputFormat.JSON:
             call = f"FROM read_json({listed}, hive_partitioning = false, sample_size = -1, maximum_depth = -1"
             return _typed(connection, call, "columns", {name: _in_json(kind) for name, kind in expected.items()})
 

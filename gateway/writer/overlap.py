@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gateway.catalog.layout import Level, arrange
+from gateway.catalog.layout import LevelReader, arrange
 from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.transforms import Calendar, Spans, WideSpans, joint_spans
 from gateway.catalog.transforms.base import known
@@ -67,7 +67,7 @@ class Overlap:
 
     def _told(self, paths: pa.Array[Any]) -> Iterator[tuple[str, Told]]:
         """Yield one path of each partition, with its values as the writer would write them."""
-        layout = arrange(paths, [Level(field.column, self._decoder(field)) for field in self._fields])
+        layout = arrange(paths, [LevelReader(field.column, self._decoder(field)) for field in self._fields])
         texts = [self._spelled(field, column) for field, column in zip(self._fields, layout.texts, strict=True)]
         first: Any = pa.array(layout.order[layout.starts])
         for place, (path, levels) in enumerate(zip(paths.take(first).to_pylist(), layout.levels.tolist(), strict=True)):

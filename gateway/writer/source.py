@@ -17,7 +17,7 @@ import pyarrow as pa
 from gateway.catalog.table import Table
 from gateway.errors import InputInvalid, did_you_mean
 from gateway.model import Column
-from gateway.writer.base import MEBIBYTE, Files, Format, Options
+from gateway.writer.base import MEBIBYTE, Files, InputFormat, Options
 from gateway.writer.inputs import format_of, open_files, quoted
 
 Source = Files | duckdb.DuckDBPyRelation | pa.Table | pa.RecordBatchReader
@@ -32,7 +32,7 @@ _INTEGER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class NumberedRows:
     """Numbered rows in DuckDB: ``relation`` has ``columns``, ``ROW`` (from 1), ``MISFIT`` and ``MISFIT_TEXT``.
 
     ``MISFIT`` is NULL, or the index in ``columns`` of the first value that does not fit, with its text beside it.
@@ -75,15 +75,15 @@ def read(
     table: Table,
     expected: Mapping[str, str] | None,
     options: Options,
-) -> Rows:
+) -> NumberedRows:
     """Open *source* as the rows of *table*, in the *expected* columns where they are known. Raises ``InputInvalid``."""
     given = _open(connection, source, expected or {})
-    texts = isinstance(source, Files) and format_of(source) is Format.CSV
+    texts = isinstance(source, Files) and format_of(source) is InputFormat.CSV
     types = dict(zip(given.columns, (str(item) for item in given.types), strict=True))
     kept = _keep(types, options)
     _check_names(kept, table)
     casts = [_cast(column, types, texts) for column in _settle(kept, types, table, expected)]
-    return Rows(relation=_numbered(given, casts), columns=tuple(cast.column for cast in casts))
+    return NumberedRows(relation=_numbered(given, casts), columns=tuple(cast.column for cast in casts))
 
 
 def _open(

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from obstore.exceptions import BaseError
 
-from gateway.catalog.layout import Level, arrange, data_files
+from gateway.catalog.layout import LevelReader, arrange, data_files
 from gateway.catalog.listing import list_files
 from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.store import S3Settings, Store, open_store, storage_errors
@@ -156,7 +156,7 @@ def files_of(
     listing: pa.Table, fields: Sequence[PartitionField], types: Mapping[str, str], partitions: Collection[Texts]
 ) -> list[str]:
     """Pick the files that lie in one of *partitions*, however their folders spell the values (``06`` and ``6``)."""
-    levels = [Level(field.column, _decoder(field, types[field.source.lower()])) for field in fields]
+    levels = [LevelReader(field.column, _decoder(field, types[field.source.lower()])) for field in fields]
     paths = listing["path"].combine_chunks()
     layout = arrange(paths, levels)
     texts = [

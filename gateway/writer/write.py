@@ -26,11 +26,11 @@ from gateway.errors import InputInvalid, StorageFailed
 from gateway.model import Column
 from gateway.writer.arrow import plain, storable, tables
 from gateway.writer.base import Direction, Mode, OnProgress, Options, Progress, Stage, StagedFile, WriteSummary, silent
-from gateway.writer.files import FileWriter, Layout, row_group_size, row_groups
+from gateway.writer.files import FileLayout, FileWriter, row_group_size, row_groups
 from gateway.writer.inputs import input_message, quoted
 from gateway.writer.overlap import Overlap
 from gateway.writer.partitions import Partitions, Texts, folder
-from gateway.writer.source import BATCH, MISFIT, MISFIT_TEXT, ROW, Rows, Source, connect, read
+from gateway.writer.source import BATCH, MISFIT, MISFIT_TEXT, ROW, NumberedRows, Source, connect, read
 from gateway.writer.target import Stale, Target, files_of
 
 PARTITION = "__gateway_partition"
@@ -121,7 +121,7 @@ def _expected(
     }
 
 
-def _hold(connection: duckdb.DuckDBPyConnection, rows: Rows, table: Table, on_progress: OnProgress) -> _Held:
+def _hold(connection: duckdb.DuckDBPyConnection, rows: NumberedRows, table: Table, on_progress: OnProgress) -> _Held:
     """Read all rows into DuckDB with the number of their partition."""
     types = {column.name.lower(): column.type for column in rows.columns}
     partitions = Partitions(table.written_by, types)
@@ -208,7 +208,7 @@ def _write_files(
 ) -> Iterator[StagedFile]:
     """Write the held rows, sorted, as staged files."""
     order = _order(table, held.columns, options)
-    layout = Layout(
+    layout = FileLayout(
         staging=staging,
         schema=held.schema,
         target_size=options.target_size,

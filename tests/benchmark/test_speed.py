@@ -36,7 +36,7 @@ from gateway.catalog.table import Table, parse_table
 from gateway.config import load_settings
 from gateway.model import BoundQuery, CachePolicy, Principal, TypedValue
 from gateway.pipeline import Gateway
-from gateway.plan.dynamic import Dimensions
+from gateway.plan.dynamic import DimensionReader
 from gateway.plan.planner import Planner
 from gateway.project.loader import load_project, load_tables
 from gateway.telemetry.events import unobserved
@@ -114,7 +114,7 @@ def engine_asked(*_: object) -> NoReturn:
 
 
 def planner() -> Planner:
-    return Planner(engine_asked, Dimensions.over(engine_asked, engine_asked))
+    return Planner(engine_asked, DimensionReader.over(engine_asked, engine_asked))
 
 
 def test_from_parameters_to_files(report: Report) -> None:

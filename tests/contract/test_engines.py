@@ -20,7 +20,7 @@ import pytest
 
 from gateway.engine.base import Engine
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import EngineSettings
+from gateway.engine.instance import DuckDBSettings
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, QueryFailed, StorageFailed
 from gateway.model import Column, FileVersion, Statement, TypedValue
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(params=["duckdb"])
 def engine(folder: Path, tmp_path: Path) -> Iterator[Engine]:
     opened = DuckDBEngine.open(
-        EngineSettings(
+        DuckDBSettings(
             locations=[str(folder)],
             temp_directory=str(tmp_path / "temp"),
             memory_limit="200MB",

@@ -17,7 +17,7 @@ import pytest
 from obstore.store import S3Store
 
 from gateway.engine.duckdb import KEY_LIFE, DuckDBEngine
-from gateway.engine.instance import Credentials, EngineSettings, S3Access
+from gateway.engine.instance import BucketKeys, DuckDBSettings, S3Access
 from gateway.errors import DeadlineExceeded, FilesChanged, StorageFailed
 from gateway.model import FileVersion, Statement
 
@@ -56,14 +56,14 @@ def folder(s3: Any, request: pytest.FixtureRequest) -> Folder:
 @pytest.fixture
 def engine(s3: Any, tmp_path: Any) -> Iterator[DuckDBEngine]:
     opened = DuckDBEngine.open(
-        settings(s3, tmp_path), keyring=lambda: Credentials(key_id=s3.access_key, secret=s3.secret_key)
+        settings(s3, tmp_path), keyring=lambda: BucketKeys(key_id=s3.access_key, secret=s3.secret_key)
     )
     yield opened
     opened.close()
 
 
-def settings(s3: Any, tmp_path: Any) -> EngineSettings:
-    return EngineSettings(
+def settings(s3: Any, tmp_path: Any) -> DuckDBSettings:
+    return DuckDBSettings(
         locations=[s3.url("engine")],
         temp_directory=str(tmp_path),
         memory_limit="500MB",
@@ -262,7 +262,7 @@ def test_keys_that_are_refused_fail_without_being_told(
     s3: Any, engine: DuckDBEngine, folder: Folder, tmp_path: Any
 ) -> None:
     version = folder.write("x.parquet")
-    keys = Credentials(key_id="nobody", secret="top-secret-word")
+    keys = BucketKeys(key_id="nobody", secret="top-secret-word")
     other = DuckDBEngine.open(settings(s3, tmp_path), keyring=lambda: keys)
     with pytest.raises(StorageFailed) as raised:
         rows(other, reading(other, [version]))
@@ -273,7 +273,7 @@ def test_keys_that_are_refused_fail_without_being_told(
 
 def test_renewed_keys_are_used(s3: Any, folder: Folder, tmp_path: Any) -> None:
     version = folder.write("x.parquet")
-    keys = [Credentials(key_id="nobody", secret="x"), Credentials(key_id=s3.access_key, secret=s3.secret_key)]
+    keys = [BucketKeys(key_id="nobody", secret="x"), BucketKeys(key_id=s3.access_key, secret=s3.secret_key)]
     engine = DuckDBEngine.open(settings(s3, tmp_path), keyring=lambda: keys.pop(0))
     with pytest.raises(StorageFailed):
         rows(engine, reading(engine, [version]))
@@ -284,7 +284,7 @@ def test_renewed_keys_are_used(s3: Any, folder: Folder, tmp_path: Any) -> None:
 
 def test_keys_are_renewed_while_queries_come(s3: Any, folder: Folder, tmp_path: Any) -> None:
     version, now = folder.write("x.parquet"), [1_000.0]
-    keys = [Credentials(key_id="nobody", secret="x"), Credentials(key_id=s3.access_key, secret=s3.secret_key)]
+    keys = [BucketKeys(key_id="nobody", secret="x"), BucketKeys(key_id=s3.access_key, secret=s3.secret_key)]
     engine = DuckDBEngine.open(settings(s3, tmp_path), keyring=lambda: keys.pop(0), clock=lambda: now[0])
     with pytest.raises(StorageFailed):
         rows(engine, reading(engine, [version]))
@@ -294,7 +294,7 @@ def test_keys_are_renewed_while_queries_come(s3: Any, folder: Folder, tmp_path: 
 
 
 def test_a_store_that_does_not_answer_is_named(s3: Any, free_ports: Any, tmp_path: Any) -> None:
-    nobody = EngineSettings(
+    nobody = DuckDBSettings(
         locations=["s3://warehouse"],
         temp_directory=str(tmp_path),
         s3=S3Access(endpoint=f"127.0.0.1:{free_ports(1)[0]}", url_style="path", use_ssl=False),

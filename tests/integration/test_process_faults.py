@@ -21,7 +21,7 @@ from shop import ask, row
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import EngineSettings
+from gateway.engine.instance import DuckDBSettings
 from gateway.errors import EngineFailed, SettingsInvalid
 from gateway.model import Statement
 from gateway.telemetry.events import Event as Observed
@@ -113,7 +113,7 @@ def test_a_state_folder_on_a_read_only_file_system_is_told_before_anything_is_se
 
 def test_a_query_that_finds_no_room_to_spill_fails_alone(tmp_path: Path) -> None:
     with mounted(tmp_path / "spill", "size=1m") as folder:
-        settings = EngineSettings(locations=[], temp_directory=str(folder / "x"), memory_limit="60MB", threads=2)
+        settings = DuckDBSettings(locations=[], temp_directory=str(folder / "x"), memory_limit="60MB", threads=2)
         engine = DuckDBEngine.open(settings)
         with pytest.raises(EngineFailed, match="temporary"):
             list(engine.execute(Statement(sql=LARGE, parameters={}, files=[])))

@@ -16,7 +16,7 @@ from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.rows import one_row
 from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
-from gateway.plan.dynamic import Dimensions
+from gateway.plan.dynamic import DimensionReader
 from gateway.plan.planner import Planner
 from gateway.telemetry.events import Event, QueryExecuted
 
@@ -53,7 +53,7 @@ def gateway(tmp_path: Path, events: list[Event]) -> Iterator[Gateway]:
 
 def under(gateway: Gateway, policy: ByScope | Careless) -> Gateway:
     engine = cast(DuckDBEngine, gateway.engine)
-    dimensions = Dimensions.over(one_row(engine, seconds=10), engine.address)
+    dimensions = DimensionReader.over(one_row(engine, seconds=10), engine.address)
     planning = replace(gateway.planning, planner=Planner(engine.evaluate, dimensions, policy))
     return replace(gateway, executor=gateway.executor.over(replace(gateway.runner, planning=planning)))
 

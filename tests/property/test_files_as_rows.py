@@ -26,11 +26,11 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import S3Settings, open_store
 from gateway.catalog.table import parse_table
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import EngineSettings
+from gateway.engine.instance import DuckDBSettings
 from gateway.engine.rows import one_row
 from gateway.errors import ValueMisfit
 from gateway.model import BoundQuery
-from gateway.plan.dynamic import Dimensions
+from gateway.plan.dynamic import DimensionReader
 from gateway.plan.planner import Planner
 
 LOST = "lost"
@@ -218,7 +218,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(root: Path) -> Iterator[DuckDBEngine]:
-    opened = DuckDBEngine.open(EngineSettings(locations=[str(root)], temp_directory=str(root / "tmp"), threads=1))
+    opened = DuckDBEngine.open(DuckDBSettings(locations=[str(root)], temp_directory=str(root / "tmp"), threads=1))
     yield opened
     opened.close()
 
@@ -238,7 +238,7 @@ def answers(engine: DuckDBEngine, folder: Path, declared: Mapping[str, str], sql
         refresher.tick()
     refresher.close()
     planner = Planner(
-        engine.evaluate, Dimensions.over(one_row(engine, seconds=60), engine.address), inform=catalog.informed
+        engine.evaluate, DimensionReader.over(one_row(engine, seconds=60), engine.address), inform=catalog.informed
     )
     query = BoundQuery(name="q", version=1, sql=sql, normalised=sql, tables=("t",), parameters={})
     stream = engine.execute(planner.plan(query, catalog.pin()).statement(engine.address))

@@ -23,11 +23,11 @@ from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import S3Settings, open_store
 from gateway.catalog.table import Table
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import EngineSettings
+from gateway.engine.instance import DuckDBSettings
 from gateway.engine.rows import one_row
 from gateway.errors import GatewayError
 from gateway.model import BoundQuery, Plan
-from gateway.plan.dynamic import Dimensions
+from gateway.plan.dynamic import DimensionReader
 from gateway.plan.planner import Planner
 
 NAMES = ("x", "X", "a.b", "A.b", "a", "x_1")
@@ -120,7 +120,7 @@ class Bench:
 
     def __init__(self, folder: Path, engine: DuckDBEngine) -> None:
         self.folder, self.engine = folder, engine
-        self.planner = Planner(engine.evaluate, Dimensions.over(one_row(engine, seconds=60), engine.address))
+        self.planner = Planner(engine.evaluate, DimensionReader.over(one_row(engine, seconds=60), engine.address))
 
     def snapshots(self, world: World, folder: Path) -> list[Snapshot]:
         for number, (table, options) in enumerate(world.files):
@@ -162,7 +162,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("bounds")
-    options = EngineSettings(locations=[str(folder)], temp_directory=str(folder / "tmp"), threads=1)
+    options = DuckDBSettings(locations=[str(folder)], temp_directory=str(folder / "tmp"), threads=1)
     engine = DuckDBEngine.open(options)
     yield Bench(folder, engine)
     engine.close()

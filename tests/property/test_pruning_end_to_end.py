@@ -23,11 +23,11 @@ from restriction import Database
 from warehouse import TYPES, Warehouse, bag, build, rows_of
 
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import EngineSettings
+from gateway.engine.instance import DuckDBSettings
 from gateway.engine.rows import one_row
 from gateway.model import BoundQuery, Plan, TypedValue
 from gateway.plan.analysis import NOW
-from gateway.plan.dynamic import Dimensions
+from gateway.plan.dynamic import DimensionReader
 from gateway.plan.planner import Planner
 from queries import LITERALS, Generator, parameters
 
@@ -106,7 +106,9 @@ class Bench:
     def _made(self, number: int) -> tuple[Warehouse, Planner, Database]:
         """Make a warehouse; its tables are copied whole into a database that knows no partitions."""
         made = build(number, self.folder, self.engine)
-        planner = Planner(self.engine.evaluate, Dimensions.over(one_row(self.engine, seconds=60), self.engine.address))
+        planner = Planner(
+            self.engine.evaluate, DimensionReader.over(one_row(self.engine, seconds=60), self.engine.address)
+        )
         self.plain.execute(f"ATTACH IF NOT EXISTS ':memory:' AS w{number}")
         cursor = self.plain.cursor()
         cursor.execute(f"USE w{number}")
@@ -132,7 +134,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("warehouses")
-    options = EngineSettings(locations=[str(folder)], temp_directory=str(folder / "tmp"), threads=1)
+    options = DuckDBSettings(locations=[str(folder)], temp_directory=str(folder / "tmp"), threads=1)
     engine = DuckDBEngine.open(options)
     with duckdb.connect(config={"threads": 1}) as plain:
         plain.execute("SET TimeZone = 'UTC'")

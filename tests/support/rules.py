@@ -30,7 +30,7 @@ from gateway.plan.analysis.constants import (
     FirstPresent,
     LikePrefix,
     Literal,
-    Parameter,
+    ParameterValue,
 )
 
 CASES = Path(__file__).parents[1] / "unit" / "plan" / "cases"
@@ -119,7 +119,7 @@ def spelt(constant: Constant, prepared: Prepared, names: list[str]) -> str:
     match constant:
         case Literal(value, _):
             return str(value)
-        case Parameter(name, _):
+        case ParameterValue(name, _):
             return f"${name}"
         case Computed(sql, _, _):
             return f"{{{sql}}}"

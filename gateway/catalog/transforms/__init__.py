@@ -20,7 +20,7 @@ from gateway.catalog.transforms.base import Spans, Transform, TransformError, Wi
 from gateway.catalog.transforms.calendar import Calendar, joint_spans
 from gateway.catalog.transforms.hashing import Bucket
 from gateway.catalog.transforms.parse import KINDS, parse_transform
-from gateway.catalog.transforms.tables import Lookup, Range
+from gateway.catalog.transforms.tables import LookupTransform, Range
 from gateway.catalog.transforms.values import Identity, Truncate
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "Bucket",
     "Calendar",
     "Identity",
-    "Lookup",
+    "LookupTransform",
     "Range",
     "Spans",
     "Transform",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gateway.catalog.transforms.keys import Array, Dictionary, Key, KeyType, Kind, Ordinals, Values, key_type
+from gateway.catalog.transforms.keys import Array, Dictionary, Key, KeyKind, KeyType, Ordinals, Values, key_type
 from gateway.model import Value
 
 
@@ -87,7 +87,7 @@ class Transform(ABC):
     def parse(self, text: str, source_type: str) -> Value:
         """Turn one folder text into the partition column's value. Raises ``TransformError``."""
         value: Any = self.decode(pa.array([text], pa.string()), source_type)[0].as_py()
-        return UUID(value) if known(self.result_type(source_type)).kind is Kind.UUID else value
+        return UUID(value) if known(self.result_type(source_type)).kind is KeyKind.UUID else value
 
     def format(self, value: Value, source_type: str) -> str:
         """Turn one partition value into its folder text: the inverse of ``parse``."""
@@ -129,12 +129,12 @@ def flat(values: Values, source_type: str) -> Array:
 
 def cast_text(texts: Array, kind: KeyType) -> Array:
     """Read texts as values of a type. Raises ``pyarrow.ArrowInvalid``."""
-    return texts if kind.kind in (Kind.VARCHAR, Kind.UUID) else texts.cast(kind.arrow)
+    return texts if kind.kind in (KeyKind.VARCHAR, KeyKind.UUID) else texts.cast(kind.arrow)
 
 
 def _cast(values: Array, source_type: str) -> Array:
     kind = known(source_type)
-    if kind.kind is Kind.UUID and pa.types.is_fixed_size_binary(values.type):
+    if kind.kind is KeyKind.UUID and pa.types.is_fixed_size_binary(values.type):
         return pa.array([None if v is None else str(UUID(bytes=v)) for v in values.to_pylist()], pa.string())
     return values if values.type == kind.arrow else values.cast(kind.arrow)
 

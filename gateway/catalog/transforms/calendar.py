@@ -24,8 +24,8 @@ from gateway.catalog.transforms.keys import (
     Array,
     Dictionary,
     Key,
+    KeyKind,
     KeyType,
-    Kind,
     Ordinals,
     Values,
     key_type,
@@ -80,11 +80,11 @@ class Calendar(Transform):
 
     def problem(self, source_type: str) -> TransformError | None:
         kind = key_type(source_type)
-        if kind is None or kind.kind not in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
+        if kind is None or kind.kind not in (KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ):
             return TransformError(f"{self.unit} needs a date or a timestamp, not {source_type}")
-        if kind.kind is Kind.DATE and self.part == "hour":
+        if kind.kind is KeyKind.DATE and self.part == "hour":
             return TransformError(f"a DATE has no {self.unit}", "use day")
-        if kind.kind is not Kind.TIMESTAMPTZ and self.zone != "UTC":
+        if kind.kind is not KeyKind.TIMESTAMPTZ and self.zone != "UTC":
             return TransformError(f"a zone says nothing about {source_type}", "a zone is for TIMESTAMPTZ sources")
         return None
 
@@ -196,7 +196,7 @@ def unit_spans(numbers: Ordinals, unit: str, kind: KeyType, zone: str) -> Spans:
     count = numbers - 1970 if unit == "year" else numbers
     numpy_unit = NUMPY_UNITS[unit]
     edges = [np.asarray(count + step).astype(f"datetime64[{numpy_unit}]") for step in (0, 1)]
-    if kind.kind is Kind.DATE:
+    if kind.kind is KeyKind.DATE:
         first, after = (edge.astype("datetime64[D]").astype(np.int64) for edge in edges)
         return Spans(first, after - 1)
     seconds = [edge.astype("datetime64[s]").astype(np.int64) for edge in edges]
@@ -286,7 +286,7 @@ def _written(numbers: Ordinals, unit: str, pattern: str) -> Array:
 
 
 def _wall_clock(keys: Ordinals, kind: KeyType, zone: str) -> Ordinals:
-    if kind.kind is not Kind.TIMESTAMPTZ or zone == "UTC":
+    if kind.kind is not KeyKind.TIMESTAMPTZ or zone == "UTC":
         return keys
     there: Any = pa.array(keys, pa.timestamp("us", tz=zone))
     return np.asarray(pc.local_timestamp(there).cast(pa.int64()), dtype=np.int64)

@@ -15,8 +15,8 @@ from gateway.catalog.transforms.keys import (
     Array,
     Dictionary,
     Key,
+    KeyKind,
     KeyType,
-    Kind,
     Ordinals,
     Values,
     key_type,
@@ -39,7 +39,11 @@ class Bucket(Transform):
 
     def problem(self, source_type: str) -> TransformError | None:
         kind = key_type(source_type)
-        if kind is None or kind.kind in (Kind.BOOLEAN, Kind.DOUBLE) or source_type.upper() in ("UBIGINT", "HUGEINT"):
+        if (
+            kind is None
+            or kind.kind in (KeyKind.BOOLEAN, KeyKind.DOUBLE)
+            or source_type.upper() in ("UBIGINT", "HUGEINT")
+        ):
             return TransformError(
                 f"bucket does not hash {source_type}",
                 "integers up to 64 bits, decimals, dates, times, timestamps, VARCHAR, BLOB and UUID can be bucketed",
@@ -85,7 +89,7 @@ class Bucket(Transform):
         return ((hashes & np.int32(0x7FFFFFFF)) % np.int32(self.count)).astype(np.int32)
 
 
-_HASHED_AS_LONG = (Kind.INTEGER, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)
+_HASHED_AS_LONG = (KeyKind.INTEGER, KeyKind.DATE, KeyKind.TIME, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ)
 
 
 def _nulls(array: Array) -> npt.NDArray[np.bool_]:
@@ -102,9 +106,9 @@ def _as_long(values: Ordinals, kind: KeyType) -> Ordinals:
 def _hashed_bytes(key: Key, kind: KeyType) -> bytes:
     if isinstance(key, bytes):
         return key
-    if kind.kind is Kind.UUID:
+    if kind.kind is KeyKind.UUID:
         return key.to_bytes(16, "big")
-    if kind.kind is Kind.DECIMAL:
+    if kind.kind is KeyKind.DECIMAL:
         return key.to_bytes(((key if key >= 0 else ~key).bit_length() + 8) // 8, "big", signed=True)
     if kind.per_second > 10**6:
         key //= kind.per_second // 10**6

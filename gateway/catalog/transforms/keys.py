@@ -39,7 +39,7 @@ EPOCH = date(1970, 1, 1)
 _WIDE = Context(prec=80)  # no DECIMAL(38) is rounded on its way
 
 
-class Kind(Enum):
+class KeyKind(Enum):
     """Families of types that share their order key."""
 
     BOOLEAN = "boolean"
@@ -59,7 +59,7 @@ class Kind(Enum):
 class KeyType:
     """How values of a DuckDB type become order keys, and the Arrow type that holds them."""
 
-    kind: Kind
+    kind: KeyKind
     arrow: pa.DataType
     per_second: int = 0
     """Units of a timestamp in a second."""
@@ -80,21 +80,23 @@ _INTEGERS = {
     "UINTEGER": pa.uint32(),
 }
 _OTHERS = {
-    "BOOLEAN": KeyType(kind=Kind.BOOLEAN, arrow=pa.bool_(), lowest=0, highest=1),
-    "UBIGINT": KeyType(kind=Kind.INTEGER, arrow=pa.uint64(), lowest=0, highest=2**64 - 1, wide=True),
-    "HUGEINT": KeyType(kind=Kind.INTEGER, arrow=pa.decimal128(38, 0), lowest=-(2**127), highest=2**127 - 1, wide=True),
-    "DATE": KeyType(kind=Kind.DATE, arrow=pa.date32()),
-    "TIME": KeyType(kind=Kind.TIME, arrow=pa.time64("us")),
-    "TIMESTAMP": KeyType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("us"), per_second=10**6),
-    "TIMESTAMP_S": KeyType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("s"), per_second=1),
-    "TIMESTAMP_MS": KeyType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("ms"), per_second=10**3),
-    "TIMESTAMP_NS": KeyType(kind=Kind.TIMESTAMP, arrow=pa.timestamp("ns"), per_second=10**9),
-    "TIMESTAMP WITH TIME ZONE": KeyType(kind=Kind.TIMESTAMPTZ, arrow=pa.timestamp("us", tz="UTC"), per_second=10**6),
-    "FLOAT": KeyType(kind=Kind.DOUBLE, arrow=pa.float32()),
-    "DOUBLE": KeyType(kind=Kind.DOUBLE, arrow=pa.float64()),
-    "VARCHAR": KeyType(kind=Kind.VARCHAR, arrow=pa.string(), wide=True),
-    "BLOB": KeyType(kind=Kind.BLOB, arrow=pa.binary(), wide=True),
-    "UUID": KeyType(kind=Kind.UUID, arrow=pa.string(), wide=True),
+    "BOOLEAN": KeyType(kind=KeyKind.BOOLEAN, arrow=pa.bool_(), lowest=0, highest=1),
+    "UBIGINT": KeyType(kind=KeyKind.INTEGER, arrow=pa.uint64(), lowest=0, highest=2**64 - 1, wide=True),
+    "HUGEINT": KeyType(
+        kind=KeyKind.INTEGER, arrow=pa.decimal128(38, 0), lowest=-(2**127), highest=2**127 - 1, wide=True
+    ),
+    "DATE": KeyType(kind=KeyKind.DATE, arrow=pa.date32()),
+    "TIME": KeyType(kind=KeyKind.TIME, arrow=pa.time64("us")),
+    "TIMESTAMP": KeyType(kind=KeyKind.TIMESTAMP, arrow=pa.timestamp("us"), per_second=10**6),
+    "TIMESTAMP_S": KeyType(kind=KeyKind.TIMESTAMP, arrow=pa.timestamp("s"), per_second=1),
+    "TIMESTAMP_MS": KeyType(kind=KeyKind.TIMESTAMP, arrow=pa.timestamp("ms"), per_second=10**3),
+    "TIMESTAMP_NS": KeyType(kind=KeyKind.TIMESTAMP, arrow=pa.timestamp("ns"), per_second=10**9),
+    "TIMESTAMP WITH TIME ZONE": KeyType(kind=KeyKind.TIMESTAMPTZ, arrow=pa.timestamp("us", tz="UTC"), per_second=10**6),
+    "FLOAT": KeyType(kind=KeyKind.DOUBLE, arrow=pa.float32()),
+    "DOUBLE": KeyType(kind=KeyKind.DOUBLE, arrow=pa.float64()),
+    "VARCHAR": KeyType(kind=KeyKind.VARCHAR, arrow=pa.string(), wide=True),
+    "BLOB": KeyType(kind=KeyKind.BLOB, arrow=pa.binary(), wide=True),
+    "UUID": KeyType(kind=KeyKind.UUID, arrow=pa.string(), wide=True),
 }
 
 
@@ -109,7 +111,7 @@ def key_type(name: str) -> KeyType | None:
     if parsed.name == "DECIMAL" and parsed.known:
         limit = 10**parsed.width - 1
         return KeyType(
-            kind=Kind.DECIMAL,
+            kind=KeyKind.DECIMAL,
             arrow=pa.decimal128(parsed.width, parsed.scale),
             scale=parsed.scale,
             lowest=-limit,
@@ -120,7 +122,7 @@ def key_type(name: str) -> KeyType | None:
     if arrow is None:
         return _OTHERS.get(parsed.name)
     lowest = 0 if parsed.name.startswith("U") else -(1 << arrow.bit_width - 1)
-    return KeyType(kind=Kind.INTEGER, arrow=arrow, lowest=lowest, highest=lowest + (1 << arrow.bit_width) - 1)
+    return KeyType(kind=KeyKind.INTEGER, arrow=arrow, lowest=lowest, highest=lowest + (1 << arrow.bit_width) - 1)
 
 
 def successor(key: Key) -> Key:
@@ -159,21 +161,21 @@ def key_range(value: Any, kind: KeyType) -> tuple[Key, Key] | None:
 
 def _key(value: Any, kind: KeyType) -> Key | None:
     match kind.kind:
-        case Kind.VARCHAR:
+        case KeyKind.VARCHAR:
             return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else None
-        case Kind.BLOB:
+        case KeyKind.BLOB:
             return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else None
-        case Kind.UUID:
+        case KeyKind.UUID:
             return value.int if isinstance(value, UUID) else None
-        case Kind.BOOLEAN | Kind.INTEGER:
+        case KeyKind.BOOLEAN | KeyKind.INTEGER:
             return int(value) if isinstance(value, bool | int) else None
-        case Kind.DECIMAL:
+        case KeyKind.DECIMAL:
             return _unscaled(value, kind.scale) if isinstance(value, Decimal | int) else None
-        case Kind.DOUBLE:
+        case KeyKind.DOUBLE:
             return of_double(float(value)) if isinstance(value, float | int) else None
-        case Kind.DATE:
+        case KeyKind.DATE:
             return _days(value) if isinstance(value, date) and not isinstance(value, datetime) else None
-        case Kind.TIME:
+        case KeyKind.TIME:
             return _microseconds(value) if isinstance(value, time) and value.tzinfo is None else None
         case _:
             return _units(value, kind) if isinstance(value, datetime) else None
@@ -214,7 +216,7 @@ def _microseconds(value: time) -> int:
 
 
 def _units(value: datetime, kind: KeyType) -> int | None:
-    if (value.tzinfo is not None) != (kind.kind is Kind.TIMESTAMPTZ):
+    if (value.tzinfo is not None) != (kind.kind is KeyKind.TIMESTAMPTZ):
         return None
     naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
     if naive in (datetime.max, datetime.min):
@@ -228,12 +230,12 @@ def _units(value: datetime, kind: KeyType) -> int | None:
 
 def ordinals(values: Array, kind: KeyType) -> Ordinals:
     """Return the 64-bit keys of an Arrow array (of ``kind.arrow``); 0 at nulls. Only for types that are not wide."""
-    if kind.kind is Kind.DECIMAL:
+    if kind.kind is KeyKind.DECIMAL:
         words = np.frombuffer(values.buffers()[1], dtype=np.int64)[::2][values.offset : values.offset + len(values)]
         return np.where(np.asarray(values.is_valid()), words, 0)
-    if kind.kind is Kind.DOUBLE:
+    if kind.kind is KeyKind.DOUBLE:
         return double_ordinals(np.asarray(pc.fill_null(values.cast(pa.float64()), 0.0), dtype=np.float64))
-    if kind.kind is Kind.DATE:
+    if kind.kind is KeyKind.DATE:
         values = values.cast(pa.int32())
     return np.asarray(pc.fill_null(values.cast(pa.int64()), 0), dtype=np.int64)
 
@@ -249,11 +251,11 @@ def keys(values: Array, kind: KeyType) -> list[Key]:
     """Return the keys of an Arrow array without nulls, of any type."""
     if not kind.wide:
         return [int(key) for key in ordinals(values, kind)]
-    if kind.kind is Kind.VARCHAR:
+    if kind.kind is KeyKind.VARCHAR:
         values = values.cast(pa.binary())
     found = values.to_pylist()
-    if kind.kind is Kind.UUID:
+    if kind.kind is KeyKind.UUID:
         return [UUID(text).int for text in found]
-    if kind.kind is Kind.DECIMAL:
+    if kind.kind is KeyKind.DECIMAL:
         return [int(_WIDE.scaleb(value, kind.scale)) for value in found]
     return [value if isinstance(value, bytes) else int(value) for value in found]

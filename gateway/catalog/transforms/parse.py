@@ -10,7 +10,7 @@ from typing import Any
 from gateway.catalog.transforms.base import Transform, TransformError
 from gateway.catalog.transforms.calendar import DEFAULT_FORMATS, PARTS, Calendar, check_format, check_zone
 from gateway.catalog.transforms.hashing import Bucket
-from gateway.catalog.transforms.tables import DEFAULT, Lookup, Range
+from gateway.catalog.transforms.tables import DEFAULT, LookupTransform, Range
 from gateway.catalog.transforms.values import Identity, Truncate
 from gateway.errors import did_you_mean
 
@@ -89,13 +89,13 @@ def _range(arguments: Any) -> Range:
     return Range(bounds)
 
 
-def _lookup(arguments: Any) -> Lookup:
+def _lookup(arguments: Any) -> LookupTransform:
     if not isinstance(arguments, Mapping) or not arguments:
         raise TransformError("lookup needs its entries", "e.g. lookup{US: america, DE: europe, *: other}")
     entries = [(_text(source), _text(value)) for source, value in arguments.items()]
     if any(not value for _, value in entries):
         raise TransformError("a lookup maps to an empty text")
-    return Lookup(tuple(sorted(entries, key=lambda entry: entry[0] == DEFAULT)))
+    return LookupTransform(tuple(sorted(entries, key=lambda entry: entry[0] == DEFAULT)))
 
 
 def _text(value: Any) -> str:

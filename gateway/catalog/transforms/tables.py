@@ -17,7 +17,7 @@ from gateway.catalog.transforms.keys import (
     Array,
     Dictionary,
     Key,
-    Kind,
+    KeyKind,
     Ordinals,
     Values,
     key_type,
@@ -50,7 +50,7 @@ class Range(Transform):
 
     def problem(self, source_type: str) -> TransformError | None:
         kind = key_type(source_type)
-        if kind is None or kind.kind in (Kind.BLOB, Kind.BOOLEAN, Kind.UUID):
+        if kind is None or kind.kind in (KeyKind.BLOB, KeyKind.BOOLEAN, KeyKind.UUID):
             return TransformError(f"range is not defined for {source_type}")
         try:
             edges = self._edges(source_type)
@@ -83,7 +83,7 @@ class Range(Transform):
             lows = np.array([LOWEST, *edges], dtype=np.int64)
             highs = np.array([*(edge - 1 for edge in edges if isinstance(edge, int)), HIGHEST], dtype=np.int64)
             return Spans(lows[places], highs[places])
-        least: Key = b"" if kind.kind is Kind.VARCHAR else kind.lowest
+        least: Key = b"" if kind.kind is KeyKind.VARCHAR else kind.lowest
         starts, ends = [least, *edges], [*edges, None]
         chosen = places.tolist()
         return WideSpans([starts[p] for p in chosen], [ends[p] for p in chosen], np.zeros(len(places), dtype=np.bool_))
@@ -97,7 +97,7 @@ class Range(Transform):
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup(Transform):
+class LookupTransform(Transform):
     """``lookup{a: x, b: y, *: z}``: each source value has a declared partition value; ``*`` stands for all others.
 
     NULL stays NULL when the gateway writes; in files written elsewhere the ``*`` partition may hold NULLs too.
@@ -121,7 +121,7 @@ class Lookup(Transform):
 
     def problem(self, source_type: str) -> TransformError | None:
         kind = key_type(source_type)
-        if kind is None or kind.kind in (Kind.BLOB, Kind.DOUBLE):
+        if kind is None or kind.kind in (KeyKind.BLOB, KeyKind.DOUBLE):
             return TransformError(f"lookup is not defined for {source_type}")
         try:
             mapped = self._sources(source_type)

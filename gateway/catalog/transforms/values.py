@@ -24,8 +24,8 @@ from gateway.catalog.transforms.keys import (
     Array,
     Dictionary,
     Key,
+    KeyKind,
     KeyType,
-    Kind,
     Ordinals,
     Values,
     after_prefix,
@@ -46,7 +46,7 @@ class Identity(Transform):
 
     def problem(self, source_type: str) -> TransformError | None:
         kind = key_type(source_type)
-        if kind is None or kind.kind is Kind.BLOB:
+        if kind is None or kind.kind is KeyKind.BLOB:
             return TransformError(f"a column of type {source_type} cannot be a folder name")
         return None
 
@@ -82,7 +82,7 @@ class Truncate(Transform):
 
     def problem(self, source_type: str) -> TransformError | None:
         kind = key_type(source_type)
-        if kind is None or kind.kind not in (Kind.INTEGER, Kind.DECIMAL, Kind.VARCHAR):
+        if kind is None or kind.kind not in (KeyKind.INTEGER, KeyKind.DECIMAL, KeyKind.VARCHAR):
             return TransformError(f"truncate is not defined for {source_type}", "use integers, decimals or VARCHAR")
         return None
 
@@ -92,7 +92,7 @@ class Truncate(Transform):
     def apply(self, values: Values, source_type: str) -> Dictionary:
         kind = known(source_type)
         array = flat(values, source_type)
-        if kind.kind is Kind.VARCHAR:
+        if kind.kind is KeyKind.VARCHAR:
             return pc.utf8_slice_codeunits(array, 0, self.width).dictionary_encode()
         indices, distinct = dictionary(array)
         cut = [key - key % self.width for key in keys(distinct, kind) if isinstance(key, int)]
@@ -105,7 +105,7 @@ class Truncate(Transform):
     def decode(self, texts: Array, source_type: str) -> Array:
         values = read_texts(texts, source_type)
         kind = known(source_type)
-        if kind.kind is Kind.VARCHAR:
+        if kind.kind is KeyKind.VARCHAR:
             if (_lengths(values) > self.width).any():
                 raise TransformError(f"a folder is longer than the {self.width} characters of {self.name}")
         elif any(isinstance(key, int) and key % self.width for key in keys(values, kind)):
@@ -118,7 +118,7 @@ class Truncate(Transform):
     def spans(self, texts: Array, source_type: str) -> Spans | WideSpans | None:
         kind = known(source_type)
         values = self.decode(texts, source_type)
-        if kind.kind is not Kind.VARCHAR:
+        if kind.kind is not KeyKind.VARCHAR:
             lo = keys(values, kind)
             if kind.wide:
                 return WideSpans(lo, [_above(key, self.width) for key in lo], np.full(len(lo), self.width == 1))
@@ -145,7 +145,7 @@ def read_texts(texts: Array, source_type: str) -> Array:
     kind = known(source_type)
     try:
         values = cast_text(texts, kind)
-        if kind.kind is Kind.UUID:
+        if kind.kind is KeyKind.UUID:
             return pa.array([str(UUID(text)) for text in values.to_pylist()], pa.string())
         return values
     except (pa.ArrowInvalid, ValueError) as error:
@@ -155,13 +155,13 @@ def read_texts(texts: Array, source_type: str) -> Array:
 def value_texts(values: Array, kind: KeyType) -> Array:
     """Write values as the engine's own cast to VARCHAR does, so that a folder reads as its value in SQL."""
     match kind.kind:
-        case Kind.VARCHAR | Kind.UUID:
+        case KeyKind.VARCHAR | KeyKind.UUID:
             return values
-        case Kind.TIMESTAMP | Kind.TIMESTAMPTZ:
+        case KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ:
             texts = values.cast(pa.timestamp(values.type.unit)).cast(pa.string())
             plain = pc.replace_substring_regex(texts, r"\.?0*$", "") if kind.per_second > 1 else texts
-            return pc.binary_join_element_wise(plain, "+00", "") if kind.kind is Kind.TIMESTAMPTZ else plain
-        case Kind.DOUBLE:
+            return pc.binary_join_element_wise(plain, "+00", "") if kind.kind is KeyKind.TIMESTAMPTZ else plain
+        case KeyKind.DOUBLE:
             return pc.add(values, pa.scalar(0.0, values.type)).cast(pa.string())  # -0.0 and 0.0 are one value
         case _:
             return values.cast(pa.string())

@@ -31,7 +31,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ParameterValue:
     """The value of a parameter, delivered as ``cast_to``."""
 
     name: str
@@ -92,7 +92,7 @@ class Dimension:
     aspect: Aspect = Aspect.VALUES
 
 
-Constant = Union[Literal, Parameter, Computed, Absent, FirstPresent, LikePrefix, Dimension]  # noqa: UP007 - they name it early
+Constant = Union[Literal, ParameterValue, Computed, Absent, FirstPresent, LikePrefix, Dimension]  # noqa: UP007 - they name it early
 
 _DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
 _TIMESTAMP = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d [0-2]\d:[0-5]\d(:[0-5]\d)?")
@@ -167,7 +167,7 @@ class Constants:
         node = node.unnest()
         if not isinstance(node, exp.Placeholder):
             return None
-        return self.add(Parameter(node.name, f"{target}[]"))
+        return self.add(ParameterValue(node.name, f"{target}[]"))
 
     def list_kind(self, node: exp.Expr) -> str | None:
         """Return the member type of a list parameter."""
@@ -178,7 +178,7 @@ class Constants:
     def _parameter(self, name: str, target: str) -> Constant:
         declared = canonical(self.parameters.get(name, ""))
         if _converts(declared, target):
-            return Parameter(name, target)
+            return ParameterValue(name, target)
         return self.computed(exp.Placeholder(this=name), target)
 
 

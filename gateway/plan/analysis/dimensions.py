@@ -30,7 +30,7 @@ RULE = "dimension"
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class DimensionKey:
     """A column of a scan, and what is known of the rows that matter."""
 
     source: Source
@@ -80,7 +80,7 @@ class Dimensions:
                 if key is not None and _filters(key):
                     yield self._fact(here, key, fact)
 
-    def _key(self, found: Term, facts: Sequence[Fact]) -> Key | None:
+    def _key(self, found: Term, facts: Sequence[Fact]) -> DimensionKey | None:
         """Follow a column to the scan that it comes from."""
         source = self._sources.get(found.column)
         if source is None:
@@ -88,11 +88,11 @@ class Dimensions:
         if source.scan is not None:
             own = source.keys()
             known = all_of(*(project(fact.predicate, lambda key: key in own) for fact in facts))
-            return Key(source, found, known)
+            return DimensionKey(source, found, known)
         inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
         return self._below(inner, int(found.column.partition(".")[2])) if isinstance(inner, SelectBlock) else None
 
-    def _below(self, block: SelectBlock, index: int) -> Key | None:
+    def _below(self, block: SelectBlock, index: int) -> DimensionKey | None:
         output = block.outputs[index] if block.outputs is not None else None
         group = barriers.grouping(block)
         if output is None or output.term is None or output.term.functions or block.closed or always_yields(block):
@@ -102,7 +102,7 @@ class Dimensions:
         self.meet(block)
         return self._key(output.term, close(self.rows(block)))
 
-    def _fact(self, here: Term, key: Key, about: Fact) -> Fact:
+    def _fact(self, here: Term, key: DimensionKey, about: Fact) -> Fact:
         scan = key.source.scan or 0
         index = int(key.term.column.partition(".")[2])
         names = self.names[scan]
@@ -121,7 +121,7 @@ class Dimensions:
         return Fact(predicate=among, sql=about.sql, rule=RULE, origin=about.origin, mentions=frozenset({here.column}))
 
 
-def _filters(key: Key) -> bool:
+def _filters(key: DimensionKey) -> bool:
     """Say whether a scan is filtered by more than its key: what is known of the key is known on the other side too."""
     return key.known != TRUE and any(
         not isinstance(leaf, Condition)

@@ -19,7 +19,7 @@ from gateway.plan.analysis.constants import (
     FirstPresent,
     LikePrefix,
     Literal,
-    Parameter,
+    ParameterValue,
     fits,
 )
 from gateway.plan.analysis.facts import leaves
@@ -186,7 +186,7 @@ def _value(constant: Constant, parameters: Mapping[str, TypedValue], computed: M
     match constant:
         case Literal(value, _):
             return value
-        case Parameter(name, cast_to):
+        case ParameterValue(name, cast_to):
             return _converted(parameters[name].value, cast_to)
         case Absent(name, negated):
             return (parameters[name].value is None) != negated

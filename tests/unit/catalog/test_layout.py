@@ -7,26 +7,26 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from gateway.catalog.layout import HIVE_NULL, Layout, Level, arrange, data_files
+from gateway.catalog.layout import HIVE_NULL, Layout, LevelReader, arrange, data_files
 from gateway.catalog.transforms import parse_transform
 
 
-def level(column: str, transform: str = "identity", source_type: str = "VARCHAR") -> Level:
+def level(column: str, transform: str = "identity", source_type: str = "VARCHAR") -> LevelReader:
     made = parse_transform(transform)
-    return Level(column, lambda texts: made.decode(texts, source_type))
+    return LevelReader(column, lambda texts: made.decode(texts, source_type))
 
 
-def arranged(paths: list[str], *levels: Level) -> Layout:
+def arranged(paths: list[str], *levels: LevelReader) -> Layout:
     return arrange(pa.array(sorted(paths), pa.string()), levels)
 
 
-def partitions(paths: list[str], *levels: Level) -> list[tuple[Any, ...]]:
+def partitions(paths: list[str], *levels: LevelReader) -> list[tuple[Any, ...]]:
     """Each partition as its texts and whether they are known."""
     layout = arranged(paths, *levels)
     return list(zip(*(texts.to_pylist() for texts in layout.texts), layout.known.tolist(), strict=True))
 
 
-def reasons(paths: list[str], *levels: Level) -> list[str]:
+def reasons(paths: list[str], *levels: LevelReader) -> list[str]:
     return [problem.reason for problem in arranged(paths, *levels).problems]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import EngineSettings
+from gateway.engine.instance import DuckDBSettings
 from gateway.errors import EngineFailed
 from gateway.model import Statement
 
@@ -22,7 +22,7 @@ SLOW = Statement(sql="SELECT range AS n FROM range(3000000)", parameters={}, fil
 @pytest.fixture
 def engines(tmp_path: Path) -> Iterator[Engines]:
     def opened(locations: Sequence[str], number: int) -> DuckDBEngine:
-        return DuckDBEngine.open(EngineSettings(locations=locations, temp_directory=str(tmp_path / str(number))))
+        return DuckDBEngine.open(DuckDBSettings(locations=locations, temp_directory=str(tmp_path / str(number))))
 
     engines = Engines(opened)
     yield engines

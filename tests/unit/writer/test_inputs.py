@@ -4,27 +4,27 @@ import duckdb
 import pytest
 
 from gateway.errors import InputInvalid
-from gateway.writer.base import Files, Format
+from gateway.writer.base import Files, InputFormat
 from gateway.writer.inputs import format_of, input_message, quoted
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a.csv", Format.CSV),
-        ("a.CSV.gz", Format.CSV),
-        ("a.tsv", Format.CSV),
-        ("a.parquet", Format.PARQUET),
-        ("x/*.ndjson", Format.JSON),
-        ("a.b.jsonl.zst", Format.JSON),
+        ("a.csv", InputFormat.CSV),
+        ("a.CSV.gz", InputFormat.CSV),
+        ("a.tsv", InputFormat.CSV),
+        ("a.parquet", InputFormat.PARQUET),
+        ("x/*.ndjson", InputFormat.JSON),
+        ("a.b.jsonl.zst", InputFormat.JSON),
     ],
 )
-def test_the_name_of_a_file_tells_its_format(name: str, expected: Format) -> None:
+def test_the_name_of_a_file_tells_its_format(name: str, expected: InputFormat) -> None:
     assert expected == format_of(Files(paths=(name,)))
 
 
 def test_a_given_format_wins_over_the_name() -> None:
-    assert format_of(Files(paths=("a.json",), format=Format.CSV)) == Format.CSV
+    assert format_of(Files(paths=("a.json",), format=InputFormat.CSV)) == InputFormat.CSV
 
 
 def test_a_name_that_tells_no_format_is_refused() -> None:

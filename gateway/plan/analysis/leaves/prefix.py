@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from gateway.plan.analysis.constants import LikePrefix, Literal, Parameter
+from gateway.plan.analysis.constants import LikePrefix, Literal, ParameterValue
 from gateway.plan.analysis.leaves.compiler import Compiler
 from gateway.plan.analysis.terms import Opaque
 from gateway.plan.analysis.types import STRING
@@ -36,7 +36,7 @@ def prefix(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate | Non
 def _like(compiler: Compiler, found: Term, pattern: exp.Expr, escape: exp.Expr | None, negated: bool) -> Predicate:
     if not isinstance(pattern, exp.Literal):
         constant = compiler.constants.constant(pattern, "VARCHAR")
-        if negated or escape is not None or not isinstance(constant, Parameter):
+        if negated or escape is not None or not isinstance(constant, ParameterValue):
             return compiler.unused("pattern not constant")
         return StartsWith(found, compiler.constants.add(LikePrefix(constant)))
     text = like_prefix(pattern.name, escape.name if escape is not None else "")
