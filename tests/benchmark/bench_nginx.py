@@ -22,7 +22,8 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from events import between, make_project, put
-from nginx import Box, Reply, find_nginx, running, wait_for
+from nginx import Box, Reply, find_nginx, running
+from waiting import wait_for
 
 GOAL = 0.7
 DAILY = "SELECT ts, amount FROM events WHERE ts >= $start AND ts < $end ORDER BY ts"

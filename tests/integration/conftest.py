@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 import duckdb
 import pytest
+from waiting import wait_for
 
 from gateway.demo.flights import TABLES, read_table
 
@@ -126,18 +127,15 @@ def stop_process(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_ready(running: RunningGateway) -> None:
-    for _ in range(600):
-        try:
-            if running.get("/readyz").status == 200:
-                return
-        except OSError:
-            pass
-        try:
-            running.process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    pytest.fail(f"the gateway does not get ready:\n{running.log.read_text(errors='replace')[-6000:]}")
+    wait_for(lambda: running.process.poll() is not None or _is_ready(running), running.log.read_text, pause=0.05)
+    if running.process.poll() is not None:
+        pytest.fail(f"the gateway ended before it was ready:\n{running.log.read_text(errors='replace')[-6000:]}")
+
+
+def _is_ready(running: RunningGateway) -> bool:
+    with suppress(OSError):
+        return running.get("/readyz").status == 200
+    return False
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from waiting import becomes, wait_for
 
 from gateway.cli import main
 
@@ -126,14 +125,7 @@ class Loop:
 
     def becomes(self, expected: Any, look: Callable[[], Any]) -> None:
         """Look until both workers show what is *expected*."""
-        seen: list[Any] = []
-        for _ in range(100):
-            with ThreadPoolExecutor(4) as pool:
-                seen = list(pool.map(lambda _: look(), range(12)))
-            if all(one == expected for one in seen):
-                return
-            threading.Event().wait(0.05)
-        assert seen == [expected] * 12
+        becomes(expected, look)
 
 
 @pytest.fixture
@@ -260,12 +252,7 @@ def a_deprecated_version_says_so_and_its_callers_are_known(loop: Loop) -> None:
     reply = loop.ask("v1")
     assert (reply.status, reply.headers["sunset"]) == (200, f"{SUNSET:%a, %d %b %Y} 00:00:00 GMT")
     assert reply.headers["link"] == '</v1/queries/finance.revenue/v2>; rel="successor-version"'
-    for _ in range(200):  # counts are written every few seconds
-        told = usage(loop)
-        if "v1 deprecated anonymous" in told:
-            break
-        threading.Event().wait(0.1)
-    assert "finance.revenue v1 deprecated anonymous" in told
+    wait_for(lambda: "finance.revenue v1 deprecated anonymous" in usage(loop), "the counts, written every few seconds")
 
 
 def a_version_cannot_be_removed_before_its_sunset(loop: Loop) -> None:

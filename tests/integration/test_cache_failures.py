@@ -14,6 +14,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 HOURLY = "/v1/queries/hourly_traffic/v1/result"
@@ -50,12 +51,8 @@ def load(gateway: Any, clients: int = 6) -> Iterator[Counter[str]]:
 
 def until(seen: Counter[str], more: int) -> None:
     """Wait until that many more requests were answered."""
-    target, pause = seen["200"] + more, Event()
-    for _ in range(3_000):
-        if seen["200"] >= target:
-            return
-        pause.wait(0.02)
-    pytest.fail(f"no answers came: {seen}")
+    target = seen["200"] + more
+    wait_for(lambda: seen["200"] >= target, lambda: f"{target} answers: {seen}")
 
 
 def workers(gateway: Any) -> list[int]:
@@ -121,10 +118,7 @@ def test_an_answer_is_kept_though_its_caller_has_left(
     path = "/v1/queries/busiest_days/v1/result.csv"
     with socket.create_connection((gateway.host, gateway.port)) as caller:
         caller.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    for _ in range(500):
-        if executions(gateway, "busiest_days"):
-            break
-        Event().wait(0.02)
+    wait_for(lambda: executions(gateway, "busiest_days"), "the execution")
     assert gateway.get(path).headers["cache-status"].startswith("query-gateway; hit")
     assert executions(gateway, "busiest_days") == 1
     gateway.process.terminate()

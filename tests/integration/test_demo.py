@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
@@ -42,18 +43,14 @@ class Demo:
             self.process = subprocess.Popen(command, stdout=output, stderr=output, env=clean, start_new_session=True)
 
     def wait(self) -> None:
-        for _ in range(1200):
-            try:
-                if self.get("/readyz")[0] == 200:
-                    return
-            except OSError:
-                pass
-            try:
-                self.process.wait(timeout=0.05)
-            except subprocess.TimeoutExpired:
-                continue
-            break
-        pytest.fail(f"the demo does not get ready:\n{self.log.read_text(errors='replace')[-4000:]}")
+        wait_for(lambda: self.process.poll() is not None or self.is_ready(), self.log.read_text, pause=0.05)
+        if self.process.poll() is not None:
+            pytest.fail(f"the demo ended:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+    def is_ready(self) -> bool:
+        with suppress(OSError):
+            return self.get("/readyz")[0] == 200
+        return False
 
     def get(self, target: str) -> tuple[int, bytes]:
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from waiting import wait_for
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
@@ -98,14 +99,6 @@ def ask(gateway: Gateway, query: str, k: int = 0, *, seconds: float | None = Non
     return gateway.answer(request, principal=Principal(), deadline=deadline, **options)
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    pulse, deadline = Flag(), time.monotonic() + SOON
-    while not holds():
-        assert time.monotonic() < deadline
-        pulse.wait(0.01)
-
-
 def test_a_query_past_its_callers_deadline_is_stopped_and_the_next_one_runs(
     open_project: Open, events: list[Event]
 ) -> None:
@@ -129,13 +122,13 @@ def test_a_query_that_waits_behind_another_is_answered_at_its_own_deadline(open_
     gateway = open_project()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ask, gateway, "endless", seconds=3)
-        until(lambda: gateway.admission.running == 1)
+        wait_for(lambda: gateway.admission.running == 1)
         with pytest.raises(DeadlineExceeded):
             ask(gateway, "small", seconds=0.2)
         assert gateway.admission.waiting == 0
         with pytest.raises(DeadlineExceeded):
             first.result()
-    until(lambda: gateway.admission.depth == 0)
+    wait_for(lambda: gateway.admission.depth == 0)
 
 
 def test_a_query_that_plans_to_read_little_runs_beside_heavy_ones(open_project: Open, project: Path) -> None:
@@ -143,7 +136,7 @@ def test_a_query_that_plans_to_read_little_runs_beside_heavy_ones(open_project: 
     gateway = open_project(ENGINE_SLOTS="2", ENGINE_CHEAP="2kB")
     with ThreadPoolExecutor(2) as pool:
         heavy = [pool.submit(ask, gateway, "endless_unkept", k, seconds=5) for k in range(2)]
-        until(lambda: gateway.admission.depth == 2)
+        wait_for(lambda: gateway.admission.depth == 2)
         assert (gateway.admission.running, gateway.admission.waiting) == (1, 1)
         assert ask(gateway, "one_day").result.table.to_pylist() == [{"total": 0}]
         for query in heavy:
@@ -167,11 +160,11 @@ def test_a_disconnect_stops_a_query_whose_answer_is_not_kept(open_project: Open,
     gateway, gone = open_project(), Flag()
     with ThreadPoolExecutor(1) as pool:
         caller = pool.submit(ask, gateway, "endless_unkept", gone=gone)
-        until(lambda: gateway.admission.running == 1)
+        wait_for(lambda: gateway.admission.running == 1)
         gone.set()
         with pytest.raises(ClientGone):
             caller.result()
-    until(lambda: gateway.admission.running == 0)
+    wait_for(lambda: gateway.admission.running == 0)
     cancelled = [event for event in events if isinstance(event, QueryCancelled)]
     assert [(event.query, event.reason) for event in cancelled] == [("endless_unkept", "client-gone")]
 
@@ -181,7 +174,7 @@ def test_a_disconnect_leaves_a_query_running_whose_answer_is_kept(open_project: 
     gone.set()
     with pytest.raises(ClientGone):
         ask(gateway, "endless", gone=gone, seconds=600)
-    until(lambda: gateway.admission.running == 1)
+    wait_for(lambda: gateway.admission.running == 1)
     assert not any(isinstance(event, QueryCancelled) for event in events)
     with pytest.raises(DeadlineExceeded):
         ask(gateway, "endless", seconds=0.2)
@@ -226,9 +219,9 @@ def result(query: str) -> str:
 def test_a_client_that_hangs_up_stops_its_query_on_a_real_server(running: Any) -> None:
     with closing(HTTPConnection(running.host, running.port, timeout=SOON)) as connection:
         connection.request("GET", result("endless_unkept"))
-        until(lambda: metric(running, "gateway_queries_running") == 1)
-    until(lambda: metric(running, "gateway_queries_cancelled_total") == 1)
-    until(lambda: metric(running, "gateway_queries_running") == 0)
+        wait_for(lambda: metric(running, "gateway_queries_running") == 1)
+    wait_for(lambda: metric(running, "gateway_queries_cancelled_total") == 1)
+    wait_for(lambda: metric(running, "gateway_queries_running") == 0)
     assert running.get(result("small")).status == 200
 
 
@@ -247,7 +240,7 @@ def test_who_finds_the_line_full_is_told_when_to_come_back(project: Path, serve:
     running = serve(project, settings, workers=1)
     with closing(HTTPConnection(running.host, running.port, timeout=SOON)) as connection:
         connection.request("GET", result("endless_unkept"))
-        until(lambda: metric(running, "gateway_queries_running") == 1)
+        wait_for(lambda: metric(running, "gateway_queries_running") == 1)
         refused = running.get(result("small"))
     assert (refused.status, refused.json()["type"]) == (503, "/errors/queue-full")
     assert int(refused.headers["retry-after"]) >= 1

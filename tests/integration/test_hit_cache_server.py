@@ -9,11 +9,11 @@ import socket
 from collections.abc import Callable
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPResponse
-from threading import Event
 from typing import Any
 
 import pytest
 from events import between, make_project, put
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
@@ -73,11 +73,8 @@ def test_every_hit_is_logged_and_counted_once(gateway: Any) -> None:
             connection.request("GET", target(2), headers={"X-Request-Id": f"hit-{number}"})
             assert connection.getresponse().read()
     assert counted(gateway) == before + 150
-    for _ in range(100):
-        lines = told(gateway, RESULT)[logged:]
-        if len(lines) >= 150:
-            break
-        Event().wait(0.05)
+    wait_for(lambda: len(told(gateway, RESULT)) >= logged + 150, "150 lines")
+    lines = told(gateway, RESULT)[logged:]
     assert [line["request"] for line in lines] == [f"hit-{number}" for number in range(150)]
 
 

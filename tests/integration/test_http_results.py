@@ -10,11 +10,11 @@ from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
@@ -171,15 +171,14 @@ def test_metrics_are_those_of_both_workers(local_gateway: Any) -> None:
 
 def lines_of(gateway: Any, requests: set[str]) -> dict[str, dict[str, Any]]:
     """Read the lines of some requests, which are written just after their last bytes were sent."""
-    pause = Event()
-    for _ in range(200):
+
+    def written() -> dict[str, dict[str, Any]]:
         lines = (json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{"))
         served = (line for line in lines if line["event"] == "request-served")
         found = {line["request"]: line for line in served if line["request"] in requests}
-        if found.keys() == requests:
-            return found
-        pause.wait(0.05)
-    pytest.fail(f"no line of {requests - found.keys()}")
+        return found if found.keys() == requests else {}
+
+    return wait_for(written, f"the lines of {requests}")
 
 
 def test_an_explanation_names_files_below_the_declared_location(local_gateway: Any) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
+from waiting import wait_for
 
 from gateway.errors import SettingsInvalid
 from gateway.web.server import free_port
@@ -229,9 +229,9 @@ def test_a_request_without_a_body_has_none(start: Start) -> None:
 def test_a_client_that_leaves_is_noticed_while_its_answer_is_made(start: Start, tmp_path: Path) -> None:
     _, connection = start()
     connection.request("GET", "/patient")
-    wait_for(tmp_path / "asked")
+    wait_for((tmp_path / "asked").exists)
     connection.close()
-    wait_for(tmp_path / "gone-True")
+    wait_for((tmp_path / "gone-True").exists)
 
 
 def test_a_client_that_leaves_ends_the_making_of_its_answer(start: Start, tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_client_that_leaves_ends_the_making_of_its_answer(start: Start, tmp_pa
     response.read(300_000)
     response.close()
     connection.close()
-    wait_for(tmp_path / "closed")
+    wait_for((tmp_path / "closed").exists)
 
 
 @pytest.mark.parametrize("worker", ["asgi"], indirect=True)
@@ -248,7 +248,7 @@ def test_a_client_that_takes_nothing_ends_the_making_of_its_answer(start: Start,
     _, connection = start(send_timeout=1.0)
     with closing(connection):
         connection.request("GET", "/endless")
-        wait_for(tmp_path / "closed")
+        wait_for((tmp_path / "closed").exists)
 
 
 @pytest.mark.parametrize("worker", ["asgi"], indirect=True)  # the other one ends the connection, as if it were whole
@@ -259,11 +259,3 @@ def test_a_body_that_breaks_off_does_not_look_whole_to_an_old_client(start: Star
         client.sendall(b"GET /broken HTTP/1.0\r\n\r\n")
         with pytest.raises(ConnectionResetError):
             b"".join(iter(lambda: client.recv(65_536), b""))
-
-
-def wait_for(file: Path) -> None:
-    for _ in range(600):
-        if file.exists():
-            return
-        Event().wait(0.05)
-    pytest.fail(f"no {file.name}")

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numbered import KEPT, LARGE, OFF, SHORT, STALE, WARM, Clients, make_project, post, write_number
+from waiting import wait_for
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
@@ -28,7 +29,6 @@ SHARED = (KEPT, SHORT, STALE, WARM)
 DIRECTIVES = ({}, {"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0"})
 NO_STORE = {"Cache-Control": "no-store, no-cache"}
 """For results that fit: a page of one that does not is refused where nothing may be gathered of it."""
-TRIES = 200
 HOSTS = (0, 1)
 
 host, path = st.sampled_from(HOSTS), st.sampled_from(PATHS)
@@ -86,10 +86,7 @@ class World:
     def settle(self, host: int, path: str) -> None:
         """Ask a host until it knows what the other has answered; from then on it stays with that."""
         answered = max(self.given[1 - host][path], self.given[host][path])
-        for _ in range(TRIES):
-            if min(seen.number or 0 for seen in self.clients[host].ask(path)) >= answered:
-                break
-            Event().wait(0.02)
+        self.clients[host].catch_up(path, answered)
         self.given[host][path] = answered
         self.ask(host, path, {})
 
@@ -105,11 +102,7 @@ class World:
         children = Path(f"/proc/{process}/task/{process}/children")
         before = set(children.read_text().split())
         os.kill(int(min(before)), signal.SIGKILL)
-        for _ in range(TRIES):
-            now = set(children.read_text().split())
-            if len(now) == len(before) and now != before:
-                break
-            Event().wait(0.05)
+        wait_for(lambda: len(now := set(children.read_text().split())) == len(before) and now != before, "a new worker")
         self.clients[host].close()
 
     def restart(self, host: int) -> None:

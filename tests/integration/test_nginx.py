@@ -21,8 +21,9 @@ from urllib.parse import urlencode
 
 import pytest
 from events import between, make_project, put
-from nginx import Box, Fake, Reply, find_nginx, running, wait_for
+from nginx import Box, Fake, Reply, find_nginx, running
 from real_servers import server_missing
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
@@ -123,13 +124,14 @@ def fate(reply: Reply) -> str:
 
 def kept(port: int, target: str, **headers: str) -> Reply:
     """Ask until the answer comes from the proxy: it is stored a moment after it was sent."""
-    pause = Event()
-    for _ in range(100):
+
+    def hit() -> Reply | None:
         reply = Reply(port, target, **headers)
-        if fate(reply) == HIT:
-            return reply
-        pause.wait(0.02)
-    pytest.fail(f"never a hit: {reply.headers}")
+        return reply if fate(reply) == HIT else None
+
+    reply = wait_for(hit, f"a hit of nginx for {target}")
+    assert reply is not None
+    return reply
 
 
 def test_a_public_answer_is_served_again_without_asking_the_gateway(port: int, gateway: Any) -> None:

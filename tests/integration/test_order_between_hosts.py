@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import orjson
 import pytest
 import redis
-from numbered import KEPT, LARGE, SHORT, STALE, Clients, ask, make_project, post, write_number
+from numbered import KEPT, LARGE, SHORT, STALE, Clients, make_project, post, write_number
 
 pytestmark = pytest.mark.gunicorn
 
 NO_CACHE = {"Cache-Control": "no-cache"}
 REFRESH = "/v1/tables/numbers/refresh"
-TRIES = 300
 
 
 class World:
@@ -44,10 +42,7 @@ class World:
 
     def becomes(self, clients: Clients, path: str) -> None:
         """Ask until one connection is given the newest number; from then on all must be."""
-        for _ in range(TRIES):
-            if ask(clients.connections[0], path).number == self.number:
-                break
-            Event().wait(0.02)
+        clients.catch_up(path, self.number)
         assert clients.numbers(path) == {self.number}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from events import DAYS, between, make_project, put
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
@@ -48,15 +49,6 @@ class Poller:
                 self.amounts[week] = reply.json()["data"][0]["amount"]
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    pause = Event()
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        pause.wait(0.05)
-    pytest.fail("it did not come about in time")
-
-
 def all_prepared(gateway: Any, expected: int) -> bool:
     text = gateway.get("/metrics").body.decode()
     lines = [line for line in text.splitlines() if line.startswith("gateway_answers_prepared_total{")]
@@ -73,12 +65,12 @@ def project(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_polling_client_never_waits_while_partitions_are_rewritten(serve: Any, project: Path) -> None:
     gateway = serve(project)
-    until(lambda: all_prepared(gateway, len(WEEKS)))
+    wait_for(lambda: all_prepared(gateway, len(WEEKS)))
     with Poller(gateway) as poller:
         for amount in (10, 20):
             put(project, [104], amount)
-            until(partial(poller.saw, (103, 110), amount + 6))
-        until(lambda: poller.amounts == {(0, 7): 7, (100, 107): 26, (103, 110): 26, (200, 207): 7})
+            wait_for(partial(poller.saw, (103, 110), amount + 6))
+        wait_for(lambda: poller.amounts == {(0, 7): 7, (100, 107): 26, (103, 110): 26, (200, 207): 7})
     assert len(poller.statuses) > 100
     assert [status for status in poller.statuses if "fwd=" in status] == []
 
@@ -88,10 +80,10 @@ def test_the_questions_asked_last_are_prepared_too(serve: Any, tmp_path: Path) -
     put(project, range(DAYS), 1)
     gateway = serve(project)
     gateway.get(RESULT, between(0, 7))
-    until(lambda: all_prepared(gateway, 1))
+    wait_for(lambda: all_prepared(gateway, 1))
     put(project, [3], 10)
     with Poller(gateway):
-        until(lambda: '"amount":16' in gateway.get(RESULT, between(0, 7)).body.decode().replace(" ", ""))
+        wait_for(lambda: '"amount":16' in gateway.get(RESULT, between(0, 7)).body.decode().replace(" ", ""))
 
 
 def test_answers_prepared_once_are_hits_for_the_servers_that_start_later(serve: Any, project: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from events import make_project, put
 from shop import ask, row
+from waiting import wait_for
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
@@ -131,14 +132,6 @@ def workers(gateway: Any) -> set[int]:
     return {int(line) for line in found.stdout.split()}
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    for _ in range(1_500):
-        if condition():
-            return
-        Event().wait(0.02)
-    pytest.fail(what)
-
-
 @pytest.mark.gunicorn
 def test_a_killed_worker_costs_only_the_requests_it_had_and_is_replaced(
     serve: Callable[..., Any], flights_project: Path, tmp_path: Path
@@ -165,12 +158,12 @@ def test_a_killed_worker_costs_only_the_requests_it_had_and_is_replaced(
     with ThreadPoolExecutor(8) as pool:
         for number in range(8):
             pool.submit(client, number * 126)
-        until(lambda: seen["200"] > 100, f"no answers: {seen}")
+        wait_for(lambda: seen["200"] > 100, f"no answers: {seen}")
         before = workers(gateway)
         victim = min(before)
         os.kill(victim, signal.SIGKILL)
         then = seen["200"]
-        until(lambda: len(workers(gateway) - {victim}) == 2 and seen["200"] > then + 200, f"no replacement: {seen}")
+        wait_for(lambda: len(workers(gateway) - {victim}) == 2 and seen["200"] > then + 200, f"no replacement: {seen}")
         over.set()
     assert set(seen) <= {"200", "broken"}
     assert seen["broken"] <= 8

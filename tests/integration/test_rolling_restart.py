@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from events import between, make_project, put
-from nginx import Box, find_nginx, running, wait_for
+from nginx import Box, find_nginx, running
 from real_servers import server_missing
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from threading import Event
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import wait_for
 
 pytestmark = [pytest.mark.gunicorn, pytest.mark.s3]
 
@@ -25,16 +24,6 @@ def total(gateway: Any, name: str, **labels: str) -> float:
 def lines(gateway: Any, event: str, request: str) -> list[dict[str, Any]]:
     found = (json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{"))
     return [line for line in found if line.get("event") == event and line.get("request") == request]
-
-
-def wait_for(found: Callable[[], Any]) -> Any:
-    pause = Event()
-    for _ in range(300):
-        value = found()
-        if value:
-            return value
-        pause.wait(0.1)
-    pytest.fail("it never came")
 
 
 def test_requests_to_the_store_are_counted_by_who_sends_them(s3_gateway: Any) -> None:

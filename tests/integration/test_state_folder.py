@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 from numbered import KEPT, SHORT, STALE, Clients, ask, make_project, post, write_number
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
@@ -44,13 +44,6 @@ class World:
 
     def told(self) -> Any:
         return self.gateway.get("/readyz").json()["state"]
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        for _ in range(TRIES):
-            if condition():
-                return
-            Event().wait(0.05)
-        pytest.fail("it does not come to pass")
 
     def drop(self) -> int:
         return int(self.gateway.request("DELETE", "/v1/cache?query=kept", headers={}).status)
@@ -95,7 +88,7 @@ def test_a_removed_state_folder_is_made_anew_and_no_older_answer_is_given(world:
         world.write()
         post(world.gateway, REFRESH)
         assert world.clients.numbers(KEPT) == {world.number}
-        world.until(lambda: (world.state / "board.1").exists() and (world.state / "cursor.key").exists())
+        wait_for(lambda: (world.state / "board.1").exists() and (world.state / "cursor.key").exists())
         world.write()
         post(world.gateway, REFRESH)
         assert ask(world.clients.connections[0], KEPT, NO_CACHE).number == world.number
@@ -119,10 +112,10 @@ def test_cursors_stay_those_of_all_workers_when_the_folder_and_a_worker_are_gone
     page = "/v1/queries/large/v1/result?_limit=2"
     before = world.gateway.get(page).json()["next"]
     world.remove_state()
-    world.until(lambda: (world.state / "cursor.key").exists())
+    wait_for(lambda: (world.state / "cursor.key").exists())
     workers = Path(f"/proc/{world.gateway.process.pid}/task/{world.gateway.process.pid}/children").read_text().split()
     os.kill(int(workers[0]), signal.SIGKILL)
-    world.until(lambda: world.gateway.get("/readyz").status == 200)
+    wait_for(lambda: world.gateway.get("/readyz").status == 200)
     world.clients.close()
     next_ = world.gateway.get(page).json()["next"]
     for address in (before, next_):
@@ -148,7 +141,7 @@ def test_a_full_disk_is_told_and_nothing_older_is_given_nor_what_was_dropped(
         assert "fwd=miss" in first.cache
         assert world.clients.numbers(KEPT) == {world.number}
         (folder / "full").unlink()
-        world.until(lambda: world.told() == {"status": "ok"})
+        wait_for(lambda: world.told() == {"status": "ok"})
         world.write()
         post(world.gateway, REFRESH)
         assert world.clients.numbers(KEPT) == {world.number}

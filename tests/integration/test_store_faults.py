@@ -19,6 +19,7 @@ import pytest
 from events import folder_of
 from fault_proxy import BROKEN, PASSING, RESET, Asked, Fault, FaultProxy, Program, always, once, share, sound
 from shop import Shop, ask, questions, row
+from waiting import wait_for
 
 from gateway.errors import StorageFailed, UpstreamError
 from gateway.execution.breaker import FAILURES
@@ -55,11 +56,14 @@ def gone(prefix: str) -> Program:
 
 def until(attempt: Callable[[], Any]) -> Any:
     """Return what *attempt* returns, once it raises no failure of the store any more."""
-    for _ in range(600):
+
+    def tried() -> tuple[Any, ...]:
         with suppress(UpstreamError):
-            return attempt()
-        threading.Event().wait(0.05)
-    pytest.fail("the store stays away")
+            return (attempt(),)
+        return ()
+
+    [answer] = wait_for(tried, "the store to be back")
+    return answer
 
 
 def data(asked: Asked) -> bool:

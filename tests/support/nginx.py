@@ -9,14 +9,15 @@ import signal
 import socket
 import subprocess
 import sysconfig
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
+
+from waiting import wait_for
 
 T = TypeVar("T")
 
@@ -122,17 +123,6 @@ class Reply:
         return json.loads(self.body)
 
 
-def wait_for(found: Callable[[], T], seconds: float = 20.0) -> T:
-    """Ask again and again until there is something; fail after *seconds*."""
-    pause, end = Event(), time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = found()
-        if value:
-            return value
-        pause.wait(0.05)
-    raise AssertionError("it never came")
-
-
 class Fake:
     """An upstream whose answers a test decides; it counts requests and connections."""
 
@@ -190,7 +180,7 @@ class Box:
         """Start it, and return when it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
-        wait_for(self._ready, 60)
+        wait_for(self._ready)
 
     def stop(self) -> None:
         """Let it end as an orderly restart does."""

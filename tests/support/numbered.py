@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from waiting import wait_for
 
 TABLE = """\
 table: numbers
@@ -102,6 +103,14 @@ class Clients:
 
     def numbers(self, path: str, headers: Mapping[str, str] | None = None) -> set[int | None]:
         return {seen.number for seen in self.ask(path, headers)}
+
+    def catch_up(self, path: str, number: int) -> None:
+        """Ask over one connection until it is given *number* or a newer one."""
+
+        def caught_up() -> bool:
+            return (ask(self.connections[0], path).number or 0) >= number
+
+        wait_for(caught_up, f"{number} at {path}")
 
     def one_by_one(self, paths: Iterable[str]) -> list[Seen]:
         """Ask over one connection after the other."""

@@ -7,9 +7,8 @@ import re
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,6 +16,8 @@ from socket import socket
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
+
+from waiting import wait_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +108,13 @@ def _sizes(process: int) -> tuple[int, int]:
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-                connection.request("GET", "/readyz")
-                if connection.getresponse().status == 200:
-                    return
-        except OSError:
-            Event().wait(0.05)
-    sys.exit(f"the gateway did not start:\n{log.read_text()}")
+    wait_for(lambda: process.poll() is not None or _is_ready(port), log.read_text, pause=0.05)
+    if process.poll() is not None:
+        sys.exit(f"the gateway did not start:\n{log.read_text()}")
+
+
+def _is_ready(port: int) -> bool:
+    with suppress(OSError), closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    return False
