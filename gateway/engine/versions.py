@@ -2,7 +2,7 @@
 
 DuckDB caches footers, blocks and HTTP metadata by address. With the version in the address its caches need no
 revalidation, provided that nothing else was ever read under that address (``requests`` checks it).
-``docs/engine-s3-cache.md`` explains why, with measurements.
+``docs/internals/engine-s3-cache.md`` explains why, with measurements.
 """
 
 from __future__ import annotations
