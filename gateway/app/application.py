@@ -21,7 +21,7 @@ from gateway.config import Settings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
-from gateway.project.reload import Reloader
+from gateway.project.reload import Reloader, Stamp, look
 from gateway.telemetry.audit import AuditLines, open_file
 from gateway.telemetry.events import Observer, fan_out
 from gateway.telemetry.json_log import Lines, LogLines
@@ -53,6 +53,7 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
             redis=redis_pool(settings),
             namespace=settings.cache.namespace,
         )
+        seen = look(settings.project, reload_signal(settings))
         pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge)
         opened = stack.enter_context(pipeline)
         key = CursorKey(settings.state / "cursor.key")
@@ -75,7 +76,7 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
         )
         serving = cast(Callable[[], Gateway], lambda: site.gateway)
         site.checks = {"engine": lambda: serving().engine.ping(), "access": access.ready}
-        with _reloading(site, opened, settings), _warming(serving, settings), _measuring(serving, settings):
+        with _reloading(site, opened, settings, seen), _warming(serving, settings), _measuring(serving, settings):
             yield build_site(site)
 
 
@@ -109,8 +110,11 @@ def _counting(settings: Settings, observe: Observer) -> Iterator[Calls]:
 
 
 @contextmanager
-def _reloading(site: Site, opened: Opened, settings: Settings) -> Iterator[None]:
-    """Keep what is in service as the project's files say, for as long as the context lasts."""
+def _reloading(site: Site, opened: Opened, settings: Settings, seen: Stamp) -> Iterator[None]:
+    """Keep what is in service as the project's files say, for as long as the context lasts.
+
+    *seen* is a look at the files from before they were read.
+    """
 
     def serve(gateway: Gateway, project: Project) -> None:
         site.gateway, site.project = gateway, project
@@ -127,6 +131,7 @@ def _reloading(site: Site, opened: Opened, settings: Settings) -> Iterator[None]
         build=opened.build,
         serve=serve,
         observe=site.observe,
+        seen=seen,
     )
     site.reload = reloader.request
     reloader.start()

@@ -111,7 +111,8 @@ class Reloader:
     """Keeps what is in service as the files say. ``tick`` is one look; ``start`` looks in a thread.
 
     *signal* is the file that asks for a reload when it is touched. *build* makes a gateway for a project and puts
-    nothing in service, *serve* puts it in service. *serving* and *project* are what is in service at first.
+    nothing in service, *serve* puts it in service. *serving* and *project* are what is in service at first, and *seen*
+    is a ``look`` from before *project* was read: files that changed since are read again.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class Reloader:
         build: Callable[[Gateway, Project], Gateway],
         serve: Callable[[Gateway, Project], None],
         observe: Observer,
+        seen: Stamp,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder, self._signal = folder, signal
@@ -132,7 +134,7 @@ class Reloader:
         self._build, self._serve = build, serve
         self._observe, self._clock = observe, clock
         self._lock = Lock()
-        self._seen = look(folder, signal)
+        self._seen = seen
         self._pending: Stamp | None = None
         self._again_at: float | None = None
         self._stopping = Event()

@@ -22,10 +22,11 @@ from gateway.errors import EngineFailed, QueryNotFound
 from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
-from gateway.project.reload import Reloader
+from gateway.project.reload import Reloader, Stamp, look
 from gateway.telemetry.events import DeclarationBroken, Event, ProjectLoaded, Unexpected
 
 TABLE = "table: events\nlocation: {location}\npartitioned_by: [{{column: dt, transform: identity, source: dt}}]\n{more}"
+SIGNAL = "state/reload"
 QUERY = "/*\nsummary: {summary}\n*/\nSELECT {what} AS total FROM events"
 
 
@@ -36,6 +37,7 @@ class World:
     folder: Path
     opened: Opened
     events: list[Event]
+    seen: Stamp
     now: float = 1_000_000.0
     serving: list[Gateway] = field(default_factory=list)
     projects: list[Project] = field(default_factory=list)
@@ -45,13 +47,14 @@ class World:
         self.serving, self.projects = [self.opened.gateway], [self.opened.project]
         self.reloader = Reloader(
             self.folder,
-            self.folder / "state/reload",
+            self.folder / SIGNAL,
             loader=self.opened.loader,
             project=self.opened.project,
             serving=self.opened.gateway,
             build=lambda gateway, project: self.build(gateway, project),
             serve=self.serve,
             observe=self.events.append,
+            seen=self.seen,
             clock=lambda: self.now,
         )
 
@@ -96,8 +99,9 @@ def world(tmp_path: Path) -> Iterator[World]:
     (tmp_path / "queries/totals").mkdir(parents=True)
     (tmp_path / "queries/totals/v1.sql").write_text(QUERY.format(what="sum(n)", summary="x"))
     settings = load_settings(tmp_path, {})
+    seen = look(tmp_path, tmp_path / SIGNAL)
     with open_pipeline(settings, observe=events.append, background=False) as opened:
-        world = World(tmp_path, opened, events)
+        world = World(tmp_path, opened, events, seen)
         assert world.ask() == 3
         yield world
 
@@ -106,6 +110,14 @@ def test_nothing_happens_while_no_file_changes(world: World) -> None:
     for _ in range(3):
         world.reloader.tick()
     assert len(world.serving) == 1
+
+
+def test_a_file_that_changes_while_the_gateway_opens_is_read_again(world: World) -> None:
+    world.query("count(*)")
+    late = World(world.folder, world.opened, world.events, world.seen)
+    late.reloader.tick()
+    late.reloader.tick()
+    assert late.ask() == 2
 
 
 def test_a_changed_file_is_read_once_it_has_been_quiet_for_a_look(world: World) -> None:
