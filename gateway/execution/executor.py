@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from gateway.cache.freshness import age_at
@@ -109,7 +110,7 @@ class Executor:
             raise ResultTooLarge(TOO_LARGE)
         limit = request.stream.limit
         result = self.in_flight.run_alone(
-            lambda cancellation: self.runner.send(work, cancellation, head=0, limit=limit),
+            partial(self.runner.send, work, head=0, limit=limit),
             deadline=request.deadline,
             gone=request.gone,
         )
@@ -133,13 +134,13 @@ class Executor:
     def _task(self, work: Work, policy: CachePolicy, standing: Standing, tee: RowTee | None = None) -> Task:
         return Task(
             key=work.key,
-            work=lambda cancellation: self._compute(work, policy, standing, cancellation, tee),
-            lookup=lambda: self.cache.stored(work.key),
-            unshared=lambda: self.cache.is_unshared(work.key),
+            work=partial(self._compute, work, policy, standing, tee),
+            lookup=partial(self.cache.stored, work.key),
+            unshared=partial(self.cache.is_unshared, work.key),
         )
 
     def _compute(
-        self, work: Work, policy: CachePolicy, standing: Standing, cancellation: Cancellation, tee: RowTee | None
+        self, work: Work, policy: CachePolicy, standing: Standing, tee: RowTee | None, cancellation: Cancellation
     ) -> Result:
         """Compute, keep and publish an answer, on a thread of its own."""
         try:

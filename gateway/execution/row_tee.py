@@ -67,6 +67,11 @@ class RowTee:
             self._held.clear()
         return False
 
+    @property
+    def failed(self) -> bool:
+        """Tell whether the reader was told of a failure."""
+        return self._failure is not None
+
     def hand_over(
         self, rest: Iterator[pa.RecordBatch], close: Callable[[], None], drained: Callable[[], None] = _nothing
     ) -> bool:

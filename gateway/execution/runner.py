@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import EngineFailed, FilesChanged, GatewayError
 from gateway.execution.planning import Planning
 from gateway.execution.row_tee import RowTee
 from gateway.execution.run import Execution, Limits
-from gateway.execution.stores import Move, Stores
+from gateway.execution.stores import Stores
 from gateway.execution.work import Work
 from gateway.model import BoundQuery, Result, Streamed
 from gateway.telemetry.events import QueryReplanned
 
-Found = TypeVar("Found")
-Attempt = Callable[[Work, Move, Limits], Found]
-"""Runs work once, over files where they are said to be read."""
+_RAISED = "the last attempt raised"
 MAX_PLANS = 3
 """Times that a query is planned over files that change under it, before the error is the answer."""
 
@@ -34,51 +32,64 @@ class PlanRunner:
 
     def whole(self, work: Work, cancellation: Cancellation, tee: RowTee | None = None) -> Result:
         """Compute all rows, and give them to the reader of *tee* meanwhile. Raises ``ResultTooLarge``."""
-
-        def attempt(work: Work, move: Move, limits: Limits) -> Result:
-            nonlocal tee
-            try:
-                return self.execution.whole(work, move, limits, tee)
-            except GatewayError as error:
-                # A reader who has sent rows is cut off: another attempt is for the others.
-                if tee is not None and tee.fail(error):
-                    tee = None
-                raise
-            except BaseException:
-                if tee is not None:
-                    tee.fail(EngineFailed("The rows broke off."))
-                raise
-
-        return self._over_current_files(work, cancellation, attempt)
+        limits = self._limits(work, cancellation)
+        for plan in self._plans(work):
+            with plan as planned:
+                for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
+                    with attempt as move, _failing(tee):
+                        # A reader who has sent rows is cut off: another attempt is for the others.
+                        reader = None if tee is None or tee.failed else tee
+                        return self.execution.whole(planned, move, limits, reader)
+        raise AssertionError(_RAISED)
 
     def send(self, work: Work, cancellation: Cancellation, *, head: int, limit: int | None) -> Result | Streamed:
         """Compute rows for one reader, who is given them from *head* bytes on, or the first *limit* of them."""
-
-        def attempt(work: Work, move: Move, limits: Limits) -> Result | Streamed:
-            if limit is None:
-                return self.execution.opened(work, move, limits, head=head)
-            return self.execution.first(work, move, limits, rows=limit)
-
-        return self._over_current_files(work, cancellation, attempt)
+        limits = self._limits(work, cancellation)
+        for plan in self._plans(work):
+            with plan as planned:
+                for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
+                    with attempt as move:
+                        if limit is None:
+                            return self.execution.opened(planned, move, limits, head=head)
+                        return self.execution.first(planned, move, limits, rows=limit)
+        raise AssertionError(_RAISED)
 
     def allowed(self, query: BoundQuery) -> float:
         """Return the seconds that *query* may take."""
         return self.timeout if query.timeout is None else min(query.timeout, self.timeout)
 
-    def _over_current_files(self, work: Work, cancellation: Cancellation, attempt: Attempt[Found]) -> Found:
+    def _limits(self, work: Work, cancellation: Cancellation) -> Limits:
         # The work outlives its caller, so its deadline is the query's own, counted from its start.
         allowed = self.allowed(work.plan.query)
-        deadline = self.execution.monotonic() + allowed
-        limits = Limits(allowed=allowed, deadline=deadline, cancellation=cancellation)
-        for _ in range(MAX_PLANS - 1):
-            try:
-                return self._over_stores(work, limits, attempt)
-            except FilesChanged as error:
-                query = work.plan.query
-                self.execution.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
-                work = self.planning.plan_again(work)
-        return self._over_stores(work, limits, attempt)
+        return Limits(allowed=allowed, deadline=self.execution.monotonic() + allowed, cancellation=cancellation)
 
-    def _over_stores(self, work: Work, limits: Limits, attempt: Attempt[Found]) -> Found:
-        """Run a plan; where a store fails in passing, again, at a replica where there is one."""
-        return self.stores.run(work.plan.query, lambda move: attempt(work, move, limits), deadline=limits.deadline)
+    def _plans(self, work: Work) -> Iterator[AbstractContextManager[Work]]:
+        """Yield work over the files as they are, as contexts: one in which they change is followed by another."""
+        for left in reversed(range(MAX_PLANS)):
+            yield self._over_files(work, last=left == 0)
+            work = self.planning.plan_again(work)
+
+    @contextmanager
+    def _over_files(self, work: Work, *, last: bool) -> Iterator[Work]:
+        try:
+            yield work
+        except FilesChanged as error:
+            if last:
+                raise
+            query = work.plan.query
+            self.execution.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
+
+
+@contextmanager
+def _failing(tee: RowTee | None) -> Iterator[None]:
+    """Tell the reader of *tee*, where there is one, that an attempt failed."""
+    try:
+        yield
+    except GatewayError as error:
+        if tee is not None:
+            tee.fail(error)
+        raise
+    except BaseException:
+        if tee is not None:
+            tee.fail(EngineFailed("The rows broke off."))
+        raise

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
@@ -140,7 +141,7 @@ class SingleFlight:
             if failed is not None and self._recent(failed[0]):
                 raise failed[1]
             cancelled = None if before is None else before.future
-            entry = self._submit(lambda cancellation: self._lead(task, cancellation, cancelled), task.unshared)
+            entry = self._submit(partial(self._lead, task, cancelled), task.unshared)
             self._in_flight[task.key] = entry
         entry.future.add_done_callback(lambda _: self._finish(task.key, entry))
         return entry, True
@@ -197,7 +198,7 @@ class SingleFlight:
             return True
 
     def _lead(
-        self, task: Task, cancellation: Cancellation, cancelled: Future[tuple[Result, bool]] | None
+        self, task: Task, cancelled: Future[tuple[Result, bool]] | None, cancellation: Cancellation
     ) -> tuple[Result, bool]:
         if cancelled is not None:
             wait([cancelled])  # it holds the lease of this process until it has ended

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from types import TracebackType
 
 from gateway.concurrency.retry import Retry
 from gateway.errors import DeadlineExceeded, FilesChanged, StorageFailed
@@ -23,7 +23,6 @@ from gateway.model import BoundQuery, FileVersion, Plan, Statement
 from gateway.telemetry.events import BreakerChanged, Observer, QueryRetried, ReplicaRead, ReplicaUnusable, unobserved
 
 _RETRY = Retry()
-Found = TypeVar("Found")
 Move = Callable[[FileVersion], FileVersion]
 """Tell where a file of the plan is read, in the same version."""
 
@@ -79,6 +78,39 @@ class _Visit:
         return [max(known, key=lambda place: len(place.root))] if known else list(self.passes)
 
 
+class Attempt:
+    """One attempt, as a context: where files are read in it, and what its end said of these places."""
+
+    def __init__(self, stores: Stores, visit: _Visit) -> None:
+        self._stores, self._visit = stores, visit
+        self.failed: set[Place] = set()
+        self.unusable: set[Place] = set()
+        self.failure: StorageFailed | None = None
+
+    def __enter__(self) -> Move:
+        return self._visit.move()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Tell the breakers of the end; True where another attempt is to follow."""
+        stores, visit = self._stores, self._visit
+        if error is None:
+            stores.succeed(visit)
+        elif isinstance(error, FilesChanged) and visit.away:
+            stores.end(visit)
+            self.unusable = stores.refuse(visit)
+            return True
+        elif isinstance(error, StorageFailed) and error.passing:
+            self.failed, self.failure = stores.fail(visit, error.path), error
+            return True
+        elif isinstance(error, DeadlineExceeded) and (path := _silent(error)) is not None:
+            stores.fail(visit, path)
+        else:
+            stores.end(visit)
+        return False
+
+
 _NONE: Mapping[Place, Breaker] = {}
 
 
@@ -109,11 +141,16 @@ class Stores:
         """Tell the state of every location's breaker."""
         return {place.location: breaker.state for place, breaker in self._breakers.items()}
 
-    def run(self, query: BoundQuery, attempt: Callable[[Move], Found], *, deadline: float) -> Found:
-        """Return what *attempt* returns, which is called with where files are to be read, again where that can help.
+    def attempts(self, query: BoundQuery, *, deadline: float) -> Iterator[Attempt]:
+        """Yield attempts to read the files of a query; each is a context that tells where files are read.
 
-        *deadline* is an instant of the monotonic clock. Raises what the last attempt raised, or ``StorageFailed``
-        at once where a table has no location that may be used.
+            for attempt in stores.attempts(query, deadline=deadline):
+                with attempt as move:
+                    return run(move)
+
+        What fails in passing ends no context: the next attempt follows, at once at another location where there is
+        one, else after a pause. *deadline* is an instant of the monotonic clock. Raises what the last attempt raised,
+        or ``StorageFailed`` at once where a table has no location that may be used.
         """
         failed: set[Place] = set()
         unusable: set[Place] = set()
@@ -121,33 +158,11 @@ class Stores:
         for number in range(self._retry.attempts):
             if failure is not None:
                 failed = self._pause(query, failure, number, deadline, failed, unusable)
-            visit = self._visit(query.tables, failed, unusable, failure)
-            try:
-                found = attempt(visit.move())
-            except FilesChanged:
-                self._left(visit)
-                if not visit.away:
-                    raise  # the question is planned again
-                unusable |= self._refuse(visit)
-            except StorageFailed as error:
-                if not error.passing:
-                    self._left(visit)
-                    raise
-                failed |= self._failed(visit, error.path)
-                failure = error
-            except DeadlineExceeded as error:
-                path = _silent(error)
-                if path is None:
-                    self._left(visit)
-                else:
-                    self._failed(visit, path)
-                raise
-            except BaseException:
-                self._left(visit)
-                raise
-            else:
-                self._succeeded(visit)
-                return found
+            attempt = Attempt(self, self._visit(query.tables, failed, unusable, failure))
+            yield attempt
+            failed |= attempt.failed
+            unusable |= attempt.unusable
+            failure = attempt.failure or failure
         assert failure is not None
         raise failure
 
@@ -167,7 +182,7 @@ class Stores:
         for table in home:
             found = next(self._open(table, failed, unusable, visit), None)
             if found is None:
-                self._left(visit)
+                self.end(visit)
                 raise failure or self._resting(table)
             chosen[table] = found
         visit.chosen = chosen
@@ -203,7 +218,12 @@ class Stores:
         self._retry.wait(pause)
         return failed if elsewhere else set()
 
-    def _failed(self, visit: _Visit, path: str | None) -> set[Place]:
+    def end(self, visit: _Visit) -> None:
+        """Tell the breakers that an attempt said nothing of its places."""
+        for place, given in visit.passes.items():
+            self._breakers[place].left(given)
+
+    def fail(self, visit: _Visit, path: str | None) -> set[Place]:
         """Tell the breaker of the place that failed; return the places to be avoided."""
         found = visit.at_fault(path)
         for place, given in visit.passes.items():
@@ -213,18 +233,16 @@ class Stores:
                 self._breakers[place].left(given)
         return set(found)
 
-    def _refuse(self, visit: _Visit) -> set[Place]:
+    def refuse(self, visit: _Visit) -> set[Place]:
+        """Tell that the replicas of an attempt hold other versions; return them."""
         for table in visit.away:
             self._observe(ReplicaUnusable(table=table, location=visit.chosen[table].location))
         return {visit.chosen[table] for table in visit.away}
 
-    def _succeeded(self, visit: _Visit) -> None:
+    def succeed(self, visit: _Visit) -> None:
+        """Tell the breakers that an attempt succeeded."""
         for place, given in visit.passes.items():
             self._breakers[place].succeeded(given)
-
-    def _left(self, visit: _Visit) -> None:
-        for place, given in visit.passes.items():
-            self._breakers[place].left(given)
 
     def _resting(self, table: str | None) -> StorageFailed:
         rests = [self._breakers[place].rest for place in self._places.get(table or "", ())]

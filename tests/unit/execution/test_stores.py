@@ -24,6 +24,14 @@ def place(root: str) -> Place:
     return Place(location=root.rstrip("/"), root=root)
 
 
+def attempted(stores: Stores, query: BoundQuery, attempt: Callable[[Move], Any], *, deadline: float) -> Any:
+    """Return what *attempt* returns, which is called for each attempt until one succeeds."""
+    for context in stores.attempts(query, deadline=deadline):
+        with context as move:
+            return attempt(move)
+    raise AssertionError
+
+
 class World:
     """Stores with a clock that only pauses move, and attempts that answer as they are told."""
 
@@ -54,7 +62,7 @@ class World:
                 raise error
             return path
 
-        return self.stores.run(QUERY, attempt, deadline=deadline)
+        return attempted(self.stores, QUERY, attempt, deadline=deadline)
 
     def seen(self, kind: type[Event]) -> int:
         return sum(isinstance(event, kind) for event in self.events)
@@ -196,7 +204,7 @@ def test_only_the_location_at_fault_is_held_to_account() -> None:
         raise StorageFailed("gone", passing=True, path="s3://b/x")
 
     with pytest.raises(StorageFailed):
-        stores.run(query, attempt, deadline=1e9)
+        attempted(stores, query, attempt, deadline=1e9)
     assert stores.states() == {"s3://a": State.CLOSED, "s3://b": State.OPEN}
 
 
@@ -223,7 +231,7 @@ def test_a_plan_is_rendered_over_the_files_of_the_replica() -> None:
         if move is stay:
             raise BUSY
 
-    world.stores.run(QUERY, attempt, deadline=1e9)
+    attempted(world.stores, QUERY, attempt, deadline=1e9)
     there = FileVersion(path=f"{COPY}day=1/x.parquet", size=3, etag='"a"')
     assert Statement(sql=there.path, parameters={}, files=[there]) == seen[1]
 
