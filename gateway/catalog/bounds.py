@@ -80,8 +80,8 @@ def bounds(footer: pq.FileMetaData, schema: StoredSchema, columns: Mapping[str, 
         known: list[Any] = [part.statistics for part in parts if part.is_stats_set]
         if len(known) == len(parts) and all(part.has_null_count for part in known):
             found[f"nulls:{name}"] = sum(part.null_count for part in known)
-            filled = [one for one, part in zip(known, parts, strict=True) if one.null_count < part.num_values]
-            if filled and all(one.has_min_max for one in filled) and _ordered(leaf.stored, footer):
+            filled = [chunk for chunk, part in zip(known, parts, strict=True) if chunk.null_count < part.num_values]
+            if filled and all(chunk.has_min_max for chunk in filled) and _ordered(leaf.stored, footer):
                 low, high = _joined(filled, leaf, factor)
                 found |= {f"min:{name}": low, f"max:{name}": high}
     return found

@@ -122,7 +122,7 @@ def sampled(files: pa.Table, most: int = MAX_FILES) -> Any:
 
 def _damaged(files: pa.Table) -> Any:
     """Mark the files that are known to be no readable Parquet."""
-    broken = [place for place, one in enumerate(facts.known(files)) if one is not None and one.problem is not None]
+    broken = [place for place, file in enumerate(facts.known(files)) if file is not None and file.problem is not None]
     return np.isin(facts.codes(files), broken)
 
 
@@ -180,7 +180,7 @@ def read(
 def unreadable(found: FooterFacts, files: pa.Table) -> list[UnreadFooter]:
     """List those of *files* that cannot be read, now or ever, by what was *found*."""
     distinct, codes = facts.known(found.table), facts.codes(found.table)
-    problems = [None if one is None else one.problem for one in distinct]
+    problems = [None if file is None else file.problem for file in distinct]
     reasons = {
         version: problems[code]
         for version, code in zip(found.table["version"].to_pylist(), codes, strict=True)

@@ -44,12 +44,12 @@ def infer(store: Store, files: pa.Table, previous: Snapshot | None) -> tuple[tup
     """
     sample = files.filter(pa.array(footers.sampled(files, MOST)))
     known = _known(sample, previous)
-    unread = sample.filter(pa.array([one is None for one in known], pa.bool_()))
+    unread = sample.filter(pa.array([file is None for file in known], pa.bool_()))
     found = footers.read(store, unread, {}).table
     read = dict(zip(found["version"].to_pylist(), facts.facts_of(found, range(found.num_rows)), strict=True))
     pairs = zip(sample["version"].to_pylist(), known, strict=True)
-    every = [one or read.get(version) for version, one in pairs]
-    sound = dict.fromkeys(one for one in every if one is not None and one.problem is None)
+    every = [file or read.get(version) for version, file in pairs]
+    sound = dict.fromkeys(file for file in every if file is not None and file.problem is None)
     return columns_of(sound), found.select(["version", FACTS])
 
 
@@ -71,9 +71,9 @@ def columns_of(files: Iterable[FileFacts]) -> tuple[Column, ...]:
     names: dict[str, str] = {}
     types: dict[str, dict[str, None]] = {}
     for known in files:
-        named = [one for one in known.columns if _nameable(one.name, one.type)]
-        own = {folded(one.name): one for one in reversed(named)}  # of two, the first one is read
-        for key in dict.fromkeys(folded(one.name) for one in named):
+        named = [column for column in known.columns if _nameable(column.name, column.type)]
+        own = {folded(column.name): column for column in reversed(named)}  # of two, the first one is read
+        for key in dict.fromkeys(folded(column.name) for column in named):
             names.setdefault(key, own[key].name)
             kinds = types.setdefault(key, {})
             type_ = own[key].type
@@ -107,12 +107,10 @@ def widest(types: Sequence[str]) -> str | None:
     """
     if not types:
         return "INTEGER"
-    for type_ in types:
-        if all(
-            fit(one, type_) <= Fit.EXACT and _has_fields_of(SqlType.parse(type_), SqlType.parse(one)) for one in types
-        ):
-            return type_
     trees = [SqlType.parse(type_) for type_ in types]
+    for type_, tree in zip(types, trees, strict=True):
+        if _all_exact(types, type_) and all(_has_fields_of(tree, other) for other in trees):
+            return type_
     if any(tree.members for tree in trees):
         return _nested(trees)
     kinds = [key_type(type_) for type_ in types]
@@ -125,7 +123,7 @@ def _has_fields_of(tree: SqlType, other: SqlType) -> bool:
     """Tell whether no field of a struct in *other*, at any depth, is left out in *tree*."""
     if other.name != "STRUCT":
         pairs = zip(tree.members, other.members, strict=False)
-        return all(_has_fields_of(one, another) for (_, one), (_, another) in pairs)
+        return all(_has_fields_of(own, others) for (_, own), (_, others) in pairs)
     fields = {folded(name): part for name, part in tree.members}
     return all(folded(name) in fields and _has_fields_of(fields[folded(name)], part) for name, part in other.members)
 

@@ -287,7 +287,8 @@ def _reason(path: str, names: Sequence[str], columns: Sequence[_Column], allowed
             return f"the folder of {names[number]!r}: {column.mistakes[found[number]]}"
     if len(allowed) > 1:
         has = _levels(names, sum(1 << number for number in found))
-        return f"it has {has}, and the declared layouts have {' or '.join(_levels(names, one) for one in allowed)}"
+        declared = " or ".join(_levels(names, layout) for layout in allowed)
+        return f"it has {has}, and the declared layouts have {declared}"
     missing = [repr(name) for number, name in enumerate(names) if number not in found]
     if len(missing) == 1:
         return f"the partition column {missing[0]} is missing"

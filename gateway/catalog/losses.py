@@ -47,8 +47,8 @@ def _parts(values: Array, stored: SqlType, declared: SqlType, *, nested: bool) -
         if fit(str(stored), str(declared)) > Fit.EXACT:
             yield ComparedPart(values=values.unique(), declared=str(declared), nested=nested)
         return
-    for members, one, other in _members(values, stored, declared):
-        yield from _parts(members.drop_null(), one, other, nested=True)
+    for members, inner, target in _members(values, stored, declared):
+        yield from _parts(members.drop_null(), inner, target, nested=True)
 
 
 def _members(values: Array, stored: SqlType, declared: SqlType) -> Iterator[tuple[Array, SqlType, SqlType]]:
@@ -56,10 +56,10 @@ def _members(values: Array, stored: SqlType, declared: SqlType) -> Iterator[tupl
     type_ = values.type
     compute: Any = pc
     if stored.name == "MAP" and pa.types.is_map(type_):
-        for members, (_, one), (_, other) in zip(
+        for members, (_, inner), (_, target) in zip(
             (values.keys, values.items), stored.members, declared.members, strict=True
         ):
-            yield members, one, other
+            yield members, inner, target
     elif stored.name == "LIST" and (
         pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_)
     ):

@@ -124,7 +124,7 @@ def edition_after(
         return Edition(line=line, number=1, began=began, ended=max(began, ended), content=snapshot)
     last = previous.edition
     began = max(began, last.ended) if whole else last.began
-    seen = tuple(one for one in (*last.before, last.content) if one not in ("", snapshot))
+    seen = tuple(content for content in (*last.before, last.content) if content not in ("", snapshot))
     return Edition(
         line=line,
         number=last.number + 1,

@@ -70,8 +70,8 @@ def _is_legacy(metadata: dict[bytes, bytes]) -> bool:
 def _least(footer: pq.FileMetaData, number: int) -> int | None:
     """Return the least value of a column by its bounds, as it is stored; None where no row group has any."""
     found = [footer.row_group(group).column(number).statistics for group in range(footer.num_row_groups)]
-    bounded = (one for one in found if one is not None and one.has_min_max and _whole(one))
-    return min((cast(int, one.min_raw) for one in bounded), default=None)
+    bounded = (group for group in found if group is not None and group.has_min_max and _whole(group))
+    return min((cast(int, group.min_raw) for group in bounded), default=None)
 
 
 def _whole(statistics: pq.Statistics) -> bool:

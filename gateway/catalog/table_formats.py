@@ -41,15 +41,15 @@ class TableFormat:
 def recognise(listing: pa.Table) -> TableFormat | None:
     """Find the first such table whose files would be read; one that lies beside the data files does not matter."""
     shown = listing["path"].filter(pc.match_substring_regex(listing["path"], _ANY))
-    found = {one.folder: one for path in sorted(map(str, shown.to_pylist())) if (one := _mark(path)) is not None}
+    found = {mark.folder: mark for path in sorted(map(str, shown.to_pylist())) if (mark := _mark(path)) is not None}
     if not found:
         return None
     if "" in found:
         return found[""]
     paths = data_files(listing)[0]["path"]
-    for folder, one in sorted(found.items()):
+    for folder, mark in sorted(found.items()):
         if pc.any(pc.starts_with(paths, f"{folder}/")).as_py():
-            return one
+            return mark
     return None
 
 

@@ -87,7 +87,7 @@ def verify(snapshot: Snapshot, store: Store, on_file: Callable[[], None] = lambd
         return None if found is None else (work.file["version"], found)
 
     with ThreadPoolExecutor(_READERS, thread_name_prefix="verify") as pool:
-        known = [one for one in pool.map(checked, _work(snapshot)) if one is not None]
+        known = [checked_file for checked_file in pool.map(checked, _work(snapshot)) if checked_file is not None]
     versions = pa.array([version for version, _ in known], VERSION)
     return pa.table({"version": versions, VERDICT: facts.encoded([text for _, text in known])})
 
@@ -101,7 +101,7 @@ def findings(text: str | None) -> list[Finding] | None:
 
 
 def _text(found: Sequence[Finding]) -> str:
-    return orjson.dumps([_FORMAT, *([one.kind, one.reason] for one in found)]).decode()
+    return orjson.dumps([_FORMAT, *([finding.kind, finding.reason] for finding in found)]).decode()
 
 
 def _work(snapshot: Snapshot) -> Iterator[_FileToVerify]:
@@ -110,7 +110,7 @@ def _work(snapshot: Snapshot) -> Iterator[_FileToVerify]:
     declared = enumerate(snapshot.table.partitioned_by)
     fields = [(number, item) for number, item in declared if item.enforced and item.source.lower() in types]
     distinct, codes = facts.known(snapshot.files), facts.codes(snapshot.files)
-    lossy = [_lossy(one, snapshot) for one in distinct]
+    lossy = [_lossy(file, snapshot) for file in distinct]
     told = facts.verdicts(snapshot.files)
     files = snapshot.files.select(["path", "size", "etag", "version"])
     for row in snapshot.partitions.to_pylist():
@@ -122,20 +122,20 @@ def _work(snapshot: Snapshot) -> Iterator[_FileToVerify]:
         start, count = row["first_file"], row["file_count"]
         wanted = [place for place in range(start, start + count) if findings(told[place]) is None]
         for place, file in zip(wanted, files.take(np.array(wanted, np.int64)).to_pylist(), strict=True):
-            one = distinct[codes[place]] if codes[place] >= 0 else None
-            if one is not None and one.problem is None:
+            known = distinct[codes[place]] if codes[place] >= 0 else None
+            if known is not None and known.problem is None:
                 yield _FileToVerify(file=file, expected=expected, lossy=lossy[codes[place]])
 
 
-def _lossy(one: FileFacts | None, snapshot: Snapshot) -> list[_Lossy]:
+def _lossy(file: FileFacts | None, snapshot: Snapshot) -> list[_Lossy]:
     """List the columns of a file whose values may not fit."""
     types = {folded(column.name): column.type for column in snapshot.file_columns}
     found: dict[str, _Lossy] = {}
-    for column in () if one is None else one.columns:
+    for column in () if file is None else file.columns:
         declared = types.get(folded(column.name))
         if declared is not None and column.type is not None and not column.untyped:
             found.setdefault(folded(column.name), _Lossy(name=column.name, stored=column.type, declared=declared))
-    return [one for one in found.values() if fit(one.stored, one.declared) > Fit.EXACT]
+    return [column for column in found.values() if fit(column.stored, column.declared) > Fit.EXACT]
 
 
 def _checked(store: Store, work: _FileToVerify) -> str | None:

@@ -285,6 +285,6 @@ def _contains(start: Key | None, end: Key | None, key: Key) -> bool:
     return above and (end is None or less(key, end))
 
 
-def less(one: Key, other: Key) -> bool:
+def less(left: Key, right: Key) -> bool:
     """Compare two keys of one column."""
-    return one < other  # type: ignore[operator]  # keys of one column are of one type
+    return left < right  # type: ignore[operator]  # keys of one column are of one type

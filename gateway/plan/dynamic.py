@@ -58,7 +58,10 @@ class DimensionReader:
         lookups: dict[int, tuple[Lookup, ...]] = {}
         for place, fact in enumerate(chosen):
             asked = prepared.dimensions(place)
-            made = [self._look(one, prepared, bound, fact, chosen[one.scan], snapshots, found) for one in asked]
+            made = [
+                self._look(dimension, prepared, bound, fact, chosen[dimension.scan], snapshots, found)
+                for dimension in asked
+            ]
             if made:
                 lookups[place] = tuple(made)
         return (learn(prepared, bound, found) if found else bound), lookups

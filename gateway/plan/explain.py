@@ -62,9 +62,9 @@ class Explanation:
             "total_bytes": scan.size_total,
             "values": {name: {"read": read, "total": total} for name, (read, total) in details.values.items()},
             "estimated_rows": selection.rows,
-            "used": [{"sql": one.sql, "rule": one.rule, "projected": one.projected} for one in details.used],
-            "unused": [{"sql": one.sql, "reason": one.reason} for one in details.unused],
-            "read_first": [_lookup(one) for one in details.lookups],
+            "used": [{"sql": used.sql, "rule": used.rule, "projected": used.projected} for used in details.used],
+            "unused": [{"sql": unused.sql, "reason": unused.reason} for unused in details.unused],
+            "read_first": [_lookup(lookup) for lookup in details.lookups],
         }
 
     def _lines(self) -> Iterator[str]:
@@ -106,30 +106,30 @@ def _scan_lines(scan: Scan, now: float, failure: str | None) -> Iterator[str]:
     if len(details.values) > 1:
         parts = (f"{read} of {total} values of {name}" for name, (read, total) in details.values.items())
         yield f"  {', '.join(parts)}"
-    for one in details.lookups:
-        yield f"  > {_lookup_line(one)}"
+    for lookup in details.lookups:
+        yield f"  > {_lookup_line(lookup)}"
     for used in details.used:
         yield f"  + {used.sql}  ->  {used.projected}  [{used.rule}]"
     for unused in details.unused:
         yield f"  - {unused.sql}  ({unused.reason})"
 
 
-def _lookup(one: Lookup) -> dict[str, Any]:
+def _lookup(lookup: Lookup) -> dict[str, Any]:
     """Return a side of a join that was read first as JSON values; its bounds as text."""
-    found = {"table": one.table, "column": one.column, "files": one.files, "bytes": one.size}
-    if one.skipped is not None:
-        return {**found, "skipped": one.skipped}
-    bounds = {"least": _text(one.least), "greatest": _text(one.greatest)}
-    return {**found, "values": one.values, **bounds, "seconds": round(one.seconds, 6), "cached": one.cached}
+    found = {"table": lookup.table, "column": lookup.column, "files": lookup.files, "bytes": lookup.size}
+    if lookup.skipped is not None:
+        return {**found, "skipped": lookup.skipped}
+    bounds = {"least": _text(lookup.least), "greatest": _text(lookup.greatest)}
+    return {**found, "values": lookup.values, **bounds, "seconds": round(lookup.seconds, 6), "cached": lookup.cached}
 
 
-def _lookup_line(one: Lookup) -> str:
-    what = f"{one.table}.{one.column}, {one.files} files, {readable(one.size)}"
-    if one.skipped is not None:
-        return f"{what}: not read first, {one.skipped}"
-    number = "many" if one.values is None else str(one.values)
-    made = "kept from before" if one.cached else f"{one.seconds * 1000:.0f} ms"
-    return f"{what}: read first, {number} values from {_text(one.least)} to {_text(one.greatest)}, {made}"
+def _lookup_line(lookup: Lookup) -> str:
+    what = f"{lookup.table}.{lookup.column}, {lookup.files} files, {readable(lookup.size)}"
+    if lookup.skipped is not None:
+        return f"{what}: not read first, {lookup.skipped}"
+    number = "many" if lookup.values is None else str(lookup.values)
+    made = "kept from before" if lookup.cached else f"{lookup.seconds * 1000:.0f} ms"
+    return f"{what}: read first, {number} values from {_text(lookup.least)} to {_text(lookup.greatest)}, {made}"
 
 
 def _text(value: Value) -> str | None:

@@ -214,7 +214,8 @@ def _lacking(snapshot: SnapshotView, held: set[str]) -> frozenset[str]:
     wanted = {source for source in sources if source.lower() in held}
     if not wanted or (facts.codes(snapshot.files) < 0).any():
         return frozenset(wanted)
-    found = [{folded(column.name) for column in one.columns} for one in facts.known(snapshot.files) if one is not None]
+    known_files = [file for file in facts.known(snapshot.files) if file is not None]
+    found = [{folded(column.name) for column in file.columns} for file in known_files]
     return frozenset(source for source in wanted if any(source not in names for names in found))
 
 
@@ -236,10 +237,10 @@ def whole(table: pa.Table, name: str) -> Array:
 
 def comparable(own: str, other: str) -> bool:
     """Tell whether the order keys of two types are the same."""
-    one, two = key_type(own), key_type(other)
-    if one is None or two is None:
+    left, right = key_type(own), key_type(other)
+    if left is None or right is None:
         return False
-    return one == two or (one.kind is KeyKind.INTEGER and two.kind is KeyKind.INTEGER)
+    return left == right or (left.kind is KeyKind.INTEGER and right.kind is KeyKind.INTEGER)
 
 
 def carried_all(term: Term, axes: Sequence[Axis], argument: str) -> list[Axis]:
@@ -267,7 +268,8 @@ def carried(axis: Interval, functions: Sequence[Function], argument: str) -> Int
         return axis.placed(DIRECT, intervals.lo, intervals.hi)
     lo = [None if text is None else text.encode() for text in intervals.texts[0]]
     last = [None if text is None else text.encode() for text in intervals.texts[1]]
-    point = np.array([one is not None and one == other for one, other in zip(lo, last, strict=True)], dtype=np.bool_)
+    points = [first is not None and first == final for first, final in zip(lo, last, strict=True)]
+    point = np.array(points, dtype=np.bool_)
     ends = [None if key is None else successor(key) for key in last]
     return axis.placed(*place_wide(lo, ends, point))
 
@@ -280,10 +282,10 @@ def placed(spans: Spans | WideSpans) -> tuple[Scale, Ordinals, Ordinals]:
 
 
 def _keeps_keys(function: Function, argument: str) -> bool:
-    one, two = key_type(argument), key_type(function.returns)
-    if function.name != "cast" or one is None or two is None:
+    left, right = key_type(argument), key_type(function.returns)
+    if function.name != "cast" or left is None or right is None:
         return False
-    return one == two or (one.kind is KeyKind.INTEGER and two.kind is KeyKind.INTEGER)
+    return left == right or (left.kind is KeyKind.INTEGER and right.kind is KeyKind.INTEGER)
 
 
 @dataclass(frozen=True, slots=True)

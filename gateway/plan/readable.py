@@ -18,7 +18,7 @@ def refuse_misread(snapshot: Snapshot, chosen: Sequence[FileVersion]) -> None:
 
     It is known of files whose footers were read, as those of *chosen* are before.
     """
-    found = {place: one for place, one in enumerate(facts.known(snapshot.files)) if one is not None and one.misread}
+    found = {place: file for place, file in enumerate(facts.known(snapshot.files)) if file is not None and file.misread}
     if not found:
         return
     marked = pa.array(np.isin(facts.codes(snapshot.files), list(found)))

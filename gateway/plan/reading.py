@@ -134,13 +134,13 @@ def _shape(columns: tuple[Column, ...], own: frozenset[str], known: FileFacts | 
     if known is None or known.problem is not None:
         return _Shape()
     stored: dict[str, StoredColumn] = {}
-    for one in known.columns:
-        stored.setdefault(folded(one.name), one)  # of names that differ only in case, DuckDB takes the first
+    for held in known.columns:
+        stored.setdefault(folded(held.name), held)  # of names that differ only in case, DuckDB takes the first
     pairs = [(column, stored[folded(column.name)]) for column in columns if folded(column.name) in stored]
-    bad = [(column, one) for column, one in pairs if one.type and fit(one.type, column.type) > Fit.EXACT]
+    bad = [(column, held) for column, held in pairs if held.type and fit(held.type, column.type) > Fit.EXACT]
     return _Shape(
-        checked=tuple((column, str(one.type)) for column, one in bad if not one.untyped),
-        empty=frozenset(column.name for column, one in bad if one.untyped),
+        checked=tuple((column, str(held.type)) for column, held in bad if not held.untyped),
+        empty=frozenset(column.name for column, held in bad if held.untyped),
         lacking=frozenset(name for name in own if folded(name) not in stored),
     )
 

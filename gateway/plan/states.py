@@ -35,24 +35,24 @@ def as_mask(codes: Codes, size: int) -> Mask:
     return mask
 
 
-def both(one: Codes, other: Codes, size: int) -> Codes:
+def both(left: Codes, right: Codes, size: int) -> Codes:
     """Intersect two sets of states."""
-    if one.mask is None and other.mask is None:
-        start = max(one.start, other.start)
-        return Codes(start, max(start, min(one.stop, other.stop)))
-    return Codes(0, size, as_mask(one, size) & as_mask(other, size))
+    if left.mask is None and right.mask is None:
+        start = max(left.start, right.start)
+        return Codes(start, max(start, min(left.stop, right.stop)))
+    return Codes(0, size, as_mask(left, size) & as_mask(right, size))
 
 
-def either(one: Codes, other: Codes, size: int) -> Codes:
+def either(left: Codes, right: Codes, size: int) -> Codes:
     """Unite two sets of states."""
-    if one.mask is None and other.mask is None:
-        if one.start >= one.stop:
-            return other
-        if other.start >= other.stop:
-            return one
-        if one.start <= other.stop and other.start <= one.stop:
-            return Codes(min(one.start, other.start), max(one.stop, other.stop))
-    return Codes(0, size, as_mask(one, size) | as_mask(other, size))
+    if left.mask is None and right.mask is None:
+        if left.start >= left.stop:
+            return right
+        if right.start >= right.stop:
+            return left
+        if left.start <= right.stop and right.start <= left.stop:
+            return Codes(min(left.start, right.start), max(left.stop, right.stop))
+    return Codes(0, size, as_mask(left, size) | as_mask(right, size))
 
 
 class UnitStates:

@@ -56,10 +56,10 @@ def _is_key(block: SelectBlock, item: exp.Expr) -> bool:
     """Say whether GROUP BY ALL certainly groups by an item of the SELECT list: a column of the block is in it."""
     if is_aggregating(item):
         return False
-    aliases = {folded(one.alias) for one in block.node.expressions if isinstance(one, exp.Alias)}
-    columns = [one for one in own(item, exp.Column) if isinstance(one, exp.Column)]
-    named = [one for one in columns if one.table or folded(one.name) not in aliases]
-    return any(_is_among(one, block) for one in named)
+    aliases = {folded(item.alias) for item in block.node.expressions if isinstance(item, exp.Alias)}
+    columns = [column for column in own(item, exp.Column) if isinstance(column, exp.Column)]
+    named = [column for column in columns if column.table or folded(column.name) not in aliases]
+    return any(_is_among(column, block) for column in named)
 
 
 def is_aggregating(node: exp.Expr) -> bool:
@@ -104,7 +104,7 @@ def _calls(block: SelectBlock) -> Iterator[exp.Expr]:
 
 def _is_foreign(found: exp.Expr, inner: SelectBlock, block: SelectBlock) -> bool:
     columns = [*found.find_all(exp.Column)]
-    return bool(columns) and _is_aggregate(found) and not any(_is_of(one, inner, block) for one in columns)
+    return bool(columns) and _is_aggregate(found) and not any(_is_of(column, inner, block) for column in columns)
 
 
 def _is_of(column: exp.Column, inner: SelectBlock, block: SelectBlock) -> bool:

@@ -115,9 +115,9 @@ class Builder:
             return []
         for cte in with_.expressions:
             recursive = _is_recursive(with_, cte)
-            one = self._ctes[id(cte)] = Cte(name=folded(cte.alias), node=cte, recursive=recursive)
-            one.block = self.block(cte.this, outer)
-            made.append(one)
+            built = self._ctes[id(cte)] = Cte(name=folded(cte.alias), node=cte, recursive=recursive)
+            built.block = self.block(cte.this, outer)
+            made.append(built)
         return made
 
     def _set(self, node: exp.Expr, outer: SelectBlock | None) -> SetBlock:

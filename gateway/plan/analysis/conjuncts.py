@@ -41,7 +41,7 @@ def shown(node: exp.Expr, constants: Constants) -> str:
 def mentioned(node: exp.Expr, naming: Naming) -> frozenset[str]:
     """Return the keys of the columns that stand anywhere in a condition, as far as they can be resolved."""
     found = (term(column, naming) for column in node.find_all(exp.Column))
-    return frozenset(one.column for one in found if isinstance(one, Term))
+    return frozenset(column_term.column for column_term in found if isinstance(column_term, Term))
 
 
 def edges_of(node: exp.Expr, naming: Naming) -> list[Edge]:

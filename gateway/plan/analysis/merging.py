@@ -39,13 +39,13 @@ def _kept(block: SelectBlock, join: Join, name: str, left: Term | None, right: T
 
 def _beside(block: SelectBlock, join: Join, name: str) -> bool:
     before = block.merging.get(name)
-    return before is not None and not any(one is before for one in join.joins())
+    return before is not None and not any(inner is before for inner in join.joins())
 
 
 def _left(block: SelectBlock, join: Join, name: str) -> Term | None:
     """Return the left column: what an earlier USING on the left made of the name, or the only one that has it."""
     before = block.merging.get(name)
-    if before is not None and any(one is before for one in join.left.joins()):
+    if before is not None and any(inner is before for inner in join.left.joins()):
         return block.merged[name]
     return _only(block, join.left, name)
 

@@ -113,9 +113,9 @@ def _prepared_scan(
         table=table,
         start=text.position(int(node.this.meta["start"])),
         end=text.position(int(node.this.meta["end"])) + 1,
-        predicate=all_of(*(one.predicate for one in used)),
+        predicate=all_of(*(filter_.predicate for filter_ in used)),
         used=tuple(dict.fromkeys(used)),
-        unused=tuple(one for one in dict.fromkeys(unused) if one.sql not in {filter_.sql for filter_ in used}),
+        unused=tuple(note for note in dict.fromkeys(unused) if note.sql not in {filter_.sql for filter_ in used}),
     )
 
 

@@ -173,13 +173,13 @@ def _compute(
 ) -> dict[Computed, _Known]:
     if not wanted:
         return {}
-    names = {name for one in wanted for name in one.parameters}
+    names = {name for constant in wanted for name in constant.parameters}
     used = {name: value for name, value in parameters.items() if name in names}
     try:
-        values = evaluate([one.sql for one in wanted], used)
+        values = evaluate([constant.sql for constant in wanted], used)
     except QueryFailed:
         return dict.fromkeys(wanted, _UNKNOWN)
-    return {one: _delivered(value, one.type) for one, value in zip(wanted, values, strict=True)}
+    return {constant: _delivered(value, constant.type) for constant, value in zip(wanted, values, strict=True)}
 
 
 def _value(constant: Constant, parameters: Mapping[str, TypedValue], computed: Mapping[Computed, _Known]) -> _Known:

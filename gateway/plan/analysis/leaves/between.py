@@ -33,7 +33,7 @@ def _between_columns(compiler: Compiler, node: exp.Between, negated: bool) -> Pr
     """``constant BETWEEN column AND column``."""
     constant, bounds = node.this, (node.args["low"], node.args["high"])
     found = [compiler.term(bound) for bound in bounds]
-    terms = [one for one in found if isinstance(one, Term)]
+    terms = [operand for operand in found if isinstance(operand, Term)]
     kind = compiler.constants.kind(constant)
     if negated or kind is None or len(terms) != 2 or terms[0].type != terms[1].type:
         return compiler.unused("BETWEEN columns")
