@@ -179,13 +179,13 @@ def _check_redis_address(address: str) -> None:
 
 
 def load_settings(project: Path, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings of the project folder. Raises ``SettingsInvalid`` with every mistake at once."""
+    """Read the settings of the project folder. Raises ``SettingsInvalid`` with every error at once."""
     path = project / FILE_NAME
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsInvalid([replace(_toml_mistake(error), rule=Rule.SETTINGS)]) from error
+        raise SettingsInvalid([replace(_toml_error(error), rule=Rule.SETTINGS)]) from error
     wrong = list(_unknown_variables(environment))
     state = document.pop("state", None)
     values: dict[str, Any] = {"project": project, "state": project / (state or ".gateway"), **document}
@@ -259,7 +259,7 @@ def _aws_defaults(values: dict[str, Any], environment: Mapping[str, str]) -> Non
             storage.setdefault(name, value)
 
 
-def _toml_mistake(error: tomllib.TOMLDecodeError) -> Diagnostic:
+def _toml_error(error: tomllib.TOMLDecodeError) -> Diagnostic:
     place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     message = str(error).split(" (at ")[0]
     line, column = (int(place[1]), int(place[2])) if place else (None, None)

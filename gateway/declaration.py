@@ -57,9 +57,9 @@ def parse_duration(value: object) -> float:
     raise ValueError(f"{value!r} is not a duration: write a number with ms, s, m, h or d, such as 30s")
 
 
-def _at_most(most: Number, spelled: str, number: Number, value: object) -> Number:
+def _at_most(most: Number, written: str, number: Number, value: object) -> Number:
     if number > most:
-        raise ValueError(f"{value!r} is too much: at most {spelled}")
+        raise ValueError(f"{value!r} is too much: at most {written}")
     return number
 
 
@@ -257,7 +257,7 @@ def _composed(text: str) -> yaml.Node | None:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell whether a text has nothing that is rare: no alias, tag, tab or second document, and no deep nesting."""
+    """Return whether a text has nothing that is rare: no alias, tag, tab or second document, and no deep nesting."""
     return (
         _RARE.isdisjoint(text)
         and "---" not in text

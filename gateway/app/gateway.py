@@ -68,7 +68,7 @@ def open_gateway(
 
     *charge* is told the bytes that are scanned for a principal.
 
-    Mistakes in declarations do not stop it: what is right is served. Call it in the process that uses it, after a fork.
+    Errors in declarations do not stop it: what is right is served. Call it in the process that uses it, after a fork.
     """
     with open_pipeline(settings, observe=observe, background=background, charge=charge) as opened:
         yield opened.gateway

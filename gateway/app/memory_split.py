@@ -91,7 +91,7 @@ class MemorySplit:
 
 
 def overshoot(engine: int) -> int:
-    """Tell how many bytes DuckDB takes beyond a limit."""
+    """Return how many bytes DuckDB takes beyond a limit."""
     return int(engine * OVERSHOOT)
 
 
@@ -126,7 +126,7 @@ def split_memory(
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Tell how many bytes a server may take here: a part of its control group's limit, or of the machine's memory."""
+    """Return how many bytes a server may take here: a part of its control group's limit, or of the machine's memory."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = group_limit(root)
     return int(machine * _OF_MACHINE) if limit is None or limit >= machine else int(limit * _OF_GROUP)

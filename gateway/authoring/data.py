@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 
 from gateway.authoring.checked import Checked
 from gateway.authoring.examples import Ran, run_examples
-from gateway.authoring.files import mistakes
+from gateway.authoring.files import file_errors
 from gateway.authoring.queries import check_meaning
 from gateway.catalog.footers import UnreadFooter
 from gateway.catalog.manifest import Snapshot
@@ -24,13 +24,15 @@ from gateway.model import Column
 from gateway.pipeline import Gateway
 
 
-def check_data(found: Checked, gateway: Gateway, settings: Settings, paths: Sequence[Path]) -> Checked:
-    """Add what the files say: of the tables, and of the templates that lie in *paths* (none: of all).
+def check_data(
+    found: Checked, gateway: Gateway, settings: Settings, paths: Sequence[Path], sources: Mapping[str, str]
+) -> Checked:
+    """Add what the data files show: of the tables, and of the templates that lie in *paths* (none: of all).
 
-    Examples are run of templates that have no mistake, over tables that have none.
+    Examples are run of templates without errors, over tables without errors; *sources* has the file of each table.
     """
     project = settings.project
-    found = found.plus(check_files(gateway, settings), project)
+    found = found.plus(check_files(gateway, settings, sources), project)
     wanted = [path.resolve() for path in paths]
     templates = [
         template
@@ -47,7 +49,7 @@ def check_data(found: Checked, gateway: Gateway, settings: Settings, paths: Sequ
     sound = [
         template
         for template in templates
-        if template.path not in wrong and not any(f"catalog/{name}.yaml" in wrong for name in template.tables)
+        if template.path not in wrong and not any(sources.get(name) in wrong for name in template.tables)
     ]
     ran = list(run_examples(sound, gateway, project))
     found = replace(found, examples=tuple(item for item in ran if isinstance(item, Ran)))
@@ -64,16 +66,16 @@ def _schemas(gateway: Gateway) -> Mapping[str, tuple[Column, ...]]:
     return found
 
 
-def check_files(gateway: Gateway, settings: Settings) -> Iterator[Diagnostic]:
-    """List every table and look at all of its files; yield what breaks its declaration."""
+def check_files(gateway: Gateway, settings: Settings, sources: Mapping[str, str]) -> Iterator[Diagnostic]:
+    """List every table and look at all of its files; yield what breaks its declaration, which is in *sources*."""
     console = Console(stderr=True)
     with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
         for name in gateway.catalog.tables:
-            path = f"catalog/{name}.yaml"
+            path = sources[name]
             try:
-                yield from mistakes(*_looked_at(gateway, settings, name, bars), path)
+                yield from file_errors(*_looked_at(gateway, settings, name, bars), path)
             except TableInvalid as error:
-                yield from error.diagnostics
+                yield from (replace(diagnostic, path=path) for diagnostic in error.diagnostics)
             except GatewayError as error:
                 yield Diagnostic(path=path, message=error.detail, rule=Rule.DATA)
 

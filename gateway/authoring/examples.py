@@ -48,10 +48,10 @@ def _example(template: Template, number: int, gateway: Gateway, project: Path) -
         result = gateway.answer(bound, principal=Principal(), directives=_FRESH).result
     except GatewayError as error:
         file = f" ({error.path})" if isinstance(error, ValueMisfit) and error.path is not None else ""
-        yield _told(template, number, project, f"fails with {error.code}: {error.detail}{file}", Severity.ERROR)
+        yield _diagnostic(template, number, project, f"fails with {error.code}: {error.detail}{file}", Severity.ERROR)
         return
     if result.table.num_rows == 0:
-        yield _told(template, number, project, "answers no rows", Severity.NOTE)
+        yield _diagnostic(template, number, project, "answers no rows", Severity.NOTE)
     readings = result.readings
     yield Ran(
         query=template.name,
@@ -59,16 +59,16 @@ def _example(template: Template, number: int, gateway: Gateway, project: Path) -
         number=number + 1,
         rows=result.table.num_rows,
         seconds=result.seconds,
-        partitions=sum(one.partitions for one in readings),
-        partitions_total=sum(one.partitions_total for one in readings),
-        files=sum(one.files for one in readings),
-        files_total=sum(one.files_total for one in readings),
-        bytes=sum(one.size for one in readings),
-        bytes_total=sum(one.size_total for one in readings),
+        partitions=sum(reading.partitions for reading in readings),
+        partitions_total=sum(reading.partitions_total for reading in readings),
+        files=sum(reading.files for reading in readings),
+        files_total=sum(reading.files_total for reading in readings),
+        bytes=sum(reading.size for reading in readings),
+        bytes_total=sum(reading.size_total for reading in readings),
     )
 
 
-def _told(template: Template, number: int, project: Path, what: str, severity: Severity) -> Diagnostic:
+def _diagnostic(template: Template, number: int, project: Path, what: str, severity: Severity) -> Diagnostic:
     text = (project / template.path).read_text(encoding="utf-8")
     declared = declared_front_matter(text, template.path)
     message = f"example {number + 1} {what}"

@@ -9,8 +9,8 @@ from gateway.errors import Diagnostic
 _TAB = "    "
 
 
-def place(diagnostic: Diagnostic) -> str:
-    """Spell where a diagnostic is: ``path:line:column``, as far as it is known."""
+def position(diagnostic: Diagnostic) -> str:
+    """Format where a diagnostic is: ``path:line:column``, as far as it is known."""
     return ":".join(str(part) for part in (diagnostic.path, diagnostic.line, diagnostic.column) if part is not None)
 
 

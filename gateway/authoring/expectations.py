@@ -58,8 +58,8 @@ def _columns(case: Case, columns: Sequence[Column]) -> Iterator[Failure]:
     actual = [f"{name} {kind}" for name, kind in found.items()]
     if expected != actual:
         lines = [
-            *(f"- {one}" for one in expected if one not in actual),
-            *(f"+ {one}" for one in actual if one not in expected),
+            *(f"- {row}" for row in expected if row not in actual),
+            *(f"+ {row}" for row in actual if row not in expected),
         ]
         yield Failure("the columns differ" if lines else "the columns are in another order", tuple(lines or actual))
 
@@ -142,7 +142,7 @@ def _same(expected: Row, actual: Row) -> bool:
 
 
 def same_value(expected: Any, actual: Any) -> bool:
-    """Tell whether a value of YAML means a value of JSON.
+    """Return whether a value of YAML means a value of JSON.
 
     >>> same_value(28, 28.0), same_value("1.10", "1.1"), same_value(date(2013, 1, 1), "2013-01-01T00:00:00")
     (True, False, True)
@@ -193,7 +193,7 @@ def _reads(case: Case, result: Result) -> Iterator[Failure]:
         found = sum(_read(reading)[what] for reading in result.readings)
         if limit is not None and found > limit:
             said = (readable(found), readable(limit)) if what == "bytes" else (str(found), str(limit))
-            each = tuple(f"  {one.table}: {_read(one)[what]}" for one in result.readings)
+            each = tuple(f"  {reading.table}: {_read(reading)[what]}" for reading in result.readings)
             yield Failure(f"{said[0]} {what if what != 'bytes' else 'are'} read, at most {said[1]} expected", each)
 
 

@@ -1,4 +1,4 @@
-"""What the files of a table are, against its declaration: each kind of mistake once, with its number and an example."""
+"""What the files of a table are, against its declaration: each kind of error once, with its number and an example."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from gateway.catalog.verify import findings
 from gateway.errors import Diagnostic, Rule, Severity
 
 _NAMED = 20
-"""Files that one mistake names, where it is theirs alone."""
+"""Files that one error names, where it is theirs alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """One kind of mistake: what to say of several files, and how much it matters."""
+    """One kind of error: what to say of several files, and how much it matters."""
 
     text: str
     severity: Severity = Severity.ERROR
@@ -31,14 +31,14 @@ class _Kind:
 
 @dataclass(slots=True)
 class _Kinds:
-    """The mistakes that were found, in the order in which their kinds were met, each with its files."""
+    """The errors that were found, in the order in which their kinds were met, each with its files."""
 
     found: dict[_Kind, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, kind: _Kind, path: str, reason: str) -> None:
         self.found[kind].append((path, reason))
 
-    def told(self, path: str) -> Iterator[Diagnostic]:
+    def diagnostics(self, path: str) -> Iterator[Diagnostic]:
         for kind, files in self.found.items():
             first, reason = files[0]
             message = f"{first}: {reason}"
@@ -47,18 +47,18 @@ class _Kinds:
             yield Diagnostic(path=path, message=message, hint=kind.hint, rule=Rule.DATA, severity=kind.severity)
 
 
-def mistakes(snapshot: Snapshot, unread: Sequence[UnreadFooter], path: str) -> Iterator[Diagnostic]:
-    """Tell what is wrong with the files of a table whose footers and rows were looked at."""
+def file_errors(snapshot: Snapshot, unread: Sequence[UnreadFooter], path: str) -> Iterator[Diagnostic]:
+    """Return what is wrong with the files of a table whose footers and rows were looked at."""
     yield from _unreadable(snapshot, unread, path)
     kinds = _Kinds()
-    paths = [str(one) for one in snapshot.files["path"].to_pylist()]
+    paths = [str(path) for path in snapshot.files["path"].to_pylist()]
     _addresses(snapshot, paths, kinds)
     _columns(snapshot, paths, kinds)
     _folders(snapshot, kinds)
     for file, text in zip(paths, facts.verdicts(snapshot.files), strict=True):
         for finding in findings(text) or ():
             kinds.add(_Kind(text=finding.kind), file, finding.reason)
-    yield from kinds.told(path)
+    yield from kinds.diagnostics(path)
     if snapshot.problem_count > len(snapshot.problems):
         more = snapshot.problem_count - len(snapshot.problems)
         yield Diagnostic(path=path, message=f"{more} more files break the declaration", rule=Rule.DATA)
@@ -68,13 +68,17 @@ def _unreadable(snapshot: Snapshot, unread: Sequence[UnreadFooter], path: str) -
     """Name the files that cannot be read, by what is wrong with them."""
     named: dict[str, list[str]] = defaultdict(list)
     distinct = facts.known(snapshot.files)
-    broken = {place: one.problem for place, one in enumerate(distinct) if one is not None and one.problem is not None}
+    broken = {
+        number: footer.problem
+        for number, footer in enumerate(distinct)
+        if footer is not None and footer.problem is not None
+    }
     if broken:
         for file, code in zip(snapshot.files["path"].to_pylist(), facts.codes(snapshot.files), strict=True):
             if code in broken:
                 named[str(broken[code])].append(str(file))
-    for one in unread:
-        named[one.reason].append(one.path)
+    for footer in unread:
+        named[footer.reason].append(footer.path)
     for reason, files in named.items():
         names = ", ".join(files[:_NAMED]) + (f" and {len(files) - _NAMED} more" if len(files) > _NAMED else "")
         message = f"{names}: {reason}" if len(files) == 1 else f"{len(files)} files cannot be read: {names}: {reason}"
@@ -82,7 +86,7 @@ def _unreadable(snapshot: Snapshot, unread: Sequence[UnreadFooter], path: str) -
 
 
 def _addresses(snapshot: Snapshot, paths: Sequence[str], kinds: _Kinds) -> None:
-    """Tell the objects of a bucket that DuckDB cannot address: what follows a ``?`` is no part of a key to it."""
+    """Return the objects of a bucket that DuckDB cannot address: what follows a ``?`` is no part of a key to it."""
     if snapshot.root.startswith("/"):
         return
     reason = "its key has a '?', and every query that selects it fails"
@@ -94,36 +98,36 @@ def _addresses(snapshot: Snapshot, paths: Sequence[str], kinds: _Kinds) -> None:
 def _columns(snapshot: Snapshot, paths: Sequence[str], kinds: _Kinds) -> None:
     """Compare the columns of the files with those of the table."""
     distinct, codes = facts.known(snapshot.files), facts.codes(snapshot.files)
-    held = [{} if one is None else _held(one) for one in distinct]
-    sound = [place for place, one in enumerate(distinct) if one is not None and one.problem is None]
-    anywhere = {name for place in sound for name in held[place]}
-    lists = [list(_of_schema(distinct[place], held[place], anywhere, snapshot)) for place in range(len(distinct))]
+    held = [{} if footer is None else _held(footer) for footer in distinct]
+    sound = [number for number, footer in enumerate(distinct) if footer is not None and footer.problem is None]
+    anywhere = {name for number in sound for name in held[number]}
+    lists = [list(_of_schema(distinct[number], held[number], anywhere, snapshot)) for number in range(len(distinct))]
     for file, code in zip(paths, codes, strict=True):
         for kind, reason in lists[code] if code >= 0 else ():
             kinds.add(kind, file, reason)
 
 
-def _held(one: FileFacts) -> Mapping[str, str | None]:
+def _held(footer: FileFacts) -> Mapping[str, str | None]:
     """Return the types of a file's columns by their folded names: of two the first one, as the engine does."""
     found: dict[str, str | None] = {}
-    for column in one.columns:
+    for column in footer.columns:
         found.setdefault(folded(column.name), None if column.untyped else column.type)
     return found
 
 
 def _of_schema(
-    one: FileFacts | None, held: Mapping[str, str | None], anywhere: set[str], snapshot: Snapshot
+    footer: FileFacts | None, held: Mapping[str, str | None], anywhere: set[str], snapshot: Snapshot
 ) -> Iterator[tuple[_Kind, str]]:
-    """List the mistakes that all files of one schema have."""
-    if one is None or one.problem is not None:
+    """List the errors that all files of one schema have."""
+    if footer is None or footer.problem is not None:
         return
-    yield from _unsupported(one)
-    yield from _ambiguous(one, {folded(column.name) for column in snapshot.columns})
+    yield from _unsupported(footer)
+    yield from _ambiguous(footer, {folded(column.name) for column in snapshot.columns})
     yield from _missing(held, anywhere, snapshot)
-    told = {folded(item.column) for item in snapshot.table.partitioned_by if item.enforced}
+    enforced = {folded(item.column) for item in snapshot.table.partitioned_by if item.enforced}
     for column in snapshot.file_columns:
         stored = held.get(folded(column.name))
-        how = fit(stored, column.type) if stored is not None and folded(column.name) not in told else Fit.SAME
+        how = fit(stored, column.type) if stored is not None and folded(column.name) not in enforced else Fit.SAME
         reason = f"the column {column.name!r} is {stored}, and {_said(snapshot)} {column.type}"
         if how is Fit.NEVER:
             yield _Kind(text=reason, hint="no cast keeps what the values mean: queries that use it fail"), reason
@@ -136,18 +140,18 @@ def _said(snapshot: Snapshot) -> str:
     return "declared" if snapshot.table.columns is not None else "in the table"
 
 
-def _unsupported(one: FileFacts) -> Iterator[tuple[_Kind, str]]:
-    for column in one.columns:
+def _unsupported(footer: FileFacts) -> Iterator[tuple[_Kind, str]]:
+    for column in footer.columns:
         if column.type is None:
             reason = f"the column {column.name!r} has a type that DuckDB does not read, and so the file is not read"
             yield _Kind(text=reason), reason
 
 
-def _ambiguous(one: FileFacts, wanted: set[str]) -> Iterator[tuple[_Kind, str]]:
-    spelled: dict[str, list[str]] = defaultdict(list)
-    for column in one.columns:
-        spelled[folded(column.name)].append(column.name)
-    for folded_name, names in spelled.items():
+def _ambiguous(footer: FileFacts, wanted: set[str]) -> Iterator[tuple[_Kind, str]]:
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for column in footer.columns:
+        spellings[folded(column.name)].append(column.name)
+    for folded_name, names in spellings.items():
         if len(names) > 1 and folded_name in wanted:
             listed = " and ".join(map(repr, names))
             reason = f"the columns {listed} are one name to SQL, and the first of them is read"

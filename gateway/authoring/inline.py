@@ -21,7 +21,7 @@ from gateway.catalog.table import Table
 from gateway.config import Settings
 from gateway.errors import InputInvalid
 from gateway.pipeline import Gateway
-from gateway.query.coerce import spell
+from gateway.query.coerce import format_value
 from gateway.telemetry.events import unobserved
 from gateway.writer import Files, InputFormat, write
 
@@ -111,8 +111,8 @@ def _field(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, dict)):
-        return _quoted(orjson.dumps(value, default=spell).decode())
-    return _quoted(str(value).lower() if isinstance(value, bool) else str(spell(value)))
+        return _quoted(orjson.dumps(value, default=format_value).decode())
+    return _quoted(str(value).lower() if isinstance(value, bool) else str(format_value(value)))
 
 
 def _quoted(text: str) -> str:

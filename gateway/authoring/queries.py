@@ -14,7 +14,7 @@ from gateway.plan.analysis import NOW, Bound, Prepared, PreparedScan, bind, prep
 from gateway.plan.limits import constrains
 from gateway.project.binding import SchemaBinder
 from gateway.query import samples
-from gateway.query.lint import item_places
+from gateway.query.lint import item_positions
 from gateway.query.template import Template
 
 _SHOWN = 60
@@ -83,19 +83,19 @@ def _same(template: Template, columns: tuple[Column, ...]) -> Iterator[Diagnosti
     """Refuse two columns of one name: a client would see one of them."""
     if len({column.name.lower() for column in columns}) == len(columns):
         return
-    seen, places = dict[str, int](), item_places(template.sql)
+    seen, positions = dict[str, int](), item_positions(template.sql)
     for number, column in enumerate(columns):
         first = seen.setdefault(column.name.lower(), number)
         if first != number:
-            place = places[number] if len(places) == len(columns) else None
+            position = positions[number] if len(positions) == len(columns) else None
             message = f"columns {first + 1} and {number + 1} of the answer are both named {column.name!r}"
-            yield at(template, place, message, "name one of them otherwise, with AS", Rule.SAME_COLUMN)
+            yield at(template, position, message, "name one of them otherwise, with AS", Rule.SAME_COLUMN)
 
 
 def _pruning(
     template: Template, tables: Mapping[str, Table], schemas: Schemas, binder: SchemaBinder
 ) -> Iterator[Diagnostic]:
-    """Tell which tables are read whole where a caller gives no more than must be given."""
+    """Return which tables are read whole where a caller gives no more than must be given."""
     read = {name: tables[name] for name in template.tables if _prunes(tables[name])}
     if not read:
         return
@@ -106,11 +106,11 @@ def _pruning(
         {name: parameter.type.sql for name, parameter in template.parameters.items()},
     )
     bound = bind(prepared, {**samples.required(template), NOW: _INSTANT}, binder.evaluate)
-    told: set[str] = set()
+    reported: set[str] = set()
     for number, scan in enumerate(prepared.scans):
-        if scan.table in read and scan.table not in told:
+        if scan.table in read and scan.table not in reported:
             for remark in _scan(template, read[scan.table], prepared, bound, number):
-                told.add(scan.table)  # once for a table, however often it is read
+                reported.add(scan.table)  # once for a table, however often it is read
                 yield remark
 
 
@@ -134,20 +134,20 @@ def _scan(template: Template, table: Table, prepared: Prepared, bound: Bound, nu
         return  # what the other side of a join holds may prune it: that is seen with data
     if required:
         message = f"{table.name} requires a filter on {' or '.join(wanted)}, and gets none that always prunes"
-        yield at(template, scan.start, message, _advice(scan, wanted), Rule.UNPRUNED)
+        yield at(template, scan.start, message, _hint(scan, wanted), Rule.UNPRUNED)
     else:
         optional = any(not parameter.required for parameter in template.parameters.values())
         when = " where only the required parameters are given" if optional else ""
         message = f"every partition of {table.name} is read{when}"
-        yield at(template, scan.start, message, _advice(scan, wanted), Rule.UNPRUNED, Severity.NOTE)
+        yield at(template, scan.start, message, _hint(scan, wanted), Rule.UNPRUNED, Severity.NOTE)
 
 
-def _advice(scan: PreparedScan, wanted: list[str]) -> str:
+def _hint(scan: PreparedScan, wanted: list[str]) -> str:
     """Say what would prune, and why a filter that is there does not."""
     if scan.used:
         what = _short(scan.used[0].sql)
         return f"{what} asks for nothing while its parameter is left out: require it, or give it a default"
-    telling = [one for one in scan.unused if one.reason != _NO_LEVEL]
+    telling = [filter_ for filter_ in scan.unused if filter_.reason != _NO_LEVEL]
     if telling:
         return f"{_short(telling[0].sql)} does not prune: {telling[0].reason}"
     return f"a filter on {' or '.join(wanted)} over a required parameter would prune it"

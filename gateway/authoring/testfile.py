@@ -70,18 +70,18 @@ class Case(_Part):
     @model_validator(mode="after")
     def _expects(self) -> Case:
         of_answer = (self.rows, self.row_count, self.columns, self.invariants or None, self.reads)
-        if self.error is not None and any(one is not None for one in of_answer):
+        if self.error is not None and any(expected is not None for expected in of_answer):
             raise ValueError("an error is expected, so nothing can be expected of an answer")
         return self
 
     @property
     def bare(self) -> bool:
-        """Tell whether nothing is expected yet."""
+        """Return whether nothing is expected yet."""
         given = (self.rows, self.row_count, self.columns, self.invariants or None, self.reads, self.error)
-        return all(one is None for one in given)
+        return all(expected is None for expected in given)
 
     def counts(self, rows: int) -> bool:
-        """Tell whether a number of rows is what is expected."""
+        """Return whether a number of rows is what is expected."""
         match = _COUNT.fullmatch(str(self.row_count))
         return self.row_count is None or (match is not None and _compare(rows, match[1] or "=", int(match[2])))
 
@@ -131,18 +131,18 @@ class TestFile:
 def load_tests(project: Path, registry: Registry) -> tuple[tuple[TestFile, ...], tuple[Diagnostic, ...]]:
     """Read every file of tests below ``queries/``; a template that is not valid has no tests to run."""
     files: list[TestFile] = []
-    mistakes: list[Diagnostic] = []
+    errors: list[Diagnostic] = []
     for path in sorted((project / "queries").rglob(f"*{SUFFIX}")):
         shown = path.relative_to(project).as_posix()
         try:
             found = _load(path, shown, project, registry)
         except DeclarationError as error:
-            mistakes += (replace(item, rule=Rule.TEST) for item in error.diagnostics)
+            errors += (replace(item, rule=Rule.TEST) for item in error.diagnostics)
             continue
         if found is not None:
             files.append(found)
-            mistakes += _mistakes(found)
-    return tuple(files), tuple(mistakes)
+            errors += _errors(found)
+    return tuple(files), tuple(errors)
 
 
 def _load(path: Path, shown: str, project: Path, registry: Registry) -> TestFile | None:
@@ -163,15 +163,15 @@ def _load(path: Path, shown: str, project: Path, registry: Registry) -> TestFile
     )
 
 
-def _mistakes(file: TestFile) -> Iterator[Diagnostic]:
+def _errors(file: TestFile) -> Iterator[Diagnostic]:
     """Find tables that the query does not read, and tests of one name."""
-    places = [(("tables", name), name) for name in file.tables]
-    places += [
+    positions = [(("tables", name), name) for name in file.tables]
+    positions += [
         (("tests", number, "tables", name), name)  # type: ignore[misc]  # places of two lengths
         for number, case in enumerate(file.cases)
         for name in case.tables or {}
     ]
-    for where, name in places:
+    for where, name in positions:
         if name not in file.template.tables:
             hint = f"it reads {', '.join(file.template.tables)}" if file.template.tables else "it reads no table"
             yield file.declared.diagnostic(where, f"the query does not read {name!r}", hint, rule=Rule.TEST)

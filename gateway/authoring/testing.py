@@ -18,7 +18,7 @@ from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.model import Directives, Principal, Request, Result
 from gateway.pipeline import Gateway
-from gateway.query.coerce import spell
+from gateway.query.coerce import format_value
 from gateway.query.lint import is_ordered
 from gateway.telemetry.events import unobserved
 
@@ -130,7 +130,7 @@ def without_rows(outcome: Outcome) -> Outcome:
 
 def _answer(gateway: Gateway, file: TestFile, case: Case) -> Result:
     template = file.template
-    parameters = {name: spell(value) for name, value in case.parameters.items()}
+    parameters = {name: format_value(value) for name, value in case.parameters.items()}
     request = Request(query=template.name, version=template.version, parameters=parameters)
     query = gateway.registry.template(template.name, template.version).bind(request.parameters)
     return gateway.answer(query, principal=Principal(), directives=_FRESH).result

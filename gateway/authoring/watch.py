@@ -26,7 +26,7 @@ class Saved:
 
     @property
     def broken(self) -> bool:
-        """Tell whether a mistake was saved."""
+        """Return whether an error was saved."""
         return any(item.severity is Severity.ERROR for item in self.diagnostics)
 
 
@@ -48,19 +48,19 @@ class Watcher:
         self._stamps, before = stamps, self.project
         self.project = self._loader.read()
         shown = tuple(Path(path).relative_to(self._settings.project).as_posix() for path in paths)
-        return self._told(shown, before)
+        return self._saved(shown, before)
 
-    def mistakes(self) -> tuple[Diagnostic, ...]:
-        """Return every mistake of the project that parsing shows."""
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """Return every error of the project that parsing shows."""
         return tuple(map(self._relative, self.project.diagnostics))
 
     def _look(self) -> Mapping[str, tuple[int, int, int]]:
         found, _ = look(self._settings.project, self._settings.state / "no-signal")
         return found
 
-    def _told(self, paths: tuple[str, ...], before: Project) -> Saved:
-        broken = [item for item in self.mistakes() if item.path in paths]
-        wrong = {item.path for item in self.mistakes()}
+    def _saved(self, paths: tuple[str, ...], before: Project) -> Saved:
+        broken = [item for item in self.errors() if item.path in paths]
+        wrong = {item.path for item in self.errors()}
         touched = [
             template
             for template in versions(self.project).values()
@@ -69,7 +69,7 @@ class Watcher:
         schemas = known_schemas(self.project.tables, self._settings)
         found = [*broken, *check_queries(touched, self.project.tables, schemas), *self._tests(paths)]
         refused = {item.path for item in found if item.severity is Severity.ERROR}
-        ready = tuple(one for one in touched if one.path in paths and one.path not in refused)
+        ready = tuple(template for template in touched if template.path in paths and template.path not in refused)
         return Saved(paths=paths, diagnostics=tuple(found), ready=ready)
 
     def _reads_changed(self, template: Template, before: Project) -> bool:
@@ -78,8 +78,8 @@ class Watcher:
 
     def _tests(self, paths: tuple[str, ...]) -> Iterator[Diagnostic]:
         if any(path.endswith(".test.yaml") for path in paths):
-            _, mistakes = load_tests(self._settings.project, self.project.registry)
-            yield from (item for item in mistakes if item.path in paths)
+            _, errors = load_tests(self._settings.project, self.project.registry)
+            yield from (item for item in errors if item.path in paths)
 
     def _relative(self, item: Diagnostic) -> Diagnostic:
         path = Path(item.path)

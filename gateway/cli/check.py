@@ -1,7 +1,8 @@
-"""``gateway check``: every mistake in the project's files, with its place and what would be right."""
+"""``gateway check``: every error in the project's files, with its place and what would be right."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,33 +38,33 @@ from gateway.project.loader import Project, load_project
 def command(project: Path, paths: tuple[Path, ...], data: bool, revision: str | None, strict: bool, form: str) -> None:
     """Check gateway.toml, the tables of catalog/ and the templates of queries/; only what lies in PATHS, if given.
 
-    Ends with 0 if there is no mistake, with 1 if there are some.
+    Ends with 0 if there is no error, with 1 if there are some.
     """
     if not any((project / name).exists() for name in ("catalog", "queries", FILE_NAME)):
         raise click.UsageError(f"{project} holds none of catalog/, queries/ and {FILE_NAME}")
     loaded = load_project(project)
     found = check_project(project, loaded)
     if data and not any(item.rule is Rule.SETTINGS for item in found.of(Severity.ERROR)):
-        found = with_data(found, project, paths)
+        found = with_data(found, project, paths, loaded.sources)
     changed = None if revision is None else review_since(revision, project, loaded, found, data=data)
     if changed is not None:
-        found = found.plus(changed.mistakes, project)
+        found = found.plus(changed.errors, project)
     found = found.within(project, paths)
     write(form, found, project, changed)
     if found.of(Severity.ERROR) or (strict and found.of(Severity.WARNING)):
         raise click.exceptions.Exit(1)
 
 
-def with_data(found: Checked, project: Path, paths: tuple[Path, ...]) -> Checked:
+def with_data(found: Checked, project: Path, paths: tuple[Path, ...], sources: Mapping[str, str]) -> Checked:
     """Add what the files of the tables say, and what the examples answer."""
     with opened(project) as gateway:
-        return check_data(found, gateway, load_settings(project.resolve()), paths)
+        return check_data(found, gateway, load_settings(project.resolve()), paths, sources)
 
 
 def review_since(revision: str, project: Path, head: Project, found: Checked, *, data: bool) -> Review:
     """Compare with a git revision. What examples read is told where manifests are kept; *data* runs them too.
 
-    Nothing is opened while a check has *found* mistakes: then only the texts are compared.
+    Nothing is opened while a check has *found* errors: then only the texts are compared.
     """
     today = datetime.now(UTC).date()
     try:
@@ -76,5 +77,5 @@ def review_since(revision: str, project: Path, head: Project, found: Checked, *,
 
 
 def manifests_kept(project: Path) -> bool:
-    """Tell whether the tables were listed here before."""
+    """Return whether the tables were listed here before."""
     return (load_settings(project.resolve()).state / "tables").is_dir()

@@ -113,7 +113,7 @@ class _Desk:
         self._watcher = Watcher(settings)
         self._console = Console(highlight=False, soft_wrap=True)
         self._number = 1
-        self._write(Checked(tables=0, templates=0, diagnostics=self._watcher.mistakes()))
+        self._write(Checked(tables=0, templates=0, diagnostics=self._watcher.errors()))
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until the server answers. Raises ``SettingsInvalid`` where it does not."""
@@ -131,12 +131,12 @@ class _Desk:
         """Say where to look, and what is wrong already."""
         words = "shows the queries. Save a file to see what it does; Ctrl-C ends."
         self._console.print(Text(f"{self._address}/docs {words}"))
-        mistakes = self._watcher.mistakes()
-        if mistakes:
-            self._tell(Checked(tables=0, templates=0, diagnostics=mistakes))
+        errors = self._watcher.errors()
+        if errors:
+            self._report(Checked(tables=0, templates=0, diagnostics=errors))
 
     def look(self) -> None:
-        """Tell what was saved since the last look."""
+        """Return what was saved since the last look."""
         saved = self._watcher.saved()
         if saved is None:
             return
@@ -147,13 +147,13 @@ class _Desk:
         self._write(found)  # the pages know what the terminal tells
         self._console.print(Text(f"\n{time.strftime('%H:%M:%S')}  {', '.join(saved.paths)}", style="bold"))
         if saved.diagnostics:
-            self._tell(found)
+            self._report(found)
         for template in saved.ready:
             self._result(template)
         if not saved.diagnostics and not saved.ready:
             self._console.print(Text("  no mistakes", style="green"))
 
-    def _tell(self, found: Checked) -> None:
+    def _report(self, found: Checked) -> None:
         lines = as_text(found, self._settings.project, self._console).splitlines()[:-1]
         for line in lines:
             self._console.print(Text.from_ansi(f"  {line}"))
@@ -163,10 +163,10 @@ class _Desk:
         plain = Console(no_color=True, highlight=False, soft_wrap=True, width=120)
         lines = as_text(found, self._settings.project, plain).splitlines()[:-1]
         broken = any(item.severity == "error" for item in found.diagnostics)
-        told = {"number": f"{os.getpid()}.{self._number}", "broken": broken, "text": "\n".join(lines)}
+        reported = {"number": f"{os.getpid()}.{self._number}", "broken": broken, "text": "\n".join(lines)}
         self._settings.state.mkdir(parents=True, exist_ok=True)
         draft = self._settings.state / f"{_FILE}.new"
-        draft.write_bytes(orjson.dumps(told))
+        draft.write_bytes(orjson.dumps(reported))
         draft.replace(self._settings.state / _FILE)
 
     def _result(self, template: Template) -> None:

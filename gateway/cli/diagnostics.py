@@ -1,4 +1,4 @@
-"""Print diagnostics: the place, the mistake, and what would be right."""
+"""Print diagnostics: the place, the error, and what would be right."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from gateway.authoring.excerpt import place
+from gateway.authoring.excerpt import position
 from gateway.errors import Diagnostic
 
 
@@ -15,6 +15,6 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Print one paragraph a diagnostic to standard error."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for diagnostic in diagnostics:
-        console.print(Text.assemble((place(diagnostic), "bold"), ": ", diagnostic.message))
+        console.print(Text.assemble((position(diagnostic), "bold"), ": ", diagnostic.message))
         if diagnostic.hint:
             console.print(Text(f"  {diagnostic.hint}", style="green"))

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.authoring.checked import Checked
-from gateway.authoring.excerpt import excerpt, place
+from gateway.authoring.excerpt import excerpt, position
 from gateway.errors import Diagnostic, Severity
 from gateway.plan.explain import readable
 from gateway.pr_review import report
@@ -33,7 +33,7 @@ def as_text(found: Checked, project: Path, console: Console, review: Review | No
     """Write one paragraph a diagnostic, with the line at fault and a caret, and a verdict at the end."""
     with console.capture() as written:
         for item in found.diagnostics:
-            console.print(Text.assemble((place(item), "bold"), ": ", _LABELS[item.severity], item.message))
+            console.print(Text.assemble((position(item), "bold"), ": ", _LABELS[item.severity], item.message))
             for line in excerpt(item, project):
                 console.print(Text(f"    {line}", style="dim"))
             if item.hint:
@@ -85,12 +85,13 @@ def write(form: str, found: Checked, project: Path, review: Review | None = None
 
 
 def _ran(found: Checked) -> list[str]:
-    """Tell what each example answered and read, a line each."""
+    """Return what each example answered and read, a line each."""
     return [
-        f"{one.query} v{one.version} example {one.number}: {counted(one.rows, 'row')} in {one.seconds * 1000:.0f} ms, "
-        f"{one.partitions} of {counted(one.partitions_total, 'partition')}, "
-        f"{readable(one.bytes)} of {readable(one.bytes_total)}"
-        for one in found.examples
+        f"{example.query} v{example.version} example {example.number}: {counted(example.rows, 'row')} "
+        f"in {example.seconds * 1000:.0f} ms, "
+        f"{example.partitions} of {counted(example.partitions_total, 'partition')}, "
+        f"{readable(example.bytes)} of {readable(example.bytes_total)}"
+        for example in found.examples
     ]
 
 

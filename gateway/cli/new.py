@@ -61,7 +61,7 @@ def command(
         made = _next(project, name) if again else _first(project, name, table, parameters, owner, summary, ask=not yes)
     except NotMade as error:
         raise click.UsageError(str(error)) from error
-    _tell(project, name, made)
+    _report(project, name, made)
 
 
 def _next(project: Path, name: str) -> list[Path]:
@@ -160,7 +160,7 @@ def _yesterday() -> date:
     return datetime.now(UTC).date() - timedelta(days=1)
 
 
-def _tell(project: Path, name: str, made: list[Path]) -> None:
+def _report(project: Path, name: str, made: list[Path]) -> None:
     for path in made:
         click.echo(f"wrote {path}")
     write("text", check_project(project, load_project(project)).within(project, made), project)

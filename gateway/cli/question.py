@@ -47,7 +47,7 @@ def bound_question(
     if sql is not None:
         given = _read_document(document or "{}") | {key: _natural(values) for key, values in _read_pairs(pairs).items()}
         adhoc = Adhoc(sql.read_text(encoding="utf-8"), str(sql), gateway.catalog.tables)
-        return adhoc.bind(given, {n: one.columns for n, one in gateway.catalog.pin(adhoc.tables).items()})
+        return adhoc.bind(given, {n: snapshot.columns for n, snapshot in gateway.catalog.pin(adhoc.tables).items()})
     if document is not None:
         return gateway.registry.bind(Request(query=name or "", version=version, parameters=_read_document(document)))
     request = Request(query=name or "", version=version, parameters=_read_pairs(pairs), textual=True)

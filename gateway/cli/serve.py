@@ -49,7 +49,7 @@ def with_server(settings: Settings, **given: Any) -> Settings:
 
 
 def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | None = None) -> None:
-    """Serve until a signal; *announce* is told the address. Mistakes of the project are printed, the rest is served.
+    """Serve until a signal; *announce* is told the address. Errors of the project are printed, the rest is served.
 
     *dev* is the file in which ``gateway dev`` tells the pages what was saved.
     """

@@ -38,10 +38,10 @@ def command(name: str | None, project: Path, update: bool, no_data: bool, form: 
     """
     settings = load_settings(project.resolve())
     loaded = load_project(settings.project)
-    files, mistakes = load_tests(settings.project, loaded.registry)
+    files, errors = load_tests(settings.project, loaded.registry)
     chosen = [file for file in files if name is None or name in (file.template.name, _with_version(file))]
-    mistakes = tuple(item for item in mistakes if name is None or _belongs(item, name))
-    if not chosen and not mistakes:
+    errors = tuple(item for item in errors if name is None or _belongs(item, name))
+    if not chosen and not errors:
         raise click.UsageError(_nothing(name, files, loaded.diagnostics))
     console = Console(highlight=False, soft_wrap=True)
     bench = Bench(settings=settings, tables=loaded.tables, data=not no_data)
@@ -50,12 +50,12 @@ def command(name: str | None, project: Path, update: bool, no_data: bool, form: 
         outcomes = _update(outcomes, settings.project, console)
     failed = [item for item in outcomes if item.failures]
     if form == "text":
-        print_diagnostics(mistakes)
+        print_diagnostics(errors)
         console.print(Text(_verdict(outcomes)))
     else:
-        told = (*mistakes, *(diagnostic for outcome in failed for diagnostic in _diagnostics(outcome)))
-        write(form, Checked(tables=len(loaded.tables), templates=len(chosen), diagnostics=told), project)
-    if failed or mistakes:
+        reported = (*errors, *(diagnostic for outcome in failed for diagnostic in _diagnostics(outcome)))
+        write(form, Checked(tables=len(loaded.tables), templates=len(chosen), diagnostics=reported), project)
+    if failed or errors:
         raise click.exceptions.Exit(1)
 
 

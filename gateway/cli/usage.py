@@ -44,20 +44,22 @@ def command(project: Path, name: str | None, since: str, form: str) -> None:
     if name is not None and not found and name not in registry.queries():
         raise unknown_query(name, registry.queries())
     if form == "json":
-        rows = [asdict(one) | {"state": _state(registry, one)} for one in found]
+        rows = [asdict(called) | {"state": _state(registry, called)} for called in found]
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         return
     if not found:
         click.echo(f"Nobody asked for {name or 'a result'} since {first}.")
         return
     grid = Grid("query", "state", "caller", "requests", "refused", "last", box=None, header_style="bold")
-    for one in found:
-        last = datetime.fromtimestamp(one.last, UTC).strftime("%Y-%m-%d %H:%M")
-        name_of = f"{one.query} v{one.version}"
-        grid.add_row(name_of, _state(registry, one), one.principal, str(one.requests), str(one.refused), last)
+    for called in found:
+        last = datetime.fromtimestamp(called.last, UTC).strftime("%Y-%m-%d %H:%M")
+        name_of = f"{called.query} v{called.version}"
+        grid.add_row(
+            name_of, _state(registry, called), called.principal, str(called.requests), str(called.refused), last
+        )
     Console().print(grid)
 
 
-def _state(registry: Registry, one: Called) -> str:
-    template = registry.queries().get(one.query, {}).get(one.version)
+def _state(registry: Registry, called: Called) -> str:
+    template = registry.queries().get(called.query, {}).get(called.version)
     return "removed" if template is None else registry.state(template).value

@@ -118,18 +118,18 @@ def _bars() -> Iterator[OnProgress]:
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[text]}"),
         TimeElapsedColumn(),
     )
     with Bars(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
-        task = bars.add_task("reading", total=None, told="")
+        task = bars.add_task("reading", total=None, text="")
 
         def show(progress: Progress) -> None:
             unit = "files" if progress.stage == "publishing" else "rows"
             of = "" if progress.total is None else f" of {progress.total:,}"
-            told = f"{progress.done:,}{of} {unit} · {progress.partitions:,} partitions · {decimal(progress.size)}"
+            text = f"{progress.done:,}{of} {unit} · {progress.partitions:,} partitions · {decimal(progress.size)}"
             bars.update(
-                task, description=progress.stage.value, completed=progress.done, total=progress.total, told=told
+                task, description=progress.stage.value, completed=progress.done, total=progress.total, text=text
             )
 
         yield show
@@ -137,8 +137,8 @@ def _bars() -> Iterator[OnProgress]:
 
 def _print(summary: WriteSummary, as_json: bool) -> None:
     if as_json:
-        told = {name: value for name, value in asdict(summary).items() if name != "paths"}
-        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+        document = {name: value for name, value in asdict(summary).items() if name != "paths"}
+        sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"[bold]{summary.table}[/] ← {_count(summary.rows, 'row')} in {summary.seconds:.1f} s", end="")

@@ -42,7 +42,7 @@ class Change:
     before: Template | None = None
     parameters: tuple[Difference, ...] = ()
     touched: tuple[str, ...] = ()
-    mistakes: tuple[Diagnostic, ...] = ()
+    errors: tuple[Diagnostic, ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class Change:
         return self._any.version
 
     @property
-    def place(self) -> tuple[str, int]:
+    def order(self) -> tuple[str, int]:
         """Return what changes are ordered by."""
         return self.name, self.version
 
@@ -125,21 +125,21 @@ def _published(old: Template, new: Template, *, next_version: int) -> Change | N
 def columns_changed(old: Template, new: Template, tables: Iterable[str], differences: Iterable[Difference]) -> Change:
     """Make the change of a version with the same text and other columns, for *tables* are declared otherwise."""
     hint = f"declare the columns of {', '.join(tables)} as they were, or cast in a new version of the query first"
-    return _altered(old, new, [one.text for one in differences], hint, ())
+    return _altered(old, new, [difference.text for difference in differences], hint, ())
 
 
 def _altered(
     old: Template, new: Template, what: Iterable[str], hint: str, parameters: tuple[Difference, ...]
 ) -> Change:
     leading = new.sql[: len(new.sql) - len(new.sql.lstrip())]
-    mistake = Diagnostic(
+    error = Diagnostic(
         path=new.path,
         line=new.body_line + leading.count("\n"),
         message=f"{new.name} v{new.version} is published and has changed: {'; '.join(what)}",
         hint=hint,
         rule=Rule.PUBLISHED,
     )
-    return Change(kind=Kind.ALTERED, old=old, new=new, before=old, parameters=parameters, mistakes=(mistake,))
+    return Change(kind=Kind.ALTERED, old=old, new=new, before=old, parameters=parameters, errors=(error,))
 
 
 def _removed(old: Template, today: date) -> Change:
@@ -147,10 +147,10 @@ def _removed(old: Template, today: date) -> Change:
     if old.front.sunset is not None and old.front.sunset <= today:
         return change
     when = f"its sunset is {old.front.sunset}" if old.front.sunset is not None else "it has no sunset"
-    mistake = Diagnostic(
+    error = Diagnostic(
         path=old.path,
         message=f"{old.name} v{old.version} is published and cannot be removed yet: {when}",
         hint="put the file back with deprecated: and sunset: dates; remove it once the sunset has passed",
         rule=Rule.PUBLISHED,
     )
-    return replace(change, mistakes=(mistake,))
+    return replace(change, errors=(error,))

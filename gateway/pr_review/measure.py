@@ -82,7 +82,7 @@ class Compared:
 
     @property
     def same(self) -> bool:
-        """Tell whether both have the same rows, in whatever order."""
+        """Return whether both have the same rows, in whatever order."""
         return self.skipped is None and self.only_old == self.only_new == 0
 
 
@@ -154,7 +154,7 @@ def _read(scan: Scan) -> Read:
 
 def _estimate(explanation: Explanation) -> float:
     selections = [scan.selection for scan in explanation.plan.scans]
-    return _FIXED + sum(one.files * _PER_FILE + one.size * _PER_BYTE for one in selections)
+    return _FIXED + sum(selection.files * _PER_FILE + selection.size * _PER_BYTE for selection in selections)
 
 
 def _run(
@@ -188,7 +188,7 @@ def _answer(gateway: Gateway, query: BoundQuery) -> Result:
 def _timed(side: Side, results: Sequence[Result]) -> Side:
     table = results[0].table
     kept = table.get_total_buffer_size() + _RESULT
-    return replace(side, seconds=min(one.seconds for one in results), rows=table.num_rows, kept=kept)
+    return replace(side, seconds=min(result.seconds for result in results), rows=table.num_rows, kept=kept)
 
 
 def compare(old: Result, new: Result) -> Compared:
@@ -199,7 +199,7 @@ def compare(old: Result, new: Result) -> Compared:
         return Compared(columns=names, only_old=0, only_new=0, skipped=skipped)
     if len(set(names)) != len(names) or not names:
         return Compared(columns=names, only_old=0, only_new=0, skipped="no column has the same name and type in both")
-    before, after = (_rows(one.table, names) for one in (old, new))
+    before, after = (_rows(result.table, names) for result in (old, new))
     lost, gained = before - after, after - before
     return Compared(
         columns=names,

@@ -12,7 +12,7 @@ from gateway.model import Column
 from gateway.plan.explain import readable
 from gateway.pr_review.changes import Change, Kind
 from gateway.pr_review.measure import STRIP, Compared, Example, Read, Row, Side
-from gateway.pr_review.review import Review, Reviewed
+from gateway.pr_review.review import Review, ReviewedChange
 from gateway.query.compare import Effect
 from gateway.query.parameters import Parameter
 from gateway.query.template import Template
@@ -29,24 +29,25 @@ def markdown(review: Review) -> str:
 
 def lines(review: Review) -> Iterator[str]:
     """Write one line a change, for a terminal."""
-    for one in review.changes:
-        word = "" if one.contract is None or one.change.kind is Kind.EDITED else f", contract {one.contract.word}"
-        yield f"{_title(one.change)}: {one.change.kind}{word}"
-        yield from (f"    {difference.text} ({difference.effect.word})" for difference in one.differences)
+    for reviewed in review.changes:
+        contract = None if reviewed.change.kind is Kind.EDITED else reviewed.contract
+        word = "" if contract is None else f", contract {contract.word}"
+        yield f"{_title(reviewed.change)}: {reviewed.change.kind}{word}"
+        yield from (f"    {difference.text} ({difference.effect.word})" for difference in reviewed.differences)
 
 
 def documents(review: Review) -> list[dict[str, Any]]:
     """Return the changes as JSON values."""
     return [
         {
-            "query": one.change.name,
-            "version": one.change.version,
-            "change": one.change.kind.value,
-            "contract": None if one.contract is None else one.contract.word,
-            "differences": [{"text": each.text, "effect": each.effect.word} for each in one.differences],
-            "examples": [asdict(example) for example in one.examples],
+            "query": reviewed.change.name,
+            "version": reviewed.change.version,
+            "change": reviewed.change.kind.value,
+            "contract": None if reviewed.contract is None else reviewed.contract.word,
+            "differences": [{"text": each.text, "effect": each.effect.word} for each in reviewed.differences],
+            "examples": [asdict(example) for example in reviewed.examples],
         }
-        for one in review.changes
+        for reviewed in review.changes
     ]
 
 
@@ -58,11 +59,12 @@ def _document(review: Review) -> Iterator[str]:
         return
     yield "| query | change | contract | reads, first example |"
     yield "| --- | --- | --- | --- |"
-    for one in review.changes:
-        yield f"| `{_title(one.change)}` | {_verdict(one.change)} | {_class(one)} | {_first_reads(one)} |"
-    for one in review.changes:
+    for reviewed in review.changes:
+        cells = (f"`{_title(reviewed.change)}`", _verdict(reviewed.change), _class(reviewed), _first_reads(reviewed))
+        yield f"| {' | '.join(cells)} |"
+    for reviewed in review.changes:
         yield ""
-        yield from _section(one)
+        yield from _section(reviewed)
 
 
 def _title(change: Change) -> str:
@@ -70,33 +72,33 @@ def _title(change: Change) -> str:
 
 
 def _verdict(change: Change) -> str:
-    return f"🔴 {change.kind}" if change.mistakes else str(change.kind)
+    return f"🔴 {change.kind}" if change.errors else str(change.kind)
 
 
-def _class(one: Reviewed) -> str:
-    if one.change.kind in (Kind.EDITED, Kind.REMOVED):
-        return "same" if one.change.kind is Kind.EDITED else "gone"
-    if one.contract is None:
+def _class(reviewed: ReviewedChange) -> str:
+    if reviewed.change.kind in (Kind.EDITED, Kind.REMOVED):
+        return "same" if reviewed.change.kind is Kind.EDITED else "gone"
+    if reviewed.contract is None:
         return "first version"
-    return f"{_SYMBOLS[one.contract]} {one.contract.word}"
+    return f"{_SYMBOLS[reviewed.contract]} {reviewed.contract.word}"
 
 
-def _first_reads(one: Reviewed) -> str:
-    if not one.examples or not one.examples[0].new.reads:
+def _first_reads(reviewed: ReviewedChange) -> str:
+    if not reviewed.examples or not reviewed.examples[0].new.reads:
         return ""
-    reads = one.examples[0].new.reads
+    reads = reviewed.examples[0].new.reads
     partitions, total = sum(read.partitions for read in reads), sum(read.partitions_total for read in reads)
     return f"{partitions} of {total} partitions, {readable(sum(read.size for read in reads))}"
 
 
-def _section(one: Reviewed) -> Iterator[str]:
-    change = one.change
+def _section(reviewed: ReviewedChange) -> Iterator[str]:
+    change = reviewed.change
     yield f"### `{_title(change)}`: {change.kind}"
     yield ""
-    for mistake in change.mistakes:
-        yield f"> 🔴 {_line(mistake.message)}"
-        if mistake.hint:
-            yield f"> {_line(mistake.hint)}"
+    for error in change.errors:
+        yield f"> 🔴 {_line(error.message)}"
+        if error.hint:
+            yield f"> {_line(error.hint)}"
         yield ""
     if change.kind is Kind.EDITED:
         yield f"Changed: {', '.join(change.touched)}. Callers see the same contract and the same answers."
@@ -108,12 +110,12 @@ def _section(one: Reviewed) -> Iterator[str]:
         f" Owner: {_line(change.new.front.owner)}." if change.new.front.owner else ""
     )
     yield ""
-    yield from _contract(one, change.new)
-    yield from _sql(one)
-    for number, example in enumerate(one.examples, start=1):
+    yield from _contract(reviewed, change.new)
+    yield from _sql(reviewed)
+    for number, example in enumerate(reviewed.examples, start=1):
         yield ""
         yield from _example(number, example)
-    if not one.examples:
+    if not reviewed.examples:
         yield ""
         why = "it has no examples" if not change.new.examples else "the files of its tables are not known here"
         yield f"What it reads is not shown: {why}."
@@ -124,15 +126,15 @@ def _farewell(old: Template | None) -> str:
     return f"Its sunset was {sunset}." if sunset is not None else "It had no sunset."
 
 
-def _contract(one: Reviewed, new: Template) -> Iterator[str]:
-    before = one.change.before
+def _contract(reviewed: ReviewedChange, new: Template) -> Iterator[str]:
+    before = reviewed.change.before
     if before is not None:
-        word = _class(one)
-        yield f"**Contract** against v{before.version}: {word}" + ("." if not one.differences else ":")
+        word = _class(reviewed)
+        yield f"**Contract** against v{before.version}: {word}" + ("." if not reviewed.differences else ":")
         yield ""
-        for difference in one.differences:
+        for difference in reviewed.differences:
             yield f"- {_SYMBOLS[difference.effect]} {_line(difference.text)} ({difference.effect.word})"
-        if one.differences:
+        if reviewed.differences:
             yield ""
     yield "| parameter | type | |"
     yield "| --- | --- | --- |"
@@ -141,7 +143,7 @@ def _contract(one: Reviewed, new: Template) -> Iterator[str]:
     if not new.parameters:
         yield "| none | | |"
     yield ""
-    yield f"Columns: {_columns(one.columns)}"
+    yield f"Columns: {_columns(reviewed.columns)}"
 
 
 def _needed(parameter: Parameter) -> str:
@@ -155,19 +157,19 @@ def _columns(columns: Sequence[Column] | None) -> str:
     return ", ".join(f"`{column.name}` {column.type}" for column in columns)
 
 
-def _sql(one: Reviewed) -> Iterator[str]:
-    before = one.change.before
+def _sql(reviewed: ReviewedChange) -> Iterator[str]:
+    before = reviewed.change.before
     if before is None:
         return
     yield ""
-    if not one.sql:
+    if not reviewed.sql:
         yield f"**SQL**: the same as v{before.version}."
         return
-    what = "what was published" if one.change.kind is Kind.ALTERED else f"v{before.version}"
-    yield f"<details><summary>SQL against {what}: {_counted(one.sql)}</summary>"
+    what = "what was published" if reviewed.change.kind is Kind.ALTERED else f"v{before.version}"
+    yield f"<details><summary>SQL against {what}: {_counted(reviewed.sql)}</summary>"
     yield ""
-    more = [f"… {len(one.sql) - MAX_LINES} more lines"] if len(one.sql) > MAX_LINES else []
-    yield from _fenced("diff", [*one.sql[:MAX_LINES], *more])
+    more = [f"… {len(reviewed.sql) - MAX_LINES} more lines"] if len(reviewed.sql) > MAX_LINES else []
+    yield from _fenced("diff", [*reviewed.sql[:MAX_LINES], *more])
     yield ""
     yield "</details>"
 

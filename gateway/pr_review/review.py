@@ -22,7 +22,7 @@ from gateway.query.template import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewed:
+class ReviewedChange:
     """One change with all that is known of it. ``columns`` and ``examples`` need the tables' manifests."""
 
     change: Change
@@ -45,12 +45,12 @@ class Review:
 
     revision: str
     commit: str
-    changes: tuple[Reviewed, ...]
+    changes: tuple[ReviewedChange, ...]
 
     @property
-    def mistakes(self) -> tuple[Diagnostic, ...]:
+    def errors(self) -> tuple[Diagnostic, ...]:
         """List what is not allowed."""
-        return tuple(mistake for one in self.changes for mistake in one.change.mistakes)
+        return tuple(error for reviewed in self.changes for error in reviewed.change.errors)
 
 
 def review(
@@ -69,13 +69,15 @@ def review(
         ]
     if gateway is not None:
         before = replace(gateway, registry=_both(base, head))
-        found = [_tried(one, gateway, before, run) for one in found]
-    return Review(revision=revision, commit=at.commit, changes=tuple(sorted(found, key=lambda one: one.change.place)))
+        found = [_tried(reviewed, gateway, before, run) for reviewed in found]
+    return Review(
+        revision=revision, commit=at.commit, changes=tuple(sorted(found, key=lambda reviewed: reviewed.change.order))
+    )
 
 
 def _both(old: Project, head: Project) -> Registry:
     """Make a registry in which a version is found as it was, or as it is where it was not there yet."""
-    found = {(one.name, one.version): one for project in (head, old) for one in _templates(project)}
+    found = {(template.name, template.version): template for project in (head, old) for template in _templates(project)}
     return Registry.of(list(found.values()))
 
 
@@ -83,15 +85,15 @@ def _templates(project: Project) -> Iterator[Template]:
     return (template for versions in project.registry.queries().values() for template in versions.values())
 
 
-def _compared(change: Change, declared: DeclaredColumns, tables: Mapping[str, Table]) -> Reviewed:
+def _compared(change: Change, declared: DeclaredColumns, tables: Mapping[str, Table]) -> ReviewedChange:
     """Compare a version with the one before it, over the tables as they are declared now."""
     before, new = change.before, change.new
     if new is None or change.kind is Kind.EDITED:
-        return Reviewed(change=change)
+        return ReviewedChange(change=change)
     columns = declared.of(new, tables)
     if before is None:
-        return Reviewed(change=change, columns=columns)
-    return Reviewed(
+        return ReviewedChange(change=change, columns=columns)
+    return ReviewedChange(
         change=change,
         columns=columns,
         differences=(*change.parameters, *_differences(declared.of(before, tables), columns)),
@@ -101,7 +103,7 @@ def _compared(change: Change, declared: DeclaredColumns, tables: Mapping[str, Ta
 
 def _moved(
     base: Project, head: Project, declared: DeclaredColumns, known: Collection[tuple[str, int]]
-) -> Iterator[Reviewed]:
+) -> Iterator[ReviewedChange]:
     """Find published versions whose columns change because a table is declared otherwise."""
     altered = {
         name
@@ -116,7 +118,7 @@ def _moved(
         columns = declared.of(new, head.tables)
         differences = _differences(declared.of(old, base.tables), columns)
         if differences:
-            yield Reviewed(
+            yield ReviewedChange(
                 change=columns_changed(old, new, causes, differences), columns=columns, differences=differences
             )
 
@@ -125,7 +127,7 @@ def _differences(before: tuple[Column, ...] | None, columns: tuple[Column, ...] 
     return () if before is None or columns is None else tuple(column_differences(before, columns))
 
 
-def _tried(reviewed: Reviewed, gateway: Gateway, base: Gateway, run: bool) -> Reviewed:
+def _tried(reviewed: ReviewedChange, gateway: Gateway, base: Gateway, run: bool) -> ReviewedChange:
     """Add what the tables' files tell: columns that are not declared, and what the examples read and answer."""
     change = reviewed.change
     if change.new is None or change.kind is Kind.EDITED:

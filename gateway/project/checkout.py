@@ -26,7 +26,7 @@ def commit_of(folder: Path) -> str | None:
 
 
 def is_being_written(folder: Path, *, now: float) -> bool:
-    """Tell whether git is changing the checkout around *folder* at the instant *now*, as far as its lock says.
+    """Return whether git is changing the checkout around *folder* at the instant *now*, as far as its lock says.
 
     *now* is in seconds since the epoch; a lock that is older than a minute was left behind.
     """

@@ -275,7 +275,7 @@ def _broken_query(path: str, errors: tuple[Diagnostic, ...], serving: Serving) -
 
 
 def _holds(known: _File[Template], tables: frozenset[str]) -> bool:
-    """Tell whether what was read over other tables is what would be read over *tables*."""
+    """Return whether what was read over other tables is what would be read over *tables*."""
     return known.against == tables or (known.parsed is not None and tables.issuperset(known.parsed.tables))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.engine.binder import Binder, Unbindable
 from gateway.model import TypedValue
-from gateway.query.literals import has_texts, parts_of_dates, patterns, places, written_casts
+from gateway.query.literals import has_texts, parts_of_dates, patterns, positions, written_casts
 
 _CLOCK = {
     "now": "write now(), or CAST(now() AS …)",
@@ -27,18 +27,20 @@ def misfits(binder: Binder, sql: str, parameters: Mapping[str, TypedValue]) -> I
         return
     for text, type_ in dict.fromkeys([*binder.planned_casts(sql, parameters), *written_casts(sql)]):
         if binder.fails(f"CAST({_literal(text)} AS {type_})"):
-            yield from _told(sql, text, f"is no {type_}", _CLOCK.get(text.strip().lower(), _OTHERWISE))
+            yield from _refusals(sql, text, f"is no {type_}", _CLOCK.get(text.strip().lower(), _OTHERWISE))
     for text in dict.fromkeys(parts_of_dates(sql)):
         if binder.fails(f"date_part({_literal(text)}, TIMESTAMP '2000-01-01')"):
-            yield from _told(sql, text, "is no part of a date", "write 'year', 'month', 'day', 'hour' or another part")
+            yield from _refusals(
+                sql, text, "is no part of a date", "write 'year', 'month', 'day', 'hour' or another part"
+            )
     for text in dict.fromkeys(patterns(sql)):
         if binder.fails(f"regexp_matches('', {_literal(text)})"):
-            yield from _told(sql, text, "is no regular expression", "put a backslash before what stands for itself")
+            yield from _refusals(sql, text, "is no regular expression", "put a backslash before what stands for itself")
 
 
-def _told(sql: str, text: str, what: str, hint: str) -> Iterator[Unbindable]:
-    for place in places(sql, text):
-        yield Unbindable(f"{_literal(text[:60])} {what}", hint=hint, offset=place)
+def _refusals(sql: str, text: str, what: str, hint: str) -> Iterator[Unbindable]:
+    for position in positions(sql, text):
+        yield Unbindable(f"{_literal(text[:60])} {what}", hint=hint, offset=position)
 
 
 def _literal(text: str) -> str:

@@ -67,7 +67,7 @@ class Difference:
         return bool(self.added or self.changed or self.removed)
 
     def as_dict(self) -> dict[str, Any]:
-        """Spell it for JSON."""
+        """Format it for JSON."""
         return {"added": list(self.added), "changed": list(self.changed), "removed": list(self.removed)}
 
 
@@ -85,14 +85,14 @@ class Reloaded:
     error: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Spell it for JSON."""
+        """Format it for JSON."""
         known = {
             "outcome": self.outcome,
             "commit": self.commit,
             "seconds": round(self.seconds, 3),
             "queries": self.queries.as_dict(),
             "tables": self.tables.as_dict(),
-            "broken": [one.as_dict() for one in self.broken],
+            "broken": [file.as_dict() for file in self.broken],
             "error": self.error,
         }
         return {name: value for name, value in known.items() if value is not None}
@@ -139,7 +139,7 @@ class Reloader:
         self._again_at: float | None = None
         self._stopping = Event()
         self._thread: Thread | None = None
-        self._tell(Reloaded(outcome="started", broken=project.broken, commit=project.commit), ())
+        self._report(Reloaded(outcome="started", broken=project.broken, commit=project.commit), ())
 
     def start(self, wait: Callable[[float], bool] | None = None) -> None:
         """Look until closed; ``wait`` sleeps so many seconds and returns True to stop."""
@@ -174,7 +174,7 @@ class Reloader:
             except GatewayError as error:
                 self._again_at = started + RETRY
                 done = Reloaded(outcome="failed", broken=before.broken, commit=before.commit, error=error.detail)
-            self._tell(done, before.broken, seconds=self._clock() - started)
+            self._report(done, before.broken, seconds=self._clock() - started)
             return done
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ class Reloader:
                 gateway = self._gateway if project.broken == self._project.broken else self._build(gateway, project)
                 break
             gateway = self._build(self._gateway, project)
-            refused = list(mistakes_in(gateway, self._gateway, project, queries, tables))
+            refused = list(errors_in(gateway, self._gateway, project, queries, tables))
             if not refused:
                 break
             self._again_at = self._clock() + RETRY
@@ -215,7 +215,7 @@ class Reloader:
         outcome = "reloaded" if changed else "unchanged"
         return Reloaded(outcome=outcome, queries=queries, tables=tables, broken=project.broken, commit=project.commit)
 
-    def _tell(self, done: Reloaded, before: tuple[BrokenFile, ...], seconds: float = 0.0) -> None:
+    def _report(self, done: Reloaded, before: tuple[BrokenFile, ...], seconds: float = 0.0) -> None:
         self._observe(
             ProjectLoaded(
                 outcome=done.outcome,
@@ -236,7 +236,7 @@ class Reloader:
                 self._observe(DeclarationBroken(path=file.path, kept=kept, mistakes=errors))
 
 
-def mistakes_in(
+def errors_in(
     gateway: Gateway, before: Gateway, project: Project, queries: Difference, tables: Difference
 ) -> Iterator[Diagnostic]:
     """Find what parsing does not show: files of a table that cannot be listed, columns that a query does not find.

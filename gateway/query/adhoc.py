@@ -43,18 +43,18 @@ class Adhoc:
         try:
             tokens = statement_tokens(text)
             self._tree = parse_tokens(text, tokens)
-        except SqlError as mistake:
-            before = text[: mistake.offset]
-            line, column = before.count("\n") + 1, mistake.offset - before.rfind("\n")
+        except SqlError as error:
+            before = text[: error.offset]
+            line, column = before.count("\n") + 1, error.offset - before.rfind("\n")
             diagnostic = Diagnostic(
-                path=path, line=line, column=column, message=str(mistake), hint=mistake.hint, rule=mistake.rule
+                path=path, line=line, column=column, message=str(error), hint=error.hint, rule=error.rule
             )
-            raise TemplateInvalid([diagnostic]) from mistake
+            raise TemplateInvalid([diagnostic]) from error
         declared = {name.lower(): name for name in tables}
         found = {table.name.lower() for table in scanned_tables(self._tree, text)}
         self.sql = text[: tokens[-1].end]
         self.tables = tuple(sorted(declared[name] for name in found if name in declared))
-        self.parameters = tuple(dict.fromkeys(one.text[1:] for one in tokens if one.kind is TokenKind.PARAMETER))
+        self.parameters = tuple(dict.fromkeys(token.text[1:] for token in tokens if token.kind is TokenKind.PARAMETER))
         self._normalised = normalise(tokens, self._tree)
         self._reads_clock = volatility(tokens, self._tree) is not Volatility.IMMUTABLE
 

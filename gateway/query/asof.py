@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from gateway.errors import Rule
 from gateway.query.lexer import SqlError
-from gateway.query.sql import place_of
+from gateway.query.sql import position_of
 
 _UNEQUAL = (exp.GTE, exp.GT, exp.LTE, exp.LT)
 _MESSAGE = "the engine matches rows of an ASOF JOIN whose compared value is NULL as if it were the last"
@@ -26,7 +26,7 @@ def unguarded_asof_joins(tree: exp.Expr) -> Iterator[SqlError]:
             continue
         if len(join.args.get("using") or ()) > 1:
             hint = "write ON in place of USING, and add IS NOT NULL for the compared column of the left side"
-            yield SqlError(place_of(join), _MESSAGE, hint, Rule.ASOF_JOIN)
+            yield SqlError(position_of(join), _MESSAGE, hint, Rule.ASOF_JOIN)
         elif join.args.get("on") is not None:
             yield from _unguarded(join)
 
@@ -40,10 +40,10 @@ def _unguarded(join: exp.Join) -> Iterator[SqlError]:
         missing = [side for side in _compared(each, join.alias_or_name) if side not in guarded]
         if missing:
             guards = [f"{side.sql(dialect='duckdb')} IS NOT NULL" for side in missing]
-            yield SqlError(place_of(each), _MESSAGE, f"add to its ON: {' AND '.join(guards)}", Rule.ASOF_JOIN)
+            yield SqlError(position_of(each), _MESSAGE, f"add to its ON: {' AND '.join(guards)}", Rule.ASOF_JOIN)
         elif isinstance(each, exp.NullSafeEQ):
             message = "the engine takes IS NOT DISTINCT FROM for = in an ASOF JOIN"
-            yield SqlError(place_of(each), message, "write =, or coalesce both sides", Rule.ASOF_JOIN)
+            yield SqlError(position_of(each), message, "write =, or coalesce both sides", Rule.ASOF_JOIN)
 
 
 def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:

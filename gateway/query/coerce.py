@@ -70,20 +70,20 @@ def coerce(value: Any, type_: ParameterType, *, nonfinite: bool = False) -> Valu
     return result
 
 
-def spell(value: Value) -> Any:
-    """Spell a value as JSON that ``coerce`` reads back as the same value.
+def format_value(value: Value) -> Any:
+    """Format a value as JSON that ``coerce`` reads back as the same value.
 
-    >>> spell(datetime(2013, 1, 1, 5))
+    >>> format_value(datetime(2013, 1, 1, 5))
     '2013-01-01T05:00:00'
     """
     if isinstance(value, list):
-        return [spell(item) for item in value]
+        return [format_value(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return _spell_interval(value)
+        return _format_interval(value)
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, UUID) or (isinstance(value, float) and not math.isfinite(value)):
@@ -126,8 +126,8 @@ def _integer(value: Any, type_: ParameterType) -> int:
 
 
 def _decimal(value: Any, type_: ParameterType) -> Decimal:
-    places = f"of at most {type_.width - type_.scale} digits before and {type_.scale} after the point"
-    expected = f"a decimal number such as 12.5, {places}"
+    digits = f"of at most {type_.width - type_.scale} digits before and {type_.scale} after the point"
+    expected = f"a decimal number such as 12.5, {digits}"
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**40 else value
     if isinstance(value, float):
         text = format(Decimal(repr(value)), "f") if math.isfinite(value) else "not finite"
@@ -273,7 +273,7 @@ def _worded(text: str) -> timedelta | None:
     return sum(parts, timedelta())
 
 
-def _spell_interval(value: timedelta) -> str:
+def _format_interval(value: timedelta) -> str:
     sign, span = ("-", -value) if value < timedelta() else ("", value)
     seconds, micros = span.seconds, span.microseconds
     fraction = f".{micros:06d}" if micros else ""

@@ -14,7 +14,7 @@ from operator import gt, lt
 from typing import Any
 
 from gateway.model import Column
-from gateway.query.coerce import spell
+from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
 from gateway.query.sql import parse
 from gateway.query.template import Template
@@ -59,22 +59,24 @@ def contract(differences: Iterable[Difference]) -> Effect:
     >>> contract([]).word
     'same'
     """
-    return max((one.effect for one in differences), default=Effect.SAME)
+    return max((difference.effect for difference in differences), default=Effect.SAME)
 
 
 def same_sql(old: Template, new: Template) -> bool:
-    """Tell whether two texts mean the same: equal tokens, or equal syntax trees."""
+    """Return whether two texts mean the same: equal tokens, or equal syntax trees."""
     return old.unbound.normalised == new.unbound.normalised or parse(old.sql) == parse(new.sql)
 
 
 def sql_difference(old: Template, new: Template) -> list[str]:
     """List the lines that differ, each after ``-`` or ``+``, in one layout: comments, case and spacing do not show."""
-    texts = [parse(one.sql).sql(dialect="duckdb", pretty=True, comments=False).splitlines() for one in (old, new)]
+    texts = [
+        parse(template.sql).sql(dialect="duckdb", pretty=True, comments=False).splitlines() for template in (old, new)
+    ]
     return list(unified_diff(texts[0], texts[1], lineterm="", n=_CONTEXT))[2:]
 
 
 def published_differences(old: Template, new: Template) -> Iterator[str]:
-    """Tell what changed in a published version that may not: its SQL, or its parameters."""
+    """Return what changed in a published version that may not: its SQL, or its parameters."""
     if not same_sql(old, new):
         yield "its SQL"
     for difference in parameter_differences(old.parameters, new.parameters):
@@ -124,11 +126,11 @@ def _changes(old: Parameter, new: Parameter) -> Iterator[tuple[str, Effect]]:
         yield "may not be null any more", Effect.BREAKING
     elif new.optional and not old.optional:
         yield "may be null now", Effect.WIDENED
-    if _spelled(old.default) != _spelled(new.default) and not old.required and not new.required:
-        text = f"is {_spelled(new.default)} where it is left out, and was {_spelled(old.default)}"
+    if _formatted(old.default) != _formatted(new.default) and not old.required and not new.required:
+        text = f"is {_formatted(new.default)} where it is left out, and was {_formatted(old.default)}"
         yield text, Effect.BREAKING
-    if _spelled(old.bucket) != _spelled(new.bucket):
-        yield f"is rounded to {_spelled(new.bucket)}, and was to {_spelled(old.bucket)}", Effect.BREAKING
+    if _formatted(old.bucket) != _formatted(new.bucket):
+        yield f"is rounded to {_formatted(new.bucket)}, and was to {_formatted(old.bucket)}", Effect.BREAKING
     if old.pattern != new.pattern:
         text = "takes any text now" if new.pattern is None else f"must match {new.pattern} now"
         yield text, Effect.WIDENED if new.pattern is None else Effect.BREAKING
@@ -143,10 +145,10 @@ def _bounds(old: Parameter, new: Parameter) -> Iterator[tuple[str, Effect]]:
     """Compare the least and the greatest that is accepted; None is no bound."""
     for name, wider in _WIDER:
         before, after = getattr(old, name), getattr(new, name)
-        if _spelled(before) == _spelled(after):
+        if _formatted(before) == _formatted(after):
             continue
         widened = after is None or (before is not None and type(before) is type(after) and wider(after, before))
-        text = f"has {name} {_spelled(after)} now, and had {_spelled(before)}"
+        text = f"has {name} {_formatted(after)} now, and had {_formatted(before)}"
         yield text, Effect.WIDENED if widened else Effect.BREAKING
 
 
@@ -155,9 +157,9 @@ def _choices(old: Sequence[Any] | None, new: Sequence[Any] | None) -> Iterator[t
         if old is not None:
             yield "takes any value of its type now", Effect.WIDENED
         if new is not None:
-            yield f"takes only {', '.join(map(_spelled, new))} now", Effect.BREAKING
+            yield f"takes only {', '.join(map(_formatted, new))} now", Effect.BREAKING
         return
-    before, after = set(map(_spelled, old)), set(map(_spelled, new))
+    before, after = set(map(_formatted, old)), set(map(_formatted, new))
     if before - after:
         yield f"does not take {', '.join(sorted(before - after))} any more", Effect.BREAKING
     if after - before:
@@ -165,7 +167,7 @@ def _choices(old: Sequence[Any] | None, new: Sequence[Any] | None) -> Iterator[t
 
 
 def _holds(wide: ParameterType, narrow: ParameterType) -> bool:
-    """Tell whether one type takes all that another takes, written the same."""
+    """Return whether one type takes all that another takes, written the same."""
     if wide.item is not None and narrow.item is not None:
         return _holds(wide.item, narrow.item)
     if wide.kind is not narrow.kind:
@@ -177,5 +179,5 @@ def _holds(wide: ParameterType, narrow: ParameterType) -> bool:
     return True
 
 
-def _spelled(value: Any) -> str:
-    return "nothing" if value is None else str(spell(value))
+def _formatted(value: Any) -> str:
+    return "nothing" if value is None else str(format_value(value))

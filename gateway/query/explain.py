@@ -22,7 +22,7 @@ _SHOWN = 40
 
 
 def explained(error: ParseError, text: str, tokens: Sequence[Token]) -> SqlError:
-    """Make a mistake of the parser's error, at the word that is wrong as far as can be told."""
+    """Make an error of the parser's error, at the word that is wrong as far as can be told."""
     details = error.errors[0] if error.errors else {}
     number = _number(details, text, tokens)
     token, before = tokens[number], tokens[number - 1] if number else None
@@ -38,12 +38,12 @@ def explained(error: ParseError, text: str, tokens: Sequence[Token]) -> SqlError
 
 def _number(details: object, text: str, tokens: Sequence[Token]) -> int:
     """Return the number of the token that the parser stopped at."""
-    told = details if isinstance(details, dict) else {}
-    line, column = told.get("line") or 1, told.get("col") or 1
-    starts = [0, *(place + 1 for place, character in enumerate(text) if character == "\n")]
+    info = details if isinstance(details, dict) else {}
+    line, column = info.get("line") or 1, info.get("col") or 1
+    starts = [0, *(position + 1 for position, character in enumerate(text) if character == "\n")]
     # The parser counts to the end of the token that it stopped at.
-    place = starts[min(line, len(starts)) - 1] + max(column - len(str(told.get("highlight") or "")), 0)
-    passed = sum(token.end <= place for token in tokens)
+    position = starts[min(line, len(starts)) - 1] + max(column - len(str(info.get("highlight") or "")), 0)
+    passed = sum(token.end <= position for token in tokens)
     return min(passed, len(tokens) - 1)
 
 

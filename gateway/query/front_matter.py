@@ -220,9 +220,9 @@ def _kind(value: object) -> str | None:
     return _KINDS.get(type(value))
 
 
-def line_of(text: str, place: int) -> int:
-    return text.count("\n", 0, place) + 1
+def line_of(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
-def column_of(text: str, place: int) -> int:
-    return place - text.rfind("\n", 0, place)
+def column_of(text: str, position: int) -> int:
+    return position - text.rfind("\n", 0, position)

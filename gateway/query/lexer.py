@@ -43,7 +43,7 @@ class Token:
 
 
 class SqlError(Exception):
-    """A mistake in SQL text at ``offset``, in characters."""
+    """An error in SQL text at ``offset``, in characters."""
 
     def __init__(self, offset: int, message: str, hint: str | None = None, rule: Rule = Rule.SYNTAX) -> None:
         super().__init__(message)
@@ -89,41 +89,41 @@ def end_of_comment(text: str, start: int) -> int | None:
 
 
 def _tokens(sql: str) -> Iterator[Token]:
-    place, last = 0, None
+    position, last = 0, None
     while True:
-        place = _skip_blank(sql, place)
-        if place == len(sql):
+        position = _skip_blank(sql, position)
+        if position == len(sql):
             return
-        token = _next(sql, place)
+        token = _next(sql, position)
         _check_glued(last, token)
         yield token
-        place, last = token.end, token
+        position, last = token.end, token
 
 
-def _skip_blank(sql: str, place: int) -> int:
+def _skip_blank(sql: str, position: int) -> int:
     while True:
-        if blank := _BLANK.match(sql, place):
-            place = blank.end()
-        elif sql.startswith("/*", place):
-            end = end_of_comment(sql, place)
+        if blank := _BLANK.match(sql, position):
+            position = blank.end()
+        elif sql.startswith("/*", position):
+            end = end_of_comment(sql, position)
             if end is None:
-                raise SqlError(place, "this comment never ends", "comments nest: each /* needs its own */")
-            place = end
+                raise SqlError(position, "this comment never ends", "comments nest: each /* needs its own */")
+            position = end
         else:
-            return place
+            return position
 
 
-def _next(sql: str, place: int) -> Token:
-    if _UNICODE_STRING.match(sql, place):
-        raise SqlError(place, "strings with the prefix U& are not supported", "write the characters themselves")
-    match = _TOKEN.match(sql, place)
+def _next(sql: str, position: int) -> Token:
+    if _UNICODE_STRING.match(sql, position):
+        raise SqlError(position, "strings with the prefix U& are not supported", "write the characters themselves")
+    match = _TOKEN.match(sql, position)
     if match is None:
-        raise _no_token(sql, place)
+        raise _no_token(sql, position)
     kind = TokenKind(match.lastgroup or "")
     if kind is TokenKind.OPERATOR and len(match[0].partition("--")[0]) > _LONGEST_OPERATOR:
-        raise SqlError(place, f"{match[0][:_LONGEST_OPERATOR]}… is no operator")
+        raise SqlError(position, f"{match[0][:_LONGEST_OPERATOR]}… is no operator")
     text = match[0] if kind is not TokenKind.OPERATOR else _operator(match[0])
-    return Token(kind, text, place, place + len(text))
+    return Token(kind, text, position, position + len(text))
 
 
 def _operator(run: str) -> str:
@@ -149,17 +149,17 @@ def _check_glued(last: Token | None, token: Token) -> None:
         raise SqlError(token.start, "two quoted texts stand side by side", "write || between strings")
 
 
-def _no_token(sql: str, place: int) -> SqlError:
-    character = sql[place]
+def _no_token(sql: str, position: int) -> SqlError:
+    character = sql[position]
     if character in "'\"":
         what = "string" if character == "'" else "quoted name"
-        return SqlError(place, f"this {what} never ends, or is empty", f"close it with {character}")
-    if character == "?" or re.match(r"\$[0-9]", sql[place : place + 2]):
-        return SqlError(place, "parameters have names here", "declare the parameter and write $name")
+        return SqlError(position, f"this {what} never ends, or is empty", f"close it with {character}")
+    if character == "?" or re.match(r"\$[0-9]", sql[position : position + 2]):
+        return SqlError(position, "parameters have names here", "declare the parameter and write $name")
     if character == "$":
         return SqlError(
-            place, "this $ starts no parameter name", "write a string in single quotes, a parameter as $name"
+            position, "this $ starts no parameter name", "write a string in single quotes, a parameter as $name"
         )
     if character.isspace() or not character.isprintable():
-        return SqlError(place, f"{_UNICODE_SPACE} (U+{ord(character):04X}) stands here", "write a plain space")
-    return SqlError(place, f"the character {character!r} (U+{ord(character):04X}) has no place in SQL")
+        return SqlError(position, f"{_UNICODE_SPACE} (U+{ord(character):04X}) stands here", "write a plain space")
+    return SqlError(position, f"the character {character!r} (U+{ord(character):04X}) has no place in SQL")

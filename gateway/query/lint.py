@@ -11,7 +11,7 @@ from gateway.errors import Diagnostic, Rule, Severity
 from gateway.query.asof import unguarded_asof_joins
 from gateway.query.lexer import SqlError, Token, TokenKind
 from gateway.query.parameters import Parameter
-from gateway.query.sql import place_of, statement_tokens
+from gateway.query.sql import position_of, statement_tokens
 
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _AFTER_LIST = frozenset(
@@ -29,14 +29,14 @@ def lint_sql(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlError]:
     if select is not None:
         starts = _items(tokens)
         for number, item in enumerate(select.expressions):
-            place = starts[number] if len(starts) == len(select.expressions) else place_of(item)
+            position = starts[number] if len(starts) == len(select.expressions) else position_of(item)
             if isinstance(item, (exp.Star, exp.Columns)) or (isinstance(item, exp.Column) and item.is_star):
                 hint = "name the columns: a new one in the files would change the answer of a published version"
-                yield SqlError(place, "the columns of the answer are those of the files", hint, Rule.SELECT_STAR)
+                yield SqlError(position, "the columns of the answer are those of the files", hint, Rule.SELECT_STAR)
             elif not isinstance(item, _NAMED):
                 hint = "give it one with AS: clients read the column by its name"
                 message = f"column {number + 1} of the answer has no name"
-                yield SqlError(place, message, hint, Rule.UNNAMED_COLUMN)
+                yield SqlError(position, message, hint, Rule.UNNAMED_COLUMN)
     yield from unguarded_asof_joins(tree)
     for token in _unordered_limits(tokens):
         hint = "add ORDER BY over columns that tell every row from the others"
@@ -81,7 +81,7 @@ def _first_select(tree: exp.Expr) -> exp.Select | None:
 
 
 def is_ordered(sql: str) -> bool:
-    """Tell whether the rows of a readable text come in an order: whether it ends with an ORDER BY of its own."""
+    """Return whether the rows of a readable text come in an order: whether it ends with an ORDER BY of its own."""
     depth = 0
     for token in statement_tokens(sql):
         depth += (token.text in _OPENING) - (token.text in _CLOSING)
@@ -90,7 +90,7 @@ def is_ordered(sql: str) -> bool:
     return False
 
 
-def item_places(sql: str) -> list[int]:
+def item_positions(sql: str) -> list[int]:
     """Return where each item of the first SELECT list of a readable text starts, in characters."""
     return _items(statement_tokens(sql))
 
@@ -99,7 +99,7 @@ def _items(tokens: Sequence[Token]) -> list[int]:
     """Return where each item of the first SELECT list outside brackets starts."""
     starts: list[int] = []
     depth, inside = 0, False
-    for place, token in enumerate(tokens):
+    for position, token in enumerate(tokens):
         if token.text in _OPENING:
             depth += 1
         elif token.text in _CLOSING:
@@ -107,27 +107,27 @@ def _items(tokens: Sequence[Token]) -> list[int]:
         word = token.name if token.kind is TokenKind.WORD and depth == 0 else ""
         if not inside and word == "select":
             inside = True
-            starts += [tokens[_after_distinct(tokens, place)].start] if place + 1 < len(tokens) else []
-        elif inside and word in _AFTER_LIST and not (word == "from" and tokens[place - 1].name == "distinct"):
+            starts += [tokens[_after_distinct(tokens, position)].start] if position + 1 < len(tokens) else []
+        elif inside and word in _AFTER_LIST and not (word == "from" and tokens[position - 1].name == "distinct"):
             break
-        elif inside and depth == 0 and token.text == "," and place + 1 < len(tokens):
-            starts.append(tokens[place + 1].start)
+        elif inside and depth == 0 and token.text == "," and position + 1 < len(tokens):
+            starts.append(tokens[position + 1].start)
     return starts
 
 
 def _after_distinct(tokens: Sequence[Token], select: int) -> int:
     """Skip ``DISTINCT`` and ``DISTINCT ON (…)`` after a SELECT."""
-    place = select + 1
-    if tokens[place].name not in ("distinct", "all") or place + 1 == len(tokens):
-        return place
-    if tokens[place + 1].name != "on":
-        return place + 1
+    position = select + 1
+    if tokens[position].name not in ("distinct", "all") or position + 1 == len(tokens):
+        return position
+    if tokens[position + 1].name != "on":
+        return position + 1
     depth = 0
-    for after in range(place + 2, len(tokens) - 1):
+    for after in range(position + 2, len(tokens) - 1):
         depth += (tokens[after].text == "(") - (tokens[after].text == ")")
         if depth == 0:
             return after + 1
-    return place
+    return position
 
 
 def _unordered_limits(tokens: Sequence[Token]) -> Iterator[Token]:

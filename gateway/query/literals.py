@@ -21,7 +21,7 @@ _CONDITIONAL = (exp.Case, exp.If, exp.Coalesce, exp.TryCast, exp.Try, exp.Lambda
 
 
 def has_texts(sql: str) -> bool:
-    """Tell whether a query has any string literal."""
+    """Return whether a query has any string literal."""
     return any(token.kind is TokenKind.STRING for token in lex(sql))
 
 
@@ -60,10 +60,10 @@ def patterns(sql: str) -> Iterator[str]:
             yield pattern.name
 
 
-def places(sql: str, text: str) -> list[int]:
+def positions(sql: str, text: str) -> list[int]:
     """Return where a text stands; nowhere where it is also part of what may never be computed."""
-    literals = [one for one in parse(sql).find_all(exp.Literal) if one.is_string and one.name == text]
-    if any(one.find_ancestor(*_CONDITIONAL) for one in literals):
+    literals = [literal for literal in parse(sql).find_all(exp.Literal) if literal.is_string and literal.name == text]
+    if any(literal.find_ancestor(*_CONDITIONAL) for literal in literals):
         return []
     return [token.start for token in lex(sql) if token.kind is TokenKind.STRING and _value(token.text) == text]
 

@@ -1,4 +1,4 @@
-"""Spell a query the same way however it is laid out: comments, spacing and the case of keywords are gone.
+"""Format a query the same way however it is laid out: comments, spacing and the case of keywords are gone.
 
 The text is made of the author's own tokens, not generated from the syntax tree: two texts share a spelling only if
 the engine reads the same tokens, whatever a generator may drop or rename, and a new version of the parser does not
@@ -21,7 +21,7 @@ _NO_SPACE_BEFORE = frozenset({")", "]", ".", "::", "}", ",", ":"})
 
 
 def normalise(tokens: Sequence[Token], tree: exp.Expr) -> str:
-    """Spell *tokens* canonically; *tree*, parsed from them, tells which words are names."""
+    """Format *tokens* canonically; *tree*, parsed from them, tells which words are names."""
     names = {start_of(name) for name in tree.find_all(exp.Identifier)}
     pieces: list[str] = []
     before = ""
@@ -37,7 +37,7 @@ def normalise(tokens: Sequence[Token], tree: exp.Expr) -> str:
 
 
 def _fold(token: Token, before: str, following: str) -> str:
-    """Spell a word that is no name for the parser; one that could be a label keeps its case all the same."""
+    """Format a word that is no name for the parser; one that could be a label keeps its case all the same."""
     labelled = before == "." or (before == "as" and following != "(") or following in (":", ":=")
     if token.kind is not TokenKind.WORD or labelled:
         return token.text

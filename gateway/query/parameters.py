@@ -22,7 +22,7 @@ from pydantic import (
 from gateway.declaration import parse_duration
 from gateway.errors import MOST_TOLD, InvalidParameters, did_you_mean
 from gateway.model import TypedValue, Value
-from gateway.query.coerce import Refused, coerce, shown, spell
+from gateway.query.coerce import Refused, coerce, format_value, shown
 from gateway.query.types import Kind, ParameterType, parse_type
 
 MAX_LENGTH = 10_000
@@ -70,7 +70,7 @@ class Parameter(BaseModel):
 
     @property
     def required(self) -> bool:
-        """Tell whether a request must give a value."""
+        """Return whether a request must give a value."""
         return not self.optional and self.default is None
 
     def read(self, given: Any, *, textual: bool = False) -> Value:
@@ -114,11 +114,13 @@ class Parameter(BaseModel):
         if type_.kind is Kind.VARCHAR:
             self._check_text(value)
         if self.choices is not None and not any(_same(value, choice) for choice in self.choices):
-            raise Refused(f"{shown(given)} is not one of {', '.join(str(spell(choice)) for choice in self.choices)}")
+            raise Refused(
+                f"{shown(given)} is not one of {', '.join(str(format_value(choice)) for choice in self.choices)}"
+            )
         if self.min is not None and not value >= self.min:
-            raise Refused(f"{shown(given)} is below the minimum, {spell(self.min)}")
+            raise Refused(f"{shown(given)} is below the minimum, {format_value(self.min)}")
         if self.max is not None and not value <= self.max:
-            raise Refused(f"{shown(given)} is above the maximum, {spell(self.max)}")
+            raise Refused(f"{shown(given)} is above the maximum, {format_value(self.max)}")
         return value if self.bucket is None else _floor(value, self.bucket, type_)
 
     def _check_text(self, value: Any) -> None:
@@ -169,7 +171,7 @@ class Parameter(BaseModel):
         value = _declared_value(bound, info)
         low = info.data.get("min") if info.field_name == "max" else None
         if low is not None and value < low:
-            raise ValueError(f"is below min, {spell(low)}")
+            raise ValueError(f"is below min, {format_value(low)}")
         return value
 
     @field_validator("choices")
@@ -195,7 +197,7 @@ class Parameter(BaseModel):
             bound = info.data.get(name)
             if bound is not None and _floor(bound, width, type_) != bound:
                 raise ValueError(
-                    f"does not divide {name}, {spell(bound)}: a value at the bound would be rounded out of it"
+                    f"does not divide {name}, {format_value(bound)}: a value at the bound would be rounded out of it"
                 )
         return width
 
@@ -242,7 +244,7 @@ def _value_of(name: str, parameter: Parameter, given: Mapping[str, Any], textual
 
 def _unknown(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     accepted = f"accepted: {', '.join(declared)}" if declared else "the query has no parameters"
-    for number, name in enumerate(one for one in given if one not in declared):
+    for number, name in enumerate(unknown for unknown in given if unknown not in declared):
         hint = did_you_mean(name[:200], declared) if number < MOST_TOLD else None  # the others are only counted
         yield {"parameter": name[:200], "detail": f"is not a parameter of this query: {hint or accepted}"}
 
@@ -293,7 +295,7 @@ def _floor(value: Any, width: Any, type_: ParameterType) -> Any:
     try:
         floored = _FLOORS[type_.kind](value, width)
     except OverflowError as error:
-        raise Refused(f"{spell(value)} is too early to be rounded down to its bucket") from error
+        raise Refused(f"{format_value(value)} is too early to be rounded down to its bucket") from error
     too_small = floored < type_.low if type_.kind is Kind.INTEGER else False
     if type_.kind is Kind.DECIMAL:
         too_small = floored < -(Decimal(10) ** (type_.width - type_.scale)) + Decimal((0, (1,), -type_.scale))

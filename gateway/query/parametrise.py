@@ -131,6 +131,6 @@ def _literal(expression: exp.Expression) -> str | None:
 
 
 def _is_filter(node: exp.Expression) -> bool:
-    """Tell whether *node* stands in a WHERE, HAVING or ON, and not in a SELECT list inside one."""
+    """Return whether *node* stands in a WHERE, HAVING or ON, and not in a SELECT list inside one."""
     nearest = node.find_ancestor(exp.Where, exp.Having, exp.Join, exp.Select)
     return nearest is not None and not isinstance(nearest, exp.Select)

@@ -97,7 +97,7 @@ class Registry:
         return self._today()
 
     def state(self, template: Template) -> State:
-        """Tell whether a version is current, deprecated or retired today."""
+        """Return whether a version is current, deprecated or retired today."""
         if template.front.sunset is None and template.front.deprecated is None:
             return State.CURRENT
         today = self._today()
@@ -112,7 +112,11 @@ class Registry:
         None: no such day is declared.
         """
         today = self._today()
-        declared = [day for one in self._templates[name].values() for day in (one.front.deprecated, one.front.sunset)]
+        declared = [
+            day
+            for template in self._templates[name].values()
+            for day in (template.front.deprecated, template.front.sunset)
+        ]
         return min((day for day in declared if day is not None and day > today), default=None)
 
     def _newest(self, versions: Mapping[int, Template]) -> Template:

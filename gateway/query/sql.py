@@ -109,13 +109,13 @@ def start_of(identifier: exp.Expr) -> int | None:
     return start if isinstance(start, int) else None
 
 
-def place_of(node: exp.Expr) -> int:
+def position_of(node: exp.Expr) -> int:
     """Return the place of the first name in *node*, or else around it; the parser keeps no other places."""
     around: exp.Expr | None = node
     while around is not None:
-        places = [start for name in around.find_all(exp.Identifier) if (start := start_of(name)) is not None]
-        if places:
-            return min(places)
+        positions = [start for name in around.find_all(exp.Identifier) if (start := start_of(name)) is not None]
+        if positions:
+            return min(positions)
         around = around.parent
     return 0
 
@@ -154,8 +154,8 @@ def _check_statements(tokens: Sequence[Token]) -> None:
                 raise SqlError(token.start, message, rule=Rule.NOT_ALLOWED)
 
 
-def _too_deep(place: int) -> SqlError:
-    return SqlError(place, "the query nests too deep", "name parts of it in WITH")
+def _too_deep(position: int) -> SqlError:
+    return SqlError(position, "the query nests too deep", "name parts of it in WITH")
 
 
 def _check_depth(tree: exp.Expr) -> None:
@@ -164,7 +164,7 @@ def _check_depth(tree: exp.Expr) -> None:
         level = [child for node in level for child in node.iter_expressions()]
         if not level:
             return
-    raise SqlError(place_of(tree), "the query nests too deep", "use IN for a chain of OR, or WITH")
+    raise SqlError(position_of(tree), "the query nests too deep", "use IN for a chain of OR, or WITH")
 
 
 def _compare(ours: Sequence[Token], theirs: Sequence[ParserToken]) -> None:
@@ -172,29 +172,29 @@ def _compare(ours: Sequence[Token], theirs: Sequence[ParserToken]) -> None:
     starts = [token.start for token in ours]
     reached = 0
     for token in theirs:
-        place = bisect_right(starts, token.start) - 1
-        if place < 0 or ours[place].end <= token.start:
+        position = bisect_right(starts, token.start) - 1
+        if position < 0 or ours[position].end <= token.start:
             raise _ambiguous(token.start)
-        if place > reached:
+        if position > reached:
             raise _ambiguous(ours[reached].start)
-        reached = max(reached, _covered(ours, place, token))
+        reached = max(reached, _covered(ours, position, token))
     if reached < len(ours):
         raise _ambiguous(ours[reached].start)
 
 
-def _covered(ours: Sequence[Token], place: int, token: ParserToken) -> int:
+def _covered(ours: Sequence[Token], position: int, token: ParserToken) -> int:
     """Return the place after the last token of ours that *token* covers in full."""
-    first, end = ours[place], token.end + 1
+    first, end = ours[position], token.end + 1
     if first.kind in _ATOMS and (first.start, first.end) != (token.start, end):
         raise _ambiguous(first.start)
-    while place < len(ours) and ours[place].end <= end:
-        if ours[place].kind in _ATOMS and ours[place] is not first:
-            raise _ambiguous(ours[place].start)
-        place += 1
-    if place < len(ours) and ours[place].start < end and ours[place] is not first:
-        raise _ambiguous(ours[place].start)
-    return place
+    while position < len(ours) and ours[position].end <= end:
+        if ours[position].kind in _ATOMS and ours[position] is not first:
+            raise _ambiguous(ours[position].start)
+        position += 1
+    if position < len(ours) and ours[position].start < end and ours[position] is not first:
+        raise _ambiguous(ours[position].start)
+    return position
 
 
-def _ambiguous(place: int) -> SqlError:
-    return SqlError(place, "this cannot be read in one way only", "put spaces around operators and brackets")
+def _ambiguous(position: int) -> SqlError:
+    return SqlError(position, "this cannot be read in one way only", "put spaces around operators and brackets")

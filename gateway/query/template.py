@@ -12,7 +12,7 @@ from typing import Any
 from gateway.declaration import Declared
 from gateway.errors import Diagnostic, Rule, Severity, TemplateInvalid
 from gateway.model import BoundQuery, TypedValue
-from gateway.query.coerce import spell
+from gateway.query.coerce import format_value
 from gateway.query.front_matter import (
     FrontMatter,
     column_of,
@@ -155,7 +155,7 @@ def _unbound(name: str, version: int, front: FrontMatter, statement: ValidSql) -
 
 
 def _as_json(sets: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    return tuple({name: spell(value) for name, value in values.items()} for values in sets)
+    return tuple({name: format_value(value) for name, value in values.items()} for values in sets)
 
 
 def _agreement(

@@ -26,7 +26,7 @@ from gateway.query.keywords import BANNED, BEFORE_BRACKET, RESERVED
 from gateway.query.lexer import SqlError, Token, TokenKind
 from gateway.query.lint import lint_sql
 from gateway.query.normalise import normalise
-from gateway.query.sql import parse_tokens, place_of, start_of, statement_tokens
+from gateway.query.sql import parse_tokens, position_of, start_of, statement_tokens
 
 _NODES = (
     *(exp.Select, exp.SetOperation, exp.Subquery, exp.With, exp.CTE, exp.From, exp.Join, exp.Where, exp.Group),
@@ -95,8 +95,8 @@ def _offset(error: SqlError) -> int:
 
 
 def _names_before_brackets(tree: exp.Expr) -> set[int]:
-    places = (start_of(name) for name in tree.find_all(exp.Identifier) if isinstance(name.parent, _NAMED))
-    return {place for place in places if place is not None}
+    positions = (start_of(name) for name in tree.find_all(exp.Identifier) if isinstance(name.parent, _NAMED))
+    return {position for position in positions if position is not None}
 
 
 def _called(tokens: Sequence[Token]) -> Iterator[Token]:
@@ -166,11 +166,11 @@ def _syntax(tree: exp.Expr) -> Iterator[SqlError]:
             refused = "a parameter without a name"
         if refused is not None:
             message = f"{refused} is not allowed in a template"
-            yield SqlError(place_of(node), message, rule=Rule.NOT_ALLOWED)
+            yield SqlError(position_of(node), message, rule=Rule.NOT_ALLOWED)
 
 
 def _is_static(pivot: exp.Pivot) -> bool:
-    """Tell whether a pivot's columns are in the text: then it is one SELECT for the engine too."""
+    """Return whether a pivot's columns are in the text: then it is one SELECT for the engine too."""
     if pivot.this is not None or not pivot.args.get("fields"):
         return False
     fields = pivot.args["fields"]
@@ -178,7 +178,9 @@ def _is_static(pivot: exp.Pivot) -> bool:
 
 
 def _spaced(name: str) -> str:
-    return "".join(f" {letter}" if letter.isupper() and place else letter for place, letter in enumerate(name)).upper()
+    return "".join(
+        f" {letter}" if letter.isupper() and position else letter for position, letter in enumerate(name)
+    ).upper()
 
 
 def scanned_tables(tree: exp.Expr, sql: str) -> Iterator[exp.Table]:
@@ -189,7 +191,7 @@ def scanned_tables(tree: exp.Expr, sql: str) -> Iterator[exp.Table]:
 
 
 def _is_string(table: exp.Table, sql: str) -> bool:
-    """Tell whether a string stands in place of a table: the engine would read a file of that name."""
+    """Return whether a string stands in place of a table: the engine would read a file of that name."""
     start = start_of(table.this)
     return start is not None and sql.startswith(("'", "e'", "E'"), start)
 
@@ -199,7 +201,7 @@ def _is_call(table: exp.Table) -> bool:
 
 
 def _is_cte(table: exp.Table) -> bool:
-    """Tell whether a table is a name of WITH that is visible where it stands."""
+    """Return whether a table is a name of WITH that is visible where it stands."""
     if table.args.get("db") or table.args.get("catalog"):
         return False
     name, inside = table.name.lower(), None
@@ -221,14 +223,14 @@ def _is_cte(table: exp.Table) -> bool:
 
 def _tables(scans: Sequence[exp.Table], declared: Mapping[str, str], sql: str) -> Iterator[SqlError]:
     for table in scans:
-        place = place_of(table)
+        position = position_of(table)
         start = start_of(table.this)
         if table.args.get("db") or table.args.get("catalog"):
             hint = "name a declared table, such as flights"
-            yield SqlError(place, "a table's name has no schema", hint, Rule.NOT_ALLOWED)
+            yield SqlError(position, "a table's name has no schema", hint, Rule.NOT_ALLOWED)
         elif start is None:
             message = "a parameter cannot stand in place of a table"
-            yield SqlError(place, message, "name a declared table", Rule.NOT_ALLOWED)
+            yield SqlError(position, message, "name a declared table", Rule.NOT_ALLOWED)
         elif _is_string(table, sql):
             yield SqlError(start, "files cannot be read", "name a declared table", Rule.NOT_ALLOWED)
         elif table.name.lower() not in declared:
@@ -244,9 +246,9 @@ def _table_functions(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlErr
             continue
         names = {call.name.lower()} if isinstance(call, exp.Anonymous) else {name.lower() for name in call.sql_names()}
         if names.isdisjoint(table_functions()):
-            place = next((token.start for token in _called(tokens) if token.name in names), place_of(node))
+            position = next((token.start for token in _called(tokens) if token.name in names), position_of(node))
             hint = f"only {', '.join(sorted(table_functions()))} make rows"
-            yield SqlError(place, "a function stands in place of a table", hint, Rule.NOT_ALLOWED)
+            yield SqlError(position, "a function stands in place of a table", hint, Rule.NOT_ALLOWED)
 
 
 def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlError]:
@@ -255,7 +257,7 @@ def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlError]:
         for cte in clause.expressions:
             if clause.recursive and cte.alias.lower() in declared:
                 message = f"WITH RECURSIVE hides the table {cte.alias}"
-                yield SqlError(place_of(cte.args["alias"]), message, rule=Rule.NOT_ALLOWED)
+                yield SqlError(position_of(cte.args["alias"]), message, rule=Rule.NOT_ALLOWED)
 
 
 def volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from gateway.model import TypedValue
 from gateway.plan.analysis import NOW
-from gateway.query.coerce import spell
+from gateway.query.coerce import format_value
 
 _EXACT = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (RFC 8259, section 6)."""
@@ -18,12 +18,12 @@ _LONGEST = 2_000
 
 def echoed(parameters: Mapping[str, TypedValue]) -> dict[str, Any]:
     """Return the parameters as JSON values that, sent back, ask the same question; without the clock."""
-    return {name: _json(spell(typed.value)) for name, typed in parameters.items() if name != NOW}
+    return {name: _json(format_value(typed.value)) for name, typed in parameters.items() if name != NOW}
 
 
 def instant(parameters: Mapping[str, TypedValue]) -> str | None:
     """Return the instant that the query took for now, rounded down as it declares; None: it reads no clock."""
-    return str(spell(parameters[NOW].value)) if NOW in parameters else None
+    return str(format_value(parameters[NOW].value)) if NOW in parameters else None
 
 
 def echo_header(parameters: Mapping[str, TypedValue]) -> str | None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from gateway.errors import GatewayError
 from gateway.model import CachePolicy, Column
-from gateway.query.coerce import spell
+from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
 from gateway.query.registry import State
 from gateway.query.template import Template
@@ -73,11 +73,11 @@ def describe_parameter(name: str, parameter: Parameter) -> dict[str, Any]:
     for bound in _BOUNDS:
         value = getattr(parameter, bound)
         if value is not None:
-            described[bound] = spell(value)
+            described[bound] = format_value(value)
     if parameter.choices is not None:
-        described["choices"] = [spell(choice) for choice in parameter.choices]
+        described["choices"] = [format_value(choice) for choice in parameter.choices]
     if parameter.default is not None:
-        described["default"] = spell(parameter.default)
+        described["default"] = format_value(parameter.default)
     if parameter.type.item is not None:
         described["max_items"] = parameter.max_items
     return described

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, render_template, request
 
 from gateway.access.authorizer import COOKIE
 from gateway.errors import Forbidden, Unauthenticated
-from gateway.query.coerce import spell
+from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -183,10 +183,10 @@ def _example(template: Template) -> dict[str, Any]:
 
 def _field(name: str, parameter: Parameter, example: dict[str, Any]) -> dict[str, Any]:
     """Describe the control that asks for one parameter, filled from the first example."""
-    value = example.get(name, spell(parameter.default))
+    value = example.get(name, format_value(parameter.default))
     values = value if isinstance(value, list) else [] if value is None else [value]
     kind = parameter.type.scalar.kind
-    choices = [str(spell(choice)) for choice in parameter.choices or ()]
+    choices = [str(format_value(choice)) for choice in parameter.choices or ()]
     control = "select" if choices or kind is Kind.BOOLEAN else "lines" if parameter.type.item is not None else "input"
     return {
         "name": name,
@@ -197,8 +197,8 @@ def _field(name: str, parameter: Parameter, example: dict[str, Any]) -> dict[str
         "multiple": parameter.type.item is not None,
         "choices": choices or ["true", "false"],
         "input": _INPUTS.get(kind, "text"),
-        "min": spell(parameter.min),
-        "max": spell(parameter.max),
+        "min": format_value(parameter.min),
+        "max": format_value(parameter.max),
         "pattern": parameter.pattern,
         "values": [str(one).lower() if isinstance(one, bool) else str(one) for one in values],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gateway.query.coerce import spell
+from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
 from gateway.query.types import Kind, ParameterType
 
@@ -35,14 +35,14 @@ def parameter_schema(parameter: Parameter, *, textual: bool) -> Schema:
     if parameter.optional and not textual:
         schema = {"anyOf": [schema, {"type": "null"}]}
     if parameter.default is not None:
-        schema["default"] = spell(parameter.default)
+        schema["default"] = format_value(parameter.default)
     return schema
 
 
 def _value_schema(parameter: Parameter, *, textual: bool) -> Schema:
     type_ = parameter.type.scalar
     if parameter.choices is not None:
-        return {"enum": [spell(choice) for choice in parameter.choices]}
+        return {"enum": [format_value(choice) for choice in parameter.choices]}
     schema = _type_schema(type_, textual=textual)
     if type_.kind is Kind.VARCHAR:
         schema["minLength"], schema["maxLength"] = parameter.min_length, parameter.max_length
@@ -52,9 +52,9 @@ def _value_schema(parameter: Parameter, *, textual: bool) -> Schema:
         if bound is None:
             continue
         if schema.get("type") in ("integer", "number"):
-            schema[keyword] = spell(bound)
+            schema[keyword] = format_value(bound)
         else:
-            schema[f"x-{keyword}"] = spell(bound)
+            schema[f"x-{keyword}"] = format_value(bound)
     return schema
 
 

@@ -84,6 +84,23 @@ def test_rows_are_compared_with_the_levels_of_the_layout_of_their_file(project: 
     assert "belongs in day=2024-02-03" in found
 
 
+@pytest.mark.parametrize("name", ["events.yaml", "events.yml"])
+def test_errors_of_the_data_name_the_file_that_declares_the_table(project: Path, name: str) -> None:
+    (project / "catalog/events.yaml").rename(project / "catalog" / name)
+    (project / "queries/totals").mkdir()
+    query = "/*\nsummary: x\nowner: me\nexamples: [{}]\n*/\nSELECT count(*) AS n FROM events"
+    (project / "queries/totals/v1.sql").write_text(query)
+    put(project, "dt=2024-01-02/shard=0/a.parquet", ["2024-01-02T10:00", "2024-01-03T10:00"], [1, 2])
+    _, output = gateway(project, "check", "--data", "--format", "json")
+    found = json.loads(output)
+    errors = [error["path"] for error in found["diagnostics"] if error["severity"] == "error"]
+    assert errors == [f"catalog/{name}"]
+    assert found["examples"] == []  # a query over a table with errors is not run
+    pq.write_table(pa.table({"ts": ["today"], "uid": [1]}), project / "data/dt=2024-01-01/shard=0/a.parquet")
+    _, output = gateway(project, "check", "--data", "--format", "json")
+    assert {error["path"] for error in json.loads(output)["diagnostics"]} >= {f"catalog/{name}"}
+
+
 def test_rows_that_lie_where_they_belong_are_no_mistake(project: Path) -> None:
     assert mistakes(project) == []
 
@@ -416,7 +433,7 @@ def test_a_second_check_reads_no_file_again(project: Path, monkeypatch: pytest.M
     found = []
     for _ in range(2):
         with open_gateway(settings, observe=unobserved, background=False) as opened:
-            found.append(list(check_files(opened, settings)))
+            found.append(list(check_files(opened, settings, {"events": "catalog/events.yaml"})))
         asked.append("end")
     assert found[0] == found[1]
     assert len(found[0]) == 3

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gateway.canonical import canonical_bytes
 from gateway.errors import InvalidParameters
 from gateway.model import TypedValue, Value
-from gateway.query.coerce import Refused, coerce, spell
+from gateway.query.coerce import Refused, coerce, format_value
 from gateway.query.parameters import Parameter, bind_parameters
 from gateway.query.types import ParameterType, parse_type
 
@@ -57,14 +57,14 @@ def same(one: Value, other: Value) -> bool:
 @given(typed())
 def test_a_value_survives_its_json_spelling(pair: tuple[ParameterType, Any]) -> None:
     type_, value = pair
-    spelled = json.loads(json.dumps(spell(value)))
+    spelled = json.loads(json.dumps(format_value(value)))
     assert same(coerce(spelled, type_, nonfinite=True), value)
 
 
 @given(typed())
 def test_a_value_survives_its_spelling_as_text(pair: tuple[ParameterType, Any]) -> None:
     type_, value = pair
-    spelled = spell(value)
+    spelled = format_value(value)
     text = spelled if isinstance(spelled, str) else json.dumps(spelled)
     assert same(coerce(text, type_, nonfinite=True), value)
 
@@ -77,7 +77,7 @@ def test_a_value_survives_its_spelling_as_text(pair: tuple[ParameterType, Any]) 
 def test_a_list_survives_as_json_text_in_a_query_string(pair: tuple[str, list[Any]]) -> None:
     name, values = pair
     declared = {"a": Parameter.model_validate({"type": f"list[{name}]"})}
-    text = json.dumps([spell(value) for value in values])
+    text = json.dumps([format_value(value) for value in values])
     assert bind_parameters(declared, {"a": [text]}, textual=True)["a"].value == values
 
 
@@ -88,7 +88,7 @@ def test_any_text_is_read_or_refused_and_what_is_read_has_one_spelling(name: str
         value = coerce(text, type_, nonfinite=True)
     except Refused:
         return
-    assert same(coerce(spell(value), type_, nonfinite=True), value)
+    assert same(coerce(format_value(value), type_, nonfinite=True), value)
 
 
 JSON = st.recursive(
@@ -163,11 +163,11 @@ def test_buckets_are_those_of_the_engine(connection: Any, moment: datetime, buck
     text, seconds = bucket
     parameter = Parameter.model_validate({"type": "timestamp", "bucket": text})
     row = connection.execute("SELECT time_bucket(to_seconds($1), $2::TIMESTAMP)", [seconds, moment]).fetchone()
-    assert parameter.read(spell(moment)) == row[0]
+    assert parameter.read(format_value(moment)) == row[0]
 
 
 @given(st.dates(date(2, 1, 1)), st.sampled_from(["1d", "7d", "30d"]))
 def test_rounding_down_twice_changes_nothing(day: date, bucket: str) -> None:
     parameter = Parameter.model_validate({"type": "date", "bucket": bucket})
-    once = parameter.read(spell(day))
-    assert parameter.read(spell(once)) == once
+    once = parameter.read(format_value(day))
+    assert parameter.read(format_value(once)) == once

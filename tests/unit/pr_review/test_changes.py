@@ -28,9 +28,9 @@ def test_nothing_is_reported_where_nothing_has_changed() -> None:
 
 def test_a_published_version_that_means_something_else_is_refused_with_the_next_number() -> None:
     (change,) = changes([version(1), version(2)], [version(1), version(2, "SELECT b FROM t")])
-    (mistake,) = change.mistakes
+    (error,) = change.errors
     assert change.kind is Kind.ALTERED
-    assert str(mistake) == (
+    assert str(error) == (
         "queries/sales/v2.sql:4: sales v2 is published and has changed: its SQL "
         "(put the old text back, and write the new one as v3.sql beside it)"
     )
@@ -40,20 +40,20 @@ def test_all_that_callers_cannot_see_may_change_in_a_published_version() -> None
     edited = version(1, "select a -- as ever\nfrom t", "owner: ana", "cache: {ttl: 5m}", "deprecated: 2026-01-01")
     (change,) = changes([version(1)], [edited])
     assert change.kind is Kind.EDITED
-    assert change.mistakes == ()
+    assert change.errors == ()
     assert change.touched == ("owner", "cache", "deprecated", "layout")
 
 
 def test_a_version_can_be_removed_once_its_sunset_has_passed() -> None:
     (change,) = changes([version(1, "SELECT a FROM t", "sunset: 2026-07-01")], [])
-    assert (change.kind, change.mistakes) == (Kind.REMOVED, ())
+    assert (change.kind, change.errors) == (Kind.REMOVED, ())
 
 
 def test_a_version_cannot_be_removed_before_its_sunset() -> None:
     for lines, why in (((), "it has no sunset"), (("sunset: 2026-07-02",), "its sunset is 2026-07-02")):
         (change,) = changes([version(1, "SELECT a FROM t", *lines)], [])
-        (mistake,) = change.mistakes
-        assert mistake.message == f"sales v1 is published and cannot be removed yet: {why}"
+        (error,) = change.errors
+        assert error.message == f"sales v1 is published and cannot be removed yet: {why}"
 
 
 def test_a_version_whose_file_is_only_broken_is_not_taken_for_removed() -> None:

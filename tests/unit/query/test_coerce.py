@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from gateway.query.coerce import Refused, coerce, shown, spell
+from gateway.query.coerce import Refused, coerce, format_value, shown
 from gateway.query.types import parse_type
 
 ACCEPTED: list[tuple[str, Any, Any]] = [
@@ -144,4 +144,4 @@ def test_dates_as_yaml_reads_them_are_taken_as_they_are() -> None:
 
 
 def test_timestamps_with_a_zone_are_spelled_in_utc() -> None:
-    assert spell(datetime(2013, 1, 1, tzinfo=UTC)) == "2013-01-01T00:00:00Z"
+    assert format_value(datetime(2013, 1, 1, tzinfo=UTC)) == "2013-01-01T00:00:00Z"
