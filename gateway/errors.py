@@ -1,4 +1,4 @@
-"""Every error that the gateway raises on purpose.
+"""Every error that a caller or an operator is answered with, by its public code.
 
     GatewayError
     ├── RequestError          the caller can fix it
@@ -35,6 +35,10 @@
         └── SettingsInvalid       500 settings-invalid
 
 Codes are public: unique, documented in ``docs/errors.md``, never reused.
+
+Exceptions outside this tree (``SqlError``, ``TransformError``, ``DeclarationError``, ``TierError``, ``NoBase`` …) are
+signals between a few modules: each is caught by name inside the package and becomes one of these, a ``Diagnostic`` or
+a usage error of the command line. ``tests/house/test_exceptions.py`` keeps it so.
 """
 
 from __future__ import annotations
@@ -45,16 +49,16 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, ClassVar
 
-MOST_TOLD = 20
-"""Mistakes in a request that are told one by one."""
+MOST_REPORTED = 20
+"""Errors of a request that are reported one by one."""
 LONGEST = 300
-"""Characters of the longest text that tells of one."""
+"""Characters of the longest text that reports one."""
 _NAME = 64
 """Characters of the longest name that is repeated."""
 
 
 class Severity(StrEnum):
-    """How much a diagnostic matters: an error must be mended, a warning read; a note says what could not be told."""
+    """How much a diagnostic matters: an error must be fixed, a warning read; a note says what could not be checked."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -98,9 +102,9 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One mistake in a declaration: where it is, what is wrong, what would be right.
+    """One finding in a file of the project: where it is, what is wrong, what would be right.
 
-    ``line`` and ``column`` count from 1; both are None when the mistake is the file as a whole.
+    ``line`` and ``column`` count from 1; both are None when it concerns the file as a whole.
     """
 
     path: str
@@ -181,21 +185,21 @@ class CursorExpired(RequestError):
 class InvalidParameters(RequestError):
     """One or more parameters are wrong; ``errors`` lists them as ``{"parameter", "detail"}``.
 
-    The first ``MOST_TOLD`` are told, each in a bounded text, and ``more`` says how many others there are: what is
-    answered to a request must not grow with what is wrong in it.
+    The first ``MOST_REPORTED`` are reported, each in a bounded text, and ``more`` says how many others there are: an
+    answer must not grow with what is wrong in the request.
     """
 
     code, status, title = "invalid-parameters", 422, "Some parameters are not valid"
 
     def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
-        told = [
+        reported = [
             {name: shortened(str(text), _NAME if name == "parameter" else LONGEST) for name, text in error.items()}
-            for error in errors[:MOST_TOLD]
+            for error in errors[:MOST_REPORTED]
         ]
-        names, more = ", ".join(dict.fromkeys(error["parameter"] for error in told)), len(errors) - len(told)
+        names, more = ", ".join(dict.fromkeys(error["parameter"] for error in reported)), len(errors) - len(reported)
         rest = f" and {more:,} more" if more else ""
-        super().__init__(f"Not valid: {names}{rest}.", errors=told, more=more or None)
-        self.errors = told
+        super().__init__(f"Not valid: {names}{rest}.", errors=reported, more=more or None)
+        self.errors = reported
 
 
 class ScanTooLarge(RequestError):
@@ -267,7 +271,7 @@ class EngineFailed(UpstreamError):
 class StorageFailed(UpstreamError):
     """A store failed. What is asked again may succeed where the failure is ``passing``: busy, unreachable, cut short.
 
-    ``path`` is the address of the file at fault, where it is known; it is not told to callers.
+    ``path`` is the address of the file at fault, where it is known; it is not reported to callers.
     """
 
     code, status, title = "storage-failed", 502, "The object store failed"
@@ -285,7 +289,7 @@ MISFIT = "gateway-misfit:"
 class ValueMisfit(UpstreamError):
     """A file stores a value that its column's declared type cannot hold without loss, or a type that has no cast to it.
 
-    ``path`` is the file's, relative to the location of its table; it is not told to callers.
+    ``path`` is the file's, relative to the location of its table; it is not reported to callers.
     """
 
     code, status, title, retryable = "value-misfit", 502, "A data file does not fit the declaration of its table", False
@@ -312,7 +316,7 @@ class DeadlineExceeded(UpstreamError):
 
 
 class DefinitionError(GatewayError):
-    """The project's files are wrong: every mistake at once, each with its file, line and column."""
+    """The project's files are wrong: every error at once, each with its file, line and column."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)

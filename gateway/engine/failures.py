@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -53,12 +54,11 @@ _ADVICE = re.compile(r"\n\s*\n.*|\nPossible solutions.*|\nDid you mean to use.*"
 _PATH = re.compile(r"""(["'])(?:/|\w+://)[^"']*\1|\w+://\S+|(?<![\w.])/(?:[\w.=%+@-]+/)+[\w.=%+@-]*""")
 
 
-class Suspicion(Exception):
-    """A file was not what was expected: either it was replaced, or it is damaged. Carries both readings."""
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A file was not as expected: either it was replaced, or it is damaged; ``damaged`` is the error for the latter."""
 
-    def __init__(self, damaged: GatewayError) -> None:
-        super().__init__(damaged.detail)
-        self.damaged = damaged
+    damaged: GatewayError
 
 
 def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Suspicion:

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from gateway.declaration import parse_duration
-from gateway.errors import MOST_TOLD, InvalidParameters, did_you_mean
+from gateway.errors import MOST_REPORTED, InvalidParameters, did_you_mean
 from gateway.model import TypedValue, Value
 from gateway.query.coerce import Refused, coerce, format_value, shown
 from gateway.query.types import Kind, ParameterType, parse_type
@@ -245,7 +245,7 @@ def _value_of(name: str, parameter: Parameter, given: Mapping[str, Any], textual
 def _unknown(declared: Mapping[str, Parameter], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     accepted = f"accepted: {', '.join(declared)}" if declared else "the query has no parameters"
     for number, name in enumerate(unknown for unknown in given if unknown not in declared):
-        hint = did_you_mean(name[:200], declared) if number < MOST_TOLD else None  # the others are only counted
+        hint = did_you_mean(name[:200], declared) if number < MOST_REPORTED else None  # the others are only counted
         yield {"parameter": name[:200], "detail": f"is not a parameter of this query: {hint or accepted}"}
 
 
