@@ -222,7 +222,7 @@ class Gateway:
             found = found.after(self.catalog.announced(request.tables))
             stored = found.stored
             if self._decide(stored, request) is Outcome.HIT:
-                self.cache.trust(question, found.standing, request.policy)
+                self.cache.trust(question, found.state, request.policy)
                 return self._kept(stored, Outcome.HIT, request)
             work, confirmed = self._plan(query, request, found, principal, timings)
             outcome = self._decide(confirmed or stored, request, work.key)
@@ -231,14 +231,14 @@ class Gateway:
                 return self._kept(confirmed, outcome, request)
             if outcome is Outcome.STALE_WHILE_REVALIDATE:
                 if not request.directives.only_if_cached:
-                    self.executor.refresh(work, request, found.standing)
+                    self.executor.refresh(work, request, found.state)
                 return self._kept(stored, outcome, request)
             if request.stream is not None and request.stream.has(work.key):
-                self.cache.publish(question, work.validation, found.standing, request.policy)
+                self.cache.publish(question, work.validation, found.state, request.policy)
                 status = CacheStatus(outcome=Outcome.REVALIDATED, ttl=request.policy.ttl)
                 return Served(unread(work), status, 0.0)
             _may_compute(request)
-            return self._computed(self.executor.run(work, request, found.standing))
+            return self._computed(self.executor.run(work, request, found.state))
         except (UpstreamError, CapacityError) as error:
             return self._instead(query, stored, request, error)
 
@@ -249,13 +249,13 @@ class Gateway:
 
         Where another host gives an answer over a later list of files meanwhile, it is planned again.
         """
-        question, others = request.question, found.standing.all
+        question, others = request.question, found.state.all
         work = self.planning.plan(query, question, principal, timings, others)
         for _ in range(_COMPARISONS):
             kept = self.cache.find(work.key, request.enough)
             if kept is None:
                 break
-            newer = self.cache.publish(question, work.validation, found.standing, request.policy)
+            newer = self.cache.publish(question, work.validation, found.state, request.policy)
             if newer is None:
                 return work, Stored(validation=work.validation, result=kept[0], newest=True)
             work = self.planning.plan(query, question, principal, timings, [newer])
@@ -379,8 +379,8 @@ class Gateway:
             return None
         ready, kept = found
         now = self.clock()
-        left = ttl_left(ready.mark, policy, now)
-        return Prepared(kept.readings, ready.body, age_at(ready.mark.checked_at, now), left) if left > 0 else None
+        left = ttl_left(ready.validation, policy, now)
+        return Prepared(kept.readings, ready.body, age_at(ready.validation.checked_at, now), left) if left > 0 else None
 
     def drop(self, which: Purge) -> Mapping[str, int]:
         """Forget results; return how many, by the name of the tier."""

@@ -57,7 +57,7 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
         pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge)
         opened = stack.enter_context(pipeline)
         key = CursorKey(settings.state / "cursor.key")
-        state = StateFolder(settings.state, board=opened.board, key=key, observe=observe)
+        state = StateFolder(settings.state, epochs=opened.epochs, key=key, observe=observe)
         state.start()
         stack.callback(state.close)
         site = Site(

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from gateway.access.limits import UNLIMITED, Charge
 from gateway.app.memory_split import split_memory
-from gateway.app.result_tiers import listen_to_hosts, open_board, open_cache, open_single_flight
+from gateway.app.result_tiers import listen_to_hosts, open_cache, open_epochs, open_single_flight
 from gateway.app.state import deployment, make_state
-from gateway.cache.board import Board
+from gateway.cache.cooldown import Cooldown
+from gateway.cache.epochs import Epochs
 from gateway.cache.recent_questions import RecentQuestions
-from gateway.cache.rest import Rest
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.store import CredentialChain, S3Settings, open_store, place_of, region, root_of
 from gateway.catalog.table import Table
@@ -54,7 +54,7 @@ class Opened:
     """The pipeline of a project, and what builds the next one when its files changed; see ``Reloader``."""
 
     gateway: Gateway
-    board: Board
+    epochs: Epochs
     project: Project
     loader: ProjectLoader
     build: Callable[[Gateway, Project], Gateway]
@@ -89,25 +89,25 @@ def open_pipeline(
         stack.callback(engines.close)
         engine = engines.reaching(_locations(settings, project.tables))
         stores = Stores(_places(settings, project.tables), observe=observe)
-        board = open_board(settings)
+        epochs = open_epochs(settings)
         catalog = partial(
             Catalog,
             state=settings.state,
             open_store=lambda location: open_store(location, settings.storage, settings.project, observe=observe),
             describe=engines.describe,
             observer=observe,
-            announce=board.announce,
+            announce=epochs.announce,
             place=lambda table: place_of(table.location, settings.storage, settings.project),
             deployment=deployment(settings),
         )
         first = catalog(project.tables)
         stack.callback(first.close)
-        redis_rest = Rest()  # what is found out for one of its clients is known to all
-        cache = open_cache(settings, observe, board, redis_rest)
+        redis_cooldown = Cooldown()  # what is found out for one of its clients is known to all
+        cache = open_cache(settings, observe, epochs, redis_cooldown)
         stack.callback(cache.close)
         if background:
             first.start()
-            listen_to_hosts(settings, cache, board, stack)
+            listen_to_hosts(settings, cache, epochs, stack)
         planner = Planner(engine.evaluate, _dimensions(settings, engine, stores, first), inform=first.informed)
         planning = Planning(catalog=first, planner=planner, engine=engine.name)
         runner = PlanRunner(
@@ -127,7 +127,7 @@ def open_pipeline(
         )
         executor = Executor(
             cache=cache,
-            in_flight=open_single_flight(settings, observe, redis_rest),
+            in_flight=open_single_flight(settings, observe, redis_cooldown),
             runner=runner,
             refreshes=Backoff(time.time),
         )
@@ -156,7 +156,7 @@ def open_pipeline(
             runner = replace(previous.runner, execution=execution, planning=planning, stores=stores)
             return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
 
-        yield Opened(gateway=gateway, board=board, project=project, loader=loader, build=build)
+        yield Opened(gateway=gateway, epochs=epochs, project=project, loader=loader, build=build)
 
 
 def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:

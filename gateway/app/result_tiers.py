@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import Any
 
 from gateway.app.memory_split import split_memory
-from gateway.cache.board import Board
+from gateway.cache.change_feed import ChangeListener
+from gateway.cache.cooldown import Cooldown
+from gateway.cache.epochs import Epochs
 from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
-from gateway.cache.news import Listener
 from gateway.cache.purges import PurgeLog
-from gateway.cache.rest import Rest
 from gateway.cache.results import ResultCache
 from gateway.cache.sealed import Seal
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
@@ -32,48 +32,50 @@ _ELSEWHERE = 32
 """Answers that a worker may wait for while other processes compute them."""
 
 
-def open_board(settings: Settings) -> Board:
+def open_epochs(settings: Settings) -> Epochs:
     """Open what the processes of the machine tell each other of answers."""
-    return Board(settings.state / "board.1")
+    return Epochs(settings.state / "board.1")
 
 
 def open_cache(
-    settings: Settings, observe: Observer, board: Board | None = None, rest: Rest | None = None
+    settings: Settings, observe: Observer, epochs: Epochs | None = None, cooldown: Cooldown | None = None
 ) -> ResultCache:
     """Open the tiers, nearest first. *rest* tells all who use Redis when it is left alone."""
     folder, cache = settings.state / "results", settings.cache
-    budget, board = split_memory(settings), board or open_board(settings)
+    budget, epochs = split_memory(settings), epochs or open_epochs(settings)
     memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
     tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk), observe)]
     apart = FileTier(settings.state / "summaries", DISK)
     summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(apart, observe)]
     if cache.redis is not None:
-        redis, rest = _redis(), rest or Rest()
+        redis, cooldown = _redis(), cooldown or Cooldown()
         corner = {"namespace": cache.namespace, "seal": _seal(settings)}
         shared = redis.RedisTier(
-            redis.connect(cache.redis), largest=cache.redis_value, host=f"{board.machine:x}", **corner
+            redis.connect(cache.redis), largest=cache.redis_value, host=f"{epochs.machine:x}", **corner
         )
-        tiers.append(FaultTolerantTier(shared, observe, rest=rest))
+        tiers.append(FaultTolerantTier(shared, observe, cooldown=cooldown))
         far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
-        summed.append(FaultTolerantTier(far, observe, rest=rest))
+        summed.append(FaultTolerantTier(far, observe, cooldown=cooldown))
     return ResultCache(
         tiers,
         clock=time.time,
         ceiling=cache.max_stale,
-        board=board,
-        drops=PurgeLog(settings.state / "drops.jsonl", board),
+        epochs=epochs,
+        drops=PurgeLog(settings.state / "drops.jsonl", epochs),
         encodings=memory,
         summaries=Summaries(summed),
     )
 
 
-def open_single_flight(settings: Settings, observe: Observer, rest: Rest) -> SingleFlight:
+def open_single_flight(settings: Settings, observe: Observer, cooldown: Cooldown) -> SingleFlight:
     """Open the leases of the machine, and of the hosts where there are several; *rest* as in ``open_cache``."""
     cache = settings.cache
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
         redis = _redis()
-        leases.append(redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, rest=rest))
+        leases.append(
+            redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, cooldown=cooldown)
+        )
     # More than run or wait for a slot: others wait for what another process computes.
     most = split_memory(settings).slots + settings.engine.queue + _ELSEWHERE
     pool = ThreadPoolExecutor(most, "fill", initializer=partial(give_way, FILLING))
@@ -85,14 +87,14 @@ def _seal(settings: Settings) -> Seal:
     return Seal(None if secret is None else secret.get_secret_value())
 
 
-def listen_to_hosts(settings: Settings, cache: ResultCache, board: Board, stack: ExitStack) -> None:
+def listen_to_hosts(settings: Settings, cache: ResultCache, epochs: Epochs, stack: ExitStack) -> None:
     """Follow what other hosts answer, where there are others."""
     if settings.cache.redis is not None:
         redis = _redis()
-        news = redis.RedisNews(
-            redis.connect(settings.cache.redis), host=f"{board.machine:x}", namespace=settings.cache.namespace
+        feed = redis.RedisChangeFeed(
+            redis.connect(settings.cache.redis), host=f"{epochs.machine:x}", namespace=settings.cache.namespace
         )
-        listener = Listener(news, cache)
+        listener = ChangeListener(feed, cache)
         stack.callback(listener.close)
         listener.start()
 

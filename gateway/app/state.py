@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Event, Lock, Thread
 
-from gateway.cache.board import Board, made_once
+from gateway.cache.epochs import Epochs, made_once
 from gateway.config import Settings
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.telemetry.events import Observer, StateFailed, StateMade
@@ -107,10 +107,10 @@ class CursorKey:
 class StateFolder:
     """Watches the state folder. ``tick`` is one look; ``start`` looks twice a second in a thread."""
 
-    def __init__(self, folder: Path, *, board: Board, key: CursorKey, observe: Observer) -> None:
-        self._folder, self._board, self._key, self._observe = folder, board, key, observe
+    def __init__(self, folder: Path, *, epochs: Epochs, key: CursorKey, observe: Observer) -> None:
+        self._folder, self._epochs, self._key, self._observe = folder, epochs, key, observe
         self._problem: str | None = None
-        self._files = board.files
+        self._files = epochs.files
         self._stopping = Event()
         self._thread: Thread | None = None
 
@@ -128,10 +128,10 @@ class StateFolder:
         """Make anew what is gone, and tell of the folder where that has changed."""
         problem, before = self.problem(), self._problem
         self._problem = problem
-        self._board.renew()
+        self._epochs.renew()
         self._key()
-        if self._board.files != self._files:
-            self._files = self._board.files
+        if self._epochs.files != self._files:
+            self._files = self._epochs.files
             self._observe(StateMade())
         if problem is not None and problem != before:
             self._observe(StateFailed(error=problem))

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from gateway.cache.rest import Rest
-from gateway.cache.tier import Entry, Kept, Purge, Tier, TierError, Validation, ValueRejected
+from gateway.cache.cooldown import Cooldown
+from gateway.cache.tier import Entry, Purge, Replaced, Tier, TierError, Validation, ValueRejected
 from gateway.model import Result
 from gateway.telemetry.events import CacheValueRejected, Observer, TierFailed
 
@@ -25,26 +25,26 @@ class FaultTolerantTier:
         observe: Observer,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        rest: Rest | None = None,
+        cooldown: Cooldown | None = None,
     ) -> None:
         self.name = tier.name
         self._tier, self._observe = tier, observe
-        self._rest = Rest(monotonic) if rest is None else rest
+        self._cooldown = Cooldown(monotonic) if cooldown is None else cooldown
 
     def result(self, key: str) -> Result | None:
         return self._tried("result", lambda: self._tier.result(key), None)
 
-    def keep(self, result: Result, *, lifetime: float) -> bool:
-        return self._tried("keep", lambda: self._tier.keep(result, lifetime=lifetime), False)
+    def put(self, result: Result, *, lifetime: float) -> bool:
+        return self._tried("keep", lambda: self._tier.put(result, lifetime=lifetime), False)
 
     def extend(self, key: str, *, lifetime: float) -> None:
         self._tried("extend", lambda: self._tier.extend(key, lifetime=lifetime), None)
 
-    def mark(self, question: str) -> Validation | None:
-        return self._tried("mark", lambda: self._tier.mark(question), None)
+    def validation(self, question: str) -> Validation | None:
+        return self._tried("mark", lambda: self._tier.validation(question), None)
 
-    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept | None:
-        return self._tried("remember", lambda: self._tier.remember(question, mark, lifetime=lifetime), None)
+    def put_validation(self, question: str, validation: Validation, *, lifetime: float) -> Replaced | None:
+        return self._tried("remember", lambda: self._tier.put_validation(question, validation, lifetime=lifetime), None)
 
     def entries(self) -> Iterator[Entry]:
         nothing: list[Entry] = []
@@ -56,7 +56,7 @@ class FaultTolerantTier:
         try:
             return self._tier.drop(which)
         except TierError as error:
-            self._rest.failed()
+            self._cooldown.failed()
             self._observe(TierFailed(tier=self.name, operation="drop", error=str(error)))
             raise
 
@@ -65,30 +65,30 @@ class FaultTolerantTier:
 
     def wake(self) -> None:
         """Use the tier again at once: it is known to work."""
-        self._rest.worked()
+        self._cooldown.succeeded()
 
     def was_missed(self) -> bool:
         """Tell, once, whether an answer was looked for or given without the tier, as soon as it may be used again."""
-        return self._rest.was_missed()
+        return self._cooldown.was_missed()
 
     def _tried(self, operation: str, attempt: Callable[[], Found], otherwise: Found) -> Found:
-        if not self._rest.allows():
+        if not self._cooldown.permits():
             self._missed(operation)
             return otherwise
         try:
             found = attempt()
         except ValueRejected as error:
-            self._rest.worked()
+            self._cooldown.succeeded()
             self._observe(CacheValueRejected(tier=self.name, operation=operation, reason=str(error)))
             return otherwise
         except TierError as error:
-            self._rest.failed()
+            self._cooldown.failed()
             self._missed(operation)
             self._observe(TierFailed(tier=self.name, operation=operation, error=str(error)))
             return otherwise
-        self._rest.worked()
+        self._cooldown.succeeded()
         return found
 
     def _missed(self, operation: str) -> None:
         if operation in _ORDERING:
-            self._rest.missed()
+            self._cooldown.missed()

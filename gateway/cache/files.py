@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.serialization import carried_entry, with_header, without_header
-from gateway.cache.tier import Entry, Kept, Purge, TierError, Validation, ValueRejected, succeeding
+from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
 from gateway.model import Result
 
 _ABANDONED = 600.0
@@ -59,7 +59,7 @@ class FileTier:
                     return without_header(pa.ipc.open_stream(self._proved(path, source.read_buffer())).read_all())
         return None
 
-    def keep(self, result: Result, *, lifetime: float) -> bool:
+    def put(self, result: Result, *, lifetime: float) -> bool:
         if result.table.nbytes > self._size:
             return False
         table = with_header(result)
@@ -81,29 +81,29 @@ class FileTier:
             if path.stat().st_mtime < expires:
                 os.utime(path, (expires, expires))
 
-    def mark(self, question: str) -> Validation | None:
+    def validation(self, question: str) -> Validation | None:
         path = self._path(question, "mark")
         with _as_tier_error(), suppress(FileNotFoundError):
             if self._alive(path):
-                mark = Validation.decode(self._proved(path, pa.py_buffer(path.read_bytes())).to_pybytes())
-                if mark is None:
+                validation = Validation.decode(self._proved(path, pa.py_buffer(path.read_bytes())).to_pybytes())
+                if validation is None:
                     raise ValueRejected("no mark")
-                return mark
+                return validation
         return None
 
-    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept:
+    def put_validation(self, question: str, validation: Validation, *, lifetime: float) -> Replaced:
         path = self._path(question, "mark")
         with self._alone(path.parent):
             before = self._before(question)
-            content = succeeding(before, mark).encode()
+            content = succeeding(before, validation).encode()
             value = content + _SEAL.proof(self._name(path), content)
             self._publish(path, lambda temporary: _write(temporary, value), lifetime)
-        return Kept(before)
+        return Replaced(before)
 
     def _before(self, question: str) -> Validation | None:
-        """Return the mark that is to be replaced; what is none makes room."""
+        """Return the validation that is to be replaced; what is none makes room."""
         with suppress(ValueRejected):
-            return self.mark(question)
+            return self.validation(question)
         return None
 
     def entries(self) -> Iterator[Entry]:

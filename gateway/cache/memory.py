@@ -15,8 +15,8 @@ from threading import Lock
 
 from cachetools import LRUCache
 
-from gateway.cache.board import Sight
-from gateway.cache.tier import Entry, Kept, Purge, Ready, Validation, entry_of, succeeding
+from gateway.cache.epochs import Epoch
+from gateway.cache.tier import Entry, Purge, Ready, Replaced, Validation, entry_of, succeeding
 from gateway.model import Result
 from gateway.telemetry.events import Observer, ResultEvicted, unobserved
 
@@ -41,10 +41,10 @@ class _Kept:
 
 @dataclass(slots=True, kw_only=True)
 class _Marked:
-    mark: Validation
+    validation: Validation
     expires: float
-    sight: Sight | None = None
-    """What the mark is relied on for as long as it holds; None: it is not."""
+    epoch: Epoch | None = None
+    """What the validation is trusted for as long as it holds; None: it is not."""
 
 
 class MemoryTier:
@@ -82,7 +82,7 @@ class MemoryTier:
         found = self._get((key, ""))
         return found if isinstance(found, Result) else None
 
-    def keep(self, result: Result, *, lifetime: float) -> bool:
+    def put(self, result: Result, *, lifetime: float) -> bool:
         size = int(result.table.get_total_buffer_size()) + _OVERHEAD
         return self._put((result.key, ""), result, entry_of(result, size), lifetime)
 
@@ -105,51 +105,51 @@ class MemoryTier:
         with self._lock:
             now = self._clock()
             marked = self._marks.get(question)
-            if marked is None or marked.expires <= now or marked.sight is None or not marked.sight.holds():
+            if marked is None or marked.expires <= now or marked.epoch is None or not marked.epoch.holds():
                 return None
-            mark = marked.mark
-            found = self._alive((mark.key, ""), now)
+            validation = marked.validation
+            found = self._alive((validation.key, ""), now)
             result = found if isinstance(found, Result) else None
             if form is None:
-                return Ready(mark, result, None)
+                return Ready(validation, result, None)
             if result is None:
                 return None
-            body = self._alive((mark.key, form), now)
-            return Ready(mark, result, body) if isinstance(body, bytes) else None
+            body = self._alive((validation.key, form), now)
+            return Ready(validation, result, body) if isinstance(body, bytes) else None
 
-    def mark(self, question: str) -> Validation | None:
+    def validation(self, question: str) -> Validation | None:
         with self._lock:
             found = self._marks.get(question)
-        return None if found is None or found.expires <= self._clock() else found.mark
+        return None if found is None or found.expires <= self._clock() else found.validation
 
-    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept:
+    def put_validation(self, question: str, validation: Validation, *, lifetime: float) -> Replaced:
         with self._lock:
             now = self._clock()
             found = self._marks.get(question)
-            before = None if found is None or found.expires <= now else found.mark
-            self._marks[question] = _Marked(mark=succeeding(before, mark), expires=now + lifetime)
-        return Kept(before)
+            before = None if found is None or found.expires <= now else found.validation
+            self._marks[question] = _Marked(validation=succeeding(before, validation), expires=now + lifetime)
+        return Replaced(before)
 
-    def believe(self, question: str, key: str, sight: Sight) -> None:
-        """Rely on the mark of a question, if it is of *key*, for as long as the *sight* holds."""
+    def trust(self, question: str, key: str, epoch: Epoch) -> None:
+        """Trust the validation of a question, if it is of *key*, for as long as the *epoch* holds."""
         with self._lock:
             found = self._marks.get(question)
-            if found is not None and found.mark.key == key:
-                found.sight = sight
+            if found is not None and found.validation.key == key:
+                found.epoch = epoch
 
-    def believed(self, question: str) -> Validation | None:
-        """Return the mark of a question where it is relied on."""
+    def trusted(self, question: str) -> Validation | None:
+        """Return the validation of a question where it is trusted."""
         with self._lock:
             found = self._marks.get(question)
-            if found is None or found.expires <= self._clock() or found.sight is None or not found.sight.holds():
+            if found is None or found.expires <= self._clock() or found.epoch is None or not found.epoch.holds():
                 return None
-            return found.mark
+            return found.validation
 
-    def doubt(self, question: str | None) -> None:
-        """No longer rely on the mark of a question, None: of any."""
+    def distrust(self, question: str | None) -> None:
+        """No longer trust the validation of a question, None: of any."""
         with self._lock:
             for found in self._marks.values() if question is None else filter(None, [self._marks.get(question)]):
-                found.sight = None
+                found.epoch = None
 
     def entries(self) -> Iterator[Entry]:
         with self._lock:

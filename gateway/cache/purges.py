@@ -1,6 +1,6 @@
 """How an operator's drop reaches the memory of every worker of a machine: a file that all of them read on in.
 
-The word of all drops on the board says that there is something to read. Where it could not be written to the file,
+The number of all drops in the epochs says that there is something to read. Where it could not be written to the file,
 since the disk is full or the folder gone, the reader drops everything: rather too much than too little.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from gateway.cache.board import Board, new_word
+from gateway.cache.epochs import Epochs, new_number
 from gateway.cache.tier import Purge
 
 _EVERYTHING = Purge()
@@ -26,32 +26,32 @@ _WORDS = 100
 class PurgeLog:
     """Drops in the order of their announcement. What was announced before the log was opened is not told."""
 
-    def __init__(self, path: Path, board: Board) -> None:
-        self._path, self._board, self._lock = path, board, Lock()
-        self._word, self._words = board.drops, dict[int, None]()
+    def __init__(self, path: Path, epochs: Epochs) -> None:
+        self._path, self._epochs, self._lock = path, epochs, Lock()
+        self._word, self._words = epochs.drops, dict[int, None]()
         self._read = _size(path)
 
     def announce(self, which: Purge) -> None:
         """Tell every process that has the log open, this one included; it never fails."""
-        word = new_word()
+        number = new_number()
         with suppress(OSError):  # who cannot read which, drops everything
-            self._append(orjson.dumps({**asdict(which), "word": word}, option=orjson.OPT_APPEND_NEWLINE))
-        self._board.drop(word)
+            self._append(orjson.dumps({**asdict(which), "word": number}, option=orjson.OPT_APPEND_NEWLINE))
+        self._epochs.drop(number)
 
     def unseen(self) -> list[Purge]:
         """Return what was announced since the last call; each is returned once. Cheap where there is nothing."""
-        if self._board.drops == self._word:
+        if self._epochs.drops == self._word:
             return []
         with self._lock:
-            word = self._board.drops
-            if word == self._word:  # another thread is doing it, or has done it
+            number = self._epochs.drops
+            if number == self._word:  # another thread is doing it, or has done it
                 return []
             found = list(self._lines())
             self._words |= {line.pop("word", 0): None for line in found}
-            known = word in self._words
+            known = number in self._words
             self._words = dict.fromkeys(list(self._words)[-_WORDS:])
             drops = list(_drops(found)) if known else [_EVERYTHING]
-            self._word = word
+            self._word = number
         return drops
 
     def _append(self, line: bytes) -> None:

@@ -22,10 +22,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.cache.rest import Rest
+from gateway.cache.cooldown import Cooldown
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.serialization import carried_entry, with_header, without_header
-from gateway.cache.tier import Entry, Kept, Purge, TierError, Validation, ValueRejected, succeeding
+from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.model import Result
 from gateway.telemetry.events import Observer, TierFailed
@@ -62,17 +62,17 @@ _SWAP = (
     "if type(told) == 'table' and told.err then redis.call('del', KEYS[2]) redis.call('xadd', unpack(entry)) end "
     "redis.call('pexpire', KEYS[2], '86400000') end return 1"
 )
-"""Replace a mark unless it was replaced since it was read, and tell of the question where its answer is another.
+"""Replace a validation unless it was replaced since it was read, and tell of the question where its answer is another.
 
-What was read is passed over where it is no mark, and begun anew what is no list of news.
+What was read is passed over where it is no validation, and begun anew what is no list of news.
 """
 _ATTEMPTS = 8
-"""Times that a mark is read and replaced while others replace it, until it is given up."""
+"""Times that a validation is read and replaced while others replace it, until it is given up."""
 _PAGE = 5_000
 _HEAD = 1_048_576
 """Bytes that the header of a result takes at most; the rows come after it."""
 _LARGEST_MARK = 1_048_576
-"""Bytes of the longest value that is taken for a mark."""
+"""Bytes of the longest value that is taken for a validation."""
 _OTHER_TYPE = "WRONGTYPE"
 _NO_SEAL = Seal()
 _UNREADABLE = (pa.ArrowException, OSError, KeyError, TypeError, ValueError, AttributeError)
@@ -129,7 +129,7 @@ class RedisTier:
         except _UNREADABLE as error:
             raise ValueRejected(f"no result: {type(error).__name__}") from error
 
-    def keep(self, result: Result, *, lifetime: float) -> bool:
+    def put(self, result: Result, *, lifetime: float) -> bool:
         content = _packed(result)
         if content.size > self._largest:
             return False
@@ -142,22 +142,22 @@ class RedisTier:
         expiry = max(1, int(lifetime * 1000))
         self._asked(lambda: self._client.eval(_EXTEND, 1, f"{self._results}{key}", str(expiry)))
 
-    def mark(self, question: str) -> Validation | None:
+    def validation(self, question: str) -> Validation | None:
         name = f"{self._marks}{question}"
         return self._decoded(name, self._read(name, _LARGEST_MARK))
 
-    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept:
+    def put_validation(self, question: str, validation: Validation, *, lifetime: float) -> Replaced:
         name, expiry = f"{self._marks}{question}", max(1, int(lifetime * 1000))
         for _ in range(_ATTEMPTS):
             value, before, foreign = self._before(name)
-            kept = succeeding(before, mark)
+            kept = succeeding(before, validation)
             told = "" if before is not None and before.key == kept.key else question
             new = self._seal.close(name, kept.encode())
             swap = partial(
                 self._client.eval, _SWAP, 2, name, self._news, value, new, str(expiry), told, self._host, foreign
             )
             if self._asked(swap):
-                return Kept(before)
+                return Replaced(before)
         raise TierError("a mark is replaced too often")
 
     def entries(self) -> Iterator[Entry]:
@@ -171,7 +171,7 @@ class RedisTier:
         self._client.close()
 
     def _before(self, name: str) -> tuple[bytes, Validation | None, str]:
-        """Return what is kept under the name of a mark, the mark, and a word where it is something else."""
+        """Return the value under the name of a validation, the validation, and a word where it is something else."""
         value = b""
         try:
             value = self._read(name, _LARGEST_MARK)
@@ -183,10 +183,10 @@ class RedisTier:
         content = self._opened(name, value)
         if content is None:
             return None
-        mark = Validation.decode(bytes(content))
-        if mark is None:
+        validation = Validation.decode(bytes(content))
+        if validation is None:
             raise ValueRejected("no mark")
-        return mark
+        return validation
 
     def _read(self, name: str, largest: int) -> bytes:
         """Return what is kept under a name, nothing where there is nothing. Raises ``ValueRejected``."""
@@ -221,7 +221,7 @@ class RedisTier:
             return command()
 
 
-class RedisNews:
+class RedisChangeFeed:
     """The questions that were given another answer by some host, in the order in which they were.
 
     *host* is the name of this one, whose own news it knows.
@@ -266,11 +266,11 @@ class RedisLease:
     """
 
     def __init__(
-        self, client: redis.Redis, observe: Observer, *, namespace: str = "", rest: Rest | None = None
+        self, client: redis.Redis, observe: Observer, *, namespace: str = "", cooldown: Cooldown | None = None
     ) -> None:
         self._client, self._observe = client, observe
         self._prefix = f"{_PREFIX}{namespace}:lease:"
-        self._rest = Rest() if rest is None else rest
+        self._cooldown = Cooldown() if cooldown is None else cooldown
         self._token, self._lock, self._held = uuid4().hex, Lock(), set[str]()
         self._closed = Event()
         self._heart = Thread(target=self._beat, name="redis-lease", daemon=True)
@@ -306,15 +306,15 @@ class RedisLease:
 
     def _tried(self, operation: str, script: str, key: str, *arguments: str) -> Any:
         """Run a script on a lease; return what it returns, None where Redis fails or rests."""
-        if not self._rest.allows():
+        if not self._cooldown.permits():
             return None
         try:
             done = self._client.eval(script, 1, f"{self._prefix}{key}", self._token, *arguments)
         except redis.RedisError as error:
-            self._rest.failed()
+            self._cooldown.failed()
             self._observe(TierFailed(tier="redis", operation=f"lease {operation}", error=type(error).__name__))
             return None
-        self._rest.worked()
+        self._cooldown.succeeded()
         return done
 
 

@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from gateway.cache.board import Board
+from gateway.cache.epochs import Epochs
 from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.freshness import Stored
 from gateway.cache.purges import PurgeLog
 from gateway.cache.summaries import Summaries
 from gateway.cache.tier import Encodings, Entry, Purge, Ready, Tier, TierError, Validation
-from gateway.cache.validations import Standing, Validations
+from gateway.cache.validations import Validations, ValidationState
 from gateway.errors import StorageFailed
 from gateway.model import CachePolicy, Edition, Result, Summary
 
@@ -42,7 +42,7 @@ class Lookup:
     """What all tiers know of a question: the newest answer if it is kept, and who else may have given a newer one."""
 
     stored: Stored | None
-    standing: Standing
+    state: ValidationState
 
     def after(self, announced: Mapping[str, Edition]) -> Lookup:
         """Return the lookup where an answer over files before those that were *announced*, by table, is not the newest.
@@ -62,7 +62,7 @@ class ResultCache:
     """Answers that were given before, over tiers from the nearest to the farthest.
 
     *ceiling* is the longest time, in seconds, that an answer may be served after its ``ttl``, whatever its policy.
-    *board* is what the processes of a machine tell each other of answers, *drops* brings what operators drop in other
+    *epochs* is what the processes of a machine tell each other of answers, *drops* brings what operators drop in other
     processes; *encodings* keeps bodies, and is the nearest of *tiers*; *summaries* are what outlives the rows.
     """
 
@@ -72,21 +72,21 @@ class ResultCache:
         *,
         clock: Callable[[], float],
         ceiling: float = 86_400.0,
-        board: Board | None = None,
+        epochs: Epochs | None = None,
         drops: PurgeLog | None = None,
         encodings: Encodings | None = None,
         summaries: Summaries | None = None,
     ) -> None:
         self._tiers, self._clock, self.ceiling = tuple(tiers), clock, ceiling
         self._drops, self._encodings = drops, encodings
-        self._board = board or Board()
-        self._validations = Validations(self._tiers, self._board, encodings)
+        self._epochs = epochs or Epochs()
+        self._validations = Validations(self._tiers, self._epochs, encodings)
         self._summaries = Summaries(()) if summaries is None else summaries
 
     def near(self, question: str, enough: Enough | None = None) -> Stored | None:
-        """Return the answer of a question that this process relies on without asking farther tiers."""
+        """Return the answer of a question that this process trusts without asking farther tiers."""
         self._follow_drops()
-        validation = self._validations.believed(question)
+        validation = self._validations.trusted(question)
         found = None if validation is None else self.find(validation.key, enough)
         if validation is None or found is None:
             return None
@@ -95,21 +95,21 @@ class ResultCache:
     def lookup(self, question: str, tables: tuple[str, ...] = (), enough: Enough | None = None) -> Lookup:
         """Look in all tiers for the newest answer of a question over *tables*."""
         self._follow_drops()
-        standing = self._validations.look(question, tables)
-        found = None if standing.newest is None else self.find(standing.newest.key, enough)
-        if standing.newest is None or found is None:
-            return Lookup(stored=None, standing=standing)
-        stored = Stored(validation=standing.newest, result=found[0], tier=found[1], newest=standing.sure)
-        return Lookup(stored=stored, standing=standing)
+        state = self._validations.lookup(question, tables)
+        found = None if state.newest is None else self.find(state.newest.key, enough)
+        if state.newest is None or found is None:
+            return Lookup(stored=None, state=state)
+        stored = Stored(validation=state.newest, result=found[0], tier=found[1], newest=state.is_newest)
+        return Lookup(stored=stored, state=state)
 
-    def trust(self, question: str, standing: Standing, policy: CachePolicy) -> None:
-        """Rely on the newest answer, which was found to be that for sure."""
-        self._validations.trust(question, standing, lifetime=self._lifetime(policy))
+    def trust(self, question: str, state: ValidationState, policy: CachePolicy) -> None:
+        """Trust the newest answer, which was found to be that for sure."""
+        self._validations.trust(question, state, lifetime=self._lifetime(policy))
 
-    def believes(self, question: str, key: str) -> bool:
-        """Tell whether this process relies on the answer of *key* for a question."""
-        believed = self._validations.believed(question)
-        return believed is not None and believed.key == key
+    def trusts(self, question: str, key: str) -> bool:
+        """Tell whether this process trusts the answer of *key* for a question."""
+        trusted = self._validations.trusted(question)
+        return trusted is not None and trusted.key == key
 
     def find(self, key: str, enough: Enough | None = None) -> tuple[Result | Summary, str | None] | None:
         """Return a kept result, or its summary where that is *enough* and no rows are at hand.
@@ -127,8 +127,8 @@ class ResultCache:
 
     def put(self, result: Result, policy: CachePolicy) -> None:
         """Keep a result in every tier that has room for it."""
-        kept = [tier.keep(result, lifetime=self._lifetime(policy)) for tier in self._tiers]
-        self._summaries.keep(result)
+        kept = [tier.put(result, lifetime=self._lifetime(policy)) for tier in self._tiers]
+        self._summaries.put(result)
         if not kept[-1]:
             self._note(_UNKEPT_NOTE, result.key, _UNKEPT)
 
@@ -139,10 +139,10 @@ class ResultCache:
         self._summaries.extend(key)
 
     def publish(
-        self, question: str, validation: Validation, standing: Standing, policy: CachePolicy
+        self, question: str, validation: Validation, state: ValidationState, policy: CachePolicy
     ) -> Validation | None:
         """Tell all workers and hosts of an answer that is about to be given; return one that may be newer."""
-        return self._validations.give(question, validation, standing, lifetime=self._lifetime(policy))
+        return self._validations.publish(question, validation, state, lifetime=self._lifetime(policy))
 
     def note_too_large(self, key: str) -> None:
         """Remember that the result of a key is too large to be kept."""
@@ -167,7 +167,7 @@ class ResultCache:
         found = self._encodings.ready(question, form)
         if found is None:
             return None
-        known = self._summaries.near(found.mark.key) if found.result is None else found.result
+        known = self._summaries.near(found.validation.key) if found.result is None else found.result
         return None if known is None else (found, known)
 
     def stored(self, key: str, digest: str | None = None) -> Result | None:
@@ -223,7 +223,7 @@ class ResultCache:
                 failed.append(tier.name)
         return found, [*failed, *self._summaries.drop(which)]
 
-    def doubt(self, questions: Sequence[str] | None) -> None:
+    def distrust(self, questions: Sequence[str] | None) -> None:
         """Ask all tiers for the newest answers to questions, None: to all, the next time that they are asked.
 
         Who tells of other answers was told by a tier that hosts share, which therefore works.
@@ -231,14 +231,14 @@ class ResultCache:
         for tier in self._tiers:
             if isinstance(tier, FaultTolerantTier):
                 tier.wake()
-        self._validations.doubt(questions)
+        self._validations.distrust(questions)
 
     def recover(self) -> None:
-        """Once a tier may be used again without which answers were found or given: doubt these, and tell of those."""
+        """Once a tier that was missed is back: distrust what was found without it, publish what was given."""
         missed = [tier for tier in self._tiers if isinstance(tier, FaultTolerantTier) and tier.was_missed()]
         if missed:
-            self._validations.doubt(None)
-            self._validations.tell_again()
+            self._validations.distrust(None)
+            self._validations.publish_again()
 
     def close(self) -> None:
         """Close the tiers."""
@@ -248,15 +248,15 @@ class ResultCache:
 
     def _found(self, key: str, digest: str | None = None) -> tuple[Result, str | None] | None:
         """Find a result, and the name of the tier that had it where that is not the nearest."""
-        word = self._board.drops
+        number = self._epochs.drops
         for depth, tier in enumerate(self._tiers):
             result = tier.result(key)
             if result is not None and digest in (None, result.digest):
                 for nearer in self._tiers[:depth]:
-                    nearer.keep(result, lifetime=_NEAR)
+                    nearer.put(result, lifetime=_NEAR)
                 if depth:
                     self._summaries.copied(result)
-                    if self._board.drops != word:  # maybe of this very result
+                    if self._epochs.drops != number:  # maybe of this very result
                         self._forget_copies(result, depth)
                 return result, (tier.name if depth else None)
         return None
@@ -268,10 +268,12 @@ class ResultCache:
 
     def _note(self, note: str, key: str, seconds: float) -> None:
         """Remember something of a key in the farthest tier, for so many seconds."""
-        self._tiers[-1].remember(_digest(note, key), Validation(key=key, checked_at=self._clock()), lifetime=seconds)
+        self._tiers[-1].put_validation(
+            _digest(note, key), Validation(key=key, checked_at=self._clock()), lifetime=seconds
+        )
 
     def _noted(self, note: str, key: str) -> bool:
-        return self._tiers[-1].mark(_digest(note, key)) is not None
+        return self._tiers[-1].validation(_digest(note, key)) is not None
 
     def _follow_drops(self) -> None:
         """Drop from the memory of this process what was dropped by others."""

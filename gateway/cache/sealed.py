@@ -31,7 +31,7 @@ class Seal:
     def close(self, name: str, content: bytes | memoryview) -> bytes:
         """Return the value to keep under a name.
 
-        >>> bytes(Seal().open("mark:ab", Seal().close("mark:ab", b"content")))
+        >>> bytes(Seal().open("validation:ab", Seal().close("validation:ab", b"content")))
         b'content'
         """
         return b"".join((self.proof(name, content), content))

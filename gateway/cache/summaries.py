@@ -37,15 +37,15 @@ class Summaries:
         self._lock = Lock()
         self._extended: TTLCache[str, None] = TTLCache(_TOLD, _DAY, timer=clock)
 
-    def keep(self, result: Result) -> None:
+    def put(self, result: Result) -> None:
         """Keep what is known of a result, in place of what was known of an earlier one of its key."""
         for tier in self._tiers:
-            tier.keep(_packed(result), lifetime=LIFETIME)
+            tier.put(_packed(result), lifetime=LIFETIME)
 
     def copied(self, result: Result) -> None:
         """Keep what is known of a result that was found in a farther tier, in the nearest."""
         for tier in self._tiers[:1]:
-            tier.keep(_packed(result), lifetime=LIFETIME)
+            tier.put(_packed(result), lifetime=LIFETIME)
 
     def extend(self, key: str) -> None:
         """Keep what is known of a key for another lifetime; done once a day, for it asks every tier."""
@@ -62,7 +62,7 @@ class Summaries:
             found = tier.result(key)
             if found is not None:
                 for nearer in self._tiers[:depth]:
-                    nearer.keep(found, lifetime=LIFETIME)
+                    nearer.put(found, lifetime=LIFETIME)
                 return _unpacked(found)
         return None
 

@@ -1,4 +1,4 @@
-"""What a cache tier is: results by their key, and marks by their question."""
+"""What a cache tier is: results by their key, and validations by their question."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import orjson
 
-from gateway.cache.board import Sight
+from gateway.cache.epochs import Epoch
 from gateway.model import Edition, Result
 
 
@@ -23,21 +23,21 @@ class Validation:
     checked_at: float
     seen: Mapping[str, Edition] = field(default_factory=dict)
     """The edition of each table that it was compared with."""
-    sign: int = 0
-    """The word of the question on the board of the machine, when the mark was written."""
+    epoch: int = 0
+    """The number of the question in the epochs of the machine, when the validation was written."""
 
     def follows(self, other: Validation) -> bool:
         """Tell whether everything that the *other* was compared with, or a later edition of it, was seen for this."""
         return all(name in self.seen and self.seen[name].covers(edition) for name, edition in other.seen.items())
 
     def encode(self) -> bytes:
-        """Write the mark as JSON."""
+        """Write the validation as JSON."""
         seen = {name: [one.line, one.number, one.began, one.ended, one.content] for name, one in self.seen.items()}
-        return orjson.dumps({"key": self.key, "checked_at": self.checked_at, "seen": seen, "sign": self.sign})
+        return orjson.dumps({"key": self.key, "checked_at": self.checked_at, "seen": seen, "sign": self.epoch})
 
     @classmethod
     def decode(cls, text: bytes) -> Validation | None:
-        """Read a mark, also one of an earlier release; None for what is none."""
+        """Read a validation, also one of an earlier release; None for what is none."""
         try:
             found = orjson.loads(text)
             seen = {
@@ -48,33 +48,33 @@ class Validation:
                 key=str(found["key"]),
                 checked_at=float(found["checked_at"]),
                 seen=seen,
-                sign=int(found.get("sign", 0)),
+                epoch=int(found.get("sign", 0)),
             )
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
             return None
 
 
-class Kept(NamedTuple):
-    """What became of a mark that a tier was told to remember: it knows it, or one that is newer."""
+class Replaced(NamedTuple):
+    """What became of a validation that a tier was told to remember: it knows it, or one that is newer."""
 
     before: Validation | None
-    """The mark that was there."""
+    """The validation that was there."""
 
 
-def succeeding(before: Validation | None, mark: Validation) -> Validation:
-    """Return which of two marks of a question is to be kept: *mark*, unless the one *before* may be newer."""
-    if before is None or mark.follows(before):
-        return mark
-    return replace(before, sign=mark.sign) if before.key == mark.key else before
+def succeeding(before: Validation | None, validation: Validation) -> Validation:
+    """Return which of two validations of a question is kept: *validation*, unless the one *before* may be newer."""
+    if before is None or validation.follows(before):
+        return validation
+    return replace(before, epoch=validation.epoch) if before.key == validation.key else before
 
 
 class Ready(NamedTuple):
-    """An answer that can be sent as it is: its mark, its result, and its body where one was asked for.
+    """An answer that can be sent as it is: its validation, its result, and its body where one was asked for.
 
     The result may be gone where no body was asked for.
     """
 
-    mark: Validation
+    validation: Validation
     result: Result | None
     body: bytes | None
 
@@ -134,7 +134,7 @@ class ValueRejected(TierError):
 
 
 class Tier(Protocol):
-    """A place that keeps results and marks for a while. A tier may forget anything at any time.
+    """A place that keeps results and validations for a while. A tier may forget anything at any time.
 
     ``lifetime`` is in seconds. A result is immutable: two of the same key are interchangeable. Every method may
     raise ``TierError``, within a bounded time (``entries`` and ``drop``, which look at everything, excepted).
@@ -145,17 +145,17 @@ class Tier(Protocol):
     def result(self, key: str) -> Result | None:
         """Return the result of a key, or None."""
 
-    def keep(self, result: Result, *, lifetime: float) -> bool:
+    def put(self, result: Result, *, lifetime: float) -> bool:
         """Keep a result; return whether it was kept (it may be too large)."""
 
     def extend(self, key: str, *, lifetime: float) -> None:
         """Keep the result of a key, if there is one, for *lifetime* from now at least."""
 
-    def mark(self, question: str) -> Validation | None:
-        """Return the mark of a question, or None."""
+    def validation(self, question: str) -> Validation | None:
+        """Return the validation of a question, or None."""
 
-    def remember(self, question: str, mark: Validation, *, lifetime: float) -> Kept | None:
-        """Keep the mark of a question, in place of one that it follows, in one step; None where that failed."""
+    def put_validation(self, question: str, validation: Validation, *, lifetime: float) -> Replaced | None:
+        """Keep the validation of a question, in place of one that it follows, in one step; None where that failed."""
 
     def entries(self) -> Iterator[Entry]:
         """List what is kept, in no order."""
@@ -183,15 +183,15 @@ class Encodings(Protocol):
     def ready(self, question: str, form: str | None) -> Ready | None:
         """Return the newest answer known of a question with its body, in one step; None where a part is missing.
 
-        None too where the mark is not believed. It counts as used like by ``mark``, ``result`` and ``encoding``.
+        None too where the validation is not trusted. It counts as used like by the other methods.
         *form* None asks for no body.
         """
 
-    def believe(self, question: str, key: str, sight: Sight) -> None:
-        """Rely on the mark of a question, if it is of *key*, for as long as the *sight* holds."""
+    def trust(self, question: str, key: str, epoch: Epoch) -> None:
+        """Trust the validation of a question, if it is of *key*, for as long as the *epoch* holds."""
 
-    def believed(self, question: str) -> Validation | None:
-        """Return the mark of a question where it is relied on."""
+    def trusted(self, question: str) -> Validation | None:
+        """Return the validation of a question where it is trusted."""
 
-    def doubt(self, question: str | None) -> None:
-        """No longer rely on the mark of a question, None: of any."""
+    def distrust(self, question: str | None) -> None:
+        """No longer trust the validation of a question, None: of any."""

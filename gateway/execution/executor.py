@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gateway.cache.freshness import age_at
 from gateway.cache.results import ResultCache
-from gateway.cache.validations import Standing
+from gateway.cache.validations import ValidationState
 from gateway.concurrency.backoff import Backoff
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import TOO_LARGE, CapacityError, ResultTooLarge, UpstreamError
@@ -42,24 +42,24 @@ class Executor:
     """Which answers may be computed behind a stale one: after failures, later and later."""
     clock: Callable[[], float] = time.time
 
-    def run(self, work: Work, request: CacheRequest, standing: Standing | None = None) -> Computed:
+    def run(self, work: Work, request: CacheRequest, state: ValidationState | None = None) -> Computed:
         """Compute an answer, or share what others compute; where it is too large for that, each caller has its own.
 
         It is published before it is returned, where *standing* tells what else was known of the question. Raises what
         the runner raises, ``DeadlineExceeded`` and ``ClientGone``.
         """
-        computed = self._run(work, request, standing)
-        if standing is not None and not self.cache.believes(request.question, computed.result.key):
-            self.cache.publish(request.question, work.validation_of(computed.result), standing, request.policy)
+        computed = self._run(work, request, state)
+        if state is not None and not self.cache.trusts(request.question, computed.result.key):
+            self.cache.publish(request.question, work.validation_of(computed.result), state, request.policy)
         return computed
 
-    def refresh(self, work: Work, request: CacheRequest, standing: Standing) -> None:
+    def refresh(self, work: Work, request: CacheRequest, state: ValidationState) -> None:
         """Start to compute an answer that nobody waits for, unless that failed lately."""
         if not self.refreshes.due(request.question):
             return
         # Work of the same key that has just failed is not started again: the stale answer stays in service.
         with suppress(UpstreamError, CapacityError):
-            future, leader = self.in_flight.start(self._task(work, request.policy, standing))
+            future, leader = self.in_flight.start(self._task(work, request.policy, state))
             if leader:
                 future.add_done_callback(lambda done: self._refreshed(request.question, done))
 
@@ -71,18 +71,18 @@ class Executor:
         """Return an executor of other declarations, which shares everything else with this one."""
         return replace(self, runner=runner)
 
-    def _run(self, work: Work, request: CacheRequest, standing: Standing | None) -> Computed:
-        if standing is None or request.directives.no_store:
+    def _run(self, work: Work, request: CacheRequest, state: ValidationState | None) -> Computed:
+        if state is None or request.directives.no_store:
             return self._alone(work, request)
         if self.cache.is_too_large(work.key):
             return self._sent(work, request)
-        return self._shared(work, request, standing)
+        return self._shared(work, request, state)
 
-    def _shared(self, work: Work, request: CacheRequest, standing: Standing) -> Computed:
+    def _shared(self, work: Work, request: CacheRequest, state: ValidationState) -> Computed:
         """Compute what is to be kept, or wait for others who do; rows are sent meanwhile to who takes them all."""
         tee = RowTee() if request.stream is not None and request.stream.limit is None else None
         first_rows = None if tee is None else tee.first_rows
-        task = self._task(work, request.policy, standing, tee)
+        task = self._task(work, request.policy, state, tee)
         try:
             result, shared = self.in_flight.run(
                 task, deadline=request.deadline, gone=request.gone, first_rows=first_rows
@@ -131,16 +131,16 @@ class Executor:
             return Computed(result, CacheStatus(outcome=Outcome.STREAMED, bypass=bypass))
         return Computed(result, CacheStatus(outcome=Outcome.BYPASS if bypass else Outcome.MISS))
 
-    def _task(self, work: Work, policy: CachePolicy, standing: Standing, tee: RowTee | None = None) -> Task:
+    def _task(self, work: Work, policy: CachePolicy, state: ValidationState, tee: RowTee | None = None) -> Task:
         return Task(
             key=work.key,
-            work=partial(self._compute, work, policy, standing, tee),
+            work=partial(self._compute, work, policy, state, tee),
             lookup=partial(self.cache.stored, work.key),
             unshared=partial(self.cache.is_unshared, work.key),
         )
 
     def _compute(
-        self, work: Work, policy: CachePolicy, standing: Standing, tee: RowTee | None, cancellation: Cancellation
+        self, work: Work, policy: CachePolicy, state: ValidationState, tee: RowTee | None, cancellation: Cancellation
     ) -> Result:
         """Compute, keep and publish an answer, on a thread of its own."""
         try:
@@ -150,7 +150,7 @@ class Executor:
                 self.cache.note_too_large(work.key)
             raise
         self.cache.put(result, policy)
-        self.cache.publish(work.question, work.validation_of(result), standing, policy)
+        self.cache.publish(work.question, work.validation_of(result), state, policy)
         return result
 
     def _refreshed(self, question: str, done: Future[tuple[Result, bool]]) -> None:

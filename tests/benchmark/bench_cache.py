@@ -108,7 +108,7 @@ def shared_hit(report: Report, folder: Path) -> None:
         for name, tier in (("memory", MemoryTier(2**26)), ("shared", FileTier(folder / "results", 2**30))):
             cache = ResultCache([tier], clock=time.time)
             gateway = served_from(opened, cache, ThreadPoolExecutor(1))
-            tier.keep(result(gateway.explain(WEEK, principal=WHO).key, 6_250), lifetime=3_600)
+            tier.put(result(gateway.explain(WEEK, principal=WHO).key, 6_250), lifetime=3_600)
             assert gateway.answer(WEEK, principal=WHO).result.table.nbytes == 100_000
             taken[name] = microseconds(lambda gateway=gateway: gateway.answer(WEEK, principal=WHO))  # type: ignore[misc]
             cache.close()
@@ -153,7 +153,7 @@ def revalidation(report: Report, folder: Path) -> None:
     with open_gateway(load_settings(project), observe=unobserved, background=False) as opened:
         cache = ResultCache([memory], clock=time.time)
         gateway = served_from(opened, cache, ThreadPoolExecutor(1), catalog=Pinned(snapshot))
-        memory.keep(result(gateway.explain(WEEK, principal=WHO).key, 1), lifetime=3_600)
+        memory.put(result(gateway.explain(WEEK, principal=WHO).key, 1), lifetime=3_600)
         assert gateway.answer(WEEK, principal=WHO).status.detail == "revalidated"
         taken = microseconds(lambda: gateway.answer(WEEK, principal=WHO))
         cache.close()

@@ -76,22 +76,22 @@ def tiers(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Itera
 def test_a_summary_is_there_without_the_rows_and_is_no_result(tiers: tuple[Tier, Tier]) -> None:
     results, near = tiers
     summaries = Summaries([near])
-    summaries.keep(RESULT)
+    summaries.put(RESULT)
     assert summaries.of("aa11") == summaries.near("aa11") == SUMMARY
     assert (results.result("aa11"), list(results.entries())) == (None, [])
 
 
 def test_a_result_that_is_computed_again_replaces_the_summary(tiers: tuple[Tier, Tier]) -> None:
     summaries = Summaries([tiers[1]])
-    summaries.keep(RESULT)
-    summaries.keep(replace(RESULT, digest="d2", table=pa.table({"n": [1]})))
+    summaries.put(RESULT)
+    summaries.put(replace(RESULT, digest="d2", table=pa.table({"n": [1]})))
     assert summaries.of("aa11") == replace(SUMMARY, digest="d2", rows=1)
 
 
 @pytest.mark.parametrize("which", [Purge(query="delays"), Purge(table="flights"), Purge(before=6.0)], ids=str)
 def test_what_is_dropped_is_known_no_longer(tiers: tuple[Tier, Tier], which: Purge) -> None:
     summaries = Summaries([tiers[1]])
-    summaries.keep(RESULT)
+    summaries.put(RESULT)
     summaries.drop(Purge(query="another"))
     assert summaries.of("aa11") is not None
     summaries.drop(which)
@@ -101,7 +101,7 @@ def test_what_is_dropped_is_known_no_longer(tiers: tuple[Tier, Tier], which: Pur
 def test_a_nearer_tier_is_given_a_copy_of_what_is_found_farther_away(tiers: tuple[Tier, Tier]) -> None:
     near = MemoryTier(NEAR, share=1.0)
     summaries = Summaries([near, tiers[1]])
-    Summaries([tiers[1]]).keep(RESULT)
+    Summaries([tiers[1]]).put(RESULT)
     assert (summaries.near("aa11"), summaries.of("aa11"), summaries.near("aa11")) == (None, SUMMARY, SUMMARY)
 
 
@@ -113,7 +113,7 @@ def test_summaries_outlive_rows_and_end_a_week_after_they_were_last_right(tmp_pa
     for make in makes:
         tier = make()
         summaries = Summaries([tier])
-        summaries.keep(RESULT)
+        summaries.put(RESULT)
         clock.now += LIFETIME - 1
         summaries.extend("aa11")
         clock.now += LIFETIME - 1
@@ -124,7 +124,7 @@ def test_summaries_outlive_rows_and_end_a_week_after_they_were_last_right(tmp_pa
 
 def test_an_extension_a_day_is_enough(tmp_path: Path, clock: Clock) -> None:
     summaries = Summaries([FileTier(tmp_path, DISK, clock=clock)], clock=clock)
-    summaries.keep(RESULT)
+    summaries.put(RESULT)
     ends = []
     for hours in (12, 6, 19, 6):
         clock.now += hours * 3_600
@@ -137,13 +137,13 @@ def test_summaries_keep_within_their_own_room(clock: Clock) -> None:
     near = MemoryTier(NEAR, share=1.0, clock=clock)
     summaries = Summaries([near])
     for number in range(4_000):
-        summaries.keep(replace(RESULT, key=f"{number:04x}"))
+        summaries.put(replace(RESULT, key=f"{number:04x}"))
     assert near.used <= NEAR
     assert (summaries.of("0000"), summaries.of(f"{3_999:04x}") is None) == (None, False)
 
 
 def test_without_tiers_nothing_is_known() -> None:
     summaries = Summaries([])
-    summaries.keep(RESULT)
+    summaries.put(RESULT)
     summaries.extend("aa11")
     assert (summaries.of("aa11"), summaries.near("aa11")) == (None, None)

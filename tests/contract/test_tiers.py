@@ -81,20 +81,20 @@ def result(key: str, rows: int = 3, query: str = "delays", created_at: float = 9
 
 def test_a_kept_result_comes_back_whole(tier: Tier) -> None:
     given = result("aa11")
-    assert tier.keep(given, lifetime=60)
+    assert tier.put(given, lifetime=60)
     assert tier.result("aa11") == given
 
 
 def test_a_result_of_no_rows_comes_back_with_its_columns(tier: Tier) -> None:
     given = result("aa11", rows=0)
-    tier.keep(given, lifetime=60)
+    tier.put(given, lifetime=60)
     assert tier.result("aa11") == given
 
 
 def test_a_result_that_an_earlier_release_kept_without_a_digest_is_absent(tmp_path: Path) -> None:
     tier, table = FileTier(tmp_path, 1_000_000), with_header(result("aa11"))
     header = orjson.loads(table.schema.metadata[b"gateway"])
-    assert tier.keep(result("aa11"), lifetime=60)
+    assert tier.put(result("aa11"), lifetime=60)
     del header["digest"]
     old = table.replace_schema_metadata({b"gateway": orjson.dumps(header)})
     [path] = tmp_path.glob("aa/*.arrow")
@@ -114,34 +114,34 @@ def test_an_unknown_key_is_absent(tier: Tier) -> None:
 
 def test_a_result_is_gone_when_its_lifetime_ends(make_tier: MakeTier, clock: Clock) -> None:
     tier = make_tier(1_000_000, clock)
-    tier.keep(result("aa11"), lifetime=60)
+    tier.put(result("aa11"), lifetime=60)
     clock.now += 61
     assert tier.result("aa11") is None
 
 
 def test_a_mark_is_replaced_by_a_newer_one(tier: Tier) -> None:
-    tier.remember("beef", Validation(key="aa11", checked_at=1.0), lifetime=60)
-    tier.remember("beef", Validation(key="bb22", checked_at=2.0), lifetime=60)
-    assert tier.mark("beef") == Validation(key="bb22", checked_at=2.0)
+    tier.put_validation("beef", Validation(key="aa11", checked_at=1.0), lifetime=60)
+    tier.put_validation("beef", Validation(key="bb22", checked_at=2.0), lifetime=60)
+    assert tier.validation("beef") == Validation(key="bb22", checked_at=2.0)
 
 
 def test_a_mark_is_gone_when_its_lifetime_ends(make_tier: MakeTier, clock: Clock) -> None:
     tier = make_tier(1_000_000, clock)
-    tier.remember("beef", Validation(key="aa11", checked_at=1.0), lifetime=60)
+    tier.put_validation("beef", Validation(key="aa11", checked_at=1.0), lifetime=60)
     clock.now += 61
-    assert tier.mark("beef") is None
+    assert tier.validation("beef") is None
 
 
 def test_a_result_larger_than_the_tier_is_refused_and_evicts_nothing(make_tier: MakeTier, clock: Clock) -> None:
     tier = make_tier(20_000, clock)
-    tier.keep(result("aa11"), lifetime=60)
-    assert not tier.keep(result("bb22", rows=10_000), lifetime=60)
+    tier.put(result("aa11"), lifetime=60)
+    assert not tier.put(result("bb22", rows=10_000), lifetime=60)
     assert tier.result("aa11") is not None
 
 
 def test_a_result_too_large_for_redis_is_refused(redis_server: Any) -> None:
     tier = RedisTier(connect(redis_server.url), largest=1_000)
-    assert not tier.keep(result("aa11", rows=10_000), lifetime=60)
+    assert not tier.put(result("aa11", rows=10_000), lifetime=60)
     assert tier.result("aa11") is None
     tier.close()
 
@@ -149,8 +149,8 @@ def test_a_result_too_large_for_redis_is_refused(redis_server: Any) -> None:
 def test_redis_itself_forgets_a_result_when_its_lifetime_ends(redis_server: Any) -> None:
     client = connect(redis_server.url)
     tier = RedisTier(client, largest=10_000)
-    tier.keep(result("aa11"), lifetime=60)
-    tier.remember("beef", Validation(key="aa11", checked_at=1.0), lifetime=30)
+    tier.put(result("aa11"), lifetime=60)
+    tier.put_validation("beef", Validation(key="aa11", checked_at=1.0), lifetime=30)
     lifetimes = sorted(round(client.pttl(key), -4) for key in client.scan_iter() if b"answers" not in key)
     assert lifetimes == [30_000, 60_000]
     tier.close()
@@ -161,7 +161,7 @@ def test_a_tier_keeps_within_its_size_by_dropping_others(make_tier: MakeTier, cl
     keys = [f"{n:04x}" for n in range(100)]
     for key in keys:
         clock.now += 1
-        tier.keep(result(key, rows=300), lifetime=600)
+        tier.put(result(key, rows=300), lifetime=600)
     kept = [key for key in keys if tier.result(key) is not None]
     assert 0 < len(kept) < 50
     assert keys[-1] in kept
@@ -169,8 +169,8 @@ def test_a_tier_keeps_within_its_size_by_dropping_others(make_tier: MakeTier, cl
 
 def test_what_is_kept_is_listed_with_its_query_its_tables_and_its_age(tier: Tier) -> None:
     for key in ("aa11", "bb22"):
-        tier.keep(result(key), lifetime=60)
-        tier.remember(key, Validation(key=key, checked_at=1.0), lifetime=60)
+        tier.put(result(key), lifetime=60)
+        tier.put_validation(key, Validation(key=key, checked_at=1.0), lifetime=60)
     found = {entry.key: entry for entry in tier.entries()}
     assert set(found) == {"aa11", "bb22"}
     entry = found["aa11"]
@@ -190,16 +190,16 @@ def test_what_is_kept_is_listed_with_its_query_its_tables_and_its_age(tier: Tier
     ],
 )
 def test_exactly_what_is_meant_is_dropped(tier: Tier, which: Purge, dropped: set[str]) -> None:
-    tier.keep(result("aa11", created_at=10.0), lifetime=60)
-    tier.keep(result("bb22", query="routes", created_at=20.0), lifetime=60)
-    tier.keep(result("cc33", created_at=300.0), lifetime=60)
+    tier.put(result("aa11", created_at=10.0), lifetime=60)
+    tier.put(result("bb22", query="routes", created_at=20.0), lifetime=60)
+    tier.put(result("cc33", created_at=300.0), lifetime=60)
     assert tier.drop(which) == len(dropped)
     assert {key for key in ("aa11", "bb22", "cc33") if tier.result(key) is None} == dropped
 
 
 def test_a_lifetime_is_put_off_and_never_cut_short(make_tier: MakeTier, clock: Clock) -> None:
     tier = make_tier(1_000_000, clock)
-    tier.keep(result("aa11"), lifetime=60)
+    tier.put(result("aa11"), lifetime=60)
     clock.now += 50
     tier.extend("aa11", lifetime=60)
     tier.extend("aa11", lifetime=1)
@@ -213,7 +213,7 @@ def test_a_lifetime_is_put_off_and_never_cut_short(make_tier: MakeTier, clock: C
 def test_redis_puts_a_lifetime_off_and_never_cuts_it_short(redis_server: Any) -> None:
     client = connect(redis_server.url)
     tier = RedisTier(client, largest=10_000)
-    tier.keep(result("aa11"), lifetime=60)
+    tier.put(result("aa11"), lifetime=60)
     tier.extend("aa11", lifetime=120)
     tier.extend("aa11", lifetime=1)
     assert [round(client.pttl(key), -4) for key in client.scan_iter()] == [120_000]
@@ -222,7 +222,7 @@ def test_redis_puts_a_lifetime_off_and_never_cuts_it_short(redis_server: Any) ->
 
 def test_a_file_that_lost_its_end_is_no_result(tmp_path: Path, clock: Clock) -> None:
     tier = FileTier(tmp_path / "results", 1_000_000, clock=clock)
-    tier.keep(result("aa11", rows=5_000), lifetime=60)
+    tier.put(result("aa11", rows=5_000), lifetime=60)
     [path] = (tmp_path / "results").rglob("*.arrow")
     whole, times = path.read_bytes(), path.stat()
     for size in range(0, len(whole) - 8, max(1, len(whole) // 40)):

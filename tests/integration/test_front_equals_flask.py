@@ -247,7 +247,7 @@ def test_an_answer_that_another_process_dropped_is_gone(worlds: Worlds) -> None:
 
     async def story() -> None:
         await worlds.ask(TOTALS)
-        worlds.both(lambda world: PurgeLog(world.folder / "drops.jsonl", world.board).announce(Purge(query="totals")))
+        worlds.both(lambda world: PurgeLog(world.folder / "drops.jsonl", world.epochs).announce(Purge(query="totals")))
         assert not (await worlds.ask(TOTALS)).short
 
     run(story)

@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from gateway.cache.cooldown import Cooldown
 from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.redis import RedisLease, RedisTier, connect
-from gateway.cache.rest import Rest
 from gateway.cache.tier import Validation
 from gateway.model import Result
 from gateway.telemetry.events import CacheValueRejected, Event, TierFailed, unobserved
@@ -35,36 +35,36 @@ def world(redis_server: Any) -> World:
 
 def test_a_redis_that_is_gone_is_skipped_and_seen(world: World, redis_server: Any) -> None:
     redis_server.stop()
-    assert world.tier.mark("beef") is None
+    assert world.tier.validation("beef") is None
     assert world.events == [TierFailed(tier="redis", operation="mark", error="ConnectionError")]
 
 
 def test_a_failed_tier_is_left_alone_for_a_while(world: World, redis_server: Any) -> None:
     redis_server.stop()
     for _ in range(5):
-        world.tier.mark("beef")
+        world.tier.validation("beef")
     assert len(world.events) == 1
     world.now += 0.6
-    world.tier.mark("beef")
+    world.tier.validation("beef")
     assert len(world.events) == 2
     world.now += 0.6
-    world.tier.mark("beef")
+    world.tier.validation("beef")
     assert len(world.events) == 2
 
 
 def test_a_redis_that_came_back_is_used_again(world: World, redis_server: Any) -> None:
     redis_server.stop()
-    world.tier.mark("beef")
+    world.tier.validation("beef")
     redis_server.start()
     world.now += 0.6
-    world.tier.remember("beef", MARK, lifetime=60)
-    assert world.tier.mark("beef") == MARK
+    world.tier.put_validation("beef", MARK, lifetime=60)
+    assert world.tier.validation("beef") == MARK
 
 
 def test_a_redis_that_hangs_fails_within_its_time_limit(world: World, redis_server: Any) -> None:
     redis_server.signal(signal.SIGSTOP)
     try:
-        assert world.tier.mark("beef") is None
+        assert world.tier.validation("beef") is None
     finally:
         redis_server.signal(signal.SIGCONT)
     assert world.events == [TierFailed(tier="redis", operation="mark", error="TimeoutError")]
@@ -77,7 +77,7 @@ def test_a_redis_that_is_full_keeps_nothing(world: World, redis_server: Any) -> 
     client.close()
     table = pa.table({"n": [1]})
     result = Result(key="aa11", table=table, columns=(), readings=(), created_at=0.0, seconds=0.0)
-    assert not world.tier.keep(result, lifetime=60)
+    assert not world.tier.put(result, lifetime=60)
     assert [event.operation for event in world.events if isinstance(event, TierFailed)] == ["keep"]
 
 
@@ -85,9 +85,9 @@ def test_a_value_that_is_no_result_is_absent_and_the_tier_goes_on(world: World, 
     client = connect(redis_server.url)
     client.set("query-gateway:2::result:aa11", b"not an arrow stream")
     client.close()
-    world.tier.remember("beef", MARK, lifetime=60)
+    world.tier.put_validation("beef", MARK, lifetime=60)
     assert world.tier.result("aa11") is None
-    assert world.tier.mark("beef") == MARK
+    assert world.tier.validation("beef") == MARK
     assert world.events == [CacheValueRejected(tier="redis", operation="result", reason="unverified")]
 
 
@@ -111,16 +111,16 @@ def test_without_redis_every_lease_is_free(redis_server: Any) -> None:
 
 
 def test_while_a_silent_redis_rests_neither_tier_nor_lease_asks_it_anything(world: World, redis_server: Any) -> None:
-    rest, events = Rest(lambda: world.now), list[Event]()
-    lease = RedisLease(connect(redis_server.url), events.append, rest=rest)
-    tier = FaultTolerantTier(RedisTier(connect(redis_server.url), largest=1_000), events.append, rest=rest)
+    cooldown, events = Cooldown(lambda: world.now), list[Event]()
+    lease = RedisLease(connect(redis_server.url), events.append, cooldown=cooldown)
+    tier = FaultTolerantTier(RedisTier(connect(redis_server.url), largest=1_000), events.append, cooldown=cooldown)
     redis_server.signal(signal.SIGSTOP)
     try:
         for _ in range(20):
-            assert tier.mark("beef") is None
+            assert tier.validation("beef") is None
             assert lease.take("aa11")
             lease.release("aa11")
-            assert not tier.keep(RESULT, lifetime=60)
+            assert not tier.put(RESULT, lifetime=60)
         lease.close()
     finally:
         redis_server.signal(signal.SIGCONT)
@@ -129,12 +129,12 @@ def test_while_a_silent_redis_rests_neither_tier_nor_lease_asks_it_anything(worl
 
 def test_one_at_a_time_looks_whether_a_redis_is_back() -> None:
     now = [0.0]
-    rest = Rest(lambda: now[0])
-    rest.failed()
+    cooldown = Cooldown(lambda: now[0])
+    cooldown.failed()
     now[0] = 0.6
-    assert [rest.allows() for _ in range(3)] == [True, False, False]
-    rest.worked()
-    assert [rest.allows() for _ in range(3)] == [True, True, True]
+    assert [cooldown.permits() for _ in range(3)] == [True, False, False]
+    cooldown.succeeded()
+    assert [cooldown.permits() for _ in range(3)] == [True, True, True]
 
 
 def test_a_lease_is_released_only_by_its_holder(redis_server: Any) -> None:

@@ -17,7 +17,7 @@ from serving import served_from
 
 from gateway.access.base import ANONYMOUS
 from gateway.app.gateway import open_gateway
-from gateway.cache.board import Board
+from gateway.cache.epochs import Epochs
 from gateway.cache.memory import MemoryTier
 from gateway.cache.purges import PurgeLog
 from gateway.cache.results import ResultCache
@@ -214,13 +214,13 @@ class World:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.events.clear()
         tier = MemoryTier(self.memory, clock=self.clock)
-        self.board = Board()
+        self.epochs = Epochs()
         self.tier = tier
         cache = ResultCache(
             [tier],
             clock=self.clock,
-            board=self.board,
-            drops=PurgeLog(self.folder / "drops.jsonl", self.board),
+            epochs=self.epochs,
+            drops=PurgeLog(self.folder / "drops.jsonl", self.epochs),
             encodings=tier,
             summaries=Summaries([MemoryTier(2**20, share=1.0, clock=self.clock)]),
         )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from serving import a_question, serving
 
-from gateway.cache.board import Board
+from gateway.cache.epochs import Epochs
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
 from gateway.cache.purges import PurgeLog
@@ -105,7 +105,7 @@ def test_rows_at_hand_tell_their_digest_before_an_older_summary_does() -> None:
     world.over(ResultCache(tiers, clock=world.clock, summaries=summaries))
     made = world.ask().result
     assert isinstance(made, Result)
-    summaries.keep(replace(made, digest="older"))
+    summaries.put(replace(made, digest="older"))
     assert world.ask_for(lambda query, summary: True).result == made
     tiers[0].drop(Purge())
     known = world.ask_for(lambda query, summary: True).result
@@ -379,10 +379,10 @@ def test_renewing_never_settles_for_a_stale_answer() -> None:
 
 
 def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) -> None:
-    board = Board()
-    here, there = PurgeLog(tmp_path / "drops", board), PurgeLog(tmp_path / "drops", board)
+    epochs = Epochs()
+    here, there = PurgeLog(tmp_path / "drops", epochs), PurgeLog(tmp_path / "drops", epochs)
     world = World()
-    world.over(ResultCache([MemoryTier(10**6, clock=world.clock)], clock=world.clock, board=board, drops=here))
+    world.over(ResultCache([MemoryTier(10**6, clock=world.clock)], clock=world.clock, epochs=epochs, drops=here))
     world.ask()
     there.announce(Purge(query="another"))
     world.ask()
@@ -393,15 +393,15 @@ def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) ->
 
 
 def test_a_drop_is_told_once_and_not_to_who_comes_later(tmp_path: Path) -> None:
-    board = Board()
-    log = PurgeLog(tmp_path / "drops", board)
+    epochs = Epochs()
+    log = PurgeLog(tmp_path / "drops", epochs)
     log.announce(Purge(table="flights", before=1.5))
-    assert PurgeLog(tmp_path / "drops", board).unseen() == []
+    assert PurgeLog(tmp_path / "drops", epochs).unseen() == []
     assert [log.unseen(), log.unseen()] == [[Purge(table="flights", before=1.5)], []]
 
 
 def test_a_torn_line_hides_no_drop_after_it(tmp_path: Path) -> None:
-    log = PurgeLog(tmp_path / "drops", Board())
+    log = PurgeLog(tmp_path / "drops", Epochs())
     with (tmp_path / "drops").open("ab") as file:
         file.write(b'{"query": "delays", "tab\n{"planet": 1}\n')
     log.announce(Purge(query="routes"))

@@ -2,46 +2,46 @@
 
 from pathlib import Path
 
-from gateway.cache.board import Board, made_once
+from gateway.cache.epochs import Epochs, made_once
 
 QUESTION, TABLES = "beef", ("flights", "weather")
 
 
-def two(folder: Path) -> tuple[Board, Board]:
-    return Board(folder / "board"), Board(folder / "board")
+def two(folder: Path) -> tuple[Epochs, Epochs]:
+    return Epochs(folder / "board"), Epochs(folder / "board")
 
 
 def test_a_sight_holds_until_another_process_turns_the_question_or_announces_a_table(tmp_path: Path) -> None:
     here, there = two(tmp_path)
-    sight = here.see(QUESTION, TABLES)
-    assert sight.holds()
-    there.turn(there.see("another"))
+    epoch = here.read(QUESTION, TABLES)
+    assert epoch.holds()
+    there.advance(there.read("another"))
     there.announce("airlines")
-    assert sight.holds()
+    assert epoch.holds()
     there.announce("weather")
-    assert not sight.holds()
-    sight = here.see(QUESTION, TABLES)
-    there.turn(there.see(QUESTION))
-    assert not sight.holds()
+    assert not epoch.holds()
+    epoch = here.read(QUESTION, TABLES)
+    there.advance(there.read(QUESTION))
+    assert not epoch.holds()
 
 
 def test_who_turned_a_question_sees_whether_another_turned_it_since(tmp_path: Path) -> None:
     here, there = two(tmp_path)
-    turned = here.turn(here.see(QUESTION))
-    assert (turned.holds(), here.unturned(turned)) == (True, True)
-    there.turn(there.see(QUESTION))
-    assert (turned.holds(), here.unturned(turned)) == (False, False)
+    turned = here.advance(here.read(QUESTION))
+    assert (turned.holds(), here.is_current(turned)) == (True, True)
+    there.advance(there.read(QUESTION))
+    assert (turned.holds(), here.is_current(turned)) == (False, False)
 
 
 def test_words_outlive_the_process(tmp_path: Path) -> None:
-    here = Board(tmp_path / "board")
-    turned = here.turn(here.see(QUESTION))
-    assert Board(tmp_path / "board").see(QUESTION).word == turned.word
+    here = Epochs(tmp_path / "board")
+    turned = here.advance(here.read(QUESTION))
+    assert Epochs(tmp_path / "board").read(QUESTION).number == turned.number
 
 
 def test_a_file_that_is_gone_is_made_anew_and_nothing_that_was_seen_before_holds_anywhere(tmp_path: Path) -> None:
     here, there = two(tmp_path)
-    near, far, drops = here.see(QUESTION, TABLES), there.see(QUESTION, TABLES), there.drops
+    near, far, drops = here.read(QUESTION, TABLES), there.read(QUESTION, TABLES), there.drops
     (tmp_path / "board").unlink()
     assert here.renew()
     assert not near.holds()
@@ -53,9 +53,9 @@ def test_a_file_that_is_gone_is_made_anew_and_nothing_that_was_seen_before_holds
 
 def test_without_a_file_nothing_that_was_seen_holds(tmp_path: Path) -> None:
     (tmp_path / "board").mkdir()
-    board = Board(tmp_path / "board")
-    assert not board.see(QUESTION).holds()
-    assert board.see(QUESTION).word != board.see(QUESTION).word
+    epochs = Epochs(tmp_path / "board")
+    assert not epochs.read(QUESTION).holds()
+    assert epochs.read(QUESTION).number != epochs.read(QUESTION).number
 
 
 def test_of_several_processes_that_make_a_file_one_does(tmp_path: Path) -> None:

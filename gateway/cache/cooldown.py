@@ -1,4 +1,4 @@
-"""How long something that fails is left alone: longer with each failure in a row, for all who use it."""
+"""A circuit for what fails together: it is left alone for a while, longer with each failure in a row."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _ATTEMPT = 1.0
 """Seconds that the others keep away while one looks whether it is back."""
 
 
-class Rest:
+class Cooldown:
     """Tells who may use what fails; thread-safe. *monotonic* is a clock in seconds."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic, self._lock = monotonic, Lock()
         self._failures, self._until, self._missed = 0, 0.0, False
 
-    def allows(self) -> bool:
+    def permits(self) -> bool:
         """Tell whether the caller may use it now: anybody while it works, then one at a time, to see if it is back."""
         if not self._failures:
             return True
@@ -37,7 +37,7 @@ class Rest:
             self._until = self._monotonic() + min(shortest * 2**self._failures, longest)
             self._failures = min(self._failures + 1, 16)
 
-    def worked(self) -> None:
+    def succeeded(self) -> None:
         """Note that it worked."""
         if self._failures:
             with self._lock:

@@ -1,9 +1,9 @@
-"""What the processes of a machine tell each other of answers: words in a file that all of them map.
+"""Epochs of questions and tables: numbers in a file that all processes of a machine map.
 
-There is a word for every question (by its hash), one for every table, and one for all drops. Whoever gives another
-answer than before to a question writes a new random word first; whoever remembers an answer remembers the words that
-he saw before he looked for it. As long as these are the same, nobody has given a newer one: to know that takes no
-system call. Two questions may share a word: that costs a look, and is never wrong.
+There is a number for every question (by its hash), one for every table, and one for all purges. Who gives another
+answer to a question than before advances its number first, to a random one. Who trusts an answer remembers the
+numbers that he read before he looked it up: as long as they are the same, nobody has given a newer one. To check that
+takes no system call. Two questions may share a number, which costs a lookup and is never wrong.
 """
 
 from __future__ import annotations
@@ -32,40 +32,40 @@ _RANDOM = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """The words of a question and of the tables that it reads, as they were at one moment."""
+class Epoch:
+    """The numbers of a question and of the tables that it reads, as they were at one moment."""
 
-    board: Board
+    epochs: Epochs
     places: tuple[int, ...]
     """Of the question, then of its tables."""
-    word: int
+    number: int
     """That of the question."""
     tables: int
     """The sum of those of the tables."""
 
     def holds(self) -> bool:
-        """Tell whether all words are still the same."""
-        words = self.board.words
-        if words is None or words[self.places[0]] != self.word:
+        """Tell whether all numbers are still the same."""
+        numbers = self.epochs.numbers
+        if numbers is None or numbers[self.places[0]] != self.number:
             return False
-        now: int = sum([words[place] for place in self.places[1:]])
+        now: int = sum([numbers[place] for place in self.places[1:]])
         return now == self.tables
 
 
-class Board:
-    """The words of a machine, in the file at *path*; without one, those of this process alone.
+class Epochs:
+    """The numbers of a machine, in the file at *path*; without one, those of this process alone.
 
-    Where the file cannot be made, every word is another at each look: nothing that is remembered is relied on.
+    Where the file cannot be made, every read gives other numbers: nothing is trusted.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path, self._lock, self._inode, self._file = path, Lock(), -1, -1
         self._stripes = [Lock() for _ in range(_STRIPES)]
-        self.words: Any = None
+        self.numbers: Any = None
         self.files = 0
         """Counts the files that were mapped, one after the other."""
         if path is None:
-            self.words = memoryview(bytearray(os.urandom(_SIZE))).cast("Q")
+            self.numbers = memoryview(bytearray(os.urandom(_SIZE))).cast("Q")
         self.renew()
 
     @property
@@ -75,7 +75,7 @@ class Board:
 
     @property
     def drops(self) -> int:
-        """The word of all drops."""
+        """The number of all drops."""
         return self._read(_DROPS)
 
     def renew(self) -> bool:
@@ -90,19 +90,19 @@ class Board:
                 descriptor = _opened(self._path)
                 self._close()
                 self._file, self._inode = descriptor, os.fstat(descriptor).st_ino
-                self.words = memoryview(mmap.mmap(descriptor, _SIZE)).cast("Q")
+                self.numbers = memoryview(mmap.mmap(descriptor, _SIZE)).cast("Q")
                 self.files += 1
             except (OSError, ValueError):  # no space, no folder, no permission
-                self.words, self._inode = None, -1
-        return self.words is not None
+                self.numbers, self._inode = None, -1
+        return self.numbers is not None
 
     @contextmanager
-    def alone(self, sight: Sight) -> Iterator[None]:
-        """Wait a while for others who give an answer to the same question, so that they do not turn it side by side.
+    def locked(self, epoch: Epoch) -> Iterator[None]:
+        """Wait a while for others who give an answer to the same question, so that they do not advance it side by side.
 
         Nothing but the number of looks depends on it: after a while it goes on in any case.
         """
-        place = sight.places[0]
+        place = epoch.places[0]
         with self._stripes[place % _STRIPES]:
             held = self._file >= 0 and _locked(self._file, place)
             try:
@@ -112,34 +112,34 @@ class Board:
                     with suppress(OSError):  # of a file that was made anew meanwhile
                         lockf(self._file, LOCK_UN, 1, place)
 
-    def see_again(self, sight: Sight) -> Sight:
-        """Return a sight with the word of the question as it is now."""
-        return replace(sight, word=self._read(sight.places[0]))
+    def read_again(self, epoch: Epoch) -> Epoch:
+        """Return an epoch with the number of the question as it is now."""
+        return replace(epoch, number=self._read(epoch.places[0]))
 
-    def see(self, question: str, tables: tuple[str, ...] = ()) -> Sight:
-        """Look at the words of a question and its tables."""
+    def read(self, question: str, tables: tuple[str, ...] = ()) -> Epoch:
+        """Look at the numbers of a question and its tables."""
         places = (_question(question), *map(_table, tables))
         total = sum([self._read(place) for place in places[1:]])
-        return Sight(self, places, self._read(places[0]), total)
+        return Epoch(self, places, self._read(places[0]), total)
 
-    def turn(self, sight: Sight) -> Sight:
-        """Tell everybody that the answer to a question is about to be another; return the sight with the new word."""
-        return replace(sight, word=self._write(sight.places[0]))
+    def advance(self, epoch: Epoch) -> Epoch:
+        """Tell everybody that the answer to a question is about to be another; return the epoch with the new number."""
+        return replace(epoch, number=self._write(epoch.places[0]))
 
-    def unturned(self, sight: Sight) -> bool:
-        """Tell whether the word of the question is the one that was seen."""
-        return self._read(sight.places[0]) == sight.word
+    def is_current(self, epoch: Epoch) -> bool:
+        """Tell whether the number of the question is the one that was seen."""
+        return self._read(epoch.places[0]) == epoch.number
 
     def announce(self, table: str) -> None:
         """Tell everybody that a table changed, so that what was answered from it is compared with it."""
         self.renew()
         self._write(_table(table))
 
-    def drop(self, word: int) -> None:
+    def drop(self, number: int) -> None:
         """Tell everybody that something was dropped."""
         self.renew()
-        if self.words is not None:
-            self.words[_DROPS] = word
+        if self.numbers is not None:
+            self.numbers[_DROPS] = number
 
     def _in_place(self, path: Path) -> bool:
         with suppress(OSError):
@@ -147,9 +147,9 @@ class Board:
         return False
 
     def _void(self) -> None:
-        """Change all words of a file that is gone: other processes still map it, and rely on it."""
-        if self.words is not None:
-            self.words.cast("B")[:] = os.urandom(_SIZE)
+        """Change all numbers of a file that is gone: other processes still map it, and trust it."""
+        if self.numbers is not None:
+            self.numbers.cast("B")[:] = os.urandom(_SIZE)
 
     def _close(self) -> None:
         if self._file >= 0:
@@ -157,25 +157,25 @@ class Board:
             self._file = -1
 
     def _read(self, place: int) -> int:
-        words = self.words
-        return new_word() if words is None else int(words[place])
+        numbers = self.numbers
+        return new_number() if numbers is None else int(numbers[place])
 
     def _write(self, place: int) -> int:
-        word = new_word()
-        if self.words is not None:
-            self.words[place] = word
-        return word
+        number = new_number()
+        if self.numbers is not None:
+            self.numbers[place] = number
+        return number
 
 
-def new_word() -> int:
-    """Return a word that was never used, as good as certainly."""
+def new_number() -> int:
+    """Return a number that was never used, as good as certainly."""
     return _RANDOM.getrandbits(62)
 
 
 def made_once(path: Path, content: bytes) -> None:
     """Make a file of this content unless it is there; of several processes, one does. Raises ``OSError``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{new_word():x}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{new_number():x}")
     try:
         draft.touch(mode=0o600)
         draft.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What other hosts tell of answers: each worker reads it a few times a second and doubts what it relied on."""
+"""Changes of answers on other hosts: each worker reads them a few times a second and distrusts what it trusted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _POLL = 0.25
 """Seconds between two readings: with the time limit of a command, a newer answer is known within a second."""
 
 
-class News(Protocol):
+class ChangeFeed(Protocol):
     """The questions that other hosts gave another answer to."""
 
     def begin(self) -> None:
@@ -28,18 +28,18 @@ class News(Protocol):
 class Answers(Protocol):
     """The answers of this host, which others may have overtaken."""
 
-    def doubt(self, questions: Sequence[str] | None) -> None:
+    def distrust(self, questions: Sequence[str] | None) -> None:
         """Look for the newest answers to questions the next time that they are asked; None: to all."""
 
     def recover(self) -> None:
         """Make up for what was missed while the tier that hosts share could not be used, once it can."""
 
 
-class Listener:
-    """Reads *news* and has *answers* to its questions doubted. ``tick`` is one look; ``start`` looks in a thread."""
+class ChangeListener:
+    """Reads *feed* and has *answers* to its questions distrusted. ``tick`` is one look; ``start`` looks in a thread."""
 
-    def __init__(self, news: News, answers: Answers) -> None:
-        self._news, self._answers, self._listening = news, answers, False
+    def __init__(self, feed: ChangeFeed, answers: Answers) -> None:
+        self._feed, self._answers, self._listening = feed, answers, False
         self._stopping = Event()
         self._thread: Thread | None = None
 
@@ -49,26 +49,26 @@ class Listener:
         self._thread.start()
 
     def tick(self) -> None:
-        """Read what is new. While that fails, this host answers by itself, and doubts everything once it succeeds."""
+        """Read what is new. While that fails, this host answers by itself; it distrusts all once it succeeds."""
         try:
             if not self._listening:
-                self._news.begin()  # before the doubt: what is told from here on is read
-                self._answers.doubt(None)
+                self._feed.begin()  # before the distrust: what is told from here on is read
+                self._answers.distrust(None)
                 self._listening = True
-            questions = self._news.read()
+            questions = self._feed.read()
         except TierError:  # the tier that is asked for answers tells that it fails
             self._listening = False
             return
         self._answers.recover()
         if questions:
-            self._answers.doubt(questions)
+            self._answers.distrust(questions)
 
     def close(self) -> None:
         """Stop; idempotent."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        self._news.close()
+        self._feed.close()
 
     def _run(self, wait: Callable[[float], bool]) -> None:
         self.tick()
