@@ -28,6 +28,7 @@ from gateway.execution.planning import Planning
 from gateway.execution.run import unread
 from gateway.execution.runner import PlanRunner
 from gateway.execution.single_flight import Gone
+from gateway.execution.stores import Stores
 from gateway.execution.work import CacheRequest, StreamOptions, Work
 from gateway.model import (
     Answer,
@@ -130,6 +131,11 @@ class Gateway:
     def admission(self) -> Admission:
         """The slots in which plans run."""
         return self.executor.runner.execution.admission
+
+    @property
+    def stores(self) -> Stores:
+        """Where the files of the tables are read."""
+        return self.executor.runner.stores
 
     @property
     def observe(self) -> Observer:

@@ -60,13 +60,26 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
         state = StateFolder(settings.state, epochs=opened.epochs, key=key, observe=observe)
         state.start()
         stack.callback(state.close)
+
+        def serving() -> Gateway:
+            return cast(Gateway, site.gateway)
+
+        def serve(gateway: Gateway, project: Project) -> None:
+            site.gateway, site.project = gateway, project
+            gateway.catalog.take_over()
+            if gateway.recent is not None:
+                gateway.recent.want(wanted(project.registry))
+
+        reloader = _reloader(opened, settings, seen, serve, observe)
         site = Site(
             gateway=opened.gateway,
             project=opened.project,
+            reload=reloader.request,
             metrics=metrics,
             clock=time.time,
             title=settings.title,
             observe=observe,
+            checks={"engine": lambda: serving().engine.ping(), "access": access.ready},
             max_stale=settings.cache.max_stale,
             secret=key,
             state=state.problem,
@@ -74,9 +87,7 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
             limits=limits,
             dev=dev,
         )
-        serving = cast(Callable[[], Gateway], lambda: site.gateway)
-        site.checks = {"engine": lambda: serving().engine.ping(), "access": access.ready}
-        with _reloading(site, opened, settings, seen), _warming(serving, settings), _measuring(serving, settings):
+        with _reloading(reloader), _warming(serving, settings), _measuring(serving, settings):
             yield build_site(site)
 
 
@@ -109,20 +120,15 @@ def _counting(settings: Settings, observe: Observer) -> Iterator[Calls]:
         calls.close()
 
 
-@contextmanager
-def _reloading(site: Site, opened: Opened, settings: Settings, seen: Stamp) -> Iterator[None]:
-    """Keep what is in service as the project's files say, for as long as the context lasts.
-
-    *seen* is a look at the files from before they were read.
-    """
-
-    def serve(gateway: Gateway, project: Project) -> None:
-        site.gateway, site.project = gateway, project
-        gateway.catalog.take_over()
-        if gateway.recent is not None:
-            gateway.recent.want(wanted(project.registry))
-
-    reloader = Reloader(
+def _reloader(
+    opened: Opened,
+    settings: Settings,
+    seen: Stamp,
+    serve: Callable[[Gateway, Project], None],
+    observe: Observer,
+) -> Reloader:
+    """Make what puts changed files in service. *seen* is a look at the files from before they were read."""
+    return Reloader(
         settings.project,
         reload_signal(settings),
         loader=opened.loader,
@@ -130,10 +136,14 @@ def _reloading(site: Site, opened: Opened, settings: Settings, seen: Stamp) -> I
         serving=opened.gateway,
         build=opened.build,
         serve=serve,
-        observe=site.observe,
+        observe=observe,
         seen=seen,
     )
-    site.reload = reloader.request
+
+
+@contextmanager
+def _reloading(reloader: Reloader) -> Iterator[None]:
+    """Keep what is in service as the project's files say, for as long as the context lasts."""
     reloader.start()
     try:
         yield

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from flask import Flask, Request, current_app, g
 
-from gateway.access.base import CREDENTIALS, OPEN, Access
-from gateway.access.limits import UNLIMITED, Limits
+from gateway.access.base import CREDENTIALS, Access
+from gateway.access.limits import Limits
 from gateway.cache.tier import Purge
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.status import TableStatus
@@ -39,7 +39,7 @@ from gateway.project.loader import Project
 from gateway.project.reload import Reloaded
 from gateway.query.registry import Registry
 from gateway.query.template import Template
-from gateway.telemetry.events import Observer, unobserved
+from gateway.telemetry.events import Observer
 from gateway.telemetry.metrics import Metrics
 from gateway.web.records import Record
 from gateway.web.timeouts import Gone
@@ -63,6 +63,13 @@ class Tables(Protocol):
     def status(self, name: str) -> TableStatus: ...
 
 
+class Locations(Protocol):
+    """The stores as the routes use them."""
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of each location's breaker: ``closed`` while it is in use."""
+
+
 class Gateway(Protocol):
     """The pipeline as the routes use it."""
 
@@ -71,6 +78,9 @@ class Gateway(Protocol):
 
     @property
     def catalog(self) -> Tables: ...
+
+    @property
+    def stores(self) -> Locations: ...
 
     def answer(
         self,
@@ -105,34 +115,35 @@ class Gateway(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Site:
-    """What one application serves. ``checks`` tell by raising that a part is not ready; the clock, in seconds since
-    the epoch, counts ages; ``monotonic`` counts deadlines.
+    """What one application serves. Whatever the application wires has no default, so that the type check finds what
+    was forgotten.
+
+    ``checks`` tell by raising that a part is not ready; the clock, in seconds since the epoch, counts ages;
+    ``monotonic`` counts deadlines.
     """
 
     gateway: Gateway
     """The newest one: a reload replaces it by one assignment. Take it once for a request, and keep it nowhere else."""
-    project: Project | None = None
+    project: Project | None
     """What is in service of the project's files, and which of them are broken; replaced with the gateway."""
-    reload: Callable[[], Reloaded] | None = None
+    reload: Callable[[], Reloaded]
     """Reads the project's files and puts what changed in service, in all workers of the machine."""
     metrics: Metrics
     clock: Callable[[], float]
     monotonic: Callable[[], float] = time.monotonic
     title: str = "Query Gateway"
-    observe: Observer = unobserved
-    checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
-    stores: Callable[[], Mapping[str, str]] = dict
-    """Tell of every location whether it is in use (``closed``) or left alone; see ``gateway.execution.breaker``."""
+    observe: Observer
+    checks: Mapping[str, Callable[[], object]]
     max_body: int = 4 * 2**20
     """Bytes of the largest request body that is read."""
     max_stale: float = 2.0**31
     """Seconds after its ``ttl`` that caches on the way may serve an answer, at most."""
-    secret: Callable[[], bytes] = bytes
+    secret: Callable[[], bytes]
     """Returns what signs cursors: the same in all workers of a machine."""
-    state: Callable[[], str | None] = lambda: None
+    state: Callable[[], str | None]
     """Says why nothing can be written to the state folder, None where something can."""
-    access: Access = OPEN
-    limits: Limits = UNLIMITED
+    access: Access
+    limits: Limits
     made: dict[str, Any] = field(default_factory=dict)
     """Documents that were made once for this site."""
     dev: Path | None = None

@@ -53,9 +53,7 @@ def ready() -> Response:
     }
     problem = site().state()
     document["state"] = {"status": "ok"} if problem is None else {"status": "failing", "detail": problem}
-    stores = site().stores()
-    if stores:
-        document["stores"] = dict(stores)
+    document["stores"] = dict(gateway().stores.states())
     project = site().project
     if project is not None:
         document["project"] = _project(project)

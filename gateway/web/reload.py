@@ -9,7 +9,6 @@ from gateway.web.context import site
 from gateway.web.documents import json_response
 from gateway.web.guard import require
 from gateway.web.parsing import no_parameters, read_query_string
-from gateway.web.problems import NotFound
 
 routes = Blueprint("reload", __name__)
 
@@ -19,7 +18,4 @@ def reload() -> Response:
     """Read the project's files; answer when this worker serves what they say, while the others follow."""
     require(RELOAD)
     no_parameters(read_query_string(request.query_string, accepted=()))
-    read = site().reload
-    if read is None:
-        raise NotFound("This server does not read its project again.")
-    return json_response(read().as_dict())
+    return json_response(site().reload().as_dict())

@@ -16,7 +16,7 @@ from typing import Any
 
 import obstore
 import pytest
-from events import folder_of
+from events import between, folder_of
 from fault_proxy import BROKEN, PASSING, RESET, Asked, Fault, FaultProxy, Program, always, once, share, sound
 from shop import Shop, ask, questions, row
 from waiting import wait_for
@@ -191,6 +191,19 @@ def test_a_store_that_is_gone_is_left_alone_until_it_is_back(shop: Shop, proxy: 
         assert until(lambda: row(ask(gateway, 0, 1))) == shop.truth(0, 1)
         assert row(ask(gateway, 1, 3)) == shop.truth(1, 3)
     assert [event.state for event in shop.events if isinstance(event, BreakerChanged)][-1] == "closed"
+
+
+@pytest.mark.gunicorn
+def test_readiness_tells_which_location_is_left_alone(serve: Any, shop: Shop, proxy: FaultProxy) -> None:
+    shop.open(2)
+    server = serve(shop.folder, shop.environment(), workers=1)
+    location = shop.server.url(shop.prefix)
+    assert server.get("/readyz").json()["stores"] == {location: "closed"}
+    proxy.stop()
+    statuses = [server.get("/v1/queries/amount/v1/result", between(0, 1)).status for _ in range(FAILURES)]
+    assert set(statuses) == {502}
+    reply = server.get("/readyz")
+    assert (reply.status, reply.json()["stores"]) == (200, {location: "open"})
 
 
 def test_a_silent_store_is_left_alone_too(shop: Shop, proxy: FaultProxy) -> None:

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from prometheus_client import CollectorRegistry
 from serving import served_from
 
-from gateway.access.base import ANONYMOUS
+from gateway.access.base import ANONYMOUS, OPEN
+from gateway.access.limits import UNLIMITED
 from gateway.app.gateway import open_gateway
 from gateway.cache.epochs import Epochs
 from gateway.cache.memory import MemoryTier
@@ -226,14 +227,18 @@ class World:
         )
         self.gateway = served_from(self.base, cache, AtOnce(), clock=self.clock, monotonic=self.clock)
         self.metrics = Metrics(CollectorRegistry())
-        given = {"access": self.doors, "limits": self.ration}
         self.site = Site(
             gateway=self.gateway,
+            project=None,
+            reload=_unexpected,
             metrics=self.metrics,
             clock=self.clock,
             observe=fan_out(self.events.append, self.metrics),
+            checks={},
             secret=lambda: b"the same in both",
-            **{name: value for name, value in given.items() if value is not None},
+            state=lambda: None,
+            access=OPEN if self.doors is None else self.doors,
+            limits=UNLIMITED if self.ration is None else self.ration,
         )
         self.flask = WsgiAdapter(
             build_site(self.site).wsgi_app, threads=1, send_timeout=30, bodies=Bodies(largest=2**20, timeout=30)
@@ -329,6 +334,10 @@ def open_worlds(folder: Path) -> Iterator[Worlds]:
             return made
 
         yield Worlds(clock=clock, project=project, short=world("short", True), plain=world("plain", False))
+
+
+def _unexpected() -> Any:
+    raise AssertionError("nothing is reloaded here")
 
 
 def _lines(head: bytes) -> list[tuple[str, str]]:

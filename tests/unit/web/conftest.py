@@ -12,6 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
+from gateway.access.base import OPEN
+from gateway.access.limits import UNLIMITED
 from gateway.cache.tier import Purge
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
@@ -130,6 +132,14 @@ class FakeCatalog:
 
 
 @dataclass
+class FakeStores:
+    known: dict[str, str] = field(default_factory=dict)
+
+    def states(self) -> dict[str, str]:
+        return self.known
+
+
+@dataclass
 class FakeGateway:
     registry: Registry
     catalog: FakeCatalog
@@ -145,6 +155,7 @@ class FakeGateway:
     dropped: list[Purge] = field(default_factory=list)
     failure: Exception | None = None
     key: str = KEY
+    stores: FakeStores = field(default_factory=lambda: FakeStores())
     double: bool = False
     """Both columns of the result have one name."""
     evicted: bool = False
@@ -312,8 +323,20 @@ def make_site(gateway: FakeGateway, events: list[Event]) -> Callable[..., FlaskC
     def make(**settings: Any) -> FlaskClient:
         metrics = Metrics(CollectorRegistry())
         observe = fan_out(events.append, metrics)
-        site = Site(**({"gateway": gateway, "metrics": metrics, "clock": lambda: NOW, "observe": observe} | settings))
-        return build_site(site).test_client()
+        wired = {
+            "gateway": gateway,
+            "project": None,
+            "reload": lambda: pytest.fail("nothing is reloaded here"),
+            "metrics": metrics,
+            "clock": lambda: NOW,
+            "observe": observe,
+            "checks": {},
+            "secret": bytes,
+            "state": lambda: None,
+            "access": OPEN,
+            "limits": UNLIMITED,
+        }
+        return build_site(Site(**(wired | settings))).test_client()
 
     return make
 

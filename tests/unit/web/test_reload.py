@@ -84,10 +84,6 @@ def test_who_has_no_grant_reloads_nothing(make_site: Callable[..., FlaskClient])
     assert (response.status_code, asked) == (401, [])
 
 
-def test_a_server_that_does_not_reload_says_so(client: FlaskClient) -> None:
-    assert client.post("/v1/reload").status_code == 404
-
-
 def test_readiness_lists_broken_files_and_the_commit_and_is_not_changed_by_them(
     make_site: Callable[..., FlaskClient], gateway: Any
 ) -> None:

@@ -223,8 +223,9 @@ def test_a_request_is_answered_by_one_gateway_while_a_reload_puts_another_in_ser
 
 
 def test_a_store_that_is_left_alone_is_told_and_does_not_make_the_server_unready(
-    make_site: Callable[..., FlaskClient],
+    client: FlaskClient, gateway: Any
 ) -> None:
-    response = make_site(stores=lambda: {"s3://warehouse/flights": "open"}).get("/readyz")
+    gateway.stores.known = {"s3://warehouse/flights": "open"}
+    response = client.get("/readyz")
     assert response.status_code == 200
     assert response.json["stores"] == {"s3://warehouse/flights": "open"}
