@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from gateway.model import Reading
+from gateway.model import Outcome, Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +286,8 @@ class RequestServed(Event):
     cache: str | None = None
     detail: str | None = None
     """What ``Cache-Status`` says beside it, e.g. which error made a stale answer the best there is."""
+    outcome: Outcome | None = field(default=None, metadata={"line": False})
+    """What became of the request at the cache; ``cache`` and ``detail`` say it in words."""
     key: str | None = None
     """What identifies the result that was answered: the question and the data."""
     parameters: Mapping[str, Any] | None = field(default=None, metadata={"line": False})

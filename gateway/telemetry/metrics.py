@@ -11,6 +11,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
+from gateway.model import Outcome
 from gateway.telemetry.events import (
     Event,
     ProjectLoaded,
@@ -33,8 +34,8 @@ CALLERS = 100
 OTHERS = "(others)"
 """Under which name callers are counted that are too many to be told apart."""
 _REQUESTS = "request_seconds"
-_FAR_TIERS = ("disk", "redis")
-"""Tiers that ``Cache-Status`` names: an answer that names none came from memory."""
+_NEAREST_TIER = "memory"
+"""The tier of hits whose ``Cache-Status`` names none."""
 
 Effect = Callable[[Any], None]
 
@@ -135,23 +136,25 @@ class Metrics:
         if event.cache is not None:
             self._add("answers", times, query, version, event.cache)
             self._add("answer_rows", sum(request.rows or 0 for request in events), query, version)
-            self._count_outcome(event.query, event.version, event.cache, event.detail or "", times)
+            self._count_outcome(event, times)
         if event.format is not None:
             self._add("response_bytes", sum(request.size for request in events), query, version, event.format)
         if not event.complete:
             self._add("responses_cut", times, query, version)
 
-    def _count_outcome(self, query: str, version: int, cache: str, detail: str, times: int) -> None:
-        """Count what ``Cache-Status`` says beside the outcome."""
-        if detail == "revalidated":
-            self._add("revalidations", times, query, version)
-        elif cache == "hit" and detail != "cursor":
-            self._add("cache_hits", times, query, version, detail if detail in _FAR_TIERS else "memory")
-        elif detail.startswith("stale-"):
-            reason = "error" if detail.startswith("stale-if-error") else "revalidate"
-            self._add("stale_answers", times, query, version, reason)
-        elif detail.startswith("default"):
-            self._add("default_answers", times, query, version)
+    def _count_outcome(self, event: RequestServed, times: int) -> None:
+        """Count what became of requests at the cache."""
+        match event.outcome:
+            case Outcome.HIT:
+                self._add("cache_hits", times, event.query, event.version, event.detail or _NEAREST_TIER)
+            case Outcome.REVALIDATED:
+                self._add("revalidations", times, event.query, event.version)
+            case Outcome.STALE_WHILE_REVALIDATE:
+                self._add("stale_answers", times, event.query, event.version, "revalidate")
+            case Outcome.STALE_IF_ERROR:
+                self._add("stale_answers", times, event.query, event.version, "error")
+            case Outcome.DEFAULT:
+                self._add("default_answers", times, event.query, event.version)
 
     def _caller(self, principal: str) -> str:
         """Name a caller in a label: the first so many by their names, the rest together."""

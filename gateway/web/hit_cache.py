@@ -20,7 +20,7 @@ from cachetools import LRUCache
 from gateway.access.base import ANONYMOUS, OPEN, QUERY
 from gateway.access.limits import UNLIMITED
 from gateway.errors import Unauthenticated
-from gateway.model import Principal
+from gateway.model import Outcome, Principal
 from gateway.telemetry.events import RequestServed, tell_all
 from gateway.web.context import REQUEST_ID, Site
 from gateway.web.headers import hit_status
@@ -212,7 +212,7 @@ def _lines(headers: Iterable[Header]) -> bytes:
 def _served(record: Record, method: str, path: str, status: int) -> Callable[..., RequestServed]:
     """Return what makes the event of a hit: all but the caller, the duration and the size is the same each time."""
     sent = Sent(method=method, path=path, client=None, status=status, seconds=0.0, size=0)
-    event = served(replace(record, cache="hit", detail=None), sent)
+    event = served(replace(record, cache="hit", detail=None, outcome=Outcome.HIT), sent)
     same: dict[str, Any] = {field.name: getattr(event, field.name) for field in fields(event)}
     for name in ("request", "principal", "credential", "client", "seconds", "size"):
         del same[name]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.model import Principal
+from gateway.model import Outcome, Principal
 from gateway.query.template import Template
 from gateway.telemetry.events import RequestServed
 
@@ -25,6 +25,7 @@ class Record:
     """The version that was asked for, whatever was answered."""
     cache: str | None = None
     detail: str | None = None
+    outcome: Outcome | None = None
     key: str | None = None
     parameters: Mapping[str, Any] | None = None
     rows: int | None = None
@@ -65,6 +66,7 @@ def served(noted: Record, sent: Sent) -> RequestServed:
         version=noted.version,
         cache=noted.cache,
         detail=noted.detail,
+        outcome=noted.outcome,
         key=noted.key,
         parameters=noted.parameters,
         rows=noted.rows,

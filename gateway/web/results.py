@@ -160,7 +160,7 @@ def _note(answer: Answer | Export | Unread, page: Page, chosen: Format) -> None:
     """Tell the access record what was answered."""
     noted = record()
     noted.cache, noted.format = outcome(answer.status), chosen.name
-    noted.detail = answer.status.detail
+    noted.detail, noted.outcome = answer.status.detail, answer.status.outcome
     noted.rows, noted.key = page.total, answer.result.key
     noted.parameters = echoed(answer.query.parameters)
     noted.partitions = sum(reading.partitions for reading in answer.result.readings)

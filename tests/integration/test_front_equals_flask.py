@@ -16,6 +16,7 @@ from worlds import Doors, Ration, Worlds, open_worlds
 from gateway.access.base import OPEN
 from gateway.cache.tier import Purge
 from gateway.query.registry import Registry
+from gateway.query.template import Template
 from gateway.telemetry.events import RequestServed
 from gateway.web.responses import FIXED_HEADERS
 
@@ -36,6 +37,11 @@ def worlds(opened: Worlds) -> Worlds:
     opened.both(lambda world: (setattr(world, "doors", None), setattr(world, "ration", None)))
     opened.renew()
     return opened
+
+
+def with_front(template: Template, **changed: Any) -> Template:
+    """Change the front matter of a template."""
+    return replace(template, front=template.front.model_copy(update=changed))
 
 
 def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -297,7 +303,7 @@ def test_latest_is_another_version_from_the_day_on_which_the_newest_is_deprecate
     def deprecate(world: Any) -> None:
         first, second = world.site.gateway.registry.queries()["totals"].values()
         registry = Registry.of(
-            [replace(first, deprecated=None, sunset=None), replace(second, deprecated=tomorrow)],
+            [with_front(first, deprecated=None, sunset=None), with_front(second, deprecated=tomorrow)],
             today=lambda: datetime.fromtimestamp(worlds.clock.now, UTC).date(),
         )
         world.site.gateway = replace(world.site.gateway, registry=registry)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.model import Reading
+from gateway.model import CacheStatus, Outcome, Reading
 from gateway.telemetry.events import (
     CallsNotKept,
     Event,
@@ -151,21 +151,32 @@ def test_an_answer_without_rows_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cache", "detail", "metric", "labels"),
+    ("status", "metric", "labels"),
     [
-        ("hit", None, "cache_hits", {"tier": "memory"}),
-        ("hit", "redis", "cache_hits", {"tier": "redis"}),
-        ("hit", "revalidated", "revalidations", {}),
-        ("stale", "stale-while-revalidate", "stale_answers", {"reason": "revalidate"}),
-        ("stale", "stale-if-error; engine-failed", "stale_answers", {"reason": "error"}),
-        ("miss", "default; engine-failed", "default_answers", {}),
+        (CacheStatus(outcome=Outcome.HIT, ttl=1.0), "cache_hits", {"tier": "memory"}),
+        (CacheStatus(outcome=Outcome.HIT, ttl=1.0, tier="redis"), "cache_hits", {"tier": "redis"}),
+        (CacheStatus(outcome=Outcome.REVALIDATED), "revalidations", {}),
+        (CacheStatus(outcome=Outcome.STALE_WHILE_REVALIDATE, ttl=-1.0), "stale_answers", {"reason": "revalidate"}),
+        (CacheStatus(outcome=Outcome.STALE_IF_ERROR, error="engine-failed"), "stale_answers", {"reason": "error"}),
+        (CacheStatus(outcome=Outcome.DEFAULT, error="engine-failed"), "default_answers", {}),
     ],
 )
-def test_what_the_cache_says_beside_its_outcome_is_counted(
-    cache: str, detail: str | None, metric: str, labels: dict[str, str]
+def test_what_became_of_a_request_at_the_cache_is_counted(
+    status: CacheStatus, metric: str, labels: dict[str, str]
 ) -> None:
-    registry = observed(RequestServed(**SERVED, query="q", version=1, cache=cache, detail=detail, rows=0))
+    fate = {"cache": "any", "detail": status.detail, "outcome": status.outcome}
+    registry = observed(RequestServed(**SERVED, query="q", version=1, rows=0, **fate))
     assert registry.get_sample_value(f"gateway_{metric}_total", {"query": "q", "version": "1"} | labels) == 1
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CURSOR, Outcome.MISS, Outcome.BYPASS, Outcome.STREAMED, Outcome.TOO_LARGE])
+def test_what_is_no_hit_of_a_tier_counts_as_an_answer_alone(outcome: Outcome) -> None:
+    registry = observed(RequestServed(**SERVED, query="q", version=1, rows=0, cache="hit", outcome=outcome))
+    counted = {sample.name for metric in registry.collect() for sample in metric.samples}
+    assert "gateway_answers_total" in counted
+    assert counted.isdisjoint(
+        f"gateway_{name}_total" for name in ("cache_hits", "revalidations", "stale_answers", "default_answers")
+    )
 
 
 def test_requests_about_a_query_are_timed_by_status_and_outcome() -> None:
