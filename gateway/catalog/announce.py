@@ -1,4 +1,4 @@
-"""Read the partitions that a pipeline announces as written: ``day=2013-06-01/origin=JFK``."""
+"""Reads the names of partitions that a pipeline announces as written: ``day=2013-06-01/origin=JFK``."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ Codes = npt.NDArray[np.int64]
 def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
     """Return the folders to list again, relative to the location. Raises ``InvalidParameters`` with all mistakes.
 
-    A value may be given as it is, or as its folder spells it; folders that are known by another spelling of the same
-    value are listed as well.
+    A value may be given as it is, or percent-encoded as in its folder; known folders whose name is another text for the
+    same value are listed as well.
     """
     partitions = list(partitions)
     orders, known = _orders(snapshot), _KnownPartitions(snapshot)
-    known.meant(partitions)
+    known.read(partitions)
     found: dict[str, None] = {}
-    mistakes: list[str] = []
+    errors: list[str] = []
     for text in partitions:
         wrong = [_wrong(known, order, text) for order in orders]
         if None in wrong:
             found.update(dict.fromkeys((text.strip("/"), _encoded(text), *known.folders(text))))
         else:
-            mistakes.append(f"{quoted(text)}: {wrong[-1]}")
-    if mistakes:
-        raise InvalidParameters([{"parameter": "partitions", "detail": mistake} for mistake in mistakes])
+            errors.append(f"{quoted(text)}: {wrong[-1]}")
+    if errors:
+        raise InvalidParameters([{"parameter": "partitions", "detail": error} for error in errors])
     return list(found)
 
 
 class _KnownPartitions:
-    """The partitions of a snapshot by the values that their folders mean, however they are spelled."""
+    """The partitions of a snapshot by the values of their folders, whatever text the folder has."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -55,7 +55,7 @@ class _KnownPartitions:
         }
         self._ordered: dict[tuple[str, ...], tuple[Codes, list[Codes]]] = {}
 
-    def meant(self, texts: Iterable[str]) -> None:
+    def read(self, texts: Iterable[str]) -> None:
         """Read the values of all announced *texts* in one go."""
         given: dict[str, set[str]] = {}
         for text in texts:
@@ -64,7 +64,7 @@ class _KnownPartitions:
                     given.setdefault(key.lower(), set()).add(value)
         for key, values in given.items():
             if key in self._levels:
-                self._levels[key].meant(sorted(values))
+                self._levels[key].read(sorted(values))
 
     def code(self, key: str, text: str | None) -> int:
         """Return what stands for a value in ``_Level.codes``. Raises ``TransformError`` for a text that is none."""
@@ -87,8 +87,8 @@ class _KnownPartitions:
         """Order the partitions that have all of *keys* by their values; return also those, key by key."""
         if keys not in self._ordered:
             codes = [self._levels[key].codes for key in keys]
-            told = np.flatnonzero(np.all([column >= 0 for column in codes], axis=0))
-            order = told[np.lexsort([column[told] for column in reversed(codes)])]
+            complete = np.flatnonzero(np.all([column >= 0 for column in codes], axis=0))
+            order = complete[np.lexsort([column[complete] for column in reversed(codes)])]
             self._ordered[keys] = order, [column[order] for column in codes]
         return self._ordered[keys]
 
@@ -101,37 +101,37 @@ class _Level:
         self._function, self._type = field.function, source_types(snapshot.table, snapshot.file_columns)[field.column]
         self._texts: Any = snapshot.partitions[field.column].combine_chunks().dictionary_encode()
         self._known = np.asarray(snapshot.partitions["levels"]) >> number & 1
-        self._meant: dict[str, str] = {}
+        self._read: dict[str, str] = {}
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        """Number the values by how a writer spells them."""
-        spelled = self._spelled(self._texts.dictionary)
-        return {text: number for number, text in enumerate(dict.fromkeys(spelled))}
+        """Number the values by the text that the writer has for them."""
+        canonical = self._canonical(self._texts.dictionary)
+        return {text: number for number, text in enumerate(dict.fromkeys(canonical))}
 
     @cached_property
     def codes(self) -> Codes:
         """Return the number of the value of each partition; -1 where its path does not tell the level."""
-        numbers = np.array([self._numbers[text] for text in self._spelled(self._texts.dictionary)], np.int64)
+        numbers = np.array([self._numbers[text] for text in self._canonical(self._texts.dictionary)], np.int64)
         null = len(self._numbers)
         places = np.asarray(self._texts.indices.fill_null(len(numbers)), np.int64)
         found: Codes = np.where(self._known, np.append(numbers, null)[places], -1)
         return found
 
-    def meant(self, texts: Sequence[str]) -> None:
+    def read(self, texts: Sequence[str]) -> None:
         """Read values in one go, if all of them are some."""
         with suppress(TransformError):
-            self._meant = dict(zip(texts, self._spelled(pa.array(texts, pa.string())), strict=True))
+            self._read = dict(zip(texts, self._canonical(pa.array(texts, pa.string())), strict=True))
 
     def code(self, text: str | None) -> int:
         """Return the number of a value, ``_ABSENT`` where no partition has it. Raises ``TransformError``."""
         if text is None:
             return len(self._numbers)
-        if text not in self._meant:
-            self._meant[text] = self._spelled(pa.array([text], pa.string()))[0]
-        return self._numbers.get(self._meant[text], _ABSENT)
+        if text not in self._read:
+            self._read[text] = self._canonical(pa.array([text], pa.string()))[0]
+        return self._numbers.get(self._read[text], _ABSENT)
 
-    def _spelled(self, texts: pa.Array[Any]) -> list[str]:
+    def _canonical(self, texts: pa.Array[Any]) -> list[str]:
         values: pa.Array[Any] = self._function.decode(texts, self._type)
         return cast(list[str], self._function.encode(values, self._type).to_pylist())
 
@@ -188,5 +188,5 @@ def _values(text: str) -> list[tuple[str, str | None]]:
 
 
 def _encoded(text: str) -> str:
-    """Spell the values the way that writers of Hive folders escape them."""
+    """Write the values the way that writers of Hive folders escape them."""
     return "/".join(f"{key}={HIVE_NULL if value is None else quote(value, safe=' ')}" for key, value in _values(text))

@@ -1,6 +1,6 @@
-"""The standard AWS chain of credentials and configuration, which is botocore's.
+"""The standard AWS credential chain and configuration, by botocore.
 
-Loading it takes longer than all the rest of a short command, so ``store`` does it only where the chain is needed.
+Loading botocore takes longer than the rest of a short command, so ``store`` does it only if the chain is needed.
 """
 
 from __future__ import annotations

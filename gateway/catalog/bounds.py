@@ -1,8 +1,8 @@
-"""The bounds of columns that a Parquet footer knows, as order keys; see ``footers`` for where they are kept.
+"""Reads column bounds from Parquet footers, as order keys; ``footers`` describes where they are stored.
 
 Bounds of texts are strings, which compare by their UTF-8 bytes; all others are int64 order keys, see
-``transforms.keys``. They are read from the bytes that stand in the footer, never from Python's idea of them: a
-``datetime`` has no nanoseconds. What may be wrong is left out:
+``transforms.keys``. They are read from the raw bytes in the footer, not from Python values: a ``datetime`` has no
+nanoseconds. A bound that may be wrong is left out:
 
 - a column that cannot be told from another one: names that differ in case only, or that DuckDB renames;
 - a type whose values do not compare as those of the declared type do, once they are cast to it;
@@ -10,7 +10,25 @@ Bounds of texts are strings, which compare by their UTF-8 bytes; all others are 
 - texts, unsigned integers and decimals of writers that are not known to order them rightly: in the first years of
   Parquet all of them were compared by signed bytes. pyarrow itself passes over those of old parquet-mr and parquet-cpp.
 
-A text that its writer has cut is still a bound (parquet.thrift, ``Statistics.max_value``).
+A text that its writer has truncated is still a bound (parquet.thrift, ``Statistics.max_value``).
+
+An example: one file, two columns; the table declares ``day`` as DATE, whose order key is the days since 1970, and
+``price`` as DECIMAL(9,2), whose order key is its unscaled value. The file stores one digit after the point.
+
+>>> import io
+>>> from datetime import date
+>>> from decimal import Decimal
+>>> from gateway.catalog.stored import stored_schema
+>>> file = io.BytesIO()
+>>> prices = pa.array([Decimal("1.5"), None, Decimal("2.5")], pa.decimal128(8, 1))
+>>> days = pa.array([date(1970, 1, 2), date(1970, 1, 5), date(1970, 1, 3)])
+>>> pq.write_table(pa.table({"day": days, "price": prices}), file)
+>>> raw = file.getvalue()
+>>> schema = stored_schema(raw[-8 - int.from_bytes(raw[-8:-4], "little") : -8])
+>>> kinds = {name: kind for name in ("DATE", "DECIMAL(9,2)") if (kind := key_type(name)) is not None}
+>>> columns = {"day": kinds["DATE"], "price": kinds["DECIMAL(9,2)"]}
+>>> bounds(pq.read_metadata(file), schema, columns)
+{'nulls:day': 0, 'min:day': 1, 'max:day': 4, 'nulls:price': 1, 'min:price': 150, 'max:price': 250}
 """
 
 from __future__ import annotations
@@ -53,7 +71,7 @@ _INTEGERS = {"INT32": 32, "INT64": 64}
 
 
 def boundable(kind: KeyType) -> bool:
-    """Tell whether bounds of a column of this type are kept."""
+    """Return whether bounds of a column of this type are kept."""
     return kind.kind is KeyKind.VARCHAR or (kind.kind in _BOUNDED and not kind.wide)
 
 
@@ -136,7 +154,7 @@ def _unit(logical_type: str) -> str:
 
 
 def _ordered(stored: KeyType, footer: pq.FileMetaData) -> bool:
-    """Tell whether the writer of a file is known to compare values of a type as the engine does."""
+    """Return whether the writer of a file is known to order values of a type as the engine does."""
     signed = stored.kind not in (KeyKind.VARCHAR, KeyKind.DECIMAL) and (
         stored.kind is not KeyKind.INTEGER or stored.lowest < 0
     )

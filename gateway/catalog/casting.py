@@ -1,4 +1,4 @@
-"""What becomes of a stored value under the declared type of its column: the rules of ``catalog/README.md``."""
+"""Rules for casting stored values to the declared type of their column; ``catalog/README.md`` documents them."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _kinds(source: KeyType, target: KeyType) -> Fit:
 
 
 def _holds_all(source: KeyType, target: KeyType) -> bool:
-    """Tell whether every value of *source* has its equal in *target*."""
+    """Return whether every value of *source* has its equal in *target*."""
     if (source.kind, target.kind) in _ZONED:
         return source.per_second == target.per_second
     if target.kind is KeyKind.DOUBLE:

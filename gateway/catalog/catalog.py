@@ -160,7 +160,7 @@ class Catalog:
         return manifest.snapshot or snapshot
 
     def status(self, name: str) -> TableStatus:
-        """Tell how old the manifest of a table is, and whether refreshing it fails. Lists nothing."""
+        """Return the age of the manifest of a table, and whether refreshing it fails. Lists nothing."""
         return self._manifest(name).status()
 
     def start(self, wait: Callable[[float], bool] | None = None) -> None:
@@ -174,7 +174,7 @@ class Catalog:
                 self._refresher.start(wait)
 
     def take_over(self) -> None:
-        """Have the tables of this catalog refreshed, instead of those of the one before."""
+        """Let the background work refresh the tables of this catalog instead of those of the previous one."""
         if self._refresher is not None:
             self._refresher.serve(self._manifests)
 

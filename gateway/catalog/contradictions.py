@@ -1,4 +1,4 @@
-"""What is wrong between the parts of a table declaration, each part being right in itself."""
+"""Finds contradictions between the parts of a table declaration, where each part is valid in itself."""
 
 from __future__ import annotations
 

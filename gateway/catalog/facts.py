@@ -1,7 +1,7 @@
-"""What is known of each data file from its footer: the columns it holds, or why it cannot be read.
+"""Facts about each data file from its footer: its columns, or why it cannot be read.
 
-In ``Snapshot.files`` they are the column ``facts``: a dictionary-encoded column of texts, so that a schema that many
-files share is kept once, and a file has a small integer; null where nothing is known yet.
+In ``Snapshot.files`` they are the column ``facts``, a dictionary-encoded column of texts: a schema that many files
+share is stored once, and each file has a small integer; null if nothing is known yet.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FileFacts:
 
 
 def text_of(facts: FileFacts) -> str:
-    """Spell facts as they are kept; the same facts have the same text."""
+    """Return facts as the text that is stored; the same facts have the same text."""
     columns = [[column.name, column.type, column.untyped] for column in facts.columns]
     return orjson.dumps([VERSION, facts.problem, columns, facts.misread]).decode()
 
@@ -63,7 +63,7 @@ def known(files: pa.Table) -> tuple[FileFacts | None, ...]:
 
 
 def current(files: pa.Table) -> bool:
-    """Tell whether all that a manifest says of footers was learned by this version."""
+    """Return whether all that a manifest says of footers was learned by this version."""
     return FACTS in files.column_names and None not in known(files)
 
 

@@ -1,4 +1,4 @@
-"""What Parquet footers say about files, read once for each version of a file.
+"""Reads Parquet footers, once for each version of a file, into the manifest.
 
 In ``Snapshot.files`` they give ``facts`` (see ``gateway.catalog.facts``) and, where the table asks for statistics,
 ``row_count`` and for a column ``c`` ``min:c`` and ``max:c`` (closed bounds of its values that are not NULL; null where
@@ -196,7 +196,7 @@ def _unread(row: Mapping[str, Any], reason: str) -> UnreadFooter:
 
 
 def _said(footer: Footer, columns: Mapping[str, KeyType], *, statistics: bool) -> dict[str, Any]:
-    """Take from a footer what is kept of it. Raises ``Damaged``."""
+    """Extract from a footer what is stored of it. Raises ``Damaged``."""
     try:
         schema = stored_schema(footer.raw)
     except Malformed as error:
@@ -222,7 +222,7 @@ def _table(found: Sequence[Mapping[str, Any]], columns: Mapping[str, KeyType]) -
 
 
 def attach(snapshot: Snapshot, *found: pa.Table) -> Snapshot:
-    """Give the files of *snapshot* what is known about their versions; of two tables the later one decides."""
+    """Add to the files of *snapshot* what is known about their versions; of several tables the last one wins."""
     files: dict[str, Any] = {name: snapshot.files[name].combine_chunks() for name in snapshot.files.column_names}
     for table in found:
         if not table.num_rows:

@@ -1,4 +1,4 @@
-"""The columns of a table that declares none: those of its files' footers, each in one type that is for all of them."""
+"""Infers the columns of a table that declares none, from the footers of its files, each in one common type."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def columns_of(files: Iterable[FileFacts]) -> tuple[Column, ...]:
 
 
 def _nameable(name: str, type_: str | None) -> bool:
-    """Tell whether SQL can write the name of a column and those of the fields in its type."""
+    """Return whether SQL can write the name of a column and those of the fields in its type."""
     return bool(name) and "\0" not in name and (type_ is None or _fields_nameable(SqlType.parse(type_)))
 
 
@@ -120,7 +120,7 @@ def widest(types: Sequence[str]) -> str | None:
 
 
 def _has_fields_of(tree: SqlType, other: SqlType) -> bool:
-    """Tell whether no field of a struct in *other*, at any depth, is left out in *tree*."""
+    """Return whether no field of a struct in *other*, at any depth, is left out in *tree*."""
     if other.name != "STRUCT":
         pairs = zip(tree.members, other.members, strict=False)
         return all(_has_fields_of(own, others) for (_, own), (_, others) in pairs)

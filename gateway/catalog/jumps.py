@@ -1,4 +1,4 @@
-"""Notice that the machine's clock was set: what is kept by the time of day is then older or newer than it seems."""
+"""Detects that the machine's clock was set: what is timed by the wall clock is then older or newer than it seems."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""From the paths of files to partitions: Hive's ``key=value`` folders, decoded for a million paths at a time.
+"""Parses file paths into partitions: Hive's ``key=value`` folders, for a million paths at a time.
 
-Only distinct folder names are looked at one by one; all else is arrays. A level that a path lacks, or whose text is
-no value, is unknown for its file: every selection must keep it, while the other levels of the path count. A path that
-has the levels of no declared layout is reported.
+Only distinct folder names are parsed one by one; the rest is array operations. A level that a path lacks, or whose text
+is not a value, is unknown for the file: every selection keeps it as far as that level is concerned. A path whose levels
+belong to no declared layout is reported.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def data_files(listing: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 
 def hidden(path: str) -> bool:
-    """Tell whether a path, or a folder that ends with ``/``, is hidden; see ``data_files``."""
+    """Return whether a path, or a folder that ends with ``/``, is hidden; see ``data_files``."""
     return re.search(_HIDDEN, path) is not None
 
 
@@ -199,9 +199,9 @@ class _Column:
         self.code = np.full(segments.paths, _MISSING, np.int64)
         self.code[owners] = code_of[segments.codes[here]]
         self.texts = pa.array(list(codes), pa.string())
-        self.mistakes, ranks = _order(self.texts, level)
-        self.mistakes |= {segment.text: segment.reason for segment in mine if segment.reason}
-        usable = np.array([text not in self.mistakes for text in codes] + [False], np.bool_)
+        self.errors, ranks = _order(self.texts, level)
+        self.errors |= {segment.text: segment.reason for segment in mine if segment.reason}
+        usable = np.array([text not in self.errors for text in codes] + [False], np.bool_)
         count = np.bincount(owners, minlength=segments.paths)
         self.present: Mask = count > 0
         self.known: Mask = usable[self.code] & (count == 1)
@@ -240,26 +240,26 @@ def _read(name: str, columns: Sequence[str]) -> _Segment:
 def _order(texts: pa.Array[Any], level: LevelReader) -> tuple[dict[str | None, str], Numbers]:
     """Rank folder texts by their values; texts that are no values are returned with the reason, and rank last."""
     present = texts.drop_null()
-    mistakes: dict[str | None, str] = {}
-    values = _values(present, level, mistakes)
-    good = present.filter(pc.invert(pc.is_in(present, pa.array(list(mistakes), pa.string()))))
+    errors: dict[str | None, str] = {}
+    values = _values(present, level, errors)
+    good = present.filter(pc.invert(pc.is_in(present, pa.array(list(errors), pa.string()))))
     table = pa.table({"value": values, "text": good})
     ordered = good.take(pc.sort_indices(table, [("value", "ascending"), ("text", "ascending")]))
-    ranking = [*ordered.to_pylist(), None, *mistakes]
+    ranking = [*ordered.to_pylist(), None, *errors]
     rank = {text: number for number, text in enumerate(ranking)}
-    return mistakes, np.array([rank[text] for text in texts.to_pylist()], np.int64)
+    return errors, np.array([rank[text] for text in texts.to_pylist()], np.int64)
 
 
-def _values(texts: pa.Array[Any], level: LevelReader, mistakes: dict[str | None, str]) -> pa.Array[Any]:
+def _values(texts: pa.Array[Any], level: LevelReader, errors: dict[str | None, str]) -> pa.Array[Any]:
     """Decode texts, halving them around the ones that do not decode, which are put into *mistakes*."""
     try:
         return level.decode(texts)
     except TransformError as error:
         if len(texts) == 1:
-            mistakes[texts[0].as_py()] = str(error)
+            errors[texts[0].as_py()] = str(error)
             return level.decode(texts[:0])
     middle = len(texts) // 2
-    return pa.concat_arrays([_values(texts[:middle], level, mistakes), _values(texts[middle:], level, mistakes)])
+    return pa.concat_arrays([_values(texts[:middle], level, errors), _values(texts[middle:], level, errors)])
 
 
 def _starts(keys: Sequence[Numbers]) -> Numbers:
@@ -283,8 +283,8 @@ def _reason(path: str, names: Sequence[str], columns: Sequence[_Column], allowed
         if segment.level != _PLAIN:
             found[segment.level] = segment.text
     for number, column in enumerate(columns):
-        if number in found and found[number] in column.mistakes:
-            return f"the folder of {names[number]!r}: {column.mistakes[found[number]]}"
+        if number in found and found[number] in column.errors:
+            return f"the folder of {names[number]!r}: {column.errors[found[number]]}"
     if len(allowed) > 1:
         has = _levels(names, sum(1 << number for number in found))
         declared = " or ".join(_levels(names, layout) for layout in allowed)

@@ -1,4 +1,4 @@
-"""List the files of a table, with as few requests and as many at a time as its store allows.
+"""Lists the files of a table, with few requests, in parallel as far as its store allows.
 
 A listing is an Arrow table of ``path`` (string, relative to the location), ``size`` (int64), ``etag`` (string) and
 ``last_modified`` (timestamp in µs, UTC), in no particular order. A store without ETags leaves them empty.

@@ -1,4 +1,4 @@
-"""Files of a local folder whose names obstore refuses: those with a tab, a line break or another control character."""
+"""Finds local files whose names obstore refuses: those with a tab, a line break or another control character."""
 
 from __future__ import annotations
 

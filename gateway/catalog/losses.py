@@ -1,4 +1,4 @@
-"""Which stored values a declared type does not have: the checks of a query (``plan.checked``), by pyarrow."""
+"""Finds stored values that a declared type cannot hold: the checks of a query (``plan.checked``), by pyarrow."""
 
 from __future__ import annotations
 

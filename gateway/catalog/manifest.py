@@ -1,4 +1,4 @@
-"""The manifest of a table: which files it has, in which partitions, under one immutable snapshot."""
+"""The manifest of a table: an immutable snapshot of its files and their partitions."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Snapshot:
         return pc.sum(self.files["size"]).as_py() or 0
 
     def address(self, path: str) -> str:
-        """Spell the full address of a file, as engines open it."""
+        """Write the full address of a file, as engines open it."""
         return self.root + path
 
     def bounds(self) -> list[str]:
@@ -142,7 +142,7 @@ def splice(previous: Snapshot, prefixes: Collection[str], listing: pa.Table) -> 
 
 
 def unchanged(previous: Snapshot, listing: pa.Table) -> bool:
-    """Tell whether a listing found the very files of *previous*: far cheaper than building it again."""
+    """Return whether a listing found the very files of *previous*: far cheaper than building it again."""
     if len(listing) < previous.files.num_rows + previous.ignored.num_rows:
         return False
     names = ["path", "size", "etag"]
@@ -154,17 +154,17 @@ def unchanged(previous: Snapshot, listing: pa.Table) -> bool:
 
 
 def holds(listing: pa.Table, previous: Snapshot) -> bool:
-    """Tell whether a listing has every file of *previous*, in its version: it may have more."""
-    return pc.all(pc.is_in(_spelled(previous.files), value_set=_spelled(listing))).as_py() is not False
+    """Return whether a listing has every file of *previous*, in its version: it may have more."""
+    return pc.all(pc.is_in(_identities(previous.files), value_set=_identities(listing))).as_py() is not False
 
 
-def _spelled(files: pa.Table) -> Any:
+def _identities(files: pa.Table) -> Any:
     parts: list[Any] = [files["path"], files["etag"], pc.cast(files["size"], pa.string()), pa.scalar("\0")]
     return pc.binary_join_element_wise(*parts)
 
 
 def weak(etags: pa.ChunkedArray[Any]) -> Any:
-    """Tell of each ETag whether it is empty or weak, so that the same one may stand for other bytes."""
+    """Mark the ETags that are empty or weak, so that two different contents may have the same one."""
     return pc.or_(pc.equal(etags, pa.scalar("")), pc.starts_with(etags, "W/"))
 
 
@@ -217,7 +217,7 @@ def source_types(table: Table, columns: Sequence[Column]) -> dict[str, str]:
 
 
 def levels(table: Table, columns: Sequence[Column]) -> list[LevelReader]:
-    """Say how each folder level is read. Raises ``TableInvalid`` where a transform does not fit its source."""
+    """Return how each folder level is decoded. Raises ``TableInvalid`` where a transform does not fit its source."""
     return [
         _level(_transform(table, item), item.column, _source_type(table, item, columns))
         for item in _checked(table, columns)
@@ -229,13 +229,13 @@ def _level(transform: Transform, column: str, source_type: str) -> LevelReader:
 
 
 def _checked(table: Table, columns: Sequence[Column]) -> tuple[PartitionField, ...]:
-    mistakes = [
+    errors = [
         (item, problem)
         for item in table.partitioned_by
         if (problem := _transform(table, item).problem(_source_type(table, item, columns))) is not None
     ]
-    if mistakes:
-        raise TableInvalid(_mistake(table, f"{item.column}: {error}", error.hint) for item, error in mistakes)
+    if errors:
+        raise TableInvalid(_diagnostic(table, f"{item.column}: {error}", error.hint) for item, error in errors)
     return table.partitioned_by
 
 
@@ -243,7 +243,7 @@ def _transform(table: Table, item: PartitionField) -> Transform:
     try:
         return parse_transform(item.transform, format=item.format, zone=item.zone)
     except TransformError as error:
-        raise TableInvalid([_mistake(table, f"{item.column}: {error}", error.hint)]) from error
+        raise TableInvalid([_diagnostic(table, f"{item.column}: {error}", error.hint)]) from error
 
 
 def _source_type(table: Table, item: PartitionField, columns: Sequence[Column]) -> str:
@@ -253,11 +253,11 @@ def _source_type(table: Table, item: PartitionField, columns: Sequence[Column]) 
     if found is not None:
         return found
     if item.source.lower() != item.column.lower():
-        raise TableInvalid([_mistake(table, f"{item.column}: the files have no column {item.source!r}")])
+        raise TableInvalid([_diagnostic(table, f"{item.column}: the files have no column {item.source!r}")])
     return "VARCHAR"
 
 
-def _mistake(table: Table, message: str, hint: str | None = None) -> Diagnostic:
+def _diagnostic(table: Table, message: str, hint: str | None = None) -> Diagnostic:
     return Diagnostic(path=f"catalog/{table.name}.yaml", message=message, hint=hint)
 
 

@@ -32,7 +32,7 @@ from gateway.model import Edition
 from gateway.telemetry.events import FootersFailed, Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
 
 Announce = Callable[[str], None]
-"""Tell everybody that a table of this name changed."""
+"""Announce to everybody that the table of this name has changed."""
 
 
 class ManifestStore:

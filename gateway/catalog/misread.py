@@ -1,4 +1,4 @@
-"""Columns of Parquet files that DuckDB reads as other values than were written, by what the footer says.
+"""Detects, by the footer of a Parquet file, columns that DuckDB would misread.
 
 DuckDB 1.5.5 takes the bytes of a decimal of more than 38 digits for those of a double, and it does not know that Spark
 may have written days and instants of the calendar that holds before October 1582, which is ten days off.

@@ -1,4 +1,4 @@
-"""One folder level of a table, ``column=value``, and the layouts that such levels make."""
+"""The declaration of one folder level of a table, ``column=value``, and of layouts of such levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refresh manifests in the background: one process of a machine lists, the others follow within a second."""
+"""Refreshes manifests in the background: one process of a machine lists, the others follow within a second."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Submit = Callable[[Callable[[], None]], None]
 
 
 class Refresher:
-    """The background work of a catalog. ``tick`` is one look; ``start`` looks twice a second in a thread.
+    """The background work of a catalog. ``tick`` is one round; ``start`` runs a round twice a second in a thread.
 
-    ``clock`` gives seconds since the epoch, ``jitter`` a number in [0, 1); ``jumps`` looks whether the clock jumped.
+    ``clock`` returns seconds since the epoch, ``jitter`` a number in [0, 1); ``jumps`` checks if the clock was set.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Refresher:
         self._pool: Daemons | None = None
 
     def start(self, wait: Callable[[float], bool] | None = None) -> None:
-        """Look until stopped; ``wait`` sleeps so many seconds and returns True to stop."""
+        """Run rounds until stopped; ``wait`` sleeps so many seconds and returns True to stop."""
         self._pool = Daemons(LISTERS, "refresh")
         self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="catalog", daemon=True)
         self._thread.start()
 
     def serve(self, manifests: Mapping[str, ManifestStore]) -> None:
-        """Refresh other tables from the next look on; what is under way for those of before ends."""
+        """Refresh other tables from the next round on; work in progress for the previous ones is completed."""
         before, self._manifests = self._manifests, manifests
         for name, manifest in before.items():
             if manifests.get(name) is not manifest:
@@ -114,7 +114,7 @@ class Refresher:
         self._pool.submit(work).add_done_callback(_surface)
 
     def _is_due(self, name: str, manifest: ManifestStore) -> bool:
-        """Tell whether a table must be listed now; the share of its interval that it is early is drawn once."""
+        """Return whether a table must be listed now; the share of its interval that it is early is drawn once."""
         now, (at, furthest) = self._clock(), self._due.get(name, (inf, 0.0))
         if at - now > furthest:  # not drawn yet, or the clock went back since
             failing = manifest.failure() is not None

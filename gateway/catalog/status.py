@@ -1,4 +1,4 @@
-"""Whether a table can be listed: its status, and its last failure, which the processes of a machine share on disk."""
+"""The status of a table, and its last listing failure, which the processes of a machine share on disk."""
 
 from __future__ import annotations
 

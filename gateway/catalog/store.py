@@ -68,13 +68,13 @@ class S3Settings(BaseModel):
 
     @property
     def path_style(self) -> bool:
-        """Tell whether the bucket stands in the path: as set, and always where the endpoint is an IP address."""
+        """Return whether the bucket stands in the path: as set, and always where the endpoint is an IP address."""
         host = urlsplit(self.endpoint or "").hostname or ""
         return self.url_style == "path" or ":" in host or host.replace(".", "").isdigit()
 
     @property
     def use_ssl(self) -> bool:
-        """Tell whether requests are encrypted: always on AWS, else as the endpoint says."""
+        """Return whether requests are encrypted: always on AWS, else as the endpoint says."""
         return self.endpoint is None or self.endpoint.startswith("https://")
 
 
@@ -153,16 +153,16 @@ class Store:
         return self.retry(attempt, passing)
 
     def asked(self, kind: str, requests: int = 1, *, status: str = "200") -> None:
-        """Tell that so many requests were sent and answered."""
+        """Report the number of requests and their status."""
         self.observe(StoreRequested(client="manifest", kind=kind, status=status, requests=requests))
 
     def address(self, path: str) -> str:
-        """Spell the full address of *path*: an absolute file name, or ``s3://bucket/key``."""
+        """Write the full address of *path*: an absolute file name, or ``s3://bucket/key``."""
         return self.root + path
 
 
 def root_of(location: str, base: Path) -> str:
-    """Spell what stands before a path in the addresses of a location; a plain folder is relative to *base*."""
+    """Return the prefix of the addresses at a location; a plain folder is relative to *base*."""
     scheme, separator, _ = location.partition("://")
     if not separator or scheme == "file":
         folder = Path(unquote(urlsplit(location).path)) if separator else base / location
@@ -171,7 +171,7 @@ def root_of(location: str, base: Path) -> str:
 
 
 def place_of(location: str, s3: S3Settings, base: Path, environment: Mapping[str, str] = os.environ) -> str:
-    """Spell what a location stands for, so that no other data has the same text, whatever deployment asks.
+    """Return a text that identifies the data at a location: no other data has the same one, in any deployment.
 
     A folder is its real path; a bucket is one of an endpoint and region, a container one of an account.
     """
@@ -189,7 +189,7 @@ def place_of(location: str, s3: S3Settings, base: Path, environment: Mapping[str
 
 
 def _endpoint(s3: S3Settings) -> str:
-    """Spell an endpoint as one spells it who knows that case, the usual port and a last slash do not matter."""
+    """Return the canonical form of an endpoint: case, the default port and a final slash do not matter."""
     if s3.endpoint is None:
         return "aws"
     parts = urlsplit(s3.endpoint.lower())
@@ -303,7 +303,7 @@ def storage_errors(what: str) -> Iterator[None]:
 
 
 def passing(error: Exception) -> bool:
-    """Tell whether a store failed for a reason that may be gone in a moment: busy, not reached, cut short."""
+    """Return whether a store failed for a reason that may be gone in a moment: busy, not reached, cut short."""
     if not isinstance(error, GenericError):
         return False  # gone, refused, not as expected
     status = _STATUS.search(str(error))

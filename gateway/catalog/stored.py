@@ -1,4 +1,4 @@
-"""The columns that a Parquet footer declares, with the types that DuckDB gives them when it reads the file.
+"""Reads the columns of a Parquet footer, with the types that DuckDB has for them.
 
 DuckDB goes by the schema elements alone (parquet.thrift, ``SchemaElement``): by the converted type rather than the
 logical one for most, and never by the Arrow schema that some writers put beside them.

@@ -1,4 +1,4 @@
-"""Recognise tables of Delta Lake, Iceberg, Hudi and Spark's streaming sink by the files that keep their state.
+"""Recognises tables of Delta Lake, Iceberg, Hudi and Spark's streaming sink by their metadata files.
 
 In such a table the data files alone are not the rows: files that an overwrite, a delete, a compaction or a failed
 batch has left behind are still in the folder, and only its log says which of them count.

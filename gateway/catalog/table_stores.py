@@ -1,4 +1,4 @@
-"""The object stores of one table: that of its location, and those of its replicas."""
+"""The object stores of one table: at its location and its replicas."""
 
 from __future__ import annotations
 

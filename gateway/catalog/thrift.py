@@ -1,4 +1,4 @@
-"""Read Thrift's compact protocol, in which Parquet footers are written, as far as they need it.
+"""Reads the part of Thrift's compact protocol that Parquet footers use.
 
 A struct becomes a dict of its fields by their numbers, a list a list, text and binary bytes. See the specification of
 the protocol at the Apache Thrift project (``doc/specs/thrift-compact-protocol.md``).

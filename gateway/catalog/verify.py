@@ -1,4 +1,6 @@
-"""Do the rows lie where the declaration says, and do their values fit it? Read each file once for each version.
+"""Verifies that rows lie in the partitions they belong in, and that their values fit the declared types.
+
+Each version of a file is read once.
 
 Where a transform keeps order, the bounds in a file's footer decide where its rows belong: all rows between two that
 belong to one partition belong to it. Elsewhere, and where a footer has no bounds, the column itself is read. So is a
@@ -111,7 +113,7 @@ def _work(snapshot: Snapshot) -> Iterator[_FileToVerify]:
     fields = [(number, item) for number, item in declared if item.enforced and item.source.lower() in types]
     distinct, codes = facts.known(snapshot.files), facts.codes(snapshot.files)
     lossy = [_lossy(file, snapshot) for file in distinct]
-    told = facts.verdicts(snapshot.files)
+    verdicts = facts.verdicts(snapshot.files)
     files = snapshot.files.select(["path", "size", "etag", "version"])
     for row in snapshot.partitions.to_pylist():
         expected = [
@@ -120,7 +122,7 @@ def _work(snapshot: Snapshot) -> Iterator[_FileToVerify]:
             if row["levels"] >> number & 1
         ]
         start, count = row["first_file"], row["file_count"]
-        wanted = [place for place in range(start, start + count) if findings(told[place]) is None]
+        wanted = [place for place in range(start, start + count) if findings(verdicts[place]) is None]
         for place, file in zip(wanted, files.take(np.array(wanted, np.int64)).to_pylist(), strict=True):
             known = distinct[codes[place]] if codes[place] >= 0 else None
             if known is not None and known.problem is None:
@@ -199,7 +201,7 @@ def _stray(values: Values, expected: _Expected) -> Finding | None:
     if expected.text is None:
         strays = compute.is_valid(texts)
     else:
-        strays = compute.invert(compute.is_in(texts, _spellings(texts, expected)))
+        strays = compute.invert(compute.is_in(texts, _equal_texts(texts, expected)))
     row = compute.index(strays, True).as_py()
     if row < 0:
         return None
@@ -209,7 +211,7 @@ def _stray(values: Values, expected: _Expected) -> Finding | None:
     return Finding(kind=f"rows lie in another folder of {column!r} than they belong in", reason=reason)
 
 
-def _spellings(texts: Any, expected: _Expected) -> Any:
+def _equal_texts(texts: Any, expected: _Expected) -> Any:
     """Return those of *texts* that mean what the folder's text means: ``6`` is in ``month=06`` too."""
     function, kind = expected.field.function, expected.source_type
     distinct = texts.unique().drop_null()

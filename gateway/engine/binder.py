@@ -1,4 +1,4 @@
-"""Ask DuckDB what a query over tables of known columns would answer: no file is opened and no row is read."""
+"""Binds a query with DuckDB against tables of known columns, without opening a file or reading a row."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _SCHEMA = "query_gateway_tables"
 """Schema of the declared tables, which are views: as in a query that runs, they are in no schema that an author knows,
 and have no ``rowid``."""
 _MOST = 20
-"""Unknown columns of one query that are told at once."""
+"""Unknown columns of one query that are reported at once."""
 
 
 class Unbindable(Exception):
-    """DuckDB refuses a text: why, at which character of it (None: not told), and what would be right.
+    """DuckDB refuses a text: why, at which character (None: unknown), and what would be right.
 
     ``certain`` is False where the values that stand for parameters may be at fault.
     """
@@ -77,7 +77,7 @@ class Binder:
         self._connection.execute(f"CREATE VIEW {_identifier(table)} AS SELECT {nulls} WHERE false")
 
     def columns(self, sql: str, parameters: Mapping[str, TypedValue]) -> tuple[Column, ...]:
-        """Return the columns that *sql* would answer with. Raises ``Unbindable``, with its place."""
+        """Return the columns that *sql* would answer with. Raises ``Unbindable``, with its position."""
         try:
             # A NULL is written into the text, which is far faster to bind, but moves what follows it.
             nulls = {name: TypedValue(value=None, type=value.type) for name, value in parameters.items()}
@@ -101,7 +101,7 @@ class Binder:
         return [(text.replace("''", "'"), type_) for text, type_ in found]
 
     def fails(self, constant: str) -> bool:
-        """Tell whether a constant is of the right types and yet cannot be computed."""
+        """Return whether a constant is of the right types and yet cannot be computed."""
         try:
             self._connection.execute(f"SELECT {constant}").fetchall()
         except (duckdb.DataError, duckdb.InvalidInputException, duckdb.NotSupportedError):
@@ -110,14 +110,14 @@ class Binder:
             return False  # it is not understood alone, as a type that only the query knows
         return False
 
-    def _hinted(self, mistake: Unbindable, sql: str) -> Unbindable:
+    def _hinted(self, refusal: Unbindable, sql: str) -> Unbindable:
         """Add the nearest column of the tables that *sql* names: of views, the engine tells none."""
-        found = _OF_TABLE.fullmatch(mistake.message)
-        if mistake.hint is None and found is not None:
+        found = _OF_TABLE.fullmatch(refusal.message)
+        if refusal.hint is None and found is not None:
             words = {word.lower() for word in re.findall(r"\w+", sql)}
             names = [name for table in sorted(words & self._names.keys()) for name in self._names[table]]
-            mistake.hint = _nearest(found["name"], self._names.get(found["table"].lower(), names))
-        return mistake
+            refusal.hint = _nearest(found["name"], self._names.get(found["table"].lower(), names))
+        return refusal
 
     def _described(self, sql: str, parameters: Mapping[str, TypedValue]) -> tuple[Column, ...]:
         statement = self._connection.extract_statements(sql)[0]
@@ -125,17 +125,17 @@ class Binder:
         rows = self._connection.execute(_DESCRIBE + text, values).fetchall()
         return tuple(Column(name=row[0], type=row[1]) for row in rows)
 
-    def mistakes(self, sql: str, parameters: Mapping[str, TypedValue]) -> list[Unbindable]:
-        """Return what DuckDB refuses in *sql*: every unknown column, or else the first mistake."""
+    def errors(self, sql: str, parameters: Mapping[str, TypedValue]) -> list[Unbindable]:
+        """Return what DuckDB refuses in *sql*: every unknown column, or else the first error."""
         found: list[Unbindable] = []
         for _ in range(_MOST):
             try:
                 self.columns(sql, parameters)
-            except Unbindable as mistake:
-                if found and mistake.rule is not Rule.UNKNOWN_COLUMN:
+            except Unbindable as refusal:
+                if found and refusal.rule is not Rule.UNKNOWN_COLUMN:
                     return found
-                found.append(mistake)
-                blanked = _blanked(sql, mistake)
+                found.append(refusal)
+                blanked = _blanked(sql, refusal)
                 if blanked is None:
                     return found
                 sql = blanked
@@ -177,17 +177,17 @@ def _strings(node: object) -> Iterator[str]:
 
 
 def explained(error: duckdb.Error, sql: str) -> Unbindable:
-    """Say an error of DuckDB, written as JSON, in plain words and with its place in *sql*."""
+    """Translate an error of DuckDB, which comes as JSON, with its position in *sql*."""
     kind, _, document = str(error).partition(" Error: ")
     try:
-        told: dict[str, Any] = json.loads(document)
+        details: dict[str, Any] = json.loads(document)
     except json.JSONDecodeError:
-        told = {"exception_message": document or str(error)}
-    text = str(told["exception_message"])
+        details = {"exception_message": document or str(error)}
+    text = str(details["exception_message"])
     if _SESSION in text:
         return _of_session(sql)
-    offset = _offset(told, text, sql)
-    message, hint, rule = _words(told, text)
+    offset = _offset(details, text, sql)
+    message, hint, rule = _words(details, text)
     return Unbindable(message, hint=hint, offset=offset, rule=rule, certain=kind in ("Binder", "Parser", "Catalog"))
 
 
@@ -200,21 +200,25 @@ def _of_session(sql: str) -> Unbindable:
     return Unbindable(message, hint=hint, offset=found.start() if found else None, rule=Rule.NOT_ALLOWED)
 
 
-def _offset(told: Mapping[str, Any], text: str, sql: str) -> int | None:
-    """Return the place in characters: DuckDB counts bytes, and from before what was put in front."""
-    if "position" in told:
-        before = sql.encode()[: int(told["position"]) - len(_DESCRIBE)]
+def _offset(details: Mapping[str, Any], text: str, sql: str) -> int | None:
+    """Return the position in characters: DuckDB counts bytes, and includes the prefix."""
+    if "position" in details:
+        before = sql.encode()[: int(details["position"]) - len(_DESCRIBE)]
         return len(before.decode(errors="ignore"))
     named = _CANDIDATES.search(text)
     found = re.search(rf"\b{re.escape(named[1])}\b", sql, re.IGNORECASE) if named else None
     return found.start() if found else None
 
 
-def _words(told: Mapping[str, Any], text: str) -> tuple[str, str | None, Rule]:
+def _words(details: Mapping[str, Any], text: str) -> tuple[str, str | None, Rule]:
     first, _, rest = text.partition("\n")
-    names = _CANDIDATES.findall(rest) or [name for name in str(told.get("candidates", "")).split(",") if name]
-    if told.get("error_subtype") == "COLUMN_NOT_FOUND":
-        return f"there is no column {told['name']!r} here", _nearest(str(told["name"]), names), Rule.UNKNOWN_COLUMN
+    names = _CANDIDATES.findall(rest) or [name for name in str(details.get("candidates", "")).split(",") if name]
+    if details.get("error_subtype") == "COLUMN_NOT_FOUND":
+        return (
+            f"there is no column {details['name']!r} here",
+            _nearest(str(details["name"]), names),
+            Rule.UNKNOWN_COLUMN,
+        )
     if match := re.match(r'(?:Table|Values list) "(.+)" does not have a column named "(.+)"', first):
         return f"{match[1]} has no column {match[2]!r}", _nearest(match[2], names), Rule.UNKNOWN_COLUMN
     if match := re.match(r'Referenced table "(.+)" not found', first):
@@ -224,8 +228,8 @@ def _words(told: Mapping[str, Any], text: str) -> tuple[str, str | None, Rule]:
     if match := re.match(r'Ambiguous reference to column name "(.+?)" \(use: (.+)\)', first):
         several = _CANDIDATES.findall(match[2])
         return f"the column {match[1]!r} is in several tables", f"write {' or '.join(several)}", Rule.BINDING
-    if told.get("error_subtype") == "NO_MATCHING_FUNCTION":
-        return _no_function(str(told["call"]), str(told["name"]), str(told.get("candidates", "")))
+    if details.get("error_subtype") == "NO_MATCHING_FUNCTION":
+        return _no_function(str(details["call"]), str(details["name"]), str(details.get("candidates", "")))
     if match := re.match(r'column "(.+)" must appear in the GROUP BY clause', first, re.IGNORECASE):
         hint = f"add it to GROUP BY, or write any_value({match[1]}) where its exact value does not matter"
         return f"the column {match[1]!r} is neither grouped nor aggregated", hint, Rule.BINDING
@@ -254,11 +258,11 @@ def _no_function(call: str, name: str, candidates: str) -> tuple[str, str | None
     return f"{name} cannot be called with ({arguments})", hint, Rule.BINDING
 
 
-def _blanked(sql: str, mistake: Unbindable) -> str | None:
-    """Put NULL in place of an unknown column, so that what follows it keeps its place; None where it does not fit."""
-    if mistake.rule is not Rule.UNKNOWN_COLUMN or mistake.offset is None:
+def _blanked(sql: str, refusal: Unbindable) -> str | None:
+    """Replace an unknown column by NULL, so that positions after it do not change; None if it is too short."""
+    if refusal.rule is not Rule.UNKNOWN_COLUMN or refusal.offset is None:
         return None
-    match = _REFERENCE.match(sql, mistake.offset)
+    match = _REFERENCE.match(sql, refusal.offset)
     if match is None or len(match[0]) < len("NULL"):
         return None
     return sql[: match.start()] + "NULL".ljust(len(match[0])) + sql[match.end() :]

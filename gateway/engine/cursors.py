@@ -47,14 +47,14 @@ class Cursors:
         )
 
     def confirm(self, lent: PooledCursor) -> None:
-        """Make sure that what was read is what was asked for. Raises ``FilesChanged``."""
+        """Check that what was read is of the planned versions. Raises ``FilesChanged``."""
         if changed_in_folders(lent.files):
             raise FilesChanged("A data file was replaced or removed while the query ran.")
         if lent.connection is not None and self._requests is not None:
             self._requests.confirm(lent.connection)
 
     def take_back(self, lent: PooledCursor, *, reusable: bool) -> None:
-        """End a loan; only a cursor whose query has ended by itself is *reusable*."""
+        """Return a cursor to the pool; it is *reusable* only if its query has ended by itself."""
         self.watch.release(lent.watched)
         keep = reusable and lent.connection is not None and not self._closed
         if not keep:

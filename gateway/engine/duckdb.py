@@ -278,5 +278,5 @@ def _only(statements: list[duckdb.Statement]) -> duckdb.Statement:
 
 
 def _aware(value: Any) -> Value:
-    """Put an instant in UTC of the standard library; DuckDB's client uses pytz."""
+    """Convert an instant to UTC of the standard library; DuckDB's client uses pytz."""
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value

@@ -91,8 +91,8 @@ def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Susp
 def _misfit(text: str) -> GatewayError:
     """Read the message that the SQL of ``gateway.plan.checked`` raises: a JSON object, then the path of the file."""
     try:
-        told, length = json.JSONDecoder().raw_decode(text)
-        column, stored, declared = (str(told[name]) for name in ("column", "stored", "declared"))
+        details, length = json.JSONDecoder().raw_decode(text)
+        column, stored, declared = (str(details[name]) for name in ("column", "stored", "declared"))
     except (ValueError, TypeError, KeyError):  # an author's own error()
         return QueryFailed(cleaned(text))
     detail = (

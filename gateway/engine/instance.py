@@ -180,8 +180,8 @@ def _load_httpfs(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _folder(location: str) -> str:
     """Return a location with a final slash, so that a folder whose name only starts with it is not allowed too."""
-    spelled = location if location.startswith(BUCKETS) else str(Path(location).absolute())
-    return spelled.rstrip("/") + "/"
+    absolute = location if location.startswith(BUCKETS) else str(Path(location).absolute())
+    return absolute.rstrip("/") + "/"
 
 
 def quoted(value: str) -> str:

@@ -23,12 +23,12 @@ def broken(result: pa.Table, expressions: Sequence[str]) -> list[tuple[str, str]
         connection.register("result", result)
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        told = ((text, _instead(connection, text)) for text in expressions)
-        return [(text, instead) for text, instead in told if instead is not None]
+        checked = ((text, _instead(connection, text)) for text in expressions)
+        return [(text, instead) for text, instead in checked if instead is not None]
 
 
 def _instead(connection: duckdb.DuckDBPyConnection, text: str) -> str | None:
-    """Say why an expression does not hold; None where it does."""
+    """Return why an expression does not hold; None if it does."""
     try:
         values = [row[0] for row in connection.execute(f"SELECT ({text}) FROM result").fetchall()]
     except duckdb.Error as error:

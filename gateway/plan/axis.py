@@ -1,4 +1,4 @@
-"""One column over many units (partitions, or files), as far as pruning needs it.
+"""Axes: what one column can be in each of many units (partitions, or files).
 
 Units that look the same share a *state*: a day, a bucket, a value. ``UnitStates`` knows which units are in which
 state, and an axis knows which values the states of its column can hold. A filter is decided on the few states, by

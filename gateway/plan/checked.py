@@ -1,4 +1,4 @@
-"""SQL that turns a stored value into one of the declared type, or ends the query where the value would be lost."""
+"""SQL that casts a stored value to its declared type, and fails the query if the value would change."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from gateway.model import Column
 
 def checked(value: str, stored: str, column: Column, file: str) -> str:
     """Write the *value* of a column that a file stores as *stored*; *file* is SQL for the name of its file."""
-    told = orjson.dumps({"column": column.name, "stored": stored, "declared": column.type}).decode().replace("'", "''")
-    ending = f"error(concat('{MISFIT}{told}', {file}))"
+    details = orjson.dumps({"column": column.name, "stored": stored, "declared": column.type}).decode()
+    quoted = details.replace("'", "''")
+    ending = f"error(concat('{MISFIT}{quoted}', {file}))"
     if fit(stored, column.type) is Fit.NEVER:
         return f"CASE WHEN {value} IS NULL THEN NULL ELSE {ending} END"
     cast, kept = _cast(value, stored, column.type)

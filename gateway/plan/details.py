@@ -1,6 +1,6 @@
-"""What became of the filters on a scan: which pruned, to which partitions and files, and why the others did not.
+"""Explains the filters of a scan: which of them pruned, to which partitions and files, and why the others did not.
 
-It is worked out only where somebody asks for an explanation, never for a request that is answered.
+This is computed only for an explanation, never for a request that is answered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Dynamic partition pruning: read the filtered side of a join first, and let its keys choose the other side's files.
+"""Dynamic partition pruning: reads the filtered side of a join first; its keys select the files of the other side.
 
-It is done where it can pay: the side that is read first is small, and has fewer files than the side that it prunes.
-What was learned is kept by the versions of the files that it was read from, like any answer.
+It is done where it can pay off: the side that is read first is small, and has fewer files than the side that it
+prunes. The keys are cached by the versions of the files that they were read from, like any result.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class DimensionReader:
         return known.answered(values, learned[1], learned[2], self.clock() - started, cached)
 
     def _read(self, dimension: Dimension, bound: Bound, side: Chosen, snapshot: Snapshot) -> Learned:
-        files, places = side.versions(), side.file_places()
+        files, places = side.versions(), side.file_positions()
         text = reading(self.inform(snapshot, places), places, files, self.address)
         sql = dimension_query(dimension, bound, text, MOST_VALUES)
         listed, least, greatest = self.read(Statement(sql=sql, parameters={}, files=files))

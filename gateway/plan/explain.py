@@ -1,4 +1,4 @@
-"""What a plan would read and why, for people and for programs."""
+"""Explanations of a plan: what it would read and why, as text and as JSON."""
 
 from __future__ import annotations
 

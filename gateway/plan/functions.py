@@ -100,7 +100,7 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
 
 
 def is_text(function: Function, source: KeyType) -> bool:
-    """Tell whether the function writes dates as text that sorts as they do."""
+    """Return whether the function writes dates as text that sorts as they do."""
     if source.kind not in _TEMPORAL or function.returns.upper() != "VARCHAR":
         return False
     if function.name == "cast":

@@ -1,6 +1,24 @@
-"""The partitions of a snapshot as axes: what each column of the table can be in each partition.
+"""The partitions of a snapshot as axes: the values that each column of the table can have in each partition.
 
-Built once for a snapshot. Only distinct folder texts are read; per partition there is one small number a column.
+The index is built once for a snapshot. Only the distinct folder texts are decoded; for each partition and column there
+is one small number, its *state*.
+
+An example: a table with two levels, ``day`` (of ``ts``) and ``bucket[4]`` (of ``id``), in six partitions.
+
+======================  ==========  ==========  ================================================
+partition               day         bucket      states (day, bucket)
+======================  ==========  ==========  ================================================
+``day=2024-01-01/b=0``  2024-01-01  0           0, 0
+``day=2024-01-01/b=2``  2024-01-01  2           0, 1
+``day=2024-01-02/b=0``  2024-01-02  0           1, 0
+``day=2024-01-02/b=3``  2024-01-02  3           1, 2
+``day=2024-01-03/b=2``  2024-01-03  2           2, 1
+``day=…DEFAULT…/b=0``   NULL        0           3 (NULL), 0
+======================  ==========  ==========  ================================================
+
+The states of ``day`` are an ``Interval`` axis of ``ts``: state 0 can hold the instants of January 1st. So
+``ts >= '2024-01-02 12:00'`` leaves the states 1 and 2, found by bisection, and with them three partitions. The states
+of ``bucket`` are an ``Image`` axis of ``id``: ``id = 7`` is hashed to one bucket; a range of ids leaves all of them.
 """
 
 from __future__ import annotations
@@ -100,7 +118,7 @@ class Axes:
         self._lacking = _lacking(snapshot, held) if self._sources else frozenset()
 
     def may_lack(self, column: str) -> bool:
-        """Tell whether a file need not hold the source of a partition column; see ``project.Provider``."""
+        """Return whether a file need not hold the source of a partition column; see ``project.Provider``."""
         return folded(column) in self._lacking
 
     def axes(self, term: Term) -> Sequence[Axis]:
@@ -236,7 +254,7 @@ def whole(table: pa.Table, name: str) -> Array:
 
 
 def comparable(own: str, other: str) -> bool:
-    """Tell whether the order keys of two types are the same."""
+    """Return whether the order keys of two types are the same."""
     left, right = key_type(own), key_type(other)
     if left is None or right is None:
         return False

@@ -1,4 +1,4 @@
-"""What one scan of a table may read."""
+"""Enforces the limits of a table on one scan: files, bytes and required filters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_limits(table: Table, chosen: Chosen, predicate: Predicate) -> None:
 
 
 def constrains(predicate: Predicate, columns: Collection[str]) -> bool:
-    """Tell whether every row for which *predicate* holds is filtered on one of *columns* (lower case)."""
+    """Return whether every row for which *predicate* holds is filtered on one of *columns* (lower case)."""
     match predicate:
         case And(parts):
             return any(constrains(part, columns) for part in parts)

@@ -1,7 +1,7 @@
-"""From a bound query to a plan: the files that each of its scans can need, under given snapshots.
+"""Plans a bound query: selects the files that each of its scans can need, under given snapshots.
 
-What does not depend on the request is prepared once for a text and the schemas of its tables; per request there
-remain the constants and the selection, and no SQL is parsed or generated.
+What does not depend on the request is prepared once for a text and the schemas of its tables. For each request only the
+constants are evaluated and the files selected; no SQL is parsed.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def _source(
     prepared: Prepared,
     predicate: str | None,
 ) -> str:
-    places = chosen.file_places()
+    places = chosen.file_positions()
     informed = inform(snapshot, places)
     refuse_misread(informed, files)
     names = prepared.names if predicate is None else None  # a policy may look at any column

@@ -1,4 +1,4 @@
-"""Which rows of a table a principal may see: the place where row-level policies are put in; there is none yet.
+"""Row-level policies: which rows of a table a principal may see. This is the extension point; no policy exists yet.
 
 A policy is asked for every scan of a query. What it says is put around the selected files, below whatever the author
 wrote, so no SQL of a template can see past it. Two duties go with it:

@@ -1,6 +1,6 @@
-"""From a predicate on rows to the states that may hold a row for which it is TRUE: the inclusive projection.
+"""Inclusive projection: from a predicate on rows to the states that may have a row for which it is TRUE.
 
-Filters on one term that stand in one AND are taken together first, so that ``x >= 5 AND x < 6`` is as good as
+The filters on one term in one AND are combined first, so that ``x >= 5 AND x < 6`` is as good as
 ``x = 5``, and contradictions select nothing.
 """
 
@@ -40,7 +40,7 @@ class Provider(Protocol):
         """List the axes that constrain a term, in the order keys of its type; none where nothing is known."""
 
     def may_lack(self, column: str) -> bool:
-        """Tell whether a column may be NULL in a unit whatever its axes say, since a file need not hold it."""
+        """Return whether a column may be NULL in a unit whatever its axes say, since a file need not hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _every(parts: Sequence[Predicate], values: Sequence[Value], provider: Provid
 
 
 def _contradicted(check: NullCheck, parts: Sequence[Predicate]) -> bool:
-    """Tell whether *check* is ``IS NULL`` beside a filter that only a value of the same term satisfies."""
+    """Return whether *check* is ``IS NULL`` beside a filter that only a value of the same term satisfies."""
     return not check.negated and any(
         isinstance(part, Comparison | Membership | StartsWith | NullCheck) and part.term == check.term and part != check
         for part in parts
@@ -242,7 +242,7 @@ class Restriction:
         return _all_codes((axis, axis.within_any(members)) for axis in axes)
 
     def _allows(self, member: tuple[Key, Key]) -> bool:
-        """Tell whether a member of an IN is left by the other filters."""
+        """Return whether a member of an IN is left by the other filters."""
         start, end = member
         if self._start is not None and not less(self._start, end):
             return False

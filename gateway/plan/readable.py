@@ -1,4 +1,4 @@
-"""Files that a query may not read, for the engine would take their values for others."""
+"""Refuses files whose values the engine would misread."""
 
 from __future__ import annotations
 

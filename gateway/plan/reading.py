@@ -1,8 +1,8 @@
-"""How the selected files of a snapshot take the place of a table.
+"""SQL that reads the selected files of a snapshot in place of a table.
 
-A column is read from each file under its declared type, and is NULL in a file that lacks it. A partition column is
-what the path of the file says, so that pruning and the answer go by the same values; where the path does not say it,
-it is what the file holds. ``enforced: false`` turns that round for a column that the files hold.
+A column is read from each file in its declared type, and is NULL in a file that lacks it. The value of a partition
+column comes from the path of the file, so that pruning and the answer go by the same values; if the path does not have
+it, it comes from the file. With ``enforced: false`` it comes from the file, where the file has the column.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def _parts(
     """Group the files by which of their levels their paths tell, and by their shapes."""
     partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(places, "right") - 1
     shapes, numbers = _shapes(snapshot, places)
-    told = _told(snapshot)[partitions] if snapshot.table.partitioned_by else np.zeros(len(places), np.int64)
-    keys, groups = np.unique(np.stack([told, numbers]), axis=1, return_inverse=True)
+    levels_in_path = _levels_in_path(snapshot)[partitions]
+    keys, groups = np.unique(np.stack([levels_in_path, numbers]), axis=1, return_inverse=True)
     for group, (levels, number) in enumerate(keys.T.tolist()):
         here = np.flatnonzero(groups == group)
         part = Part(addresses=[addresses[place] for place in here.tolist()], stored=snapshot.columns)
@@ -153,16 +153,17 @@ def _levels(snapshot: Snapshot) -> dict[int, tuple[PartitionField, Column]]:
 
 
 def _path_wins(snapshot: Snapshot, field: PartitionField) -> bool:
-    """Tell whether a partition column is what the path says also where a file holds it."""
+    """Return whether a partition column is what the path says also where a file holds it."""
     return field.enforced or field.column.lower() not in {column.name.lower() for column in snapshot.file_columns}
 
 
-def _told(snapshot: Snapshot) -> Ordinals:
+def _levels_in_path(snapshot: Snapshot) -> Ordinals:
     """Return for each partition the levels that its path tells, a bit each."""
     count = len(snapshot.table.partitioned_by)
-    told = [known_level(snapshot.partitions, number, count).astype(np.int64) << number for number in range(count)]
-    joined: Ordinals = np.sum(told, axis=0, dtype=np.int64)
-    return joined
+    bits: Ordinals = np.zeros(snapshot.partitions.num_rows, np.int64)
+    for number in range(count):
+        bits |= known_level(snapshot.partitions, number, count).astype(np.int64) << number
+    return bits
 
 
 def _folder_values(snapshot: Snapshot, field: PartitionField, partitions: Ordinals) -> str:
@@ -171,5 +172,5 @@ def _folder_values(snapshot: Snapshot, field: PartitionField, partitions: Ordina
     source_type = source_types(snapshot.table, snapshot.file_columns)[field.column]
     result = field.function.result_type(source_type)
     values = field.function.decode(texts.dictionary, source_type)
-    spelled = value_texts(values, known(result)).take(texts.indices)
-    return per_file(spelled.to_pylist(), result)
+    texts_of_values = value_texts(values, known(result)).take(texts.indices)
+    return per_file(texts_of_values.to_pylist(), result)

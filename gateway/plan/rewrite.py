@@ -1,4 +1,4 @@
-"""What takes the place of a table in the author's text: the files of a plan."""
+"""SQL that takes the place of a table in the author's text: a scan of the files of a plan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.model import Column, FileVersion
 from gateway.plan.shield import OPTIONS, shielded
 
 Address = Callable[[FileVersion], str]
-"""Spell where a version of a file is, in the engine's words."""
+"""Return the address of a file version in the SQL of the engine."""
 NUMBER = "CAST(file_index AS BIGINT) + 1"
 """The number of a row's file among those of its part, from 1: ``file_index`` is DuckDB's."""
 _VIRTUAL = {"file_index", "file_row_number", "filename"}

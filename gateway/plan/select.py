@@ -1,4 +1,4 @@
-"""Select the partitions, and the files in them, that a scan can need under given values."""
+"""Selects the partitions, and the files in them, that a scan can need under given values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gateway.catalog.transforms.keys import Ordinals
 from gateway.model import FileVersion, Value
 from gateway.plan.index import Axes, SnapshotView, whole
 from gateway.plan.project import Choice, project
-from gateway.plan.states import Mask, Places
+from gateway.plan.states import Mask, Positions
 from gateway.plan.statistics import Bounds, FileAxes
 from gateway.predicate import Predicate
 
-Units = slice | Places
+Units = slice | Positions
 _RUNS = 64
 """Runs of files that are digested one by one; more of them are gathered first."""
 _VERSION_BYTES = 16
@@ -74,16 +74,16 @@ class PartitionIndex:
         """Leave out files that, by the bounds in their footers, hold no row for which *predicate* is TRUE."""
         if not 0 < chosen.files <= EXAMINED:
             return chosen
-        files = chosen.file_places()
+        files = chosen.file_positions()
         choice = project(predicate, values, FileAxes(self.bounds, files))
         if choice is not None and choice.unbounded:
             return chosen
         kept = files[:0] if choice is None else files[units_of(choice, len(files))]
         return chosen if len(kept) == len(files) else Chosen(self, self.partitions_of(kept), kept)
 
-    def partitions_of(self, files: Ordinals) -> Places:
+    def partitions_of(self, files: Ordinals) -> Positions:
         """List the partitions that hold these files (places in the snapshot's order, ascending)."""
-        places: Places = np.unique(self.first_file.searchsorted(files, "right") - 1).astype(np.int32)
+        places: Positions = np.unique(self.first_file.searchsorted(files, "right") - 1).astype(np.int32)
         return places
 
     def all(self) -> Chosen:
@@ -189,7 +189,7 @@ class Chosen:
             for start, stop in zip(begins.tolist(), ends.tolist(), strict=True):
                 digest.update(versions[start * _VERSION_BYTES : stop * _VERSION_BYTES])
         else:
-            digest.update(np.frombuffer(versions, dtype=f"V{_VERSION_BYTES}")[self.file_places()].tobytes())
+            digest.update(np.frombuffer(versions, dtype=f"V{_VERSION_BYTES}")[self.file_positions()].tobytes())
         return digest.digest()
 
     def versions(self) -> list[FileVersion]:
@@ -207,7 +207,7 @@ class Chosen:
 
     def _with_times(self, found: list[FileVersion]) -> list[FileVersion]:
         """Add the modification time to the files without a strong version."""
-        places, unsure = self.file_places(), frozenset(self._index.weak_files.tolist())
+        places, unsure = self.file_positions(), frozenset(self._index.weak_files.tolist())
         times = whole(self._index.snapshot.files, "last_modified").cast("int64").take(places).to_pylist()
         return [
             replace(file, modified=time) if place in unsure else file
@@ -261,7 +261,7 @@ class Chosen:
         begins = np.concatenate([starts[:1], starts[1:][breaks]])
         return begins, np.concatenate([stops[:-1][breaks], stops[-1:]])
 
-    def file_places(self) -> Ordinals:
+    def file_positions(self) -> Ordinals:
         """List the selected files as their places in the snapshot's order."""
         begins, ends = self._run_edges
         counts = ends - begins
@@ -298,9 +298,9 @@ def _filtered(units: Units, keep: Mask) -> Units:
     if keep.all():
         return units
     if isinstance(units, slice):
-        places: Places = (np.flatnonzero(keep) + units.start).astype(np.int32)
+        places: Positions = (np.flatnonzero(keep) + units.start).astype(np.int32)
         return places
-    kept: Places = units[keep]
+    kept: Positions = units[keep]
     return kept
 
 

@@ -28,7 +28,7 @@ def shielded(name: str, type_: str, *, whole: bool) -> str:
 
 
 def needs_whole(tree: exp.Expr) -> bool:
-    """Tell whether a statement may hold a disjunction with IS DISTINCT FROM.
+    """Return whether a statement may hold a disjunction with IS DISTINCT FROM.
 
     Of ``c IS DISTINCT FROM 1 OR c < 0`` the engine makes one filter of the scan, by which row groups that hold nothing
     but NULL are passed over.

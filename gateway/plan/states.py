@@ -1,4 +1,4 @@
-"""Sets of states, and which units (partitions, or files) are in which state."""
+"""Sets of states, and the mapping between units (partitions, or files) and their states."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gateway.catalog.transforms.keys import Ordinals
 
 Mask = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int32]
+Positions = npt.NDArray[np.int32]
 
 
 class Codes(NamedTuple):
@@ -27,7 +27,7 @@ NO_CODES = Codes(0, 0)
 
 
 def as_mask(codes: Codes, size: int) -> Mask:
-    """Spell a set of states as one flag for each of *size* states."""
+    """Write a set of states as one flag for each of *size* states."""
     if codes.mask is not None:
         return codes.mask
     mask = np.zeros(size, dtype=np.bool_)
@@ -67,7 +67,7 @@ class UnitStates:
         self.starts: Ordinals = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
     @cached_property
-    def order(self) -> Places:
+    def order(self) -> Positions:
         """Units grouped by state, ascending within each."""
         narrow = self.codes.astype(np.uint16) if self.size < 2**16 else self.codes
         return np.argsort(narrow, kind="stable").astype(np.int32)
@@ -78,7 +78,7 @@ class UnitStates:
             return int(self.starts[codes.stop] - self.starts[codes.start])
         return int((self.starts[1:] - self.starts[:-1])[codes.mask].sum())
 
-    def units(self, codes: Codes) -> slice | Places:
+    def units(self, codes: Codes) -> slice | Positions:
         """List the units in these states, ascending."""
         if codes.mask is None:
             place = slice(int(self.starts[codes.start]), int(self.starts[codes.stop]))
@@ -88,8 +88,8 @@ class UnitStates:
             return found if codes.stop - codes.start <= 1 else np.sort(found)
         return np.flatnonzero(codes.mask[self.codes]).astype(np.int32)
 
-    def holds(self, codes: Codes, units: slice | Places) -> Mask:
-        """Tell which of *units* are in these states."""
+    def holds(self, codes: Codes, units: slice | Positions) -> Mask:
+        """Mark which of *units* are in these states."""
         there = self.codes[units]
         if codes.mask is not None:
             kept: Mask = codes.mask[there]

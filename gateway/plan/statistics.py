@@ -1,7 +1,21 @@
-"""Files as axes: what their footers say about the columns, where the manifest knows it.
+"""Files as axes: prunes files by the column statistics of their Parquet footers.
 
-The same projection that selects partitions is run once more over the files in them, each a state of its own.
+The projection that selects partitions is applied a second time, to the files in them; each file is a state of its own.
 ``catalog.footers`` describes the columns of the manifest that this reads.
+
+An example: three files, of which the last one has no statistics, so that it is always kept.
+
+>>> from gateway.plan.project import project
+>>> from gateway.plan.select import units_of
+>>> from gateway.predicate import Operator
+>>> files = pa.table({"min:x": [1, 5, None], "max:x": [4, 8, None], "nulls:x": [0, 2, None], "row_count": [9, 9, None]})
+>>> axes = FileAxes(Bounds(files, [Column(name="x", type="BIGINT")]), np.arange(3))
+>>> x = Term("x", "BIGINT")
+>>> def selected(predicate: Predicate) -> list[int]:
+...     choice = project(predicate, [6], axes)
+...     return [] if choice is None else np.arange(3)[units_of(choice, 3)].tolist()
+>>> selected(Comparison(x, Operator.EQ, 0)), selected(Comparison(x, Operator.LT, 0)), selected(NullCheck(x))
+([1, 2], [0, 1, 2], [1, 2])
 """
 
 from __future__ import annotations
@@ -69,7 +83,7 @@ class Bounds:
         return place_wide(lows, [None if high is None else successor(high) for high in highs], point)
 
     def nulls(self, column: str, files: Ordinals) -> tuple[Mask, Mask]:
-        """Tell of some files which may hold NULL, and which may hold a value."""
+        """Mark which of some files may hold NULL, and which may hold a value."""
         counts = self._read("nulls", column).take(pa.array(files))
         rows = whole(self._files, "row_count").take(pa.array(files))
         some = np.asarray(pc.fill_null(counts, 1), dtype=np.int64) > 0
@@ -90,7 +104,7 @@ class Bounds:
 
 
 def columns_of(predicate: Predicate) -> set[str]:
-    """Name the columns that a predicate speaks of, in lower case."""
+    """Return the names of the columns of a predicate, in lower case."""
     match predicate:
         case And(parts) | Or(parts):
             return {name for part in parts for name in columns_of(part)}
@@ -123,7 +137,7 @@ class FileAxes:
         return carried_all(term, (axis,), own) if term.functions else (axis,)
 
     def may_lack(self, column: str) -> bool:
-        """Tell nothing of the kind: where a file lacks a column, its axis does not know it."""
+        """Return False: a file that lacks a column has no bounds for it."""
         return False
 
     def _axis(self, name: str, type_name: str) -> Axis | None:

@@ -49,7 +49,7 @@ class SchemaBinder:
             errors = list(misfits(self._binder, sql, values))
         except Unbindable:
             columns = None
-            found = self._binder.mistakes(sql, values)
+            found = self._binder.errors(sql, values)
             certain = [error for error in found if error.certain]
             errors = certain or list(misfits(self._binder, sql, values)) or ([] if values else found)
         return Binding(columns=columns, errors=tuple(_at(template, error) for error in errors))

@@ -152,7 +152,7 @@ def _sql(connection: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyRel
 
 
 def input_message(error: duckdb.Error) -> str:
-    """Say what DuckDB found wrong in the input, without its advice on its own options."""
+    """Return what DuckDB found wrong in the input, without its advice on its own options."""
     lines = [line.strip() for line in str(error).splitlines()]
     kept = lines[: lines.index("")] if "" in lines else lines
     first = re.sub(r"^[\w ]+ Error: ", "", kept[0])

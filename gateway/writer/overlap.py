@@ -20,7 +20,7 @@ from gateway.catalog.transforms.base import known
 from gateway.catalog.transforms.keys import Key, successor
 from gateway.writer.partitions import Texts
 
-Told = Mapping[str, str | None]
+PathValues = Mapping[str, str | None]
 """The values in a path, as folder texts by the name of the partition column; None is NULL."""
 _Interval = tuple[Key | None, Key | None]
 """The first key, and the first one after; None is no bound."""
@@ -51,24 +51,24 @@ class Overlap:
 
     def find(
         self, paths: pa.Array[Any], written: Sequence[PartitionField], partitions: Collection[Texts]
-    ) -> tuple[str, Told] | None:
+    ) -> tuple[str, PathValues] | None:
         """Find a file of another layout that may hold rows of one of *partitions*, and that partition."""
         columns = [field.column for field in written]
         wanted = [dict(zip(columns, texts, strict=True)) for texts in partitions]
-        reaches = [self._reaches(told) for told in wanted]
-        for path, told in self._told(paths):
-            if told.keys() >= set(columns):
+        reaches = [self._reaches(path_values) for path_values in wanted]
+        for path, path_values in self._paths(paths):
+            if path_values.keys() >= set(columns):
                 continue
-            here = self._reaches(told)
+            here = self._reaches(path_values)
             for other, there in zip(wanted, reaches, strict=True):
-                if not _differ(told, other) and not self._apart(here, there):
+                if not _differ(path_values, other) and not self._apart(here, there):
                     return path, other
         return None
 
-    def _told(self, paths: pa.Array[Any]) -> Iterator[tuple[str, Told]]:
+    def _paths(self, paths: pa.Array[Any]) -> Iterator[tuple[str, PathValues]]:
         """Yield one path of each partition, with its values as the writer would write them."""
         layout = arrange(paths, [LevelReader(field.column, self._decoder(field)) for field in self._fields])
-        texts = [self._spelled(field, column) for field, column in zip(self._fields, layout.texts, strict=True)]
+        texts = [self._canonical(field, column) for field, column in zip(self._fields, layout.texts, strict=True)]
         first: Any = pa.array(layout.order[layout.starts])
         for place, (path, levels) in enumerate(zip(paths.take(first).to_pylist(), layout.levels.tolist(), strict=True)):
             known_here = (number for number in range(len(texts)) if levels >> number & 1)
@@ -77,24 +77,24 @@ class Overlap:
     def _decoder(self, field: PartitionField) -> Any:
         return lambda texts: field.function.decode(texts, self._type(field))
 
-    def _spelled(self, field: PartitionField, texts: pa.Array[Any]) -> list[str | None]:
+    def _canonical(self, field: PartitionField, texts: pa.Array[Any]) -> list[str | None]:
         kind, encoded = self._type(field), texts.dictionary_encode()
-        spelled = field.function.encode(field.function.decode(encoded.dictionary, kind), kind)
-        return list(spelled.take(encoded.indices).to_pylist())
+        canonical = field.function.encode(field.function.decode(encoded.dictionary, kind), kind)
+        return list(canonical.take(encoded.indices).to_pylist())
 
     def _type(self, field: PartitionField) -> str:
         return self._types[field.source.lower()]
 
-    def _reaches(self, told: Told) -> dict[str, _Reach]:
+    def _reaches(self, path_values: PathValues) -> dict[str, _Reach]:
         """Return the values of each source column that a path allows; a level that is not enforced allows all."""
         by_source: dict[str, list[PartitionField]] = {}
         for field in self._fields:
-            if field.enforced and field.column in told:
+            if field.enforced and field.column in path_values:
                 by_source.setdefault(field.source.lower(), []).append(field)
-        return {source: self._reach(fields, told) for source, fields in by_source.items()}
+        return {source: self._reach(fields, path_values) for source, fields in by_source.items()}
 
-    def _reach(self, fields: Sequence[PartitionField], told: Told) -> _Reach:
-        pairs = [(field, text) for field in fields if (text := told[field.column]) is not None]
+    def _reach(self, fields: Sequence[PartitionField], path_values: PathValues) -> _Reach:
+        pairs = [(field, text) for field in fields if (text := path_values[field.column]) is not None]
         if not pairs:
             return _Reach(null=True)
         lo: Key | None = None
@@ -137,7 +137,7 @@ class Overlap:
         return False
 
 
-def _differ(left: Told, right: Told) -> bool:
+def _differ(left: PathValues, right: PathValues) -> bool:
     """Return whether two paths have different folders for a partition column."""
     return any(left[column] != right[column] for column in left.keys() & right.keys())
 

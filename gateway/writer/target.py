@@ -1,4 +1,4 @@
-"""Where a table's files are: find what it holds, and make new files visible, in a local folder or an object store."""
+"""The location of a table, for writing: finds its columns and publishes new files, locally or in an object store."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _local_folder(location: str, root: Path) -> Path | None:
 def files_of(
     listing: pa.Table, fields: Sequence[PartitionField], types: Mapping[str, str], partitions: Collection[Texts]
 ) -> list[str]:
-    """Pick the files that lie in one of *partitions*, however their folders spell the values (``06`` and ``6``)."""
+    """Pick the files in one of *partitions*, whatever text their folders have for the values (``06`` and ``6``)."""
     levels = [LevelReader(field.column, _decoder(field, types[field.source.lower()])) for field in fields]
     paths = listing["path"].combine_chunks()
     layout = arrange(paths, levels)
@@ -177,7 +177,7 @@ def _decoder(field: PartitionField, kind: str) -> Callable[[pa.Array[Any]], pa.A
 
 
 def _canonical(texts: pa.Array[Any], field: PartitionField, kind: str) -> list[str | None]:
-    """Spell folder texts as the writer does."""
+    """Return folder texts as the writer would write them."""
     present = texts.drop_null()
-    spelled = iter(field.function.encode(field.function.decode(present, kind), kind).to_pylist())
-    return [None if text is None else next(spelled) for text in texts.to_pylist()]
+    canonical = iter(field.function.encode(field.function.decode(present, kind), kind).to_pylist())
+    return [None if text is None else next(canonical) for text in texts.to_pylist()]

@@ -1,4 +1,4 @@
-"""Write rows into a table: read, find each row's partition, sort, write Parquet, publish.
+"""Writes rows into a table: read, find each row's partition, sort, write Parquet, publish.
 
 Reading ends before the first file is begun, so a row that does not fit is found while nothing is written. DuckDB
 reads, holds and sorts the rows within its memory limit and spills the rest; Parquet is written one partition at a
@@ -265,8 +265,8 @@ def _refuse_rows_elsewhere(
     found = Overlap(table.partitioned_by, types).find(paths, table.written_by, partitions)
     if found is None:
         return
-    path, told = found
-    shown = "/".join(f"{column}={text}" for column, text in told.items())
+    path, values = found
+    shown = "/".join(f"{column}={text}" for column, text in values.items())
     raise InputInvalid(
         f"{path} may hold rows of the partition {shown}, which would stay beside the new ones, for it lies in other "
         f"folders than new files of {table.name}. Write its rows into theirs first, and remove it; or use another mode."

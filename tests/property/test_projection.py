@@ -317,7 +317,7 @@ def test_files_that_their_bounds_rule_out_hold_no_row_of_the_answer(
     for predicate, joiner in ((all_of(*parts), " AND "), (any_of(*parts), " OR ")):
         rows = matching(engine, case.source.type, case.rows, joiner.join(texts), case.values)
         chosen = PartitionIndex.build(snapshot).select(predicate, case.values)
-        assert {row // size for row in rows} <= set(chosen.file_places().tolist())
+        assert {row // size for row in rows} <= set(chosen.file_positions().tolist())
         assert chosen.files == len(chosen.versions())
 
 

@@ -1,4 +1,4 @@
-"""What every transform can do: for the writer, for folder names, and for selection."""
+"""The interface of a partition transform: for the writer, for folder names, and for selection."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class Transform(ABC):
 
     @abstractmethod
     def problem(self, source_type: str) -> TransformError | None:
-        """Say why a source of this DuckDB type does not fit; None if it does."""
+        """Return why a source of this DuckDB type does not fit; None if it does."""
 
     def accepts(self, source_type: str) -> bool:
-        """Tell whether the transform is defined for a source of this DuckDB type."""
+        """Return whether the transform is defined for a source of this DuckDB type."""
         return self.problem(source_type) is None
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Order keys: every value of a column as something that compares as the engine compares it.
+"""Order keys: Python values that compare as the engine compares the values of a column.
 
 A *key* is an int for types with a 64-bit ordinal (integers, DATE in days, timestamps in their own unit since the
 epoch, TIME in µs, DECIMAL unscaled, BOOLEAN, DOUBLE by its bits) and for the wide ones (HUGEINT, UUID); for VARCHAR

@@ -1,4 +1,4 @@
-"""Read a transform as a declaration spells it."""
+"""Parses the transforms of a declaration."""
 
 from __future__ import annotations
 

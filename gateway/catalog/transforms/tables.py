@@ -1,4 +1,4 @@
-"""``range[…]`` and ``lookup{…}``: partition values that the declaration spells out."""
+"""``range[…]`` and ``lookup{…}``: partition values that are listed in the declaration."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which rows each scan of a query can need, found once for a text; what is left to a request is in ``bind``.
+"""Static analysis of a query: the predicate that the rows of each of its scans must satisfy.
 
-The author's text is run as it was written: only the names of its tables, and its calls that read the clock, are
-replaced by position. The analysis is of a private copy.
+``prepare`` runs once for a text; ``bind`` runs for each request and fills in the constants. The author's text itself is
+executed as it was written: only the names of its tables, and its calls that read the clock, are replaced, by position.
 """
 
 from gateway.plan.analysis.constants import Dimension

@@ -1,4 +1,4 @@
-"""Which blocks aggregate, and which of them give a row even where none of theirs passes WHERE.
+"""Finds the blocks that aggregate, and those that return a row even if no row passes their WHERE.
 
 DuckDB evaluates an aggregate whose columns are all of an outer block in that block: ``(SELECT sum(o.x))`` in the
 SELECT list of a query over ``o`` makes one row of it.
@@ -29,7 +29,7 @@ _CLAUSES = ("having", "qualify", "order", "distinct")
 
 
 def always_yields(block: SelectBlock) -> bool:
-    """Say whether a block may give a row even where no row passes its WHERE.
+    """Return whether a block may give a row even where no row passes its WHERE.
 
     It does if it aggregates without GROUP BY, or if a grouping set may be empty: ``GROUP BY ()``, ROLLUP, CUBE,
     GROUPING SETS, and GROUP BY ALL over aggregates and constants. What its rows satisfy says nothing of that row.
@@ -44,7 +44,7 @@ def always_yields(block: SelectBlock) -> bool:
 
 
 def has_sets(block: SelectBlock) -> bool:
-    """Say whether a block groups by several sets of keys, so that a key may be NULL in a row that it gives."""
+    """Return whether a block groups by several sets of keys, so that a key may be NULL in a row that it gives."""
     group = block.node.args.get("group")
     if group is None:
         return False
@@ -53,7 +53,7 @@ def has_sets(block: SelectBlock) -> bool:
 
 
 def _is_key(block: SelectBlock, item: exp.Expr) -> bool:
-    """Say whether GROUP BY ALL certainly groups by an item of the SELECT list: a column of the block is in it."""
+    """Return whether GROUP BY ALL certainly groups by an item of the SELECT list: a column of the block is in it."""
     if is_aggregating(item):
         return False
     aliases = {folded(item.alias) for item in block.node.expressions if isinstance(item, exp.Alias)}
@@ -63,7 +63,7 @@ def _is_key(block: SelectBlock, item: exp.Expr) -> bool:
 
 
 def is_aggregating(node: exp.Expr) -> bool:
-    """Say whether aggregate functions stand in a SELECT list, HAVING, QUALIFY or ORDER BY, or may stand there."""
+    """Return whether aggregate functions stand in a SELECT list, HAVING, QUALIFY or ORDER BY, or may stand there."""
     return any(_is_aggregate(found) for found in own(node, exp.Func, exp.Columns))
 
 
@@ -92,7 +92,7 @@ def own(node: exp.Expr, *kinds: type[exp.Expr]) -> Iterator[exp.Expr]:
 
 
 def _aggregates_below(block: SelectBlock) -> bool:
-    """Say whether an aggregate in a subquery may be this block's: no column of it is known to be of the subquery."""
+    """Return whether an aggregate in a subquery may be this block's: no column of it is known to be of the subquery."""
     below = [child.block for child in block.children.values() if child.clause in ("select", *_CLAUSES)]
     return any(_is_foreign(found, inner, block) for inner in _selects(below) for found in _calls(inner))
 
@@ -108,7 +108,7 @@ def _is_foreign(found: exp.Expr, inner: SelectBlock, block: SelectBlock) -> bool
 
 
 def _is_of(column: exp.Column, inner: SelectBlock, block: SelectBlock) -> bool:
-    """Say whether a name certainly means a column of *inner* or of a block between it and *block*."""
+    """Return whether a name certainly means a column of *inner* or of a block between it and *block*."""
     here: SelectBlock | None = inner
     while here is not None and here is not block:
         if _is_among(column, here):
@@ -118,7 +118,7 @@ def _is_of(column: exp.Column, inner: SelectBlock, block: SelectBlock) -> bool:
 
 
 def _is_among(column: exp.Column, block: SelectBlock) -> bool:
-    """Say whether a block certainly has a column of that name."""
+    """Return whether a block certainly has a column of that name."""
     known = [source for source in block.sources if source.columns is not None]
     if column.table:
         return any(source.name == folded(column.table) for source in known)

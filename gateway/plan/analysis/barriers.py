@@ -1,7 +1,7 @@
-"""What stands in a SELECT between its rows and what is known of them from outside.
+"""Constructs of a SELECT that a filter from outside may not pass: LIMIT, DISTINCT ON, windows, GROUP BY.
 
-Each rule says which terms of the rows may be filtered before its construct: a filter on others would change what
-the construct computes. A rule answers None where its construct is absent, else a test of terms.
+Filtering before the construct would change what it computes, except on certain terms, such as the keys of a grouping.
+A rule returns the test for those terms, or None if the SELECT does not have the construct.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a syntax tree to blocks: every source found, every name that can be resolved resolved."""
+"""Builds the blocks of a query from its syntax tree, with their sources and the names that can be resolved."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _visible(with_: exp.With, name: str, inside: exp.CTE | None) -> exp.CTE | No
 
 
 def _is_recursive(with_: exp.With, cte: exp.CTE) -> bool:
-    """Say whether a CTE may read itself; in any other its own name means a table."""
+    """Return whether a CTE may read itself; in any other its own name means a table."""
     return bool(with_.args.get("recursive")) and isinstance(cte.this.unnest(), exp.SetOperation)
 
 
@@ -279,7 +279,7 @@ def _ancestor(node: exp.Expr, tops: Mapping[int, exp.Expr]) -> int | None:
 
 
 def _unwrapped(node: exp.Expr) -> tuple[exp.Expr, Reason | None]:
-    """Take off the parentheses around a query; say why nothing may pass if they hold more than it."""
+    """Remove the parentheses around a query; if they hold more than the query, return why no filter may pass."""
     closed = None
     while isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
         if node.args.get("with_") is not None:
@@ -318,7 +318,7 @@ def _join_kind(join: exp.Join) -> str:
 
 
 def _is_parenthesised(node: exp.Expr) -> bool:
-    """Say whether *node* is a join in parentheses, which is not a query."""
+    """Return whether *node* is a join in parentheses, which is not a query."""
     inner = node.this if isinstance(node, exp.Subquery) and not node.alias else None
     return isinstance(inner, exp.Table) or (isinstance(inner, exp.Subquery) and bool(inner.args.get("joins")))
 

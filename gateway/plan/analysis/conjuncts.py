@@ -1,4 +1,4 @@
-"""From a conjunct to facts: its predicate, and the columns that it makes equal or orders."""
+"""Turns a conjunct of a condition into facts: its predicate, and the columns that it compares with each other."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The constants of a query's filters: literals and parameters in Python, everything else by one SELECT of the engine.
+"""The constants of a query's filters. Literals and parameters are evaluated in Python, the others by one SELECT.
 
-A constant expression is used only if its type is known for certain; what is not in the tables below is not constant.
+A constant expression is used only if its type is certain; what is not in the tables below is not constant.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class Constants:
 
 
 def fits(value: Value, target: str) -> bool:
-    """Say whether a number can be written in *target* without losing digits (its size is another matter).
+    """Return whether a number can be written in *target* without losing digits (its size is another matter).
 
     >>> fits(Decimal("0.050"), "DECIMAL(15,2)"), fits(Decimal("0.055"), "DECIMAL(15,2)")
     (True, False)
@@ -212,7 +212,7 @@ def _wide(target: str, kind: str | None) -> str:
 
 
 def _converts(source: str, target: str) -> bool:
-    """Say whether Python turns a value of type *source* into one of type *target* without loss."""
+    """Return whether Python turns a value of type *source* into one of type *target* without loss."""
     if source == target or (source in INTEGERS and target in INTEGERS):
         return True
     if decimal_scale(target) is not None:

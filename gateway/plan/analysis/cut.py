@@ -1,6 +1,6 @@
-"""The author's text cut where its tables stand.
+"""Splits the author's text at the names of its tables, so that a source can be inserted for each.
 
-Nothing else of it is touched, but calls that read the clock and calls that the engine may look into.
+Otherwise only calls that read the clock, and calls of ``date_trunc`` that the engine may optimise, are replaced.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a join with a filtered table says of the other side: its key is among those that the filter leaves.
+"""Dynamic partition pruning: in a join with a filtered table, the keys that its filter leaves restrict the other side.
 
-The values are not known when a text is prepared. They become slots, to be learned from the other table under the
-same snapshot before the files of this one are chosen: what Spark calls dynamic partition pruning.
+The keys are not known when a text is prepared. They are slots, whose values are read from the filtered table (the
+*dimension*) before the files of the other one are selected.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Dimensions:
 
 
 def _filters(key: DimensionKey) -> bool:
-    """Say whether a scan is filtered by more than its key: what is known of the key is known on the other side too."""
+    """Return whether a scan is filtered by more than its key, which the other side is filtered by already."""
     return key.known != TRUE and any(
         not isinstance(leaf, Condition)
         and leaf.term.column != key.term.column

@@ -165,7 +165,7 @@ def without(facts: Iterable[Fact], hidden: frozenset[str]) -> list[Fact]:
 
 
 def rejects_null(facts: Iterable[Fact], columns: frozenset[str]) -> bool:
-    """Say whether no row whose *columns* are all NULL satisfies the facts."""
+    """Return whether no row whose *columns* are all NULL satisfies the facts."""
     return any(not _may_hold_on_null(fact.predicate, columns) for fact in facts)
 
 
@@ -237,7 +237,7 @@ def equality_copies(predicate: Predicate, edge: Edge, mentioned: frozenset[str])
 
 
 def _keeps_order(term: Term) -> bool:
-    """Say whether the functions of a term keep the order of any two values (``month`` and texts do not)."""
+    """Return whether the functions of a term keep the order of any two values (``month`` and texts do not)."""
     return all(
         function.name in ("cast", "date_trunc", "year", "add") and function.returns != "VARCHAR"
         for function in term.functions

@@ -1,8 +1,8 @@
-"""What rows satisfy by themselves, whatever the query around them asks for.
+"""Facts that rows satisfy by themselves, whatever the query around them asks for.
 
-Three kinds of rows have guarantees: those of a block (its WHERE, its joins), those that a block puts out (the same in
-terms of its output columns), and those of a source of a FROM (the output of the subquery or CTE that it reads). They
-go upwards, and from there across joins to other sources: see ``walk``.
+Three kinds of rows have guarantees: the rows of a block (by its WHERE and its joins), the output rows of a block (the
+same, in terms of its output columns), and the rows of a source in FROM (the output of the subquery or CTE that it
+reads). Guarantees go up to the outer query, and there across joins to other sources: see ``walk``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How facts flow through joins: what every useful row satisfies below each side of one.
+"""Pushes facts through joins, one rule for each kind of join.
 
-A rule is given what every useful row above the join satisfies, and what each side guarantees of itself; it returns
-what every useful row of the left side, and of the right side, satisfies. Taking the others away changes no answer.
+A rule is given the facts about the useful rows above the join and the guarantees of each side. It returns the facts
+about the useful rows of the left side and of the right side; removing the other rows changes no answer.
 """
 
 from __future__ import annotations

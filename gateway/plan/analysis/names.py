@@ -1,4 +1,4 @@
-"""What a name means: DuckDB's rules, clause by clause, where they are certain; elsewhere a name means nothing.
+"""Name resolution by DuckDB's rules, clause by clause; a name whose meaning is not certain is not resolved.
 
 A column of the block wins over an alias of its SELECT list, and an alias over what is outside, in WHERE, HAVING,
 QUALIFY, the SELECT list (aliases of earlier items) and windows, and where the name alone is a key of GROUP BY. Where
@@ -6,10 +6,10 @@ the name alone is a key of DISTINCT ON, the alias wins. In ON, in keys of GROUP 
 of aggregates there are no aliases. Subqueries see the columns and then the aliases of the blocks around them, and in
 FROM the sources to their left; an ON sees the sources of its join, and those of other joins to its left.
 
-sqlglot's ``qualify`` (30.30) is not used for this. It resolves an alias of an outer block to a column farther out, a
-name in ON to a source that is joined later, and an alias inside an expression of GROUP BY, all against DuckDB; it
-raises for the second ``d`` of a derived table, which DuckDB calls ``d_1``. And it has one answer or an error for every
-name, where an analysis has to be told which names are not certain, to prune by all others.
+Why not sqlglot's ``qualify``? It was tried (version 30.30), and does not do what DuckDB does: it resolves a name in ON
+to a source that is joined later, which DuckDB refuses; it raises an error for an alias of an outer block, and for the
+second ``d`` of a derived table, which DuckDB calls ``d_1``. And it resolves all names or raises: one name that is not
+certain would end the analysis, which prunes by all the others here.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _around(name: str, block: SelectBlock) -> Term | None:
 
 
 def _has(block: SelectBlock, name: str) -> bool:
-    """Say whether a column of that name exists, or may exist."""
+    """Return whether a column of that name exists, or may exist."""
     return block.murky or name in block.merged or any(source.has(name) for source in block.sources)
 
 
@@ -103,7 +103,7 @@ def _qualified(name: str, qualifier: str, block: SelectBlock) -> Term | None:
 
 
 def _may_be(source: Source, qualifier: str) -> bool:
-    """Say whether a source has that name; DuckDB gives names to subqueries and table functions without one."""
+    """Return whether a source has that name; DuckDB gives names to subqueries and table functions without one."""
     if source.name:
         return source.name == qualifier
     return source.block is None or source.columns is None or _UNNAMED.fullmatch(qualifier) is not None

@@ -1,4 +1,4 @@
-"""The columns that a query gives, as far as they are known."""
+"""The output columns of a query, as far as they are known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.plan.analysis.sources import GENERATED, Leaf, Output, SelectBlock, 
 from gateway.plan.analysis.terms import Naming, Opaque, term
 from gateway.plan.analysis.types import canonical
 
-_SPELLED: tuple[type[exp.Expr], ...] = (
+_UNNAMED: tuple[type[exp.Expr], ...] = (
     *(exp.Binary, exp.Unary, exp.Window, exp.Literal, exp.Boolean),
     *(exp.Between, exp.In, exp.Interval, exp.Subquery),
 )
@@ -39,7 +39,7 @@ def _expanded(block: SelectBlock, item: exp.Expr, place: int) -> list[Output] | 
 
 
 def _is_filtered(item: exp.Expr) -> bool:
-    """Say whether an item is ``* LIKE 'pattern'`` or the like, at any depth."""
+    """Return whether an item is ``* LIKE 'pattern'`` or the like, at any depth."""
     stars = (star for star in item.find_all(exp.Star))
     return any(isinstance(star.parent, exp.Binary | exp.Unary | exp.Column | exp.Escape) for star in stars)
 
@@ -123,8 +123,8 @@ def _name(expression: exp.Expr) -> str | None:
     if isinstance(expression, exp.Column):
         return folded(expression.name)
     calls = isinstance(expression, exp.Func) and any(expression.args.values())
-    spelled = isinstance(expression, _SPELLED) and not isinstance(expression, exp.Dot)
-    return GENERATED if calls or spelled else None
+    unnamed = isinstance(expression, _UNNAMED) and not isinstance(expression, exp.Dot)
+    return GENERATED if calls or unnamed else None
 
 
 def united(left: tuple[Output, ...] | None, right: tuple[Output, ...] | None) -> tuple[Output, ...] | None:

@@ -1,4 +1,4 @@
-"""The analysis of a text from its parse to its predicates."""
+"""Analyses a query text, from parsing it to the predicates of its scans."""
 
 from __future__ import annotations
 

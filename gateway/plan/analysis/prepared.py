@@ -1,4 +1,4 @@
-"""What is kept of an analysed text, and what is left to do for each request."""
+"""The result of an analysis, and what is left to do for each request: binding its constants."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gateway.plan.analysis.constants import (
 )
 from gateway.plan.analysis.facts import leaves
 from gateway.plan.analysis.leaves.prefix import like_prefix
-from gateway.plan.analysis.spell import spell
+from gateway.plan.analysis.predicate_sql import predicate_sql
 from gateway.plan.analysis.types import INTEGERS, decimal_scale
 from gateway.predicate import (
     FALSE,
@@ -153,7 +153,7 @@ def learn(prepared: Prepared, bound: Bound, found: Mapping[Dimension, Learned]) 
 def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) -> str:
     """Write the query that learns a dimension from *source*: its distinct values if at most *most*, and its bounds."""
     name = '"' + dimension.column.replace('"', '""') + '"'
-    kept = spell(decided(dimension.predicate, bound.known), bound.values)
+    kept = predicate_sql(decided(dimension.predicate, bound.known), bound.values)
     return (
         f"SELECT CASE WHEN count(DISTINCT {name}) <= {most} THEN coalesce(list(DISTINCT {name}), []) END, "
         f"min({name}), max({name}) FROM {source} AS dimension WHERE {name} IS NOT NULL AND {kept}"
@@ -301,7 +301,7 @@ def _decided_membership(leaf: Membership, values: Sequence[_Known]) -> Predicate
 
 
 def _outside(value: Value, kind: str) -> int:
-    """Say whether an integer lies above (1) or below (-1) all values of a type."""
+    """Return whether an integer lies above (1) or below (-1) all values of a type."""
     if kind not in INTEGERS or not isinstance(value, int):
         return 0
     bits = _BITS[kind.removeprefix("U")]

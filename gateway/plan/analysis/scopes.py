@@ -1,4 +1,4 @@
-"""What is seen where a block is not complete yet: by a subquery in its FROM, and by an ON."""
+"""The names visible inside an incomplete block: to a subquery in its FROM, and to an ON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of a query: its blocks, the sources each reads, and the columns that go in and come out."""
+"""The structure of a query: its blocks, the sources that each reads, and its input and output columns."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Source:
         return names.index(name) if names.count(name) == 1 and None not in names and not self._repeats(name) else None
 
     def has(self, name: str) -> bool:
-        """Say whether a column of that name exists, or may exist."""
+        """Return whether a column of that name exists, or may exist."""
         if self.columns is None:
             return True
         names = self._names()
@@ -77,7 +77,7 @@ class Source:
         return [name for name, _ in self.columns or ()]
 
     def _repeats(self, name: str) -> bool:
-        """Say whether DuckDB may give that name to a column whose own is taken: the second ``d`` becomes ``d_1``."""
+        """Return whether DuckDB may give that name to a column whose own is taken: the second ``d`` becomes ``d_1``."""
         numbered = _NUMBERED.fullmatch(name)
         return numbered is not None and self._names().count(numbered[1]) > 1
 

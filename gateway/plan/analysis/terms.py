@@ -1,4 +1,4 @@
-"""Which expressions are a column under functions that keep NULL as NULL, and are thus a ``Term``."""
+"""Recognises terms: a column, possibly under known functions that return NULL for NULL."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _LENGTHS = {
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """An expression that is not a term, and why, for people."""
+    """An expression that is not a term, and why not, for an explanation."""
 
     reason: str
 
@@ -110,7 +110,7 @@ def _cast(node: exp.Expr, naming: Naming) -> Term | Opaque:
 
 
 def _keeps_order(source: str, to: str) -> bool:
-    """Say whether a cast keeps the order of values; texts of dates do as long as their years have four digits."""
+    """Return whether a cast keeps the order of values; texts of dates do as long as their years have four digits."""
     if source in _TEMPORAL:
         return to in _TEMPORAL or (source == "DATE" and to == "VARCHAR")
     if source in INTEGERS:
@@ -119,7 +119,7 @@ def _keeps_order(source: str, to: str) -> bool:
 
 
 def _widens(source: str, to: str) -> bool:
-    """Say whether a cast changes no value and no comparison: to a wider integer of the same sign."""
+    """Return whether a cast changes no value and no comparison: to a wider integer of the same sign."""
     if source not in INTEGERS or to not in INTEGERS or source.startswith("U") != to.startswith("U"):
         return False
     return INTEGERS.index(to) > INTEGERS.index(source)

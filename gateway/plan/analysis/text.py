@@ -1,4 +1,4 @@
-"""The author's text: what sqlglot is given to parse, and where each place of it stands in the original.
+"""Prepares the author's text for sqlglot, and maps positions in it back to the original.
 
 sqlglot's tokenizer takes ``$a,$`` for a dollar-quote tag, so every parameter is padded. Calls that read the clock
 become placeholders of their own, so that the tree tells where each of them is used.

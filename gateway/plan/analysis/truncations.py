@@ -53,7 +53,7 @@ def _inside(node: exp.Expr) -> exp.Expr:
 
 
 def _is_asked_for(node: exp.Expr | None) -> bool:
-    """Tell whether a comparison is part of the conjunctions and disjunctions that a WHERE is made of."""
+    """Return whether a comparison is part of the conjunctions and disjunctions that a WHERE is made of."""
     if not isinstance(node, (*_COMPARISONS, exp.Between)):
         return False
     above = _around(node)
@@ -71,7 +71,7 @@ def _is_with_constants(comparison: exp.Expr | None, call: exp.Expr, types: Mappi
 
 
 def _is_finite(node: exp.Expr, types: Mapping[str, str]) -> bool:
-    """Tell whether a node is a constant day or instant of the years 1 to 9999, by its text or its type."""
+    """Return whether a node is a constant day or instant of the years 1 to 9999, by its text or its type."""
     node = _inside(node)
     if isinstance(node, exp.Literal):
         return node.is_string and _FINITE.fullmatch(node.name) is not None

@@ -112,7 +112,7 @@ def _instants(column: str, kinds: set[str]) -> Resolved | None:
 
 
 def _is_local(kinds: set[str]) -> bool:
-    """Say whether constants compare with a local time: instants do too, because the engine's time zone is UTC."""
+    """Return whether constants compare with a local time: instants do too, because the engine's time zone is UTC."""
     return kinds <= {STRING, "DATE", "TIMESTAMP"} or kinds <= {"DATE", "TIMESTAMP", TIMESTAMPTZ}
 
 

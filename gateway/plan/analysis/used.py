@@ -1,4 +1,4 @@
-"""The names that a statement uses: a column of none of them is of no consequence for its answer."""
+"""The names that a statement uses. A column whose name is not among them does not affect the answer."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def _takes_all(node: exp.Expr) -> bool:
 
 
 def _names_a_query(node: exp.Expr | None) -> bool:
-    """Tell whether what an alias stands for has only columns that a SELECT lists."""
+    """Return whether what an alias stands for has only columns that a SELECT lists."""
     return isinstance(node, exp.CTE | exp.Subquery) and isinstance(node.this, exp.Query)
 
 
 def _whole_rows(tree: exp.Expr) -> bool:
-    """Tell whether the name of a table stands where a column does: it is a struct of all of its columns."""
+    """Return whether the name of a table stands where a column does: it is a struct of all of its columns."""
     sources = {node.alias_or_name.lower() for node in tree.find_all(exp.Table, exp.Subquery, exp.CTE)}
     return any(not column.table and column.name.lower() in sources for column in tree.find_all(exp.Column))

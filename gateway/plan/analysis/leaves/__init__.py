@@ -1,4 +1,4 @@
-"""The forms of conditions on columns: one rule a file."""
+"""The forms of conditions on a column, one rule per file."""
 
 from gateway.plan.analysis.leaves.between import between
 from gateway.plan.analysis.leaves.boolean import boolean

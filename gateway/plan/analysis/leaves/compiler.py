@@ -1,4 +1,4 @@
-"""The compiler of conditions: negation goes to the leaves, and what is not understood becomes TRUE."""
+"""Compiles a condition into a predicate: negation is pushed to the leaves, and what is not understood is TRUE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``column IN $list`` and its other spellings."""
+"""``column IN $list`` and equivalent forms."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _list_parts(node: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
 
 
 def _is_contained(node: exp.Expr) -> bool:
-    """Say whether a list is asked as a value: it ignores its NULL members then, and NULL is neither in nor out."""
+    """Return whether a list is asked as a value: it ignores its NULL members then, and NULL is neither in nor out."""
     return isinstance(node, exp.ArrayContains) or (isinstance(node, exp.In) and node.args.get("field") is not None)
 
 

@@ -1,4 +1,4 @@
-"""Predicates written as SQL, their constants as literals: for the queries of the planner's own."""
+"""Predicates as SQL with literals, for the queries that the planner itself runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from gateway.predicate import (
 )
 
 
-def spell(predicate: Predicate, values: Sequence[Value]) -> str:
-    """Write a predicate whose constants are all known.
+def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
+    """Return a predicate as SQL; all of its constants must be known.
 
     >>> from gateway.predicate import Operator
-    >>> print(spell(Comparison(Term("k", "INTEGER"), Operator.GE, 0), [3]))
+    >>> print(predicate_sql(Comparison(Term("k", "INTEGER"), Operator.GE, 0), [3]))
     "k" >= CAST('3' AS INTEGER)
     """
     match predicate:
@@ -33,7 +33,7 @@ def spell(predicate: Predicate, values: Sequence[Value]) -> str:
             return "TRUE" if isinstance(predicate, Everything) else "FALSE"
         case And(parts) | Or(parts):
             word = " AND " if isinstance(predicate, And) else " OR "
-            return f"({word.join(spell(part, values) for part in parts)})"
+            return f"({word.join(predicate_sql(part, values) for part in parts)})"
         case Condition(slot):
             return "TRUE" if values[slot] is True else "FALSE"
         case NullCheck(term, negated):
