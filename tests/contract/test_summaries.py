@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from clocks import Clock
 
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
-from gateway.cache.redis import RedisTier, connect
-from gateway.cache.summaries import DISK, LARGEST, LIFETIME, NEAR, Summaries
+from gateway.cache.summaries import DISK, LIFETIME, NEAR, Summaries
 from gateway.cache.tier import Purge, Tier
 from gateway.model import Reading, Result, Summary
 
@@ -39,38 +39,6 @@ RESULT = Result(
     digest="d1",
 )
 SUMMARY = Summary(key="aa11", digest="d1", rows=20_000, readings=(READING,), created_at=5.0)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=["memory", "files", "redis"])
-def tiers(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[tuple[Tier, Tier]]:
-    """A tier of results, and the one of summaries that goes with it."""
-    if request.param == "redis":
-        client = connect(request.getfixturevalue("redis_server").url)
-        pair: tuple[Tier, Tier] = (
-            RedisTier(client, largest=1_000_000),
-            RedisTier(client, largest=LARGEST, kind="summary"),
-        )
-    elif request.param == "files":
-        folders = (tmp_path / "results", tmp_path / "summaries")
-        pair = (FileTier(folders[0], 1_000_000, clock=clock), FileTier(folders[1], DISK, clock=clock))
-    else:
-        pair = (MemoryTier(1_000_000, clock=clock), MemoryTier(NEAR, share=1.0, clock=clock))
-    yield pair
-    for tier in pair:
-        tier.close()
 
 
 def test_a_summary_is_there_without_the_rows_and_is_no_result(tiers: tuple[Tier, Tier]) -> None:

@@ -1,7 +1,7 @@
 """What every cache tier promises."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
+from clocks import Clock
 
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
@@ -20,38 +21,12 @@ from gateway.model import Column, Reading, Result
 MakeTier = Callable[[int, Callable[[], float]], Tier]
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture(params=["memory", "files"])
 def make_tier(request: pytest.FixtureRequest, tmp_path: Path) -> MakeTier:
     """Tiers that bound themselves and take the clock of the test."""
     if request.param == "memory":
         return lambda size, clock: MemoryTier(size, clock=clock)
     return lambda size, clock: FileTier(tmp_path / "results", size, clock=clock)
-
-
-@pytest.fixture(params=["memory", "files", "redis"])
-def tier(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Tier]:
-    """Every tier, empty."""
-    if request.param == "redis":
-        tier: Tier = RedisTier(connect(request.getfixturevalue("redis_server").url), largest=1_000_000)
-    elif request.param == "files":
-        tier = FileTier(tmp_path / "results", 1_000_000, clock=clock)
-    else:
-        tier = MemoryTier(1_000_000, clock=clock)
-    yield tier
-    tier.close()
 
 
 def result(key: str, rows: int = 3, query: str = "delays", created_at: float = 999.25) -> Result:
