@@ -106,8 +106,3 @@ def test_tpch_is_served_too(start: Callable[..., Demo]) -> None:
         address = urlsplit(command)
         assert demo.get(f"{address.path}?{address.query}")[0] == 200, command
     assert demo.interrupt() == 0
-
-
-def test_without_serving_only_the_warehouse_is_built(project: Path) -> None:
-    subprocess.run([PROGRAM, "demo", "--project", project, "--no-serve"], check=True, capture_output=True)
-    assert (project / "demo" / "warehouse" / "flights").is_dir()
