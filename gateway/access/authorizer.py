@@ -9,7 +9,7 @@ from gateway.access.base import ANONYMOUS, CHALLENGE, METRICS
 from gateway.access.grants import Grants
 from gateway.access.keys import PREFIX, Keys
 from gateway.access.rates import Rates
-from gateway.access.reloading_file import Watched
+from gateway.access.reloading_file import ReloadingFile
 from gateway.access.tokens import TokenRefused, Tokens
 from gateway.errors import AccessInvalid, Diagnostic, Unauthenticated
 from gateway.model import Principal
@@ -28,8 +28,8 @@ class Authorizer:
 
     def __init__(
         self,
-        keys: Watched[Keys],
-        grants: Watched[Grants],
+        keys: ReloadingFile[Keys],
+        grants: ReloadingFile[Grants],
         tokens: Tokens | None,
         *,
         observe: Observer,

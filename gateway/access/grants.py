@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from gateway.access.base import ANONYMOUS, QUERY, REFRESH, TABLE
 from gateway.access.rates import RateSetting
-from gateway.access.reloading_file import Unreadable
+from gateway.access.reloading_file import FileUnreadable
 from gateway.declaration import DeclarationError, Declared
 from gateway.errors import Diagnostic, did_you_mean
 from gateway.model import Principal
@@ -50,7 +50,7 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Recipients = Annotated[tuple[Annotated[str, AfterValidator(_recipient)], ...], AfterValidator(_somebody)]
 
 
-class _Entry(BaseModel):
+class _GrantEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     to: Recipients
 
@@ -64,7 +64,7 @@ class _Entry(BaseModel):
         return AUTHENTICATED in self.to or (principal.name in self.to and not principal.name.startswith(GROUP))
 
 
-class Grant(_Entry):
+class Grant(_GrantEntry):
     """What some may do. ``refresh`` is for the tables of the same grant, the other actions for the whole gateway."""
 
     queries: tuple[Pattern, ...] = ()
@@ -80,7 +80,7 @@ class Grant(_Entry):
         return self
 
 
-class Limit(_Entry):
+class Limit(_GrantEntry):
     """How much some may ask, instead of what the settings say; the first entry that is for a principal counts."""
 
     requests: RateSetting = None
@@ -157,11 +157,11 @@ NOTHING = Grants(Declaration())
 
 
 def read_grants(text: str, *, path: str) -> Grants:
-    """Read the declaration for the server. Raises ``Unreadable`` with all that is wrong in it."""
+    """Read the declaration for the server. Raises ``FileUnreadable`` with all that is wrong in it."""
     try:
         return Grants(_declared(text, path)[1])
     except DeclarationError as error:
-        raise Unreadable(str(error)) from error
+        raise FileUnreadable(str(error)) from error
 
 
 def check_grants(text: str, *, path: str, queries: Collection[str], tables: Collection[str]) -> tuple[Diagnostic, ...]:

@@ -17,7 +17,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import orjson
 
-from gateway.access.reloading_file import Unreadable, Watched
+from gateway.access.reloading_file import FileUnreadable, ReloadingFile
 from gateway.telemetry.events import AccessFileFailed, AccessFileRead, Observer
 
 JWK = Mapping[str, Any]
@@ -56,7 +56,7 @@ class FileKeys:
     """The keys of a file, read again when it changes."""
 
     def __init__(self, path: Path, observe: Observer) -> None:
-        self._file = Watched(path, read_key_set, _NO_KEYS, name="keyset", observe=observe, expected=True)
+        self._file = ReloadingFile(path, read_key_set, _NO_KEYS, name="keyset", observe=observe, expected=True)
 
     @property
     def generation(self) -> int:
@@ -115,7 +115,7 @@ class FetchedKeys:
         self._tried_at = self._monotonic()
         try:
             keys = read_key_set(self._fetch())
-        except Unreadable as error:
+        except FileUnreadable as error:
             if self.failure is None:
                 self._observe(AccessFileFailed(file="keyset", error=str(error)))
             self.failure = str(error)
@@ -129,14 +129,14 @@ class FetchedKeys:
 
 
 def read_key_set(text: str) -> KeySet:
-    """Read a set. Raises ``Unreadable`` where it holds no public key; keys of other kinds in it are left out."""
+    """Read a set. Raises ``FileUnreadable`` where it holds no public key; keys of other kinds in it are left out."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Unreadable(f"is not JSON: {error}") from error
+        raise FileUnreadable(f"is not JSON: {error}") from error
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
-        raise Unreadable("is not a JSON Web Key Set: it has no list of keys")
+        raise FileUnreadable("is not a JSON Web Key Set: it has no list of keys")
     # A symmetric key ("oct") would let everybody who may read the set sign tokens.
     keys = tuple(
         key
@@ -144,7 +144,7 @@ def read_key_set(text: str) -> KeySet:
         if isinstance(key, dict) and key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig"
     )
     if not keys:
-        raise Unreadable("holds no public key for signatures")
+        raise FileUnreadable("holds no public key for signatures")
     return keys
 
 
@@ -158,9 +158,9 @@ def fetcher(url: str) -> Callable[[], str]:
             with opener.open(request, timeout=_TIMEOUT) as response:
                 body = response.read(_LARGEST + 1)
         except (URLError, OSError, ValueError) as error:
-            raise Unreadable(f"cannot be fetched from {urlsplit(url).hostname}: {_reason(error)}") from error
+            raise FileUnreadable(f"cannot be fetched from {urlsplit(url).hostname}: {_reason(error)}") from error
         if len(body) > _LARGEST:
-            raise Unreadable(f"is larger than {_LARGEST} bytes")
+            raise FileUnreadable(f"is larger than {_LARGEST} bytes")
         return str(body, "utf-8", "replace")
 
     return fetch

@@ -22,7 +22,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.access.grants import AUTHENTICATED, EVERYBODY, GROUP
-from gateway.access.reloading_file import Unreadable
+from gateway.access.reloading_file import FileUnreadable
 from gateway.errors import AccessInvalid, Diagnostic
 from gateway.model import Principal
 
@@ -71,7 +71,7 @@ class Key(BaseModel):
         return Principal(name=self.name, groups=frozenset(self.groups), credential=f"{PREFIX}{self.id}")
 
 
-class _File(BaseModel):
+class _KeyFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     keys: tuple[Key, ...] = ()
 
@@ -99,13 +99,13 @@ NO_KEYS = Keys({})
 
 
 def read_keys(text: str) -> Keys:
-    """Read the file of keys. Raises ``Unreadable``."""
+    """Read the file of keys. Raises ``FileUnreadable``."""
     try:
-        found = _File.model_validate_json(text)
+        found = _KeyFile.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"])
-        raise Unreadable(f"{place}: {first['msg']}" if place else str(first["msg"])) from error
+        raise FileUnreadable(f"{place}: {first['msg']}" if place else str(first["msg"])) from error
     return Keys({key.id: key for key in found.keys})
 
 
@@ -147,7 +147,7 @@ class KeyFile:
     def _read(self) -> dict[str, Key]:
         try:
             return read_keys(self._path.read_text(encoding="utf-8")).by_id if self._path.exists() else {}
-        except (OSError, UnicodeDecodeError, Unreadable) as error:
+        except (OSError, UnicodeDecodeError, FileUnreadable) as error:
             raise AccessInvalid([Diagnostic(path=str(self._path), message=f"cannot be read: {error}")]) from error
 
     @contextmanager
@@ -167,7 +167,7 @@ class KeyFile:
 
     def _write(self, keys: dict[str, Key]) -> None:
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.draft")
-        text = _File(keys=tuple(keys.values())).model_dump_json(indent=1, exclude_none=True) + "\n"
+        text = _KeyFile(keys=tuple(keys.values())).model_dump_json(indent=1, exclude_none=True) + "\n"
         try:
             descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with open(descriptor, "w", encoding="utf-8") as file:

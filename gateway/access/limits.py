@@ -11,7 +11,7 @@ Charge = Callable[[Principal, int], None]
 _NOTHING: Mapping[str, str] = {}
 
 
-class Limits(Protocol):
+class CallerLimits(Protocol):
     """Count what principals ask, and refuse what is over their limits. Thread-safe."""
 
     def admit(self, principal: Principal) -> Mapping[str, str]:
@@ -37,4 +37,4 @@ class Unlimited:
         return None
 
 
-UNLIMITED: Limits = Unlimited()
+UNLIMITED: CallerLimits = Unlimited()

@@ -12,11 +12,11 @@ from gateway.access.counters import MachineCounters
 from gateway.access.grants import NOTHING, read_grants
 from gateway.access.jwks import FetchedKeys, FileKeys, fetcher
 from gateway.access.keys import NO_KEYS, read_keys
-from gateway.access.limits import UNLIMITED, Limits
+from gateway.access.limits import UNLIMITED, CallerLimits
 from gateway.access.quota_batches import Portions
 from gateway.access.quotas import Quotas, in_redis, rates_for
 from gateway.access.rates import Rates
-from gateway.access.reloading_file import Watched
+from gateway.access.reloading_file import ReloadingFile
 from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.access.tokens import TokenRules, Tokens
 from gateway.model import Principal
@@ -27,7 +27,7 @@ def open_access(project: Path, settings: AccessSettings, observe: Observer) -> A
     """Open what decides about callers; everybody may do everything where they need not say who they are."""
     if not settings.required:
         return OPEN
-    grants = Watched(
+    grants = ReloadingFile(
         project / settings.grants,
         partial(read_grants, path=str(settings.grants)),
         NOTHING,
@@ -35,14 +35,14 @@ def open_access(project: Path, settings: AccessSettings, observe: Observer) -> A
         observe=observe,
         expected=True,
     )
-    keys = Watched(project / settings.keys, read_keys, NO_KEYS, name="keys", observe=observe)
+    keys = ReloadingFile(project / settings.keys, read_keys, NO_KEYS, name="keys", observe=observe)
     tokens = _tokens(project, settings, observe)
     return Authorizer(keys, grants, tokens, observe=observe, public_metrics=settings.public_metrics)
 
 
 def open_limits(
     settings: LimitSettings, access: Access, observe: Observer, *, state: Path, redis: Any, namespace: str = ""
-) -> Limits:
+) -> CallerLimits:
     """Open what counts: in the Redis of a pool of connections, else in the folder *state* of this machine."""
     general = Rates(requests=settings.requests, bytes=settings.bytes)
     if access is OPEN and general == Rates():

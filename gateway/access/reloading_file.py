@@ -17,12 +17,12 @@ _UNSETTLED = 50_000_000
 """Nanoseconds for which a file that was just written may change again without its times telling."""
 
 
-class Watched(Generic[Value]):
-    """The value of the file at *path*, as *read* makes it; *nothing* before it was ever right.
+class ReloadingFile(Generic[Value]):
+    """The value that *read* makes of the file at *path*; *nothing* before it was ever valid.
 
-    Looking costs one ``stat``. A file that cannot be read, or that *read* refuses by ``Unreadable``, leaves the last
-    good value in place and is told: an event, and ``failure``. A file that is not there is *nothing*; where it is
-    *expected*, that is a failure as well.
+    A look costs one ``stat``. A file that cannot be read, or that *read* refuses with ``FileUnreadable``, leaves the
+    last good value in place and is reported by an event and ``failure``. A missing file is *nothing*, and a failure
+    as well where it is *expected*.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Watched(Generic[Value]):
                 return
             try:
                 self._take(_text(self._path))
-            except Unreadable as error:
+            except FileUnreadable as error:
                 self._fail(str(error))
             # Not remembered while the file may still change within the resolution of its times.
             self._seen = seen if _settled(seen) else None
@@ -68,7 +68,7 @@ class Watched(Generic[Value]):
             if self._text is not None or self.failure is not None:
                 self._replace(self._nothing, text)
             if self._expected:
-                raise Unreadable("there is no such file")
+                raise FileUnreadable("there is no such file")
         elif text != self._text or self.failure is not None:
             self._replace(self._read(text), text)
         self.failure = None
@@ -84,7 +84,7 @@ class Watched(Generic[Value]):
         self.failure = failure
 
 
-class Unreadable(Exception):
+class FileUnreadable(Exception):
     """A file cannot be read, or does not hold what it should; the message names no secret."""
 
 
@@ -103,17 +103,17 @@ def _settled(signature: object) -> bool:
 
 
 def _text(path: Path) -> str | None:
-    """Read the file; None where there is none. Raises ``Unreadable``."""
+    """Read the file; None where there is none. Raises ``FileUnreadable``."""
     try:
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}") from error
+        raise FileUnreadable(f"cannot be read: {error.strerror}") from error
     if len(raw) > _LARGEST:
-        raise Unreadable(f"is larger than {_LARGEST} bytes")
+        raise FileUnreadable(f"is larger than {_LARGEST} bytes")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable("is not UTF-8 text") from error
+        raise FileUnreadable("is not UTF-8 text") from error

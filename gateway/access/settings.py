@@ -14,11 +14,11 @@ from gateway.access.tokens import ALGORITHMS
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class _Section(BaseModel):
+class _AccessModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class AccessSettings(_Section):
+class AccessSettings(_AccessModel):
     """Who may ask. Paths of files are relative to the project."""
 
     required: bool = Field(False, description="Whether callers must say who they are, and may do only what is granted.")
@@ -59,7 +59,7 @@ class AccessSettings(_Section):
         return self
 
 
-class LimitSettings(_Section):
+class LimitSettings(_AccessModel):
     """How much one principal may ask, unless the file of grants says otherwise."""
 
     requests: RateSetting = Field(None, description="Requests of one principal, e.g. 1000/minute.")

@@ -62,7 +62,7 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
         stack.callback(state.close)
 
         def serving() -> Gateway:
-            return cast(Gateway, site.gateway)
+            return site.gateway
 
         def serve(gateway: Gateway, project: Project) -> None:
             site.gateway, site.project = gateway, project

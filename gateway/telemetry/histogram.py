@@ -26,7 +26,7 @@ class BatchHistogram(Collector):
         self._name, self._text, self._labels = name, text, tuple(labels)
         self._bounds = (*buckets, inf)
         self._lock = Lock()
-        self._children: dict[Labels, _Child] = {}
+        self._children: dict[Labels, _LabelledHistogram] = {}
 
     def observe(self, labels: Sequence[object], observed: Sequence[float]) -> None:
         """Add *observed* to the histogram of *labels*, values in the order of its labels."""
@@ -48,15 +48,17 @@ class BatchHistogram(Collector):
             family.add_metric(labels, child.cumulated(self._bounds), child.total.get())
         yield family
 
-    def _child(self, labels: Labels) -> _Child:
+    def _child(self, labels: Labels) -> _LabelledHistogram:
         with self._lock:
             child = self._children.get(labels)
             if child is None:
-                child = self._children[labels] = _Child(self._name, self._text, self._labels, labels, self._bounds)
+                child = self._children[labels] = _LabelledHistogram(
+                    self._name, self._text, self._labels, labels, self._bounds
+                )
             return child
 
 
-class _Child:
+class _LabelledHistogram:
     """The sum and the buckets of one combination of labels; each bucket counts for itself."""
 
     def __init__(self, name: str, text: str, names: Labels, labels: Labels, bounds: Sequence[float]) -> None:

@@ -80,7 +80,7 @@ class LogLines:
         last: tuple[Any, ...] = ()
         rest = b""
         for event in events:
-            layout = _layout(type(event))  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
+            layout = _layout_of(type(event))  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
             values = layout.values(event)
             if last != (layout, values[_OWN:]):
                 last, rest = (layout, values[_OWN:]), _encoded(layout.told(values, slice(_OWN, None)))
@@ -89,7 +89,7 @@ class LogLines:
             yield b"%b,%b\n" % (head[:-1], rest[1:]) if len(rest) > len(b"{}") else head + b"\n"
 
 
-class _Layout(NamedTuple):
+class _LineLayout(NamedTuple):
     """How a kind of event is written: what it is called, the fields shown, and which of them are fractions."""
 
     kind: str
@@ -106,10 +106,10 @@ class _Layout(NamedTuple):
 
 
 @cache
-def _layout(event: type[Event]) -> _Layout:
+def _layout_of(event: type[Event]) -> _LineLayout:
     shown = [one for one in fields(event) if one.metadata.get("line", True)]
     names = tuple(one.name for one in shown)
-    return _Layout(
+    return _LineLayout(
         kind=_kind(event),
         names=names,
         values=attrgetter(*names) if len(names) > 1 else lambda one: tuple(getattr(one, name) for name in names),

@@ -27,7 +27,7 @@ _ROOM = 64 * 2**20
 """Bytes beyond them that all bodies of a worker may take together."""
 
 
-class ClientGone(Exception):
+class Disconnected(Exception):
     """The client has left, or takes nothing any more: there is nobody to answer."""
 
 
@@ -44,7 +44,7 @@ class Bodies:
     async def read(self, headers: Headers, receive: Receive) -> bytes:
         """Return the body of a request that has one; ``release`` it in the end.
 
-        Raises ``ClientGone``, ``RequestTimeout``, ``ContentTooLarge`` (at once where the length is declared),
+        Raises ``Disconnected``, ``RequestTimeout``, ``ContentTooLarge`` (at once where the length is declared),
         and ``QueueFull`` where others take all the memory there is.
         """
         kept = bytearray()
@@ -65,7 +65,7 @@ class Bodies:
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise ClientGone
+                    raise Disconnected
                 chunk, more = message.get("body", b""), message.get("more_body", False)
                 check_size(len(kept) + len(chunk), self._largest)
                 self._keep(kept, chunk)

@@ -45,7 +45,7 @@ def compressed(chunks: Generator[bytes], coding: str) -> Iterator[bytes]:
     if coding == IDENTITY:
         yield from chunks
         return
-    ready = _Ready()
+    ready = _ChunkSink()
     packer = pa.CompressedOutputStream(pa.PythonFile(ready, "w"), "gzip" if coding == "gzip" else "zstd")
     with closing(chunks):
         for chunk in chunks:
@@ -55,7 +55,7 @@ def compressed(chunks: Generator[bytes], coding: str) -> Iterator[bytes]:
     yield from ready.taken()
 
 
-class _Ready(io.RawIOBase):
+class _ChunkSink(io.RawIOBase):
     """A file that hands on what was written to it."""
 
     def __init__(self) -> None:

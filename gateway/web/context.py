@@ -4,113 +4,30 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Request, current_app, g
 
 from gateway.access.base import CREDENTIALS, Access
-from gateway.access.limits import Limits
-from gateway.cache.tier import Purge
-from gateway.catalog.manifest import Snapshot
-from gateway.catalog.status import TableStatus
-from gateway.catalog.table import Table
-from gateway.execution.work import StreamOptions
+from gateway.access.limits import CallerLimits
 from gateway.model import (
-    Answer,
-    BoundQuery,
-    CachePolicy,
-    Column,
-    Directives,
-    Export,
     Principal,
-    Result,
-    Summary,
-    Unread,
 )
-from gateway.model import Request as Question
-from gateway.pipeline import Located, Prepared
-from gateway.plan.explain import Explanation
+from gateway.pipeline import Gateway
 from gateway.project.loader import Project
 from gateway.project.reload import Reloaded
-from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.telemetry.events import Observer
 from gateway.telemetry.metrics import Metrics
 from gateway.web.records import Record
-from gateway.web.timeouts import Gone
 
 _EXTENSION = "gateway"
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-
-
-class Tables(Protocol):
-    """The catalog as the routes use it."""
-
-    @property
-    def tables(self) -> Mapping[str, Table]: ...
-
-    def pin(self, names: Iterable[str]) -> Mapping[str, Snapshot]: ...
-
-    def identities(self, names: Iterable[str]) -> list[str]: ...
-
-    def refresh(self, name: str, partitions: Iterable[str] | None = None, *, announced: bool = False) -> Snapshot: ...
-
-    def status(self, name: str) -> TableStatus: ...
-
-
-class Locations(Protocol):
-    """The stores as the routes use them."""
-
-    def states(self) -> Mapping[str, str]:
-        """Return the state of each location's breaker: ``closed`` while it is in use."""
-
-
-class Gateway(Protocol):
-    """The pipeline as the routes use it."""
-
-    @property
-    def registry(self) -> Registry: ...
-
-    @property
-    def catalog(self) -> Tables: ...
-
-    @property
-    def stores(self) -> Locations: ...
-
-    def answer(
-        self,
-        asked: Question,
-        *,
-        principal: Principal,
-        deadline: float | None = None,
-        directives: Directives = ...,
-        gone: Gone | None = None,
-        stream: StreamOptions | None,
-        suffices: Callable[[BoundQuery, Summary], bool] | None = None,
-    ) -> Answer | Export | Unread: ...
-
-    def explain(self, request: Question, *, principal: Principal) -> Explanation: ...
-
-    def stored(self, key: str, digest: str) -> Result: ...
-
-    def summary(self, key: str) -> Summary | None: ...
-
-    def encoding(self, key: str, form: str) -> bytes | None: ...
-
-    def keep_encoding(self, result: Result, form: str, body: bytes) -> None: ...
-
-    def locate(self, query: BoundQuery, request: Question, principal: Principal) -> Located: ...
-
-    def ready(self, question: str, form: str | None, policy: CachePolicy) -> Prepared | None: ...
-
-    def drop(self, which: Purge) -> Mapping[str, int]: ...
-
-    def columns(self, query: str, version: int) -> tuple[Column, ...]: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,7 +60,7 @@ class Site:
     state: Callable[[], str | None]
     """Says why nothing can be written to the state folder, None where something can."""
     access: Access
-    limits: Limits
+    limits: CallerLimits
     made: dict[str, Any] = field(default_factory=dict)
     """Documents that were made once for this site."""
     dev: Path | None = None

@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 
 from gateway.errors import GatewayError
 from gateway.model import CachePolicy, Column
+from gateway.pipeline import Gateway
 from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
 from gateway.query.registry import State
 from gateway.query.template import Template
 from gateway.telemetry.events import DescriptionFailed
-from gateway.web.context import Gateway, site
+from gateway.web.context import site
 from gateway.web.problems import public_detail
 
 _BOUNDS = ("min", "max", "pattern", "bucket")

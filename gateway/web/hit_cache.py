@@ -50,7 +50,7 @@ class Hit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
+class _HitEntry:
     """A response that can be given again."""
 
     response: ResultResponse
@@ -73,7 +73,7 @@ class HitCache:
     def __init__(self, site: Site, flask: WsgiAdapter, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._site, self._flask, self._clock = site, flask, clock
         self._gateway = site.gateway
-        self._entries: LRUCache[Key, _Entry] = LRUCache(_CAPACITY, getsizeof=lambda entry: entry.size)
+        self._entries: LRUCache[Key, _HitEntry] = LRUCache(_CAPACITY, getsizeof=lambda entry: entry.size)
         self._served: list[RequestServed] = []
         self._ids = _request_ids()
 
@@ -134,7 +134,7 @@ class HitCache:
         if response.form is None and response.length is not None:
             head += _lines([("Content-Length", str(response.length))])
         self._follow_reload()
-        self._entries[_scoped(key, reuse.scope)] = _Entry(
+        self._entries[_scoped(key, reuse.scope)] = _HitEntry(
             response=replace(response, body=None),
             reuse=reuse,
             head=head,
@@ -160,7 +160,7 @@ class HitCache:
         except Unauthenticated:
             return None
 
-    def _may(self, principal: Principal, entry: _Entry) -> bool:
+    def _may(self, principal: Principal, entry: _HitEntry) -> bool:
         """Tell whether the caller may see a response, and would see it as it was made."""
         access = self._site.access
         return access is OPEN or (
@@ -184,7 +184,7 @@ class HitCache:
         return next(self._ids)
 
     def _report(
-        self, entry: _Entry, principal: Principal, request: str, client: str | None, seconds: float, size: int
+        self, entry: _HitEntry, principal: Principal, request: str, client: str | None, seconds: float, size: int
     ) -> None:
         self._served.append(
             entry.served(

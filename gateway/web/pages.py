@@ -14,12 +14,13 @@ from flask import Blueprint, Response, render_template, request
 
 from gateway.access.authorizer import COOKIE
 from gateway.errors import Forbidden, Unauthenticated
+from gateway.pipeline import Gateway
 from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.query.types import Kind
-from gateway.web.context import Gateway, Site, found, gateway, record, site
+from gateway.web.context import Site, found, gateway, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
 from gateway.web.documents import cacheable, json_bytes
 from gateway.web.guard import guarded, visible_queries

@@ -12,9 +12,10 @@ from select import POLLERR, POLLHUP, POLLRDHUP, poll
 from socket import SO_LINGER, SO_SNDTIMEO, SOL_SOCKET, socket
 from struct import calcsize, pack, unpack
 from termios import TIOCOUTQ
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.errors import MalformedRequest
+from gateway.execution.single_flight import Gone
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 RESET = pack("ii", 1, 0)
@@ -23,12 +24,6 @@ TIMEOUT = "Request-Timeout"
 SLOWEST_TAKEN = 1_000
 """Bytes a second of a streamed answer that a client takes at least, while there are any."""
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
-
-
-class Gone(Protocol):
-    """Tells whether the client has left."""
-
-    def is_set(self) -> bool: ...
 
 
 def read_deadline(values: list[str], monotonic: Callable[[], float]) -> float | None:
@@ -54,7 +49,7 @@ def read_gone(environ: Mapping[str, Any]) -> Gone | None:
     if told is not None:
         return told
     connection = environ.get("gunicorn.socket")
-    return _Connection(connection) if isinstance(connection, socket) else None
+    return _ClientSocket(connection) if isinstance(connection, socket) else None
 
 
 def patient_sends(wsgi: Wsgi, seconds: float) -> Wsgi:
@@ -101,7 +96,7 @@ def send_all(connection: socket, data: memoryview, seconds: float) -> None:
             raise TimeoutError(EPIPE, "The client takes its answer too slowly.")
 
 
-class _Connection:
+class _ClientSocket:
     """The client's end of a connection: it is gone once it has closed its side."""
 
     def __init__(self, connection: socket) -> None:

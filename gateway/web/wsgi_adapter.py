@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from gateway.errors import GatewayError
-from gateway.web.bodies import Bodies, ClientGone, has_body
+from gateway.web.bodies import Bodies, Disconnected, has_body
 from gateway.web.responses import RESPONSE, ResultResponse
 from gateway.web.timeouts import taken_too_slowly
 
@@ -87,7 +87,7 @@ class WsgiAdapter:
             if not has_body(scope["headers"]):
                 return await self._answer(scope, receive, send, b"")
             body = await self._bodies.read(scope["headers"], receive)
-        except ClientGone:
+        except Disconnected:
             return None
         except GatewayError as error:
             return await self._refuse(error, scope, receive, send)
@@ -110,7 +110,7 @@ class WsgiAdapter:
             whole = await loop.run_in_executor(self._vital if vital else self._pool, exchange.run, self._wsgi)
             if whole is not None:
                 await exchange.send_whole(whole)
-        except ClientGone:
+        except Disconnected:
             return None
         except BaseException:
             exchange.break_off()
@@ -178,7 +178,7 @@ class _Exchange:
     async def send_whole(self, whole: Whole) -> None:
         """Send a response of one piece."""
         if self._gone.is_set():
-            raise ClientGone
+            raise Disconnected
         await self._send(_start(whole.head))
         await self._deliver(_piece(whole.body, more=False))
         self._sent = True
@@ -211,16 +211,16 @@ class _Exchange:
         return _no_write
 
     def _emit(self, message: Message) -> None:
-        """Send a part of the response, and wait until the client has room for the next. Raises ``ClientGone``."""
+        """Send a part of the response, and wait until the client has room for the next. Raises ``Disconnected``."""
         self._begun = True
         try:
             asyncio.run_coroutine_threadsafe(self._deliver(message), self._loop).result()
         except CancelledError as error:
-            raise ClientGone from error
+            raise Disconnected from error
 
     async def _deliver(self, message: Message) -> None:
         if self._gone.is_set():
-            raise ClientGone
+            raise Disconnected
         task = self._sending = self._loop.create_task(_awaited(self._send(message)))
         unsent = sys.maxsize
         while not task.done():
@@ -228,18 +228,18 @@ class _Exchange:
             if not done:
                 unsent = self._progress(unsent)
         if task.cancelled():
-            raise ClientGone
+            raise Disconnected
         task.result()
 
     def _progress(self, before: int) -> int:
-        """Return what the client has yet to take. Raises ``ClientGone`` where it took too little, and cuts it off."""
+        """Return what the client has yet to take. Raises ``Disconnected`` where it took too little, and cuts it off."""
         unsent = before if self._connection is None else self._connection.unsent()
         if not taken_too_slowly(before - unsent, self._send_timeout):
             return unsent
         if self._connection is not None:
             self._connection.cut()
         self.leave()
-        raise ClientGone
+        raise Disconnected
 
     def _environ(self) -> Environ:
         scope = self._scope

@@ -16,7 +16,7 @@ from rich.table import Table as Grid
 
 from gateway.access.base import Access
 from gateway.access.keys import KeyFile
-from gateway.access.limits import Limits
+from gateway.access.limits import CallerLimits
 from gateway.access.opening import open_access, open_limits
 from gateway.access.settings import AccessSettings, LimitSettings
 
@@ -24,7 +24,7 @@ GRANTS = 200
 ROUNDS = 5_000
 
 
-def prepare(folder: Path) -> tuple[Access, Limits, dict[str, str], dict[str, str]]:
+def prepare(folder: Path) -> tuple[Access, CallerLimits, dict[str, str], dict[str, str]]:
     """Make a project of many grants, a key and a token."""
     key = KeyFile(folder / "keys.json").add("ana", groups=("analysts",))
     every = [f"  - to: [group:g{number}]\n    queries: [q{number}.*]\n" for number in range(GRANTS)]

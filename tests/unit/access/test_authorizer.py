@@ -10,7 +10,7 @@ from gateway.access.authorizer import Authorizer
 from gateway.access.base import ANONYMOUS
 from gateway.access.grants import NOTHING, read_grants
 from gateway.access.keys import NO_KEYS, KeyFile, read_keys
-from gateway.access.reloading_file import Watched
+from gateway.access.reloading_file import ReloadingFile
 from gateway.errors import AccessInvalid, Unauthenticated
 from gateway.model import Principal
 from gateway.telemetry.events import AccessFileFailed, AccessRefused, Event
@@ -36,8 +36,8 @@ def gatekeeper(tmp_path: Path, events: list[Event]) -> Authorizer:
 
 
 def opened(folder: Path, events: list[Event], *, public_metrics: bool = True) -> Authorizer:
-    keys = Watched(folder / "keys.json", read_keys, NO_KEYS, name="keys", observe=events.append)
-    grants = Watched(
+    keys = ReloadingFile(folder / "keys.json", read_keys, NO_KEYS, name="keys", observe=events.append)
+    grants = ReloadingFile(
         folder / "access.yaml",
         lambda text: read_grants(text, path="access.yaml"),
         NOTHING,

@@ -9,7 +9,7 @@ import pytest
 from gateway.access.base import ANONYMOUS
 from gateway.access.grants import Grants, check_grants, read_grants
 from gateway.access.rates import NO_LIMIT, Rate
-from gateway.access.reloading_file import Unreadable
+from gateway.access.reloading_file import FileUnreadable
 from gateway.model import Principal
 
 ANA = Principal(name="ana", groups=frozenset({"analysts"}))
@@ -131,7 +131,7 @@ def test_a_mistake_is_told_with_its_line(text: str, line: int, message: str) -> 
 
 @pytest.mark.parametrize("document", ["[]", "3", "grants: 3", "grants: [3]", "{grants: {to: [a]}}"])
 def test_another_document_is_refused(document: Any) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(FileUnreadable):
         read_grants(document, path="access.yaml")
 
 

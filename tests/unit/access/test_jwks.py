@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from gateway.access.jwks import FetchedKeys, FileKeys, fetcher, read_key_set
-from gateway.access.reloading_file import Unreadable
+from gateway.access.reloading_file import FileUnreadable
 from gateway.telemetry.events import AccessFileFailed, AccessFileRead, Event
 
 ONE = {"kty": "RSA", "kid": "1", "n": "x", "e": "AQAB"}
@@ -31,7 +31,7 @@ class Issuer:
     def fetch(self) -> str:
         self.asked += 1
         if self.answer is None:
-            raise Unreadable("cannot be fetched")
+            raise FileUnreadable("cannot be fetched")
         return self.answer
 
 
@@ -147,7 +147,7 @@ def test_keys_for_other_uses_are_left_out() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": 1}', written(), written({"kty": "oct"}), "<html>"])
 def test_what_holds_no_public_key_is_refused(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(FileUnreadable):
         read_key_set(text)
 
 
@@ -185,11 +185,11 @@ def test_a_set_is_fetched_from_its_address(address: str) -> None:
 
 @pytest.mark.parametrize("path", ["/moved", "/missing", "/large"])
 def test_an_answer_that_is_no_set_at_this_address_is_refused(address: str, path: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(FileUnreadable):
         fetcher(f"{address}{path}")()
 
 
 def test_an_address_where_nobody_listens_is_told_by_its_host(free_ports: Callable[[int], list[int]]) -> None:
     [port] = free_ports(1)
-    with pytest.raises(Unreadable, match=r"cannot be fetched from 127\.0\.0\.1: "):
+    with pytest.raises(FileUnreadable, match=r"cannot be fetched from 127\.0\.0\.1: "):
         fetcher(f"http://127.0.0.1:{port}/keys?secret=1")()

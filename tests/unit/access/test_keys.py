@@ -13,7 +13,7 @@ import pytest
 
 from gateway.access import keys as module
 from gateway.access.keys import NO_KEYS, KeyFile, Keys, read_keys
-from gateway.access.reloading_file import Unreadable
+from gateway.access.reloading_file import FileUnreadable
 from gateway.errors import AccessInvalid
 from gateway.model import Principal
 
@@ -160,7 +160,7 @@ def test_a_group_cannot_be_claimed_by_a_name(file: KeyFile) -> None:
     "text", ["", "{", "[]", '{"keys": 1}', '{"keys": [{"id": "x"}]}', '{"keys": [], "more": 1}', "null"]
 )
 def test_what_is_no_file_of_keys_is_refused(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(FileUnreadable):
         read_keys(text)
 
 
@@ -168,7 +168,7 @@ def test_a_mistake_in_the_file_is_told_without_its_digests(file: KeyFile, path: 
     file.add("ana")
     document = json.loads(path.read_text())
     document["keys"][0]["digest"] = "secret-thing"
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(FileUnreadable) as caught:
         read_keys(json.dumps(document))
     assert "secret-thing" not in str(caught.value)
     assert str(caught.value).startswith("keys.0.digest:")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access.reloading_file import Unreadable, Watched
+from gateway.access.reloading_file import FileUnreadable, ReloadingFile
 from gateway.telemetry.events import AccessFileFailed, AccessFileRead, Event
 
 
@@ -15,7 +15,7 @@ def number(text: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise Unreadable("is no number") from error
+        raise FileUnreadable("is no number") from error
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def events() -> list[Event]:
     return []
 
 
-def watch(path: Path, events: list[Event], *, expected: bool = False) -> Watched[int]:
-    return Watched(path, number, 0, name="keys", observe=events.append, expected=expected)
+def watch(path: Path, events: list[Event], *, expected: bool = False) -> ReloadingFile[int]:
+    return ReloadingFile(path, number, 0, name="keys", observe=events.append, expected=expected)
 
 
 def replace(path: Path, text: str) -> None:

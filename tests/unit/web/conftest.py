@@ -22,6 +22,7 @@ from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
 from gateway.content import Content
 from gateway.errors import CursorExpired, TableNotFound
+from gateway.execution.single_flight import Gone
 from gateway.execution.work import StreamOptions
 from gateway.model import (
     Answer,
@@ -45,7 +46,6 @@ from gateway.telemetry.events import Event, fan_out
 from gateway.telemetry.metrics import Metrics
 from gateway.web.context import Site
 from gateway.web.site import build_site
-from gateway.web.timeouts import Gone
 
 NOW = 1_400_000_000.0
 KEY = "ab" * 16
