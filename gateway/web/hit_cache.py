@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import count
 from os import urandom
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cachetools import LRUCache
 
@@ -59,8 +58,8 @@ class _HitEntry:
     """The stable headers as they are sent; with the length, where the response has no body."""
     generation: int
     """The state of keys and grants that it was made under."""
-    served: Callable[..., RequestServed]
-    """Makes the event of one more request that it answered."""
+    served: RequestServed
+    """The event of a hit; another one differs in the caller, the duration and the size."""
     size: int
 
 
@@ -187,7 +186,7 @@ class HitCache:
         self, entry: _HitEntry, principal: Principal, request: str, client: str | None, seconds: float, size: int
     ) -> None:
         self._served.append(
-            entry.served(
+            entry.served.again(
                 request=request,
                 principal=principal.name,
                 credential=principal.credential or None,
@@ -209,14 +208,10 @@ def _lines(headers: Iterable[Header]) -> bytes:
     return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
 
 
-def _served(record: Record, method: str, path: str, status: int) -> Callable[..., RequestServed]:
-    """Return what makes the event of a hit: all but the caller, the duration and the size is the same each time."""
+def _served(record: Record, method: str, path: str, status: int) -> RequestServed:
+    """Return the event of a hit."""
     sent = Sent(method=method, path=path, client=None, status=status, seconds=0.0, size=0)
-    event = served(replace(record, cache="hit", detail=None, outcome=Outcome.HIT), sent)
-    same: dict[str, Any] = {field.name: getattr(event, field.name) for field in fields(event)}
-    for name in ("request", "principal", "credential", "client", "seconds", "size"):
-        del same[name]
-    return partial(RequestServed, **same)
+    return served(replace(record, cache="hit", detail=None, outcome=Outcome.HIT), sent)
 
 
 def _request_ids() -> Iterator[str]:

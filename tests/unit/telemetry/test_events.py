@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,13 @@ def test_requests_about_a_query_are_timed_by_status_and_outcome() -> None:
     for status, cache in (("422", ""), ("200", "hit")):
         labels = {"query": "q", "version": "1", "status": status, "cache": cache, "method": "GET", "endpoint": ""}
         assert registry.get_sample_value("gateway_request_seconds_sum", labels) == 0.5
+
+
+def test_the_event_of_another_request_is_what_replace_makes() -> None:
+    event = RequestServed(**SERVED, query="q", version=1, cache="hit", rows=0)
+    changes: dict[str, Any] = {"request": "another", "seconds": 2.5, "principal": "somebody"}
+    assert event.again(**changes) == replace(event, **changes)
+    assert event.request == SERVED["request"]
 
 
 def test_a_body_that_did_not_arrive_whole_is_counted() -> None:
