@@ -79,84 +79,103 @@ def open_pipeline(
     settings: Settings, *, observe: Observer, background: bool, charge: Charge = UNLIMITED.charge
 ) -> Iterator[Opened]:
     """Open the pipeline of a project as ``open_gateway`` does, with what a reload needs."""
-    budget = split_memory(settings)
+    split_memory(settings)  # what is wrong with the settings is said before anything is made
     loader = ProjectLoader(settings.project, commit=commit_of)
     project = loader.read()
     loader.accept(project)
     make_state(settings.state)
     with ExitStack() as stack:
-        engines = Engines(partial(_open_engine, settings, observe))
-        stack.callback(engines.close)
-        engine = engines.reaching(_locations(settings, project.tables))
-        stores = Stores(_places(settings, project.tables), observe=observe)
-        epochs = open_epochs(settings)
-        catalog = partial(
-            Catalog,
-            state=settings.state,
-            open_store=lambda location: open_store(location, settings.storage, settings.project, observe=observe),
-            describe=engines.describe,
-            observer=observe,
-            announce=epochs.announce,
-            place=lambda table: place_of(table.location, settings.storage, settings.project),
-            deployment=deployment(settings),
-        )
-        first = catalog(project.tables)
-        stack.callback(first.close)
-        redis_cooldown = Cooldown()  # what is found out for one of its clients is known to all
-        cache = open_cache(settings, observe, epochs, redis_cooldown)
-        stack.callback(cache.close)
+        builder = _GatewayBuilder(settings, observe=observe, charge=charge, stack=stack)
+        gateway = builder.first(project)
         if background:
-            first.start()
-            listen_to_hosts(settings, cache, epochs, stack)
-        planner = Planner(engine.evaluate, _dimensions(settings, engine, stores, first), inform=first.informed)
-        planning = Planning(catalog=first, planner=planner, engine=engine.name)
+            gateway.catalog.start()
+            listen_to_hosts(settings, builder.cache, builder.epochs, stack)
+        yield Opened(gateway=gateway, epochs=builder.epochs, project=project, loader=loader, build=builder.following)
+
+
+class _GatewayBuilder:
+    """Builds the first gateway of a project, and the following ones of the same parts when declarations change.
+
+    What it opens is closed by *stack*.
+    """
+
+    def __init__(self, settings: Settings, *, observe: Observer, charge: Charge, stack: ExitStack) -> None:
+        self._settings, self._observe, self._charge, self._stack = settings, observe, charge, stack
+        self._engines = Engines(partial(_open_engine, settings, observe))
+        stack.callback(self._engines.close)
+        self.epochs = open_epochs(settings)
+        redis_cooldown = Cooldown()  # what is found out for one of its clients is known to all
+        self.cache = open_cache(settings, observe, self.epochs, redis_cooldown)
+        stack.callback(self.cache.close)
+        self._in_flight = open_single_flight(settings, observe, redis_cooldown)
+
+    def first(self, project: Project) -> Gateway:
+        """Build the gateway of *project*."""
+        settings = self._settings
+        engine = self._engines.reaching(_locations(settings, project.tables))
+        stores = Stores(_places(settings, project.tables), observe=self._observe)
+        catalog = self._catalog(project.tables)
+        self._stack.callback(catalog.close)
+        dimensions = _dimensions(settings, engine, stores, catalog)
+        planner = Planner(engine.evaluate, dimensions, inform=catalog.informed)
         runner = PlanRunner(
-            execution=Execution(
-                engine=engine,
-                admission=_admission(settings.engine, budget.slots, observe),
-                charge=charge,
-                observe=observe,
-                max_result=budget.max_result,
-                budget=MemoryBudget(budget.gathered, share=budget.share),
-                slow=_slow_log(settings, observe),
-                export_timeout=settings.engine.export_timeout,
-            ),
-            planning=planning,
+            execution=self._execution(engine),
+            planning=Planning(catalog=catalog, planner=planner, engine=engine.name),
             stores=stores,
             timeout=settings.engine.timeout,
         )
-        executor = Executor(
-            cache=cache,
-            in_flight=open_single_flight(settings, observe, redis_cooldown),
-            runner=runner,
-            refreshes=Backoff(time.time),
-        )
-        stack.callback(executor.close)
-        gateway = Gateway(
+        executor = Executor(cache=self.cache, in_flight=self._in_flight, runner=runner, refreshes=Backoff(time.time))
+        self._stack.callback(executor.close)
+        return Gateway(
             registry=project.registry,
-            cache=cache,
+            cache=self.cache,
             executor=executor,
             origin=f"{version('query-gateway')}/{settings.cache.namespace}",
             client_control=settings.cache.client_control,
             recent=RecentQuestions(settings.state / "usage", wanted(project.registry)),
         )
 
-        def build(previous: Gateway, project: Project) -> Gateway:
-            """Make the gateway of other declarations, of the parts of the one before as far as they fit."""
-            if project.tables == previous.catalog.tables:
-                return replace(previous, registry=project.registry)
-            before = cast(DuckDBEngine, previous.engine)
-            engine = engines.reaching(_locations(settings, project.tables), rather=before)
-            stores = previous.runner.stores.succeeded_by(_places(settings, project.tables))
-            following = catalog(project.tables, previous=previous.catalog)
-            dimensions = _dimensions(settings, engine, stores, following)
-            planner = previous.planning.planner.succeeded_by(engine.evaluate, dimensions, following.informed)
-            planning = Planning(catalog=following, planner=planner, engine=engine.name)
-            execution = replace(previous.runner.execution, engine=engine)
-            runner = replace(previous.runner, execution=execution, planning=planning, stores=stores)
-            return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
+    def following(self, previous: Gateway, project: Project) -> Gateway:
+        """Build the gateway of changed declarations, of the parts of the one before as far as they fit."""
+        if project.tables == previous.catalog.tables:
+            return replace(previous, registry=project.registry)
+        settings, before = self._settings, cast(DuckDBEngine, previous.engine)
+        engine = self._engines.reaching(_locations(settings, project.tables), rather=before)
+        stores = previous.runner.stores.succeeded_by(_places(settings, project.tables))
+        catalog = self._catalog(project.tables, previous=previous.catalog)
+        dimensions = _dimensions(settings, engine, stores, catalog)
+        planner = previous.planning.planner.succeeded_by(engine.evaluate, dimensions, catalog.informed)
+        planning = Planning(catalog=catalog, planner=planner, engine=engine.name)
+        execution = replace(previous.runner.execution, engine=engine)
+        runner = replace(previous.runner, execution=execution, planning=planning, stores=stores)
+        return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
 
-        yield Opened(gateway=gateway, epochs=epochs, project=project, loader=loader, build=build)
+    def _catalog(self, tables: Mapping[str, Table], previous: Catalog | None = None) -> Catalog:
+        settings, observe = self._settings, self._observe
+        return Catalog(
+            tables,
+            state=settings.state,
+            open_store=lambda location: open_store(location, settings.storage, settings.project, observe=observe),
+            describe=self._engines.describe,
+            observer=observe,
+            announce=self.epochs.announce,
+            place=lambda table: place_of(table.location, settings.storage, settings.project),
+            deployment=deployment(settings),
+            previous=previous,
+        )
+
+    def _execution(self, engine: DuckDBEngine) -> Execution:
+        settings, memory = self._settings, split_memory(self._settings)
+        return Execution(
+            engine=engine,
+            admission=_admission(settings.engine, memory.slots, self._observe),
+            charge=self._charge,
+            observe=self._observe,
+            max_result=memory.max_result,
+            budget=MemoryBudget(memory.gathered, share=memory.share),
+            slow=_slow_log(settings, self._observe),
+            export_timeout=settings.engine.export_timeout,
+        )
 
 
 def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:

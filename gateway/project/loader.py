@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import blake2b
 from itertools import groupby
@@ -34,7 +34,7 @@ class Project:
 
     tables: Mapping[str, Table]
     registry: Registry
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str]
     """The file of each table, relative to the project, also of one that was removed."""
     broken: tuple[BrokenFile, ...] = ()
     commit: str | None = None

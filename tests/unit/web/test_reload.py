@@ -52,7 +52,7 @@ class NobodyMay:
 
 
 def project(gateway: Any, *broken: BrokenFile) -> Project:
-    return Project(tables={}, registry=gateway.registry, broken=broken, commit="c" * 40)
+    return Project(tables={}, sources={}, registry=gateway.registry, broken=broken, commit="c" * 40)
 
 
 def test_a_reload_answers_what_changed_and_what_is_broken(make_site: Callable[..., FlaskClient]) -> None:
