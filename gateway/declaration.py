@@ -268,7 +268,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _accepted(model: type[BaseModel], where: Path) -> list[str]:
-    """Names of the keys that *model* accepts at *where*; empty where that cannot be told."""
+    """Names of the keys that *model* accepts at *where*; empty where that is not known."""
     current: Any = model
     for step in where:
         if isinstance(step, int):

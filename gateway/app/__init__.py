@@ -1,1 +1,1 @@
-"""The application: what is opened from the settings, who uses it, and in which order it is closed."""
+"""The application: opens everything from the settings, and closes it in reverse order."""

@@ -1,4 +1,4 @@
-"""Open the HTTP application of one process, and own everything that must be closed."""
+"""The HTTP application of one worker process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from gateway.web.site import build_site
 def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order.
 
-    *dev* is the file in which ``gateway dev`` tells the pages what was saved.
+    *dev* is the file through which ``gateway dev`` reports saves to the pages.
     """
     metrics = Metrics(CollectorRegistry())
     with _auditing(settings, metrics) as audit, ExitStack() as stack:

@@ -66,7 +66,7 @@ def open_gateway(
 ) -> Iterator[Gateway]:
     """Open the pipeline of a project; in the *background* its manifests are kept fresh. Raises ``GatewayError``.
 
-    *charge* is told the bytes that are scanned for a principal.
+    *charge* receives the bytes that are scanned for a principal.
 
     Errors in declarations do not stop it: what is right is served. Call it in the process that uses it, after a fork.
     """

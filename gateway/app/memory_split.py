@@ -1,4 +1,4 @@
-"""One number of bytes, ``memory``, divided among all that takes memory in the workers of a server.
+"""Divide the setting ``memory`` among everything that takes memory in the workers of a server.
 
     memory          the server; by default a part of what the control group or the machine has
       / workers     after the process that starts them

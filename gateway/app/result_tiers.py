@@ -1,4 +1,4 @@
-"""Open the tiers that keep results, the leases that go with them, and the Redis that hosts share."""
+"""Open the tiers that keep results, their leases, and the Redis that hosts share."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _ELSEWHERE = 32
 
 
 def open_epochs(settings: Settings) -> Epochs:
-    """Open what the processes of the machine tell each other of answers."""
+    """Open the shared memory in which the processes of a machine publish their answers."""
     return Epochs(settings.state / "board.1")
 
 
 def open_cache(
     settings: Settings, observe: Observer, epochs: Epochs | None = None, cooldown: Cooldown | None = None
 ) -> ResultCache:
-    """Open the tiers, nearest first. *rest* tells all who use Redis when it is left alone."""
+    """Open the tiers, nearest first. All clients of Redis share *cooldown*, and leave it alone while that lasts."""
     folder, cache = settings.state / "results", settings.cache
     budget, epochs = split_memory(settings), epochs or open_epochs(settings)
     memory = MemoryTier(budget.cache, share=cache.share, observe=observe)

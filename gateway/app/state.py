@@ -1,4 +1,4 @@
-"""The state folder: its layout, made at the start, watched while the server runs, made anew once for all workers."""
+"""The state folder: its layout, made at the start, watched and repaired while the server runs."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class StateFolder:
         return None
 
     def tick(self) -> None:
-        """Make anew what is gone, and tell of the folder where that has changed."""
+        """Make missing files again, and report when the folder became unwritable or was made again."""
         problem, before = self.problem(), self._problem
         self._problem = problem
         self._epochs.renew()

@@ -1,1 +1,1 @@
-"""What stands by the author of a query: a new version's file, the check of a project, the tests beside templates."""
+"""Tools for authors of queries: new versions, the check of a project, the tests beside templates."""

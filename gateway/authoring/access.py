@@ -1,4 +1,4 @@
-"""The check of the file that says who may do what."""
+"""Check the file of grants."""
 
 from __future__ import annotations
 

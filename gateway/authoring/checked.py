@@ -1,4 +1,4 @@
-"""The result of a check, and the check of what can be read without data."""
+"""The result of a check, and the check of everything that needs no data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of a project against its files: do they follow their declarations, do the queries run over them."""
+"""Check a project against its data: files follow their declarations, examples of queries run."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _schemas(gateway: Gateway) -> Mapping[str, tuple[Column, ...]]:
         try:
             found[name] = gateway.catalog.pin([name])[name].columns
         except GatewayError:
-            continue  # it was told when its files were listed
+            continue  # reported when its files were listed
     return found
 
 

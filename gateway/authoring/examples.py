@@ -1,4 +1,4 @@
-"""Run the examples of templates over the data, and say what each answered and read."""
+"""Run the examples of templates, and record what each answered and read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Ran:
 
 
 def run_examples(templates: Iterable[Template], gateway: Gateway, project: Path) -> Iterator[Ran | Diagnostic]:
-    """Answer every example; one that fails, or that has no rows, is told at its place."""
+    """Answer every example; report one that fails, or that has no rows, at its position."""
     for template in templates:
         for number in range(len(template.examples)):
             yield from _example(template, number, gateway, project)

@@ -1,4 +1,4 @@
-"""The line of a file that a diagnostic speaks of, with a caret under the place."""
+"""The source line of a diagnostic, with a caret under its column."""
 
 from __future__ import annotations
 

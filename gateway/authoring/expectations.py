@@ -1,4 +1,4 @@
-"""Compare an answer with what a test expects of it; every difference is told in lines that fit a terminal."""
+"""Compare an answer with what a test expects of it; report every difference in lines that fit a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the files of a table are, against its declaration: each kind of error once, with its number and an example."""
+"""Errors in the data files of a table, grouped by kind, each with a count and an example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project of its own for a test: rows that stand in for tables, laid out as these are declared."""
+"""A temporary project for a test, with inline rows in place of declared tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the dates of versions that go away make sense: deprecated, then sunset, with a successor that stays."""
+"""Check the lifecycle dates of versions: deprecated before sunset, enough notice, a successor that stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may own a query: ``catalog/owners.yaml``, where there is one."""
+"""Check owners of queries against ``catalog/owners.yaml``, if there is one."""
 
 from __future__ import annotations
 

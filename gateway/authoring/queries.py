@@ -1,4 +1,4 @@
-"""What each template means over the columns of its tables: do its names exist, what does it answer, does it prune."""
+"""Check templates over the columns of their tables: do names exist, are result columns unique, do filters prune."""
 
 from __future__ import annotations
 
@@ -147,9 +147,9 @@ def _hint(scan: PreparedScan, wanted: list[str]) -> str:
     if scan.used:
         what = _short(scan.used[0].sql)
         return f"{what} asks for nothing while its parameter is left out: require it, or give it a default"
-    telling = [filter_ for filter_ in scan.unused if filter_.reason != _NO_LEVEL]
-    if telling:
-        return f"{_short(telling[0].sql)} does not prune: {telling[0].reason}"
+    reasons = [filter_ for filter_ in scan.unused if filter_.reason != _NO_LEVEL]
+    if reasons:
+        return f"{_short(reasons[0].sql)} does not prune: {reasons[0].reason}"
     return f"a filter on {' or '.join(wanted)} over a required parameter would prune it"
 
 

@@ -1,4 +1,4 @@
-"""The text of a first version, and of the next one."""
+"""Generate the text of a query's first version, and of its next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of the declared tables, as far as they are known without listing a store."""
+"""Columns of the declared tables that are known without listing a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the rows that queries answer into their files of tests, and leave all else in these as it stands."""
+"""Write the rows that queries answer into test files, leaving the rest of the text untouched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow the files of a project while an author writes: what changed, and what is wrong with it."""
+"""Watch the files of a project while an author writes: what changed, and its errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gateway.query.template import Template
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What one save changed: paths relative to the project, what is to be told of them, the queries that are right."""
+    """What one save changed: paths relative to the project, their diagnostics, the queries that are right."""
 
     paths: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]

@@ -1,4 +1,4 @@
-"""``gateway cache``: look at the results that are kept on this machine and in Redis, and drop some."""
+"""``gateway cache``: list the results kept on this machine and in Redis, and purge some."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def drop(project: Path, query: str | None, table: str | None, older: str | None,
         raise click.BadParameter(str(error), param_hint="--older") from error
     with _opened(project) as results:
         dropped: Mapping[str, int] = {}
-        with suppress(StorageFailed):  # the tier that failed is told at the end
+        with suppress(StorageFailed):  # the tier that failed is reported at the end
             dropped = results.drop(Purge(query=query, table=table, before=before))
     for tier, count in dropped.items():
         if tier != "memory":
@@ -99,7 +99,7 @@ def drop(project: Path, query: str | None, table: str | None, older: str | None,
 
 @contextmanager
 def _opened(project: Path) -> Iterator[ResultCache]:
-    """Open the tiers of a project. One that fails is told, and the exit code says so."""
+    """Open the tiers of a project. One that fails is reported, and sets the exit code."""
     failed: list[TierFailed] = []
 
     def observe(event: Event) -> None:

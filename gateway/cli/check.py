@@ -1,4 +1,4 @@
-"""``gateway check``: every error in the project's files, with its place and what would be right."""
+"""``gateway check``: every error in the project's files, with its position and a hint."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def with_data(found: Checked, project: Path, paths: tuple[Path, ...], sources: M
 
 
 def review_since(revision: str, project: Path, head: Project, found: Checked, *, data: bool) -> Review:
-    """Compare with a git revision. What examples read is told where manifests are kept; *data* runs them too.
+    """Compare with a git revision. Show what examples read where manifests are kept; *data* runs them too.
 
     Nothing is opened while a check has *found* errors: then only the texts are compared.
     """

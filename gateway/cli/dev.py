@@ -1,4 +1,4 @@
-"""``gateway dev``: serve the project while an author writes, and tell what each save did."""
+"""``gateway dev``: serve the project while an author writes, and report what each save did."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class _Desk:
         if not saved.broken:
             self._call("/v1/reload", method="POST")
         self._number += 1
-        self._write(found)  # the pages know what the terminal tells
+        self._write(found)  # the pages show what the terminal shows
         self._console.print(Text(f"\n{time.strftime('%H:%M:%S')}  {', '.join(saved.paths)}", style="bold"))
         if saved.diagnostics:
             self._report(found)

@@ -1,4 +1,4 @@
-"""Print diagnostics: the place, the error, and what would be right."""
+"""Print diagnostics: position, message, hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms in which a check is told: text for a terminal, JSON, GitHub's annotations, Markdown for a pull request."""
+"""Output formats of a check: text for a terminal, JSON, GitHub's annotations, Markdown for a pull request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The option that names the project, and the gateway opened over it."""
+"""The ``--project`` option, and the gateway opened over that project."""
 
 from __future__ import annotations
 

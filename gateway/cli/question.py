@@ -1,4 +1,4 @@
-"""The options by which a command asks a question: a query, its version, its parameters; or SQL that is none yet."""
+"""Options of commands that ask a query: its name, version and parameters, or ad hoc SQL."""
 
 from __future__ import annotations
 

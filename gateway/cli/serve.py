@@ -49,16 +49,16 @@ def with_server(settings: Settings, **given: Any) -> Settings:
 
 
 def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | None = None) -> None:
-    """Serve until a signal; *announce* is told the address. Errors of the project are printed, the rest is served.
+    """Serve until a signal; *announce* receives the address. Errors of the project are printed, the rest is served.
 
-    *dev* is the file in which ``gateway dev`` tells the pages what was saved.
+    *dev* is the file through which ``gateway dev`` reports saves to the pages.
     """
     project = load_project(settings.project)
     print_diagnostics(project.diagnostics)
     if settings.access.required:
         print_diagnostics(check_access(settings.project, settings.access, project.query_names, project.table_names))
     make_state(settings.state)
-    redis_pool(settings)  # what is wrong is told here rather than by every worker
+    redis_pool(settings)  # errors are reported here rather than by every worker
     if settings.log.audit not in NO_FILE:
         os.close(open_file(settings.project / settings.log.audit))  # likewise
     server = settings.server

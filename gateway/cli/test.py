@@ -22,7 +22,7 @@ from gateway.errors import DefinitionError, Diagnostic, did_you_mean
 from gateway.project.loader import load_project
 
 _SLOW = 1.0
-"""Seconds from which the time of a test is told."""
+"""Tests that take longer, in seconds, show their time."""
 
 
 @click.command("test")

@@ -1,1 +1,1 @@
-"""What a change of the project's files proposes: compared with a git revision, classed, planned, measured, reported."""
+"""Review of a pull request: the project compared with a git revision; changes classed, planned, measured, reported."""

@@ -1,4 +1,4 @@
-"""The project as it was: the files of a git revision, laid out in a folder of their own."""
+"""The project at a git revision, checked out into a temporary folder."""
 
 from __future__ import annotations
 

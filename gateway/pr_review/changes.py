@@ -1,4 +1,4 @@
-"""Which queries a change touches, what it means to those who call them, and which of it is not allowed."""
+"""Changes of queries between two states of a project: what kind, what they mean to callers, which are not allowed."""
 
 from __future__ import annotations
 

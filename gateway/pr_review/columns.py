@@ -1,4 +1,4 @@
-"""The result columns of a query, found from the declarations of its tables alone: no file is read."""
+"""Result columns of a query, from the declarations of its tables alone: no file is read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gateway.query.template import Template
 
 
 class DeclaredColumns:
-    """Tells the result columns of templates over tables that declare theirs; make it with ``open``."""
+    """Finds the result columns of templates over tables that declare theirs; made by ``open``."""
 
     def __init__(self, engine: DuckDBEngine) -> None:
         self._engine = engine

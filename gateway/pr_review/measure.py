@@ -1,4 +1,4 @@
-"""What a proposed version would read, take and answer for its examples, beside the version before it."""
+"""What a changed version reads, takes and answers for its examples, beside the version before it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One version under one example, by the name that tells it from the other; ``failure`` says why nothing is known.
+    """One version under one example, with a name for the report; ``failure`` says why nothing is known.
 
     ``estimated`` is in seconds, from what it would read; ``seconds``, ``rows`` and ``kept`` (bytes that the answer
     takes in the cache) are known where it was run.

@@ -1,4 +1,4 @@
-"""Review a project against a revision: every change, what it means, what it would cost."""
+"""Compare a project with a revision: every change, its contract, its cost."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _differences(before: tuple[Column, ...] | None, columns: tuple[Column, ...] 
 
 
 def _tried(reviewed: ReviewedChange, gateway: Gateway, base: Gateway, run: bool) -> ReviewedChange:
-    """Add what the tables' files tell: columns that are not declared, and what the examples read and answer."""
+    """Add what the files of the tables show: columns that are not declared, and what the examples read and answer."""
     change = reviewed.change
     if change.new is None or change.kind is Kind.EDITED:
         return reviewed

@@ -1,0 +1,1 @@
+"""A project: its files, the one loader, the git checkout, reloading."""

@@ -1,4 +1,4 @@
-"""Try templates against the columns of their tables: the one place where a query meets its schemas before a request.
+"""Bind templates to the columns of their tables before any request: the one place that does.
 
 Nothing is read: the engine binds the text over empty tables, with the examples of the template as parameters.
 """

@@ -1,4 +1,4 @@
-"""What a git checkout says of itself, read from its files: no git is run, and none need be installed."""
+"""The commit and the lock of a git checkout, read from its files: git need not be installed."""
 
 from __future__ import annotations
 

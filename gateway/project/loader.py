@@ -1,4 +1,4 @@
-"""The one loader of a project: reads ``catalog/`` and ``queries/``, once or again and again.
+"""The one loader of a project: reads ``catalog/`` and ``queries/``, once or repeatedly.
 
 A ``ProjectLoader`` parses only files whose content changed, so that reading a large project again is cheap. What a
 broken file declared before stays in service, and so does a table whose file is gone while a query in service reads it.

@@ -1,4 +1,4 @@
-"""Texts in a query that cannot be what the engine takes them for, such as ``'now'`` for a TIMESTAMP.
+"""String literals that fail as the type the engine takes them for, such as ``'now'`` for a TIMESTAMP.
 
 The engine's plan has the casts that it adds (``ts < 'now'`` becomes ``ts < CAST('now' AS TIMESTAMP)``); those that are
 written are in the text. Each is tried by itself: no expression of the query is computed, which could take any time.

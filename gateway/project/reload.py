@@ -1,4 +1,4 @@
-"""Put changed declarations in service while requests go on: built aside, checked, and put in service at once.
+"""Reload: build a gateway of the changed declarations aside, check it, swap it in while requests go on.
 
 Each worker looks at the files of the project twice a second, by their status only, and reads them when they changed
 and have been quiet for a moment. Whoever asks for a reload touches a file in the state folder, which every worker of
@@ -39,7 +39,7 @@ _SUFFIXES = (".sql", ".yaml", ".yml")
 _ROUNDS = 5
 
 Stamp = tuple[Mapping[str, tuple[int, int, int]], str | None]
-"""What tells that files changed: of each its modification time, size and inode; and the commit that is checked out."""
+"""Modification time, size and inode of each file, and the commit that is checked out: another stamp, other files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Queries: templates, parameters, the registry, validation and lint."""

@@ -1,4 +1,4 @@
-"""SQL that is no template yet: its tables are found, and its parameters typed by what they are compared with.
+"""Ad hoc SQL: its tables are found, its parameters typed by what they are compared with.
 
 For the command line only. The reviewed list of functions does not apply: the engine itself reads nothing but the
 declared tables, and whether the text may become a template is for ``gateway check`` to say.
@@ -85,7 +85,7 @@ class Adhoc:
         )
 
     def _kinds(self, columns: Mapping[str, Sequence[Column]]) -> Iterator[tuple[str, str]]:
-        """Find the type of each parameter from the first use that tells it."""
+        """Find the type of each parameter from its first use that has one."""
         types = {column.name.lower(): column.type for known in columns.values() for column in known}
         for placeholder in reversed(list(self._tree.find_all(exp.Placeholder))):
             kind = _kind_by_use(placeholder, types)

@@ -1,4 +1,4 @@
-"""Turn what a caller wrote into a typed value, and spell a typed value as a caller would write it.
+"""Parse parameter values as their declared types, and format typed values as a caller would write them.
 
 The rules, by kind (``docs/templates.md`` has them for authors and callers). Nothing is guessed, rounded or trimmed:
 what is not written by the rule is refused.

@@ -1,4 +1,4 @@
-"""Say in plain words why a text cannot be parsed: the parser's own words are about its grammar, not about the text."""
+"""Explain syntax errors in plain words: the parser speaks of its grammar, not of the text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHOWN = 40
 
 
 def explained(error: ParseError, text: str, tokens: Sequence[Token]) -> SqlError:
-    """Make an error of the parser's error, at the word that is wrong as far as can be told."""
+    """Explain an error of the parser, at the word that is most likely wrong."""
     details = error.errors[0] if error.errors else {}
     number = _number(details, text, tokens)
     token, before = tokens[number], tokens[number - 1] if number else None

@@ -28,7 +28,7 @@ VOLATILITIES = {"clock": Volatility.CLOCK, "volatile": Volatility.VOLATILE}
 CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 """Names that read the clock without being called, where no column has them."""
 MACHINE_WORDS = frozenset({"current_catalog", "current_role", "current_schema", "current_user", "session_user"})
-"""Names that tell about the session without being called, where no column has them."""
+"""Names that mean the session without being called, where no column has them."""
 
 SESSION_WORDS = MACHINE_WORDS | {"user"}
 """All names that the engine takes for a function of the session where no column has them; of these, columns of people

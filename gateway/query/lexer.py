@@ -1,4 +1,4 @@
-"""Split SQL text into tokens exactly as DuckDB does, refusing the spellings that two readers could take differently.
+"""Split SQL text into tokens exactly as DuckDB does, refusing text that two readers could take differently.
 
 The check of a template does not rest on the parser of another project agreeing with the engine's: what is called and
 what is quoted is decided here, and ``gateway.query.sql`` refuses a text that the parser splits differently.

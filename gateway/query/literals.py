@@ -1,4 +1,4 @@
-"""Texts that a query takes for something: a value of a type, a part of a date, a regular expression."""
+"""String literals that are used as something else: a typed value, a part of a date, a regular expression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format a query the same way however it is laid out: comments, spacing and the case of keywords are gone.
+"""The canonical text of a query, without comments, spacing and the case of keywords.
 
 The text is made of the author's own tokens, not generated from the syntax tree: two texts share a spelling only if
 the engine reads the same tokens, whatever a generator may drop or rename, and a new version of the parser does not
@@ -21,7 +21,7 @@ _NO_SPACE_BEFORE = frozenset({")", "]", ".", "::", "}", ",", ":"})
 
 
 def normalise(tokens: Sequence[Token], tree: exp.Expr) -> str:
-    """Format *tokens* canonically; *tree*, parsed from them, tells which words are names."""
+    """Format *tokens* canonically; *tree*, parsed from them, shows which words are names."""
     names = {start_of(name) for name in tree.find_all(exp.Identifier)}
     pieces: list[str] = []
     before = ""

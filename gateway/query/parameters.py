@@ -1,4 +1,4 @@
-"""Declared parameters: what a template asks for, and the values that a request binds to it."""
+"""Declared parameters of templates, and the binding of a request's values to them."""
 
 from __future__ import annotations
 

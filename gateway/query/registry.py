@@ -1,4 +1,4 @@
-"""All templates of a project by name and version, and which of them a request means."""
+"""The registry: all templates of a project by name and version."""
 
 from __future__ import annotations
 

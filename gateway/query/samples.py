@@ -1,4 +1,4 @@
-"""Values that stand for a template's parameters while nobody asks it: those of an example, else plain ones."""
+"""Sample values for a template's parameters: those of its examples, else plain ones."""
 
 from __future__ import annotations
 

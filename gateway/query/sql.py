@@ -1,4 +1,4 @@
-"""Parse the SQL of a template: one way for everybody, with every position in the author's text.
+"""Parse the SQL of a template, with every position in the author's text.
 
 ``parse`` reads DuckDB's dialect with two traps of the library taken out: ``$a,$b`` and a text that ends in ``''`` after
 a parameter are no dollar-quoted strings. A text that the parser would split into other tokens than the engine does is

@@ -1,4 +1,4 @@
-"""One ``.sql`` file: its front matter, its validated SQL, and everything that is known of the query before a request.
+"""A template: one ``.sql`` file with its front matter and its validated SQL.
 
 ``docs/templates.md`` is the page for the people who write templates.
 """

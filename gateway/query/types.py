@@ -1,4 +1,4 @@
-"""The types a parameter can be declared with, and the DuckDB types that they are bound as."""
+"""Types of parameters, and the DuckDB types that they are bound as."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _ALIASES = {"bool": "boolean", "int": "integer", "text": "varchar", "timestamp w
 _DECIMAL = re.compile(r"decimal(?:\s*\(\s*(\d{1,3})\s*(?:,\s*(\d{1,3})\s*)?\))?")
 _LIST = re.compile(r"list\s*\[(.*)\]")
 _UNPROTECTED = str.maketrans("<>;", "[],")
-"""A template spells list<decimal(10;2)> where YAML would take the usual characters for its own."""
+"""A template writes list<decimal(10;2)> where YAML would take the usual characters for its own."""
 _MAX_WIDTH = 38
 NAMES = (*_PLAIN, "decimal(p,s)", "list[…]")
 
