@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.declaration import DeclarationError, Declared
 from gateway.errors import Diagnostic, Rule, did_you_mean
+from gateway.project.loader import read_text
 from gateway.query.front_matter import declared_front_matter
 from gateway.query.template import Template
 
@@ -36,9 +37,9 @@ class Owners(BaseModel):
 def load_owners(project: Path) -> Owners | None:
     """Read the owners of a project; None: it declares none. Raises ``DeclarationError``."""
     path = project / FILE
-    if not path.is_file():
+    if not path.exists():
         return None
-    return Declared(path.read_text(encoding="utf-8"), FILE.as_posix()).validate(Owners)
+    return Declared(read_text(path, FILE.as_posix()), FILE.as_posix()).validate(Owners)
 
 
 def check_ownership(templates: Iterable[Template], project: Path) -> Iterator[Diagnostic]:

@@ -16,6 +16,7 @@ from gateway.catalog.sql_type import canonical_type
 from gateway.catalog.table import ColumnType
 from gateway.declaration import DeclarationError, Declared, Size
 from gateway.errors import Diagnostic, Rule
+from gateway.project.loader import read_text
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 
@@ -152,7 +153,7 @@ def _load(path: Path, shown: str, project: Path, registry: Registry) -> TestFile
         raise DeclarationError([Diagnostic(path=shown, message=f"{path.name} belongs to no version", hint=hint)])
     if not path.with_name(f"v{match[1]}.sql").is_file():
         raise DeclarationError([Diagnostic(path=shown, message=f"there is no v{match[1]}.sql beside these tests")])
-    declared = Declared(path.read_text(encoding="utf-8"), shown)
+    declared = Declared(read_text(path, shown), shown)
     document = declared.validate(_Document)
     name = ".".join(path.parent.relative_to(project / "queries").parts)
     template = registry.queries().get(name, {}).get(int(match[1]))

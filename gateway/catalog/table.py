@@ -217,6 +217,6 @@ def _columns_of(raw: object) -> Mapping[str, str] | None:
 
 
 def declaration_files(folder: Path) -> list[Path]:
-    """List the files of *folder* that declare tables, in order of their names."""
-    found = [path for path in folder.glob("*") if path.suffix in (".yaml", ".yml")]
+    """List the files of *folder* that declare tables, in order of their names; not the hidden files of editors."""
+    found = [path for path in folder.glob("[!.]*") if path.suffix in (".yaml", ".yml")]
     return sorted(path for path in found if path.stem not in NOT_TABLES)

@@ -74,6 +74,14 @@ def load_tables(folder: Path) -> tuple[Mapping[str, Table], tuple[Diagnostic, ..
     return project.tables, project.diagnostics
 
 
+def read_text(path: Path, shown: str) -> str:
+    """Read a text file of a project; *shown* names it in messages. Raises ``DeclarationError``."""
+    content = _content(path)
+    if isinstance(content, OSError):
+        raise DeclarationError([_unreadable(shown, content)]) from content
+    return utf8_text(content, shown)
+
+
 @dataclass(slots=True, kw_only=True)
 class _File(Generic[Declaration]):
     """One file: what it declares as it is, and what it declared when it was last right.

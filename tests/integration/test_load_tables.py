@@ -23,8 +23,9 @@ def test_every_declaration_is_loaded_by_the_name_of_its_table(catalog: Path) -> 
 
 
 def test_other_files_are_not_declarations(catalog: Path) -> None:
-    for name in ("owners.yaml", "README.md", ".hidden.yaml.swp"):
+    for name in ("owners.yaml", "README.md", ".hidden.yaml.swp", ".hidden.yaml"):
         (catalog / name).write_text("anything: [\n")
+    (catalog / ".#a.yaml").symlink_to("an-editor-s-lock")
     assert load_tables(catalog.parent) == ({}, ())
 
 

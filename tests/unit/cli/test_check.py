@@ -106,3 +106,15 @@ def test_grants_are_missed_where_they_are_required(project: Path) -> None:
     write(project, "gateway.toml", "[access]\nrequired = true\n")
     [found] = json.loads(run(project, "--format", "json").output)["diagnostics"]
     assert (found["path"], found["rule"]) == ("access.yaml", "access")
+
+
+@pytest.mark.parametrize("place", ["queries/good/v1.test.yaml", "catalog/owners.yaml"])
+def test_a_file_of_tests_or_owners_that_cannot_be_read_is_an_error_with_its_position(project: Path, place: str) -> None:
+    (project / place).write_bytes(b"tests:\n  - \xff\n")
+    told = json.loads(run(project, "--format", "json").output)["diagnostics"]
+    found = [(error["path"], error["line"], error["column"], error["message"]) for error in told]
+    assert found == [(place, 2, 5, "is not UTF-8 text")]
+    (project / place).unlink()
+    (project / place).mkdir()
+    told = json.loads(run(project, "--format", "json").output)["diagnostics"]
+    assert [(error["path"], error["message"]) for error in told] == [(place, "cannot be read: Is a directory")]
