@@ -117,7 +117,7 @@ class _GatewayBuilder:
         catalog = self._catalog(project.tables)
         self._stack.callback(catalog.close)
         dimensions = _dimensions(settings, engine, stores, catalog)
-        planner = Planner(engine.evaluate, dimensions, inform=catalog.informed)
+        planner = Planner(engine.evaluate, dimensions, with_facts=catalog.with_facts)
         runner = PlanRunner(
             execution=self._execution(engine),
             planning=Planning(catalog=catalog, planner=planner, engine=engine.name),
@@ -144,7 +144,7 @@ class _GatewayBuilder:
         stores = previous.runner.stores.succeeded_by(_places(settings, project.tables))
         catalog = self._catalog(project.tables, previous=previous.catalog)
         dimensions = _dimensions(settings, engine, stores, catalog)
-        planner = previous.planning.planner.succeeded_by(engine.evaluate, dimensions, catalog.informed)
+        planner = previous.planning.planner.succeeded_by(engine.evaluate, dimensions, catalog.with_facts)
         planning = Planning(catalog=catalog, planner=planner, engine=engine.name)
         execution = replace(previous.runner.execution, engine=engine)
         runner = replace(previous.runner, execution=execution, planning=planning, stores=stores)
@@ -185,7 +185,7 @@ def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:
 
 def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores, catalog: Catalog) -> DimensionReader:
     read = one_row(engine, seconds=settings.engine.timeout, check=stores.refuse_broken)
-    return DimensionReader.over(read, engine.address, catalog.informed)
+    return DimensionReader.over(read, engine.address, catalog.with_facts)
 
 
 def _locations(settings: Settings, tables: Mapping[str, Table]) -> list[str]:

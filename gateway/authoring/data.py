@@ -84,8 +84,8 @@ def _looked_at(gateway: Gateway, settings: Settings, name: str, bars: Bars) -> t
     """List a table, and read what is not known yet of its files: their footers, then the rows that need it."""
     catalog = gateway.catalog
     catalog.refresh(name)
-    snapshot, unread = catalog.learn(name)
+    snapshot, unread = catalog.read_all_footers(name)
     store = open_store(snapshot.table.location, settings.storage, settings.project, observe=gateway.observe)
     task = bars.add_task(name, total=snapshot.files.num_rows)
     found = verify(snapshot, store, on_file=partial(bars.advance, task))
-    return catalog.keep(snapshot, found), unread
+    return catalog.add_facts(snapshot, found), unread

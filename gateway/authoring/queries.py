@@ -10,7 +10,7 @@ from gateway.authoring.schemas import Schemas
 from gateway.catalog.table import Table
 from gateway.errors import Diagnostic, Rule, Severity
 from gateway.model import Column, TypedValue
-from gateway.plan.analysis import NOW, Bound, Prepared, PreparedScan, bind, prepare
+from gateway.plan.analysis import NOW, Bound, PreparedQuery, PreparedScan, bind, prepare
 from gateway.plan.limits import constrains
 from gateway.project.binding import SchemaBinder
 from gateway.query import samples
@@ -125,7 +125,7 @@ def filterable(table: Table) -> set[str]:
     return levels | set(required if isinstance(required, tuple) else ())
 
 
-def _scan(template: Template, table: Table, prepared: Prepared, bound: Bound, number: int) -> Iterator[Diagnostic]:
+def _scan(template: Template, table: Table, prepared: PreparedQuery, bound: Bound, number: int) -> Iterator[Diagnostic]:
     scan, required = prepared.scans[number], table.limits.require_filter
     wanted = sorted(required) if isinstance(required, tuple) else sorted({f.source for f in table.partitioned_by})
     if constrains(bound.predicates[number], {name.lower() for name in (wanted if required else filterable(table))}):

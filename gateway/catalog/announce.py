@@ -114,8 +114,8 @@ class _Level:
         """Return the number of the value of each partition; -1 where its path does not tell the level."""
         numbers = np.array([self._numbers[text] for text in self._canonical(self._texts.dictionary)], np.int64)
         null = len(self._numbers)
-        places = np.asarray(self._texts.indices.fill_null(len(numbers)), np.int64)
-        found: Codes = np.where(self._known, np.append(numbers, null)[places], -1)
+        positions = np.asarray(self._texts.indices.fill_null(len(numbers)), np.int64)
+        found: Codes = np.where(self._known, np.append(numbers, null)[positions], -1)
         return found
 
     def read(self, texts: Sequence[str]) -> None:
@@ -179,7 +179,7 @@ def _order(snapshot: Snapshot) -> list[str]:
 def _depth(path: str, keys: Collection[str]) -> int:
     """Count the folders of *path* down to the last one that belongs to one of *keys*."""
     names = enumerate(path.split("/")[:-1], start=1)
-    return max(place for place, name in names if unquote(name.partition("=")[0]).lower() in keys)
+    return max(position for position, name in names if unquote(name.partition("=")[0]).lower() in keys)
 
 
 def _values(text: str) -> list[tuple[str, str | None]]:

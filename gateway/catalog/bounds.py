@@ -122,12 +122,12 @@ def exact_ends(footer: pq.FileMetaData, schema: StoredSchema, name: str, kind: K
 def _leaf(schema: StoredSchema, name: str, kind: KeyType) -> _Leaf | None:
     """Find the one column of a file that the table's column *name* can mean."""
     names = distinct([column.name for column in schema.columns])
-    matching = [place for place, column in enumerate(schema.columns) if folded(column.name) == folded(name)]
-    renamed = [place for place, given in enumerate(names) if folded(given) == folded(name)]
+    matching = [position for position, column in enumerate(schema.columns) if folded(column.name) == folded(name)]
+    renamed = [position for position, given in enumerate(names) if folded(given) == folded(name)]
     if len(matching) != 1 or matching != renamed:
         return None
-    [place] = matching
-    number, type_ = schema.leaves[place], schema.columns[place].type
+    [position] = matching
+    number, type_ = schema.leaves[position], schema.columns[position].type
     stored = None if type_ is None else key_type(type_)
     return None if number is None or stored is None else _Leaf(number, stored, kind)
 

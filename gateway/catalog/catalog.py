@@ -96,7 +96,7 @@ class Catalog:
         manifests = [self._manifest(name) for name in (self.tables if names is None else names)]
         if self._refresher is None:
             for manifest in manifests:
-                manifest.renew()
+                manifest.refresh_if_old()
         return _at_one_instant(manifests)
 
     def catch_up(self, others: Mapping[str, Sequence[Edition]]) -> dict[str, Snapshot]:
@@ -110,7 +110,7 @@ class Catalog:
         found: dict[str, Edition] = {}
         for name in names:
             manifest = self._manifest(name)
-            manifest.follow()
+            manifest.load_newest()
             if manifest.snapshot is not None and manifest.snapshot.announced is not None:
                 found[name] = manifest.snapshot.announced
         return found
@@ -129,34 +129,34 @@ class Catalog:
         """
         return self._manifest(name).refresh(partitions, announced=announced)
 
-    def informed(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
-        """Return a snapshot that knows the facts of the files at *places* (in the order of its files, ascending).
+    def with_facts(self, snapshot: Snapshot, positions: Ordinals) -> Snapshot:
+        """Return a snapshot that knows the facts of the files at *positions* (in the order of its files, ascending).
 
         See ``gateway.catalog.facts``. Those that are not known yet are read now, one request each, side by side, and
         remembered; the id stays. A file that is gone, or may not be read, stays without. Raises ``TableNotFound`` and
         ``StorageFailed``.
         """
-        return self._manifest(snapshot.table.name).informed(snapshot, places)
+        return self._manifest(snapshot.table.name).with_facts(snapshot, positions)
 
-    def learn(self, name: str) -> tuple[Snapshot, list[UnreadFooter]]:
+    def read_all_footers(self, name: str) -> tuple[Snapshot, list[UnreadFooter]]:
         """Return the newest snapshot with the facts of every file; those not known are read now, and kept.
 
         Returns also the files that were gone or refused. Raises ``TableNotFound``, and what listing raises.
         """
         manifest = self._manifest(name)
         snapshot = manifest.current()
-        while manifest.learn(everything=True):
+        while manifest.read_footers(everything=True):
             continue
         return manifest.snapshot or snapshot, manifest.unread
 
-    def keep(self, snapshot: Snapshot, found: pa.Table) -> Snapshot:
+    def add_facts(self, snapshot: Snapshot, found: pa.Table) -> Snapshot:
         """Keep what was *found* of the versions of files in *snapshot*; return the newest with it.
 
         Raises ``TableNotFound`` and ``StorageFailed``.
         """
         manifest = self._manifest(snapshot.table.name)
         if found.num_rows:
-            manifest.keep(snapshot, found)
+            manifest.add_facts(snapshot, found)
         return manifest.snapshot or snapshot
 
     def status(self, name: str) -> TableStatus:

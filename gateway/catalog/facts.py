@@ -73,14 +73,14 @@ def codes(files: pa.Table) -> Codes:
     if column is None:
         return np.full(files.num_rows, -1, np.int32)
     found = _indices(column)
-    old = [place for place, facts in enumerate(known(files)) if facts is None]
+    old = [position for position, facts in enumerate(known(files)) if facts is None]
     return np.where(np.isin(found, old), np.int32(-1), found) if old else found
 
 
-def facts_of(files: pa.Table, places: Iterable[int]) -> list[FileFacts | None]:
-    """Return the facts of the files at these places, None where they are not known."""
+def facts_of(files: pa.Table, positions: Iterable[int]) -> list[FileFacts | None]:
+    """Return the facts of the files at these positions, None where they are not known."""
     distinct, all_codes = known(files), codes(files)
-    return [distinct[code] if code >= 0 else None for code in (all_codes[place] for place in places)]
+    return [distinct[code] if code >= 0 else None for code in (all_codes[position] for position in positions)]
 
 
 def verdicts(files: pa.Table) -> list[str | None]:
@@ -98,15 +98,15 @@ def encoded(texts: Sequence[str | None]) -> Any:
 def overlaid(new: Any, before: Any) -> Any:
     """Join two columns of the same files: *new* decides where it knows anything. Facts of no file are dropped."""
     texts = list(dict.fromkeys([*_texts(before), *_texts(new)]))
-    places = {text: place for place, text in enumerate(texts)}
-    found = _renumbered(before, places)
+    positions = {text: position for position, text in enumerate(texts)}
+    found = _renumbered(before, positions)
     if new is not None:
-        newer = _renumbered(new, places)
+        newer = _renumbered(new, positions)
         found = newer if before is None else np.where(newer >= 0, newer, found)
     used = np.unique(found[found >= 0])
     packed = np.where(found >= 0, np.searchsorted(used, found), 0).astype(np.int32)
     indices: Any = pa.array(packed, mask=found < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array([texts[place] for place in used], pa.string()))
+    return pa.DictionaryArray.from_arrays(indices, pa.array([texts[position] for position in used], pa.string()))
 
 
 def digest(files: pa.Table, update: Callable[[bytes], None]) -> None:
@@ -118,11 +118,11 @@ def digest(files: pa.Table, update: Callable[[bytes], None]) -> None:
             update(_indices(column).tobytes())
 
 
-def _renumbered(column: Any, places: dict[str, int]) -> Codes:
+def _renumbered(column: Any, positions: dict[str, int]) -> Codes:
     """Return the codes of a column in another numbering of the same texts."""
     if column is None:
         return np.zeros(0, np.int32)
-    numbers = np.array([*(places[text] for text in _texts(column)), -1], np.int32)
+    numbers = np.array([*(positions[text] for text in _texts(column)), -1], np.int32)
     renumbered: Codes = numbers[_indices(column)]
     return renumbered
 

@@ -122,7 +122,9 @@ def sampled(files: pa.Table, most: int = MAX_FILES) -> Any:
 
 def _damaged(files: pa.Table) -> Any:
     """Mark the files that are known to be no readable Parquet."""
-    broken = [place for place, file in enumerate(facts.known(files)) if file is not None and file.problem is not None]
+    broken = [
+        position for position, file in enumerate(facts.known(files)) if file is not None and file.problem is not None
+    ]
     return np.isin(facts.codes(files), broken)
 
 
@@ -254,8 +256,8 @@ def trusted(files: pa.Table) -> pa.Table:
     if facts.current(files) or (learned(files) == ["row_count"] and files["row_count"].null_count == files.num_rows):
         return files
     kept = files.drop_columns([name for name in learned(files) if name != "row_count"])
-    place = kept.column_names.index("row_count")
-    return kept.set_column(place, "row_count", pa.nulls(kept.num_rows, pa.int64()))
+    position = kept.column_names.index("row_count")
+    return kept.set_column(position, "row_count", pa.nulls(kept.num_rows, pa.int64()))
 
 
 def learned(table: pa.Table) -> list[str]:

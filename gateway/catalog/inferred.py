@@ -58,9 +58,9 @@ def _known(files: pa.Table, previous: Snapshot | None) -> list[FileFacts | None]
     if previous is None:
         return [None] * files.num_rows
     at: Any = pc.index_in(files["version"], value_set=previous.files["version"].combine_chunks())
-    places = [place for place in at.to_pylist() if place is not None]
-    known = dict(zip(places, facts.facts_of(previous.files, places), strict=True))
-    return [None if place is None else known[place] for place in at.to_pylist()]
+    positions = [position for position in at.to_pylist() if position is not None]
+    known = dict(zip(positions, facts.facts_of(previous.files, positions), strict=True))
+    return [None if position is None else known[position] for position in at.to_pylist()]
 
 
 def columns_of(files: Iterable[FileFacts]) -> tuple[Column, ...]:

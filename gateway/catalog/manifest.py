@@ -181,7 +181,7 @@ def versioned(listing: pa.Table) -> pa.Table:
     if not len(data):
         return data
     last = pc.index(data["last_modified"], pc.max(data["last_modified"])).as_py()
-    return data.take(pa.array([last, *(place for place in range(len(data)) if place != last)]))
+    return data.take(pa.array([last, *(position for position in range(len(data)) if position != last)]))
 
 
 def declaration(table: Table, root: str) -> str:

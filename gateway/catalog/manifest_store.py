@@ -64,7 +64,7 @@ class ManifestStore:
         self._clock = clock
         self._observe = observer
         self._announce = announce
-        self._lock, self._following = RLock(), Lock()
+        self._lock, self._loading = RLock(), Lock()
         self._stamp: tuple[int, int] | None = None
 
     @property
@@ -81,23 +81,23 @@ class ManifestStore:
 
         After a failure, further attempts fail at once with the same error until the back-off is over.
         """
-        self.follow()
+        self.load_newest()
         if self.snapshot is None:
             self._failures.refuse_while_backing_off()
             with self._exclusive():
-                self.follow()
+                self.load_newest()
                 if self.snapshot is None:
                     self._list(None)
         assert self.snapshot is not None
         return self.snapshot
 
-    def renew(self) -> Snapshot:
+    def refresh_if_old(self) -> Snapshot:
         """Return a snapshot no older than the table allows; the one in memory where listing fails."""
         if self.fresh:
             return self.current()
         snapshot = self.current()
         with self._exclusive():
-            self.follow()
+            self.load_newest()
             if self.fresh or self._failures.is_backing_off():
                 return self.snapshot or snapshot
             try:
@@ -113,7 +113,7 @@ class ManifestStore:
         raises.
         """
         with self._exclusive():
-            self.follow()
+            self.load_newest()
             return self._list(partitions, announced=announced)
 
     def catch_up(self, others: Sequence[Edition]) -> Snapshot:
@@ -145,7 +145,7 @@ class ManifestStore:
         ):
             self.snapshot, self._stamp = replace(found, table=self.table), stamp
 
-    def learn(self, files: int = 500, *, everything: bool = False, patience: Patience = UNENDING) -> bool:
+    def read_footers(self, files: int = 500, *, everything: bool = False, patience: Patience = UNENDING) -> bool:
         """Read the footers of some files and publish their facts; return whether there are more to read.
 
         *files* is how many, and more of a large table, which is written to disk each time. Of a very large one some
@@ -159,17 +159,17 @@ class ManifestStore:
         if not unread.num_rows:
             return False
         try:
-            self.keep(snapshot, self._footers.read_in_background(snapshot, unread, patience))
+            self.add_facts(snapshot, self._footers.read_in_background(snapshot, unread, patience))
         except StorageFailed as error:
             if not patience.unless():
                 self._observe(FootersFailed(table=self.table.name, error=error.detail))
             raise
         return unread.num_rows == files
 
-    def keep(self, snapshot: Snapshot, found: pa.Table) -> None:
+    def add_facts(self, snapshot: Snapshot, found: pa.Table) -> None:
         """Publish the facts *found* about file versions of *snapshot*, if its columns have not changed since."""
         with self._exclusive():
-            self.follow()
+            self.load_newest()
             current = self.snapshot or snapshot
             if current.file_columns == snapshot.file_columns:
                 learned = footers.attach(current, found)
@@ -181,32 +181,32 @@ class ManifestStore:
         """The files whose footers were gone or could not be read."""
         return self._footers.unread
 
-    def look_again(self) -> None:
+    def retry_unread(self) -> None:
         """Try the files again whose footers were gone or could not be read."""
-        self._footers.look_again()
+        self._footers.retry_unread()
 
-    def informed(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
-        """Return *snapshot* with the facts of the files at *places*; those that are not known are read now.
+    def with_facts(self, snapshot: Snapshot, positions: Ordinals) -> Snapshot:
+        """Return *snapshot* with the facts of the files at *positions*; those that are not known are read now.
 
         A file that is gone or cannot be read has none. Where the table's own location fails, a replica is read.
         Raises ``StorageFailed``, within seconds if the store does not answer.
         """
-        if are_known(snapshot, places):
+        if are_known(snapshot, positions):
             return snapshot
         with self._footers.one_at_a_time():
             held = self.snapshot
             known = held if held is not None and held.id == snapshot.id else snapshot
-            known = self._footers.read_on_demand(known, places)
-            with self._following:
+            known = self._footers.read_on_demand(known, positions)
+            with self._loading:
                 if self.snapshot is held and held is not None and held.id == known.id:
                     self.snapshot = known
         return known
 
-    def follow(self) -> None:
+    def load_newest(self) -> None:
         """Load the snapshot on disk if it is newer than the one in memory; one that cannot be read is ignored."""
         if self._snapshots.stamp() in (None, self._stamp):
             return
-        with self._following:
+        with self._loading:
             stamp = self._snapshots.stamp()
             if stamp in (None, self._stamp):  # another thread has picked it up
                 return
@@ -232,7 +232,7 @@ class ManifestStore:
 
     def status(self) -> TableStatus:
         """Return age and health of the manifest. Lists nothing."""
-        self.follow()
+        self.load_newest()
         snapshot = self.snapshot
         return TableStatus(
             table=self.table.name,
@@ -286,7 +286,7 @@ class ManifestStore:
             except SnapshotUnreadable as error:
                 raise StorageFailed(f"{self.table.name}: the manifest on disk is not what was written.") from error
             self._failures.clear()
-        with self._following:
+        with self._loading:
             self.snapshot, self._stamp = held, stamp
         pa.default_memory_pool().release_unused()  # a listing of a million files takes some hundred megabytes
 

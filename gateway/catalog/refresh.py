@@ -51,7 +51,7 @@ class Refresher:
         self._leading = Leadership(lock)
         self._due: dict[str, tuple[float, float]] = {}
         """When each table is to be listed, and how far ahead that can be at most."""
-        self._learned: dict[str, str] = {}
+        self._complete: dict[str, str] = {}
         """The snapshot of each table of which no more footers are read until it is listed again."""
         self._busy: set[str] = set()
         self._stopping, self._idle = Event(), Event()
@@ -71,7 +71,7 @@ class Refresher:
         for name, manifest in before.items():
             if manifests.get(name) is not manifest:
                 self._due.pop(name, None)
-                self._learned.pop(name, None)
+                self._complete.pop(name, None)
 
     def tick(self, submit: Submit = lambda work: work()) -> None:
         """Pick up what others have published; where this process is the one that refreshes, list what is due."""
@@ -79,7 +79,7 @@ class Refresher:
         manifests = self._manifests
         for manifest in manifests.values():
             if manifest.snapshot is not None and manifest.table.name not in self._busy:
-                manifest.follow()
+                manifest.load_newest()
         if self._leading.take():
             for name, manifest in manifests.items():
                 if name in self._busy:
@@ -87,9 +87,9 @@ class Refresher:
                 if self._is_due(name, manifest):
                     self._busy.add(name)
                     submit(partial(self._refresh, manifest))
-                elif manifest.snapshot is not None and self._learned.get(name) != manifest.snapshot.id:
+                elif manifest.snapshot is not None and self._complete.get(name) != manifest.snapshot.id:
                     self._busy.add(name)
-                    submit(partial(self._learn, manifest, manifest.snapshot.id))
+                    submit(partial(self._read_footers, manifest, manifest.snapshot.id))
 
     def close(self) -> None:
         """Stop, and let another process refresh; idempotent. A listing under way is not waited for: it may be long.
@@ -132,18 +132,18 @@ class Refresher:
         except GatewayError:
             pass  # its observer was told, and its failure says when to try again
         finally:
-            manifest.look_again()
+            manifest.retry_unread()
             self._due.pop(manifest.table.name, None)
-            self._learned.pop(manifest.table.name, None)
+            self._complete.pop(manifest.table.name, None)
             self._busy.discard(manifest.table.name)
 
-    def _learn(self, manifest: ManifestStore, snapshot: str) -> None:
+    def _read_footers(self, manifest: ManifestStore, snapshot: str) -> None:
         """Read some footers; until the next listing no more where none are left, or something fails."""
-        self._learned[manifest.table.name] = snapshot
+        self._complete[manifest.table.name] = snapshot
         self._idle.clear()
         try:
-            if manifest.learn(patience=Patience(unless=self._stopping.is_set)):
-                self._learned.pop(manifest.table.name, None)
+            if manifest.read_footers(patience=Patience(unless=self._stopping.is_set)):
+                self._complete.pop(manifest.table.name, None)
         except GatewayError:
             pass  # its observer was told
         finally:

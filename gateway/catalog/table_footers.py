@@ -49,7 +49,7 @@ class TableFooters:
         """The files whose footers were gone or could not be read."""
         return list(self._unread.values())
 
-    def look_again(self) -> None:
+    def retry_unread(self) -> None:
         """Try the files again whose footers were gone or could not be read."""
         self._unread = {}
 
@@ -64,11 +64,11 @@ class TableFooters:
         self._unread |= {file.version: file for file in found.unread}
         return found.table
 
-    def read_on_demand(self, snapshot: Snapshot, places: Ordinals) -> Snapshot:
-        """Return *snapshot* with the facts of the files at *places*; see ``ManifestStore.informed``."""
-        if self._remembered is not None and not are_known(snapshot, places):
+    def read_on_demand(self, snapshot: Snapshot, positions: Ordinals) -> Snapshot:
+        """Return *snapshot* with the facts of the files at *positions*; see ``ManifestStore.with_facts``."""
+        if self._remembered is not None and not are_known(snapshot, positions):
             snapshot = footers.attach(snapshot, self._remembered)
-        unknown = places[facts.codes(snapshot.files)[places] < 0]
+        unknown = positions[facts.codes(snapshot.files)[positions] < 0]
         if not len(unknown):
             return snapshot
         found = self._read_anywhere(snapshot, snapshot.files.take(unknown))
@@ -115,6 +115,6 @@ class TableFooters:
         return found
 
 
-def are_known(snapshot: Snapshot, places: Ordinals) -> bool:
-    """Return whether the facts of all files at these places are known."""
-    return not len(places) or int(facts.codes(snapshot.files)[places].min()) >= 0
+def are_known(snapshot: Snapshot, positions: Ordinals) -> bool:
+    """Return whether the facts of all files at these positions are known."""
+    return not len(positions) or int(facts.codes(snapshot.files)[positions].min()) >= 0

@@ -122,11 +122,11 @@ def _work(snapshot: Snapshot) -> Iterator[_FileToVerify]:
             if row["levels"] >> number & 1
         ]
         start, count = row["first_file"], row["file_count"]
-        wanted = [place for place in range(start, start + count) if findings(verdicts[place]) is None]
-        for place, file in zip(wanted, files.take(np.array(wanted, np.int64)).to_pylist(), strict=True):
-            known = distinct[codes[place]] if codes[place] >= 0 else None
+        wanted = [position for position in range(start, start + count) if findings(verdicts[position]) is None]
+        for position, file in zip(wanted, files.take(np.array(wanted, np.int64)).to_pylist(), strict=True):
+            known = distinct[codes[position]] if codes[position] >= 0 else None
             if known is not None and known.problem is None:
-                yield _FileToVerify(file=file, expected=expected, lossy=lossy[codes[place]])
+                yield _FileToVerify(file=file, expected=expected, lossy=lossy[codes[position]])
 
 
 def _lossy(file: FileFacts | None, snapshot: Snapshot) -> list[_Lossy]:
@@ -184,12 +184,12 @@ def _whole(store: Store, file: dict[str, Any]) -> pq.ParquetFile:
 def _column(file: pq.ParquetFile, source: str) -> Values:
     """Read one column; none of its values where the file does not hold it (it is then the folder's)."""
     names = file.schema_arrow.names
-    places = [place for place, name in enumerate(names) if folded(name) == folded(source)]
-    if not places:
+    positions = [position for position, name in enumerate(names) if folded(name) == folded(source)]
+    if not positions:
         return pa.chunked_array([], pa.string())
-    name = names[places[0]]
+    name = names[positions[0]]
     if any("." in other for other in names):  # pyarrow takes a dotted name for a path
-        return file.read().column(places[0])
+        return file.read().column(positions[0])
     return file.read([name]).column(0)
 
 

@@ -36,7 +36,7 @@ class Cursors:
         self._idle: list[tuple[duckdb.DuckDBPyConnection, int]] = []
         self._closed = False
 
-    def lend(self, files: Sequence[FileVersion], deadline: float | None) -> PooledCursor:
+    def acquire(self, files: Sequence[FileVersion], deadline: float | None) -> PooledCursor:
         """Lend a cursor for a query over *files* that may run until *deadline*. Raises ``EngineFailed``."""
         remote = in_buckets(files) if self._requests is not None else []
         cursor, connection = self._cursor(numbered=bool(remote))
@@ -46,23 +46,23 @@ class Cursors:
             cursor=cursor, connection=connection, watched=self.watch.add(cursor.interrupt, deadline), files=files
         )
 
-    def confirm(self, lent: PooledCursor) -> None:
+    def confirm(self, pooled: PooledCursor) -> None:
         """Check that what was read is of the planned versions. Raises ``FilesChanged``."""
-        if changed_in_folders(lent.files):
+        if changed_in_folders(pooled.files):
             raise FilesChanged("A data file was replaced or removed while the query ran.")
-        if lent.connection is not None and self._requests is not None:
-            self._requests.confirm(lent.connection)
+        if pooled.connection is not None and self._requests is not None:
+            self._requests.confirm(pooled.connection)
 
-    def take_back(self, lent: PooledCursor, *, reusable: bool) -> None:
+    def release(self, pooled: PooledCursor, *, reusable: bool) -> None:
         """Return a cursor to the pool; it is *reusable* only if its query has ended by itself."""
-        self.watch.release(lent.watched)
-        keep = reusable and lent.connection is not None and not self._closed
+        self.watch.release(pooled.watched)
+        keep = reusable and pooled.connection is not None and not self._closed
         if not keep:
-            lent.cursor.close()
-        if lent.connection is not None and self._requests is not None:
-            self._requests.leave(lent.connection)
+            pooled.cursor.close()
+        if pooled.connection is not None and self._requests is not None:
+            self._requests.leave(pooled.connection)
             if keep:
-                self._idle.append((lent.cursor, lent.connection))
+                self._idle.append((pooled.cursor, pooled.connection))
 
     def close(self) -> None:
         """Interrupt what runs and lend nothing more."""

@@ -84,13 +84,13 @@ class DuckDBEngine:
     ) -> DuckDBStream:
         """Start *statement* and return its rows as they come; see ``Engine.execute``."""
         self._keep_keys_fresh()
-        lent = self._cursors.lend(statement.files, deadline)
-        stream = DuckDBStream(self._cursors, lent, self._translated)
+        pooled = self._cursors.acquire(statement.files, deadline)
+        stream = DuckDBStream(self._cursors, pooled, self._translated)
         try:
             if started is not None:
                 started(stream.cancel)
             self._refuse_retired(statement)
-            stream.start(*self._prepared(lent.cursor, statement.sql, statement.parameters))
+            stream.start(*self._prepared(pooled.cursor, statement.sql, statement.parameters))
         except BaseException:
             stream.close()
             raise
@@ -193,55 +193,55 @@ class DuckDBEngine:
     @contextmanager
     def _running(self, files: Sequence[FileVersion], deadline: float | None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a cursor for something short that returns its rows at once, with errors translated."""
-        lent = self._cursors.lend(files, deadline)
+        pooled = self._cursors.acquire(files, deadline)
         try:
-            yield lent.cursor
+            yield pooled.cursor
         except RAISED as error:
-            raise self._translated(error, lent) from error
+            raise self._translated(error, pooled) from error
         finally:
-            self._cursors.take_back(lent, reusable=False)
+            self._cursors.release(pooled, reusable=False)
 
-    def _translated(self, error: BaseException, lent: PooledCursor) -> GatewayError:
+    def _translated(self, error: BaseException, pooled: PooledCursor) -> GatewayError:
         """Return the error of the query of *lent*."""
-        if lent.watched.expired:
-            return DeadlineExceeded("The query was stopped at its time limit.", path=self._stalled(error, lent))
-        if lent.watched.cancelled:
+        if pooled.watched.expired:
+            return DeadlineExceeded("The query was stopped at its time limit.", path=self._stalled(error, pooled))
+        if pooled.watched.cancelled:
             return EngineFailed("The query was cancelled.")
         try:
-            self._cursors.confirm(lent)  # bytes of two versions together can make any error
+            self._cursors.confirm(pooled)  # bytes of two versions together can make any error
         except FilesChanged as changed:
             return changed
         failure = translate(error, memory_limit=self.settings.memory_limit)
         if isinstance(failure, StorageFailed):
-            failure.path = self._at_fault(error, lent)
+            failure.path = self._at_fault(error, pooled)
         if not isinstance(failure, Suspicion):
             return failure
         if isinstance(failure.damaged, StorageFailed):
-            failure.damaged.path = versions.named(str(error), lent.files)
-        return self._changed(lent) or failure.damaged
+            failure.damaged.path = versions.named(str(error), pooled.files)
+        return self._changed(pooled) or failure.damaged
 
-    def _stalled(self, error: BaseException, lent: PooledCursor) -> str | None:
+    def _stalled(self, error: BaseException, pooled: PooledCursor) -> str | None:
         """Return the file whose store did not answer before the deadline."""
         failure = translate(error, memory_limit=self.settings.memory_limit)
         passing = isinstance(failure, StorageFailed) and failure.passing
-        return self._at_fault(error, lent) if passing else None
+        return self._at_fault(error, pooled) if passing else None
 
-    def _at_fault(self, error: BaseException, lent: PooledCursor) -> str | None:
+    def _at_fault(self, error: BaseException, pooled: PooledCursor) -> str | None:
         """Find the file of *lent* that an error mentions."""
         if self._requests is None:
             return None
         text = unquote(str(error))
-        for file in versions.in_buckets(lent.files):
+        for file in versions.in_buckets(pooled.files):
             if self._requests.url(file.path) in text or file.path in text:
                 return file.path
         return None
 
-    def _changed(self, lent: PooledCursor) -> GatewayError | None:
+    def _changed(self, pooled: PooledCursor) -> GatewayError | None:
         """Check the files that *lent* read as they are now; None: they are still of the planned versions."""
-        remote = versions.in_buckets(lent.files)
+        remote = versions.in_buckets(pooled.files)
         try:
             if remote:
-                self._look_at(remote, lent.watched.deadline)
+                self._look_at(remote, pooled.watched.deadline)
         except (FilesChanged, StorageFailed, DeadlineExceeded) as error:
             return error
         return None
@@ -250,15 +250,15 @@ class DuckDBEngine:
         """Send a HEAD for each of *files*, at addresses that nothing was cached under."""
         now = uuid4().hex
         fresh = [self.address(FileVersion(path=file.path, size=file.size, etag=now)) for file in files]
-        lent = self._cursors.lend(files, deadline)
+        pooled = self._cursors.acquire(files, deadline)
         try:
-            lent.cursor.execute(f"SELECT size FROM read_blob([{', '.join(map(quoted, fresh))}])").fetchall()
-            self._cursors.confirm(lent)
+            pooled.cursor.execute(f"SELECT size FROM read_blob([{', '.join(map(quoted, fresh))}])").fetchall()
+            self._cursors.confirm(pooled)
         except RAISED as error:
             failure = translate(error, memory_limit=self.settings.memory_limit)
             raise (failure.damaged if isinstance(failure, Suspicion) else failure) from error
         finally:
-            self._cursors.take_back(lent, reusable=False)
+            self._cursors.release(pooled, reusable=False)
 
 
 def _close(cursors: Cursors, connection: duckdb.DuckDBPyConnection) -> None:

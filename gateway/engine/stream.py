@@ -25,10 +25,10 @@ class DuckDBStream:
     schema: pa.Schema
 
     def __init__(
-        self, cursors: Cursors, lent: PooledCursor, translate: Callable[[BaseException, PooledCursor], GatewayError]
+        self, cursors: Cursors, pooled: PooledCursor, translate: Callable[[BaseException, PooledCursor], GatewayError]
     ) -> None:
         self._cursors = cursors
-        self._lent = lent
+        self._pooled = pooled
         self._translate = translate
         self._ended = False
         self._closed = False
@@ -36,41 +36,41 @@ class DuckDBStream:
     def start(self, statement: duckdb.Statement, values: dict[str, duckdb.Value]) -> None:
         """Run the query until its first rows are there."""
         try:
-            self._lent.cursor.execute(statement, values)
-            self.columns = described(self._lent.cursor)
-            self._reader = self._lent.cursor.to_arrow_reader(ROWS)
+            self._pooled.cursor.execute(statement, values)
+            self.columns = described(self._pooled.cursor)
+            self._reader = self._pooled.cursor.to_arrow_reader(ROWS)
         except RAISED as error:
-            raise self._translate(error, self._lent) from error
+            raise self._translate(error, self._pooled) from error
         self.schema = self._reader.schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches; after the last one, check that they came from the planned file versions."""
         try:
             yield from self._reader
-            self._cursors.confirm(self._lent)
+            self._cursors.confirm(self._pooled)
             self._ended = True
         except RAISED as error:
-            raise self._translate(error, self._lent) from error
+            raise self._translate(error, self._pooled) from error
         finally:
             self.close()
 
     def cancel(self) -> None:
         """Interrupt the query from any thread; iteration then ends with an error."""
-        self._cursors.watch.cancel(self._lent.watched)
+        self._cursors.watch.cancel(self._pooled.watched)
 
     def postpone(self, deadline: float) -> None:
         """Replace the deadline, an instant of ``time.monotonic``."""
-        self._cursors.watch.postpone(self._lent.watched, deadline)
+        self._cursors.watch.postpone(self._pooled.watched, deadline)
 
     def confirm(self) -> None:
         """Check that the rows so far came from the planned file versions. Raises ``FilesChanged``."""
-        self._cursors.confirm(self._lent)
+        self._cursors.confirm(self._pooled)
 
     def close(self) -> None:
         """Release the cursor; idempotent."""
         if not self._closed:
             self._closed = True
-            self._cursors.take_back(self._lent, reusable=self._ended)
+            self._cursors.release(self._pooled, reusable=self._ended)
 
 
 def described(cursor: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:

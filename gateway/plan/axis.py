@@ -81,24 +81,24 @@ class Landmarks:
         self._keys = keys
 
     def first(self, key: Key) -> int:
-        place = bisect_left(self._keys, key)
-        return 4 * place if self._at(place, key) else 4 * place - 2
+        position = bisect_left(self._keys, key)
+        return 4 * position if self._at(position, key) else 4 * position - 2
 
     def last(self, end: Key) -> int:
-        place = bisect_left(self._keys, end)
-        return 4 * place - 1 if self._at(place, end) else 4 * place - 2
+        position = bisect_left(self._keys, end)
+        return 4 * position - 1 if self._at(position, end) else 4 * position - 2
 
-    def _at(self, place: int, key: Key) -> bool:
-        return place < len(self._keys) and self._keys[place] == key
+    def _at(self, position: int, key: Key) -> bool:
+        return position < len(self._keys) and self._keys[position] == key
 
 
 def place_wide(lo: Sequence[Key | None], end: Sequence[Key | None], point: Mask) -> tuple[Scale, Ordinals, Ordinals]:
     """Put intervals of wide keys on positions; None is unbounded, and the end of a point is not read."""
     ends: list[Key | None] = [None if single else key for key, single in zip(end, point.tolist(), strict=True)]
     landmarks = _ascending([key for key in (*lo, *ends) if key is not None])
-    place = {key: 4 * number for number, key in enumerate(landmarks)}
-    low = np.array([LOWEST if key is None else place[key] for key in lo], dtype=np.int64)
-    high = np.array([HIGHEST if key is None else place[key] - 1 for key in ends], dtype=np.int64)
+    position = {key: 4 * number for number, key in enumerate(landmarks)}
+    low = np.array([LOWEST if key is None else position[key] for key in lo], dtype=np.int64)
+    high = np.array([HIGHEST if key is None else position[key] - 1 for key in ends], dtype=np.int64)
     return Landmarks(landmarks), low, np.where(point, low, high)
 
 
@@ -267,8 +267,8 @@ class Listing:
 
     def _where(self, test: Callable[[Key], bool], others: bool) -> Codes:
         mask = np.zeros(self.states.size, dtype=np.bool_)
-        for place, members in enumerate(self._members):
-            mask[place] = (others and place == self._default) or any(test(key) for key in members)
+        for position, members in enumerate(self._members):
+            mask[position] = (others and position == self._default) or any(test(key) for key in members)
         return self.states.spared(Codes(0, self.states.size, mask))
 
 

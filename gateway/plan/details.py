@@ -18,7 +18,7 @@ from gateway.catalog.transforms.keys import KeyKind, KeyType, of_key
 from gateway.model import Details, Lookup, UnusedFilter, UsedFilter, Value
 from gateway.plan.analysis import Bound, PreparedScan
 from gateway.plan.analysis.dimensions import RULE as DIMENSION
-from gateway.plan.analysis.prepared import decided
+from gateway.plan.analysis.prepared import simplified
 from gateway.plan.analysis.reasons import Reason
 from gateway.plan.axis import Interval
 from gateway.plan.index import Axes, Level
@@ -38,7 +38,7 @@ def details_of(
     """Sort the filters of a scan into used and unused ones, under the values of one request."""
     used, unused = [], [UnusedFilter(sql=known.sql, reason=known.reason) for known in scan.unused]
     for candidate in scan.used:
-        predicate = decided(candidate.predicate, bound.known)
+        predicate = simplified(candidate.predicate, bound.known)
         projected = projected_text(index, predicate, bound.values)
         if predicate == TRUE:
             unused.append(UnusedFilter(sql=candidate.sql, reason=_why_unconstrained(candidate.rule, lookups)))
@@ -136,12 +136,12 @@ def _text(choice: Choice, axes: Axes) -> str:
 
 def _restricted(rows: UnitStates, codes: Codes, axes: Axes) -> str:
     """Write the states of one axis as values of its partition columns."""
-    places = np.flatnonzero(as_mask(codes, rows.size))
+    positions = np.flatnonzero(as_mask(codes, rows.size))
     for level in axes.levels:
         if level.rows is rows:
-            return _listed(level.field.column, level, places)
+            return _listed(level.field.column, level, positions)
     levels, states = axes.joint[id(rows)]
-    return _tuples(levels, [state[places[places < len(state)]] for state in states])
+    return _tuples(levels, [state[positions[positions < len(state)]] for state in states])
 
 
 def _tuples(levels: Sequence[Level], states: Sequence[npt.NDArray[np.int64]]) -> str:
@@ -151,16 +151,16 @@ def _tuples(levels: Sequence[Level], states: Sequence[npt.NDArray[np.int64]]) ->
     if not count:
         return f"({names}) IS NULL"
     ends = [
-        ", ".join(level.texts[int(state[place])].as_py() for level, state in zip(levels, states, strict=True))
-        for place in (0, -1)
+        ", ".join(level.texts[int(state[position])].as_py() for level, state in zip(levels, states, strict=True))
+        for position in (0, -1)
     ]
     return f"({names}) = ({ends[0]})" if count == 1 else f"({names}) BETWEEN ({ends[0]}) AND ({ends[1]})"
 
 
-def _listed(column: str, level: Level, places: npt.NDArray[np.intp]) -> str:
-    values = places[places < level.states.count]
-    null = level.states.null and bool((places == level.states.count).any())
-    texts = [level.texts[int(place)].as_py() for place in (values if len(values) <= _LISTED else values[[0, -1]])]
+def _listed(column: str, level: Level, positions: npt.NDArray[np.intp]) -> str:
+    values = positions[positions < level.states.count]
+    null = level.states.null and bool((positions == level.states.count).any())
+    texts = [level.texts[int(position)].as_py() for position in (values if len(values) <= _LISTED else values[[0, -1]])]
     if not len(values):
         return f"{column} IS NULL"
     if len(values) == 1:

@@ -16,8 +16,8 @@ from cachetools import LRUCache
 from gateway.catalog.manifest import Snapshot
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
 from gateway.model import Lookup, Statement, Value
-from gateway.plan.analysis import Bound, Dimension, Learned, Prepared, dimension_query, learn
-from gateway.plan.reading import Inform, as_it_is, reading
+from gateway.plan.analysis import Bound, Dimension, Learned, PreparedQuery, dimension_query, learn
+from gateway.plan.reading import WithFacts, reading, with_known_facts
 from gateway.plan.rewrite import Address
 from gateway.plan.select import Chosen
 
@@ -35,41 +35,41 @@ ReadRow = Callable[[Statement], Sequence[Value]]
 class DimensionReader:
     """Learns the keys of dimensions; thread-safe.
 
-    *address* spells files for the engine behind *read*, *inform* is that of ``Planner``.
+    *address* spells files for the engine behind *read*, *with_facts* is that of ``Planner``.
     """
 
     read: ReadRow
     address: Address
-    inform: Inform = as_it_is
+    with_facts: WithFacts = with_known_facts
     clock: Callable[[], float] = time.perf_counter
     _kept: LRUCache[tuple[str, bytes], Learned]
     _lock: Lock
 
     @classmethod
-    def over(cls, read: ReadRow, address: Address, inform: Inform = as_it_is) -> DimensionReader:
+    def over(cls, read: ReadRow, address: Address, with_facts: WithFacts = with_known_facts) -> DimensionReader:
         """Learn through an engine."""
-        return cls(read=read, address=address, inform=inform, _kept=LRUCache(_KEPT), _lock=Lock())
+        return cls(read=read, address=address, with_facts=with_facts, _kept=LRUCache(_KEPT), _lock=Lock())
 
     def learn(
-        self, prepared: Prepared, bound: Bound, chosen: Sequence[Chosen], snapshots: Mapping[str, Snapshot]
+        self, prepared: PreparedQuery, bound: Bound, chosen: Sequence[Chosen], snapshots: Mapping[str, Snapshot]
     ) -> tuple[Bound, Mapping[int, tuple[Lookup, ...]]]:
         """Take in what the dimensions of a query say; return that, and what was looked up for each scan."""
         found: dict[Dimension, Learned] = {}
         lookups: dict[int, tuple[Lookup, ...]] = {}
-        for place, fact in enumerate(chosen):
-            asked = prepared.dimensions(place)
+        for position, fact in enumerate(chosen):
+            asked = prepared.dimensions(position)
             made = [
                 self._look(dimension, prepared, bound, fact, chosen[dimension.scan], snapshots, found)
                 for dimension in asked
             ]
             if made:
-                lookups[place] = tuple(made)
+                lookups[position] = tuple(made)
         return (learn(prepared, bound, found) if found else bound), lookups
 
     def _look(
         self,
         dimension: Dimension,
-        prepared: Prepared,
+        prepared: PreparedQuery,
         bound: Bound,
         fact: Chosen,
         side: Chosen,
@@ -98,8 +98,8 @@ class DimensionReader:
         return known.answered(values, learned[1], learned[2], self.clock() - started, cached)
 
     def _read(self, dimension: Dimension, bound: Bound, side: Chosen, snapshot: Snapshot) -> Learned:
-        files, places = side.versions(), side.file_positions()
-        text = reading(self.inform(snapshot, places), places, files, self.address)
+        files, positions = side.versions(), side.file_positions()
+        text = reading(self.with_facts(snapshot, positions), positions, files, self.address)
         sql = dimension_query(dimension, bound, text, MOST_VALUES)
         listed, least, greatest = self.read(Statement(sql=sql, parameters={}, files=files))
         return (listed if isinstance(listed, list) else None), least, greatest

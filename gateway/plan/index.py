@@ -173,12 +173,12 @@ class Axes:
         codes = np.asarray(encoded.indices.fill_null(0), dtype=np.int32)
         reading = _read(transform, source_type, encoded.dictionary)
         count = len(reading.texts)
-        places = reading.places[codes] if count else codes.copy()
+        positions = reading.positions[codes] if count else codes.copy()
         null, any_unknown = bool((missing & ~unknown).any()), bool(unknown.any())
-        places[missing] = count
-        places[unknown] = count + null
+        positions[missing] = count
+        positions[unknown] = count + null
         states = States(count=count, null=null, unknown=any_unknown)
-        rows = UnitStates(places, states.size)
+        rows = UnitStates(positions, states.size)
         return Level(
             field=field,
             transform=transform,
@@ -202,10 +202,10 @@ class Axes:
 
     def _joined(self, levels: Sequence[Level], axes: Sequence[Axis]) -> list[Axis]:
         kind = known(levels[0].source_type)
-        rows, states, places = _combined(levels)
+        rows, states, positions = _combined(levels)
         fields = [
-            (level.transform, level.transform.numbers(level.texts)[place])
-            for level, place in zip(levels, places, strict=True)
+            (level.transform, level.transform.numbers(level.texts)[position])
+            for level, position in zip(levels, positions, strict=True)
             if isinstance(level.transform, Calendar)
         ]
         spans, unused = joint_spans(fields, kind)
@@ -217,7 +217,7 @@ class Axes:
         lo, hi = np.where(broken, LOWEST, spans.lo), np.where(broken, HIGHEST, spans.hi)
         order = np.lexsort((hi, lo))
         axis = _reordered(rows, states, order, lo, hi)
-        self.joint[id(axis.rows)] = tuple(levels), [place[order] for place in places]
+        self.joint[id(axis.rows)] = tuple(levels), [position[order] for position in positions]
         # Where a path tells only some of the levels, those still say something of it.
         return [axis, *axes] if states.unknown else [axis, *others]
 
@@ -313,7 +313,7 @@ class _FolderTexts:
     texts: Array
     interval: tuple[Scale, Ordinals, Ordinals] | None
     codes: Ordinals | None
-    places: npt.NDArray[np.int32]
+    positions: npt.NDArray[np.int32]
     """The state of each text, in the order the texts were given."""
 
 
@@ -329,11 +329,11 @@ def _read(transform: Transform, source_type: str, texts: Array) -> _FolderTexts:
     if keys is None or (keys[1:] >= keys[:-1]).all():
         return _FolderTexts(texts, interval, codes, np.arange(len(texts), dtype=np.int32))
     order = np.argsort(keys, kind="stable")
-    places = np.empty(len(order), dtype=np.int32)
-    places[order] = np.arange(len(order), dtype=np.int32)
+    positions = np.empty(len(order), dtype=np.int32)
+    positions[order] = np.arange(len(order), dtype=np.int32)
     if interval is not None:
         interval = (interval[0], interval[1][order], interval[2][order])
-    return _FolderTexts(texts.take(pa.array(order)), interval, None if codes is None else codes[order], places)
+    return _FolderTexts(texts.take(pa.array(order)), interval, None if codes is None else codes[order], positions)
 
 
 def _axis(
@@ -356,10 +356,10 @@ def _listing(
     members, default = transform.members(source_type)
     present = codes.tolist()
     mapped = frozenset(key for keys in members for key in keys)
-    return Listing(rows, states, [members[code] for code in present], _place(present, default), mapped)
+    return Listing(rows, states, [members[code] for code in present], _position(present, default), mapped)
 
 
-def _place(codes: list[int], code: int) -> int:
+def _position(codes: list[int], code: int) -> int:
     return codes.index(code) if code in codes else -1
 
 
@@ -400,21 +400,21 @@ def _combined(levels: Sequence[Level]) -> tuple[UnitStates, States, list[npt.NDA
     valued = ~(null | unknown)
     distinct, inverse = np.unique(joint[valued], return_inverse=True)
     states = States(count=len(distinct), null=bool((null & ~unknown).any()), unknown=bool(unknown.any()))
-    places = np.full(len(joint), len(distinct), dtype=np.int32)
-    places[valued] = inverse
-    places[unknown] = len(distinct) + states.null
+    positions = np.full(len(joint), len(distinct), dtype=np.int32)
+    positions[valued] = inverse
+    positions[unknown] = len(distinct) + states.null
     fields = []
     for level in reversed(levels):
         count = max(level.states.count, 1)
         fields.append(distinct % count)
         distinct = distinct // count
-    return UnitStates(places, states.size), states, fields[::-1]
+    return UnitStates(positions, states.size), states, fields[::-1]
 
 
 def _reordered(rows: UnitStates, states: States, order: npt.NDArray[np.intp], lo: Ordinals, hi: Ordinals) -> Interval:
     """Renumber states so that their intervals ascend."""
     if (order[1:] > order[:-1]).all():
         return Interval(rows, states, DIRECT, lo, hi)
-    places = np.arange(states.size, dtype=np.int32)
-    places[order] = np.arange(len(order), dtype=np.int32)
-    return Interval(UnitStates(places[rows.codes], states.size), states, DIRECT, lo[order], hi[order])
+    positions = np.arange(states.size, dtype=np.int32)
+    positions[order] = np.arange(len(order), dtype=np.int32)
+    return Interval(UnitStates(positions[rows.codes], states.size), states, DIRECT, lo[order], hi[order])

@@ -25,13 +25,13 @@ from gateway.model import (
     Scan,
     Statement,
 )
-from gateway.plan.analysis import Bound, Evaluate, Prepared, PreparedScan, bind, prepare, render
+from gateway.plan.analysis import Bound, Evaluate, PreparedQuery, PreparedScan, bind, prepare, render
 from gateway.plan.details import details_of
 from gateway.plan.dynamic import DimensionReader
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
 from gateway.plan.readable import refuse_misread
-from gateway.plan.reading import Inform, as_it_is, reading
+from gateway.plan.reading import WithFacts, reading, with_known_facts
 from gateway.plan.rewrite import Address, source
 from gateway.plan.select import Chosen, PartitionIndex
 
@@ -51,20 +51,26 @@ class Planner:
     """Plan queries; thread-safe.
 
     *evaluate* computes the constants that need an engine, *dimensions* reads the sides of joins that prune others,
-    *policy* says which rows are whose, *inform* reads what is not known yet of files that a statement reads.
+    *policy* says which rows are whose, *with_facts* reads the footers, not known yet, of a statement's files.
     """
 
     def __init__(
-        self, evaluate: Evaluate, dimensions: DimensionReader, policy: Policy = EVERY_ROW, inform: Inform = as_it_is
+        self,
+        evaluate: Evaluate,
+        dimensions: DimensionReader,
+        policy: Policy = EVERY_ROW,
+        with_facts: WithFacts = with_known_facts,
     ) -> None:
-        self._evaluate, self._dimensions, self._policy, self._inform = evaluate, dimensions, policy, inform
+        self._evaluate, self._dimensions, self._policy, self._with_facts = evaluate, dimensions, policy, with_facts
         self._lock = Lock()
-        self._prepared: LRUCache[str, tuple[_Schema, Prepared]] = LRUCache(_PREPARED)
+        self._prepared: LRUCache[str, tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
 
-    def succeeded_by(self, evaluate: Evaluate, dimensions: DimensionReader, inform: Inform = as_it_is) -> Planner:
+    def succeeded_by(
+        self, evaluate: Evaluate, dimensions: DimensionReader, with_facts: WithFacts = with_known_facts
+    ) -> Planner:
         """Make a planner over another engine and catalog that knows what this one has prepared."""
-        following = Planner(evaluate, dimensions, self._policy, inform)
+        following = Planner(evaluate, dimensions, self._policy, with_facts)
         with self._lock:
             for sql, prepared in self._prepared.items():
                 following._prepared[sql] = prepared
@@ -89,11 +95,11 @@ class Planner:
         if lookups:
             chosen = _select(indexes, bound)
         scans = []
-        for place, (scan, index, found) in enumerate(zip(prepared.scans, indexes, chosen, strict=True)):
-            check_limits(index.snapshot.table, found, bound.predicates[place])
-            details = partial(details_of, scan, bound, index, found, lookups.get(place, ()))
+        for position, (scan, index, found) in enumerate(zip(prepared.scans, indexes, chosen, strict=True)):
+            check_limits(index.snapshot.table, found, bound.predicates[position])
+            details = partial(details_of, scan, bound, index, found, lookups.get(position, ()))
             scans.append(_scan(scan, snapshots[scan.table], index, found, details))
-        statement = partial(_statement, query, prepared, chosen, snapshots, seen, self._inform)
+        statement = partial(_statement, query, prepared, chosen, snapshots, seen, self._with_facts)
         return Plan(query=query, scans=tuple(scans), statement=statement)
 
     def over_nothing(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Statement:
@@ -102,7 +108,7 @@ class Planner:
         sources = [source(snapshots[scan.table].columns, []) for scan in prepared.scans]
         return Statement(sql=render(prepared, sources), parameters=query.parameters, files=())
 
-    def prepared(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Prepared:
+    def prepared(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> PreparedQuery:
         """Return the analysis of a query's text over the columns that its tables have now."""
         tables = tuple((snapshots[name].columns, _prunable(snapshots[name])) for name in query.tables)
         schema = (tables, tuple((name, parameter.type) for name, parameter in query.parameters.items()))
@@ -157,17 +163,17 @@ def _scan(
 
 def _statement(
     query: BoundQuery,
-    prepared: Prepared,
+    prepared: PreparedQuery,
     chosen: Sequence[Chosen],
     snapshots: Mapping[str, Snapshot],
     seen: Sequence[str | None],
-    inform: Inform,
+    with_facts: WithFacts,
     address: Address,
 ) -> Statement:
     """Render the author's text with every scan over its selected files, and what may be seen of their rows."""
     files = [found.versions() for found in chosen]
     sources = [
-        filtered(_source(snapshots[scan.table], found, versions, inform, address, prepared, predicate), predicate)
+        filtered(_source(snapshots[scan.table], found, versions, with_facts, address, prepared, predicate), predicate)
         for scan, found, versions, predicate in zip(prepared.scans, chosen, files, seen, strict=True)
     ]
     every = [file for versions in files for file in versions]
@@ -178,16 +184,16 @@ def _source(
     snapshot: Snapshot,
     chosen: Chosen,
     files: Sequence[FileVersion],
-    inform: Inform,
+    with_facts: WithFacts,
     address: Address,
-    prepared: Prepared,
+    prepared: PreparedQuery,
     predicate: str | None,
 ) -> str:
-    places = chosen.file_positions()
-    informed = inform(snapshot, places)
-    refuse_misread(informed, files)
+    positions = chosen.file_positions()
+    snapshot = with_facts(snapshot, positions)
+    refuse_misread(snapshot, files)
     names = prepared.names if predicate is None else None  # a policy may look at any column
-    return reading(informed, places, files, address, shield=prepared.shield, names=names)
+    return reading(snapshot, positions, files, address, shield=prepared.shield, names=names)
 
 
 def _prunable(snapshot: Snapshot) -> frozenset[str]:

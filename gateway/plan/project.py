@@ -148,9 +148,9 @@ class Restriction:
     def _compare(self, operator: Operator, value: Value) -> bool:
         if value is None:
             return False
-        if self._kind is None or (place := key_range(value, self._kind)) is None:
+        if self._kind is None or (position := key_range(value, self._kind)) is None:
             return True
-        first, last = place
+        first, last = position
         match operator:
             case Operator.EQ:
                 self._narrow(first, successor(last))
@@ -185,9 +185,9 @@ class Restriction:
             return False
         if self._kind is None:
             return True
-        places = [key_range(value, self._kind) for value in present]
-        members = [(place[0], successor(place[1])) for place in places if place is not None]
-        if len(members) < len(places):
+        positions = [key_range(value, self._kind) for value in present]
+        members = [(position[0], successor(position[1])) for position in positions if position is not None]
+        if len(members) < len(positions):
             return True
         if self._members is None:
             self._members = list(dict.fromkeys(members))
@@ -201,9 +201,9 @@ class Restriction:
         if any(value is None for value in listed) and not is_list:
             return False  # of a list value the engine ignores the NULLs
         for value in listed:
-            place = None if value is None or self._kind is None else key_range(value, self._kind)
-            if place is not None and place[0] == place[1]:
-                self._excluded.append((place[0], successor(place[0])))
+            position = None if value is None or self._kind is None else key_range(value, self._kind)
+            if position is not None and position[0] == position[1]:
+                self._excluded.append((position[0], successor(position[0])))
         return True
 
     def _narrow(self, start: Key | None, end: Key | None) -> None:

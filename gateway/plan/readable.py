@@ -18,7 +18,9 @@ def refuse_misread(snapshot: Snapshot, chosen: Sequence[FileVersion]) -> None:
 
     It is known of files whose footers were read, as those of *chosen* are before.
     """
-    found = {place: file for place, file in enumerate(facts.known(snapshot.files)) if file is not None and file.misread}
+    found = {
+        position: file for position, file in enumerate(facts.known(snapshot.files)) if file is not None and file.misread
+    }
     if not found:
         return
     marked = pa.array(np.isin(facts.codes(snapshot.files), list(found)))

@@ -28,11 +28,11 @@ from gateway.plan.checked import checked
 from gateway.plan.index import known_level, whole
 from gateway.plan.rewrite import Address, Part, per_file, read_as, source
 
-Inform = Callable[[Snapshot, Ordinals], Snapshot]
-"""Return a snapshot that knows the facts of the files at these places; see ``Catalog.informed``."""
+WithFacts = Callable[[Snapshot, Ordinals], Snapshot]
+"""Return a snapshot that knows the facts of the files at these positions; see ``Catalog.with_facts``."""
 
 
-def as_it_is(snapshot: Snapshot, places: Ordinals) -> Snapshot:
+def with_known_facts(snapshot: Snapshot, positions: Ordinals) -> Snapshot:
     """Return the snapshot with the facts that it has."""
     return snapshot
 
@@ -51,44 +51,44 @@ class _Shape:
 
 def reading(
     snapshot: Snapshot,
-    places: Ordinals,
+    positions: Ordinals,
     files: Sequence[FileVersion],
     address: Address,
     *,
     shield: bool = False,
     names: frozenset[str] | None = None,
 ) -> str:
-    """Write what a scan reads: the *files* at these *places* of the snapshot.
+    """Write what a scan reads: the *files* at these *positions* of the snapshot.
 
     A file whose facts are not known is read under the declared types as it is. *shield* keeps every filter above the
     scan, see ``plan.shield``. *names* are all that is used, in lower case: what paths say of another column is left
     out, for of many files it is a long list.
     """
-    parts = _parts(snapshot, places, [address(file) for file in files], names)
+    parts = _parts(snapshot, positions, [address(file) for file in files], names)
     return source(snapshot.columns, [replace(part, shield=shield) for part in parts])
 
 
 def _parts(
-    snapshot: Snapshot, places: Ordinals, addresses: Sequence[str], names: frozenset[str] | None
+    snapshot: Snapshot, positions: Ordinals, addresses: Sequence[str], names: frozenset[str] | None
 ) -> Iterator[Part]:
     """Group the files by which of their levels their paths tell, and by their shapes."""
-    partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(places, "right") - 1
-    shapes, numbers = _shapes(snapshot, places)
+    partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(positions, "right") - 1
+    shapes, numbers = _shapes(snapshot, positions)
     levels_in_path = _levels_in_path(snapshot)[partitions]
     keys, groups = np.unique(np.stack([levels_in_path, numbers]), axis=1, return_inverse=True)
     for group, (levels, number) in enumerate(keys.T.tolist()):
         here = np.flatnonzero(groups == group)
-        part = Part(addresses=[addresses[place] for place in here.tolist()], stored=snapshot.columns)
-        part = _shaped(part, shapes[number], snapshot, places[here])
+        part = Part(addresses=[addresses[position] for position in here.tolist()], stored=snapshot.columns)
+        part = _shaped(part, shapes[number], snapshot, positions[here])
         yield _placed(part, levels, shapes[number], snapshot, partitions[here], names)
 
 
-def _shaped(part: Part, shape: _Shape, snapshot: Snapshot, places: Ordinals) -> Part:
+def _shaped(part: Part, shape: _Shape, snapshot: Snapshot, positions: Ordinals) -> Part:
     """Read columns as they are stored where their values must be looked at."""
     if not shape.checked and not shape.empty:
         return part
     types = {column.name: type_ for column, type_ in shape.checked}
-    paths = whole(snapshot.files, "path").take(pa.array(places)).to_pylist()
+    paths = whole(snapshot.files, "path").take(pa.array(positions)).to_pylist()
     file = per_file(paths, "VARCHAR")
     return replace(
         part,
@@ -117,10 +117,10 @@ def _placed(
     return replace(part, stored=stored, values={**part.values, **values})
 
 
-def _shapes(snapshot: Snapshot, places: Ordinals) -> tuple[list[_Shape], Ordinals]:
+def _shapes(snapshot: Snapshot, positions: Ordinals) -> tuple[list[_Shape], Ordinals]:
     """Return the shapes that occur, and the number of the shape of each file."""
     own = frozenset(column.name for field, column in _levels(snapshot).values() if not _path_wins(snapshot, field))
-    found = facts.codes(snapshot.files)[places]
+    found = facts.codes(snapshot.files)[positions]
     distinct = facts.known(snapshot.files)
     codes, inverse = np.unique(found, return_inverse=True)
     made = [_shape(snapshot.columns, own, distinct[code] if code >= 0 else None) for code in codes.tolist()]

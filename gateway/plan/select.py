@@ -82,9 +82,9 @@ class PartitionIndex:
         return chosen if len(kept) == len(files) else Chosen(self, self.partitions_of(kept), kept)
 
     def partitions_of(self, files: Ordinals) -> Positions:
-        """List the partitions that hold these files (places in the snapshot's order, ascending)."""
-        places: Positions = np.unique(self.first_file.searchsorted(files, "right") - 1).astype(np.int32)
-        return places
+        """List the partitions that hold these files (positions in the snapshot's order, ascending)."""
+        found: Positions = np.unique(self.first_file.searchsorted(files, "right") - 1).astype(np.int32)
+        return found
 
     def all(self) -> Chosen:
         """Select everything."""
@@ -113,7 +113,7 @@ class PartitionIndex:
 
     @cached_property
     def weak_files(self) -> Ordinals:
-        """List the files without a strong version (places in the snapshot's order, ascending)."""
+        """List the files without a strong version (positions in the snapshot's order, ascending)."""
         found: Ordinals = np.flatnonzero(np.asarray(weak(self.snapshot.files["etag"])))
         return found
 
@@ -127,7 +127,7 @@ class Chosen:
     """The selected partitions of a snapshot; see ``model.Selection``."""
 
     def __init__(self, index: PartitionIndex, units: Units, files: Ordinals | None = None) -> None:
-        """Take the partitions, and the places of their files where not all of them are selected."""
+        """Take the partitions, and the positions of their files where not all of them are selected."""
         self._index = index
         self._units = units
         self._some = files
@@ -207,19 +207,19 @@ class Chosen:
 
     def _with_times(self, found: list[FileVersion]) -> list[FileVersion]:
         """Add the modification time to the files without a strong version."""
-        places, unsure = self.file_positions(), frozenset(self._index.weak_files.tolist())
-        times = whole(self._index.snapshot.files, "last_modified").cast("int64").take(places).to_pylist()
+        chosen, unsure = self.file_positions(), frozenset(self._index.weak_files.tolist())
+        times = whole(self._index.snapshot.files, "last_modified").cast("int64").take(chosen).to_pylist()
         return [
-            replace(file, modified=time) if place in unsure else file
-            for file, place, time in zip(found, places.tolist(), times, strict=True)
+            replace(file, modified=time) if position in unsure else file
+            for file, position, time in zip(found, chosen.tolist(), times, strict=True)
         ]
 
     def positions(self) -> Sequence[int]:
-        """List the selected partitions as their places in the snapshot's order, ascending."""
+        """List the selected partitions as their positions in the snapshot's order, ascending."""
         if isinstance(self._units, slice):
             return range(self._units.start, self._units.stop)
-        places: list[int] = self._units.tolist()
-        return places
+        found: list[int] = self._units.tolist()
+        return found
 
     def partition_values(self) -> list[dict[str, str | None]]:
         """List the selected partitions as their decoded folder texts."""
@@ -262,12 +262,12 @@ class Chosen:
         return begins, np.concatenate([stops[:-1][breaks], stops[-1:]])
 
     def file_positions(self) -> Ordinals:
-        """List the selected files as their places in the snapshot's order."""
+        """List the selected files as their positions in the snapshot's order."""
         begins, ends = self._run_edges
         counts = ends - begins
         before = np.cumsum(counts) - counts
-        places: Ordinals = np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
-        return places
+        found: Ordinals = np.arange(int(counts.sum())) + np.repeat(begins - before, counts)
+        return found
 
 
 def units_of(choice: Choice, count: int) -> Units:
@@ -298,8 +298,8 @@ def _filtered(units: Units, keep: Mask) -> Units:
     if keep.all():
         return units
     if isinstance(units, slice):
-        places: Positions = (np.flatnonzero(keep) + units.start).astype(np.int32)
-        return places
+        found: Positions = (np.flatnonzero(keep) + units.start).astype(np.int32)
+        return found
     kept: Positions = units[keep]
     return kept
 

@@ -81,10 +81,10 @@ class UnitStates:
     def units(self, codes: Codes) -> slice | Positions:
         """List the units in these states, ascending."""
         if codes.mask is None:
-            place = slice(int(self.starts[codes.start]), int(self.starts[codes.stop]))
+            position = slice(int(self.starts[codes.start]), int(self.starts[codes.stop]))
             if self.sorted:
-                return place
-            found = self.order[place]
+                return position
+            found = self.order[position]
             return found if codes.stop - codes.start <= 1 else np.sort(found)
         return np.flatnonzero(codes.mask[self.codes]).astype(np.int32)
 

@@ -117,7 +117,7 @@ class FileAxes:
     """The axes of some files; see ``project.Provider``."""
 
     def __init__(self, bounds: Bounds, files: Ordinals) -> None:
-        """Take the places of the files in the snapshot's order."""
+        """Take the positions of the files in the snapshot's order."""
         self._bounds = bounds
         self._files = files
         self._axes: dict[str, Axis | None] = {}

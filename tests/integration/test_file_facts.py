@@ -263,13 +263,13 @@ def test_facts_are_read_on_demand_for_the_files_asked_for_and_remembered(project
         project.write(f"{name}.parquet", {"n": [1]})
     catalog = project.catalog()
     snapshot = catalog.pin()["events"]
-    informed = catalog.informed(snapshot, np.array([0, 2]))
+    informed = catalog.with_facts(snapshot, np.array([0, 2]))
     assert known(informed) == {"a.parquet": BIGINT, "b.parquet": None, "c.parquet": BIGINT}
     assert (informed.id, catalog.pin()["events"] is informed) == (snapshot.id, True)
-    assert known(catalog.informed(snapshot, np.array([0]))) == known(informed)
+    assert known(catalog.with_facts(snapshot, np.array([0]))) == known(informed)
     project.write("d.parquet", {"n": [1]})
     project.now += 100
-    after = catalog.informed(catalog.refresh("events"), np.array([0, 2]))
+    after = catalog.with_facts(catalog.refresh("events"), np.array([0, 2]))
     assert known(after) == {**known(informed), "d.parquet": None}
     assert project.footers_read() == 2
 
@@ -277,12 +277,12 @@ def test_facts_are_read_on_demand_for_the_files_asked_for_and_remembered(project
 def test_facts_asked_for_outlive_a_snapshot_that_another_process_published(project: Project) -> None:
     project.write("a.parquet", {"n": [1]})
     mine, other = project.catalog(), project.catalog()
-    mine.informed(mine.pin()["events"], np.array([0]))
+    mine.with_facts(mine.pin()["events"], np.array([0]))
     project.write("b.parquet", {"n": [1]})
     project.now += 100
     other.refresh("events")
     mine.status("events")
-    assert known(mine.informed(mine.pin()["events"], np.array([0]))) == {"a.parquet": BIGINT, "b.parquet": None}
+    assert known(mine.with_facts(mine.pin()["events"], np.array([0]))) == {"a.parquet": BIGINT, "b.parquet": None}
     assert project.footers_read() == 1
 
 

@@ -95,7 +95,7 @@ def test_a_query_whose_requests_keep_failing_is_run_again(shop: Shop, proxy: Fau
     left = [BROKEN] * 4  # one more than the engine sends a request by itself
     with shop.open(1).gateway() as gateway:
         gateway.catalog.pin()
-        gateway.catalog.learn("events")  # so that the engine meets the faults
+        gateway.catalog.read_all_footers("events")  # so that the engine meets the faults
         proxy.program = lambda asked: left.pop() if left and data(asked) else None
         assert shop.truth(0, 1) == row(ask(gateway, 0, 1))
     assert shop.seen(QueryRetried) == 1

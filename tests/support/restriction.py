@@ -15,7 +15,7 @@ import duckdb
 
 from gateway.errors import QueryFailed
 from gateway.model import Column, TypedValue, Value
-from gateway.plan.analysis import Bound, Prepared, bind, dimension_query, learn, prepare, render
+from gateway.plan.analysis import Bound, PreparedQuery, bind, dimension_query, learn, prepare, render
 from gateway.predicate import (
     And,
     Comparison,
@@ -52,7 +52,7 @@ class Database:
             found.setdefault(table, []).append(Column(name=name, type=kind))
         return found
 
-    def prepare(self, sql: str, parameters: Mapping[str, TypedValue]) -> Prepared:
+    def prepare(self, sql: str, parameters: Mapping[str, TypedValue]) -> PreparedQuery:
         tables = self.tables
         prunable = {table: [column.name for column in columns] for table, columns in tables.items()}
         return prepare(sql, tables, prunable, {name: typed.type for name, typed in parameters.items()})
@@ -75,7 +75,7 @@ class Database:
         }
         return self.connection.execute(sql, values or None).fetchall()
 
-    def bound(self, prepared: Prepared, parameters: Mapping[str, TypedValue]) -> Bound:
+    def bound(self, prepared: PreparedQuery, parameters: Mapping[str, TypedValue]) -> Bound:
         """Bind the parameters, and learn all dimensions; every second one is too long to be listed."""
         bound = bind(prepared, parameters, self.evaluate)
         found = {}
@@ -85,7 +85,7 @@ class Database:
                 found[one] = self.connection.execute(sql).fetchall()[0]
         return learn(prepared, bound, found)
 
-    def sources(self, prepared: Prepared, bound: Bound, restricted: Callable[[int], bool]) -> list[str]:
+    def sources(self, prepared: PreparedQuery, bound: Bound, restricted: Callable[[int], bool]) -> list[str]:
         """Write the source of each scan: the whole table, or the rows that its predicate keeps."""
         made = []
         for index, scan in enumerate(prepared.scans):

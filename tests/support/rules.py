@@ -20,11 +20,11 @@ import duckdb
 from restriction import BOUND, Database, shown
 
 from gateway.model import TypedValue
-from gateway.plan.analysis import NOW, Prepared
+from gateway.plan.analysis import NOW, PreparedQuery
 from gateway.plan.analysis.constants import (
     Absent,
     Aspect,
-    Computed,
+    ComputedConstant,
     Constant,
     Dimension,
     FirstPresent,
@@ -103,7 +103,7 @@ def rows(chance: random.Random) -> list[tuple[Any, ...]]:
     return [tuple(chance.choice(column) for column in values) for _ in range(25)]
 
 
-def predicates(prepared: Prepared) -> list[str]:
+def predicates(prepared: PreparedQuery) -> list[str]:
     """Write the predicates of all scans the way that the case files do."""
     names: list[str] = []
     for constant in prepared.constants:
@@ -111,17 +111,17 @@ def predicates(prepared: Prepared) -> list[str]:
     return [f"{scan.table}: {shown(scan.predicate, names)}" for scan in prepared.scans]
 
 
-def unused(prepared: Prepared) -> list[str]:
+def unused(prepared: PreparedQuery) -> list[str]:
     return [f"{scan.table}: {one.sql} | {one.reason}" for scan in prepared.scans for one in scan.unused]
 
 
-def spelt(constant: Constant, prepared: Prepared, names: list[str]) -> str:
+def spelt(constant: Constant, prepared: PreparedQuery, names: list[str]) -> str:
     match constant:
         case Literal(value, _):
             return str(value)
         case ParameterValue(name, _):
             return f"${name}"
-        case Computed(sql, _, _):
+        case ComputedConstant(sql, _, _):
             return f"{{{sql}}}"
         case Absent(name, negated):
             return f"${name} IS {'NOT ' if negated else ''}NULL"

@@ -95,9 +95,9 @@ class Calendar(Transform):
         array = flat(values, source_type)
         present = np.asarray(array.is_valid(), dtype=np.bool_)
         kind = known(source_type)
-        unique, places = np.unique(self._of_ordinals(ordinals(array, kind)[present], kind), return_inverse=True)
+        unique, positions = np.unique(self._of_ordinals(ordinals(array, kind)[present], kind), return_inverse=True)
         rows = np.zeros(len(array), dtype=np.int32)
-        rows[present] = places
+        rows[present] = positions
         indices: Array = pa.array(rows, mask=~present)
         return pa.DictionaryArray.from_arrays(indices, self._texts(unique))
 

@@ -65,8 +65,8 @@ class Range(Transform):
 
     def apply(self, values: Values, source_type: str) -> Dictionary:
         indices, distinct = dictionary(flat(values, source_type))
-        places = pa.array(self._places(keys(distinct, known(source_type)), source_type), pa.int32())
-        return pa.DictionaryArray.from_arrays(places.take(indices), pa.array(self.labels, pa.string()))
+        positions = pa.array(self._positions_of(keys(distinct, known(source_type)), source_type), pa.int32())
+        return pa.DictionaryArray.from_arrays(positions.take(indices), pa.array(self.labels, pa.string()))
 
     def decode(self, texts: Array, source_type: str) -> Array:
         _positions(texts, self.labels, self.name)
@@ -78,20 +78,22 @@ class Range(Transform):
     def spans(self, texts: Array, source_type: str) -> Spans | WideSpans | None:
         kind = known(source_type)
         edges = self._edges(source_type)
-        places = _positions(texts, self.labels, self.name)
+        positions = _positions(texts, self.labels, self.name)
         if not kind.wide:
             lows = np.array([LOWEST, *edges], dtype=np.int64)
             highs = np.array([*(edge - 1 for edge in edges if isinstance(edge, int)), HIGHEST], dtype=np.int64)
-            return Spans(lows[places], highs[places])
+            return Spans(lows[positions], highs[positions])
         least: Key = b"" if kind.kind is KeyKind.VARCHAR else kind.lowest
         starts, ends = [least, *edges], [*edges, None]
-        chosen = places.tolist()
-        return WideSpans([starts[p] for p in chosen], [ends[p] for p in chosen], np.zeros(len(places), dtype=np.bool_))
+        chosen = positions.tolist()
+        return WideSpans(
+            [starts[p] for p in chosen], [ends[p] for p in chosen], np.zeros(len(positions), dtype=np.bool_)
+        )
 
     def _edges(self, source_type: str) -> list[Key]:
         return keys(read_texts(pa.array(self.bounds, pa.string()), source_type), known(source_type))
 
-    def _places(self, found: Sequence[Key], source_type: str) -> list[int]:
+    def _positions_of(self, found: Sequence[Key], source_type: str) -> list[int]:
         edges = self._edges(source_type)
         return [sum(not _below(key, edge) for edge in edges) for key in found]
 
@@ -136,11 +138,11 @@ class LookupTransform(Transform):
 
     def apply(self, values: Values, source_type: str) -> Dictionary:
         indices, distinct = dictionary(flat(values, source_type))
-        places = self.codes_of(keys(distinct, known(source_type)), source_type)
-        if (places < 0).any():
-            stray = distinct[int(np.flatnonzero(places < 0)[0])].as_py()
+        positions = self.codes_of(keys(distinct, known(source_type)), source_type)
+        if (positions < 0).any():
+            stray = distinct[int(np.flatnonzero(positions < 0)[0])].as_py()
             raise TransformError(f"{self.name} does not map {stray!r}", "add it, or a '*' entry for all others")
-        taken = pa.array(places, pa.int32()).take(indices)
+        taken = pa.array(positions, pa.int32()).take(indices)
         return pa.DictionaryArray.from_arrays(taken, pa.array(self.labels, pa.string()))
 
     def decode(self, texts: Array, source_type: str) -> Array:
@@ -154,9 +156,9 @@ class LookupTransform(Transform):
         return _positions(texts, self.labels, self.name)
 
     def codes_of(self, keys: Sequence[Key], source_type: str) -> Ordinals:
-        places = {label: place for place, label in enumerate(self.labels)}
-        mapped = {key: places[label] for key, label in self._sources(source_type)}
-        fallback = -1 if self.default is None else places[self.default]
+        positions = {label: place for place, label in enumerate(self.labels)}
+        mapped = {key: positions[label] for key, label in self._sources(source_type)}
+        fallback = -1 if self.default is None else positions[self.default]
         return np.array([mapped.get(key, fallback) for key in keys], dtype=np.int64)
 
     def members(self, source_type: str) -> tuple[list[list[Key]], int]:
@@ -180,11 +182,11 @@ def _below(low: Key, high: Key) -> bool:
 
 
 def _positions(texts: Array, labels: Sequence[str], name: str) -> Ordinals:
-    places: Array = pc.index_in(texts, pa.array(labels, pa.string()))
-    if places.null_count:
-        bad = texts.filter(places.is_null())[0].as_py()
+    positions: Array = pc.index_in(texts, pa.array(labels, pa.string()))
+    if positions.null_count:
+        bad = texts.filter(positions.is_null())[0].as_py()
         raise TransformError(f"{bad!r} is not a value of {name}", f"expected one of {', '.join(labels[:10])}")
-    return np.asarray(places, dtype=np.int64)
+    return np.asarray(positions, dtype=np.int64)
 
 
 def _quoted(text: str) -> str:

@@ -98,9 +98,9 @@ class Truncate(Transform):
         cut = [key - key % self.width for key in keys(distinct, kind) if isinstance(key, int)]
         if cut and min(cut) < kind.lowest:
             raise TransformError(f"{self.name} of {min(cut)} is below the range of {source_type}")
-        unique, places = np.unique(np.array(cut, dtype=object), return_inverse=True)
+        unique, positions = np.unique(np.array(cut, dtype=object), return_inverse=True)
         texts = pa.array([_number_text(key, kind) for key in unique], pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()).take(indices), texts)
+        return pa.DictionaryArray.from_arrays(pa.array(positions, pa.int32()).take(indices), texts)
 
     def decode(self, texts: Array, source_type: str) -> Array:
         values = read_texts(texts, source_type)

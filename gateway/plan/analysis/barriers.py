@@ -54,7 +54,7 @@ def grouping(block: SelectBlock) -> Passes | None:
         return _nothing if always_yields(block) else None
     if group.args.get("all"):
         items = enumerate(block.node.expressions)
-        return _among([_item(block, place) for place, item in items if not is_aggregating(item)])
+        return _among([_item(block, position) for position, item in items if not is_aggregating(item)])
     known = all(key == "expressions" or not value for key, value in group.args.items())
     plain = [key for key in group.expressions if not isinstance(key, exp.Rollup | exp.Cube | exp.GroupingSets)]
     # Under ROLLUP, CUBE and GROUPING SETS the plain keys are in every grouping set, the others are not.
@@ -66,14 +66,14 @@ def _key(block: SelectBlock, node: exp.Expr, alone: Aliases, within: Aliases) ->
     """Read a key of GROUP BY or DISTINCT ON: a position in the SELECT list, a name *alone*, or an expression."""
     if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit():
         items = block.node.expressions
-        place = int(node.name) - 1
+        position = int(node.name) - 1
         stars = any(item.is_star for item in items)
-        return _item(block, place) if 0 <= place < len(items) and not stars else Opaque("position")
+        return _item(block, position) if 0 <= position < len(items) and not stars else Opaque("position")
     return term(node, Naming(block=block, aliases=alone if isinstance(node, exp.Column) else within))
 
 
-def _item(block: SelectBlock, place: int) -> Term | Opaque:
-    return term(block.node.expressions[place].unalias(), Naming(block=block, before=place))
+def _item(block: SelectBlock, position: int) -> Term | Opaque:
+    return term(block.node.expressions[position].unalias(), Naming(block=block, before=position))
 
 
 def _among(keys: Sequence[Term | Opaque]) -> Passes:

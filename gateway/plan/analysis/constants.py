@@ -39,7 +39,7 @@ class ParameterValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
+class ComputedConstant:
     """An SQL expression over ``parameters`` that the engine evaluates to ``type``."""
 
     sql: str
@@ -92,7 +92,7 @@ class Dimension:
     aspect: Aspect = Aspect.VALUES
 
 
-Constant = Union[Literal, ParameterValue, Computed, Absent, FirstPresent, LikePrefix, Dimension]  # noqa: UP007 - they name it early
+Constant = Union[Literal, ParameterValue, ComputedConstant, Absent, FirstPresent, LikePrefix, Dimension]  # noqa: UP007 - they name it early
 
 _DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
 _TIMESTAMP = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d [0-2]\d:[0-5]\d(:[0-5]\d)?")
@@ -134,18 +134,18 @@ class Constants:
             return self._parameter(node.name, target)
         if isinstance(node, exp.Coalesce):
             parts = [self.constant(part, target) for part in (node.this, *node.expressions)]
-            known = [part for part in parts if part is not None and not isinstance(part, Computed)]
+            known = [part for part in parts if part is not None and not isinstance(part, ComputedConstant)]
             if len(known) == len(parts):
                 return FirstPresent(tuple(known))
         return self.computed(node, target)
 
-    def computed(self, node: exp.Expr, target: str) -> Computed:
+    def computed(self, node: exp.Expr, target: str) -> ComputedConstant:
         """Let the engine evaluate *node*, cast to *target* (wide enough for any value where that is a number)."""
         sql = self.text.executable(node.sql(dialect="duckdb"))
         wide = target if self.kind(node) == STRING else _wide(target, self.kind(node))
         named = {item.name for item in node.find_all(exp.Placeholder) if self.text.clock(item.name) is None}
         clocks = {NOW} if any(self.text.clock(item.name) for item in node.find_all(exp.Placeholder)) else set()
-        return Computed(f"CAST({sql} AS {wide})", target, tuple(sorted(named | clocks)))
+        return ComputedConstant(f"CAST({sql} AS {wide})", target, tuple(sorted(named | clocks)))
 
     def condition(self, node: exp.Expr, negated: bool = False) -> int | None:
         """Return the slot that says whether a constant condition is TRUE (or, *negated*, FALSE)."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from gateway.plan.analysis.prepared import Prepared
+from gateway.plan.analysis.prepared import PreparedQuery
 from gateway.plan.analysis.text import Text
 from gateway.plan.analysis.truncations import BUILT_IN, built_in_truncations
 
@@ -66,7 +66,7 @@ def _unnamed_projection(node: exp.Expr) -> exp.Expr | None:
     return None
 
 
-def render(prepared: Prepared, sources: Sequence[str]) -> str:
+def render(prepared: PreparedQuery, sources: Sequence[str]) -> str:
     """Put the source of each scan, in text order, in the place of its table's name."""
     parts = [prepared.pieces[0]]
     for source, piece in zip(sources, prepared.pieces[1:], strict=True):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from gateway.plan.analysis import barriers
 from gateway.plan.analysis.aggregation import always_yields
 from gateway.plan.analysis.constants import Aspect, Constants, Dimension
-from gateway.plan.analysis.facts import Fact, close, leaves, project, substitute
+from gateway.plan.analysis.facts import Fact, closure, leaves, project, substitute
 from gateway.plan.analysis.sources import SelectBlock, Source
 from gateway.predicate import (
     TRUE,
@@ -47,7 +47,7 @@ class Dimensions:
     rows: Callable[[SelectBlock], list[Fact]]
     _sources: dict[str, Source] = field(default_factory=dict)
 
-    def meet(self, block: SelectBlock) -> None:
+    def register(self, block: SelectBlock) -> None:
         """Note the sources of a block."""
         for source in block.sources:
             self._sources.update(dict.fromkeys(source.keys(), source))
@@ -64,7 +64,7 @@ class Dimensions:
 
     def of_output(self, tested: Term, block: SelectBlock, index: int, about: Fact) -> list[Fact]:
         """Return what ``tested IN (block)`` says of *tested*: the block need not filter."""
-        self.meet(block)
+        self.register(block)
         key = self._below(block, index)
         return [] if key is None else [self._fact(tested, key, about)]
 
@@ -99,8 +99,8 @@ class Dimensions:
             return None
         if group is not None and not group(output.term):
             return None
-        self.meet(block)
-        return self._key(output.term, close(self.rows(block)))
+        self.register(block)
+        return self._key(output.term, closure(self.rows(block)))
 
     def _fact(self, here: Term, key: DimensionKey, about: Fact) -> Fact:
         scan = key.source.scan or 0

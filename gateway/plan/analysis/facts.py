@@ -186,7 +186,7 @@ def _may_hold_on_null(predicate: Predicate, columns: frozenset[str]) -> bool:
             return predicate.term.column not in columns
 
 
-def close(facts: Iterable[Fact]) -> list[Fact]:
+def closure(facts: Iterable[Fact]) -> list[Fact]:
     """Add what follows from the facts along their equalities and inequalities between columns."""
     known = list(facts)
     edges = [fact for fact in known if fact.edge is not None]

@@ -18,7 +18,7 @@ from gateway.plan.analysis.build import conjuncts
 from gateway.plan.analysis.conjuncts import edge_fact, facts_of, shown
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.dimensions import Dimensions
-from gateway.plan.analysis.facts import Edge, Fact, close, either, keys, moved, project
+from gateway.plan.analysis.facts import Edge, Fact, closure, either, keys, moved, project
 from gateway.plan.analysis.names import Aliases
 from gateway.plan.analysis.sources import (
     Block,
@@ -104,8 +104,8 @@ class Guarantees:
         inner = child.block
         if not isinstance(inner, SelectBlock) or inner.closed or always_yields(inner):
             return []
-        self.dimensions.meet(inner)
-        facts = close(self.rows(inner))
+        self.dimensions.register(inner)
+        facts = closure(self.rows(inner))
         own = frozenset[str]().union(*(source.keys() for source in inner.sources))
         made = []
         for fact in [*facts, *self.dimensions.of_block(inner, facts)]:
@@ -155,7 +155,7 @@ class Guarantees:
             term = output.term
             if term is not None and not term.functions and (group is None or group(term)):
                 targets.setdefault(term.column, Term(output_key(block, index), term.type))
-        return _useful(moved(fact, targets) for fact in close(self.rows(block)))
+        return _useful(moved(fact, targets) for fact in closure(self.rows(block)))
 
     def _of_set(self, block: SetBlock) -> list[Fact]:
         sides = []

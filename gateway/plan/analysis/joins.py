@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.plan.analysis.facts import Fact, close, rejects_null, without
+from gateway.plan.analysis.facts import Fact, closure, rejects_null, without
 from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import Operator
 
@@ -96,7 +96,7 @@ def asof(meeting: Meeting) -> Sides:
     """The nearest right row is chosen among those of one key, so only whole keys may go from the right side."""
     known = [*without(meeting.above, meeting.right_keys), *meeting.left]
     equal = [fact for fact in meeting.on if fact.edge is not None and fact.edge.operator is Operator.EQ]
-    kept = [fact for fact in close([*known, *equal]) if fact not in equal]
+    kept = [fact for fact in closure([*known, *equal]) if fact not in equal]
     ordered = [fact for fact in meeting.on if fact not in equal]
     hidden = _unused([*meeting.above, *ordered], meeting.left_keys | meeting.right_keys, Reason.ASOF)
     return [*meeting.above, *meeting.left], [*kept, *hidden]

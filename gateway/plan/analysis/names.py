@@ -41,7 +41,7 @@ class Alias:
     """What a name resolved to that is an alias: its expression, and the place of its item in the SELECT list."""
 
     expression: exp.Expr
-    place: int
+    position: int
 
 
 Found = Term | Alias | None
@@ -116,9 +116,9 @@ def _term(source: Source, name: str) -> Term | None:
 
 def _alias(given: list[tuple[int, exp.Expr | None]], before: int | None) -> Alias | None:
     """Return an alias that is given once, and in the SELECT list by an earlier item."""
-    place, expression = given[0]
-    certain = len(given) == 1 and expression is not None and (before is None or place < before)
-    return Alias(expression, place) if certain and expression is not None else None
+    position, expression = given[0]
+    certain = len(given) == 1 and expression is not None and (before is None or position < before)
+    return Alias(expression, position) if certain and expression is not None else None
 
 
 def _given(block: SelectBlock, name: str) -> list[tuple[int, exp.Expr | None]]:
@@ -127,11 +127,11 @@ def _given(block: SelectBlock, name: str) -> list[tuple[int, exp.Expr | None]]:
 
 
 def _aliases(block: SelectBlock, name: str) -> Iterator[tuple[int, exp.Expr | None]]:
-    for place, item in enumerate(block.node.expressions):
+    for position, item in enumerate(block.node.expressions):
         if isinstance(item, exp.Alias) and folded(item.alias) == name:
-            yield place, item.this if isinstance(item.this, exp.Expr) else None
+            yield position, item.this if isinstance(item.this, exp.Expr) else None
         elif item.find(exp.Columns) is not None or name in _renamed(item):
-            yield place, None
+            yield position, None
 
 
 def _renamed(item: exp.Expr) -> set[str]:

@@ -20,22 +20,22 @@ _UNNAMED: tuple[type[exp.Expr], ...] = (
 def outputs_of(block: SelectBlock) -> tuple[Output, ...] | None:
     """Return the output columns of a SELECT; None if their number is not known."""
     made: list[Output] = []
-    for place, item in enumerate(block.node.expressions):
-        expanded = _expanded(block, item, place)
+    for position, item in enumerate(block.node.expressions):
+        expanded = _expanded(block, item, position)
         if expanded is None:
             return None
         made += expanded
     return tuple(made)
 
 
-def _expanded(block: SelectBlock, item: exp.Expr, place: int) -> list[Output] | None:
+def _expanded(block: SelectBlock, item: exp.Expr, position: int) -> list[Output] | None:
     if isinstance(item, exp.Star):
         return _star(block, item, None)
     if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
         return _star(block, item.this, folded(item.table))
     if item.find(exp.Columns) or isinstance(item.unalias(), exp.Explode) or _is_filtered(item):
         return None  # as many columns as a pattern matches, or as a struct has fields
-    return [_output(block, item, place)]
+    return [_output(block, item, position)]
 
 
 def _is_filtered(item: exp.Expr) -> bool:
@@ -107,10 +107,10 @@ def _has_table(item: exp.Expr) -> bool:
     return any(column.table for column in item.find_all(exp.Column))
 
 
-def _output(block: SelectBlock, item: exp.Expr, place: int) -> Output:
+def _output(block: SelectBlock, item: exp.Expr, position: int) -> Output:
     expression = item.unalias()
     name = folded(item.alias) if isinstance(item, exp.Alias) else _name(expression)
-    found = term(expression, Naming(block=block, before=place))
+    found = term(expression, Naming(block=block, before=position))
     if isinstance(found, Opaque):
         kind = canonical(expression.args["to"].sql(dialect="duckdb")) if isinstance(expression, exp.Cast) else None
         return Output(name=name, type=kind)

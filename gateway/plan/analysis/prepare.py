@@ -17,7 +17,7 @@ from gateway.plan.analysis.cut import cut
 from gateway.plan.analysis.dimensions import RULE
 from gateway.plan.analysis.facts import Fact, substitute
 from gateway.plan.analysis.guarantees import Guarantees
-from gateway.plan.analysis.prepared import Prepared, PreparedScan, Unused, Used
+from gateway.plan.analysis.prepared import PreparedQuery, PreparedScan, Unused, Used
 from gateway.plan.analysis.reasons import Reason
 from gateway.plan.analysis.text import Text, read
 from gateway.plan.analysis.used import used_names
@@ -31,7 +31,7 @@ def prepare(
     tables: Mapping[str, Sequence[Column]],
     partitioning: Mapping[str, Collection[str]],
     parameters: Mapping[str, str],
-) -> Prepared:
+) -> PreparedQuery:
     """Analyse *sql* over *tables*, whose columns in *partitioning* can prune, with *parameters* of those DuckDB types.
 
     Raises ``TemplateInvalid`` where the text cannot be read.
@@ -50,9 +50,9 @@ def prepare(
         _prepared_scan(node, text, known[node.name.lower()], prunable, walk.reached.get(index, []))
         for index, node in enumerate(scans)
     ]
-    places = [(scan.start, scan.end, bool(node.alias)) for scan, node in zip(prepared, scans, strict=True)]
-    pieces, instant = cut(text, tree, places, parameters)
-    return Prepared(
+    positions = [(scan.start, scan.end, bool(node.alias)) for scan, node in zip(prepared, scans, strict=True)]
+    pieces, instant = cut(text, tree, positions, parameters)
+    return PreparedQuery(
         scans=tuple(prepared),
         constants=tuple(constants.slots),
         pieces=pieces,

@@ -13,7 +13,7 @@ from gateway.model import TypedValue, Value
 from gateway.plan.analysis.constants import (
     Absent,
     Aspect,
-    Computed,
+    ComputedConstant,
     Constant,
     Dimension,
     FirstPresent,
@@ -75,7 +75,7 @@ class PreparedScan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedQuery:
     """An analysed text. ``pieces`` has one more member than there are scans; a scan's source stands between two.
 
     ``constants`` are the slots of the predicates. ``clock``: the text reads the clock; ``instant``: it reads it
@@ -124,16 +124,16 @@ Evaluate = Callable[[Sequence[str], Mapping[str, TypedValue]], tuple[Value, ...]
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
 
 
-def bind(prepared: Prepared, parameters: Mapping[str, TypedValue], evaluate: Evaluate) -> Bound:
+def bind(prepared: PreparedQuery, parameters: Mapping[str, TypedValue], evaluate: Evaluate) -> Bound:
     """Compute the constants of a request; those that need the engine, if any, by one call of *evaluate*.
 
     An expression that fails to evaluate prunes nothing: whether the query itself fails is for the query to say.
     """
-    computed = _compute([c for c in prepared.constants if isinstance(c, Computed)], parameters, evaluate)
+    computed = _compute([c for c in prepared.constants if isinstance(c, ComputedConstant)], parameters, evaluate)
     return _bound(prepared, [_value(constant, parameters, computed) for constant in prepared.constants])
 
 
-def learn(prepared: Prepared, bound: Bound, found: Mapping[Dimension, Learned]) -> Bound:
+def learn(prepared: PreparedQuery, bound: Bound, found: Mapping[Dimension, Learned]) -> Bound:
     """Take in what was learned of dimensions, as ``dimension_query`` answers: a list (None: too long), its bounds."""
     known = list(bound.known)
     for slot, constant in enumerate(prepared.constants):
@@ -153,24 +153,24 @@ def learn(prepared: Prepared, bound: Bound, found: Mapping[Dimension, Learned]) 
 def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) -> str:
     """Write the query that learns a dimension from *source*: its distinct values if at most *most*, and its bounds."""
     name = '"' + dimension.column.replace('"', '""') + '"'
-    kept = predicate_sql(decided(dimension.predicate, bound.known), bound.values)
+    kept = predicate_sql(simplified(dimension.predicate, bound.known), bound.values)
     return (
         f"SELECT CASE WHEN count(DISTINCT {name}) <= {most} THEN coalesce(list(DISTINCT {name}), []) END, "
         f"min({name}), max({name}) FROM {source} AS dimension WHERE {name} IS NOT NULL AND {kept}"
     )
 
 
-def _bound(prepared: Prepared, known: Sequence[_Known]) -> Bound:
+def _bound(prepared: PreparedQuery, known: Sequence[_Known]) -> Bound:
     return Bound(
         values=tuple(None if isinstance(value, Unknown) else value for value in known),
-        predicates=tuple(decided(scan.predicate, known) for scan in prepared.scans),
+        predicates=tuple(simplified(scan.predicate, known) for scan in prepared.scans),
         known=tuple(known),
     )
 
 
 def _compute(
-    wanted: Sequence[Computed], parameters: Mapping[str, TypedValue], evaluate: Evaluate
-) -> dict[Computed, _Known]:
+    wanted: Sequence[ComputedConstant], parameters: Mapping[str, TypedValue], evaluate: Evaluate
+) -> dict[ComputedConstant, _Known]:
     if not wanted:
         return {}
     names = {name for constant in wanted for name in constant.parameters}
@@ -182,7 +182,9 @@ def _compute(
     return {constant: _delivered(value, constant.type) for constant, value in zip(wanted, values, strict=True)}
 
 
-def _value(constant: Constant, parameters: Mapping[str, TypedValue], computed: Mapping[Computed, _Known]) -> _Known:
+def _value(
+    constant: Constant, parameters: Mapping[str, TypedValue], computed: Mapping[ComputedConstant, _Known]
+) -> _Known:
     match constant:
         case Literal(value, _):
             return value
@@ -196,7 +198,7 @@ def _value(constant: Constant, parameters: Mapping[str, TypedValue], computed: M
         case LikePrefix(pattern):
             text = _value(pattern, parameters, computed)
             return like_prefix(text) if isinstance(text, str) else text
-        case Computed():
+        case ComputedConstant():
             return computed[constant]
         case Dimension():
             return _UNKNOWN
@@ -246,29 +248,29 @@ def _local(value: date) -> _Known:
     return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
 
 
-def decided(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
+def simplified(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
     """Decide what the constants alone decide; the same object is returned where that is nothing."""
     match predicate:
         case And(parts):
-            made = [decided(part, values) for part in parts]
+            made = [simplified(part, values) for part in parts]
             return predicate if all(a is b for a, b in zip(made, parts, strict=True)) else all_of(*made)
         case Or(parts):
-            made = [decided(part, values) for part in parts]
+            made = [simplified(part, values) for part in parts]
             return predicate if all(a is b for a, b in zip(made, parts, strict=True)) else any_of(*made)
         case Condition(slot):
             value = values[slot]
             return TRUE if value is True or isinstance(value, Unknown) else FALSE
         case Comparison():
-            return _decided_comparison(predicate, values[predicate.slot])
+            return _simplified_comparison(predicate, values[predicate.slot])
         case Membership():
-            return _decided_membership(predicate, values)
+            return _simplified_membership(predicate, values)
         case StartsWith(_, slot, _):
             return TRUE if isinstance(values[slot], Unknown) else FALSE if values[slot] is None else predicate
         case Everything() | Nothing() | NullCheck():
             return predicate
 
 
-def _decided_comparison(leaf: Comparison, value: _Known) -> Predicate:
+def _simplified_comparison(leaf: Comparison, value: _Known) -> Predicate:
     if value is None:
         return FALSE
     if isinstance(value, Unknown):
@@ -280,7 +282,7 @@ def _decided_comparison(leaf: Comparison, value: _Known) -> Predicate:
     return NullCheck(replace(leaf.term, functions=()), negated=True) if leaf.operator in above else FALSE
 
 
-def _decided_membership(leaf: Membership, values: Sequence[_Known]) -> Predicate:
+def _simplified_membership(leaf: Membership, values: Sequence[_Known]) -> Predicate:
     known = [values[slot] for slot in leaf.slots]
     if any(isinstance(value, Unknown) for value in known):
         return TRUE

@@ -83,7 +83,7 @@ def _column(node: exp.Column, naming: Naming) -> Term | Opaque:
     found = resolve(node, naming.block, naming.aliases, naming.before)
     if isinstance(found, Alias):
         # An alias sees only those of earlier items, so that this ends.
-        return term(found.expression, Naming(block=naming.block, before=found.place))
+        return term(found.expression, Naming(block=naming.block, before=found.position))
     return found if found is not None else Opaque("column not known for certain")
 
 

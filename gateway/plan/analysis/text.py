@@ -51,7 +51,7 @@ _AFTER_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(\(\s*\)|\()?", re.DOTALL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """One call that reads the clock: its place in the author's text, its DuckDB type, what replaces it."""
+    """One call that reads the clock: its position in the author's text, its DuckDB type, what replaces it."""
 
     start: int
     end: int

@@ -25,7 +25,7 @@ _FINITE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?
 
 
 def built_in_truncations(text: Text, tree: exp.Expr, parameters: Mapping[str, str]) -> Iterator[int]:
-    """List the places in the author's text of the calls that the engine may look into.
+    """List the positions in the author's text of the calls that the engine may look into.
 
     *parameters* have DuckDB's names of their types.
     """

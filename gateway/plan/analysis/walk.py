@@ -71,7 +71,7 @@ from dataclasses import dataclass, field, replace
 
 from gateway.plan.analysis import barriers, joins
 from gateway.plan.analysis.conjuncts import facts_of
-from gateway.plan.analysis.facts import Fact, about, close, either, moved, substitute
+from gateway.plan.analysis.facts import Fact, about, closure, either, moved, substitute
 from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.names import Aliases
 from gateway.plan.analysis.reasons import Reason
@@ -136,7 +136,7 @@ class Walk:
             self.query(arm, [fact.block(block.closed) for fact in facts] if block.closed else facts, outer)
 
     def _select(self, block: SelectBlock, required: Sequence[Fact], outer: Sequence[Fact]) -> None:
-        self.guarantees.dimensions.meet(block)
+        self.guarantees.dimensions.register(block)
         rows = [*outer, *self.guarantees.where(block), *self._below_clauses(block, required)]
         if block.tree is not None:
             if block.closed:
@@ -146,7 +146,7 @@ class Walk:
                 rows += self.guarantees.tree(block.tree, block)
         for child in block.children.values():
             around = [fact for fact in rows if child.conjunct is None or fact.origin != child.conjunct]
-            known = outer if block.closed or not is_evaluated_per_row(block, child) else close(around)
+            known = outer if block.closed or not is_evaluated_per_row(block, child) else closure(around)
             self._child(block, child, list(known))
 
     def _close(self, block: SelectBlock, rows: Sequence[Fact], reason: Reason) -> None:
@@ -159,7 +159,7 @@ class Walk:
         required: list[Fact] = []
         if edges:
             outputs = frozenset(output_key(child.block, index) for index in range(len(child.block.outputs or ())))
-            required = about(close([*around, *edges]), outputs)
+            required = about(closure([*around, *edges]), outputs)
         self.query(child.block, required, around)
 
     def _below_clauses(self, block: SelectBlock, required: Sequence[Fact]) -> list[Fact]:
@@ -177,7 +177,7 @@ class Walk:
     def _tree(self, tree: Tree, block: SelectBlock, above: Sequence[Fact]) -> None:
         """Carry facts about the rows of a join tree to its leaves."""
         if isinstance(tree, Leaf):
-            facts = [fact.block(tree.barrier) for fact in above] if tree.barrier else close(above)
+            facts = [fact.block(tree.barrier) for fact in above] if tree.barrier else closure(above)
             self._source(tree.source, facts)
             return
         left, right = joins.RULES[tree.kind](

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import QueryFailed
 from gateway.model import Column, TypedValue, Value
-from gateway.plan.analysis import Bound, Dimension, Prepared, bind, dimension_query, learn, prepare
+from gateway.plan.analysis import Bound, Dimension, PreparedQuery, bind, dimension_query, learn, prepare
 from gateway.predicate import FALSE, TRUE, Comparison, Membership, NullCheck, Operator, Predicate, Term
 
 TYPES = {"k": "INTEGER", "d": "DATE", "ts": "TIMESTAMP", "m": "DECIMAL(6,2)", "s": "VARCHAR"}
@@ -31,7 +31,7 @@ class Engine:
         return self.values
 
 
-def analysed(condition: str, **parameters: str) -> Prepared:
+def analysed(condition: str, **parameters: str) -> PreparedQuery:
     prunable = {name: list(TYPES) for name in TABLES}
     return prepare(f"SELECT 1 FROM t WHERE {condition}", TABLES, prunable, parameters)
 
@@ -128,7 +128,7 @@ def test_an_instant_that_python_cannot_hold_prunes_nothing() -> None:
 JOIN = "SELECT count(*) FROM t JOIN u ON t.k = u.k WHERE u.s = $s"
 
 
-def dimension() -> tuple[Prepared, Bound, Dimension]:
+def dimension() -> tuple[PreparedQuery, Bound, Dimension]:
     prunable = {name: list(TYPES) for name in TABLES}
     prepared = prepare(JOIN, TABLES, prunable, {"s": "VARCHAR"})
     first = bind(prepared, {"s": TypedValue(value="it's", type="VARCHAR")}, Engine().evaluate)

@@ -9,13 +9,13 @@ import pytest
 
 from gateway.errors import TemplateInvalid
 from gateway.model import Column
-from gateway.plan.analysis import NOW, Prepared, prepare, render
+from gateway.plan.analysis import NOW, PreparedQuery, prepare, render
 from gateway.plan.analysis.text import read
 
 COLUMNS = [Column(name="k", type="INTEGER"), Column(name="ts", type="TIMESTAMP")]
 
 
-def analysed(sql: str) -> Prepared:
+def analysed(sql: str) -> PreparedQuery:
     return prepare(sql, {"t": COLUMNS, 'Fl"ights': COLUMNS}, {"t": ["k", "ts"]}, {"a": "INTEGER", "b": "INTEGER"})
 
 
