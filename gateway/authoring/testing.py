@@ -26,7 +26,7 @@ _FRESH = Directives(no_cache=True, no_store=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CaseOutcome:
     """What became of one test: no failure, no passing reason to skip it: it passed. ``seconds`` it took."""
 
     file: TestFile
@@ -60,20 +60,20 @@ class Bench:
     _stack: ExitStack = field(default_factory=ExitStack)
     _real: Gateway | None = None
 
-    def run(self, files: Iterable[TestFile]) -> Iterator[Outcome]:
+    def run(self, files: Iterable[TestFile]) -> Iterator[CaseOutcome]:
         """Run tests file by file."""
         with self._stack:
             for file in files:
                 yield from self._file(file)
 
-    def _file(self, file: TestFile) -> Iterator[Outcome]:
+    def _file(self, file: TestFile) -> Iterator[CaseOutcome]:
         opened: tuple[bytes, Gateway] | None = None
         with ExitStack() as stack:
             for number, case in enumerate(file.cases):
                 inline = file.tables_of(case)
                 lacking = [name for name in file.template.tables if name not in inline]
                 if lacking and not self.data:
-                    yield Outcome(file=file, number=number, skipped=f"it needs the files of {', '.join(lacking)}")
+                    yield CaseOutcome(file=file, number=number, skipped=f"it needs the files of {', '.join(lacking)}")
                     continue
                 try:
                     if not inline:
@@ -85,7 +85,7 @@ class Bench:
                             opened = key, stack.enter_context(self._inline(file, inline))
                         gateway = opened[1]
                 except GatewayError as error:
-                    yield Outcome(file=file, number=number, failures=(Failure(error.detail),))
+                    yield CaseOutcome(file=file, number=number, failures=(Failure(error.detail),))
                     continue
                 yield _outcome(gateway, file, number)
 
@@ -103,24 +103,24 @@ def _digest(inline: Mapping[str, InlineTable]) -> bytes:
     return orjson.dumps({name: table.model_dump() for name, table in inline.items()}, option=orjson.OPT_SORT_KEYS)
 
 
-def _outcome(gateway: Gateway, file: TestFile, number: int) -> Outcome:
+def _outcome(gateway: Gateway, file: TestFile, number: int) -> CaseOutcome:
     case, started = file.cases[number], time.perf_counter()
     try:
         result = _answer(gateway, file, case)
     except GatewayError as error:
         wrong = () if error.code == case.error else _errors(case, error)
-        return Outcome(file=file, number=number, failures=wrong, seconds=time.perf_counter() - started)
+        return CaseOutcome(file=file, number=number, failures=wrong, seconds=time.perf_counter() - started)
     found = failures(case, result, ordered=is_ordered(file.template.sql))
     if case.error is not None:
         found = [Failure(f"it answers, and {case.error} is expected")]
     elif case.bare:
         found = [Failure("nothing is expected yet: gateway test --update writes down the rows that it answers")]
-    return Outcome(
+    return CaseOutcome(
         file=file, number=number, failures=tuple(found), result=result, seconds=time.perf_counter() - started
     )
 
 
-def without_rows(outcome: Outcome) -> Outcome:
+def without_rows(outcome: CaseOutcome) -> CaseOutcome:
     """Return the outcome of the same test where the rows that it expects are those that are answered."""
     if outcome.result is None:
         return outcome

@@ -12,7 +12,7 @@ from rich.text import Text
 from gateway.authoring.checked import Checked
 from gateway.authoring.expectations import rows_of
 from gateway.authoring.testfile import TestFile, load_tests
-from gateway.authoring.testing import Bench, Outcome, without_rows
+from gateway.authoring.testing import Bench, CaseOutcome, without_rows
 from gateway.authoring.update import updated
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.formats import FORMATS, counted, write
@@ -77,7 +77,7 @@ def _nothing(name: str | None, files: Sequence[TestFile], wrong: Sequence[Diagno
     return f"there are no tests of {name!r}" + (f": {hint}" if (hint := did_you_mean(name, known)) else "")
 
 
-def _run(bench: Bench, files: Sequence[TestFile], console: Console | None) -> Iterator[Outcome]:
+def _run(bench: Bench, files: Sequence[TestFile], console: Console | None) -> Iterator[CaseOutcome]:
     for outcome in bench.run(files):
         if console is not None:
             for line in _lines(outcome):
@@ -85,7 +85,7 @@ def _run(bench: Bench, files: Sequence[TestFile], console: Console | None) -> It
         yield outcome
 
 
-def _lines(outcome: Outcome) -> Iterator[Text]:
+def _lines(outcome: CaseOutcome) -> Iterator[Text]:
     took = f" ({outcome.seconds:.1f} s)" if outcome.seconds >= _SLOW else ""
     if outcome.skipped is not None:
         yield Text.assemble(("- ", "yellow"), outcome.title, (f" skipped: {outcome.skipped}", "dim"))
@@ -100,13 +100,13 @@ def _lines(outcome: Outcome) -> Iterator[Text]:
             yield Text(f"      {line}", style={"-": "red", "+": "green"}.get(line[:1], ""))
 
 
-def _diagnostics(outcome: Outcome) -> Iterator[Diagnostic]:
+def _diagnostics(outcome: CaseOutcome) -> Iterator[Diagnostic]:
     for failure in outcome.failures:
         shown = "\n".join(failure.shown) or None
         yield outcome.file.diagnostic(outcome.number, f"{outcome.case.name}: {failure.message}", shown)
 
 
-def _update(outcomes: Sequence[Outcome], project: Path, console: Console) -> list[Outcome]:
+def _update(outcomes: Sequence[CaseOutcome], project: Path, console: Console) -> list[CaseOutcome]:
     """Write down the rows of the tests whose rows differ or that expect nothing; return what is left of failures."""
     left = {(item.file.path, item.number): item for item in outcomes}
     for path in dict.fromkeys(item.file.path for item in outcomes):
@@ -121,11 +121,11 @@ def _update(outcomes: Sequence[Outcome], project: Path, console: Console) -> lis
     return list(left.values())
 
 
-def _has_rows(outcome: Outcome) -> bool:
+def _has_rows(outcome: CaseOutcome) -> bool:
     return outcome.result is not None and (outcome.case.rows is not None or outcome.case.bare)
 
 
-def _verdict(outcomes: Sequence[Outcome]) -> str:
+def _verdict(outcomes: Sequence[CaseOutcome]) -> str:
     failed = sum(bool(item.failures) for item in outcomes)
     skipped = sum(item.skipped is not None for item in outcomes)
     passed = len(outcomes) - failed - skipped

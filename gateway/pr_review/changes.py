@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from gateway.errors import Diagnostic, Rule
-from gateway.query.compare import Difference, parameter_differences, published_differences
+from gateway.query.compare import ContractDifference, parameter_differences, published_differences
 from gateway.query.front_matter import FrontMatter
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -17,7 +17,7 @@ _FREE = tuple(name for name in FrontMatter.model_fields if name != "parameters")
 """What may change in a published version: nothing of it changes an answer or who may ask."""
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What a change does to one version of a query."""
 
     QUERY = "new query"
@@ -36,11 +36,11 @@ class Change:
     front matter that an edited version has changed.
     """
 
-    kind: Kind
+    kind: ChangeKind
     old: Template | None = None
     new: Template | None = None
     before: Template | None = None
-    parameters: tuple[Difference, ...] = ()
+    parameters: tuple[ContractDifference, ...] = ()
     touched: tuple[str, ...] = ()
     errors: tuple[Diagnostic, ...] = ()
 
@@ -101,7 +101,7 @@ def _added(new: Template, versions: Mapping[int, Template]) -> Change:
     earlier = [number for number in versions if number < new.version]
     before = versions[max(earlier)] if earlier else None
     found = () if before is None else tuple(parameter_differences(before.parameters, new.parameters))
-    kind = Kind.QUERY if before is None else Kind.VERSION
+    kind = ChangeKind.QUERY if before is None else ChangeKind.VERSION
     return Change(kind=kind, new=new, before=before, parameters=found)
 
 
@@ -119,17 +119,19 @@ def _published(old: Template, new: Template, *, next_version: int) -> Change | N
         touched.append("layout")
     if not touched:
         return None
-    return Change(kind=Kind.EDITED, old=old, new=new, before=old, touched=tuple(dict.fromkeys(touched)))
+    return Change(kind=ChangeKind.EDITED, old=old, new=new, before=old, touched=tuple(dict.fromkeys(touched)))
 
 
-def columns_changed(old: Template, new: Template, tables: Iterable[str], differences: Iterable[Difference]) -> Change:
+def columns_changed(
+    old: Template, new: Template, tables: Iterable[str], differences: Iterable[ContractDifference]
+) -> Change:
     """Make the change of a version with the same text and other columns, for *tables* are declared otherwise."""
     hint = f"declare the columns of {', '.join(tables)} as they were, or cast in a new version of the query first"
     return _altered(old, new, [difference.text for difference in differences], hint, ())
 
 
 def _altered(
-    old: Template, new: Template, what: Iterable[str], hint: str, parameters: tuple[Difference, ...]
+    old: Template, new: Template, what: Iterable[str], hint: str, parameters: tuple[ContractDifference, ...]
 ) -> Change:
     leading = new.sql[: len(new.sql) - len(new.sql.lstrip())]
     error = Diagnostic(
@@ -139,11 +141,11 @@ def _altered(
         hint=hint,
         rule=Rule.PUBLISHED,
     )
-    return Change(kind=Kind.ALTERED, old=old, new=new, before=old, parameters=parameters, errors=(error,))
+    return Change(kind=ChangeKind.ALTERED, old=old, new=new, before=old, parameters=parameters, errors=(error,))
 
 
 def _removed(old: Template, today: date) -> Change:
-    change = Change(kind=Kind.REMOVED, old=old)
+    change = Change(kind=ChangeKind.REMOVED, old=old)
     if old.front.sunset is not None and old.front.sunset <= today:
         return change
     when = f"its sunset is {old.front.sunset}" if old.front.sunset is not None else "it has no sunset"

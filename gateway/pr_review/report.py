@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from gateway.model import Column
 from gateway.plan.explain import readable
-from gateway.pr_review.changes import Change, Kind
+from gateway.pr_review.changes import Change, ChangeKind
 from gateway.pr_review.measure import STRIP, Compared, Example, Read, Row, Side
 from gateway.pr_review.review import Review, ReviewedChange
 from gateway.query.compare import Effect
@@ -30,7 +30,7 @@ def markdown(review: Review) -> str:
 def lines(review: Review) -> Iterator[str]:
     """Write one line a change, for a terminal."""
     for reviewed in review.changes:
-        contract = None if reviewed.change.kind is Kind.EDITED else reviewed.contract
+        contract = None if reviewed.change.kind is ChangeKind.EDITED else reviewed.contract
         word = "" if contract is None else f", contract {contract.word}"
         yield f"{_title(reviewed.change)}: {reviewed.change.kind}{word}"
         yield from (f"    {difference.text} ({difference.effect.word})" for difference in reviewed.differences)
@@ -76,8 +76,8 @@ def _verdict(change: Change) -> str:
 
 
 def _class(reviewed: ReviewedChange) -> str:
-    if reviewed.change.kind in (Kind.EDITED, Kind.REMOVED):
-        return "same" if reviewed.change.kind is Kind.EDITED else "gone"
+    if reviewed.change.kind in (ChangeKind.EDITED, ChangeKind.REMOVED):
+        return "same" if reviewed.change.kind is ChangeKind.EDITED else "gone"
     if reviewed.contract is None:
         return "first version"
     return f"{_SYMBOLS[reviewed.contract]} {reviewed.contract.word}"
@@ -100,7 +100,7 @@ def _section(reviewed: ReviewedChange) -> Iterator[str]:
         if error.hint:
             yield f"> {_line(error.hint)}"
         yield ""
-    if change.kind is Kind.EDITED:
+    if change.kind is ChangeKind.EDITED:
         yield f"Changed: {', '.join(change.touched)}. Callers see the same contract and the same answers."
         return
     if change.new is None:
@@ -165,7 +165,7 @@ def _sql(reviewed: ReviewedChange) -> Iterator[str]:
     if not reviewed.sql:
         yield f"**SQL**: the same as v{before.version}."
         return
-    what = "what was published" if reviewed.change.kind is Kind.ALTERED else f"v{before.version}"
+    what = "what was published" if reviewed.change.kind is ChangeKind.ALTERED else f"v{before.version}"
     yield f"<details><summary>SQL against {what}: {_counted(reviewed.sql)}</summary>"
     yield ""
     more = [f"… {len(reviewed.sql) - MAX_LINES} more lines"] if len(reviewed.sql) > MAX_LINES else []

@@ -12,11 +12,11 @@ from gateway.errors import Diagnostic
 from gateway.model import Column
 from gateway.pipeline import Gateway
 from gateway.pr_review.base import base_project
-from gateway.pr_review.changes import Change, Kind, columns_changed, find_changes
+from gateway.pr_review.changes import Change, ChangeKind, columns_changed, find_changes
 from gateway.pr_review.columns import DeclaredColumns
 from gateway.pr_review.measure import Example, columns_of, try_examples
 from gateway.project.loader import Project, load_project
-from gateway.query.compare import Difference, Effect, column_differences, contract, sql_difference
+from gateway.query.compare import ContractDifference, Effect, column_differences, contract, sql_difference
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 
@@ -27,7 +27,7 @@ class ReviewedChange:
 
     change: Change
     columns: tuple[Column, ...] | None = None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ContractDifference, ...] = ()
     """Of the contract, from the version before: parameters, and columns where they are known."""
     sql: tuple[str, ...] = ()
     """Lines of the difference of the SQL from the version before."""
@@ -88,7 +88,7 @@ def _templates(project: Project) -> Iterator[Template]:
 def _compared(change: Change, declared: DeclaredColumns, tables: Mapping[str, Table]) -> ReviewedChange:
     """Compare a version with the one before it, over the tables as they are declared now."""
     before, new = change.before, change.new
-    if new is None or change.kind is Kind.EDITED:
+    if new is None or change.kind is ChangeKind.EDITED:
         return ReviewedChange(change=change)
     columns = declared.of(new, tables)
     if before is None:
@@ -123,14 +123,16 @@ def _moved(
             )
 
 
-def _differences(before: tuple[Column, ...] | None, columns: tuple[Column, ...] | None) -> tuple[Difference, ...]:
+def _differences(
+    before: tuple[Column, ...] | None, columns: tuple[Column, ...] | None
+) -> tuple[ContractDifference, ...]:
     return () if before is None or columns is None else tuple(column_differences(before, columns))
 
 
 def _tried(reviewed: ReviewedChange, gateway: Gateway, base: Gateway, run: bool) -> ReviewedChange:
     """Add what the files of the tables show: columns that are not declared, and what the examples read and answer."""
     change = reviewed.change
-    if change.new is None or change.kind is Kind.EDITED:
+    if change.new is None or change.kind is ChangeKind.EDITED:
         return reviewed
     columns, differences = reviewed.columns, reviewed.differences
     if columns is None:

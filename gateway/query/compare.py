@@ -46,14 +46,14 @@ class Effect(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class ContractDifference:
     """One thing that is not as it was, in words that follow the name of a query, and what it means to callers."""
 
     text: str
     effect: Effect
 
 
-def contract(differences: Iterable[Difference]) -> Effect:
+def contract(differences: Iterable[ContractDifference]) -> Effect:
     """Class a contract by its differences from the one before.
 
     >>> contract([]).word
@@ -83,36 +83,36 @@ def published_differences(old: Template, new: Template) -> Iterator[str]:
         yield difference.text
 
 
-def parameter_differences(old: Mapping[str, Parameter], new: Mapping[str, Parameter]) -> Iterator[Difference]:
+def parameter_differences(old: Mapping[str, Parameter], new: Mapping[str, Parameter]) -> Iterator[ContractDifference]:
     """Compare what callers may send."""
     for name, before in old.items():
         if name not in new:
-            yield Difference(text=f"the parameter {name} is gone", effect=Effect.BREAKING)
+            yield ContractDifference(text=f"the parameter {name} is gone", effect=Effect.BREAKING)
         else:
             for text, effect in _changes(before, new[name]):
-                yield Difference(text=f"the parameter {name} {text}", effect=effect)
+                yield ContractDifference(text=f"the parameter {name} {text}", effect=effect)
     for name, added in new.items():
         if name not in old and added.required:
-            yield Difference(text=f"the parameter {name} is new and required", effect=Effect.BREAKING)
+            yield ContractDifference(text=f"the parameter {name} is new and required", effect=Effect.BREAKING)
         elif name not in old:
-            yield Difference(text=f"the parameter {name} is new and may be left out", effect=Effect.WIDENED)
+            yield ContractDifference(text=f"the parameter {name} is new and may be left out", effect=Effect.WIDENED)
 
 
-def column_differences(old: Sequence[Column], new: Sequence[Column]) -> Iterator[Difference]:
+def column_differences(old: Sequence[Column], new: Sequence[Column]) -> Iterator[ContractDifference]:
     """Compare what callers get: a new column widens; one that is gone, moved or of another type breaks."""
     types = {column.name: column.type for column in new}
     for column in old:
         if column.name not in types:
-            yield Difference(text=f"the column {column.name} is gone", effect=Effect.BREAKING)
+            yield ContractDifference(text=f"the column {column.name} is gone", effect=Effect.BREAKING)
         elif types[column.name] != column.type:
             text = f"the column {column.name} is {types[column.name]}, and was {column.type}"
-            yield Difference(text=text, effect=Effect.BREAKING)
+            yield ContractDifference(text=text, effect=Effect.BREAKING)
     known = {column.name for column in old}
     for column in new:
         if column.name not in known:
-            yield Difference(text=f"the column {column.name} ({column.type}) is new", effect=Effect.WIDENED)
+            yield ContractDifference(text=f"the column {column.name} ({column.type}) is new", effect=Effect.WIDENED)
     if [c.name for c in old if c.name in types] != [c.name for c in new if c.name in known]:
-        yield Difference(text="the columns stand in another order", effect=Effect.BREAKING)
+        yield ContractDifference(text="the columns stand in another order", effect=Effect.BREAKING)
 
 
 def _changes(old: Parameter, new: Parameter) -> Iterator[tuple[str, Effect]]:

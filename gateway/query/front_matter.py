@@ -38,7 +38,7 @@ def _cache_off(value: object) -> object:
     return {"enabled": False} if value is False or value == "off" else value
 
 
-class CacheSettings(BaseModel):
+class CacheRules(BaseModel):
     """How long answers may be served; durations in seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -61,7 +61,7 @@ def _warm_as_model(value: object) -> object:
     return {"sets": value} if isinstance(value, list) else value
 
 
-class WarmSettings(BaseModel):
+class WarmRules(BaseModel):
     """Which answers are prepared before anybody asks: of the examples, of *sets* of parameters, of recent requests."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -81,10 +81,10 @@ class FrontMatter(BaseModel):
     owner: str | None = None
     tags: list[str] = []
     parameters: dict[str, Parameter] = {}
-    cache: Annotated[CacheSettings, BeforeValidator(_cache_off)] = CacheSettings()
+    cache: Annotated[CacheRules, BeforeValidator(_cache_off)] = CacheRules()
     timeout: Annotated[Duration, Field(gt=0)] | None = None
     examples: list[dict[str, Any]] = []
-    warm: Annotated[WarmSettings, BeforeValidator(_warm_as_model)] = WarmSettings()
+    warm: Annotated[WarmRules, BeforeValidator(_warm_as_model)] = WarmRules()
     default: list[dict[str, Any]] | None = Field(None, min_length=1, max_length=1_000)
     deprecated: date | None = None
     sunset: date | None = None
@@ -184,7 +184,7 @@ def _relations(front: FrontMatter, declared: Declared) -> Iterator[Diagnostic]:
                     where = (key, number, item["parameter"])
                     message = f"{what} {number + 1}: {item['parameter']} {item['detail']}"
                     yield declared.diagnostic(where, message, rule=Rule.EXAMPLE)
-    if front.warm != WarmSettings() and not front.cache.enabled:
+    if front.warm != WarmRules() and not front.cache.enabled:
         yield declared.diagnostic(("warm",), "answers that are not kept cannot be prepared ahead")
     if front.default is not None:
         yield from _default_errors(front.default, declared)

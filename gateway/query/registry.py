@@ -20,7 +20,7 @@ def today_utc() -> date:
     return datetime.now(UTC).date()
 
 
-class State(StrEnum):
+class Lifecycle(StrEnum):
     """Where a version is in its life: current, going away, gone."""
 
     CURRENT = "current"
@@ -83,7 +83,7 @@ class Registry:
         Raises what ``template`` does, ``VersionRetired`` after its sunset, ``InvalidParameters``.
         """
         template = self.template(request.query, request.version)
-        if self.state(template) is State.RETIRED:
+        if self.state(template) is Lifecycle.RETIRED:
             successor = template.front.successor
             instead = f" Use {successor} instead." if successor else ""
             raise VersionRetired(
@@ -96,15 +96,15 @@ class Registry:
         """Return the day that decides what is deprecated or retired."""
         return self._today()
 
-    def state(self, template: Template) -> State:
+    def state(self, template: Template) -> Lifecycle:
         """Return whether a version is current, deprecated or retired today."""
         if template.front.sunset is None and template.front.deprecated is None:
-            return State.CURRENT
+            return Lifecycle.CURRENT
         today = self._today()
         if template.front.sunset is not None and template.front.sunset <= today:
-            return State.RETIRED
+            return Lifecycle.RETIRED
         deprecated = template.front.deprecated is not None and template.front.deprecated <= today
-        return State.DEPRECATED if deprecated else State.CURRENT
+        return Lifecycle.DEPRECATED if deprecated else Lifecycle.CURRENT
 
     def next_lifecycle_date(self, name: str) -> date | None:
         """Return the next day on which a version of a query is deprecated or retired, and so ``latest`` may be another.
@@ -121,7 +121,7 @@ class Registry:
 
     def _newest(self, versions: Mapping[int, Template]) -> Template:
         """Choose the newest current version, else the newest that is not retired, else the newest."""
-        for accepted in ((State.CURRENT,), (State.CURRENT, State.DEPRECATED), State):
+        for accepted in ((Lifecycle.CURRENT,), (Lifecycle.CURRENT, Lifecycle.DEPRECATED), Lifecycle):
             for template in reversed(list(versions.values())):
                 if self.state(template) in accepted:
                     return template

@@ -12,7 +12,7 @@ from gateway.model import CachePolicy, Column
 from gateway.pipeline import Gateway
 from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
-from gateway.query.registry import State
+from gateway.query.registry import Lifecycle
 from gateway.query.template import Template
 from gateway.telemetry.events import DescriptionFailed
 from gateway.web.context import site
@@ -26,7 +26,7 @@ def version_url(template: Template) -> str:
     return f"/v1/queries/{template.name}/v{template.version}"
 
 
-def describe(template: Template, columns: tuple[Column, ...] | None, state: State) -> dict[str, Any]:
+def describe(template: Template, columns: tuple[Column, ...] | None, state: Lifecycle) -> dict[str, Any]:
     """Describe one version; *columns* are those of its result, None where they could not be found out."""
     url = version_url(template)
     return {
@@ -46,7 +46,7 @@ def describe(template: Template, columns: tuple[Column, ...] | None, state: Stat
     }
 
 
-def summarise(template: Template, state: State) -> dict[str, Any]:
+def summarise(template: Template, state: Lifecycle) -> dict[str, Any]:
     """Describe one version in a few words."""
     known = {
         "query": template.name,

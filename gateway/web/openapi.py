@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.encode import FORMATS
 from gateway.model import Column
-from gateway.query.registry import Registry, State
+from gateway.query.registry import Lifecycle, Registry
 from gateway.query.template import Template
 from gateway.web.describe import freshness, version_url
 from gateway.web.formats import SHAPES
@@ -67,7 +67,7 @@ def _guarded(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _version_paths(template: Template, columns: Iterable[Column] | None, state: State) -> dict[str, Any]:
+def _version_paths(template: Template, columns: Iterable[Column] | None, state: Lifecycle) -> dict[str, Any]:
     url = version_url(template)
     name = f"{template.name}_v{template.version}"
     rows = _rows_schema(columns)
@@ -87,7 +87,7 @@ def _version_paths(template: Template, columns: Iterable[Column] | None, state: 
     }
 
 
-def _run(template: Template, operation_id: str, rows: Schema, state: State) -> Operation:
+def _run(template: Template, operation_id: str, rows: Schema, state: Lifecycle) -> Operation:
     content: dict[str, Any] = {one.media_type.partition(";")[0]: {"schema": {}} for one in FORMATS.values()}
     content["application/json"] = {"schema": _envelope(rows)}
     return {
@@ -95,7 +95,7 @@ def _run(template: Template, operation_id: str, rows: Schema, state: State) -> O
         "summary": template.front.summary,
         "description": f"{template.front.description}{_going_away(template, state)}".strip(),
         "tags": ["queries"],
-        "deprecated": state is not State.CURRENT,
+        "deprecated": state is not Lifecycle.CURRENT,
         "x-freshness": freshness(template.unbound.cache),
         "responses": {
             "200": {
@@ -110,13 +110,13 @@ def _run(template: Template, operation_id: str, rows: Schema, state: State) -> O
     }
 
 
-def _explained(template: Template, operation_id: str, state: State) -> Operation:
+def _explained(template: Template, operation_id: str, state: Lifecycle) -> Operation:
     content = {"application/json": {"schema": _ANY}, "text/plain": {"schema": {"type": "string"}}}
     return {
         "operationId": operation_id,
         "summary": f"What would be read: {template.front.summary}",
         "tags": ["queries"],
-        "deprecated": state is not State.CURRENT,
+        "deprecated": state is not Lifecycle.CURRENT,
         "responses": {
             "200": {"description": "The plan.", "content": content},
             "414": _TOO_LONG,
@@ -125,12 +125,12 @@ def _explained(template: Template, operation_id: str, state: State) -> Operation
     }
 
 
-def _going_away(template: Template, state: State) -> str:
+def _going_away(template: Template, state: Lifecycle) -> str:
     """Write what a reader should know of a version that goes away, as a paragraph of its own."""
     instead = f" Use {template.front.successor} instead." if template.front.successor is not None else ""
-    if state is State.RETIRED:
+    if state is Lifecycle.RETIRED:
         return f"\n\nRetired since {template.front.sunset}: answers 410.{instead}"
-    if state is State.DEPRECATED:
+    if state is Lifecycle.DEPRECATED:
         end = f", and retired on {template.front.sunset}" if template.front.sunset is not None else ""
         return f"\n\nDeprecated since {template.front.deprecated}{end}.{instead}"
     return ""

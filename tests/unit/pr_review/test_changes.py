@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from gateway.pr_review.changes import Change, Kind, find_changes
+from gateway.pr_review.changes import Change, ChangeKind, find_changes
 from gateway.query.compare import Effect, contract
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -29,7 +29,7 @@ def test_nothing_is_reported_where_nothing_has_changed() -> None:
 def test_a_published_version_that_means_something_else_is_refused_with_the_next_number() -> None:
     (change,) = changes([version(1), version(2)], [version(1), version(2, "SELECT b FROM t")])
     (error,) = change.errors
-    assert change.kind is Kind.ALTERED
+    assert change.kind is ChangeKind.ALTERED
     assert str(error) == (
         "queries/sales/v2.sql:4: sales v2 is published and has changed: its SQL "
         "(put the old text back, and write the new one as v3.sql beside it)"
@@ -39,14 +39,14 @@ def test_a_published_version_that_means_something_else_is_refused_with_the_next_
 def test_all_that_callers_cannot_see_may_change_in_a_published_version() -> None:
     edited = version(1, "select a -- as ever\nfrom t", "owner: ana", "cache: {ttl: 5m}", "deprecated: 2026-01-01")
     (change,) = changes([version(1)], [edited])
-    assert change.kind is Kind.EDITED
+    assert change.kind is ChangeKind.EDITED
     assert change.errors == ()
     assert change.touched == ("owner", "cache", "deprecated", "layout")
 
 
 def test_a_version_can_be_removed_once_its_sunset_has_passed() -> None:
     (change,) = changes([version(1, "SELECT a FROM t", "sunset: 2026-07-01")], [])
-    assert (change.kind, change.errors) == (Kind.REMOVED, ())
+    assert (change.kind, change.errors) == (ChangeKind.REMOVED, ())
 
 
 def test_a_version_cannot_be_removed_before_its_sunset() -> None:
@@ -63,10 +63,10 @@ def test_a_version_whose_file_is_only_broken_is_not_taken_for_removed() -> None:
 def test_a_new_version_is_compared_with_the_one_before_it() -> None:
     parameters = "parameters: {day: {type: date}}"
     (change,) = changes([version(1)], [version(1), version(3, "SELECT a FROM t WHERE d = $day", parameters)])
-    assert (change.kind, change.before) == (Kind.VERSION, version(1))
+    assert (change.kind, change.before) == (ChangeKind.VERSION, version(1))
     assert contract(change.parameters) is Effect.BREAKING
 
 
 def test_a_first_version_has_nothing_to_be_compared_with() -> None:
     (change,) = changes([], [version(1)])
-    assert (change.kind, change.before) == (Kind.QUERY, None)
+    assert (change.kind, change.before) == (ChangeKind.QUERY, None)

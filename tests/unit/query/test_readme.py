@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gateway.query.front_matter import CacheSettings, FrontMatter
+from gateway.query.front_matter import CacheRules, FrontMatter
 from gateway.query.parameters import Parameter
 from gateway.query.template import Template
 from gateway.query.types import NAMES
@@ -21,7 +21,7 @@ def test_the_example_is_a_valid_template() -> None:
 
 
 def test_every_key_is_documented() -> None:
-    keys = {*FrontMatter.model_fields, *CacheSettings.model_fields, *Parameter.model_fields} - {"enabled"}
+    keys = {*FrontMatter.model_fields, *CacheRules.model_fields, *Parameter.model_fields} - {"enabled"}
     assert {key for key in keys if f"`{key}`" not in README and f"{{{key}:" not in README} == set()
 
 
