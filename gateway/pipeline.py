@@ -184,7 +184,8 @@ class Gateway:
         ``ResultTooLarge``. *suffices* tells whether the summary of a result is all that the caller needs.
         """
         timings = Timings(self.monotonic)
-        query = self._bind(asked, timings)
+        bound = self._bind(asked, timings)
+        query = self._at_this_instant(bound)
         request = self._request(
             query,
             principal,
@@ -192,14 +193,14 @@ class Gateway:
             directives=directives if self.client_control else _NO_DIRECTIVES,
             gone=gone,
             stream=stream,
-            enough=None if suffices is None else lambda summary: suffices(query, summary),
+            enough=None if suffices is None else lambda summary: suffices(bound, summary),
         )
-        served = self._serve(self._at_this_instant(query), request, principal, timings)
+        served = self._serve(query, request, principal, timings)
         timings.rest("flight" if served.status.collapsed else "cache")
         if not served.status.hit:
-            allowed = self.runner.allowed(query) if deadline is None else deadline - timings.started
+            allowed = self.runner.allowed(bound) if deadline is None else deadline - timings.started
             timings.seconds["deadline"] = allowed
-        return _answered(query, served, timings)
+        return _answered(bound, served, timings)
 
     def renew(self, asked: Request, *, principal: Principal) -> Answer:
         """Make sure that the newest answer is kept, for those who ask later.
@@ -207,9 +208,10 @@ class Gateway:
         Raises what ``answer`` raises, and answers neither with what is stale nor with declared rows.
         """
         timings = Timings(self.monotonic)
-        query = replace(self.registry.bind(asked), default=None)
+        bound = replace(self.registry.bind(asked), default=None)
+        query = self._at_this_instant(bound)
         request = self._request(query, principal, None, directives=Directives(no_cache=True))
-        answer = _answered(query, self._serve(self._at_this_instant(query), request, principal, timings), timings)
+        answer = _answered(bound, self._serve(query, request, principal, timings), timings)
         assert isinstance(answer, Answer)  # no stream was asked for
         return answer
 
@@ -232,7 +234,7 @@ class Gateway:
                 return self._kept(stored, Outcome.HIT, request)
             work, confirmed = self._plan(query, request, found, principal, timings)
             outcome = self._decide(confirmed or stored, request, work.key)
-            if outcome is Outcome.REVALIDATED:
+            if outcome is Outcome.REVALIDATED and confirmed is not None:  # None: dropped since it was looked up
                 self.cache.extend(work.key, request.policy)
                 return self._kept(confirmed, outcome, request)
             if outcome is Outcome.STALE_WHILE_REVALIDATE:
@@ -405,7 +407,7 @@ class Gateway:
         """Say what is asked of the cache; *how* the caller takes the answer, see ``CacheRequest``."""
         latest = self.monotonic() + self.runner.allowed(query)
         return CacheRequest(
-            question=self.question(self._at_this_instant(query), principal),
+            question=self.question(query, principal),
             policy=query.cache,
             tables=tuple(query.tables),
             deadline=latest if deadline is None else min(latest, deadline),
@@ -424,7 +426,8 @@ class Gateway:
 
 def _answered(query: BoundQuery, served: Served, timings: Timings) -> Answer | Export | Unread:
     result = served.result
-    known: dict[str, Any] = {"status": served.status, "age": served.age, "timings": timings.seconds}
+    # A copy: what is computed behind the answer, or beside it, still adds to the timings.
+    known: dict[str, Any] = {"status": served.status, "age": served.age, "timings": dict(timings.seconds)}
     if isinstance(result, Streamed):
         return Export(query=query, result=result, **known)
     if isinstance(result, Summary):

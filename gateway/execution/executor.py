@@ -15,13 +15,14 @@ from gateway.cache.results import ResultCache
 from gateway.cache.validations import ValidationState
 from gateway.concurrency.backoff import Backoff
 from gateway.concurrency.cancellation import Cancellation
-from gateway.errors import TOO_LARGE, CapacityError, ResultTooLarge, UpstreamError
+from gateway.errors import TOO_LARGE, GatewayError, ResultTooLarge
 from gateway.execution.row_tee import RowTee
 from gateway.execution.run import EARLY
 from gateway.execution.runner import PlanRunner
 from gateway.execution.single_flight import SingleFlight, Task
 from gateway.execution.work import CacheRequest, Work
 from gateway.model import CachePolicy, CacheStatus, Outcome, Result, Streamed
+from gateway.telemetry.timings import Timings
 
 
 class Computed(NamedTuple):
@@ -45,8 +46,8 @@ class Executor:
     def run(self, work: Work, request: CacheRequest, state: ValidationState | None = None) -> Computed:
         """Compute an answer, or share what others compute; where it is too large for that, each caller has its own.
 
-        It is published before it is returned, where *standing* tells what else was known of the question. Raises what
-        the runner raises, ``DeadlineExceeded`` and ``ClientGone``.
+        It is published before it is returned. *state* tells what is known of other answers to the question; None:
+        nothing is to be kept or published. Raises what the runner raises, ``DeadlineExceeded`` and ``ClientGone``.
         """
         computed = self._run(work, request, state)
         if state is not None and not self.cache.trusts(request.question, computed.result.key):
@@ -57,9 +58,10 @@ class Executor:
         """Start to compute an answer that nobody waits for, unless that failed lately."""
         if not self.refreshes.due(request.question):
             return
+        behind = replace(work, timings=Timings(work.timings.clock))  # those of the request are about to be sent
         # Work of the same key that has just failed is not started again: the stale answer stays in service.
-        with suppress(UpstreamError, CapacityError):
-            future, leader = self.in_flight.start(self._task(work, request.policy, state))
+        with suppress(GatewayError):
+            future, leader = self.in_flight.start(self._task(behind, request.policy, state))
             if leader:
                 future.add_done_callback(lambda done: self._refreshed(request.question, done))
 

@@ -11,8 +11,10 @@ from typing import Any, cast
 
 from gateway.cache.results import ResultCache
 from gateway.concurrency.backoff import Backoff
+from gateway.concurrency.cancellation import Cancellation
 from gateway.execution.executor import Executor
 from gateway.execution.leases import Lease
+from gateway.execution.row_tee import RowTee
 from gateway.execution.single_flight import SingleFlight
 from gateway.execution.work import Work
 from gateway.model import BoundQuery, CachePolicy, Plan, Principal, Result, Streamed
@@ -39,14 +41,15 @@ def a_question(policy: CachePolicy) -> BoundQuery:
 
 
 class _Planning:
-    """Plans every question to the result of ``key()``."""
+    """Plans every question to the result of ``key()``; ``planned`` are the queries, each with its question."""
 
     def __init__(self, key: Callable[[], str], clock: Callable[[], float]) -> None:
         self._key, self._clock = key, clock
-
+        self.planned: list[tuple[BoundQuery, str]] = []
         self.catalog = SimpleNamespace(announced=lambda names: {}, identities=lambda names: [])
 
     def plan(self, query: BoundQuery, question: str, principal: Principal, timings: Timings, *_: object) -> Work:
+        self.planned.append((query, question))
         plan = cast(Plan, SimpleNamespace(query=query, scans=()))
         key, now = self._key(), self._clock()
         return Work(plan=plan, question=question, key=key, principal=principal, pinned_at=now, timings=timings)
@@ -70,9 +73,14 @@ def serving(
     and ``send(cancellation, head=…, limit=…)`` rows for one caller.
     """
     monotonic = monotonic or clock
+
+    def whole(work: Work, cancellation: Cancellation, tee: RowTee | None = None) -> Result:
+        with work.timings("execute"):
+            return run(cancellation, tee)
+
     runner = SimpleNamespace(
         allowed=lambda query: wait,
-        whole=lambda work, cancellation, tee=None: run(cancellation, tee),
+        whole=whole,
         send=lambda work, cancellation, *, head, limit: cast(Any, send)(cancellation, head=head, limit=limit),
         planning=_Planning(key, clock),
         execution=SimpleNamespace(engine=SimpleNamespace(name="test")),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
@@ -64,6 +65,9 @@ class World:
     failure: GatewayError | None = None
     gateway: Gateway = field(init=False)
     fills: Immediately = field(default_factory=Immediately)
+    while_planning: Callable[[], object] = lambda: None
+    seconds_a_look: float = 0.0
+    """What the clock goes on by each time that it is looked at."""
 
     def __post_init__(self) -> None:
         tiers = [MemoryTier(10**6, clock=self.clock), MemoryTier(10**6, clock=self.clock)]
@@ -74,6 +78,7 @@ class World:
         self.gateway = serving(cache=cache, pool=self.fills, key=self._key, run=self._run, clock=self.clock)
 
     def clock(self) -> float:
+        self.now += self.seconds_a_look
         return self.now
 
     def ask(self, policy: CachePolicy = POLICY, directives: Directives = NOTHING) -> Answer:
@@ -88,6 +93,7 @@ class World:
 
     def _key(self) -> str:
         self.plans += 1
+        self.while_planning()
         return self.data * 16
 
     def _run(self, cancellation: Cancellation, tee: RowTee | None = None) -> Result:
@@ -296,6 +302,46 @@ def test_a_refresh_that_keeps_failing_is_tried_less_and_less() -> None:
     world.failure, world.now = None, world.now + 60
     world.ask(policy)
     assert rows(world.ask(policy)) == ["b"]
+
+
+def test_an_answer_that_is_dropped_while_its_question_is_planned_is_computed_again() -> None:
+    world = World()
+    world.ask()
+    world.now += 61
+    world.while_planning = lambda: world.gateway.cache.drop(Purge())
+    fetched = world.ask()
+    assert (rows(fetched), fetched.status.fwd, world.runs) == (["a"], "miss", 2)
+
+
+@pytest.mark.parametrize("ask", [World.ask, World.renew])
+def test_the_instant_that_a_query_reads_is_the_one_that_its_question_names(ask: Callable[..., Answer]) -> None:
+    world = World(seconds_a_look=0.7)
+    for _ in range(5):  # the width of an instant is two looks at the clock, more or less
+        ask(world, CachePolicy(ttl=0, clock=1.0))
+    planned = cast(Any, world.gateway.planning).planned
+    assert len({question for _, question in planned}) > 1
+    assert [world.gateway.question(query, Principal()) for query, _ in planned] == [asked for _, asked in planned]
+
+
+@pytest.mark.parametrize("failure", [EngineFailed("broken"), QueueFull("full"), QueryFailed("division by zero")])
+def test_a_stale_answer_stays_in_service_after_another_request_failed_to_compute_a_newer(failure: GatewayError) -> None:
+    world = World()
+    policy = CachePolicy(ttl=60, stale_while_revalidate=600)
+    world.ask(policy)
+    world.now, world.data, world.failure = world.now + 100, "b", failure
+    with pytest.raises(type(failure)):
+        world.ask(policy, Directives(no_cache=True))
+    assert (rows(world.ask(policy)), world.runs) == (["a"], 2)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_timings_of_a_stale_answer_are_not_those_of_the_refresh_behind_it(at_once: bool) -> None:
+    world = World()
+    assert "execute" in world.ask(STALE).timings
+    world.now, world.data, world.fills.holding = world.now + 100, "b", not at_once
+    stale = world.ask(STALE)
+    world.fills.release()
+    assert (world.runs, sorted(stale.timings)) == (2, ["cache"])
 
 
 def test_no_cache_compares_a_fresh_answer_with_the_data_as_it_is() -> None:
