@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import EngineSettings, before_fork
+from gateway.engine.instance import DuckDBSettings, before_fork
 from gateway.model import TypedValue
 
 before_fork()
 if os.fork():
     sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 
-engine = DuckDBEngine.open(EngineSettings(locations=[], temp_directory=sys.argv[1], threads=2))
+engine = DuckDBEngine.open(DuckDBSettings(locations=[], temp_directory=sys.argv[1], threads=2))
 
 def ask(number):
     types = {"t": "TIMESTAMP", "d": f"DECIMAL({1 + number % 38},0)"}

@@ -238,7 +238,9 @@ def answers(engine: DuckDBEngine, folder: Path, declared: Mapping[str, str], sql
         refresher.tick()
     refresher.close()
     planner = Planner(
-        engine.evaluate, DimensionReader.over(one_row(engine, seconds=60), engine.address), inform=catalog.informed
+        engine.evaluate,
+        DimensionReader.over(one_row(engine, seconds=60), engine.address),
+        with_facts=catalog.with_facts,
     )
     query = BoundQuery(name="q", version=1, sql=sql, normalised=sql, tables=("t",), parameters={})
     stream = engine.execute(planner.plan(query, catalog.pin()).statement(engine.address))
