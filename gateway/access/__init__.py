@@ -1,1 +1,1 @@
-"""Who asks, what they may do, and how much of it: nothing here knows the HTTP library."""
+"""Authentication, authorization and rate limits of callers; knows nothing of HTTP libraries."""

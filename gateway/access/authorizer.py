@@ -1,4 +1,4 @@
-"""Access as a project configures it: API keys, tokens of one issuer, grants, each read again when it changes."""
+"""Authorization as a project configures it: API keys, tokens of one issuer, and grants, reloaded on change."""
 
 from __future__ import annotations
 

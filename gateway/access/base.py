@@ -1,4 +1,4 @@
-"""What the rest of the gateway asks about callers: who they are, and what they may do."""
+"""The interface of authentication and authorization for the rest of the gateway."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ from gateway.access.rates import Rates
 from gateway.model import Principal
 
 ANONYMOUS = Principal()
-"""Who asks without saying who they are; the only principal of this name."""
+"""The principal of unauthenticated requests; no other has this name."""
 CREDENTIALS = ("authorization", "x-api-key", "cookie", "sec-fetch-site")
-"""The headers of a request that ``identify`` reads; nothing else of it decides who asks."""
+"""The only request headers that ``identify`` reads."""
 VARY = "Authorization, X-Api-Key, Cookie"
-"""The same for caches on the way: the headers that an answer which is not for everybody depends on."""
+"""``Vary`` of answers that depend on the caller."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="query-gateway"'}
-"""The header of an answer that asks who is asking."""
+"""The header of a 401 response."""
 
 QUERY, TABLE, REFRESH, CACHE, RELOAD, METRICS = "query", "table", "refresh", "cache", "reload", "metrics"
-"""What may be granted: reading a query or a table, by name; refreshing a table, by name; the operator's actions."""
+"""Actions that may be granted: reading a query or table, refreshing a table (by name); the operator's actions."""
 
 
 class Access(Protocol):
-    """Decide about callers. Quick and thread-safe: it is asked several times in every request, hits included."""
+    """Authenticates and authorizes callers. Fast and thread-safe: every request uses it several times."""
 
     @property
     def generation(self) -> int:
-        """Tell the state of keys and grants: a number that grows whenever one of them changes."""
+        """Return the version of keys and grants, a number that grows whenever one of them changes."""
 
     def identify(self, headers: Mapping[str, str], *, wait: bool = True) -> Principal:
-        """Tell who asks by the ``CREDENTIALS`` among *headers* (names in lower case), ``ANONYMOUS`` without any.
+        """Return the caller by the ``CREDENTIALS`` among *headers* (lower-case names), ``ANONYMOUS`` without any.
 
-        Raises ``Unauthenticated`` where there are credentials and they are not valid. Without *wait* nobody else is
-        asked for it, as an event loop needs; a token by a new key of its issuer is then refused.
+        Raises ``Unauthenticated`` for invalid credentials. Without *wait*, as in the event loop, no I/O is done: a
+        token signed with a new key of its issuer is then refused.
         """
 
     def may(self, principal: Principal, action: str, name: str) -> bool:
-        """Tell whether *principal* may do *action* to what is named so, whether or not that exists."""
+        """Tell whether *principal* may do *action* on *name*, whether or not that exists."""
 
     def shared(self, action: str, name: str) -> bool:
-        """Tell whether everybody may, known or not: only then may a cache on the way give an answer to others."""
+        """Tell whether everybody may, anonymous callers included: only then may shared caches keep the answer."""
 
     def limit(self, principal: Principal) -> Rates:
-        """Return what is said of how much *principal* may ask; None in it where nothing is."""
+        """Return the configured rates of *principal*; None where there is no limit."""
 
     def failures(self) -> Mapping[str, str]:
-        """Tell which of the files behind it cannot be read, and why; what was last right of them is in force."""
+        """Return the files that cannot be read, with the reason; their last valid version stays in force."""
 
     def ready(self) -> None:
-        """Raise ``AccessInvalid`` where nobody can be let in."""
+        """Raise ``AccessInvalid`` where no valid configuration is loaded."""
 
 
 class Open:
-    """Everybody may do everything, and nobody is asked who they are."""
+    """No access control: everybody may do everything, anonymously."""
 
     generation = 0
 

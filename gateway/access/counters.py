@@ -1,7 +1,6 @@
-"""Counters that the workers of a machine share, as a storage of the ``limits`` library: a small SQLite file.
+"""Counters shared by the workers of a machine: a storage of the ``limits`` library in an SQLite file.
 
-What is counted is worth little after a restart of the machine: nothing is flushed to disk, and a file that is broken
-is begun anew.
+Counts need not survive a restart of the machine: nothing is flushed to disk, and a broken file is replaced.
 """
 
 from __future__ import annotations

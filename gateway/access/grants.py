@@ -1,7 +1,7 @@
-"""Who may do what: the declaration ``access.yaml``, and the rights that follow from it for one principal.
+"""Grants: the declaration ``access.yaml``, and the rights of a principal that follow from it.
 
-Nothing is allowed that is not granted. A grant on a query is enough to ask it, whatever tables it reads: templates are
-reviewed. A grant on a table is for the addresses of the table itself.
+Whatever is not granted is denied. A grant on a query is enough to run it, whatever tables it reads, because templates
+are reviewed. A grant on a table is for the table's own endpoints.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The public keys of a token issuer (JWKS, RFC 7517), from a file or from its address.
+"""Public keys of a token issuer (JWKS, RFC 7517), from a file or a URL.
 
-A set that was fetched is kept: it is asked for again when it is old, or when a token names a key that is not in it, and
-then at a bounded rate, so that made-up names cost the issuer nothing. While the issuer is down, the last set stays.
+A fetched set is cached. It is fetched again when it is old, or, at a bounded rate, when a token names a key that is not
+in it, so that made-up key ids cost the issuer nothing. While the issuer is down, the last set stays in force.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""API keys: ``qg_<id>_<secret>``. The file of them holds digests only; a key is shown once, when it is made.
+"""API keys: ``qg_<id>_<secret>``. The file holds digests only; a key is shown once, when it is made.
 
-A secret is 256 random bits, so its digest is a plain SHA-256: stretching (bcrypt, argon2) makes guessing slow where
-what was chosen can be guessed, and nobody guesses 256 bits. A check then costs microseconds, not a tenth of a second.
+A secret is 256 random bits, so its digest is a plain SHA-256: key stretching (bcrypt, argon2) protects secrets that can
+be guessed, and 256 random bits cannot. A check costs microseconds, not a tenth of a second.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much a principal may ask: requests, and bytes that were scanned for it."""
+"""The interface of rate limits: requests of a principal, and bytes scanned for it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _NOTHING: Mapping[str, str] = {}
 
 
 class CallerLimits(Protocol):
-    """Count what principals ask, and refuse what is over their limits. Thread-safe."""
+    """Counts requests and scanned bytes of principals against their limits. Thread-safe."""
 
     def admit(self, principal: Principal) -> Mapping[str, str]:
-        """Count one request; return the headers that say what is left. Raises ``QuotaExceeded``."""
+        """Count one request; return the ``RateLimit`` headers. Raises ``QuotaExceeded``."""
 
     def admit_at_once(self, principal: Principal) -> Mapping[str, str] | None:
-        """Do the same without waiting, as an event loop needs; None where only ``admit`` can tell."""
+        """Do the same without I/O, for the event loop; None where ``admit`` has to be called instead."""
 
     def charge(self, principal: Principal, size: int) -> None:
-        """Count *size* bytes that were scanned for *principal*. Never refuses: the next request is."""
+        """Count *size* bytes scanned for *principal*. Never refuses: the next request is refused instead."""
 
 
 class Unlimited:
-    """Nothing is counted."""
+    """No limits."""
 
     def admit(self, principal: Principal) -> Mapping[str, str]:
         return _NOTHING

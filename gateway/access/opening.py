@@ -1,4 +1,4 @@
-"""Open what decides about callers and what counts them, as the settings say."""
+"""Opens authorization and rate limits as configured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.access.grants import NOTHING, read_grants
 from gateway.access.jwks import FetchedKeys, FileKeys, fetcher
 from gateway.access.keys import NO_KEYS, read_keys
 from gateway.access.limits import UNLIMITED, CallerLimits
-from gateway.access.quota_batches import Portions
+from gateway.access.quota_batches import BatchedQuotas
 from gateway.access.quotas import Quotas, in_redis, rates_for
 from gateway.access.rates import Rates
 from gateway.access.reloading_file import ReloadingFile
@@ -52,7 +52,7 @@ def open_limits(
         return rates_for(general, access.limit(principal))
 
     storage = MachineCounters(state / "limits.db") if redis is None else in_redis(redis, namespace=namespace)
-    return Portions(Quotas(storage, rates, observe=observe), rates)
+    return BatchedQuotas(Quotas(storage, rates, observe=observe), rates)
 
 
 def _tokens(project: Path, settings: AccessSettings, observe: Observer) -> Tokens | None:

@@ -1,8 +1,8 @@
-"""Limits that are counted elsewhere, taken in portions: most requests are then counted without asking anybody.
+"""Quotas taken from a shared counter in batches, so that most requests are counted locally.
 
-A portion is a hundredth of what a principal may ask, and a thousand at most; a small limit has portions of one and
-is exact. What a worker has taken and not used by the end of the window is lost, so with many workers a principal may be
-refused up to a hundredth of its limit for each of them too early; never too late.
+A batch is 1 % of a principal's limit, at most 1,000 requests; small limits have batches of one and are exact. What a
+worker has taken but not used by the end of the window is lost, so with many workers a principal may be refused up to
+1 % of its limit per worker too early, never too late.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from gateway.model import Principal
 _KEPT = 10_000
 _LARGEST = 1_000
 _FRESH = 1.0
-"""Seconds for which it is remembered how many bytes are left: other workers may be using them up."""
+"""Seconds for which the remaining bytes are trusted: other workers may be using them up."""
 _NOTHING: Mapping[str, str] = {}
 _NO_RATES = Rates()
 
 
 @dataclass(slots=True, kw_only=True)
 class _Taken:
-    """What one principal has at hand. Instants are of the monotonic clock."""
+    """The batch that one principal has left here. Instants are of the monotonic clock."""
 
     rates: Rates
     left: tuple[Left, ...]
     policy: str
-    """What the limits are, as a header says it: always the same, unlike what is left of them."""
-    portion: int
+    """The ``RateLimit-Policy`` header, which does not change with what is left."""
+    batch: int
     taken_at: float
     told_at: float
     """When ``left`` was told."""
@@ -42,8 +42,8 @@ class _Taken:
     """More was asked or scanned since than ``left`` says."""
 
 
-class Portions:
-    """Take from *quotas* what each principal may ask next; thread-safe."""
+class BatchedQuotas:
+    """Takes batches from *quotas* for each principal. Thread-safe."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class Portions:
             if taken is None or not _holds(taken, rates, now):
                 return None
             if rates.requests is not None:
-                if taken.portion < 1:
+                if taken.batch < 1:
                     return None
-                taken.portion -= 1
+                taken.batch -= 1
             return _headers(taken, now)
 
     def charge(self, principal: Principal, size: int) -> None:
@@ -82,23 +82,23 @@ class Portions:
                 known.outdated = True
 
     def _take(self, principal: Principal) -> Mapping[str, str]:
-        """Ask what is left, for another portion too where none is at hand."""
+        """Take another batch from the shared counter if none is left, and learn what remains."""
         rates, now = self._rates(principal), self._monotonic()
         with self._lock:
             known = self._taken.pop(principal.name, None)
-        kept = known.portion if known is not None and _lasts(known, rates, now) else 0
-        found = self._quotas.take(principal, rates, 0 if kept else _portion(rates.requests))
+        kept = known.batch if known is not None and _lasts(known, rates, now) else 0
+        found = self._quotas.take(principal, rates, 0 if kept else _batch_size(rates.requests))
         if found is None:
             return _NOTHING
         left, got = found
         error = refused(left)
-        portion = kept + got - (0 if error is not None or rates.requests is None else 1)
+        batch = kept + got - (0 if error is not None or rates.requests is None else 1)
         since = known.taken_at if known is not None and kept else now
         taken = _Taken(
             rates=rates,
             left=left,
             policy=policy_of(left),
-            portion=portion,
+            batch=batch,
             taken_at=since,
             told_at=now,
             outdated=error is not None,
@@ -106,29 +106,29 @@ class Portions:
         with self._lock:
             meanwhile = self._taken.get(principal.name)
             if meanwhile is not None and meanwhile.rates == rates:
-                taken.portion += meanwhile.portion
+                taken.batch += meanwhile.batch
             self._taken[principal.name] = taken
         if error is not None:
             raise error
         return _headers(taken, now)
 
 
-def _portion(rate: Rate | None) -> int:
+def _batch_size(rate: Rate | None) -> int:
     return 0 if rate is None else max(1, min(rate.amount // 100, _LARGEST))
 
 
 def _holds(taken: _Taken, rates: Rates, now: float) -> bool:
-    """Tell whether what is at hand may be used without asking."""
+    """Tell whether the batch may be used without asking the shared counter."""
     recent = not taken.outdated and now - taken.told_at < _FRESH
     return _lasts(taken, rates, now) and (rates.bytes is None or recent)
 
 
 def _lasts(taken: _Taken, rates: Rates, now: float) -> bool:
-    """Tell whether a portion is still worth something: the limits are the same, and its window has not ended."""
+    """Tell whether a batch is still valid: the limits are the same, and its window has not ended."""
     return taken.rates == rates and (rates.requests is None or now - taken.taken_at < rates.requests.seconds)
 
 
 def _headers(taken: _Taken, now: float) -> Mapping[str, str]:
-    """Tell what is left by now: what is at hand counts as left, and resets come nearer."""
-    state = state_of(taken.left, at_hand=taken.portion, passed=int(now - taken.told_at))
+    """Write the headers as of *now*: the batch counts as remaining, and resets come nearer."""
+    state = state_of(taken.left, at_hand=taken.batch, passed=int(now - taken.told_at))
     return {"RateLimit-Policy": taken.policy, "RateLimit": state}

@@ -1,7 +1,7 @@
-"""Limits that are counted: requests in a window that slides, scanned bytes in one that starts with the first of them.
+"""Quotas: requests in a sliding window, scanned bytes in a fixed window that starts with the first of them.
 
-The counting is the ``limits`` library's, for all workers of a machine in a file, or for all hosts in Redis. Where that
-fails, requests are let through, which is told by an event, and it is left alone for a while.
+The ``limits`` library counts, for all workers of a machine in a file or for all hosts in Redis. If that fails, requests
+are let through, an event reports it, and the counter is not used for a while.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class Quotas:
             left.append(self._left("bytes", rates.bytes, "scanned-bytes", stats.remaining, stats.reset_time, spent))
         if rates.requests is not None:
             item, who = _item("requests", rates.requests), _identity(principal)
-            sizes = () if any(one.exceeded for one in left) else sorted({wanted, min(wanted, 1)} - {0}, reverse=True)
+            sizes = (
+                () if any(quota.exceeded for quota in left) else sorted({wanted, min(wanted, 1)} - {0}, reverse=True)
+            )
             got = next((size for size in sizes if self._sliding.hit(item, who, cost=size)), 0)
             stats, spent = self._sliding.get_window_stats(item, who), bool(sizes) and got == 0
             left.append(self._left("requests", rates.requests, None, stats.remaining, stats.reset_time, spent))
@@ -187,9 +189,10 @@ def headers_of(left: Sequence[Left]) -> Mapping[str, str]:
 
 def policy_of(left: Sequence[Left]) -> str:
     """Write what the limits are."""
-    units = ["" if one.unit is None else f';qu="{one.unit}"' for one in left]
+    units = ["" if quota.unit is None else f';qu="{quota.unit}"' for quota in left]
     return ", ".join(
-        f'"{one.name}";q={one.rate.amount};w={one.rate.seconds}{unit}' for one, unit in zip(left, units, strict=True)
+        f'"{quota.name}";q={quota.rate.amount};w={quota.rate.seconds}{unit}'
+        for quota, unit in zip(left, units, strict=True)
     )
 
 
@@ -200,18 +203,18 @@ def state_of(left: Sequence[Left], *, at_hand: int = 0, passed: int = 0) -> str:
     """
     return ", ".join(
         [
-            f'"{one.name}";r={one.remaining if one.unit else one.remaining + at_hand};t={max(0, one.reset - passed)}'
-            for one in left
+            f'"{each.name}";r={each.remaining + (0 if each.unit else at_hand)};t={max(0, each.reset - passed)}'
+            for each in left
         ]
     )
 
 
 def refused(left: Sequence[Left]) -> QuotaExceeded | None:
     """Make the error for the first limit that is exceeded; None where none is."""
-    one = next((one for one in left if one.exceeded), None)
-    if one is None:
+    quota = next((quota for quota in left if quota.exceeded), None)
+    if quota is None:
         return None
-    what = "requests" if one.unit is None else "scanned bytes"
-    wait = max(1, one.reset)
-    detail = f"More than {one.rate.amount} {what} in {one.rate.seconds} s: wait for {wait} s."
-    return QuotaExceeded(detail, retry_after=wait, headers=headers_of(left), limit=one.name)
+    what = "requests" if quota.unit is None else "scanned bytes"
+    wait = max(1, quota.reset)
+    detail = f"More than {quota.rate.amount} {what} in {quota.rate.seconds} s: wait for {wait} s."
+    return QuotaExceeded(detail, retry_after=wait, headers=headers_of(left), limit=quota.name)

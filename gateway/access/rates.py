@@ -1,4 +1,4 @@
-"""How much in how long: ``1000/minute``, ``100GiB/hour``."""
+"""Rates such as ``1000/minute`` and ``100GiB/hour``."""
 
 from __future__ import annotations
 

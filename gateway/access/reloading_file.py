@@ -1,4 +1,4 @@
-"""A small file that is read again when it changes, without a restart, and never trusted when it is broken."""
+"""A small file that is reloaded when it changes; a broken version never replaces a valid one."""
 
 from __future__ import annotations
 

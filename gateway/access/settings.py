@@ -1,4 +1,4 @@
-"""The settings of who may ask, and how much."""
+"""Settings of access and rate limits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Bearer tokens (JWT, RFC 7519) of one issuer: signature, issuer, audience and lifetime are all required to be right.
+"""Bearer tokens (JWT, RFC 7519) of one issuer: signature, issuer, audience and lifetime are all verified.
 
-The algorithms are pinned to public-key ones by the settings, and the key decides which of them verifies: a token cannot
-choose ``none``, nor have the public key taken for a shared secret.
+The settings allow public-key algorithms only, and the key decides which of them verifies: a token cannot choose
+``none``, nor have the public key used as a shared secret.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ from gateway.engine.duckdb import DuckDBEngine
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
 from gateway.project.reload import Reloader, Stamp, look
-from gateway.telemetry.audit import AuditLines, open_file
+from gateway.telemetry.audit import AuditLog, open_file
 from gateway.telemetry.events import Observer, fan_out
-from gateway.telemetry.json_log import Lines, LogLines
+from gateway.telemetry.json_log import JsonLog, LineWriter
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.resources import Vitals
-from gateway.telemetry.usage import Calls
+from gateway.telemetry.resources import ResourceMonitor
+from gateway.telemetry.usage import CallCounter
 from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
 from gateway.web.site import build_site
@@ -41,7 +41,7 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
     """
     metrics = Metrics(CollectorRegistry())
     with _auditing(settings, metrics) as audit, ExitStack() as stack:
-        lines = LogLines(Lines("log", lost=metrics))
+        lines = JsonLog(LineWriter("log", lost=metrics))
         calls = stack.enter_context(_counting(settings, lines))
         observe = fan_out(metrics, lines, calls, *audit)
         access = open_access(settings.project, settings.access, observe)
@@ -100,19 +100,19 @@ def _auditing(settings: Settings, metrics: Metrics) -> Iterator[list[Observer]]:
         return
     digest = log.audit_parameters == "digest"
     if log.audit == "stdout":
-        yield [AuditLines(Lines("audit", lost=metrics), digest=digest)]
+        yield [AuditLog(LineWriter("audit", lost=metrics), digest=digest)]
         return
     descriptor = open_file(settings.project / log.audit)
     try:
-        yield [AuditLines(Lines("audit", descriptor=descriptor, lost=metrics), digest=digest)]
+        yield [AuditLog(LineWriter("audit", descriptor=descriptor, lost=metrics), digest=digest)]
     finally:
         os.close(descriptor)
 
 
 @contextmanager
-def _counting(settings: Settings, observe: Observer) -> Iterator[Calls]:
+def _counting(settings: Settings, observe: Observer) -> Iterator[CallCounter]:
     """Count who calls what, and write it down every few seconds, for as long as the context lasts."""
-    calls = Calls(calls_folder(settings), observe=observe)
+    calls = CallCounter(calls_folder(settings), observe=observe)
     calls.start()
     try:
         yield calls
@@ -154,7 +154,7 @@ def _reloading(reloader: Reloader) -> Iterator[None]:
 @contextmanager
 def _measuring(serving: Callable[[], Gateway], settings: Settings) -> Iterator[None]:
     """Measure what this worker holds, for as long as the context lasts."""
-    vitals = Vitals(
+    vitals = ResourceMonitor(
         settings.state,
         cache=lambda: serving().cache.used,
         disk=lambda: bytes_of(settings.state / "results"),

@@ -19,7 +19,7 @@ from gateway.config import load_settings
 from gateway.declaration import parse_duration
 from gateway.project.loader import load_project
 from gateway.query.registry import Registry, unknown_query
-from gateway.telemetry.usage import Called, read_calls
+from gateway.telemetry.usage import CallCount, read_calls
 
 
 @click.command("usage")
@@ -60,6 +60,6 @@ def command(project: Path, name: str | None, since: str, form: str) -> None:
     Console().print(grid)
 
 
-def _state(registry: Registry, called: Called) -> str:
+def _state(registry: Registry, called: CallCount) -> str:
     template = registry.queries().get(called.query, {}).get(called.version)
     return "removed" if template is None else registry.state(template).value

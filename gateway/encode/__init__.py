@@ -1,4 +1,4 @@
-"""Results in the formats that clients ask for."""
+"""Encoders of results, by format."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    one.name: one
-    for one in (
+    known.name: known
+    for known in (
         Format(name="json", media_type="application/json"),
         Format(name="csv", media_type="text/csv; charset=utf-8; header=present"),
         Format(name="ndjson", media_type="application/x-ndjson"),

@@ -1,4 +1,4 @@
-"""Arrow's arrays and compute functions, typed loosely: its stubs refuse plain Python scalars among the arguments."""
+"""Arrow arrays and compute functions with loose types: the stubs reject plain Python scalars as arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Arrow IPC stream and Parquet: the columnar formats, types kept."""
+"""Columnar encoders: the Arrow IPC stream and Parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn the values of an Arrow array into texts, by whole arrays: the one place that decides how a value is spelled.
+"""Formats Arrow arrays as arrays of text: the one place that decides how a value is written.
 
 Arrow's kernels release the interpreter lock, which row by row conversion would hold; ``docs/formats.md`` is the rule
 for readers.

@@ -1,4 +1,4 @@
-"""CSV as RFC 4180 has it: a header, lines that end in CRLF, quotes only where they are needed.
+"""CSV encoder (RFC 4180): a header, CRLF line ends, quotes only where needed.
 
 NULL is an empty field and an empty text is ``""``: own code, for pyarrow's writer quotes either every text or none.
 A body that breaks off has no line end, which tells it from a whole one.

@@ -1,4 +1,4 @@
-"""Texts of dates, times, timestamps and intervals: RFC 3339 and ISO 8601, for every value that DuckDB has.
+"""Formats dates, times, timestamps and intervals (RFC 3339, ISO 8601), for every value of DuckDB.
 
 Arrow's own casts make the text where the year has four digits, which is nearly always; the rest is computed here.
 """

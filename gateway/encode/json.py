@@ -1,4 +1,4 @@
-"""JSON and NDJSON. Values are spelled in ``cells``; ``docs/formats.md`` is the rule for readers."""
+"""JSON and NDJSON encoders. ``cells`` formats values; ``docs/formats.md`` is the specification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cut rows into pieces and write each piece as one run of bytes."""
+"""Splits rows into chunks and encodes each chunk at once."""
 
 from __future__ import annotations
 

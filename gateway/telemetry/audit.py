@@ -1,4 +1,4 @@
-"""The audit: one line for every answered question: who asked what, when, and which result they got."""
+"""The audit log: one line per answered request, with who asked what, when, and which result they got."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import orjson
 
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.telemetry.events import Event, RequestServed
-from gateway.telemetry.json_log import write_together
+from gateway.telemetry.json_log import write_batch
 
 NO_FILE = ("off", "stdout")
-"""What the setting says where there is no file."""
+"""Values of ``log.audit`` that name no file."""
 _FIELDS = (
     "request",
     "principal",
@@ -36,10 +36,10 @@ _FIELDS = (
 _VALUES = attrgetter(*_FIELDS)
 
 
-class AuditLines:
-    """Write the audit line of each request that was answered with a result, or told that it has not changed.
+class AuditLog:
+    """Writes the audit line of each request that was answered with a result or with ``304``.
 
-    With *digest*, parameters are written as a digest: equal questions can be found, what they name cannot be read.
+    With *digest*, parameters are written as a digest: equal questions can be found, values cannot be read.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class AuditLines:
 
     def many(self, events: Sequence[Event]) -> None:
         """Write the lines of several events, in few calls."""
-        answered = [one for one in events if isinstance(one, RequestServed) and one.key is not None]
-        write_together(self._write, [self._line(one) for one in answered])
+        answered = [event for event in events if isinstance(event, RequestServed) and event.key is not None]
+        write_batch(self._write, [self._line(event) for event in answered])
 
     def _line(self, event: RequestServed) -> bytes:
         line: dict[str, Any] = {"time": round(self._clock(), 3), "level": "info", "event": "audit"}
-        told = zip(_FIELDS, _VALUES(event), strict=True)
-        line.update([one for one in told if one[1] is not None])
+        pairs = zip(_FIELDS, _VALUES(event), strict=True)
+        line.update([pair for pair in pairs if pair[1] is not None])
         parameters = event.parameters or {}
         if self._digest:
             line["parameters_digest"] = digest_of(parameters)
@@ -68,7 +68,7 @@ class AuditLines:
 
 
 def open_file(path: Path) -> int:
-    """Open the file that lines are added to; return its descriptor. Raises ``SettingsInvalid``."""
+    """Open the audit file for appending; return its descriptor. Raises ``SettingsInvalid``."""
     try:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
@@ -77,7 +77,7 @@ def open_file(path: Path) -> int:
 
 
 def digest_of(parameters: Mapping[str, Any]) -> str:
-    """Digest parameters, whatever their order (hexadecimal).
+    """Digest parameters regardless of their order (hexadecimal).
 
     >>> digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1}) != digest_of({"a": "1", "b": 2})
     True

@@ -469,11 +469,11 @@ Observer = Callable[[Event], None]
 
 
 def unobserved(event: Event) -> None:
-    """Take no notice of *event*."""
+    """Ignore *event*."""
 
 
 def fan_out(*observers: Observer) -> Observer:
-    """Make one observer that tells each of *observers*, in order."""
+    """Return an observer that passes each event to all *observers*, in order."""
     return _FanOut(observers)
 
 
@@ -487,11 +487,11 @@ class _FanOut:
 
     def many(self, events: Sequence[Event]) -> None:
         for observer in self._observers:
-            tell_all(observer, events)
+            observe_all(observer, events)
 
 
-def tell_all(observer: Observer, events: Sequence[Event]) -> None:
-    """Tell an observer of several events, at once where it can take them so (by a method ``many``)."""
+def observe_all(observer: Observer, events: Sequence[Event]) -> None:
+    """Pass several events to an observer, at once if it has a method ``many``."""
     many = getattr(observer, "many", None)
     if many is not None:
         many(events)

@@ -1,4 +1,4 @@
-"""Events as lines of JSON, one an event."""
+"""Write events as JSON log lines, one line per event."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _OWN = 2
 STANDARD_OUTPUT = 1
 
 
-class Lines:
-    """Write lines to a file descriptor; one that cannot be written is told as ``LineLost``, and harms nobody.
+class LineWriter:
+    """Writes lines to a file descriptor. A line that cannot be written is reported as ``LineLost`` and dropped.
 
-    One system call a line: nothing is left in a buffer, and lines of different workers do not mix.
+    Each line is one system call: nothing is buffered, and lines of different workers do not mix.
     """
 
     def __init__(self, stream: str, *, descriptor: int = STANDARD_OUTPUT, lost: Observer = unobserved) -> None:
@@ -43,8 +43,8 @@ class Lines:
             self._lost(self._event)
 
 
-def write_together(write: Callable[[bytes], object], lines: Iterable[bytes]) -> None:
-    """Write several lines, in as few calls as keep lines of different workers from mixing."""
+def write_batch(write: Callable[[bytes], object], lines: Iterable[bytes]) -> None:
+    """Write several lines in few calls, each small enough that lines of different workers do not mix."""
     waiting, size = list[bytes](), 0
     for line in lines:
         if size + len(line) > _ATOMIC and waiting:
@@ -56,16 +56,16 @@ def write_together(write: Callable[[bytes], object], lines: Iterable[bytes]) -> 
         write(b"".join(waiting))
 
 
-class LogLines:
+class JsonLog:
     """Write each event as one line of JSON: ``time`` (seconds since the epoch), ``level``, ``event``, its fields.
 
-    Lines go to standard output unless *write* takes them.
+    LineWriter go to standard output unless *write* takes them.
     """
 
     def __init__(
         self, write: Callable[[bytes], object] | None = None, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._write = write if write is not None else Lines("log")
+        self._write = write if write is not None else LineWriter("log")
         self._clock = clock
 
     def __call__(self, event: Event) -> None:
@@ -73,7 +73,7 @@ class LogLines:
 
     def many(self, events: Sequence[Event]) -> None:
         """Write several events, in as few calls as keep lines of different workers from mixing."""
-        write_together(self._write, self._lines([event for event in events if event.level is not None]))
+        write_batch(self._write, self._lines([event for event in events if event.level is not None]))
 
     def _lines(self, events: Sequence[Event]) -> Iterator[bytes]:
         # Hits are told of by the dozen, and mostly differ in their first fields only: the others are encoded once.
@@ -107,13 +107,13 @@ class _LineLayout(NamedTuple):
 
 @cache
 def _layout_of(event: type[Event]) -> _LineLayout:
-    shown = [one for one in fields(event) if one.metadata.get("line", True)]
-    names = tuple(one.name for one in shown)
+    shown = [field for field in fields(event) if field.metadata.get("line", True)]
+    names = tuple(field.name for field in shown)
     return _LineLayout(
         kind=_kind(event),
         names=names,
-        values=attrgetter(*names) if len(names) > 1 else lambda one: tuple(getattr(one, name) for name in names),
-        fractions=frozenset(one.name for one in shown if "float" in str(one.type)),
+        values=attrgetter(*names) if len(names) > 1 else lambda event: tuple(getattr(event, name) for name in names),
+        fractions=frozenset(field.name for field in shown if "float" in str(field.type)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the time of a request goes."""
+"""Per-stage timings of a request, for ``Server-Timing``."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ class Timings:
             self.seconds[name] = self.seconds.get(name, 0.0) + self.clock() - begin
 
     def rest(self, name: str) -> None:
-        """Book the time that no stage has taken."""
+        """Assign the time that no stage took to *name*."""
         self.seconds[name] = max(0.0, self.clock() - self.started - sum(self.seconds.values()))

@@ -1,7 +1,7 @@
-"""Who calls which version of a query, counted by the day, so that an owner knows whom a change concerns.
+"""Counts of calls by query version, caller and day, so that an owner knows whom a change concerns.
 
-Every process counts in memory and adds its counts to one small database in the state folder every few seconds. Names
-of callers are bounded: beyond that many for a version and a day they are counted together.
+Every process counts in memory and adds its counts to an SQLite file in the state folder every few seconds. The number
+of callers is bounded for each version and day; callers beyond it are counted together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.telemetry.events import CallsNotKept, Event, Observer, RequestServe
 from gateway.telemetry.metrics import OTHERS
 
 FLUSH = 5.0
-"""Seconds between two writes; so much is lost of a process that is killed."""
+"""Seconds between two writes: what a process that is killed loses at most."""
 _DAYS = 400
 """Days that counts are kept."""
 _FILE = "calls.sqlite"
@@ -32,10 +32,10 @@ CREATE TABLE IF NOT EXISTS calls (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Called:
-    """How often somebody asked for results of a version. ``last`` is the last time, in seconds since the epoch.
+class CallCount:
+    """The calls of one principal for a version. ``last`` is the time of the last one, in seconds since the epoch.
 
-    ``refused`` are those of the requests that got no result, e.g. because the version is retired.
+    ``refused`` counts the requests that got no result, e.g. because the version is retired.
     """
 
     query: str
@@ -46,11 +46,11 @@ class Called:
     last: float
 
 
-class Calls:
+class CallCounter:
     """Counts calls: an observer of served requests. ``flush`` writes; ``start`` does it every few seconds.
 
-    *folder* is in the state folder, the same for all processes; *clock* gives seconds since the epoch. *callers* of a
-    version are told apart on one day, *held* counts are in memory at most between two writes.
+    *folder* is in the state folder and shared by all processes; *clock* returns seconds since the epoch. *callers*
+    bounds the callers of a version and day that are counted by name, *held* the counts in memory between two writes.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Calls:
             count[2] = now
 
     def flush(self) -> None:
-        """Add what was counted to the database; where that is impossible, it is held for the next time."""
+        """Add the counts to the database; if that fails they are kept for the next flush."""
         with self._lock:
             counts, self._counts = self._counts, {}
         if not counts:
@@ -95,7 +95,7 @@ class Calls:
         try:
             with _database(self._folder) as database:
                 for (query, version, principal), (requests, refused, last) in counts.items():
-                    called = Called(
+                    called = CallCount(
                         query=query,
                         version=version,
                         principal=principal,
@@ -137,8 +137,8 @@ class Calls:
                 count[2] = max(count[2], last)
 
 
-def read_calls(folder: Path, *, since: date, query: str | None = None) -> list[Called]:
-    """Return who called what from the day *since* on, those of one *query* where it is given, in order."""
+def read_calls(folder: Path, *, since: date, query: str | None = None) -> list[CallCount]:
+    """Return the counts from the day *since* on, in order; only those of *query* if it is given."""
     if not (folder / _FILE).exists():
         return []
     with _database(folder) as database:
@@ -149,7 +149,7 @@ def read_calls(folder: Path, *, since: date, query: str | None = None) -> list[C
             (since.isoformat(), query, query),
         ).fetchall()
     names = ("query", "version", "principal", "requests", "refused", "last")
-    return [Called(**dict(zip(names, row, strict=True))) for row in rows]
+    return [CallCount(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 def forget(folder: Path, before: float) -> None:
@@ -161,7 +161,7 @@ def forget(folder: Path, before: float) -> None:
 
 @contextmanager
 def _database(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Open the database for one transaction, which waits for those of other processes."""
+    """Open the database for one transaction, which waits for transactions of other processes."""
     folder.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(folder / _FILE, timeout=10.0)) as database:
         database.execute(_SCHEMA)
@@ -169,15 +169,15 @@ def _database(folder: Path) -> Iterator[sqlite3.Connection]:
             yield database
 
 
-def _add(database: sqlite3.Connection, one: Called, most: int) -> None:
-    version = (_day(one.last), one.query, one.version)
+def _add(database: sqlite3.Connection, call: CallCount, most: int) -> None:
+    version = (_day(call.last), call.query, call.version)
     count = "SELECT count(*), sum(principal = ?) FROM calls WHERE day = ? AND query = ? AND version = ?"
-    callers, known = database.execute(count, (one.principal, *version)).fetchone()
-    principal = one.principal if known or callers < most else OTHERS
+    callers, known = database.execute(count, (call.principal, *version)).fetchone()
+    principal = call.principal if known or callers < most else OTHERS
     database.execute(
         "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET requests = requests + "
         "excluded.requests, refused = refused + excluded.refused, last = max(last, excluded.last)",
-        (*version, principal, one.requests, one.refused, one.last),
+        (*version, principal, call.requests, call.refused, call.last),
     )
 
 

@@ -1,1 +1,1 @@
-"""HTTP: routes, request parsing, problems, OpenAPI, pages. One resource a file; ``site.py`` puts them together."""
+"""HTTP: routes, request parsing, problems, OpenAPI, pages. One resource per file; ``site.py`` registers them."""

@@ -1,4 +1,4 @@
-"""The bodies of requests, read in the event loop before a thread is taken, within limits of size, time and memory."""
+"""Request bodies, read in the event loop before a thread is taken, within limits of size, time and memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Headers = Iterable[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 SLOWEST = 1_000
-"""Bytes a second that a body brings at least."""
-PATIENCE = 5.0
-"""Seconds before that is asked of it."""
+"""Slowest rate of a request body, in bytes per second."""
+RATE_GRACE = 5.0
+"""Seconds before that rate is required."""
 SILENCE = 2.0
 """Seconds without a byte after which a client has seen why its connection ends: what it still sends is read past, for
 a connection that closes with bytes unread is reset, and the last answer may be lost with it."""
@@ -77,7 +77,7 @@ class Bodies:
 
     def _due(self, started: float, seen: int) -> float:
         """Return when more has to be there than *seen* bytes."""
-        return started + min(self._timeout, PATIENCE + seen / SLOWEST)
+        return started + min(self._timeout, RATE_GRACE + seen / SLOWEST)
 
     def _keep(self, kept: bytearray, chunk: bytes) -> None:
         before = max(0, len(kept) - _SMALL)

@@ -1,4 +1,4 @@
-"""The parameters of an answer as they were understood: typed, defaulted, rounded to their bucket."""
+"""The bound parameters of an answer: typed, with defaults, rounded to their bucket."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def echo_header(parameters: Mapping[str, TypedValue]) -> str | None:
     pairs = []
     for name, value in echoed(parameters).items():
         values = value if isinstance(value, list) else [value]
-        pairs += [(name, _text(one)) for one in values if one is not None]
+        pairs += [(name, _text(item)) for item in values if item is not None]
     text = urlencode(pairs)
     return text if 0 < len(text) <= _LONGEST else None
 

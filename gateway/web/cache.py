@@ -1,4 +1,4 @@
-"""For those who run the gateway: drop kept results."""
+"""Purge endpoint: drop cached results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One connection of a worker with an event loop: what is read from it, and what of that is answered without Flask.
+"""One connection of the event loop worker: parses requests and answers hits without Flask.
 
-What is used of gunicorn's asgi worker beyond its documented interface is here and in ``workers``, and pinned by its
-version.
+Private names of gunicorn's asgi worker are used here, in ``reading`` and in ``workers``: gunicorn is pinned exactly,
+and a test per name fails when it goes.
 """
 
 from __future__ import annotations

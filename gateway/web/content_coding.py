@@ -1,4 +1,4 @@
-"""Content codings: which one a client takes, and the compressing (RFC 9110, section 8.4)."""
+"""Content codings: negotiation and compression (RFC 9110, section 8.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the routes stand on: the opened gateway, who asks, the request's id and its record for the log."""
+"""Context of a request: the site, the gateway in service, the caller, and the record for the log."""
 
 from __future__ import annotations
 

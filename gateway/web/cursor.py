@@ -1,4 +1,4 @@
-"""Cursors: opaque, versioned places in one stored result or listing. A page is a slice, never another run."""
+"""Cursors: opaque, versioned positions in a stored result or listing. A page is a slice, never another run."""
 
 from __future__ import annotations
 

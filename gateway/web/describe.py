@@ -1,4 +1,4 @@
-"""Describe a query version for people and programs: what it takes, what it answers, how fresh it is."""
+"""Descriptions of query versions for people and programs: parameters, columns, freshness."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def describe(template: Template, columns: tuple[Column, ...] | None, state: Life
     return {
         **summarise(template, state),
         "description": template.front.description,
-        "parameters": [describe_parameter(name, one) for name, one in template.parameters.items()],
-        "columns": None if columns is None else [{"name": one.name, "type": one.type} for one in columns],
+        "parameters": [describe_parameter(name, parameter) for name, parameter in template.parameters.items()],
+        "columns": None if columns is None else [{"name": column.name, "type": column.type} for column in columns],
         "tables": sorted(template.tables),
         "freshness": freshness(template.unbound.cache),
         "timeout": template.front.timeout,

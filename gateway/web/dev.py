@@ -1,4 +1,4 @@
-"""While an author writes: the mistakes of the files, for the pages that are open."""
+"""Errors in the project's files, for pages that are open while an author edits them (``gateway dev``)."""
 
 from __future__ import annotations
 

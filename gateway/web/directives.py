@@ -1,4 +1,4 @@
-"""What a request asks of the cache: ``Cache-Control``, read leniently as RFC 9111 wants it."""
+"""Request directives of ``Cache-Control``, parsed leniently (RFC 9111)."""
 
 from __future__ import annotations
 

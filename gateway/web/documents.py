@@ -1,4 +1,4 @@
-"""JSON documents other than results: small, indented for people, with validators where they may be kept."""
+"""JSON documents other than results: indented, with validators where they may be cached."""
 
 from __future__ import annotations
 

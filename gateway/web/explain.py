@@ -1,4 +1,4 @@
-"""Explanations: what a query would read and why, without running it."""
+"""Explain endpoint: what a query would read and why, without running it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which format an answer is written in: the suffix decides, then ``_format``, then ``Accept``."""
+"""Format negotiation: the suffix decides, then ``_format``, then ``Accept``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def choose_shape(option: str | None, chosen: Format) -> str:
 def _accepted(accept: MIMEAccept) -> Format:
     if not accept:
         return FORMATS["json"]
-    by_type = {one.media_type.partition(";")[0]: one for one in FORMATS.values()}
+    by_type = {known.media_type.partition(";")[0]: known for known in FORMATS.values()}
     best = accept.best_match(list(by_type))
     if best is None:
         raise _unavailable("None of the types in Accept can be had.")
@@ -47,5 +47,5 @@ def _accepted(accept: MIMEAccept) -> Format:
 
 
 def _unavailable(detail: str) -> NotAcceptable:
-    available = [{"format": one.name, "media_type": one.media_type} for one in FORMATS.values()]
+    available = [{"format": known.name, "media_type": known.media_type} for known in FORMATS.values()]
     return NotAcceptable(detail, available=available)

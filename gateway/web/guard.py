@@ -1,7 +1,7 @@
-"""Whether a request goes on to its route: who asks, how much they have asked, and what they may see.
+"""Access control of requests: authentication, rate limits, and authorization by query and table.
 
-What somebody may not see does not exist for them: a hidden name and a missing one are told apart by nothing. Who has
-not said who they are is asked to (401) wherever they may not go, again whether or not anything is there.
+A name that the caller may not see gets the same answer as a name that does not exist. An anonymous caller gets 401
+wherever access is denied, again whether or not the name exists.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The headers of a result: validators, freshness, the fate in the cache, what was read, how long it took."""
+"""Headers of a result: validators, freshness, cache status, partitions read, timings, deprecation."""
 
 from __future__ import annotations
 
@@ -114,9 +114,9 @@ def reading_headers(readings: Iterable[Reading]) -> Iterator[Header]:
     """Say what was read of what there is, over all scans: ``Gateway-Partitions: 7/365`` and so on."""
     every = list(readings)
     counts = {
-        "Partitions": [(one.partitions, one.partitions_total) for one in every],
-        "Files": [(one.files, one.files_total) for one in every],
-        "Bytes": [(one.size, one.size_total) for one in every],
+        "Partitions": [(reading.partitions, reading.partitions_total) for reading in every],
+        "Files": [(reading.files, reading.files_total) for reading in every],
+        "Bytes": [(reading.size, reading.size_total) for reading in every],
     }
     for name, pairs in counts.items():
         yield f"Gateway-{name}", f"{sum(read for read, _ in pairs)}/{sum(total for _, total in pairs)}"

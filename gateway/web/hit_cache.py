@@ -20,7 +20,7 @@ from gateway.access.base import ANONYMOUS, OPEN, QUERY
 from gateway.access.limits import UNLIMITED
 from gateway.errors import Unauthenticated
 from gateway.model import Outcome, Principal
-from gateway.telemetry.events import RequestServed, tell_all
+from gateway.telemetry.events import RequestServed, observe_all
 from gateway.web.context import REQUEST_ID, Site
 from gateway.web.headers import hit_status
 from gateway.web.records import Record, Sent, served
@@ -122,7 +122,7 @@ class HitCache:
         """Report the hits that were not reported yet."""
         batch, self._served = self._served, []
         if batch:
-            tell_all(self._site.observe, batch)
+            observe_all(self._site.observe, batch)
 
     def _record(self, key: Key, response: ResultResponse, *, path: str, generation: int) -> None:
         """Keep a response, unless it may not be given again or is very large."""

@@ -88,7 +88,7 @@ def _version_paths(template: Template, columns: Iterable[Column] | None, state: 
 
 
 def _run(template: Template, operation_id: str, rows: Schema, state: Lifecycle) -> Operation:
-    content: dict[str, Any] = {one.media_type.partition(";")[0]: {"schema": {}} for one in FORMATS.values()}
+    content: dict[str, Any] = {known.media_type.partition(";")[0]: {"schema": {}} for known in FORMATS.values()}
     content["application/json"] = {"schema": _envelope(rows)}
     return {
         "operationId": operation_id,
@@ -164,10 +164,10 @@ def _body(template: Template) -> dict[str, Any]:
     schema = {
         "type": "object",
         "properties": {
-            name: {"description": one.description, **parameter_schema(one, textual=False)}
-            for name, one in declared.items()
+            name: {"description": parameter.description, **parameter_schema(parameter, textual=False)}
+            for name, parameter in declared.items()
         },
-        "required": [name for name, one in declared.items() if one.required],
+        "required": [name for name, parameter in declared.items() if parameter.required],
         "additionalProperties": False,
     }
     media: dict[str, Any] = {"schema": schema}

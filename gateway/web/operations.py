@@ -1,4 +1,4 @@
-"""For those who run the gateway: is it alive, and is it ready."""
+"""Liveness and readiness endpoints."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _project(project: Project) -> dict[str, Any]:
     known: dict[str, Any] = {"commit": project.commit, "broken": len(project.broken)}
     with suppress(Unauthenticated):
         if may(RELOAD):
-            known["broken"] = [one.as_dict() for one in project.broken]
+            known["broken"] = [broken.as_dict() for broken in project.broken]
     return known
 
 

@@ -1,4 +1,4 @@
-"""Pages for people: the landing page, the queries with a form to try each, what a problem means.
+"""HTML pages: the landing page, a form for each query, and an explanation of each problem.
 
 They load nothing from another host, and their policy (CSP) forbids it.
 """
@@ -201,5 +201,5 @@ def _field(name: str, parameter: Parameter, example: dict[str, Any]) -> dict[str
         "min": format_value(parameter.min),
         "max": format_value(parameter.max),
         "pattern": parameter.pattern,
-        "values": [str(one).lower() if isinstance(one, bool) else str(one) for one in values],
+        "values": [str(item).lower() if isinstance(item, bool) else str(item) for item in values],
     }

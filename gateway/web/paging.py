@@ -1,4 +1,4 @@
-"""Which rows of a result one response holds."""
+"""Paging: the rows of a result that one response holds, and the cursor of the next page."""
 
 from __future__ import annotations
 

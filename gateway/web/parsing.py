@@ -1,4 +1,4 @@
-"""Read a request: options that start with an underscore, parameters of the template, JSON bodies."""
+"""Request parsing: options that start with an underscore, template parameters, JSON bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only map from errors to HTTP: ``application/problem+json`` (RFC 9457), each ``type`` a page of the gateway."""
+"""Maps errors to HTTP: ``application/problem+json`` (RFC 9457), each ``type`` a page of the gateway."""
 
 from __future__ import annotations
 
@@ -130,9 +130,9 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, str):
         return shortened(value)
     if isinstance(value, list | tuple):
-        return [_bounded(one) for one in value]
+        return [_bounded(item) for item in value]
     if isinstance(value, Mapping):
-        return {name: _bounded(one) for name, one in value.items()}
+        return {name: _bounded(item) for name, item in value.items()}
     return value
 
 

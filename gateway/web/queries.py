@@ -1,4 +1,4 @@
-"""The catalogue of queries, and each version of them."""
+"""Catalogue endpoints: all queries, and each version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an address and its query string or body to a question for the pipeline."""
+"""Read the request for the pipeline from the path and the query string or body."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a request of HTTP/1 must be, beyond what gunicorn checks or where its two readers differ: one rule for both.
+"""HTTP/1 checks beyond gunicorn's, the same for both kinds of worker.
 
-``RequestReader`` reads for the event loop, ``checked`` is for what the worker of threads has read.
+``RequestReader`` parses for the event loop; ``check_fields`` checks what the worker with threads has parsed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is noted of a request for its log line and its metrics."""
+"""The access record of a request, from which its log line and its metrics are made."""
 
 from __future__ import annotations
 

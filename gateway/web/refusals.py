@@ -1,4 +1,4 @@
-"""Answers to what cannot be read as a request, made where bytes are read: no thread is taken for them."""
+"""Responses to requests that cannot be parsed, written by the connection itself without a thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For those who run the gateway: put changed declarations in service now."""
+"""Reload endpoint: put changed declarations in service now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a ``ResultResponse`` as a response of Flask."""
+"""Renders a ``ResultResponse`` as a Flask response."""
 
 from __future__ import annotations
 

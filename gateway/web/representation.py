@@ -1,4 +1,4 @@
-"""How one response writes an answer: format, shape, coding, page; and the validator that follows from them."""
+"""A representation of an answer: format, shape, coding and page, and the ETag that follows from them."""
 
 from __future__ import annotations
 

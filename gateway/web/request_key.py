@@ -1,4 +1,4 @@
-"""What identifies a repeated request: two requests of one key get the same answer from Flask."""
+"""The key of a repeated request: requests with equal keys get the same response from Flask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The response to a request for a result, as a value that Flask and the event loop both render.
+"""The response to a result request, as a value that Flask and the event loop both render.
 
 The route makes a ``ResultResponse``. Flask writes it for the request that was asked, and the hit cache keeps it, so
 that the event loop can write it again while the answer is the same. A new header is added once: in the route, to the

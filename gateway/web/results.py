@@ -1,4 +1,4 @@
-"""Results: run a query, or read on in its stored answer."""
+"""Result endpoint: run a query, or read the next page of its stored answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a response may be given again to the same request, and where its answer is found then."""
+"""Decides whether a response may be given again to the same request, and where its answer is found then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streamed bodies, and closing what computes their rows."""
+"""Streamed bodies, and closing the work behind them."""
 
 from __future__ import annotations
 

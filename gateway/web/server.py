@@ -1,4 +1,4 @@
-"""The server process: gunicorn over an application that every worker opens for itself, after the fork."""
+"""The server process: gunicorn, whose workers each open the application after the fork."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from gateway.web.bodies import Bodies
 from gateway.web.context import Site, site_of
 from gateway.web.hit_cache import HitCache
 from gateway.web.refusals import refusal
-from gateway.web.threads import PatientThreadWorker, whole_bodies
-from gateway.web.timeouts import patient_sends
+from gateway.web.threads import DrainingThreadWorker, whole_bodies
+from gateway.web.timeouts import limit_send_time
 from gateway.web.workers import BACKLOG, EventWorker
 from gateway.web.wsgi_adapter import WsgiAdapter
 
 OpenApp = Callable[[], AbstractContextManager[Flask]]
 WorkerKind = Literal["asgi", "gthread"]
-_WORKERS = {"asgi": EventWorker, "gthread": PatientThreadWorker}
+_WORKERS = {"asgi": EventWorker, "gthread": DrainingThreadWorker}
 _OPEN_FILES = 65_536
 _HOST = "an address of this machine, 127.0.0.1 or 0.0.0.0 for instance"
 _PORT = "a port that nothing else listens on and this user may take, or 0 for a free one"
@@ -137,7 +137,7 @@ class Server(BaseApplication):
         options = self.options
         largest = self.largest = app.config["MAX_CONTENT_LENGTH"] or _LARGEST_BODY
         if options.worker == "gthread":
-            return patient_sends(whole_bodies(app, largest), options.send_timeout)
+            return limit_send_time(whole_bodies(app, largest), options.send_timeout)
         bodies = Bodies(largest=largest, timeout=options.receive_timeout)
         flask = WsgiAdapter(app, threads=options.threads, send_timeout=options.send_timeout, bodies=bodies)
         self._opened.enter_context(closing(flask))

@@ -1,4 +1,4 @@
-"""Put the routes together: one Flask application with problems, request ids, access records and metrics."""
+"""Build the Flask application: routes, error handlers, request ids, access records and metrics."""
 
 from __future__ import annotations
 

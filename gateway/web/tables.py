@@ -1,4 +1,4 @@
-"""Tables: what is declared, which files stand behind it, how old that knowledge is; and its refresh."""
+"""Table endpoints: declaration, files, age of the listing, refresh."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _described(table: Table, snapshot: Snapshot) -> dict[str, Any]:
         "layouts": [[field.column for field in layout] for layout in table.layouts or (table.partitioned_by,)],
         "refresh": table.refresh,
         "limits": limits.model_dump(exclude_defaults=True),
-        "broken": [{"path": one.path, "reason": one.reason} for one in snapshot.problems[:MAX_PROBLEMS]],
+        "broken": [{"path": problem.path, "reason": problem.reason} for problem in snapshot.problems[:MAX_PROBLEMS]],
         "failure": _failure(table.name),
         "partitions_url": f"/v1/tables/{table.name}/partitions",
     }
@@ -177,7 +177,7 @@ def _named_partitions(body: dict[str, Any]) -> Sequence[str] | None:
     if (
         not isinstance(named, list)
         or not 0 < len(named) <= MAX_NAMED_PARTITIONS
-        or not all(isinstance(one, str) and "=" in one for one in named)
+        or not all(isinstance(partition, str) and "=" in partition for partition in named)
     ):
         detail = f'a list of 1 to {MAX_NAMED_PARTITIONS} folders, e.g. ["day=2013-06-01"]'
         raise InvalidParameters([{"parameter": "partitions", "detail": detail}])

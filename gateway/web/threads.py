@@ -1,4 +1,4 @@
-"""The worker of threads: every connection has one while a request is read from it or answered, and while it ends."""
+"""The gunicorn worker with threads: each connection takes one while it is read, answered and closed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from gateway.errors import GatewayError
-from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, PATIENCE, SILENCE, SLOWEST, check_size
+from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, RATE_GRACE, SILENCE, SLOWEST, check_size
 from gateway.web.problems import ContentTooLarge, RequestTimeout
 from gateway.web.reading import LATEST, check_fields, origin_form, says_close
 from gateway.web.timeouts import Wsgi, send_all
@@ -33,7 +33,7 @@ _OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
 """What gunicorn raises alike, and is a mistake of the application."""
 
 
-class PatientThreadWorker(ThreadWorker):
+class DrainingThreadWorker(ThreadWorker):
     """Serve a WSGI application by threads; a stop drains first. ``app`` is a ``Server``."""
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -43,8 +43,8 @@ class PatientThreadWorker(ThreadWorker):
         timer.start()
 
     def enqueue_req(self, conn: Any) -> None:
-        if not isinstance(conn.sock, PromptSocket):
-            conn.sock = PromptSocket(fileno=conn.sock.detach())
+        if not isinstance(conn.sock, TimedSocket):
+            conn.sock = TimedSocket(fileno=conn.sock.detach())
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
@@ -76,7 +76,7 @@ class PatientThreadWorker(ThreadWorker):
         write_nonblock(client, self.app.refusal(status, addr[0] if addr else None))
 
 
-class PromptSocket(socket.socket):
+class TimedSocket(socket.socket):
     """A connection on which a request arrives in time, or reading from it raises ``RequestTimeout`` once.
 
     What is sent on it is taken in time too, or sending raises ``TimeoutError``.
@@ -84,13 +84,13 @@ class PromptSocket(socket.socket):
 
     _seconds, _seen, _late = 0.0, 0, False
     _started: float | None = None
-    _patience: float | None = None
+    _send_timeout: float | None = None
     on_refusal: Callable[[], None] | None = None
     """Has the connection end with the response to the current request."""
 
     def expect(self, seconds: float, *, send_timeout: float) -> None:
         """Give the next request so long from its first byte on, and its response so long for what must be taken."""
-        self._patience = send_timeout
+        self._send_timeout = send_timeout
         self._seconds, self._started, self._seen, self._late = seconds, None, 0, False
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -108,10 +108,10 @@ class PromptSocket(socket.socket):
         return received
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        if self.gettimeout() is not None or self._patience is None:
+        if self.gettimeout() is not None or self._send_timeout is None:
             super().sendall(data, flags)
         else:
-            send_all(self, memoryview(data).cast("B"), self._patience)
+            send_all(self, memoryview(data).cast("B"), self._send_timeout)
 
     def linger(self) -> None:
         """End sending, and read past what the client still sends until it is silent or has left."""
@@ -131,14 +131,14 @@ class PromptSocket(socket.socket):
         now = time.monotonic()
         if self._started is None:
             self._started = now
-        return max(0.0, self._started + min(self._seconds, PATIENCE + self._seen / SLOWEST) - now)
+        return max(0.0, self._started + min(self._seconds, RATE_GRACE + self._seen / SLOWEST) - now)
 
 
 def whole_bodies(wsgi: Wsgi, largest: int) -> Wsgi:
     """Read the body of a request before the application is called, which then waits for nobody.
 
     The application tells that one has more than *largest* bytes, and the connection ends. What reading raises else ends
-    it at once (``PatientThreadWorker.handle_error``).
+    it at once (``DrainingThreadWorker.handle_error``).
     """
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""How long a caller waits, whether the client is still connected, and how slowly it may take its answer."""
+"""Timeouts of a request: the caller's deadline, client disconnects, and slow readers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_gone(environ: Mapping[str, Any]) -> Gone | None:
     return _ClientSocket(connection) if isinstance(connection, socket) else None
 
 
-def patient_sends(wsgi: Wsgi, seconds: float) -> Wsgi:
+def limit_send_time(wsgi: Wsgi, seconds: float) -> Wsgi:
     """Have a worker of threads look after *seconds* of waiting how much a client takes of its answer.
 
     Sending returns then with what the kernel has room for (see ``send_all``).

@@ -1,11 +1,11 @@
-"""The worker with an event loop, and how it stops without turning a client away.
+"""The gunicorn worker with an event loop, and its graceful stop.
 
 A stop has three parts. First ``drain``: the server says that it is not ready, still takes connections and answers on
 them, and announces their end, so that balancers and proxies turn to others. Then it listens no more, and requests in
 flight have ``grace`` to end. Then what is left is closed.
 
-What is used of gunicorn's asgi worker beyond its documented interface is here and in ``connection``, and pinned by its
-version.
+Private names of gunicorn's asgi worker are used here, in ``reading`` and in ``connection``: gunicorn is pinned exactly,
+and a test per name fails when it goes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From ASGI to WSGI: Flask runs on a pool of threads behind an event loop, and learns when its client is gone.
+"""ASGI to WSGI adapter: Flask runs on a thread pool behind the event loop, and learns when its client disconnects.
 
 The body of a request is there before a thread is taken for it, so that a slow one costs none.
 A response of one piece costs one hop to a thread and back. A longer one is pulled piece by piece at the pace of its
@@ -39,9 +39,9 @@ ENVIRON = "gateway.environ"
 """Where a scope may hold more of the environment that the application gets."""
 REFUSED = "gateway.refused"
 """Where an environment holds the error that ended the reading of a request."""
-VITAL = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Addresses with threads of their own: who watches a server must not wait behind its queries."""
-_VITAL_THREADS = 2
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths with threads of their own: probes must not wait behind queries."""
+_PROBE_THREADS = 2
 
 
 class Connection(Protocol):
@@ -63,7 +63,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class WholeResponse:
     """A response of one piece."""
 
     head: Head
@@ -79,7 +79,7 @@ class WsgiAdapter:
     def __init__(self, wsgi: Wsgi, *, threads: int, send_timeout: float, bodies: Bodies) -> None:
         self._wsgi, self._send_timeout, self._bodies = wsgi, send_timeout, bodies
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self._vital = ThreadPoolExecutor(_VITAL_THREADS, thread_name_prefix="vital")
+        self._probe_pool = ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="probe")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> ResultResponse | None:
         """Answer one request; return the response to it if it is a result's, None also where nobody took it."""
@@ -104,10 +104,10 @@ class WsgiAdapter:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> ResultResponse | None:
         loop = asyncio.get_running_loop()
         exchange = _Exchange(scope, body, receive, send, loop, self._send_timeout)
-        vital = scope["path"] in VITAL or REFUSED in scope.get(ENVIRON, {})
+        probe = scope["path"] in PROBES or REFUSED in scope.get(ENVIRON, {})
         watch = loop.create_task(exchange.watch())
         try:
-            whole = await loop.run_in_executor(self._vital if vital else self._pool, exchange.run, self._wsgi)
+            whole = await loop.run_in_executor(self._probe_pool if probe else self._pool, exchange.run, self._wsgi)
             if whole is not None:
                 await exchange.send_whole(whole)
         except Disconnected:
@@ -122,7 +122,7 @@ class WsgiAdapter:
 
     def close(self) -> None:
         """Take no more requests; those that run are left to end."""
-        for pool in (self._pool, self._vital):
+        for pool in (self._pool, self._probe_pool):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -161,7 +161,7 @@ class _Exchange:
         if self._sending is not None and not self._sending.done():
             self._sending.cancel()
 
-    def run(self, wsgi: Wsgi) -> Whole | None:
+    def run(self, wsgi: Wsgi) -> WholeResponse | None:
         """Answer the request, in a thread: return a response of one piece, or send one of several."""
         if self._gone.is_set():
             return None  # it left while it waited for a thread
@@ -175,7 +175,7 @@ class _Exchange:
             if close is not None:
                 close()
 
-    async def send_whole(self, whole: Whole) -> None:
+    async def send_whole(self, whole: WholeResponse) -> None:
         """Send a response of one piece."""
         if self._gone.is_set():
             raise Disconnected
@@ -188,13 +188,13 @@ class _Exchange:
         if self._begun and not self._sent and self._connection is not None:
             self._connection.cut()
 
-    def _respond(self, chunks: Iterator[bytes]) -> Whole | None:
+    def _respond(self, chunks: Iterator[bytes]) -> WholeResponse | None:
         first = next(chunks, b"")
         head = self._head
         if head is None:
             raise RuntimeError("the application sent a body before it started its response")
         if _length(head) == len(first) or (not first and next(chunks, None) is None):
-            return Whole(head=head, body=first)
+            return WholeResponse(head=head, body=first)
         self._emit(_start(head))
         for chunk in chain((first,), chunks):
             if chunk:

@@ -9,7 +9,7 @@ import pytest
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
 
-from gateway.access.quota_batches import Portions
+from gateway.access.quota_batches import BatchedQuotas
 from gateway.access.quotas import Quotas
 from gateway.access.rates import Rate, Rates
 from gateway.errors import QuotaExceeded
@@ -42,14 +42,14 @@ def now() -> list[float]:
     return [0.0]
 
 
-MakeWorker = Callable[[Rates], Portions]
+MakeWorker = Callable[[Rates], BatchedQuotas]
 
 
 @pytest.fixture
 def worker(elsewhere: Elsewhere, now: list[float]) -> MakeWorker:
-    def make(rates: Rates) -> Portions:
+    def make(rates: Rates) -> BatchedQuotas:
         quotas = Quotas(elsewhere, lambda who: rates, observe=lambda event: None, monotonic=lambda: now[0])
-        return Portions(quotas, lambda who: rates, monotonic=lambda: now[0])
+        return BatchedQuotas(quotas, lambda who: rates, monotonic=lambda: now[0])
 
     return make
 
@@ -58,7 +58,7 @@ def requests(amount: int) -> Rates:
     return Rates(requests=Rate(amount=amount, seconds=3600))
 
 
-def admitted(workers: list[Portions], times: int) -> int:
+def admitted(workers: list[BatchedQuotas], times: int) -> int:
     count = 0
     for number in range(times):
         try:

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import main
-from gateway.telemetry.usage import Calls
+from gateway.telemetry.usage import CallCounter
 
 DAY = 86_400
 
@@ -33,7 +33,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def call(project: Path, *, days_ago: int, query: str, version: int, principal: str, refused: bool = False) -> None:
-    calls = Calls(project / ".gateway/calls", clock=lambda: time.time() - days_ago * DAY)
+    calls = CallCounter(project / ".gateway/calls", clock=lambda: time.time() - days_ago * DAY)
     calls.note(query, version, principal, refused=refused)
     calls.close()
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from gateway.errors import SettingsInvalid
-from gateway.telemetry.audit import AuditLines, open_file
-from gateway.telemetry.events import Event, QueryReplanned, RequestServed, tell_all
-from gateway.telemetry.json_log import Lines
+from gateway.telemetry.audit import AuditLog, open_file
+from gateway.telemetry.events import Event, QueryReplanned, RequestServed, observe_all
+from gateway.telemetry.json_log import LineWriter
 
 SERVED: dict[str, Any] = {"request": "r", "method": "GET", "path": "/", "status": 200, "seconds": 0.5, "size": 10}
 ANSWERED = SERVED | {
@@ -28,7 +28,7 @@ ANSWERED = SERVED | {
 
 def lines(*events: Event, digest: bool = False) -> list[dict[str, Any]]:
     written: list[bytes] = []
-    audit = AuditLines(written.append, digest=digest, clock=lambda: 12.0)
+    audit = AuditLog(written.append, digest=digest, clock=lambda: 12.0)
     for event in events:
         audit(event)
     return [json.loads(line) for line in written]
@@ -59,9 +59,9 @@ def test_lines_that_are_told_of_together_are_those_that_are_told_of_one_by_one()
     events = [RequestServed(**ANSWERED | {"request": f"id-{number}"}) for number in range(40)]
     events.insert(7, RequestServed(**SERVED))
     together, single = list[bytes](), list[bytes]()
-    tell_all(AuditLines(together.append, clock=lambda: 1.0), events)
+    observe_all(AuditLog(together.append, clock=lambda: 1.0), events)
     for event in events:
-        AuditLines(single.append, clock=lambda: 1.0)(event)
+        AuditLog(single.append, clock=lambda: 1.0)(event)
     assert b"".join(together) == b"".join(single)
     assert len(single) == 40
     assert len(together) < len(single)
@@ -96,7 +96,7 @@ def test_a_question_without_parameters_is_told_as_such(parameters: object) -> No
 def test_lines_are_added_to_what_a_file_holds(tmp_path: Path) -> None:
     for _ in range(2):
         descriptor = open_file(tmp_path / "audit.jsonl")
-        AuditLines(Lines("audit", descriptor=descriptor))(RequestServed(**ANSWERED))
+        AuditLog(LineWriter("audit", descriptor=descriptor))(RequestServed(**ANSWERED))
         os.close(descriptor)
     assert len((tmp_path / "audit.jsonl").read_text().splitlines()) == 2
 

@@ -28,9 +28,9 @@ from gateway.telemetry.events import (
     TierFailed,
     Unexpected,
     fan_out,
-    tell_all,
+    observe_all,
 )
-from gateway.telemetry.json_log import Lines, LogLines
+from gateway.telemetry.json_log import JsonLog, LineWriter
 from gateway.telemetry.metrics import CALLERS, OTHERS, Metrics
 
 READING = Reading(
@@ -56,7 +56,7 @@ def observed(*events: Event) -> CollectorRegistry:
 
 def lines(*events: Event) -> list[dict[str, object]]:
     written: list[bytes] = []
-    log = LogLines(written.append, clock=lambda: 12.3456)
+    log = JsonLog(written.append, clock=lambda: 12.3456)
     for event in events:
         log(event)
     assert all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in written)
@@ -91,7 +91,7 @@ def test_a_line_that_cannot_be_written_is_counted_and_harms_nobody(tmp_path: Pat
     with (tmp_path / "log").open("wb") as closed:
         descriptor = os.dup(closed.fileno())
     os.close(descriptor)
-    LogLines(Lines("log", descriptor=descriptor, lost=metrics))(QueryReplanned(query="q", version=1, reason="x"))
+    JsonLog(LineWriter("log", descriptor=descriptor, lost=metrics))(QueryReplanned(query="q", version=1, reason="x"))
     assert metrics.registry.get_sample_value("gateway_log_lines_lost_total", {"stream": "log"}) == 1
 
 
@@ -264,7 +264,7 @@ TOLD = [
 
 def test_events_that_are_told_together_count_as_those_that_are_told_one_by_one() -> None:
     together, single = Metrics(CollectorRegistry()), Metrics(CollectorRegistry())
-    tell_all(fan_out(together), TOLD)
+    observe_all(fan_out(together), TOLD)
     for event in TOLD:
         single(event)
 
@@ -282,9 +282,9 @@ def test_events_that_are_told_together_count_as_those_that_are_told_one_by_one()
 def test_lines_that_are_written_together_are_those_that_are_written_one_by_one() -> None:
     together, single = list[bytes](), list[bytes]()
     told = [*TOLD, CallsNotKept(error="x"), LimitsFailed(error="x"), LimitsFailed(error="y"), *TOLD]
-    tell_all(LogLines(together.append, clock=lambda: 1.0), told)
+    observe_all(JsonLog(together.append, clock=lambda: 1.0), told)
     for event in told:
-        LogLines(single.append, clock=lambda: 1.0)(event)
+        JsonLog(single.append, clock=lambda: 1.0)(event)
     assert b"".join(together) == b"".join(single)
     assert len(together) < len(single)
     assert all(len(piece) <= 4096 for piece in together)

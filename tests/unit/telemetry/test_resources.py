@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import EngineFailed
 from gateway.telemetry.events import Event, ResourcesMeasured
-from gateway.telemetry.resources import Vitals, resident_bytes
+from gateway.telemetry.resources import ResourceMonitor, resident_bytes
 
 ENGINE = ({"parquet_reader": 10, "external_file_cache": 20}, 5)
 
@@ -21,10 +21,10 @@ def events() -> list[Event]:
 
 
 @pytest.fixture
-def make(tmp_path: Path, events: list[Event]) -> Callable[..., Vitals]:
-    def vitals(**given: Any) -> Vitals:
+def make(tmp_path: Path, events: list[Event]) -> Callable[..., ResourceMonitor]:
+    def vitals(**given: Any) -> ResourceMonitor:
         usual = {"cache": lambda: 1, "disk": lambda: 2, "engine": lambda: ENGINE, "resident": lambda: 3}
-        return Vitals(tmp_path, observe=events.append, **(usual | given))
+        return ResourceMonitor(tmp_path, observe=events.append, **(usual | given))
 
     return vitals
 
@@ -33,36 +33,38 @@ def disks(events: list[Event]) -> list[int | None]:
     return [event.disk for event in events if isinstance(event, ResourcesMeasured)]
 
 
-def test_a_look_tells_what_the_worker_holds(make: Callable[..., Vitals], events: list[Event]) -> None:
-    make().look()
+def test_a_look_tells_what_the_worker_holds(make: Callable[..., ResourceMonitor], events: list[Event]) -> None:
+    make().measure()
     assert events == [ResourcesMeasured(resident=3, cache=1, engine=ENGINE[0], spilled=5, disk=2)]
 
 
-def test_the_disk_is_measured_by_one_worker_and_less_often(make: Callable[..., Vitals], events: list[Event]) -> None:
+def test_the_disk_is_measured_by_one_worker_and_less_often(
+    make: Callable[..., ResourceMonitor], events: list[Event]
+) -> None:
     first, second = make(), make()
     for _ in range(7):
-        first.look()
-    second.look()
+        first.measure()
+    second.measure()
     assert disks(events) == [2, None, None, None, None, None, 2, None]
     first.close()
     events.clear()
     for _ in range(6):
-        second.look()
+        second.measure()
     assert disks(events)[-1] == 2
     second.close()
 
 
 def test_an_engine_that_does_not_answer_leaves_the_last_measure(
-    make: Callable[..., Vitals], events: list[Event]
+    make: Callable[..., ResourceMonitor], events: list[Event]
 ) -> None:
     def broken() -> Any:
         raise EngineFailed("The engine is closed.")
 
-    make(engine=broken).look()
+    make(engine=broken).measure()
     assert events == []
 
 
-def test_the_looking_goes_on_until_it_is_stopped(make: Callable[..., Vitals], events: list[Event]) -> None:
+def test_the_looking_goes_on_until_it_is_stopped(make: Callable[..., ResourceMonitor], events: list[Event]) -> None:
     vitals = make()
     turns = iter([False, False, True])
     vitals.start(lambda _: next(turns))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.telemetry.events import CallsNotKept, Event, RequestServed
-from gateway.telemetry.usage import Called, Calls, forget, read_calls
+from gateway.telemetry.usage import CallCount, CallCounter, forget, read_calls
 
 DAY = 86_400.0
 NOON = 20_000.5 * DAY
@@ -48,29 +48,29 @@ def test_nobody_has_called_where_nothing_was_counted(folder: Path) -> None:
 
 
 def test_calls_are_counted_by_version_and_caller_with_the_last_time(folder: Path, clock: Clock) -> None:
-    calls = Calls(folder, clock=clock)
+    calls = CallCounter(folder, clock=clock)
     for principal in ("ann", "bob", "ann"):
         calls.note("delays", 1, principal)
         clock.now += 1
     calls.note("delays", 2, "ann", refused=True)
     calls.flush()
     assert read_calls(folder, since=date(2024, 1, 1)) == [
-        Called(query="delays", version=1, principal="ann", requests=2, refused=0, last=NOON + 2),
-        Called(query="delays", version=1, principal="bob", requests=1, refused=0, last=NOON + 1),
-        Called(query="delays", version=2, principal="ann", requests=1, refused=1, last=NOON + 3),
+        CallCount(query="delays", version=1, principal="ann", requests=2, refused=0, last=NOON + 2),
+        CallCount(query="delays", version=1, principal="bob", requests=1, refused=0, last=NOON + 1),
+        CallCount(query="delays", version=2, principal="ann", requests=1, refused=1, last=NOON + 3),
     ]
 
 
 def test_counts_of_several_processes_are_added_up(folder: Path, clock: Clock) -> None:
     for _ in range(3):
-        calls = Calls(folder, clock=clock)
+        calls = CallCounter(folder, clock=clock)
         calls.note("delays", 1, "ann")
         calls.close()
     assert counted(folder) == {("delays", 1, "ann"): 3}
 
 
 def test_only_the_days_that_are_asked_for_are_counted(folder: Path, clock: Clock) -> None:
-    calls = Calls(folder, clock=clock)
+    calls = CallCounter(folder, clock=clock)
     for _ in range(3):
         calls.note("delays", 1, "ann")
         calls.flush()
@@ -81,7 +81,7 @@ def test_only_the_days_that_are_asked_for_are_counted(folder: Path, clock: Clock
 
 
 def test_one_query_can_be_asked_for(folder: Path, clock: Clock) -> None:
-    calls = Calls(folder, clock=clock)
+    calls = CallCounter(folder, clock=clock)
     calls.note("delays", 1, "ann")
     calls.note("weather", 1, "ann")
     calls.flush()
@@ -89,7 +89,7 @@ def test_one_query_can_be_asked_for(folder: Path, clock: Clock) -> None:
 
 
 def test_callers_beyond_a_number_are_counted_together(folder: Path, clock: Clock) -> None:
-    calls = Calls(folder, clock=clock, callers=2)
+    calls = CallCounter(folder, clock=clock, callers=2)
     for principal in ("ann", "bob", "cid", "dan", "ann"):
         calls.note("delays", 1, principal)
         calls.flush()
@@ -97,7 +97,7 @@ def test_callers_beyond_a_number_are_counted_together(folder: Path, clock: Clock
 
 
 def test_a_process_holds_a_bounded_number_of_counts(folder: Path, clock: Clock) -> None:
-    calls = Calls(folder, clock=clock, held=2)
+    calls = CallCounter(folder, clock=clock, held=2)
     for principal in ("ann", "bob", "cid", "dan", "ann"):
         calls.note("delays", 1, principal)
     calls.flush()
@@ -108,7 +108,7 @@ def test_counts_that_cannot_be_written_are_told_and_kept_for_the_next_time(folde
     events: list[Event] = []
     folder.mkdir()
     (folder / "calls.sqlite").write_text("no database at all, and longer than the header of one would be" * 20)
-    calls = Calls(folder, observe=events.append, clock=clock)
+    calls = CallCounter(folder, observe=events.append, clock=clock)
     calls.note("delays", 1, "ann")
     calls.flush()
     assert [type(event) for event in events] == [CallsNotKept]
@@ -132,7 +132,7 @@ def test_counts_that_cannot_be_written_are_told_and_kept_for_the_next_time(folde
 def test_requests_for_results_are_calls_whatever_was_answered(
     folder: Path, clock: Clock, event: RequestServed, expected: int
 ) -> None:
-    calls = Calls(folder, clock=clock)
+    calls = CallCounter(folder, clock=clock)
     calls(event)
     calls.flush()
     assert sum(counted(folder).values()) == expected

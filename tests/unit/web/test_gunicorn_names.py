@@ -24,7 +24,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from gateway.web import connection, reading, server, threads, workers
 from gateway.web.connection import EventProtocol
 from gateway.web.reading import RequestReader
-from gateway.web.threads import PatientThreadWorker
+from gateway.web.threads import DrainingThreadWorker
 from gateway.web.workers import EventWorker
 
 MODULES = (connection, reading, server, threads, workers)
@@ -101,7 +101,7 @@ IN_MODULE = ("_CACHED_SERVER_HEADER", "_get_cached_date_header", "_get_cached_st
 OVERRIDING = {
     EventProtocol: ASGIProtocol,
     EventWorker: ASGIWorker,
-    PatientThreadWorker: ThreadWorker,
+    DrainingThreadWorker: ThreadWorker,
     RequestReader: PythonProtocol,
 }
 
