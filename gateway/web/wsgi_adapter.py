@@ -118,7 +118,7 @@ class WsgiAdapter:
         finally:
             exchange.leave()
             watch.cancel()
-        return exchange.response
+        return exchange.answered_with()
 
     def close(self) -> None:
         """Take no more requests; those that run are left to end."""
@@ -138,7 +138,7 @@ class _Exchange:
         loop: asyncio.AbstractEventLoop,
         send_timeout: float,
     ) -> None:
-        self.response: ResultResponse | None = None
+        self._response: ResultResponse | None = None
         self._head: Head | None = None
         self._scope, self._body, self._receive, self._send, self._loop = scope, body, receive, send, loop
         self._send_timeout = send_timeout
@@ -167,7 +167,7 @@ class _Exchange:
             return None  # it left while it waited for a thread
         environ = self._environ()
         chunks = wsgi(environ, self._start)
-        self.response = environ.get(RESPONSE)
+        self._response = environ.get(RESPONSE)
         try:
             return self._respond(iter(chunks))
         finally:
@@ -182,6 +182,11 @@ class _Exchange:
         await self._send(_start(whole.head))
         await self._deliver(_piece(whole.body, more=False))
         self._sent = True
+
+    def answered_with(self) -> ResultResponse | None:
+        """Return the result response that was sent; None where another was sent in its place, e.g. an error."""
+        response, head = self._response, self._head
+        return response if response is not None and head is not None and response.status == head.status else None
 
     def break_off(self) -> None:
         """End a response that cannot be ended well, so that no client takes what it has got for the whole."""

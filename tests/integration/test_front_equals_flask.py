@@ -171,6 +171,20 @@ def test_a_header_that_is_new_is_sent_both_ways(worlds: Worlds, monkeypatch: pyt
     run(story)
 
 
+def test_an_error_in_place_of_a_result_is_not_kept(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Any:
+        raise RuntimeError("after the result was rendered")
+
+    async def story() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("gateway.web.guard.limit_headers", broken)
+            assert (await worlds.ask(TOTALS)).status == 500
+        replies = [await worlds.ask(TOTALS) for _ in range(2)]
+        assert [(reply.status, reply.short) for reply in replies] == [(200, False), (200, True)]
+
+    run(story)
+
+
 def test_a_validator_is_answered_by_304_the_short_way(worlds: Worlds) -> None:
     async def story() -> None:
         tag = (await worlds.ask(TOTALS)).header("etag")
