@@ -1,24 +1,25 @@
-"""The path of a request, every line of ``Gateway._serve`` one stage.
+"""The path of a request. ``Gateway._serve`` is its story: bound, looked up, planned, decided, served or executed.
 
-bind -> look up -> decide -> plan, key -> decide -> (serve what is kept | execute and store) -> answer
+bind -> look up -> decide -> plan, key -> decide -> serve what is kept
+                      |                          -> execute, store, publish
+                      -> serve what is fresh
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, overload
 
 from gateway.cache.default import default_result
-from gateway.cache.freshness import Stored, age_at, decide, ttl_left
+from gateway.cache.freshness import Prepared, Stored, age_at, decide, prepared, ttl_left
 from gateway.cache.key import question_key, result_key
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.results import Lookup, ResultCache
-from gateway.cache.tier import Purge
 from gateway.catalog.catalog import Catalog
 from gateway.engine.base import Engine
 from gateway.errors import CapacityError, CursorExpired, GatewayError, NotCached, QueryFailed, UpstreamError
@@ -41,7 +42,6 @@ from gateway.model import (
     FileVersion,
     Outcome,
     Principal,
-    Reading,
     Request,
     Result,
     Streamed,
@@ -50,38 +50,29 @@ from gateway.model import (
     Unread,
 )
 from gateway.plan.analysis import NOW
-from gateway.plan.explain import Explanation
+from gateway.plan.explain import Explanation, below_locations
 from gateway.query.registry import Registry
 from gateway.telemetry.events import Observer
 from gateway.telemetry.timings import Timings
 
 _NO_DIRECTIVES = Directives()
 _COMPARISONS = 3
-"""Times that a kept answer is compared with one that another host gives meanwhile, before it is computed."""
+"""Plans compared with answers that other hosts give meanwhile, before the answer is computed."""
 
 
 class Served(NamedTuple):
-    """A result, its rows while they are computed, or its summary; its fate at the cache, and its age in seconds."""
+    """A result, its rows while they are computed, or its summary; its status at the cache, and its age in seconds."""
 
     result: Result | Streamed | Summary
     status: CacheStatus
     age: float
 
 
-class Prepared(NamedTuple):
-    """An answer that can be sent as it is: what was read for it, its body; ``age`` and ``left`` to come, in seconds."""
-
-    readings: tuple[Reading, ...]
-    body: bytes | None
-    age: float
-    left: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """Where the answer to a request is kept: under its question, until an instant (seconds since the epoch).
+    """How to find the answer to a request again: under its question, until an instant (seconds since the epoch).
 
-    ``note`` notes that it was asked once more.
+    ``note`` counts it among the recent questions once more.
     """
 
     question: str
@@ -91,7 +82,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """Everything that answers questions, opened.
+    """Answers questions: the stages of a request, opened for one project.
 
     ``clock`` tells seconds since the epoch, ``monotonic`` those of a clock that never goes back.
     """
@@ -276,7 +267,7 @@ class Gateway:
         return decide(stored, key, policy, directives, self.clock(), ceiling=ceiling, failed=failed)
 
     def _kept(self, stored: Stored | None, outcome: Outcome, request: CacheRequest, error: str | None = None) -> Served:
-        """Serve a kept answer, for which it was decided."""
+        """Serve a kept answer, as was decided."""
         assert stored is not None
         now = self.clock()
         left = ttl_left(stored.validation, request.policy, now)
@@ -299,13 +290,8 @@ class Gateway:
     def explain(self, request: Request, *, principal: Principal) -> Explanation:
         """Plan *request* without running it; files are named below the declared locations, not by full paths."""
         query = self.registry.bind(request)
-        places = [(one.root, f"{one.table.location}/") for one in self.catalog.pin(query.tables).values()]
-
-        def declared(file: FileVersion) -> str:
-            root, location = max(place for place in places if file.path.startswith(place[0]))
-            return location + file.path.removeprefix(root)
-
-        return self.explain_bound(query, principal=principal, address=declared)
+        address = below_locations(self.catalog.pin(query.tables).values())
+        return self.explain_bound(query, principal=principal, address=address)
 
     def explain_bound(
         self,
@@ -318,6 +304,7 @@ class Gateway:
         query = self._at_this_instant(query)
         plan = self.planning.planner.plan(query, self.catalog.pin(query.tables), principal)
         key = result_key(self.question(query, principal), plan, self.engine.name)
+        statuses = [(name, self.catalog.status(name)) for name in query.tables]
         return Explanation(
             plan=plan,
             statement=plan.statement(address),
@@ -325,7 +312,7 @@ class Gateway:
             key=key,
             cached=self.cache.stored(key) is not None,
             now=self.clock(),
-            failing=dict(self._failing(query.tables)),
+            failing={name: status.failure.error for name, status in statuses if status.failure is not None},
         )
 
     def question(self, query: BoundQuery, principal: Principal) -> str:
@@ -333,22 +320,12 @@ class Gateway:
         origin = f"{self.origin}/{self.engine.name}"
         return question_key(query, principal, self.catalog.identities(query.tables), origin=origin)
 
-    def _failing(self, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
-        for name in tables:
-            failure = self.catalog.status(name).failure
-            if failure is not None:
-                yield name, failure.error
-
     def stored(self, key: str, digest: str) -> Result:
         """Return the kept result of a key and digest, for its further pages. Raises ``CursorExpired``."""
         result = self.cache.stored(key, digest)
         if result is None:
             raise CursorExpired("This result is no longer kept: ask the query again for its first page.")
         return result
-
-    def summary(self, key: str) -> Summary | None:
-        """Return what is known of the result of a key, whose rows may be gone."""
-        return self.cache.summary(key)
 
     def columns(self, query: str, version: int) -> tuple[Column, ...]:
         """Return the result columns of a query, found without reading a row. Raises what running it may."""
@@ -360,21 +337,13 @@ class Gateway:
                 return self.engine.columns(self.planning.planner.over_nothing(bound, snapshots))
         return self.engine.columns(self.planning.planner.over_nothing(last, snapshots))
 
-    def encoding(self, key: str, form: str) -> bytes | None:
-        """Return the body of a result in one form, where it was made before."""
-        return self.cache.encoding(key, form)
-
-    def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
-        """Keep the body of a result in one form, for the next who asks for it."""
-        self.cache.keep_encoding(result, form, body)
-
     def locate(self, query: BoundQuery, request: Request, principal: Principal) -> Located:
         """Say how to find the answer to *request*, bound to *query*, again without binding it."""
         width, now = query.cache.clock, self.clock()
         return Located(
             question=self.question(self._at_this_instant(query), principal),
             until=math.inf if width is None else (now // width + 1) * width,
-            note=_nothing if self.recent is None else self.recent.noting(query, request),
+            note=(lambda: None) if self.recent is None else self.recent.noting(query, request),
         )
 
     def ready(self, question: str, form: str | None, policy: CachePolicy) -> Prepared | None:
@@ -383,16 +352,7 @@ class Gateway:
         None where ``answer`` would have to look farther, to plan, or to compute. *form* None asks for no body.
         """
         found = self.cache.ready(question, form)
-        if found is None:
-            return None
-        ready, kept = found
-        now = self.clock()
-        left = ttl_left(ready.validation, policy, now)
-        return Prepared(kept.readings, ready.body, age_at(ready.validation.checked_at, now), left) if left > 0 else None
-
-    def drop(self, which: Purge) -> Mapping[str, int]:
-        """Forget results; return how many, by the name of the tier."""
-        return self.cache.drop(which)
+        return None if found is None else prepared(*found, policy, self.clock())
 
     def _bind(self, asked: Request | BoundQuery, timings: Timings) -> BoundQuery:
         if isinstance(asked, BoundQuery):
@@ -438,7 +398,3 @@ def _answered(query: BoundQuery, served: Served, timings: Timings) -> Answer | E
 def _may_compute(request: CacheRequest) -> None:
     if request.directives.only_if_cached:
         raise NotCached("No answer to this question is kept that may be served without computing it.")
-
-
-def _nothing() -> None:
-    """Do nothing."""

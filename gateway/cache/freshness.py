@@ -9,9 +9,10 @@ computing it fails (STALE_IF_ERROR). A caller's directives can only make this st
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from gateway.cache.tier import Validation
-from gateway.model import CachePolicy, Directives, Outcome, Result, Summary
+from gateway.cache.tier import Ready, Validation
+from gateway.model import CachePolicy, Directives, Outcome, Reading, Result, Summary
 
 _SKEW = 5.0
 """Seconds that the clock of another host may be ahead of this one's."""
@@ -28,6 +29,15 @@ class Stored:
     """The tier that had it, where that is not the nearest."""
     newest: bool
     """Nobody gave a newer answer for sure, and no change of what it read was announced since."""
+
+
+class Prepared(NamedTuple):
+    """A fresh answer to be sent as it is: what was read for it, its body, its age and its ``ttl`` left, in seconds."""
+
+    readings: tuple[Reading, ...]
+    body: bytes | None
+    age: float
+    left: float
 
 
 def decide(
@@ -62,6 +72,12 @@ def decide(
     if key is not None and stored.newest and late < min(policy.stale_while_revalidate, ceiling):
         return Outcome.STALE_WHILE_REVALIDATE
     return Outcome.MISS
+
+
+def prepared(ready: Ready, known: Result | Summary, policy: CachePolicy, now: float) -> Prepared | None:
+    """Return a ready answer with its age at the instant *now*, in seconds since the epoch; None where it is stale."""
+    left = ttl_left(ready.validation, policy, now)
+    return Prepared(known.readings, ready.body, age_at(ready.validation.checked_at, now), left) if left > 0 else None
 
 
 def ttl_left(validation: Validation, policy: CachePolicy, now: float) -> float:

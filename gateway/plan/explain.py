@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from gateway.catalog.manifest import Snapshot
 from gateway.model import FileVersion, Lookup, Plan, Scan, Statement, Value
 
 _WIDTH = 60
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def below_locations(snapshots: Iterable[Snapshot]) -> Callable[[FileVersion], str]:
+    """Return what names files below the declared locations of their tables, not by full paths."""
+    places = [(snapshot.root, f"{snapshot.table.location}/") for snapshot in snapshots]
+
+    def address(file: FileVersion) -> str:
+        root, location = max(place for place in places if file.path.startswith(place[0]))
+        return location + file.path.removeprefix(root)
+
+    return address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ CRITERIA = ("query", "table", "older")
 def drop() -> Response:
     """Drop the results of a query, over a table, made so long ago; all that is given must hold."""
     require(CACHE)
-    dropped = gateway().drop(_criteria(read_query_string(request.query_string, accepted=())))
+    dropped = gateway().cache.drop(_criteria(read_query_string(request.query_string, accepted=())))
     return json_response({"dropped": dict(dropped)})
 
 

@@ -71,7 +71,7 @@ def next_page(question: Question, options: QueryString, enough: Enough | None) -
     limit = options.limit()
     place = (cursor.question, cursor.offset, cursor.limit if limit is None else limit)
     key, _, digest = cursor.key.partition("-")  # as ``_named`` has it
-    summary = None if enough is None else gateway().summary(key)
+    summary = None if enough is None else gateway().cache.summary(key)
     if enough is not None and summary is not None and summary.digest == digest:
         page = _cut(summary, *place)
         if enough(query, summary, page):

@@ -243,7 +243,7 @@ def _body(given: Representation) -> bytes | Iterator[bytes]:
     """Return the body that was made before; or make it, and keep what is sent whole of a result that is kept."""
     answer, variant, name = given.answer, given.variant, given.body
     assert not isinstance(answer, Unread)  # a response without a body
-    made = None if name is None else gateway().encoding(answer.result.key, name)
+    made = None if name is None else gateway().cache.encoding(answer.result.key, name)
     if made is not None:
         return made
     content, columns, shape = given.page.content, answer.result.columns, variant.shape
@@ -257,5 +257,5 @@ def _body(given: Representation) -> bytes | Iterator[bytes]:
             return compressed(resumed(head, chunks), variant.coding)
     body = compress(b"".join(head), variant.coding)
     if isinstance(answer, Answer) and name is not None:
-        gateway().keep_encoding(answer.result, name, body)
+        gateway().cache.keep_encoding(answer.result, name, body)
     return body

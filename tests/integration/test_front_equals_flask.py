@@ -255,7 +255,7 @@ def test_new_data_is_seen_after_the_ttl(worlds: Worlds) -> None:
 def test_a_dropped_answer_is_gone(worlds: Worlds, which: Purge) -> None:
     async def story() -> None:
         await worlds.ask(TOTALS)
-        worlds.both(lambda world: world.gateway.drop(which))
+        worlds.both(lambda world: world.gateway.cache.drop(which))
         replies = [await worlds.ask(TOTALS) for _ in range(2)]
         assert [reply.short for reply in replies] == [False, True]
 
@@ -376,7 +376,7 @@ def test_a_result_that_was_made_again_tells_what_was_read_for_it(worlds: Worlds)
         heads = [await worlds.ask(first_day, "HEAD") for _ in range(2)]
         assert heads[-1].short
         worlds.change(9, 9)
-        worlds.both(lambda world: world.gateway.drop(Purge(query="totals")))
+        worlds.both(lambda world: world.gateway.cache.drop(Purge(query="totals")))
         await worlds.ask(first_day)
         after = await worlds.ask(first_day, "HEAD")
         assert after.header("gateway-partitions") != heads[-1].header("gateway-partitions")
@@ -516,7 +516,7 @@ def test_whatever_happens_both_ways_answer_alike(
                 case "change", [day, value]:
                     worlds.change(day, value)
                 case "drop", [which]:
-                    worlds.both(lambda world, which=which: world.gateway.drop(which))
+                    worlds.both(lambda world, which=which: world.gateway.cache.drop(which))
                 case "door", [query] if guarded:
                     worlds.both(lambda world, query=query: world.doors.close_or_open(query))
                 case "revoke", [] if guarded:

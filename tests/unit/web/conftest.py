@@ -229,6 +229,11 @@ class FakeGateway:
     def explain(self, request: Request, *, principal: Principal) -> Any:
         return FakeExplanation(plan=FakePlan(query=self.registry.bind(request)))
 
+    @property
+    def cache(self) -> FakeGateway:
+        """It keeps answers itself."""
+        return self
+
     def stored(self, key: str, digest: str) -> Result:
         if self.evicted or key not in self.kept or self.kept[key].digest != digest:
             raise CursorExpired("This result is no longer kept.")
