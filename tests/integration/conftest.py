@@ -79,9 +79,10 @@ def _servers(
         yield partial(_start, stack, tmp_path_factory, free_ports, server_used)
 
 
-serve = pytest.fixture(scope="module", name="serve")(_servers)
+serve = pytest.fixture(name="serve")(_servers)
+serve_for_module = pytest.fixture(scope="module", name="serve_for_module")(_servers)
 serve_all_along = pytest.fixture(scope="session", name="serve_all_along")(_servers)
-"""For the servers that all modules ask: dozens of idle ones would take their time from the tests."""
+"""Servers live no longer than they are needed: dozens of idle ones would take memory and time from the tests."""
 
 
 def _start(

@@ -75,9 +75,9 @@ def ana(keys: KeyFile) -> str:
 
 
 @pytest.fixture(scope="module")
-def guarded(serve: Any, project: Path, ana: str) -> Any:
+def guarded(serve_for_module: Any, project: Path, ana: str) -> Any:
     """Two workers that let in who shows a key or a token."""
-    return serve(project, {"GATEWAY_ACCESS_REQUIRED": "true", **TOKENS})
+    return serve_for_module(project, {"GATEWAY_ACCESS_REQUIRED": "true", **TOKENS})
 
 
 def bearer(text: str) -> dict[str, str]:

@@ -22,10 +22,12 @@ LARGEST = 32 * 2**10
 
 
 @pytest.fixture(scope="module", params=["asgi", "gthread"])
-def running(serve: Callable[..., Any], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def running(
+    serve_for_module: Callable[..., Any], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
     project = make_project(tmp_path_factory.mktemp("hostile"), "cache: {ttl: 1h}")
     put(project, range(3), amount=1)
-    return serve(project, {"GATEWAY_SERVER_WORKER": request.param}, workers=1)
+    return serve_for_module(project, {"GATEWAY_SERVER_WORKER": request.param}, workers=1)
 
 
 def refused(reply: Any) -> dict[str, Any]:

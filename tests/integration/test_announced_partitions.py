@@ -59,8 +59,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def gateway(serve: Serve, project: Path) -> RunningGateway:
-    return serve(project, workers=1)
+def gateway(serve_for_module: Serve, project: Path) -> RunningGateway:
+    return serve_for_module(project, workers=1)
 
 
 def put(path: Path, number: int) -> None:

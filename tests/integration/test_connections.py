@@ -28,7 +28,7 @@ BODY = b'{"start": "2013-01-01", "end": "2013-01-09"}'
 
 
 @pytest.fixture(scope="module")
-def start(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+def start(serve_for_module: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Serve twenty rows, by a kind of worker and settings; a query makes 5,000 of each, too many to be kept."""
     project = make_project(tmp_path_factory.mktemp("connections"), "cache: {ttl: 1h}")
     (project / "queries/large").mkdir()
@@ -38,7 +38,7 @@ def start(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -
     def run(kind: str, **settings: str) -> Any:
         state = {"GATEWAY_STATE": str(tmp_path_factory.mktemp(kind)), "GATEWAY_SERVER_WORKER": kind}
         named = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()}
-        return serve(project, {**state, "GATEWAY_CACHE_MAX_RESULT": "100KiB", **named}, workers=1)
+        return serve_for_module(project, {**state, "GATEWAY_CACHE_MAX_RESULT": "100KiB", **named}, workers=1)
 
     return run
 

@@ -55,12 +55,12 @@ RUNS = [name for name in TEMPLATES if not name.startswith(tuple(BROKEN))]
 
 
 @pytest.fixture(scope="module")
-def running(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def running(serve_for_module: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     project = make_project(tmp_path_factory.mktemp("descriptions"), "cache: {ttl: 1h}")
     for name, (sql, front) in TEMPLATES.items():
         write(project, name, sql, front)
     put(project, range(20), amount=1)
-    return serve(project, workers=1)
+    return serve_for_module(project, workers=1)
 
 
 def write(project: Path, name: str, sql: str, front: str) -> None:

@@ -61,9 +61,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(serve: Any, project: Path) -> Any:
+def running(serve_for_module: Any, project: Path) -> Any:
     """One worker that keeps results of up to 10 MiB."""
-    return serve(project, {"GATEWAY_CACHE_MAX_RESULT": "10MiB", "GATEWAY_SERVER_WORKERS": "1"}, 1)
+    return serve_for_module(project, {"GATEWAY_CACHE_MAX_RESULT": "10MiB", "GATEWAY_SERVER_WORKERS": "1"}, 1)
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ SHORT = re.compile(r"cache;dur=[\d.]+")
 
 
 @pytest.fixture(scope="module")
-def gateway(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def gateway(serve_for_module: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     project = make_project(tmp_path_factory.mktemp("short"), "cache: {ttl: 1h}")
     put(project, range(365), amount=1)
-    return serve(project, {"GATEWAY_SERVER_SEND_TIMEOUT": "1s"}, workers=1)
+    return serve_for_module(project, {"GATEWAY_SERVER_SEND_TIMEOUT": "1s"}, workers=1)
 
 
 def target(day: int, **more: str) -> str:

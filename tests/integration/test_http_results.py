@@ -28,13 +28,13 @@ SELECT * FROM flights ORDER BY time_hour, carrier, flight, origin"""
 
 
 @pytest.fixture(scope="module")
-def large(serve: Callable[..., Any], flights_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def large(serve_for_module: Callable[..., Any], flights_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Two workers over the flights, with a query that answers all 336,776 of them."""
     project = tmp_path_factory.mktemp("large") / "project"
     shutil.copytree(flights_project, project, ignore=shutil.ignore_patterns(".gateway"))
     (project / "queries" / "everything").mkdir()
     (project / "queries" / "everything" / "v1.sql").write_text(EVERYTHING)
-    return serve(project)
+    return serve_for_module(project)
 
 
 def test_a_week_reads_the_partitions_of_that_week(local_gateway: Any) -> None:

@@ -121,11 +121,11 @@ class World:
 @pytest.fixture(scope="module", params=["asgi", "gthread"])
 def world(
     request: pytest.FixtureRequest,
-    serve: Callable[..., Any],
+    serve_for_module: Callable[..., Any],
     tmp_path_factory: pytest.TempPathFactory,
     redis_all_along: Any,
 ) -> Iterator[World]:
-    world = World(tmp_path_factory.mktemp("back"), serve, request.param, redis_all_along.url)
+    world = World(tmp_path_factory.mktemp("back"), serve_for_module, request.param, redis_all_along.url)
     yield world
     world.close()
 

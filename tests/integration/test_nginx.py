@@ -69,8 +69,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def gateway(serve: Serve, project: Path) -> Any:
-    return serve(project, workers=1)
+def gateway(serve_for_module: Serve, project: Path) -> Any:
+    return serve_for_module(project, workers=1)
 
 
 @pytest.fixture

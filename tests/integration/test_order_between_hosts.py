@@ -49,11 +49,11 @@ class World:
 @pytest.fixture(scope="module", params=["asgi", "gthread"])
 def world(
     request: pytest.FixtureRequest,
-    serve: Callable[..., Any],
+    serve_for_module: Callable[..., Any],
     tmp_path_factory: pytest.TempPathFactory,
     redis_all_along: Any,
 ) -> Iterator[World]:
-    world = World(tmp_path_factory.mktemp("hosts"), serve, request.param, redis_all_along.url)
+    world = World(tmp_path_factory.mktemp("hosts"), serve_for_module, request.param, redis_all_along.url)
     yield world
     for clients in (world.here, world.there):
         clients.close()

@@ -45,9 +45,9 @@ class World:
 
 @pytest.fixture(scope="module", params=["asgi", "gthread"])
 def world(
-    request: pytest.FixtureRequest, serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, serve_for_module: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    world = World(tmp_path_factory.mktemp("order"), serve, request.param)
+    world = World(tmp_path_factory.mktemp("order"), serve_for_module, request.param)
     yield world
     world.clients.close()
 

@@ -46,7 +46,7 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Pair:
+def pair(serve_for_module: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Open both over the same rows; each has a state of its own, and one worker, so that what it knows is known."""
     project = make_project(tmp_path_factory.mktemp("pipelined"), "cache: {ttl: 1h}")
     text = (project / "queries/amount/v1.sql").read_text()
@@ -57,7 +57,7 @@ def pair(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) ->
     keys = {name: KeyFile(project / "keys.json").add(name) for name in ("ana", "bob")}
     put(project, range(60), amount=1)
     opened = {
-        kind: serve(
+        kind: serve_for_module(
             project,
             {
                 "GATEWAY_ACCESS_REQUIRED": "true",

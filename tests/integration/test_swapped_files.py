@@ -78,7 +78,7 @@ def stop(gateway: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def kept(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(serve_for_module: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that was served, with its state: an answer to each question is kept."""
     project = tmp_path_factory.mktemp("swapped")
     for name, text in {"catalog/numbers.yaml": TABLE, "queries/number/v1.sql": QUERY}.items():
@@ -88,7 +88,7 @@ def kept(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) ->
         (project / "data" / f"day={day}").mkdir(parents=True)
         rows = pa.table({"n": pa.array([(index + 1) * 100], pa.int64())})
         pq.write_table(rows, project / "data" / f"day={day}" / "rows.parquet")
-    gateway = serve(project, {"GATEWAY_STATE": str(project / "kept")})
+    gateway = serve_for_module(project, {"GATEWAY_STATE": str(project / "kept")})
     for address in ADDRESSES:
         assert gateway.get(address).status == 200
     stop(gateway)

@@ -55,10 +55,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hosts(serve: Any, project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+def hosts(serve_for_module: Any, project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Two hosts over one project, each with a state of its own."""
     states = [tmp_path_factory.mktemp(name) for name in ("first", "second")]
-    return [serve(project, {"GATEWAY_STATE": str(state), "GATEWAY_ENGINE_THREADS": "2"}, 1) for state in states]
+    return [
+        serve_for_module(project, {"GATEWAY_STATE": str(state), "GATEWAY_ENGINE_THREADS": "2"}, 1) for state in states
+    ]
 
 
 def ask(host: Any, query: str, form: dict[str, str] | None = None, **headers: str) -> Any:
