@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable
@@ -102,6 +103,7 @@ def test_all_numbers_at_an_extreme_of_what_is_accepted_serve(
     running = serve(project, settings, workers=1)
     reply = running.get(RESULT)
     assert reply.status == 200, (settings, reply.body, running.log.read_text())
+    running.process.send_signal(signal.SIGINT)  # stops at once, however long it may drain
 
 
 def number(project: Path, name: str, variable: str, value: str) -> float | None:
