@@ -47,13 +47,13 @@ from gateway.catalog.transforms import (
     parse_transform,
 )
 from gateway.catalog.transforms.base import known
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, KeyKind, KeyType, Ordinals, key_type, successor
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Array, Key, KeyType, Ordinals, successor
 from gateway.catalog.transforms.values import value_spans
 from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Scale, place_wide
-from gateway.plan.functions import Intervals, carry, supported
+from gateway.plan.derived import comparable, derived_axes
 from gateway.plan.states import Mask, States, UnitStates
-from gateway.predicate import Function, Term
+from gateway.predicate import Term
 
 _DERIVED = 64
 """Terms with functions whose intervals are kept for a snapshot."""
@@ -129,7 +129,7 @@ class Axes:
         if known_axes is None:
             if len(self._derived) >= _DERIVED:
                 self._derived.clear()
-            known_axes = self._derived[term] = self._carried(term)
+            known_axes = self._derived[term] = self._derive(term)
         return known_axes
 
     def _plain(self, column: str, type_name: str) -> Sequence[Axis]:
@@ -151,11 +151,11 @@ class Axes:
         scale, lo, hi = placed(spans)
         return [Interval(level.rows, level.states, scale, lo, hi)]
 
-    def _carried(self, term: Term) -> list[Axis]:
+    def _derive(self, term: Term) -> list[Axis]:
         own = self._types.get(term.column.lower())
         if own is None:
             return []
-        return carried_all(term, self._plain(term.column, own), own)
+        return derived_axes(term, self._plain(term.column, own), own)
 
     def _levels(self, snapshot: SnapshotView) -> list[Level]:
         partitions = snapshot.partitions
@@ -253,57 +253,11 @@ def whole(table: pa.Table, name: str) -> Array:
     return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
 
 
-def comparable(own: str, other: str) -> bool:
-    """Return whether the order keys of two types are the same."""
-    left, right = key_type(own), key_type(other)
-    if left is None or right is None:
-        return False
-    return left == right or (left.kind is KeyKind.INTEGER and right.kind is KeyKind.INTEGER)
-
-
-def carried_all(term: Term, axes: Sequence[Axis], argument: str) -> list[Axis]:
-    """Carry the axes of a column of type *argument* through the functions of a term, as far as they can be."""
-    functions = list(term.functions)
-    while functions and _keeps_keys(functions[0], argument):
-        argument = functions.pop(0).returns
-    if not comparable(functions[-1].returns if functions else argument, term.type):
-        return []
-    if not functions:
-        return list(axes)
-    found = [carried(axis, functions, argument) for axis in axes if isinstance(axis, Interval) and axis.scale is DIRECT]
-    return [axis for axis in found if axis is not None]
-
-
-def carried(axis: Interval, functions: Sequence[Function], argument: str) -> Interval | None:
-    """Carry the intervals of an axis through functions, innermost first; None where one is not understood."""
-    intervals = Intervals(axis.lo, axis.hi)
-    for function in functions:
-        if intervals.texts is not None or not supported(function, argument):
-            return None
-        intervals = carry(function, argument, intervals.lo, intervals.hi)
-        argument = function.returns
-    if intervals.texts is None:
-        return axis.placed(DIRECT, intervals.lo, intervals.hi)
-    lo = [None if text is None else text.encode() for text in intervals.texts[0]]
-    last = [None if text is None else text.encode() for text in intervals.texts[1]]
-    points = [first is not None and first == final for first, final in zip(lo, last, strict=True)]
-    point = np.array(points, dtype=np.bool_)
-    ends = [None if key is None else successor(key) for key in last]
-    return axis.placed(*place_wide(lo, ends, point))
-
-
 def placed(spans: Spans | WideSpans) -> tuple[Scale, Ordinals, Ordinals]:
     """Put the intervals of a transform on positions."""
     if isinstance(spans, Spans):
         return DIRECT, spans.lo, spans.hi
     return place_wide(spans.lo, spans.end, spans.point)
-
-
-def _keeps_keys(function: Function, argument: str) -> bool:
-    left, right = key_type(argument), key_type(function.returns)
-    if function.name != "cast" or left is None or right is None:
-        return False
-    return left == right or (left.kind is KeyKind.INTEGER and right.kind is KeyKind.INTEGER)
 
 
 @dataclass(frozen=True, slots=True)

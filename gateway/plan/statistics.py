@@ -41,7 +41,8 @@ from gateway.catalog.transforms.keys import (
 )
 from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Interval, Scale, place_wide
-from gateway.plan.index import carried_all, comparable, whole
+from gateway.plan.derived import comparable, derived_axes
+from gateway.plan.index import whole
 from gateway.plan.states import Codes, Mask, States, UnitStates
 from gateway.predicate import And, Comparison, Membership, NullCheck, Or, Predicate, StartsWith, Term
 
@@ -134,7 +135,7 @@ class FileAxes:
         axis = self._axes[name]
         if axis is None or (not term.functions and not comparable(own, term.type)):
             return ()
-        return carried_all(term, (axis,), own) if term.functions else (axis,)
+        return derived_axes(term, (axis,), own) if term.functions else (axis,)
 
     def may_lack(self, column: str) -> bool:
         """Return False: a file that lacks a column has no bounds for it."""

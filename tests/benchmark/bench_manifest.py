@@ -42,7 +42,7 @@ OPEN = """
 import sys
 from pathlib import Path
 from time import perf_counter
-from gateway.catalog.snapshot_store import Shelf
+from gateway.catalog.snapshot_store import SnapshotStore
 from gateway.catalog.table import parse_table
 table = parse_table(sys.argv[2], "events.yaml")
 def held():

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from gateway.catalog import footers, layout, manifest
+from gateway.catalog import bounds, footers, layout, manifest
 from gateway.catalog.transforms import calendar, hashing, tables, values
 from gateway.catalog.transforms.base import Spans, WideSpans
 from gateway.catalog.transforms.keys import HIGHEST
-from gateway.plan import axis, dynamic, functions, index, project, reading, rewrite, select, states, statistics
+from gateway.plan import axis, derived, dynamic, functions, index, project, reading, rewrite, select, states, statistics
 from gateway.plan.analysis import dimensions
 from gateway.plan.states import Codes
 from gateway.predicate import Operator
@@ -49,7 +49,21 @@ class Mutant:
                     setattr(module, self.name, made)
 
 
-_PLANNING = (axis, calendar, dynamic, footers, functions, index, layout, manifest, project, reading, rewrite, select)
+_PLANNING = (
+    axis,
+    calendar,
+    derived,
+    dynamic,
+    footers,
+    functions,
+    index,
+    layout,
+    manifest,
+    project,
+    reading,
+    rewrite,
+    select,
+)
 
 
 def unit_ends_early(right: Any) -> Any:
@@ -162,9 +176,11 @@ def nothing_null(right: Any) -> Any:
 
 
 def bounds_of_the_first(right: Any) -> Any:
-    return lambda groups, name, stored, kind: {
-        f"{end}:{name}": footers._key(getattr(groups[0], end), stored, kind) for end in ("min", "max") if groups
-    }
+    return lambda groups, leaf, factor: right(groups[:1], leaf, factor)
+
+
+def all_levels(_: Any) -> Any:
+    return lambda snapshot: np.full(snapshot.partitions.num_rows, (1 << len(snapshot.table.partitioned_by)) - 1)
 
 
 def shifted(right: Any) -> Any:
@@ -197,7 +213,7 @@ MUTANTS = [
     Mutant("NULL", "IS NULL keeps no partition", states.States, "nulls", lambda _: lambda _: states.NO_CODES),
     Mutant("NULL", "a lookup's default holds none", axis.Listing, "nulls", lambda _: lambda self: self.states.nulls()),
     Mutant("unknown partitions", "not kept", states.States, "spared", lambda _: lambda _, codes: codes),
-    Mutant("unknown partitions", "read as if known", reading, "_strangers", lambda _: lambda _: frozenset()),
+    Mutant("unknown partitions", "read as if known", reading, "_levels_in_path", all_levels),
     Mutant("calendar units", "end one day early", calendar, "unit_spans", unit_ends_early),
     Mutant(
         "calendar units",
@@ -265,7 +281,7 @@ MUTANTS = [
         lambda right: lambda self, key: right(self, key) + 1,
     ),
     Mutant("files", "none holds a NULL", statistics.Bounds, "nulls", nothing_null),
-    Mutant("files", "the bounds of the first row group", footers, "_joined", bounds_of_the_first),
+    Mutant("files", "the bounds of the first row group", bounds, "_joined", bounds_of_the_first),
     Mutant("folders", "the default partition is a text", layout, "HIVE_NULL", lambda _: "no such folder"),
     Mutant("folders", "those of the next file", rewrite, "NUMBER", lambda right: right.replace("+ 1", "+ 2")),
     Mutant("dimensions", "only their least key", dynamic, "learn", only_the_least),
