@@ -22,13 +22,13 @@ a connection that closes with bytes unread is reset, and the last answer may be 
 MAX_DISCARDED, LONGEST_LINGER = 16 * 2**20, 30.0
 """Bytes that are read past on a connection that ends, and seconds."""
 _SMALL = 64 * 2**10
-"""Bytes of a body that are kept whatever others keep."""
+"""Bytes of each body that do not count against the shared limit."""
 _ROOM = 64 * 2**20
-"""Bytes beyond them that all bodies of a worker may take together."""
+"""Bytes beyond those that all bodies of a worker may take together."""
 
 
 class Disconnected(Exception):
-    """The client has left, or takes nothing any more: there is nobody to answer."""
+    """The client disconnected or was cut off: there is nobody to answer."""
 
 
 class Bodies:
@@ -88,7 +88,7 @@ class Bodies:
 
 
 def has_body(headers: Headers) -> bool:
-    """Tell whether a request announces a body."""
+    """Tell whether a request has a body."""
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in headers)
 
 

@@ -18,7 +18,7 @@ CACHE_NAME = "query-gateway"
 def answer_headers(
     answer: Answer | Export | Unread, *, shared: bool, kept: bool = True, max_stale: float = MAX_DELTA
 ) -> Iterator[Header]:
-    """Say how long *answer* may be kept, and what was read for it.
+    """Return ``Cache-Control``, and the headers about what was read for *answer*.
 
     *shared* is False where caches on the way may give it to nobody else, *kept* where they may not keep it at all.
     *max_stale* bounds the seconds that they may serve it after its ``ttl``, whatever its template says.
@@ -63,7 +63,7 @@ def _cache_control(answer: Answer | Export | Unread, *, shared: bool, max_stale:
 
 
 def cache_status(status: CacheStatus) -> str:
-    """Write the fate of a request in the cache (RFC 9211).
+    """Write ``Cache-Status`` (RFC 9211).
 
     >>> from gateway.model import Outcome
     >>> cache_status(CacheStatus(outcome=Outcome.MISS, stored=True, ttl=60.0))
@@ -86,7 +86,7 @@ def cache_status(status: CacheStatus) -> str:
 
 
 def hit_status(ttl: float) -> str:
-    """Write the fate of a fresh hit in the nearest tier, as ``cache_status`` does.
+    """Write ``Cache-Status`` of a fresh hit in the memory tier, as ``cache_status`` does.
 
     >>> hit_status(59.5)
     'query-gateway; hit; ttl=59'
@@ -95,7 +95,7 @@ def hit_status(ttl: float) -> str:
 
 
 def outcome(status: CacheStatus) -> str:
-    """Name the fate of a request in one word of a bounded set, for metrics and log lines."""
+    """Return the cache outcome as one word of a bounded set, for metrics and log lines."""
     if status.hit:
         return "stale" if status.ttl is not None and status.ttl < 0 else "hit"
     return "collapsed" if status.collapsed else status.fwd or "miss"
@@ -111,7 +111,7 @@ def server_timing(timings: Mapping[str, float]) -> str:
 
 
 def reading_headers(readings: Iterable[Reading]) -> Iterator[Header]:
-    """Say what was read of what there is, over all scans: ``Gateway-Partitions: 7/365`` and so on."""
+    """Return what was read of what there is, over all scans: ``Gateway-Partitions: 7/365`` and so on."""
     every = list(readings)
     counts = {
         "Partitions": [(reading.partitions, reading.partitions_total) for reading in every],
@@ -123,7 +123,7 @@ def reading_headers(readings: Iterable[Reading]) -> Iterator[Header]:
 
 
 def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) -> Iterator[Header]:
-    """Say since when a version is deprecated (RFC 9745) and when it goes away (RFC 8594).
+    """Return ``Deprecation`` (RFC 9745) and ``Sunset`` (RFC 8594) of a version.
 
     >>> dict(deprecation_headers(datetime(2026, 1, 1, tzinfo=UTC), None))
     {'Deprecation': '@1767225600'}
@@ -135,7 +135,7 @@ def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) ->
 
 
 def template_headers(template: Template) -> Iterator[Header]:
-    """Say whether a version goes away, and what takes its place."""
+    """Return ``Deprecation``, ``Sunset`` and the link to the successor of a version."""
     yield from deprecation_headers(midnight(template.front.deprecated), midnight(template.front.sunset))
     if template.front.successor is not None:
         name, _, version = template.front.successor.rpartition("/")

@@ -98,7 +98,7 @@ def _enough_for(variant: Variant, suffix: str | None, options: QueryString) -> E
 
 
 def _holds(tag: str) -> bool:
-    """Tell whether the client names the representation of *tag* as one that it has."""
+    """Tell whether ``If-None-Match`` names *tag*."""
     return request.if_none_match.contains_weak(tag)
 
 
@@ -151,13 +151,13 @@ def _rendered(response: ResultResponse, answer: Answer | Export | Unread) -> Res
 
 
 def _note_question(question: Question) -> None:
-    """Tell the access record what is asked, so that an error counts for its query. Raises what binding raises."""
+    """Note the query in the access record, so that an error counts for it. Raises what binding raises."""
     template = gateway().registry.template(question.query, question.version)
     record().query, record().version = template.name, template.version
 
 
 def _note(answer: Answer | Export | Unread, page: Page, chosen: Format) -> None:
-    """Tell the access record what was answered."""
+    """Note the answer in the access record."""
     noted = record()
     noted.cache, noted.format = outcome(answer.status), chosen.name
     noted.detail, noted.outcome = answer.status.detail, answer.status.outcome
@@ -180,7 +180,7 @@ def _lifetime(answer: Answer | Export | Unread) -> float | None:
 
 
 def _stable_headers(given: Representation, version: str, suffix: str | None, options: QueryString) -> Iterator[Header]:
-    """Say what was answered: all that is the same for as long as the result is."""
+    """Return the headers that are the same for as long as the result is."""
     answer, page = given.answer, given.page
     query, everybody = answer.query, shared(answer.query.name)
     yield from answer_headers(answer, shared=everybody, kept=_may_be_kept(answer), max_stale=site().max_stale)

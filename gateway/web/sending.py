@@ -29,7 +29,7 @@ def close(answer: Answer | Export | Unread) -> None:
 
 
 def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Pass batches on, and tell the access record how many rows there were and which error ended them."""
+    """Yield the batches, noting their rows and the error that ended them in the access record."""
     noted = record()
     noted.rows = 0
     try:

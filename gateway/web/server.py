@@ -38,7 +38,7 @@ _PORT = "a port that nothing else listens on and this user may take, or 0 for a 
 _LARGEST_BODY = 4 * 2**20
 """Bytes of the largest body of a request to an application that does not say how large one may be."""
 _MARGIN = 2.0
-"""Seconds that the arbiter waits for a worker beyond what the worker may take."""
+"""Seconds that the arbiter waits for a worker beyond the worker's own limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ class Server(BaseApplication):
         self._opened = ExitStack()
         self._site: Site | None = None
         self.hit_cache: HitCache | None = None
-        """What answers repeated requests, in a worker that has an event loop."""
+        """Answers repeated requests, in a worker that has an event loop."""
         self.largest = _LARGEST_BODY
         """Bytes of the largest body of a request that is read."""
         super().__init__(prog="gateway")
@@ -148,12 +148,12 @@ class Server(BaseApplication):
         return self.hit_cache
 
     def stopping(self) -> None:
-        """Say that this worker is not ready any more: it stops soon."""
+        """Mark this worker as not ready, because it stops soon."""
         if self._site is not None:
             self._site.stopping.set()
 
     def refusal(self, status: int, client: str | None) -> bytes:
-        """Write the response to what cannot be read as a request, and tell of it."""
+        """Write the response to a request that cannot be parsed, and report it."""
         return refusal(status, unobserved if self._site is None else self._site.observe, client=client)
 
     def _settings(self) -> dict[str, Any]:

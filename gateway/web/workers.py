@@ -22,15 +22,15 @@ from gateway.web.connection import EventProtocol, ParsedRequest, at_most
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 _BEAT = 1.0
-"""Seconds between two signs of life to the arbiter."""
+"""Seconds between two heartbeats to the arbiter."""
 _SETTLE = 0.05
 """Seconds after which a connection that was accepted at the last moment is among those that are known."""
 _MOMENT = 0.02
-"""Seconds within which the hits that were answered are told of."""
+"""Seconds within which hits are reported."""
 _SWITCH = 0.001
-"""Seconds after which a thread that computes lets the event loop go on."""
+"""Thread switch interval in seconds: how long a computing thread may hold up the event loop."""
 _MAX_PARSED, _LONGEST = 1_000, 4_096
-"""Requests that are recognised by their bytes, and how many bytes each may have."""
+"""Capacity of the cache of parsed requests, and the largest number of bytes of each."""
 
 
 class EventWorker(ASGIWorker):
@@ -52,7 +52,7 @@ class EventWorker(ASGIWorker):
         self.parsed[request] = parsed
 
     def flush_soon(self) -> None:
-        """Have the hits that were answered told of, within a moment."""
+        """Schedule the report of hits."""
         if self._flushing is None:
             self._flushing = self.loop.call_later(_MOMENT, self._flush)
 

@@ -1,9 +1,17 @@
 """ASGI to WSGI adapter: Flask runs on a thread pool behind the event loop, and learns when its client disconnects.
 
-The body of a request is there before a thread is taken for it, so that a slow one costs none.
-A response of one piece costs one hop to a thread and back. A longer one is pulled piece by piece at the pace of its
-reader; its generator is closed at once when the client leaves, or when it has taken too little for a while, so that a
-stalled reader holds no thread.
+Four requests, and what happens to each:
+
+1. ``GET /v1/queries``, a response of one piece. The loop takes a thread; ``_Exchange.run`` calls Flask there and
+   returns a ``WholeResponse``; the loop sends it. That is one hop to a thread and back.
+2. A result of 10 MB. ``run`` sends the head and then piece after piece: ``_emit`` hands each to the loop and blocks
+   the thread until the client has room for the next one. ``run`` returns None.
+3. The same, but the client disconnects. ``watch`` receives ``http.disconnect``; ``leave`` sets the event that Flask
+   reads under ``DISCONNECTED`` and cancels the piece that is being sent. ``_emit`` raises ``Disconnected`` in the
+   thread, Flask's generator is closed, and the thread is free. A client that reads too slowly is cut off
+   (``_progress``) and ends the same way, so a stalled reader holds no thread.
+4. ``POST`` with a slow body. The body is read in the loop before a thread is taken, so it costs none. If it is too
+   large or too late, Flask answers the error that it finds under ``REFUSED``.
 """
 
 from __future__ import annotations
@@ -32,13 +40,13 @@ Environ = dict[str, Any]
 Wsgi = Callable[..., Iterable[bytes]]
 
 CONNECTION = "gateway.connection"
-"""Where a scope holds the connection that a response goes to, as far as the server can say."""
+"""Key of a scope for the ``Connection``, where the server has one."""
 DISCONNECTED = "gateway.disconnected"
-"""Where an environment holds the event that is set when the client is gone."""
+"""Key of an environment for the event that is set when the client disconnects."""
 ENVIRON = "gateway.environ"
-"""Where a scope may hold more of the environment that the application gets."""
+"""Key of a scope for further entries of the environment."""
 REFUSED = "gateway.refused"
-"""Where an environment holds the error that ended the reading of a request."""
+"""Key of an environment for the error that ended the reading of a request."""
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths with threads of their own: probes must not wait behind queries."""
 _PROBE_THREADS = 2
@@ -71,7 +79,7 @@ class WholeResponse:
 
 
 class WsgiAdapter:
-    """An ASGI application that answers with a WSGI one, on *threads* threads.
+    """An ASGI application that runs a WSGI application on *threads* threads.
 
     A client that takes too little in *send_timeout* seconds, while there is something to take, is cut off.
     """
@@ -82,7 +90,7 @@ class WsgiAdapter:
         self._probe_pool = ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="probe")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> ResultResponse | None:
-        """Answer one request; return the response to it if it is a result's, None also where nobody took it."""
+        """Answer one request; return the result response that was sent, None for any other or none."""
         try:
             if not has_body(scope["headers"]):
                 return await self._answer(scope, receive, send, b"")
@@ -97,7 +105,7 @@ class WsgiAdapter:
             self._bodies.release(body)
 
     async def _refuse(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> ResultResponse | None:
-        """Have the application tell *error*: it knows how, and counts it."""
+        """Have the application answer *error* as a problem, and count it."""
         scope[ENVIRON] = {REFUSED: error}
         return await self._answer(scope, receive, send, b"")
 
@@ -121,13 +129,13 @@ class WsgiAdapter:
         return exchange.answered_with()
 
     def close(self) -> None:
-        """Take no more requests; those that run are left to end."""
+        """Accept no more requests; running ones finish."""
         for pool in (self._pool, self._probe_pool):
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Exchange:
-    """One request and its response, between the thread that makes it and the loop that sends it."""
+    """One request and its response: shared by the thread that runs Flask and the loop that sends."""
 
     def __init__(
         self,
@@ -147,7 +155,7 @@ class _Exchange:
         self._sending: asyncio.Task[None] | None = None
 
     async def watch(self) -> None:
-        """Say when the client has left. Nothing more is asked of one that is refused."""
+        """Wait for the client to disconnect, unless its request is refused."""
         if REFUSED in self._scope.get(ENVIRON, {}):
             return
         while (await self._receive())["type"] != "http.disconnect":
@@ -155,14 +163,14 @@ class _Exchange:
         self.leave()
 
     def leave(self) -> None:
-        """Let go of the client: nothing more is sent to it."""
+        """Stop sending to the client, and set its disconnect event if the response is incomplete."""
         if not self._sent:
             self._gone.set()
         if self._sending is not None and not self._sending.done():
             self._sending.cancel()
 
     def run(self, wsgi: Wsgi) -> WholeResponse | None:
-        """Answer the request, in a thread: return a response of one piece, or send one of several."""
+        """Run the application in the current thread: return a response of one piece, or send one of several."""
         if self._gone.is_set():
             return None  # it left while it waited for a thread
         environ = self._environ()
@@ -189,7 +197,7 @@ class _Exchange:
         return response if response is not None and head is not None and response.status == head.status else None
 
     def break_off(self) -> None:
-        """End a response that cannot be ended well, so that no client takes what it has got for the whole."""
+        """Reset the connection of an incomplete response, so that no client takes it for a complete one."""
         if self._begun and not self._sent and self._connection is not None:
             self._connection.cut()
 
@@ -216,7 +224,7 @@ class _Exchange:
         return _no_write
 
     def _emit(self, message: Message) -> None:
-        """Send a part of the response, and wait until the client has room for the next. Raises ``Disconnected``."""
+        """Send a message from the thread; block until the client has room for the next. Raises ``Disconnected``."""
         self._begun = True
         try:
             asyncio.run_coroutine_threadsafe(self._deliver(message), self._loop).result()
@@ -237,7 +245,7 @@ class _Exchange:
         task.result()
 
     def _progress(self, before: int) -> int:
-        """Return what the client has yet to take. Raises ``Disconnected`` where it took too little, and cuts it off."""
+        """Return the bytes not taken yet. Cuts off a client that took too little and raises ``Disconnected``."""
         unsent = before if self._connection is None else self._connection.unsent()
         if not taken_too_slowly(before - unsent, self._send_timeout):
             return unsent
@@ -276,7 +284,7 @@ class _Exchange:
 
 
 def _fields(headers: Iterable[tuple[bytes, bytes]]) -> Environ:
-    """Write request headers as WSGI wants them; those that came several times are joined (RFC 9110, section 5.3)."""
+    """Convert request headers to WSGI variables; repeated ones are joined (RFC 9110, section 5.3)."""
     found: dict[str, list[str]] = {}
     for name, value in headers:
         key = name.decode("latin-1").upper().replace("-", "_")
