@@ -24,7 +24,7 @@ Codes = npt.NDArray[np.int64]
 
 
 def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
-    """Return the folders to list again, relative to the location. Raises ``InvalidParameters`` with all mistakes.
+    """Return the folders to list again, relative to the location. Raises ``InvalidParameters`` with all errors.
 
     A value may be given as it is, or percent-encoded as in its folder; known folders whose name is another text for the
     same value are listed as well.

@@ -48,7 +48,7 @@ def text_of(facts: FileFacts) -> str:
 
 @lru_cache(maxsize=4096)
 def of_text(text: str) -> FileFacts | None:
-    """Read what ``text_of`` has spelled; None for facts of another version."""
+    """Read a text that ``text_of`` has written; None for facts of another version."""
     version, *rest = orjson.loads(text)
     if version != VERSION:
         return None

@@ -151,7 +151,7 @@ def read(
     """Read the footers of *files* (``path``, ``size``, ``etag``, ``version``) side by side.
 
     With *statistics* it reads their rows and the bounds of *columns*, too. A file that was replaced or removed since
-    it was listed, or may not be read, is told as unread. Raises ``StorageFailed`` where the store fails, and where
+    it was listed, or may not be read, is reported as unread. Raises ``StorageFailed`` where the store fails, and where
     *patience* ends.
     """
     rows = files.select(["path", "size", "etag", "version"]).to_pylist()

@@ -251,7 +251,7 @@ def _order(texts: pa.Array[Any], level: LevelReader) -> tuple[dict[str | None, s
 
 
 def _values(texts: pa.Array[Any], level: LevelReader, errors: dict[str | None, str]) -> pa.Array[Any]:
-    """Decode texts, halving them around the ones that do not decode, which are put into *mistakes*."""
+    """Decode texts; those that cannot be decoded are found by bisection and added to *errors*."""
     try:
         return level.decode(texts)
     except TransformError as error:

@@ -102,7 +102,7 @@ class ManifestStore:
                 return self.snapshot or snapshot
             try:
                 return self._list(None)
-            except GatewayError:  # the observer was told, and the status says so
+            except GatewayError:  # the observer was notified, and the status has the failure
                 return self.snapshot or snapshot
 
     def refresh(self, partitions: Iterable[str] | None = None, *, announced: bool = False) -> Snapshot:

@@ -130,7 +130,7 @@ class Refresher:
             else:
                 manifest.refresh()
         except GatewayError:
-            pass  # its observer was told, and its failure says when to try again
+            pass  # the observer was notified, and the failure says when to try again
         finally:
             manifest.retry_unread()
             self._due.pop(manifest.table.name, None)
@@ -145,7 +145,7 @@ class Refresher:
             if manifest.read_footers(patience=Patience(unless=self._stopping.is_set)):
                 self._complete.pop(manifest.table.name, None)
         except GatewayError:
-            pass  # its observer was told
+            pass  # the observer was notified
         finally:
             self._idle.set()
             self._busy.discard(manifest.table.name)

@@ -199,7 +199,7 @@ def _endpoint(s3: S3Settings) -> str:
 def open_store(location: str, s3: S3Settings, base: Path, *, observe: Observer = unobserved) -> Store:
     """Open the store at *location*; a plain folder is relative to *base*. Raises ``StorageFailed``.
 
-    *observe* is told of requests over the network.
+    *observe* is notified of requests over the network.
     """
     root = root_of(location, base)
     scheme, separator, _ = location.partition("://")

@@ -90,7 +90,7 @@ def _writable(layouts: _Layouts) -> _Layouts:
 
 
 def _union(entries: object) -> object:
-    """Return each field of several layouts once; those that are wrong in themselves are told by ``layouts``."""
+    """Return each field of several layouts once; those that are wrong in themselves are reported by ``layouts``."""
     layouts = layouts_of(entries)
     if not layouts:
         return entries
@@ -171,7 +171,7 @@ class Table(BaseModel):
 
 
 def parse_table(text: str, path: str) -> Table:
-    """Read one declaration; *path* names it in messages. Raises ``DeclarationError`` with every mistake."""
+    """Read one declaration; *path* names it in messages. Raises ``DeclarationError`` with every error."""
     declared = Declared(text, path)
     found: list[Diagnostic] = []
     expected = PurePosixPath(path).stem

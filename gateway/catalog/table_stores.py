@@ -37,8 +37,8 @@ class TableStores:
     def first(self, work: Callable[[Store], Done], on_replica: Callable[[str, StorageFailed], None] = _silent) -> Done:
         """Return what *work* returns at the table's own location or, where that fails, at the first replica.
 
-        *on_replica* is told the location of the replica that was used, and why. Where all fail, the failure of the
-        table's own location is raised.
+        *on_replica* is called with the location of the replica that was used, and with the failure. Where all fail,
+        the failure of the table's own location is raised.
         """
         try:
             return work(self.home)

@@ -45,7 +45,7 @@ _FORMAT = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is wrong with the rows of a file: ``kind`` is the same for all files with it, ``reason`` tells one row."""
+    """What is wrong with the rows of a file: ``kind`` is the same for all such files, ``reason`` names one row."""
 
     kind: str
     reason: str

@@ -111,7 +111,7 @@ class Binder:
         return False
 
     def _hinted(self, refusal: Unbindable, sql: str) -> Unbindable:
-        """Add the nearest column of the tables that *sql* names: of views, the engine tells none."""
+        """Add the nearest column of the tables that *sql* names: for views, the engine names none."""
         found = _OF_TABLE.fullmatch(refusal.message)
         if refusal.hint is None and found is not None:
             words = {word.lower() for word in re.findall(r"\w+", sql)}
@@ -192,7 +192,7 @@ def explained(error: duckdb.Error, sql: str) -> Unbindable:
 
 
 def _of_session(sql: str) -> Unbindable:
-    """Refuse a name that no column has and that tells about the session instead."""
+    """Refuse a name that no column has and that is about the session instead."""
     found = re.search(rf"\b({'|'.join(SESSION_WORDS)})\b", sql, re.IGNORECASE)
     word = found[1].lower() if found else "a name"
     message = f"{word} is not allowed: it tells about the server, not about the data"

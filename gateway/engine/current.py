@@ -10,7 +10,7 @@ from gateway.engine.duckdb import DuckDBEngine
 from gateway.model import Column
 
 OpenEngine = Callable[[Sequence[str], int], DuckDBEngine]
-"""Open an engine that can read these locations; the number tells those of a process apart. Raises ``EngineFailed``."""
+"""Open an engine that can read these locations; the number is unique in a process. Raises ``EngineFailed``."""
 
 
 class Engines:

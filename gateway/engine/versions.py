@@ -20,7 +20,7 @@ from gateway.model import FileVersion
 _GLOB = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
 _BITS = 32
 _STEPS = re.compile(r"/(?:\./|/)+")
-"""What tells the versions of a local file apart in its address."""
+"""Separators in the address of a local file that distinguish its versions."""
 
 
 def is_remote(path: str) -> bool:

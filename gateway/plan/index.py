@@ -225,7 +225,7 @@ class Axes:
 def _lacking(snapshot: SnapshotView, held: set[str]) -> frozenset[str]:
     """Name the sources of partition columns that a file lacks, or may lack: all of them are NULL in it.
 
-    What such a folder says of them is not so. A column that is told by the path itself is never lacking.
+    What such a folder says of them does not hold. A column whose value is in the path itself is never lacking.
     """
     fields = snapshot.table.partitioned_by
     sources = {folded(field.source) for field in fields if field.source.lower() != field.column.lower()}

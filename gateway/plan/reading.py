@@ -158,7 +158,7 @@ def _path_wins(snapshot: Snapshot, field: PartitionField) -> bool:
 
 
 def _levels_in_path(snapshot: Snapshot) -> Ordinals:
-    """Return for each partition the levels that its path tells, a bit each."""
+    """Return for each partition the levels that its path has, one bit each."""
     count = len(snapshot.table.partitioned_by)
     bits: Ordinals = np.zeros(snapshot.partitions.num_rows, np.int64)
     for number in range(count):

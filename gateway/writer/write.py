@@ -228,7 +228,7 @@ def _write_files(
 
 
 def _empty(writer: FileWriter, held: _Held, table: Table, options: Options) -> Iterator[StagedFile]:
-    """Write no rows: a table without partitions gets a file that tells its columns."""
+    """Write no rows: a table without partitions gets a file that has its columns."""
     if table.written_by and options.mode is Mode.REPLACE:
         raise InputInvalid(f"The input has no rows: {table.name} would be empty. Remove its files if that is meant.")
     if not table.written_by and options.mode is not Mode.APPEND:

@@ -100,7 +100,7 @@ class Transform(ABC):
         return None
 
     def codes(self, texts: Array, source_type: str) -> Ordinals | None:
-        """Return a code for each folder text, comparable with ``codes_of``; None where equality tells nothing."""
+        """Return a code for each folder text, comparable with ``codes_of``; None if equality says nothing."""
         return None
 
     def codes_of(self, keys: Sequence[Key], source_type: str) -> Ordinals:

@@ -117,7 +117,7 @@ class Bound:
     values: tuple[Value, ...]
     predicates: tuple[Predicate, ...]
     known: tuple[Value | Unknown, ...]
-    """The constants again, those that are not known told from NULL."""
+    """The constants again, with ``Unknown`` for those that are not known, which is not NULL."""
 
 
 Evaluate = Callable[[Sequence[str], Mapping[str, TypedValue]], tuple[Value, ...]]
