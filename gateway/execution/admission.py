@@ -1,4 +1,4 @@
-"""How many queries run at once: a bounded number of slots, and a bounded line in front of them."""
+"""Admission: how many queries run at once, in a bounded number of slots with a bounded queue before them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Admission:
     ) -> Iterator[None]:
         """Hold one slot for a query of *principal* that plans to read *cost* bytes.
 
-        Raises ``QueueFull`` when the line is full or no slot came free in time, ``DeadlineExceeded`` when the
+        Raises ``QueueFull`` when the queue is full or no slot came free in time, ``DeadlineExceeded`` when the
         *deadline*, an instant of ``monotonic``, came first, and the reason of the *cancellation* that ends the wait.
         """
         waiter = Waiter(principal=principal, heavy=cost > self._cheap)

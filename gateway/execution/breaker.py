@@ -2,7 +2,7 @@
 
 Closed, everybody is let through. After ``FAILURES`` in a row, or two in a row that took ``LONG`` seconds, it opens:
 nobody is. When its rest is over, one caller may try (half open): if that works it closes, if not it rests twice as
-long. A caller who was let through before the state changed says nothing about the state it is in now.
+long. What a caller reports who was let through before the state changed is ignored.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """The leave to try once; whoever holds it says how it went, exactly once."""
+    """Permission for one attempt; its holder reports how that went, exactly once."""
 
     since: float
     turn: int
-    """The state it was given in, counted from the first."""
+    """The number of the state that it was given in."""
 
 
 class Breaker:

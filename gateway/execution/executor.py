@@ -1,4 +1,4 @@
-"""Compute an answer that is not kept, once for all who ask for it now, and keep it."""
+"""Compute an answer that is not kept, once for all who ask for it at the same time, and keep it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.concurrency.backoff import Backoff
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import TOO_LARGE, GatewayError, ResultTooLarge
 from gateway.execution.row_tee import RowTee
-from gateway.execution.run import EARLY
+from gateway.execution.run import STREAM_AFTER
 from gateway.execution.runner import PlanRunner
 from gateway.execution.single_flight import SingleFlight, Task
 from gateway.execution.work import CacheRequest, Work
@@ -26,7 +26,7 @@ from gateway.telemetry.timings import Timings
 
 
 class Computed(NamedTuple):
-    """A result, or its rows while they are computed, and how it came about."""
+    """A computed result, or its rows while they are computed, and its status at the cache."""
 
     result: Result | Streamed
     status: CacheStatus
@@ -40,7 +40,7 @@ class Executor:
     in_flight: SingleFlight
     runner: PlanRunner
     refreshes: Backoff
-    """Which answers may be computed behind a stale one: after failures, later and later."""
+    """Which answers may be refreshed behind a stale one: after failures, later and later."""
     clock: Callable[[], float] = time.time
 
     def run(self, work: Work, request: CacheRequest, state: ValidationState | None = None) -> Computed:
@@ -70,7 +70,7 @@ class Executor:
         self.in_flight.close()
 
     def over(self, runner: PlanRunner) -> Executor:
-        """Return an executor of other declarations, which shares everything else with this one."""
+        """Return an executor with another *runner*, that of changed declarations; the rest is shared."""
         return replace(self, runner=runner)
 
     def _run(self, work: Work, request: CacheRequest, state: ValidationState | None) -> Computed:
@@ -81,7 +81,7 @@ class Executor:
         return self._shared(work, request, state)
 
     def _shared(self, work: Work, request: CacheRequest, state: ValidationState) -> Computed:
-        """Compute what is to be kept, or wait for others who do; rows are sent meanwhile to who takes them all."""
+        """Compute what is to be kept, or wait for others who do; a caller who takes all rows is sent them meanwhile."""
         tee = RowTee() if request.stream is not None and request.stream.limit is None else None
         first_rows = None if tee is None else tee.first_rows
         task = self._task(work, request.policy, state, tee)
@@ -124,7 +124,7 @@ class Executor:
 
         def compute(cancellation: Cancellation) -> Result | Streamed:
             if sends:
-                return self.runner.send(work, cancellation, head=EARLY, limit=None)
+                return self.runner.send(work, cancellation, head=STREAM_AFTER, limit=None)
             return self.runner.whole(work, cancellation)
 
         result = self.in_flight.run_alone(compute, deadline=request.deadline, gone=request.gone)
@@ -136,7 +136,7 @@ class Executor:
     def _task(self, work: Work, policy: CachePolicy, state: ValidationState, tee: RowTee | None = None) -> Task:
         return Task(
             key=work.key,
-            work=partial(self._compute, work, policy, state, tee),
+            compute=partial(self._compute, work, policy, state, tee),
             lookup=partial(self.cache.stored, work.key),
             unshared=partial(self.cache.is_unshared, work.key),
         )

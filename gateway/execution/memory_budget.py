@@ -1,4 +1,4 @@
-"""How many bytes of results a process may hold while they are computed and sent: one number for all of them."""
+"""The memory budget of a process for results that are computed and sent: one number for all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MemoryBudget:
             return self._held
 
     def reserve(self) -> Reservation:
-        """Begin one result."""
+        """Open the reservation of one result, of no bytes yet."""
         return Reservation(self)
 
     def take(self, held: int, more: int) -> bool:

@@ -1,4 +1,4 @@
-"""Rows on their way from the thread that gathers them to the one that sends them.
+"""Hand rows from the thread that gathers them to the one that sends them.
 
 What is gathered for the cache can be sent at the same time. Until it is known whether the result is small enough to
 be kept, the gathering thread reads on at its own speed; where it is not, the rest of the running query is handed to
@@ -23,7 +23,7 @@ def _nothing() -> None:
 
 
 class RowTee:
-    """One writer, one reader. What is not read yet is held; the writer bounds it.
+    """A queue of batches for one writer and one reader. The writer bounds what is held.
 
     ``first_rows`` is what the reader waits for: set once there are so many that they are better sent than gathered.
     """

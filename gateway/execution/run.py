@@ -1,4 +1,4 @@
-"""Run one plan in the engine: to its end, for the cache; or as rows that are sent while they are computed."""
+"""Run one plan once in the engine: to its end, for the cache, or as rows that are sent while they are computed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from gateway.execution.work import Work
 from gateway.model import Principal, Reading, Result, ResultStream, Scan, Streamed
 from gateway.telemetry.events import Event, Observer, QueryCancelled, QueryExecuted, QueryFailed
 
-EARLY = 8 * 2**20
-"""Bytes of Arrow buffers from which on rows are sent while they are computed; less comes whole, with its number."""
-_PATIENCE = 1.0
-"""Seconds after its first rows from which on a result that still goes on is sent, however little of it there is."""
+STREAM_AFTER = 8 * 2**20
+"""Bytes of Arrow buffers after which rows are sent while they are computed; a smaller result is sent whole."""
+_STREAM_WITHIN = 1.0
+"""Seconds after its first rows at which a result that goes on is sent, however small it is."""
 _LINGER = 5.0
-"""Seconds between the interrupt of an export that takes too long and its end, if its reader takes no notice."""
+"""Seconds that the reader of an export has to notice that it was interrupted for taking too long."""
 
 _TOO_SLOW = "The export took longer than one may take."
 
@@ -46,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """How one plan is run once. ``max_result`` bounds what is gathered of one result, in bytes of Arrow buffers.
+    """Runs a plan once. ``max_result`` bounds what is gathered of one result, in bytes of Arrow buffers.
 
     ``export_timeout`` is how long rows that are sent while they are computed may take, in seconds.
     """
@@ -65,14 +65,14 @@ class Execution:
     monotonic: Callable[[], float] = time.monotonic
 
     def whole(self, work: Work, move: Move, limits: Limits, tee: RowTee | None = None) -> Result:
-        """Run a plan to its end; the reader of *tee* is given rows from ``EARLY`` bytes on.
+        """Run a plan to its end; the reader of *tee* is given rows after ``STREAM_AFTER`` bytes.
 
-        Raises ``ResultTooLarge`` past ``max_result`` bytes: where there is a reader, the rest is then left to it.
+        Raises ``ResultTooLarge`` past ``max_result`` bytes: where there is a reader, the rest is handed over to it.
         """
         with self._running(work, move, limits) as run:
             return run.result(self._gathered(run, tee))
 
-    def opened(self, work: Work, move: Move, limits: Limits, *, head: int) -> Result | Streamed:
+    def send(self, work: Work, move: Move, limits: Limits, *, head: int) -> Result | Streamed:
         """Run a plan for one reader: to its end where that comes within *head* bytes, else to its first rows."""
         with self._running(work, move, limits) as run:
             held, size = [], 0
@@ -81,13 +81,13 @@ class Execution:
                 size += batch.nbytes
                 if size > head:
                     run.confirm()
-                    return run.left_to_reader(chain(held, run.rows))
+                    return run.hand_over(chain(held, run.rows))
             content = Content(run.stream.schema)
             for batch in held:
                 content.add(batch)
             return run.result(content)
 
-    def first(self, work: Work, move: Move, limits: Limits, *, rows: int) -> Streamed:
+    def first_rows(self, work: Work, move: Move, limits: Limits, *, rows: int) -> Streamed:
         """Run a plan for its first rows, no further. Raises ``ResultTooLarge`` where they alone are too large."""
         with self._running(work, move, limits) as run:
             held, count, size = [], 0, 0
@@ -97,7 +97,7 @@ class Execution:
                 size += batch.nbytes
                 if count > rows:
                     run.confirm()
-                    run.tell(None)
+                    run.report(None)
                     break
                 if size > self.max_result or not run.reservation.grow(batch.nbytes):
                     raise self._too_large(size)
@@ -106,7 +106,7 @@ class Execution:
 
     @contextmanager
     def _running(self, work: Work, move: Move, limits: Limits) -> Iterator[Run]:
-        """Hold a slot and run a plan in it until the end of the context, or longer where it was left to a reader."""
+        """Hold a slot and run a plan in it until the context ends, or longer where a reader took it over."""
         run = Run(self, work, move, limits)
         try:
             with work.timings("queue"):
@@ -116,13 +116,13 @@ class Execution:
                 yield run
         except GatewayError as error:
             reason = limits.cancellation.reason or error
-            if not run.left:
-                run.tell(reason)
+            if not run.handed_over:
+                run.report(reason)
             if reason is not error:
                 raise reason from error
             raise
         finally:
-            if not run.left:
+            if not run.handed_over:
                 run.close()
 
     def _gathered(self, run: Run, tee: RowTee | None) -> Content:
@@ -135,11 +135,11 @@ class Execution:
             fits = size <= self.max_result and run.reservation.grow(batch.nbytes)
             if tee is not None:
                 tee.put(batch)
-                if size >= EARLY or not fits or self.monotonic() >= begun + _PATIENCE:
+                if size >= STREAM_AFTER or not fits or self.monotonic() >= begun + _STREAM_WITHIN:
                     self._open(tee, run)
             if not fits:
                 if tee is not None:
-                    run.leave_to(tee)
+                    run.hand_over_to(tee)
                 content.clear()  # the traceback would keep them for as long as the error is remembered
                 raise self._too_large(size)
         if tee is not None:
@@ -162,21 +162,21 @@ class Execution:
 
 
 class Run:
-    """One execution of a plan: the slot that it holds, its rows, and what is told of it once it is over."""
+    """One execution of a plan: its slot, its rows, and the events that report its end."""
 
     stream: ResultStream
     rows: Iterator[pa.RecordBatch]
     """All rows, once."""
 
     def __init__(self, execution: Execution, work: Work, move: Move, limits: Limits) -> None:
-        self.left = False
+        self.handed_over = False
         """A reader has the rest of the rows, and closes the run."""
         self._execution, self._work, self._move, self._limits = execution, work, move, limits
         self._readings = tuple(_reading(scan) for scan in work.plan.scans)
         self._created_at, self._started = execution.clock(), execution.monotonic()
         self._waited: float | None = None
         self.reservation = execution.budget.reserve()
-        self._lock, self._held, self._told = Lock(), ExitStack(), False
+        self._lock, self._held, self._reported = Lock(), ExitStack(), False
 
     def admit(self) -> None:
         """Wait for a slot. Raises what admission raises."""
@@ -237,32 +237,32 @@ class Run:
             more=more,
         )
 
-    def left_to_reader(self, batches: Iterator[pa.RecordBatch]) -> Streamed:
-        """Return the rows for one reader, who closes the run; who gives up before that cancels it."""
-        self._go_on()
+    def hand_over(self, batches: Iterator[pa.RecordBatch]) -> Streamed:
+        """Return the rows for one reader, who closes the run; the run is cancelled where the caller gives up first."""
+        self._extend()
         self._held.enter_context(self._limits.cancellation.stops(self.close))
         return self.streamed(batches, close=self.close)
 
-    def leave_to(self, tee: RowTee) -> None:
-        """Leave the rest of the rows to the reader of *tee*, if there is one."""
-        self._go_on()
-        self.left = tee.hand_over(self.rows, self.close, self.reservation.close)
+    def hand_over_to(self, tee: RowTee) -> None:
+        """Hand the rest of the rows over to the reader of *tee*, if it is still there."""
+        self._extend()
+        self.handed_over = tee.hand_over(self.rows, self.close, self.reservation.close)
 
     def confirm(self) -> None:
-        """Make sure that the rows so far are right. Raises ``FilesChanged`` where they are of other versions."""
+        """Make sure that the rows so far are of the planned versions of the files. Raises ``FilesChanged``."""
         self.stream.confirm()
 
-    def tell(self, error: GatewayError | None) -> None:
-        """Tell observers what the run ended with, None where that is its last row; the first word stands."""
+    def report(self, error: GatewayError | None) -> None:
+        """Report how the run ended, None for its last row; only the first report counts."""
         with self._lock:
-            told, self._told = self._told, True
-        if not told:
+            reported, self._reported = self._reported, True
+        if not reported:
             self._execution.observe(self._ending(error))
-            self._tell_if_slow(error)
+            self._report_if_slow(error)
 
     def close(self) -> None:
-        """Give everything back, from any thread; idempotent. Before its end, that is because the client has left."""
-        self.tell(ClientGone("The client has left before the last row was sent."))
+        """Release the slot and the stream, from any thread; idempotent. Before the last row, the client has left."""
+        self.report(ClientGone("The client has left before the last row was sent."))
         with self._lock:
             held, self._held = self._held, ExitStack()
         held.close()
@@ -272,25 +272,25 @@ class Run:
         try:
             for batch in self.stream:
                 yield batch
-                if self._told:
+                if self._reported:
                     raise DeadlineExceeded(_TOO_SLOW)
         except GatewayError as error:
-            self.tell(self._limits.cancellation.reason or error)
+            self.report(self._limits.cancellation.reason or error)
             raise
-        self.tell(None)
+        self.report(None)
 
-    def _go_on(self) -> None:
-        """Run on for as long as an export may take, and no longer even where its reader stands still."""
-        self.left = True
-        left = self._execution.export_timeout - self._seconds()
-        self.stream.postpone(self._execution.monotonic() + left)
-        timer = Timer(left + _LINGER, self._expire)
+    def _extend(self) -> None:
+        """Extend the deadline to that of an export, at which the run ends even where its reader stands still."""
+        self.handed_over = True
+        seconds = self._execution.export_timeout - self._seconds()
+        self.stream.postpone(self._execution.monotonic() + seconds)
+        timer = Timer(seconds + _LINGER, self._expire)
         timer.daemon = True
         timer.start()
         self._held.callback(timer.cancel)
 
     def _expire(self) -> None:
-        self.tell(DeadlineExceeded(_TOO_SLOW))
+        self.report(DeadlineExceeded(_TOO_SLOW))
         self.close()
 
     def _ending(self, error: GatewayError | None) -> Event:
@@ -312,13 +312,13 @@ class Run:
             query=name, version=version, code=error.code, detail=error.detail, seconds=seconds, file=file
         )
 
-    def _tell_if_slow(self, error: GatewayError | None) -> None:
+    def _report_if_slow(self, error: GatewayError | None) -> None:
         slow, waited = self._execution.slow, self._waited
-        if slow is None or waited is None or self.left:  # how long an export takes is up to its reader
+        if slow is None or waited is None or self.handed_over:  # how long an export takes is up to its reader
             return
         code = None if error is None else error.code
         seconds = self._seconds() - waited
-        slow.tell(
+        slow.report(
             self._work.plan, self._execution.engine, key=self._work.key, waited=waited, seconds=seconds, code=code
         )
 
@@ -327,7 +327,7 @@ class Run:
 
 
 def unread(work: Work) -> Streamed:
-    """Return the rows of planned work for who has them already: none are computed."""
+    """Return an empty stream for a caller who has the rows of this key already."""
     return Streamed(
         key=work.key,
         schema=pa.schema([]),

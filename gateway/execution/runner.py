@@ -1,4 +1,4 @@
-"""Run planned work in the engine: again where a store fails in passing, planned again where its files changed."""
+"""Run planned work in the engine: retried where a store fails in passing, planned again where its files changed."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ class PlanRunner:
     timeout: float
 
     def whole(self, work: Work, cancellation: Cancellation, tee: RowTee | None = None) -> Result:
-        """Compute all rows, and give them to the reader of *tee* meanwhile. Raises ``ResultTooLarge``."""
+        """Compute all rows; the reader of *tee* is given them meanwhile. Raises ``ResultTooLarge``."""
         limits = self._limits(work, cancellation)
         for plan in self._plans(work):
             with plan as planned:
                 for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
                     with attempt as move, _failing(tee):
-                        # A reader who has sent rows is cut off: another attempt is for the others.
+                        # A reader who was given rows of a failed attempt is cut off: the next one is for the others.
                         reader = None if tee is None or tee.failed else tee
                         return self.execution.whole(planned, move, limits, reader)
         raise AssertionError(_RAISED)
 
     def send(self, work: Work, cancellation: Cancellation, *, head: int, limit: int | None) -> Result | Streamed:
-        """Compute rows for one reader, who is given them from *head* bytes on, or the first *limit* of them."""
+        """Compute rows for one reader, who is given them after *head* bytes, or only the first *limit* of them."""
         limits = self._limits(work, cancellation)
         for plan in self._plans(work):
             with plan as planned:
                 for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
                     with attempt as move:
                         if limit is None:
-                            return self.execution.opened(planned, move, limits, head=head)
-                        return self.execution.first(planned, move, limits, rows=limit)
+                            return self.execution.send(planned, move, limits, head=head)
+                        return self.execution.first_rows(planned, move, limits, rows=limit)
         raise AssertionError(_RAISED)
 
     def allowed(self, query: BoundQuery) -> float:
@@ -64,13 +64,13 @@ class PlanRunner:
         return Limits(allowed=allowed, deadline=self.execution.monotonic() + allowed, cancellation=cancellation)
 
     def _plans(self, work: Work) -> Iterator[AbstractContextManager[Work]]:
-        """Yield work over the files as they are, as contexts: one in which they change is followed by another."""
+        """Yield contexts that give the work to run; where its files change in one, the next gives it planned again."""
         for left in reversed(range(MAX_PLANS)):
-            yield self._over_files(work, last=left == 0)
+            yield self._planned(work, last=left == 0)
             work = self.planning.plan_again(work)
 
     @contextmanager
-    def _over_files(self, work: Work, *, last: bool) -> Iterator[Work]:
+    def _planned(self, work: Work, *, last: bool) -> Iterator[Work]:
         try:
             yield work
         except FilesChanged as error:

@@ -26,15 +26,14 @@ from gateway.errors import ClientGone, DeadlineExceeded, GatewayError, QueueFull
 from gateway.execution.leases import Lease
 from gateway.model import Result, Streamed
 
-_REMEMBER = 1.5
+_ERROR_KEPT = 1.5
 """Seconds that an error is given to those who ask the same again, so that a failure is not a stampede."""
 _POLL = (0.005, 0.1)
 """Shortest and longest pause, in seconds, between two attempts to take a lease that another process holds."""
 _PULSE = 0.1
-"""Seconds between two looks at whether a caller is still there."""
+"""Seconds between two checks whether a caller is still there."""
 
 T = TypeVar("T")
-Work = Callable[[Cancellation], Result]
 
 
 class Gone(Protocol):
@@ -52,14 +51,14 @@ class Task:
     """
 
     key: str
-    work: Work
+    compute: Callable[[Cancellation], Result]
     lookup: Callable[[], Result | None]
     unshared: Callable[[], bool]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class InFlight:
-    """Work that goes on; ``waiters`` counts those for whom it does."""
+    """Work that is being done; ``waiters`` counts the callers that wait for it."""
 
     future: Future[tuple[Any, bool]]
     cancellation: Cancellation
@@ -115,10 +114,10 @@ class SingleFlight:
         entry, leader = self._join(task)
         return entry.future, leader
 
-    def run_alone(self, work: Callable[[Cancellation], T], *, deadline: float, gone: Gone | None = None) -> T:
-        """Do work for one caller, which nobody shares and nobody keeps; see ``run``."""
+    def run_alone(self, compute: Callable[[Cancellation], T], *, deadline: float, gone: Gone | None = None) -> T:
+        """Compute something for one caller, which nobody shares and nobody keeps; see ``run``."""
         with self._lock:
-            entry = self._submit(lambda cancellation: (work(cancellation), False), unshared=lambda: True)
+            entry = self._submit(lambda cancellation: (compute(cancellation), False), unshared=lambda: True)
         entry.future.add_done_callback(lambda _: self._ended())
         made: T = self._wait(entry, deadline, gone)[0]
         return made
@@ -146,13 +145,13 @@ class SingleFlight:
         entry.future.add_done_callback(lambda _: self._finish(task.key, entry))
         return entry, True
 
-    def _submit(self, work: Callable[[Cancellation], tuple[Any, bool]], unshared: Callable[[], bool]) -> InFlight:
+    def _submit(self, compute: Callable[[Cancellation], tuple[Any, bool]], unshared: Callable[[], bool]) -> InFlight:
         if self._closed:
             raise ShuttingDown("The gateway is stopping.", retry_after=1.0)
         if self._count >= self._max_in_flight:
             raise QueueFull("Too many answers are being computed or waited for.", retry_after=1.0)
         cancellation = Cancellation()
-        future = self._pool.submit(work, cancellation)
+        future = self._pool.submit(compute, cancellation)
         self._count += 1
         return InFlight(future=future, cancellation=cancellation, unshared=unshared)
 
@@ -204,7 +203,7 @@ class SingleFlight:
             wait([cancelled])  # it holds the lease of this process until it has ended
         with self._leased(task, cancellation):
             found = task.lookup()
-            return (task.work(cancellation), False) if found is None else (found, True)
+            return (task.compute(cancellation), False) if found is None else (found, True)
 
     @contextmanager
     def _leased(self, task: Task, cancellation: Cancellation) -> Iterator[None]:
@@ -239,4 +238,4 @@ class SingleFlight:
             self._count -= 1
 
     def _recent(self, instant: float) -> bool:
-        return self._monotonic() < instant + _REMEMBER
+        return self._monotonic() < instant + _ERROR_KEPT

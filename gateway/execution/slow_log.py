@@ -1,4 +1,4 @@
-"""The slow-query log: what a query that took long would have read, and why, while it is still known."""
+"""The slow-query log: the plan of a query that took long, recorded when it ends."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gateway.telemetry.events import Observer, QuerySlow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowLog:
-    """Tells of queries that took *after* seconds or longer; with *engine_plan*, what the engine would do, too."""
+    """Reports queries that took *after* seconds or longer; with *engine_plan*, with the plan of the engine too."""
 
     after: float
     observe: Observer
     engine_plan: bool = False
     clock: Callable[[], float] = time.time
 
-    def tell(
+    def report(
         self, plan: Plan, engine: Engine, *, key: str, waited: float, seconds: float, code: str | None = None
     ) -> None:
-        """Tell of a query that ended after *seconds* in the engine, if that is long. Raises nothing."""
+        """Report a query that ended after *seconds* in the engine, if that is long. Raises nothing."""
         if seconds < self.after:
             return
         query = plan.query

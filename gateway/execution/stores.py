@@ -24,7 +24,7 @@ from gateway.telemetry.events import BreakerChanged, Observer, QueryRetried, Rep
 
 _RETRY = Retry()
 Move = Callable[[FileVersion], FileVersion]
-"""Tell where a file of the plan is read, in the same version."""
+"""Returns where a file of the plan is read, in the same version."""
 
 
 def stay(file: FileVersion) -> FileVersion:
@@ -49,8 +49,8 @@ class Place:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Visit:
-    """One attempt: the place of each table, and the leave to use it."""
+class _Placement:
+    """Where the tables of one attempt are read, and the passes of the breakers of these places."""
 
     chosen: Mapping[str, Place]
     home: Mapping[str, Place]
@@ -73,41 +73,41 @@ class _Visit:
         return moved
 
     def at_fault(self, path: str | None) -> list[Place]:
-        """Name the places that may have failed: the one of *path*, else all."""
+        """Return the places that may have failed: the one of *path*, else all."""
         known = [place for place in self.passes if path is not None and path.startswith(place.root)]
         return [max(known, key=lambda place: len(place.root))] if known else list(self.passes)
 
 
 class Attempt:
-    """One attempt, as a context: where files are read in it, and what its end said of these places."""
+    """One attempt, as a context: it gives the move of its files; its end says which places failed."""
 
-    def __init__(self, stores: Stores, visit: _Visit) -> None:
-        self._stores, self._visit = stores, visit
+    def __init__(self, stores: Stores, placement: _Placement) -> None:
+        self._stores, self._placement = stores, placement
         self.failed: set[Place] = set()
         self.unusable: set[Place] = set()
         self.failure: StorageFailed | None = None
 
     def __enter__(self) -> Move:
-        return self._visit.move()
+        return self._placement.move()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """Tell the breakers of the end; True where another attempt is to follow."""
-        stores, visit = self._stores, self._visit
+        """Report the end to the breakers; True (the error is suppressed) where another attempt is to follow."""
+        stores, placement = self._stores, self._placement
         if error is None:
-            stores.succeed(visit)
-        elif isinstance(error, FilesChanged) and visit.away:
-            stores.end(visit)
-            self.unusable = stores.refuse(visit)
+            stores.succeed(placement)
+        elif isinstance(error, FilesChanged) and placement.away:
+            stores.end(placement)
+            self.unusable = stores.refuse(placement)
             return True
         elif isinstance(error, StorageFailed) and error.passing:
-            self.failed, self.failure = stores.fail(visit, error.path), error
+            self.failed, self.failure = stores.fail(placement, error.path), error
             return True
-        elif isinstance(error, DeadlineExceeded) and (path := _silent(error)) is not None:
-            stores.fail(visit, path)
+        elif isinstance(error, DeadlineExceeded) and (path := _silent_store(error)) is not None:
+            stores.fail(placement, path)
         else:
-            stores.end(visit)
+            stores.end(placement)
         return False
 
 
@@ -138,7 +138,7 @@ class Stores:
         return Stores(places, observe=self._observe, monotonic=self._monotonic, retry=self._retry, known=self._breakers)
 
     def states(self) -> Mapping[str, State]:
-        """Tell the state of every location's breaker."""
+        """Return the state of every location's breaker."""
         return {place.location: breaker.state for place, breaker in self._breakers.items()}
 
     def attempts(self, query: BoundQuery, *, deadline: float) -> Iterator[Attempt]:
@@ -158,7 +158,7 @@ class Stores:
         for number in range(self._retry.attempts):
             if failure is not None:
                 failed = self._pause(query, failure, number, deadline, failed, unusable)
-            attempt = Attempt(self, self._visit(query.tables, failed, unusable, failure))
+            attempt = Attempt(self, self._place(query.tables, failed, unusable, failure))
             yield attempt
             failed |= attempt.failed
             unusable |= attempt.unusable
@@ -172,31 +172,31 @@ class Stores:
         if resting and any(file.path.startswith(tuple(resting)) for file in files):
             raise self._resting(None)
 
-    def _visit(
+    def _place(
         self, tables: Iterable[str], failed: set[Place], unusable: set[Place], failure: StorageFailed | None
-    ) -> _Visit:
+    ) -> _Placement:
         """Choose a place for every table. Raises *failure*, or ``StorageFailed``, where one has none."""
         home = {table: self._places[table][0] for table in tables if table in self._places}
-        visit = _Visit(chosen={}, home=home)
+        placement = _Placement(chosen={}, home=home)
         chosen: dict[str, Place] = {}
         for table in home:
-            found = next(self._open(table, failed, unusable, visit), None)
+            found = next(self._open(table, failed, unusable, placement), None)
             if found is None:
-                self.end(visit)
+                self.end(placement)
                 raise failure or self._resting(table)
             chosen[table] = found
-        visit.chosen = chosen
-        for table in visit.away:
+        placement.chosen = chosen
+        for table in placement.away:
             self._observe(ReplicaRead(table=table, location=chosen[table].location))
-        return visit
+        return placement
 
-    def _open(self, table: str, failed: set[Place], unusable: set[Place], visit: _Visit) -> Iterator[Place]:
+    def _open(self, table: str, failed: set[Place], unusable: set[Place], placement: _Placement) -> Iterator[Place]:
         """Yield the places of a table that may be used, those that did not fail lately first."""
         usable = [place for place in self._places[table] if place not in unusable]
         for place in sorted(usable, key=lambda place: place in failed):
-            given = visit.passes.get(place) or self._breakers[place].admit()
+            given = placement.passes.get(place) or self._breakers[place].admit()
             if given is not None:
-                visit.passes[place] = given
+                placement.passes[place] = given
                 yield place
 
     def _pause(
@@ -218,30 +218,30 @@ class Stores:
         self._retry.wait(pause)
         return failed if elsewhere else set()
 
-    def end(self, visit: _Visit) -> None:
-        """Tell the breakers that an attempt said nothing of its places."""
-        for place, given in visit.passes.items():
+    def end(self, placement: _Placement) -> None:
+        """Report an attempt that says nothing about its places."""
+        for place, given in placement.passes.items():
             self._breakers[place].left(given)
 
-    def fail(self, visit: _Visit, path: str | None) -> set[Place]:
-        """Tell the breaker of the place that failed; return the places to be avoided."""
-        found = visit.at_fault(path)
-        for place, given in visit.passes.items():
+    def fail(self, placement: _Placement, path: str | None) -> set[Place]:
+        """Report a failure to the breaker of the place at fault; return the places to be avoided."""
+        found = placement.at_fault(path)
+        for place, given in placement.passes.items():
             if found == [place]:
                 self._breakers[place].failed(given)
             else:
                 self._breakers[place].left(given)
         return set(found)
 
-    def refuse(self, visit: _Visit) -> set[Place]:
-        """Tell that the replicas of an attempt hold other versions; return them."""
-        for table in visit.away:
-            self._observe(ReplicaUnusable(table=table, location=visit.chosen[table].location))
-        return {visit.chosen[table] for table in visit.away}
+    def refuse(self, placement: _Placement) -> set[Place]:
+        """Report replicas that hold other versions of the files; return them."""
+        for table in placement.away:
+            self._observe(ReplicaUnusable(table=table, location=placement.chosen[table].location))
+        return {placement.chosen[table] for table in placement.away}
 
-    def succeed(self, visit: _Visit) -> None:
-        """Tell the breakers that an attempt succeeded."""
-        for place, given in visit.passes.items():
+    def succeed(self, placement: _Placement) -> None:
+        """Report success to the breakers."""
+        for place, given in placement.passes.items():
             self._breakers[place].succeeded(given)
 
     def _resting(self, table: str | None) -> StorageFailed:
@@ -253,8 +253,8 @@ class Stores:
         self._observe(BreakerChanged(location=place.location, state=state))
 
 
-def _silent(error: DeadlineExceeded) -> str | None:
-    """Name the file whose store was silent until time was up; who gave up may have been told by the engine why."""
+def _silent_store(error: DeadlineExceeded) -> str | None:
+    """Return the file whose store did not answer before the deadline, from the error or from its cause."""
     cause = error.__cause__
     return cause.path if error.path is None and isinstance(cause, StorageFailed | DeadlineExceeded) else error.path
 

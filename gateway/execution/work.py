@@ -1,4 +1,4 @@
-"""What is asked of the cache and of the engine, as plain records."""
+"""Records of the request path: the request to the cache, the work for the engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StreamOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheRequest:
-    """A question with the policy of its answer, and how its caller takes it.
+    """A question, the policy of its answer, and how its caller takes it.
 
     ``deadline`` is an instant of the monotonic clock, in seconds; ``gone`` tells whether the caller has left.
     """
@@ -63,10 +63,10 @@ class Work:
 
     @property
     def validation(self) -> Validation:
-        """What is known of an answer of this key: it is right for the files as they were pinned."""
+        """The validation of a kept answer of this key: it is right for the files as they were pinned."""
         return Validation(key=self.key, checked_at=self.pinned_at, seen=self.seen)
 
     def validation_of(self, result: Result | Streamed | Summary) -> Validation:
-        """Return the validation of what this work was computed to, maybe over files that had changed since."""
+        """Return the validation of a result of this work, which may be of another key (see above)."""
         seen = {reading.table: reading.edition for reading in result.readings if reading.edition is not None}
         return Validation(key=result.key, checked_at=result.created_at, seen=seen or self.seen)

@@ -12,8 +12,8 @@ TOTAL, SHARE = 100, 20
 
 
 def test_a_result_may_take_what_nobody_else_holds() -> None:
-    allowance = MemoryBudget(TOTAL, share=SHARE)
-    first, second = allowance.reserve(), allowance.reserve()
+    budget = MemoryBudget(TOTAL, share=SHARE)
+    first, second = budget.reserve(), budget.reserve()
     assert first.grow(90)
     assert not first.grow(11)
     assert second.grow(20), "its own share"
@@ -23,15 +23,15 @@ def test_a_result_may_take_what_nobody_else_holds() -> None:
 
 
 def test_the_bytes_of_a_result_are_held_for_as_long_as_somebody_has_it_and_the_rest_is_given_back() -> None:
-    allowance = MemoryBudget(TOTAL, share=SHARE)
-    portion = allowance.reserve()
+    budget = MemoryBudget(TOTAL, share=SHARE)
+    reservation = budget.reserve()
     table = pa.table({"n": [1, 2, 3]})
-    assert portion.grow(60)
-    portion.lasts_as_long_as(table)
-    portion.close()
-    assert allowance.held == table.nbytes == 24
+    assert reservation.grow(60)
+    reservation.lasts_as_long_as(table)
+    reservation.close()
+    assert budget.held == table.nbytes == 24
     del table
-    assert allowance.held == 0
+    assert budget.held == 0
 
 
 class Results(RuleBasedStateMachine):
@@ -39,31 +39,31 @@ class Results(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.allowance = MemoryBudget(TOTAL, share=SHARE)
+        self.budget = MemoryBudget(TOTAL, share=SHARE)
         self.portions: list[Reservation] = []
 
     @rule()
     def begin(self) -> None:
-        self.portions.append(self.allowance.reserve())
+        self.portions.append(self.budget.reserve())
 
     @precondition(lambda self: self.portions)
     @rule(data=st.data(), more=st.integers(0, 60))
     def grow(self, data: st.DataObject, more: int) -> None:
-        portion = data.draw(st.sampled_from(self.portions))
-        held, before = self.allowance.held, portion.size
-        assert portion.grow(more) == (before + more <= SHARE or held + more <= TOTAL)
+        reservation = data.draw(st.sampled_from(self.portions))
+        held, before = self.budget.held, reservation.size
+        assert reservation.grow(more) == (before + more <= SHARE or held + more <= TOTAL)
 
     @precondition(lambda self: self.portions)
     @rule(data=st.data())
     def end(self, data: st.DataObject) -> None:
-        portion = data.draw(st.sampled_from(self.portions))
-        self.portions.remove(portion)
-        portion.close()
+        reservation = data.draw(st.sampled_from(self.portions))
+        self.portions.remove(reservation)
+        reservation.close()
 
     @invariant()
     def what_is_held_is_what_the_results_have(self) -> None:
-        assert self.allowance.held == sum(portion.size for portion in self.portions)
-        assert self.allowance.held <= TOTAL + SHARE * len(self.portions)
+        assert self.budget.held == sum(reservation.size for reservation in self.portions)
+        assert self.budget.held <= TOTAL + SHARE * len(self.portions)
 
 
 TestResults = Results.TestCase

@@ -15,15 +15,15 @@ def batch(value: int) -> pa.RecordBatch:
     return pa.record_batch({"n": [value]})
 
 
-def streamed(outlet: RowTee) -> Streamed:
+def streamed(tee: RowTee) -> Streamed:
     return Streamed(
         key="k",
         schema=batch(1).schema,
         columns=(),
         readings=(),
         created_at=0.0,
-        batches=outlet.read(),
-        close=outlet.close,
+        batches=tee.read(),
+        close=tee.close,
     )
 
 
@@ -32,68 +32,68 @@ def values(batches: Iterator[pa.RecordBatch]) -> list[int]:
 
 
 def test_the_reader_gets_what_was_put_and_then_the_rest() -> None:
-    outlet, closed = RowTee(), Event()
-    outlet.put(batch(1))
-    outlet.put(batch(2))
-    assert outlet.hand_over(iter([batch(3)]), closed.set)
-    assert values(outlet.read()) == [1, 2, 3]
+    tee, closed = RowTee(), Event()
+    tee.put(batch(1))
+    tee.put(batch(2))
+    assert tee.hand_over(iter([batch(3)]), closed.set)
+    assert values(tee.read()) == [1, 2, 3]
     assert not closed.is_set()
-    outlet.close()
+    tee.close()
     assert closed.is_set()
 
 
 def test_the_reader_waits_for_a_writer_that_is_slower() -> None:
-    outlet, began = RowTee(), Event()
+    tee, began = RowTee(), Event()
 
     def write() -> None:
         began.wait()
-        outlet.put(batch(1))
-        outlet.end()
+        tee.put(batch(1))
+        tee.end()
 
     thread = Thread(target=write)
     thread.start()
     began.set()
-    assert values(outlet.read()) == [1]
+    assert values(tee.read()) == [1]
     thread.join()
 
 
 def test_an_error_comes_at_once_and_instead_of_an_end() -> None:
-    outlet = RowTee()
-    outlet.put(batch(1))
-    outlet.open(streamed(outlet))
-    assert outlet.fail(EngineFailed("It broke."))
+    tee = RowTee()
+    tee.put(batch(1))
+    tee.open(streamed(tee))
+    assert tee.fail(EngineFailed("It broke."))
     with pytest.raises(EngineFailed):
-        values(outlet.first_rows.result().batches)
+        values(tee.first_rows.result().batches)
 
 
 def test_a_writer_that_fails_before_the_reader_began_may_begin_anew() -> None:
-    outlet = RowTee()
-    outlet.put(batch(1))
-    assert not outlet.fail(FilesChanged("A file was replaced."))
-    outlet.put(batch(2))
-    outlet.end()
-    assert values(outlet.read()) == [2]
+    tee = RowTee()
+    tee.put(batch(1))
+    assert not tee.fail(FilesChanged("A file was replaced."))
+    tee.put(batch(2))
+    tee.end()
+    assert values(tee.read()) == [2]
 
 
 def test_nothing_is_held_for_a_reader_that_has_left() -> None:
-    outlet, closed = RowTee(), Event()
-    outlet.put(batch(1))
-    outlet.close()
-    outlet.put(batch(2))
-    assert not outlet.hand_over(iter([batch(3)]), closed.set)
-    assert values(outlet.read()) == []
+    tee, closed = RowTee(), Event()
+    tee.put(batch(1))
+    tee.close()
+    tee.put(batch(2))
+    assert not tee.hand_over(iter([batch(3)]), closed.set)
+    assert values(tee.read()) == []
 
 
 def test_what_was_handed_over_is_closed_once() -> None:
-    outlet, closed = RowTee(), list[str]()
-    outlet.hand_over(iter(()), lambda: closed.append("closed"))
-    outlet.close()
-    outlet.close()
+    tee, closed = RowTee(), list[str]()
+    tee.hand_over(iter(()), lambda: closed.append("closed"))
+    tee.close()
+    tee.close()
     assert closed == ["closed"]
 
 
 def test_the_first_end_stands() -> None:
-    outlet = RowTee()
-    outlet.end()
-    outlet.fail(EngineFailed("Too late."))
-    assert values(outlet.read()) == []
+    tee = RowTee()
+    tee.end()
+    tee.fail(EngineFailed("Too late."))
+    assert values(tee.read()) == []

@@ -1,4 +1,4 @@
-"""Work in the air: who waits for it how long, and what becomes of it when they leave."""
+"""Single flight: who waits for it how long, and what becomes of it when they leave."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Client(Event):
 
 
 @dataclass
-class Sky:
+class World:
     """SingleFlight whose work runs until it is told to end, and callers on threads of their own."""
 
     callers: ThreadPoolExecutor
-    flights: SingleFlight = field(init=False)
+    single_flight: SingleFlight = field(init=False)
     now: float = 0.0
     started: list[Event] = field(default_factory=lambda: [Event() for _ in range(4)])
     end: Event = field(default_factory=Event)
@@ -48,7 +48,7 @@ class Sky:
     kept: bool = True
 
     def __post_init__(self) -> None:
-        self.flights = SingleFlight(NoLease(), ThreadPoolExecutor(8), max_in_flight=2, monotonic=lambda: self.now)
+        self.single_flight = SingleFlight(NoLease(), ThreadPoolExecutor(8), max_in_flight=2, monotonic=lambda: self.now)
 
     def work(self, cancellation: Cancellation) -> Result:
         self.started[self.runs].set()
@@ -61,132 +61,132 @@ class Sky:
         cancellation.check()
         return Result(key=KEY, table=pa.table({}), columns=(), readings=(), created_at=0.0, seconds=0.0)
 
-    def flight(self) -> Task:
-        return Task(key=KEY, work=self.work, lookup=lambda: None, unshared=lambda: not self.kept)
+    def task(self) -> Task:
+        return Task(key=KEY, compute=self.work, lookup=lambda: None, unshared=lambda: not self.kept)
 
     def ask(self, seconds: float = 60.0, client: Client | None = None) -> Future[Any]:
         """Ask for the work with a deadline; return once it runs and is waited for."""
         client = client or Client()
         deadline = self.now + seconds
-        caller = self.callers.submit(self.flights.run, self.flight(), deadline=deadline, gone=client)
+        caller = self.callers.submit(self.single_flight.run, self.task(), deadline=deadline, gone=client)
         assert self.started[max(0, self.runs - 1)].wait(SOON)
         assert client.waits.wait(SOON)
         return caller
 
     def ask_alone(self, client: Client | None = None) -> Future[Any]:
         place = self.runs
-        caller = self.callers.submit(self.flights.run_alone, self.work, deadline=self.now + 60, gone=client)
+        caller = self.callers.submit(self.single_flight.run_alone, self.work, deadline=self.now + 60, gone=client)
         assert self.started[place].wait(SOON)
         return caller
 
-    def in_the_air(self) -> bool:
+    def is_running(self) -> bool:
         return not self.cancelled.is_set() and self.started[0].is_set() and not self.end.is_set()
 
 
 @pytest.fixture
-def sky() -> Iterator[Sky]:
+def world() -> Iterator[World]:
     with ThreadPoolExecutor(8) as callers:
-        made = Sky(callers)
+        made = World(callers)
         yield made
         made.end.set()
-        made.flights.close()
+        made.single_flight.close()
 
 
-def test_work_is_cancelled_when_the_deadline_of_its_last_caller_has_passed(sky: Sky) -> None:
-    caller = sky.ask(1)
-    sky.now += 1
+def test_work_is_cancelled_when_the_deadline_of_its_last_caller_has_passed(world: World) -> None:
+    caller = world.ask(1)
+    world.now += 1
     with pytest.raises(DeadlineExceeded, match="stopped"):
         caller.result()
-    assert sky.cancelled.wait(SOON)
+    assert world.cancelled.wait(SOON)
 
 
-def test_a_shorter_deadline_is_its_own_callers_alone(sky: Sky) -> None:
-    longer, shorter = sky.ask(), sky.ask(1)
-    sky.now += 1
+def test_a_shorter_deadline_is_its_own_callers_alone(world: World) -> None:
+    longer, shorter = world.ask(), world.ask(1)
+    world.now += 1
     with pytest.raises(DeadlineExceeded, match="still being computed"):
         shorter.result()
-    assert sky.in_the_air()
-    sky.end.set()
+    assert world.is_running()
+    world.end.set()
     assert longer.result()[0].key == KEY
 
 
-def test_a_later_caller_with_a_longer_deadline_keeps_the_work_in_the_air(sky: Sky) -> None:
-    shorter, longer = sky.ask(1), sky.ask()
-    sky.now += 1
+def test_a_later_caller_with_a_longer_deadline_keeps_the_work_running(world: World) -> None:
+    shorter, longer = world.ask(1), world.ask()
+    world.now += 1
     with pytest.raises(DeadlineExceeded):
         shorter.result()
-    assert sky.in_the_air()
-    sky.end.set()
+    assert world.is_running()
+    world.end.set()
     assert longer.result()[1], "shared"
-    assert sky.runs == 1
+    assert world.runs == 1
 
 
-def test_work_outlives_the_disconnect_of_its_only_caller(sky: Sky) -> None:
+def test_work_outlives_the_disconnect_of_its_only_caller(world: World) -> None:
     client = Client()
-    caller = sky.ask(client=client)
+    caller = world.ask(client=client)
     client.set()
     with pytest.raises(ClientGone):
         caller.result()
-    assert sky.in_the_air()
-    following = sky.ask()
-    sky.end.set()
+    assert world.is_running()
+    following = world.ask()
+    world.end.set()
     following.result()
-    assert sky.runs == 1
+    assert world.runs == 1
 
 
-def test_work_whose_result_cannot_be_kept_is_cancelled_with_its_last_caller(sky: Sky) -> None:
-    sky.kept = False
+def test_work_whose_result_cannot_be_kept_is_cancelled_with_its_last_caller(world: World) -> None:
+    world.kept = False
     leaver, other = Client(), Client()
-    callers = [sky.ask(client=leaver), sky.ask(client=other)]
+    callers = [world.ask(client=leaver), world.ask(client=other)]
     leaver.set()
     with pytest.raises(ClientGone):
         callers[0].result()
-    assert sky.in_the_air()
+    assert world.is_running()
     other.set()
     with pytest.raises(ClientGone):
         callers[1].result()
-    assert sky.cancelled.wait(SOON)
+    assert world.cancelled.wait(SOON)
 
 
-def test_work_for_one_caller_alone_is_cancelled_with_it(sky: Sky) -> None:
+def test_work_for_one_caller_alone_is_cancelled_with_it(world: World) -> None:
     client = Client()
-    caller = sky.ask_alone(client)
+    caller = world.ask_alone(client)
     client.set()
     with pytest.raises(ClientGone):
         caller.result()
-    assert sky.cancelled.wait(SOON)
+    assert world.cancelled.wait(SOON)
 
 
-def test_nobody_joins_work_that_was_cancelled(sky: Sky) -> None:
-    caller = sky.ask(1)
-    sky.now += 1
+def test_nobody_joins_work_that_was_cancelled(world: World) -> None:
+    caller = world.ask(1)
+    world.now += 1
     with pytest.raises(DeadlineExceeded):
         caller.result()
-    following = sky.ask()
-    assert sky.started[1].wait(SOON)
-    sky.end.set()
+    following = world.ask()
+    assert world.started[1].wait(SOON)
+    world.end.set()
     assert following.result()[0].key == KEY
-    assert sky.runs == 2
+    assert world.runs == 2
 
 
-def test_work_that_goes_on_for_nobody_in_particular_is_not_cancelled(sky: Sky) -> None:
-    future, _ = sky.flights.start(sky.flight())
-    caller = sky.ask(1)
-    sky.now += 1
+def test_work_that_goes_on_for_nobody_in_particular_is_not_cancelled(world: World) -> None:
+    future, _ = world.single_flight.start(world.task())
+    caller = world.ask(1)
+    world.now += 1
     with pytest.raises(DeadlineExceeded, match="still being computed"):
         caller.result()
-    sky.end.set()
+    world.end.set()
     assert future.result()[0].key == KEY
 
 
-def test_more_than_there_is_room_for_is_refused(sky: Sky) -> None:
-    callers = [sky.ask(), sky.ask_alone()]
+def test_more_than_there_is_room_for_is_refused(world: World) -> None:
+    callers = [world.ask(), world.ask_alone()]
     with pytest.raises(QueueFull):
-        sky.flights.run_alone(sky.work, deadline=sky.now + 60)
-    sky.end.set()
+        world.single_flight.run_alone(world.work, deadline=world.now + 60)
+    world.end.set()
     for caller in callers:
         caller.result()
-    sky.flights.run_alone(sky.work, deadline=sky.now + 60)
+    world.single_flight.run_alone(world.work, deadline=world.now + 60)
 
 
 def test_a_failure_is_shared_with_those_who_ask_right_after() -> None:
@@ -196,11 +196,11 @@ def test_a_failure_is_shared_with_those_who_ask_right_after() -> None:
         runs.append(1)
         raise EngineFailed("It broke.")
 
-    flights = SingleFlight(NoLease(), ThreadPoolExecutor(1))
-    flight = Task(key=KEY, work=fail, lookup=lambda: None, unshared=lambda: False)
-    ask: Callable[[], object] = lambda: flights.run(flight, deadline=time.monotonic() + SOON)  # noqa: E731 - asked twice
+    single_flight = SingleFlight(NoLease(), ThreadPoolExecutor(1))
+    task = Task(key=KEY, compute=fail, lookup=lambda: None, unshared=lambda: False)
+    ask: Callable[[], object] = lambda: single_flight.run(task, deadline=time.monotonic() + SOON)  # noqa: E731 - asked twice
     for _ in range(2):
         with pytest.raises(EngineFailed):
             ask()
     assert len(runs) == 1
-    flights.close()
+    single_flight.close()
