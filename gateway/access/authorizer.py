@@ -24,7 +24,7 @@ INVALID = {"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid
 
 
 class Authorizer:
-    """Let in who shows a valid key or token, and let them do what is granted to them; thread-safe."""
+    """Authenticates callers by key or token, and authorizes them by the grants. Thread-safe."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Authorizer:
 
 
 def credential(headers: Mapping[str, str]) -> str | None:
-    """Return what a request shows of who asks: a key, a token, or None where it shows nothing.
+    """Return the credential of a request: a key, a token, or None.
 
     Raises ``Unauthenticated`` where it is shown in a way that is not known.
     """

@@ -31,7 +31,7 @@ RETURNING count
 
 
 class MachineCounters(Storage, SlidingWindowCounterSupport):
-    """Count in the file at *path*; thread-safe. Make it after a fork. *clock* tells seconds since the epoch."""
+    """Counters in the file at *path*. Thread-safe. Create it after a fork. *clock* returns seconds since the epoch."""
 
     STORAGE_SCHEME = None
 
@@ -107,7 +107,7 @@ class MachineCounters(Storage, SlidingWindowCounterSupport):
 
     @contextmanager
     def _alone(self) -> Iterator[sqlite3.Connection]:
-        """Have the file alone, among the threads of this process and the processes of this machine."""
+        """Hold the file exclusively, among the threads of this process and the processes of this machine."""
         with self._lock:
             if self._opened is None:
                 self._opened = _open(self._path)
@@ -146,11 +146,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _windows(key: str, expiry: int, now: float) -> tuple[str, str]:
-    """Name the window before this one, and this one."""
+    """Return the keys of the previous window and of the current one."""
     number = int(now // expiry)
     return f"{key}/{number - 1}", f"{key}/{number}"
 
 
 def _share(expiry: int, now: float) -> float:
-    """Tell which part of the window before this one still counts."""
+    """Return the fraction of the previous window that still counts."""
     return 1 - now % expiry / expiry

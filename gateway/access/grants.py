@@ -65,7 +65,7 @@ class _GrantEntry(BaseModel):
 
 
 class Grant(_GrantEntry):
-    """What some may do. ``refresh`` is for the tables of the same grant, the other actions for the whole gateway."""
+    """A grant. ``refresh`` applies to the tables of the same grant, the other actions to the whole gateway."""
 
     queries: tuple[Pattern, ...] = ()
     tables: tuple[Pattern, ...] = ()
@@ -81,7 +81,7 @@ class Grant(_GrantEntry):
 
 
 class Limit(_GrantEntry):
-    """How much some may ask, instead of what the settings say; the first entry that is for a principal counts."""
+    """Rate limits that replace those of the settings; the first entry that matches a principal applies."""
 
     requests: RateSetting = None
     bytes: RateSetting = None
@@ -94,7 +94,7 @@ class Limit(_GrantEntry):
 
 
 class Declaration(BaseModel):
-    """All of ``access.yaml``."""
+    """The content of ``access.yaml``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     grants: tuple[Grant, ...] = ()
@@ -103,14 +103,14 @@ class Declaration(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names that some patterns stand for."""
+    """A set of names, given by patterns."""
 
     exact: frozenset[str]
     pattern: re.Pattern[str] | None
 
     @classmethod
     def of(cls, patterns: Iterable[str]) -> Names:
-        """Make the names of *patterns*; ``*`` stands for any characters, dots included."""
+        """Compile *patterns*; ``*`` matches any characters, dots included."""
         every = set(patterns)
         wild = sorted(each for each in every if "*" in each)
         spelled = "|".join(".*".join(map(re.escape, each.split("*"))) for each in wild)
@@ -121,7 +121,7 @@ class Names:
 
 
 class Grants:
-    """The grants of one state of the declaration; thread-safe."""
+    """The grants of one version of the declaration. Thread-safe."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
@@ -130,12 +130,12 @@ class Grants:
         self._limits: LRUCache[Principal, Limit | None] = LRUCache(_KEPT)
 
     def may(self, principal: Principal, action: str, name: str) -> bool:
-        """Tell whether *principal* may do *action* to *name*."""
+        """Tell whether *principal* may do *action* on *name*."""
         named, actions = self._rights_of(principal)
         return name in named[action] if action in named else action in actions
 
     def limit(self, principal: Principal) -> Limit | None:
-        """Return what is said of the limits of *principal*; None where nothing is."""
+        """Return the declared limits of *principal*, None where there are none."""
         with self._lock:
             if principal not in self._limits:
                 found = (entry for entry in self._declaration.limits if entry.is_for(principal))
@@ -157,7 +157,7 @@ NOTHING = Grants(Declaration())
 
 
 def read_grants(text: str, *, path: str) -> Grants:
-    """Read the declaration for the server. Raises ``FileUnreadable`` with all that is wrong in it."""
+    """Read the declaration for the server. Raises ``FileUnreadable`` with all errors in it."""
     try:
         return Grants(_declared(text, path)[1])
     except DeclarationError as error:
@@ -165,7 +165,7 @@ def read_grants(text: str, *, path: str) -> Grants:
 
 
 def check_grants(text: str, *, path: str, queries: Collection[str], tables: Collection[str]) -> tuple[Diagnostic, ...]:
-    """Find every mistake in the declaration; a name that is none of *queries* or *tables* is one too."""
+    """Find every error in the declaration, unknown *queries* and *tables* included."""
     try:
         declared, declaration = _declared(text, path)
     except DeclarationError as error:
@@ -190,7 +190,7 @@ def _lost(
 
 
 def _rights(declaration: Declaration, principal: Principal) -> tuple[dict[str, Names], frozenset[str]]:
-    """Put together what all grants for a principal allow: names by action, and the actions that have none."""
+    """Combine all grants of a principal: names by action, and the actions without names."""
     grants = [grant for grant in declaration.grants if grant.is_for(principal)]
     named = {
         QUERY: Names.of(pattern for grant in grants for pattern in grant.queries),

@@ -35,25 +35,25 @@ _PAUSE = 10.0
 
 
 class KeySource(Protocol):
-    """Where the public keys of the issuer come from."""
+    """The source of the issuer's public keys."""
 
     @property
     def generation(self) -> int:
-        """Grow whenever the keys change."""
+        """Return a number that grows whenever the keys change."""
 
     @property
     def failure(self) -> str | None:
-        """Tell why the keys could not be read when they last should have been."""
+        """Return why the last attempt to read the keys failed; None where it did not."""
 
     def keys(self) -> KeySet:
-        """Return the newest keys known, without waiting."""
+        """Return the cached keys, without I/O."""
 
     def newer(self) -> KeySet:
-        """Return the keys after asking for newer ones, where that was not done just now; may take seconds."""
+        """Fetch newer keys, unless that was done just now, and return them; may take seconds."""
 
 
 class FileKeys:
-    """The keys of a file, read again when it changes."""
+    """Keys of a file, reloaded when it changes."""
 
     def __init__(self, path: Path, observe: Observer) -> None:
         self._file = ReloadingFile(path, read_key_set, _NO_KEYS, name="keyset", observe=observe, expected=True)
@@ -74,7 +74,7 @@ class FileKeys:
 
 
 class FetchedKeys:
-    """The keys at an address. An old set is renewed behind the back of who asks for it."""
+    """Keys at a URL. A stale set is refreshed in the background."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class FetchedKeys:
 
 
 def read_key_set(text: str) -> KeySet:
-    """Read a set. Raises ``FileUnreadable`` where it holds no public key; keys of other kinds in it are left out."""
+    """Parse a key set; keys that are not public are skipped. Raises ``FileUnreadable`` where none is left."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -149,7 +149,7 @@ def read_key_set(text: str) -> KeySet:
 
 
 def fetcher(url: str) -> Callable[[], str]:
-    """Make the function that fetches *url*: within a time, up to a size, and not over to another scheme or host."""
+    """Return a function that fetches *url* with a timeout and a size limit; redirects are refused."""
     opener = build_opener(_NoRedirects)
 
     def fetch() -> str:
@@ -167,7 +167,7 @@ def fetcher(url: str) -> Callable[[], str]:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Whoever can redirect the address of the keys could otherwise choose them."""
+    """Refuses redirects: whoever could redirect the URL could otherwise choose the keys."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None

@@ -33,7 +33,7 @@ _NO_DIGEST = "0" * 64
 
 
 def valid_name(text: str) -> str:
-    """Return *text* where it can name a principal: printable, not empty, and none of the words of ``access.yaml``.
+    """Return *text* if it is a valid name: printable, not empty, and no reserved word of ``access.yaml``.
 
     Raises ``ValueError``.
     """
@@ -48,7 +48,7 @@ Name = Annotated[str, AfterValidator(valid_name)]
 
 
 class Key(BaseModel):
-    """One key as it is kept."""
+    """A key as it is stored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     id: str = Field(pattern="^[a-z2-7]{10}$")
@@ -60,14 +60,14 @@ class Key(BaseModel):
     revoked: AwareDatetime | None = None
 
     def state(self, now: datetime) -> str:
-        """Name what the key is at an instant: ``valid``, ``expired`` or ``revoked``."""
+        """Return the state of the key at an instant: ``valid``, ``expired`` or ``revoked``."""
         if self.revoked is not None:
             return "revoked"
         return "expired" if self.expires is not None and self.expires <= now else "valid"
 
     @property
     def principal(self) -> Principal:
-        """Return who asks with this key."""
+        """Return the principal of this key."""
         return Principal(name=self.name, groups=frozenset(self.groups), credential=f"{PREFIX}{self.id}")
 
 
@@ -78,12 +78,12 @@ class _KeyFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one state of the file, by their id."""
+    """The keys of one version of the file, by id."""
 
     by_id: dict[str, Key]
 
     def check(self, text: str, now: datetime) -> Principal | str:
-        """Return whose key *text* is, or why it is nobody's: ``unknown-key``, ``expired-key``, ``revoked-key``."""
+        """Return the key of *text*, or why it is refused: ``unknown-key``, ``expired-key``, ``revoked-key``."""
         parts = text.split("_", 2) if len(text) <= _LARGEST else []
         identifier, secret = (parts[1], parts[2]) if len(parts) == 3 else ("", "")
         key = self.by_id.get(identifier)
@@ -110,7 +110,7 @@ def read_keys(text: str) -> Keys:
 
 
 class KeyFile:
-    """The file of keys as an operator changes it. Writers take turns; a reader sees the old file or the new one."""
+    """The key file, for changes by an operator. Writers exclude each other; readers see the old file or the new one."""
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._path, self._clock = path, clock
@@ -120,7 +120,7 @@ class KeyFile:
         return tuple(self._read().values())
 
     def add(self, name: str, *, groups: tuple[str, ...] = (), lifetime: float | None = None) -> str:
-        """Make a key, valid for *lifetime* seconds (None: until it is revoked), and return it: it is kept nowhere.
+        """Create a key, valid for *lifetime* seconds (None: until revoked), and return its text, which is not stored.
 
         Raises ``ValueError`` for a name that cannot be one.
         """
@@ -135,7 +135,7 @@ class KeyFile:
         return f"{PREFIX}{identifier}_{secret}"
 
     def revoke(self, identifier: str) -> Key | None:
-        """Make a key invalid from now on; None where there is none. A whole key may be given for its id."""
+        """Revoke a key by its id or its text; return None where there is none."""
         identifier = identifier.removeprefix(PREFIX).partition("_")[0]
         with self._changing() as keys:
             if identifier not in keys:
@@ -152,7 +152,7 @@ class KeyFile:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Key]]:
-        """Have the file alone, and write it back where nothing was raised."""
+        """Hold the file exclusively, and write it back unless an error is raised."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(self._path.with_name(f".{self._path.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
@@ -180,7 +180,7 @@ class KeyFile:
             draft.unlink(missing_ok=True)
 
     def _keep_owner(self, draft: Path) -> None:
-        """Leave the file to whom it belongs: root may change what the server reads under a name of its own."""
+        """Keep the owner of the file: root may change a file that the server reads as another user."""
         if self._path.exists() and os.geteuid() == 0:
             before = self._path.stat()
             os.chown(draft, before.st_uid, before.st_gid)
@@ -191,5 +191,5 @@ def _digest(secret: str) -> str:
 
 
 def _random(size: int) -> str:
-    """Spell *size* random bytes in letters and digits only, so that a double click selects all of a key."""
+    """Encode *size* random bytes in letters and digits only, so that a double click selects a whole key."""
     return base64.b32encode(secrets.token_bytes(size)).decode().rstrip("=").lower()

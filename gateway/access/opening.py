@@ -24,7 +24,7 @@ from gateway.telemetry.events import Observer
 
 
 def open_access(project: Path, settings: AccessSettings, observe: Observer) -> Access:
-    """Open what decides about callers; everybody may do everything where they need not say who they are."""
+    """Open access control; without authentication everybody may do everything."""
     if not settings.required:
         return OPEN
     grants = ReloadingFile(
@@ -43,7 +43,7 @@ def open_access(project: Path, settings: AccessSettings, observe: Observer) -> A
 def open_limits(
     settings: LimitSettings, access: Access, observe: Observer, *, state: Path, redis: Any, namespace: str = ""
 ) -> CallerLimits:
-    """Open what counts: in the Redis of a pool of connections, else in the folder *state* of this machine."""
+    """Open rate limits: counted in Redis where there is a pool, else in the folder *state* of this machine."""
     general = Rates(requests=settings.requests, bytes=settings.bytes)
     if access is OPEN and general == Rates():
         return UNLIMITED

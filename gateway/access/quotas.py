@@ -33,7 +33,7 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What is left of one limit, and in how many seconds there will be more."""
+    """The remainder of one limit, and the seconds until it resets."""
 
     name: str
     rate: Rate
@@ -44,7 +44,7 @@ class Left:
 
 
 class Quotas:
-    """Count in *storage* by the *rates* of each principal; thread-safe."""
+    """Counts in *storage* by the *rates* of each principal. Thread-safe."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Quotas:
 
     @property
     def resting(self) -> bool:
-        """Tell whether nothing is counted for now, since it could not be."""
+        """Tell whether counting is suspended after a failure."""
         return self._monotonic() < self._until
 
     def take(self, principal: Principal, rates: Rates, wanted: int) -> tuple[tuple[Left, ...], int] | None:
@@ -95,7 +95,7 @@ class Quotas:
             self._tried(lambda: self._fixed.hit(item, _identity(principal), cost=size), principal, rates)
 
     def _count(self, principal: Principal, rates: Rates, wanted: int) -> tuple[tuple[Left, ...], int]:
-        """Count requests, unless no more bytes may be scanned: then they are refused and count for nothing."""
+        """Count requests, unless the byte limit is used up: then they are refused and not counted."""
         left, got = [], 0
         if rates.bytes is not None:
             stats = self._fixed.get_window_stats(_item("bytes", rates.bytes), _identity(principal))
@@ -133,7 +133,7 @@ class Quotas:
         return done
 
     def _begun_anew(self, principal: Principal, rates: Rates) -> bool:
-        """Remove the counters of a principal, which something else has written to; tell whether that was possible."""
+        """Remove the corrupt counters of a principal; return whether that was possible."""
         who = _identity(principal)
         try:
             if rates.bytes is not None:
@@ -152,20 +152,20 @@ class Quotas:
 
 
 def rates_for(settings: Rates, override: Rates) -> Rates:
-    """Put together what the settings allow everybody and what is said of one principal; the latter counts."""
+    """Merge the settings with the limits of one principal, which take precedence."""
     requests = settings.requests if override.requests is None else override.requests
     scanned = settings.bytes if override.bytes is None else override.bytes
     return Rates(requests=_limited(requests), bytes=_limited(scanned))
 
 
 def in_redis(pool: Any, *, namespace: str = "") -> Storage:
-    """Make the counters that all hosts of a namespace share, over the connections of *pool*, which give up quickly."""
+    """Return counters shared by all hosts of a namespace, over *pool*, whose timeouts are short."""
     prefix = ":".join(("query-gateway:1:limits", *([namespace] if namespace else [])))
     return RedisStorage("redis://", connection_pool=pool, key_prefix=prefix, wrap_exceptions=True)
 
 
 def _unreadable(error: Exception) -> bool:
-    """Tell whether counting failed because of what a counter holds, by the error of the Redis client or of reading."""
+    """Tell whether counting failed because of a counter's content, by the error of the Redis client or of reading."""
     return isinstance(error, ValueError | ArithmeticError) or type(error).__name__ == "ResponseError"
 
 
@@ -178,7 +178,7 @@ def _item(name: str, rate: Rate) -> RateLimitItem:
 
 
 def _identity(principal: Principal) -> str:
-    """Name the counters of a principal; a digest, since names may hold what separates parts of a key."""
+    """Return the key of a principal's counters: a digest, since names may contain separators."""
     return blake2b(principal.name.encode(), digest_size=16).hexdigest()
 
 
@@ -188,7 +188,7 @@ def headers_of(left: Sequence[Left]) -> Mapping[str, str]:
 
 
 def policy_of(left: Sequence[Left]) -> str:
-    """Write what the limits are."""
+    """Write ``RateLimit-Policy``."""
     units = ["" if quota.unit is None else f';qu="{quota.unit}"' for quota in left]
     return ", ".join(
         f'"{quota.name}";q={quota.rate.amount};w={quota.rate.seconds}{unit}'
@@ -197,7 +197,7 @@ def policy_of(left: Sequence[Left]) -> str:
 
 
 def state_of(left: Sequence[Left], *, at_hand: int = 0, passed: int = 0) -> str:
-    """Write what is left of the limits: *at_hand* requests more, and resets *passed* seconds nearer, than *left* says.
+    """Write ``RateLimit``: with *at_hand* requests more, and resets *passed* seconds nearer, than in *left*.
 
     Every hit comes by here.
     """
@@ -210,7 +210,7 @@ def state_of(left: Sequence[Left], *, at_hand: int = 0, passed: int = 0) -> str:
 
 
 def refused(left: Sequence[Left]) -> QuotaExceeded | None:
-    """Make the error for the first limit that is exceeded; None where none is."""
+    """Return the error for the first exceeded limit, None where none is exceeded."""
     quota = next((quota for quota in left if quota.exceeded), None)
     if quota is None:
         return None

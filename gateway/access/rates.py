@@ -65,7 +65,7 @@ RateSetting = Annotated[Rate | None, BeforeValidator(parse_rate)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What a principal may ask; None is whatever else is said, or no limit."""
+    """The rates of a principal; None falls back to the default, or to no limit."""
 
     requests: Rate | None = None
     bytes: Rate | None = None

@@ -19,7 +19,7 @@ class _AccessModel(BaseModel):
 
 
 class AccessSettings(_AccessModel):
-    """Who may ask. Paths of files are relative to the project."""
+    """Access control. File paths are relative to the project."""
 
     required: bool = Field(False, description="Whether callers must say who they are, and may do only what is granted.")
     keys: Path = Field(Path("keys.json"), description="File of API keys, written by `gateway keys`.")
@@ -60,7 +60,7 @@ class AccessSettings(_AccessModel):
 
 
 class LimitSettings(_AccessModel):
-    """How much one principal may ask, unless the file of grants says otherwise."""
+    """Rate limits of one principal, unless the grants say otherwise."""
 
     requests: RateSetting = Field(None, description="Requests of one principal, e.g. 1000/minute.")
     bytes: RateSetting = Field(None, description="Bytes scanned for one principal, e.g. 100GiB/hour.")

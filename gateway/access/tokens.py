@@ -35,7 +35,7 @@ _KEPT_FOR = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRules:
-    """What a token must be: *leeway* in seconds is for clocks that differ; claims may be paths (``a.b``)."""
+    """Requirements for tokens. *leeway* is the tolerated clock skew in seconds; claims may be paths (``a.b``)."""
 
     issuer: str
     audience: str
@@ -46,7 +46,7 @@ class TokenRules:
 
 
 class Tokens:
-    """Verify tokens; thread-safe. *clock* tells seconds since the epoch."""
+    """Verifies tokens. Thread-safe. *clock* returns seconds since the epoch."""
 
     def __init__(self, rules: TokenRules, source: KeySource, *, clock: Callable[[], float] = time.time) -> None:
         self.source = source
@@ -55,7 +55,7 @@ class Tokens:
         self._verified: LRUCache[bytes, tuple[Principal, float, int]] = LRUCache(_KEPT)
 
     def check(self, text: str, *, wait: bool) -> Principal:
-        """Return whose token *text* is; without *wait* the issuer is not asked for keys. Raises ``TokenRefused``."""
+        """Return the principal of a token; without *wait* no keys are fetched. Raises ``TokenRefused``."""
         if len(text) > LARGEST:
             raise TokenRefused("oversized-token")
         if not text.isascii():
@@ -119,7 +119,7 @@ class Tokens:
 
 
 class TokenRefused(Exception):
-    """A token is not valid: the reason is of a bounded set, the detail is for the log."""
+    """An invalid token: the reason is of a bounded set, the detail is for the log."""
 
     def __init__(self, reason: str, detail: str | None = None) -> None:
         super().__init__(reason)
@@ -127,7 +127,7 @@ class TokenRefused(Exception):
 
 
 def _fitting(keys: tuple[JWK, ...], algorithm: str, identifier: object) -> Iterator[JWK]:
-    """Find the keys of the set that can have signed: of the algorithm's type, and of the name, where one is given."""
+    """Return the keys that can have signed: of the algorithm's type, and of the key id where one is given."""
     for key in keys:
         right_kind = key.get("kty") == ALGORITHMS[algorithm] and key.get("alg") in (None, algorithm)
         if right_kind and (identifier is None or key.get("kid") == identifier):
@@ -142,7 +142,7 @@ def _key(key: JWK, algorithm: str) -> jwt.PyJWK:
 
 
 def _claim(claims: Mapping[str, Any], path: str) -> Any:
-    """Return a claim by its name, or by the path to it where it lies deeper."""
+    """Return a claim by its name or path."""
     if path in claims:
         return claims[path]
     found: Any = claims

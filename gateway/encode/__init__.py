@@ -18,7 +18,7 @@ from gateway.model import Column
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A format by its name, which is also the suffix of files and addresses, and its media type."""
+    """A format: its name, which is also the suffix of files and URLs, and its media type."""
 
     name: str
     media_type: str
@@ -51,7 +51,7 @@ def encode(
     shape: str = "objects",
     meta: Mapping[str, Any] | None = None,
 ) -> Iterator[bytes]:
-    """Write *rows* as *form*, some thousand at a time; *shape* and *meta* are for JSON, see ``encode_json``.
+    """Encode *rows* as *form*, some thousand at a time; *shape* and *meta* are for JSON, see ``encode_json``.
 
     Where the batches end with an error, so does the iteration, and what was written has no mark of its end. Raises
     ``QueryFailed``, before the first byte, for columns that the format cannot tell apart.

@@ -32,7 +32,7 @@ def encode_arrow(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
 
 
 def encode_parquet(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
-    """Write one Parquet file, zstd; a column with intervals, which Parquet cannot hold, becomes ISO 8601 text."""
+    """Write one Parquet file with zstd; intervals, which Parquet cannot hold, become ISO 8601 text."""
     refuse_double_names(columns, "Parquet")
     return _parquet(_without_intervals(rows))
 
@@ -66,7 +66,7 @@ def _parquet(rows: Rows) -> Iterator[bytes]:
 
 
 def _groups(rows: Rows) -> Iterator[pa.Table]:
-    """Gather the rows of one row group after the other: as many as it should have, or as many bytes as it may."""
+    """Collect the rows of each row group, up to a number of rows or of bytes."""
     held: list[pa.RecordBatch] = []
     count = size = 0
     for batch in rows.batches:
@@ -97,7 +97,7 @@ def _without_intervals(rows: Rows) -> Rows:
 
 
 class _Sink(BytesIO):
-    """A file whose content is handed on while it is written; its buffer is used again and again."""
+    """A file whose content is taken while it is written; its buffer is reused."""
 
     def __init__(self) -> None:
         super().__init__()

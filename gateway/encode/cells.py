@@ -20,12 +20,12 @@ SAFE = 2**53 - 1
 
 
 def json_texts(array: Array) -> Array:
-    """Spell every value of *array* as JSON; NULL is ``null``, so the result has no nulls."""
+    """Format every value of *array* as JSON; NULL becomes ``null``, so the result has no nulls."""
     return pc.fill_null(_json(array), "null")
 
 
 def plain_texts(array: Array) -> Array:
-    """Spell every value without quotes, numbers in full; nested values as JSON; NULL stays null."""
+    """Format every value without quotes, numbers in full; nested values as JSON; NULL stays null."""
     kind = array.type
     if pa.types.is_nested(kind):
         return pc.if_else(array.is_valid(), json_texts(array), pa.scalar(None, pa.string()))
@@ -67,7 +67,7 @@ def _json(array: Array) -> Array:
 
 
 def _text(array: Array) -> Array:
-    """Spell values that are neither nested nor floating."""
+    """Format values that are neither nested nor floating."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         return _text(pc.cast(array, kind.value_type))

@@ -17,7 +17,7 @@ from gateway.model import Column
 
 
 def encode_csv(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
-    """Write the names of the columns, then the rows; each line end comes with what follows it, the last one last."""
+    """Write the column names, then the rows; a line end is written with the next line, the last one at the end."""
     yield joined(*_line([pa.array([column.name]) for column in columns]))
     for piece in pieces(rows):
         yield joined("\r\n", *_line([plain_texts(array) for array in piece]))

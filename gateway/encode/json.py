@@ -31,13 +31,13 @@ def encode_json(
 
 
 def encode_ndjson(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
-    """Write one object a line; each line end comes with what follows it, so that a body that breaks off has none."""
+    """Write one object per line; a line end is written with the next line, so a truncated body ends without one."""
     refuse_double_names(columns, "NDJSON")
     return _lines(joined("\n", *_object(columns, piece)) for piece in pieces(rows))
 
 
 def _lines(runs: Iterator[bytes]) -> Iterator[bytes]:
-    """End runs of lines that each begin with a line end."""
+    """Terminate chunks whose lines each begin with a line end."""
     first = next(runs, None)
     if first is not None:
         yield first[1:]
@@ -82,7 +82,7 @@ _DATA = {"objects": _objects, "arrays": _arrays, "columns": _columns}
 
 
 def _listed(runs: Iterator[bytes]) -> Iterator[bytes]:
-    """Bracket runs of members that each begin with a comma."""
+    """Put chunks whose members each begin with a comma into brackets."""
     first = next(runs, None)
     yield b"[" if first is None else b"[" + first[1:]
     yield from runs

@@ -17,7 +17,7 @@ BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """What an encoder writes: batches of one schema, which it takes as it needs them, once and in order."""
+    """The rows to encode: batches of one schema, consumed lazily, once and in order."""
 
     schema: pa.Schema
     batches: Iterable[pa.RecordBatch]
@@ -34,7 +34,7 @@ class Rows:
 
 
 def pieces(rows: Rows) -> Iterator[list[Array]]:
-    """Yield the columns some thousand rows at a time, fewer where rows are large."""
+    """Yield the columns in chunks of some thousand rows, fewer where rows are large."""
     for batch in rows.batches:
         for piece in cut(batch, ROWS, BYTES):
             # Whole arrays, not windows into larger ones: kernels for nested types look past the edges of a window.
@@ -42,7 +42,7 @@ def pieces(rows: Rows) -> Iterator[list[Array]]:
 
 
 def cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[pa.RecordBatch]:
-    """Cut a batch into parts of at most *rows* rows and about *size* bytes; an empty one has none."""
+    """Split a batch into parts of at most *rows* rows and about *size* bytes; an empty batch has none."""
     if batch.num_rows == 0:
         return
     step = min(rows, max(1, size * batch.num_rows // max(batch.nbytes, 1)))
@@ -51,7 +51,7 @@ def cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[pa.RecordBatch]
 
 
 def joined(*parts: Array | str) -> bytes:
-    """Concatenate texts row by row, and the rows with nothing between them; scalars stand in every row."""
+    """Concatenate texts row by row, then all rows; scalars are repeated in every row."""
     rows = pc.binary_join_element_wise(*parts, "")
     if isinstance(rows, pa.ChunkedArray):
         rows = rows.combine_chunks()
