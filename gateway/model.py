@@ -271,7 +271,7 @@ class Plan:
     query: BoundQuery
     scans: tuple[Scan, ...]
     statement: Callable[[Callable[[FileVersion], str]], Statement]
-    """Render the SQL; takes the function that spells a file's address for the engine. Called only on a miss."""
+    """Render the SQL; takes the function that writes a file's address for the engine. Called only on a miss."""
 
 
 class ResultStream(Protocol):
@@ -326,8 +326,8 @@ class Result:
 
     ``key`` identifies the question and the data (hexadecimal): two results of one key may stand for each other, and
     need not be equal bit by bit. ``digest`` (hexadecimal) is of the rows and columns themselves; it is empty for rows
-    that are no answer to keep. ``columns`` are named in DuckDB's types, ``created_at`` is the start of the fill in
-    seconds since the epoch, ``seconds`` its duration.
+    that are no answer to keep. ``columns`` are named in DuckDB's types, ``created_at`` is the start of its
+    computation in seconds since the epoch, ``seconds`` its duration.
     """
 
     key: str

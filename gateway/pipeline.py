@@ -19,7 +19,7 @@ from gateway.cache.default import default_result
 from gateway.cache.freshness import Prepared, Stored, age_at, decide, prepared, ttl_left
 from gateway.cache.key import question_key, result_key
 from gateway.cache.recent_questions import RecentQuestions
-from gateway.cache.results import Lookup, ResultCache
+from gateway.cache.results import CacheLookup, ResultCache
 from gateway.catalog.catalog import Catalog
 from gateway.engine.base import Engine
 from gateway.errors import CapacityError, CursorExpired, GatewayError, NotCached, QueryFailed, UpstreamError
@@ -242,7 +242,7 @@ class Gateway:
             return self._instead(query, stored, request, error)
 
     def _plan(
-        self, query: BoundQuery, request: CacheRequest, found: Lookup, principal: Principal, timings: Timings
+        self, query: BoundQuery, request: CacheRequest, found: CacheLookup, principal: Principal, timings: Timings
     ) -> tuple[Work, Stored | None]:
         """Plan over files that no other answer has seen later ones of; find the answer that is kept for them.
 

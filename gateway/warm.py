@@ -23,13 +23,13 @@ from gateway.query.registry import Registry
 from gateway.telemetry.events import AnswerPrepared, Observer, unobserved
 
 ANYBODY = Principal(name="")
-"""Whose answers are prepared: those that depend on who asks are not. Nobody has this name, and nobody's quota pays."""
+"""The principal of prepared answers; those that depend on who asks are not prepared. No caller has this name."""
 _POLL = 0.2
-"""Seconds between two looks at what is due."""
+"""Seconds between two checks of what is due."""
 _TURN = 1.0
 """Seconds after which a change of data is looked for again, however much is due."""
 _RELOAD = 5.0
-"""Seconds between two looks at which questions were asked lately."""
+"""Seconds between two readings of the recent questions."""
 _EARLY = (0.5, 0.25)
 """An answer is renewed after half of its ``ttl``, and up to a quarter later, so that renewals spread out."""
 _SHORTEST = 0.5
@@ -49,7 +49,7 @@ class _Task:
 
 
 def wanted(registry: Registry) -> Mapping[tuple[str, int], int]:
-    """Tell of which queries the newest questions are prepared, and how many."""
+    """Return how many of the newest questions are prepared, by query and version."""
     return {
         (template.name, template.version): template.front.warm.recent
         for versions in registry.queries().values()
@@ -82,7 +82,7 @@ def _recent(usage: RecentQuestions | None) -> Iterator[Request]:
 
 
 class Warmer:
-    """Keeps answers ready. ``tick`` is one look; ``start`` looks five times a second in a thread.
+    """Keeps answers ready. ``tick`` checks once; ``start`` checks five times a second in a thread.
 
     *lock* is the file by which one process of a machine is chosen. *registry* gives the newest. *snapshots* tells
     the ids of the newest snapshots of tables, *renew* makes sure of an answer, *idle* tells whether there is room for
@@ -113,19 +113,19 @@ class Warmer:
         self._thread: Thread | None = None
 
     def start(self, wait: Callable[[float], bool] | None = None) -> None:
-        """Look until closed; ``wait`` sleeps so many seconds and returns True to stop."""
+        """Check until closed; ``wait`` sleeps so many seconds and returns True to stop."""
         self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="warm", daemon=True)
         self._thread.start()
 
     def tick(self) -> None:
-        """Write down what was asked; where this process is the one that prepares, renew what is due."""
+        """Flush the recent questions; renew what is due, where this process is the one that prepares."""
         if self._clock() >= self._reload_at:
             self._reload_at = self._clock() + _RELOAD
             self._usage.flush()
             if self._leading.take():
                 self._reload()
         if self._leading.held:
-            self._hurry()
+            self._notice_changes()
             self._prepare_due(until=self._clock() + _TURN)
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class Warmer:
             tasks[key] = self._tasks.get(key) or _Task(request=request, query=query, due=now)
         self._tasks = tasks
 
-    def _hurry(self) -> None:
+    def _notice_changes(self) -> None:
         """Renew at once what reads a table that changed."""
         tables = {table for task in self._tasks.values() for table in task.query.tables}
         try:
@@ -162,7 +162,7 @@ class Warmer:
                     task.due = min(task.due, self._clock())
 
     def _prepare_due(self, *, until: float) -> None:
-        for task in sorted(self._tasks.values(), key=lambda one: one.due):
+        for task in sorted(self._tasks.values(), key=lambda task: task.due):
             now = self._clock()
             if task.due > now or now >= until or self._stopping.is_set() or not self._idle():
                 return

@@ -61,14 +61,14 @@ def open_cache(
         clock=time.time,
         ceiling=cache.max_stale,
         epochs=epochs,
-        drops=PurgeLog(settings.state / "drops.jsonl", epochs),
+        purges=PurgeLog(settings.state / "drops.jsonl", epochs),
         encodings=memory,
         summaries=Summaries(summed),
     )
 
 
 def open_single_flight(settings: Settings, observe: Observer, cooldown: Cooldown) -> SingleFlight:
-    """Open the leases of the machine, and of the hosts where there are several; *rest* as in ``open_cache``."""
+    """Open the leases of the machine, and of the hosts where there are several; *cooldown* as in ``open_cache``."""
     cache = settings.cache
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:

@@ -1,11 +1,12 @@
-"""Changes of answers on other hosts: each worker reads them a few times a second and distrusts what it trusted."""
+"""Changes of answers by other hosts: each worker reads them a few times a second, and distrusts its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import Protocol
 
+from gateway.cache.results import ResultCache
 from gateway.cache.tier import TierError
 
 _POLL = 0.25
@@ -25,43 +26,33 @@ class ChangeFeed(Protocol):
         """Release what is held open."""
 
 
-class Answers(Protocol):
-    """The answers of this host, which others may have overtaken."""
-
-    def distrust(self, questions: Sequence[str] | None) -> None:
-        """Look for the newest answers to questions the next time that they are asked; None: to all."""
-
-    def recover(self) -> None:
-        """Make up for what was missed while the tier that hosts share could not be used, once it can."""
-
-
 class ChangeListener:
-    """Reads *feed* and has *answers* to its questions distrusted. ``tick`` is one look; ``start`` looks in a thread."""
+    """Reads *feed* and has the *cache* distrust its questions. ``tick`` reads once; ``start`` reads in a thread."""
 
-    def __init__(self, feed: ChangeFeed, answers: Answers) -> None:
-        self._feed, self._answers, self._listening = feed, answers, False
+    def __init__(self, feed: ChangeFeed, cache: ResultCache) -> None:
+        self._feed, self._cache, self._listening = feed, cache, False
         self._stopping = Event()
         self._thread: Thread | None = None
 
     def start(self, wait: Callable[[float], bool] | None = None) -> None:
-        """Look until closed; ``wait`` sleeps so many seconds and returns True to stop."""
-        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="news", daemon=True)
+        """Read until closed; ``wait`` sleeps so many seconds and returns True to stop."""
+        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="change-feed", daemon=True)
         self._thread.start()
 
     def tick(self) -> None:
         """Read what is new. While that fails, this host answers by itself; it distrusts all once it succeeds."""
         try:
             if not self._listening:
-                self._feed.begin()  # before the distrust: what is told from here on is read
-                self._answers.distrust(None)
+                self._feed.begin()  # before the distrust, so that no change is missed between the two
+                self._cache.distrust(None)
                 self._listening = True
             questions = self._feed.read()
-        except TierError:  # the tier that is asked for answers tells that it fails
+        except TierError:  # reported by the tier of the same Redis
             self._listening = False
             return
-        self._answers.recover()
+        self._cache.recover()
         if questions:
-            self._answers.distrust(questions)
+            self._cache.distrust(questions)
 
     def close(self) -> None:
         """Stop; idempotent."""

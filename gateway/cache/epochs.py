@@ -24,7 +24,7 @@ from zlib import crc32
 _HEAD, _TABLES, _QUESTIONS = 16, 1_024, 65_536
 _WORDS = _HEAD + _TABLES + _QUESTIONS
 _SIZE = 8 * _WORDS
-_MACHINE, _DROPS = 0, 1
+_MACHINE, _PURGES = 0, 1
 _PAUSES = (0.0,) * 10 + (0.001,) * 50 + (0.01,) * 10
 """Seconds between attempts to be alone with a question."""
 _STRIPES = 64
@@ -36,7 +36,7 @@ class Epoch:
     """The numbers of a question and of the tables that it reads, as they were at one moment."""
 
     epochs: Epochs
-    places: tuple[int, ...]
+    positions: tuple[int, ...]
     """Of the question, then of its tables."""
     number: int
     """That of the question."""
@@ -46,9 +46,9 @@ class Epoch:
     def holds(self) -> bool:
         """Tell whether all numbers are still the same."""
         numbers = self.epochs.numbers
-        if numbers is None or numbers[self.places[0]] != self.number:
+        if numbers is None or numbers[self.positions[0]] != self.number:
             return False
-        now: int = sum([numbers[place] for place in self.places[1:]])
+        now: int = sum([numbers[position] for position in self.positions[1:]])
         return now == self.tables
 
 
@@ -74,16 +74,16 @@ class Epochs:
         return self._read(_MACHINE)
 
     @property
-    def drops(self) -> int:
-        """The number of all drops."""
-        return self._read(_DROPS)
+    def purges(self) -> int:
+        """The number of the last purge."""
+        return self._read(_PURGES)
 
     def renew(self) -> bool:
         """Make the file anew where it is gone, once for all processes; tell whether there is one."""
-        if self._path is None or self._in_place(self._path):
+        if self._path is None or self._is_mapped(self._path):
             return True
         with self._lock:
-            if self._in_place(self._path):  # another thread has made it
+            if self._is_mapped(self._path):  # another thread has made it
                 return True
             self._void()
             try:
@@ -98,50 +98,50 @@ class Epochs:
 
     @contextmanager
     def locked(self, epoch: Epoch) -> Iterator[None]:
-        """Wait a while for others who give an answer to the same question, so that they do not advance it side by side.
+        """Wait a while for others who publish an answer to the same question, so that they do not advance it at once.
 
-        Nothing but the number of looks depends on it: after a while it goes on in any case.
+        Only the number of lookups depends on it: after a while it goes on in any case.
         """
-        place = epoch.places[0]
-        with self._stripes[place % _STRIPES]:
-            held = self._file >= 0 and _locked(self._file, place)
+        position = epoch.positions[0]
+        with self._stripes[position % _STRIPES]:
+            held = self._file >= 0 and _locked(self._file, position)
             try:
                 yield
             finally:
                 if held:
                     with suppress(OSError):  # of a file that was made anew meanwhile
-                        lockf(self._file, LOCK_UN, 1, place)
+                        lockf(self._file, LOCK_UN, 1, position)
 
     def read_again(self, epoch: Epoch) -> Epoch:
         """Return an epoch with the number of the question as it is now."""
-        return replace(epoch, number=self._read(epoch.places[0]))
+        return replace(epoch, number=self._read(epoch.positions[0]))
 
     def read(self, question: str, tables: tuple[str, ...] = ()) -> Epoch:
-        """Look at the numbers of a question and its tables."""
-        places = (_question(question), *map(_table, tables))
-        total = sum([self._read(place) for place in places[1:]])
-        return Epoch(self, places, self._read(places[0]), total)
+        """Read the numbers of a question and its tables."""
+        positions = (_question(question), *map(_table, tables))
+        total = sum([self._read(position) for position in positions[1:]])
+        return Epoch(self, positions, self._read(positions[0]), total)
 
     def advance(self, epoch: Epoch) -> Epoch:
         """Tell everybody that the answer to a question is about to be another; return the epoch with the new number."""
-        return replace(epoch, number=self._write(epoch.places[0]))
+        return replace(epoch, number=self._write(epoch.positions[0]))
 
     def is_current(self, epoch: Epoch) -> bool:
-        """Tell whether the number of the question is the one that was seen."""
-        return self._read(epoch.places[0]) == epoch.number
+        """Tell whether the number of the question is still the same."""
+        return self._read(epoch.positions[0]) == epoch.number
 
     def announce(self, table: str) -> None:
-        """Tell everybody that a table changed, so that what was answered from it is compared with it."""
+        """Tell everybody that a table changed: no answer that read it is trusted any more."""
         self.renew()
         self._write(_table(table))
 
-    def drop(self, number: int) -> None:
-        """Tell everybody that something was dropped."""
+    def announce_purge(self, number: int) -> None:
+        """Tell everybody that something was dropped; *number* is in the log of purges."""
         self.renew()
         if self.numbers is not None:
-            self.numbers[_DROPS] = number
+            self.numbers[_PURGES] = number
 
-    def _in_place(self, path: Path) -> bool:
+    def _is_mapped(self, path: Path) -> bool:
         with suppress(OSError):
             return os.stat(path).st_ino == self._inode
         return False
@@ -156,14 +156,14 @@ class Epochs:
             os.close(self._file)
             self._file = -1
 
-    def _read(self, place: int) -> int:
+    def _read(self, position: int) -> int:
         numbers = self.numbers
-        return new_number() if numbers is None else int(numbers[place])
+        return new_number() if numbers is None else int(numbers[position])
 
-    def _write(self, place: int) -> int:
+    def _write(self, position: int) -> int:
         number = new_number()
         if self.numbers is not None:
-            self.numbers[place] = number
+            self.numbers[position] = number
         return number
 
 
@@ -192,11 +192,11 @@ def _opened(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
 
-def _locked(descriptor: int, place: int) -> bool:
+def _locked(descriptor: int, position: int) -> bool:
     """Lock one byte of a file, in a bounded time; tell whether it succeeded."""
     for pause in _PAUSES:
         try:
-            lockf(descriptor, LOCK_EX | LOCK_NB, 1, place)
+            lockf(descriptor, LOCK_EX | LOCK_NB, 1, position)
         except OSError:
             time.sleep(pause)
         else:

@@ -13,11 +13,11 @@ from gateway.telemetry.events import CacheValueRejected, Observer, TierFailed
 
 Found = TypeVar("Found")
 _ORDERING = ("mark", "remember")
-"""The operations that tell which answer is the newest: what was done without them is to be done again."""
+"""The operations on validations, as metrics call them: what was done without them is done again once they work."""
 
 
 class FaultTolerantTier:
-    """Skip *tier* while it fails: it then knows nothing and keeps nothing. *rest* is shared by what fails together."""
+    """Skips *tier* while it fails: nothing is found or kept then. *cooldown* is shared by what fails together."""
 
     def __init__(
         self,

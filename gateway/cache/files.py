@@ -22,7 +22,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
-from gateway.cache.serialization import carried_entry, with_header, without_header
+from gateway.cache.serialization import entry_from_schema, with_header, without_header
 from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
 from gateway.model import Result
 
@@ -56,7 +56,7 @@ class FileTier:
         with _as_tier_error(), suppress(FileNotFoundError):
             if self._alive(path):
                 with _rejected(path), pa.OSFile(str(path), "rb") as source:
-                    return without_header(pa.ipc.open_stream(self._proved(path, source.read_buffer())).read_all())
+                    return without_header(pa.ipc.open_stream(self._verified(path, source.read_buffer())).read_all())
         return None
 
     def put(self, result: Result, *, lifetime: float) -> bool:
@@ -85,9 +85,9 @@ class FileTier:
         path = self._path(question, "mark")
         with _as_tier_error(), suppress(FileNotFoundError):
             if self._alive(path):
-                validation = Validation.decode(self._proved(path, pa.py_buffer(path.read_bytes())).to_pybytes())
+                validation = Validation.decode(self._verified(path, pa.py_buffer(path.read_bytes())).to_pybytes())
                 if validation is None:
-                    raise ValueRejected("no mark")
+                    raise ValueRejected("no validation")
                 return validation
         return None
 
@@ -136,7 +136,7 @@ class FileTier:
                 with suppress(FileNotFoundError, *_UNREADABLE):
                     if self._alive(path):
                         with pa.OSFile(str(path), "rb") as source:
-                            yield path, carried_entry(pa.ipc.open_stream(source).schema, source.size())
+                            yield path, entry_from_schema(pa.ipc.open_stream(source).schema, source.size())
 
     def _unexpired(self) -> list[tuple[float, int, str]]:
         """Remove what has expired and what was abandoned; return expiry, bytes and path of all other files."""
@@ -171,12 +171,12 @@ class FileTier:
         with temporary.open("ab") as sink:
             sink.write(proof)
 
-    def _proved(self, path: Path, value: pa.Buffer) -> pa.Buffer:
+    def _verified(self, path: Path, value: pa.Buffer) -> pa.Buffer:
         """Return the content of a file, without a copy. Raises ``ValueRejected``."""
         length = max(0, value.size - OVERHEAD)
         content = value.slice(0, length)
         try:
-            _SEAL.proved(self._name(path), memoryview(content), memoryview(value.slice(length)))
+            _SEAL.verified(self._name(path), memoryview(content), memoryview(value.slice(length)))
         except Unsealed as error:
             raise ValueRejected("unverified") from error
         return content

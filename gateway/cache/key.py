@@ -24,7 +24,7 @@ def question_key(query: BoundQuery, principal: Principal, tables: Iterable[str] 
     answer. *origin* names the deployment and the software that answers.
     """
     parts = [_FORMAT, query.normalised.encode(), principal.scope.encode(), origin.encode()]
-    parts += (one.encode() for one in tables)
+    parts += (identity.encode() for identity in tables)
     for name in sorted(query.parameters):
         parts += (name.encode(), canonical_bytes(query.parameters[name]))
     return _digest(parts)

@@ -22,7 +22,8 @@ from gateway.telemetry.events import Observer, ResultEvicted, unobserved
 
 _OVERHEAD = 2_000
 """Bytes that an entry costs beside its Arrow buffers: measured with tracemalloc on results of one row."""
-_MARKS = 100_000
+_VALIDATIONS = 100_000
+"""Questions whose validation is kept at most."""
 _STEP = 16
 """Expired entries that are removed at a time, so that nobody waits for the removal of thousands."""
 _ENCODED = 3_600.0
@@ -40,7 +41,7 @@ class _Kept:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Marked:
+class _Validated:
     validation: Validation
     expires: float
     epoch: Epoch | None = None
@@ -70,7 +71,7 @@ class MemoryTier:
         self._owned: dict[str, OrderedDict[_Place, None]] = {}
         self._used: Counter[str] = Counter()
         self._due: list[tuple[float, _Place]] = []
-        self._marks: LRUCache[str, _Marked] = LRUCache(_MARKS)
+        self._validations: LRUCache[str, _Validated] = LRUCache(_VALIDATIONS)
 
     @property
     def used(self) -> int:
@@ -104,10 +105,10 @@ class MemoryTier:
     def ready(self, question: str, form: str | None) -> Ready | None:
         with self._lock:
             now = self._clock()
-            marked = self._marks.get(question)
-            if marked is None or marked.expires <= now or marked.epoch is None or not marked.epoch.holds():
+            validated = self._validations.get(question)
+            if validated is None or validated.expires <= now or validated.epoch is None or not validated.epoch.holds():
                 return None
-            validation = marked.validation
+            validation = validated.validation
             found = self._alive((validation.key, ""), now)
             result = found if isinstance(found, Result) else None
             if form is None:
@@ -119,28 +120,28 @@ class MemoryTier:
 
     def validation(self, question: str) -> Validation | None:
         with self._lock:
-            found = self._marks.get(question)
+            found = self._validations.get(question)
         return None if found is None or found.expires <= self._clock() else found.validation
 
     def put_validation(self, question: str, validation: Validation, *, lifetime: float) -> Replaced:
         with self._lock:
             now = self._clock()
-            found = self._marks.get(question)
+            found = self._validations.get(question)
             before = None if found is None or found.expires <= now else found.validation
-            self._marks[question] = _Marked(validation=succeeding(before, validation), expires=now + lifetime)
+            self._validations[question] = _Validated(validation=succeeding(before, validation), expires=now + lifetime)
         return Replaced(before)
 
     def trust(self, question: str, key: str, epoch: Epoch) -> None:
         """Trust the validation of a question, if it is of *key*, for as long as the *epoch* holds."""
         with self._lock:
-            found = self._marks.get(question)
+            found = self._validations.get(question)
             if found is not None and found.validation.key == key:
                 found.epoch = epoch
 
     def trusted(self, question: str) -> Validation | None:
         """Return the validation of a question where it is trusted."""
         with self._lock:
-            found = self._marks.get(question)
+            found = self._validations.get(question)
             if found is None or found.expires <= self._clock() or found.epoch is None or not found.epoch.holds():
                 return None
             return found.validation
@@ -148,7 +149,8 @@ class MemoryTier:
     def distrust(self, question: str | None) -> None:
         """No longer trust the validation of a question, None: of any."""
         with self._lock:
-            for found in self._marks.values() if question is None else filter(None, [self._marks.get(question)]):
+            distrusted = [self._validations.get(question)] if question is not None else self._validations.values()
+            for found in filter(None, distrusted):
                 found.epoch = None
 
     def entries(self) -> Iterator[Entry]:
@@ -170,7 +172,7 @@ class MemoryTier:
             self._owned.clear()
             self._used.clear()
             self._due.clear()
-            self._marks.clear()
+            self._validations.clear()
 
     def _get(self, place: _Place) -> Result | bytes | None:
         with self._lock:

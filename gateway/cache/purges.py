@@ -1,7 +1,7 @@
-"""How an operator's drop reaches the memory of every worker of a machine: a file that all of them read on in.
+"""Purges by operators, for the memory of every worker of a machine: a file that each of them reads on in.
 
-The number of all drops in the epochs says that there is something to read. Where it could not be written to the file,
-since the disk is full or the folder gone, the reader drops everything: rather too much than too little.
+The epochs hold the number of the last purge: where it is new, there is something to read. Where a purge could not be
+written to the file, since the disk is full or the folder gone, the reader drops everything.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from gateway.cache.epochs import Epochs, new_number
 from gateway.cache.tier import Purge
 
 _EVERYTHING = Purge()
-_WORDS = 100
-"""Words of the drops that were read last, which are kept in mind."""
+_REMEMBERED = 100
+"""Numbers of the last purges that are remembered."""
 
 
 class PurgeLog:
-    """Drops in the order of their announcement. What was announced before the log was opened is not told."""
+    """Purges in the order of their announcement. Those before the log was opened are not read."""
 
     def __init__(self, path: Path, epochs: Epochs) -> None:
         self._path, self._epochs, self._lock = path, epochs, Lock()
-        self._word, self._words = epochs.drops, dict[int, None]()
+        self._number, self._numbers = epochs.purges, dict[int, None]()
         self._read = _size(path)
 
     def announce(self, which: Purge) -> None:
@@ -36,23 +36,23 @@ class PurgeLog:
         number = new_number()
         with suppress(OSError):  # who cannot read which, drops everything
             self._append(orjson.dumps({**asdict(which), "word": number}, option=orjson.OPT_APPEND_NEWLINE))
-        self._epochs.drop(number)
+        self._epochs.announce_purge(number)
 
     def unseen(self) -> list[Purge]:
         """Return what was announced since the last call; each is returned once. Cheap where there is nothing."""
-        if self._epochs.drops == self._word:
+        if self._epochs.purges == self._number:
             return []
         with self._lock:
-            number = self._epochs.drops
-            if number == self._word:  # another thread is doing it, or has done it
+            number = self._epochs.purges
+            if number == self._number:  # another thread is doing it, or has done it
                 return []
             found = list(self._lines())
-            self._words |= {line.pop("word", 0): None for line in found}
-            known = number in self._words
-            self._words = dict.fromkeys(list(self._words)[-_WORDS:])
-            drops = list(_drops(found)) if known else [_EVERYTHING]
-            self._word = number
-        return drops
+            self._numbers |= {line.pop("word", 0): None for line in found}
+            known = number in self._numbers
+            self._numbers = dict.fromkeys(list(self._numbers)[-_REMEMBERED:])
+            purges = list(_parsed(found)) if known else [_EVERYTHING]
+            self._number = number
+        return purges
 
     def _append(self, line: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class PurgeLog:
         return found
 
 
-def _drops(lines: list[dict[str, Any]]) -> list[Purge]:
+def _parsed(lines: list[dict[str, Any]]) -> list[Purge]:
     found: list[Purge] = []
     for line in lines:
         try:

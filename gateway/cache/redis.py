@@ -24,7 +24,7 @@ from redis.retry import Retry
 
 from gateway.cache.cooldown import Cooldown
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
-from gateway.cache.serialization import carried_entry, with_header, without_header
+from gateway.cache.serialization import entry_from_schema, with_header, without_header
 from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.model import Result
@@ -64,14 +64,14 @@ _SWAP = (
 )
 """Replace a validation unless it was replaced since it was read, and tell of the question where its answer is another.
 
-What was read is passed over where it is no validation, and begun anew what is no list of news.
+What was read is passed over where it is no validation, and begun anew what is no stream.
 """
 _ATTEMPTS = 8
-"""Times that a validation is read and replaced while others replace it, until it is given up."""
+"""Times that a validation is read and replaced while others replace it, before it is given up."""
 _PAGE = 5_000
 _HEAD = 1_048_576
 """Bytes that the header of a result takes at most; the rows come after it."""
-_LARGEST_MARK = 1_048_576
+_LARGEST_VALIDATION = 1_048_576
 """Bytes of the longest value that is taken for a validation."""
 _OTHER_TYPE = "WRONGTYPE"
 _NO_SEAL = Seal()
@@ -100,7 +100,7 @@ def connect(url: str) -> redis.Redis:
 class RedisTier:
     """Keep results of up to *largest* bytes, compressed, in Redis, under the names of a *namespace*.
 
-    *kind* tells them from those of another tier; *host* is the name of this one in its news.
+    *kind* keeps them apart from those of another tier; *host* is the name of this one in the change feed.
     """
 
     name = "redis"
@@ -116,8 +116,8 @@ class RedisTier:
         seal: Seal = _NO_SEAL,
     ) -> None:
         self._client, self._largest, self._host, self._seal = client, largest, host, seal
-        self._results, self._marks = f"{_PREFIX}{namespace}:{kind}:", f"{_PREFIX}{namespace}:mark:"
-        self._news = _news(namespace)
+        self._results, self._validations = f"{_PREFIX}{namespace}:{kind}:", f"{_PREFIX}{namespace}:mark:"
+        self._feed = _feed_name(namespace)
 
     def result(self, key: str) -> Result | None:
         name = f"{self._results}{key}"
@@ -134,7 +134,7 @@ class RedisTier:
         if content.size > self._largest:
             return False
         name, expiry = f"{self._results}{result.key}", max(1, int(lifetime * 1000))
-        value = self._seal.close(name, memoryview(content))
+        value = self._seal.seal(name, memoryview(content))
         self._asked(lambda: self._client.set(name, value, px=expiry))
         return True
 
@@ -143,22 +143,22 @@ class RedisTier:
         self._asked(lambda: self._client.eval(_EXTEND, 1, f"{self._results}{key}", str(expiry)))
 
     def validation(self, question: str) -> Validation | None:
-        name = f"{self._marks}{question}"
-        return self._decoded(name, self._read(name, _LARGEST_MARK))
+        name = f"{self._validations}{question}"
+        return self._decoded(name, self._read(name, _LARGEST_VALIDATION))
 
     def put_validation(self, question: str, validation: Validation, *, lifetime: float) -> Replaced:
-        name, expiry = f"{self._marks}{question}", max(1, int(lifetime * 1000))
+        name, expiry = f"{self._validations}{question}", max(1, int(lifetime * 1000))
         for _ in range(_ATTEMPTS):
             value, before, foreign = self._before(name)
             kept = succeeding(before, validation)
             told = "" if before is not None and before.key == kept.key else question
-            new = self._seal.close(name, kept.encode())
+            new = self._seal.seal(name, kept.encode())
             swap = partial(
-                self._client.eval, _SWAP, 2, name, self._news, value, new, str(expiry), told, self._host, foreign
+                self._client.eval, _SWAP, 2, name, self._feed, value, new, str(expiry), told, self._host, foreign
             )
             if self._asked(swap):
                 return Replaced(before)
-        raise TierError("a mark is replaced too often")
+        raise TierError("a validation is replaced too often")
 
     def entries(self) -> Iterator[Entry]:
         yield from (entry for _, entry in self._described())
@@ -174,7 +174,7 @@ class RedisTier:
         """Return the value under the name of a validation, the validation, and a word where it is something else."""
         value = b""
         try:
-            value = self._read(name, _LARGEST_MARK)
+            value = self._read(name, _LARGEST_VALIDATION)
             return value, self._decoded(name, value), ""
         except ValueRejected:
             return value[:1], None, "foreign"
@@ -185,7 +185,7 @@ class RedisTier:
             return None
         validation = Validation.decode(bytes(content))
         if validation is None:
-            raise ValueRejected("no mark")
+            raise ValueRejected("no validation")
         return validation
 
     def _read(self, name: str, largest: int) -> bytes:
@@ -200,7 +200,7 @@ class RedisTier:
         if not value:
             return None
         try:
-            return self._seal.open(name, value)
+            return self._seal.unseal(name, value)
         except Unsealed as error:
             raise ValueRejected("unverified") from error
 
@@ -214,7 +214,7 @@ class RedisTier:
             with suppress(ValueRejected, *_UNREADABLE):  # it expired, or is not ours to read
                 head = self._asked(partial(self._client.getrange, key, OVERHEAD, OVERHEAD + _HEAD))
                 size = self._asked(partial(self._client.strlen, key))
-                yield key, carried_entry(pa.ipc.open_stream(head).schema, size)
+                yield key, entry_from_schema(pa.ipc.open_stream(head).schema, size)
 
     def _asked(self, command: Callable[[], Any]) -> Any:
         with _as_tier_error():
@@ -224,17 +224,17 @@ class RedisTier:
 class RedisChangeFeed:
     """The questions that were given another answer by some host, in the order in which they were.
 
-    *host* is the name of this one, whose own news it knows.
+    *host* is the name of this one, whose own answers it knows.
     """
 
     def __init__(self, client: redis.Redis, *, host: str, namespace: str = "") -> None:
         self._client, self._host, self._last = client, host, b""
-        self._news = _news(namespace)
+        self._feed = _feed_name(namespace)
 
     def begin(self) -> None:
         """Read on from the newest, not from the last that was read. Raises ``TierError``."""
         with _as_tier_error():
-            newest: Any = self._client.xrevrange(self._news, count=1)
+            newest: Any = self._client.xrevrange(self._feed, count=1)
         self._last = newest[0][0] if newest else b"0"
 
     def read(self) -> list[str]:
@@ -242,7 +242,7 @@ class RedisChangeFeed:
         found: list[str] = []
         while True:
             with _as_tier_error():
-                answer: Any = self._client.xread({self._news: self._last}, count=_PAGE)
+                answer: Any = self._client.xread({self._feed: self._last}, count=_PAGE)
             entries = answer[0][1] if answer else []
             found += [
                 one.get(b"question", b"").decode(errors="replace")
@@ -328,7 +328,7 @@ def _as_tier_error() -> Iterator[None]:
         raise TierError(type(error).__name__) from error
 
 
-def _news(namespace: str) -> str:
+def _feed_name(namespace: str) -> str:
     return f"{_PREFIX}{namespace}:answers"
 
 

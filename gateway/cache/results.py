@@ -26,28 +26,28 @@ _NEAR = 3_600.0
 """Seconds that a nearer tier keeps a copy of a result found farther away."""
 _CURSORS = 3_600.0
 """Seconds that a result is kept at least, so that its pages can be read to the end."""
-_LARGE = 3_600.0
+_TOO_LARGE_SECONDS = 3_600.0
 """Seconds that a result is remembered to be too large to be kept."""
-_UNKEPT = 60.0
+_UNSHARED_SECONDS = 60.0
 """Seconds that a result which no shared tier kept is remembered as such, so that nobody waits for a copy of it."""
 
-_LARGE_NOTE, _UNKEPT_NOTE = "large", "unkept"
+_TOO_LARGE, _UNSHARED = "large", "unkept"
 
 Enough = Callable[[Summary], bool]
 """Tells whether a caller needs no more of a result than its summary, e.g. has its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
-    """What all tiers know of a question: the newest answer if it is kept, and who else may have given a newer one."""
+class CacheLookup:
+    """A lookup in all tiers: the newest answer, if it is kept, and what ``validations`` know of its rivals."""
 
     stored: Stored | None
     state: ValidationState
 
-    def after(self, announced: Mapping[str, Edition]) -> Lookup:
-        """Return the lookup where an answer over files before those that were *announced*, by table, is not the newest.
+    def after(self, announced: Mapping[str, Edition]) -> CacheLookup:
+        """Return the lookup, its answer not the newest where tables changed since: *announced* are their last editions.
 
-        It is to be asked for after the lookup, so that nothing that is announced meanwhile is overlooked.
+        Ask for them after the lookup, so that no announcement made meanwhile is missed.
         """
         stored = self.stored
         if stored is None or not stored.newest or not announced:
@@ -62,7 +62,7 @@ class ResultCache:
     """Answers that were given before, over tiers from the nearest to the farthest.
 
     *ceiling* is the longest time, in seconds, that an answer may be served after its ``ttl``, whatever its policy.
-    *epochs* is what the processes of a machine tell each other of answers, *drops* brings what operators drop in other
+    *epochs* tell the processes of a machine of each other's answers, *purges* brings what operators drop in other
     processes; *encodings* keeps bodies, and is the nearest of *tiers*; *summaries* are what outlives the rows.
     """
 
@@ -73,37 +73,37 @@ class ResultCache:
         clock: Callable[[], float],
         ceiling: float = 86_400.0,
         epochs: Epochs | None = None,
-        drops: PurgeLog | None = None,
+        purges: PurgeLog | None = None,
         encodings: Encodings | None = None,
         summaries: Summaries | None = None,
     ) -> None:
         self._tiers, self._clock, self.ceiling = tuple(tiers), clock, ceiling
-        self._drops, self._encodings = drops, encodings
+        self._purges, self._encodings = purges, encodings
         self._epochs = epochs or Epochs()
         self._validations = Validations(self._tiers, self._epochs, encodings)
         self._summaries = Summaries(()) if summaries is None else summaries
 
     def near(self, question: str, enough: Enough | None = None) -> Stored | None:
         """Return the answer of a question that this process trusts without asking farther tiers."""
-        self._follow_drops()
+        self._apply_purges()
         validation = self._validations.trusted(question)
         found = None if validation is None else self.find(validation.key, enough)
         if validation is None or found is None:
             return None
         return Stored(validation=validation, result=found[0], tier=found[1], newest=True)
 
-    def lookup(self, question: str, tables: tuple[str, ...] = (), enough: Enough | None = None) -> Lookup:
+    def lookup(self, question: str, tables: tuple[str, ...] = (), enough: Enough | None = None) -> CacheLookup:
         """Look in all tiers for the newest answer of a question over *tables*."""
-        self._follow_drops()
+        self._apply_purges()
         state = self._validations.lookup(question, tables)
         found = None if state.newest is None else self.find(state.newest.key, enough)
         if state.newest is None or found is None:
-            return Lookup(stored=None, state=state)
+            return CacheLookup(stored=None, state=state)
         stored = Stored(validation=state.newest, result=found[0], tier=found[1], newest=state.is_newest)
-        return Lookup(stored=stored, state=state)
+        return CacheLookup(stored=stored, state=state)
 
     def trust(self, question: str, state: ValidationState, policy: CachePolicy) -> None:
-        """Trust the newest answer, which was found to be that for sure."""
+        """Trust the answer of a lookup that was the newest for sure: ``near`` returns it from now on."""
         self._validations.trust(question, state, lifetime=self._lifetime(policy))
 
     def trusts(self, question: str, key: str) -> bool:
@@ -130,7 +130,7 @@ class ResultCache:
         kept = [tier.put(result, lifetime=self._lifetime(policy)) for tier in self._tiers]
         self._summaries.put(result)
         if not kept[-1]:
-            self._note(_UNKEPT_NOTE, result.key, _UNKEPT)
+            self._note(_UNSHARED, result.key, _UNSHARED_SECONDS)
 
     def extend(self, key: str, policy: CachePolicy) -> None:
         """Keep the result of a key for another lifetime: it was found to be right."""
@@ -146,15 +146,15 @@ class ResultCache:
 
     def note_too_large(self, key: str) -> None:
         """Remember that the result of a key is too large to be kept."""
-        self._note(_LARGE_NOTE, key, _LARGE)
+        self._note(_TOO_LARGE, key, _TOO_LARGE_SECONDS)
 
     def is_too_large(self, key: str) -> bool:
         """Tell whether the result of a key is known to be too large to be kept."""
-        return self._noted(_LARGE_NOTE, key)
+        return self._noted(_TOO_LARGE, key)
 
     def is_unshared(self, key: str) -> bool:
         """Tell whether the result of a key was not kept where others could have found it."""
-        return self._noted(_UNKEPT_NOTE, key)
+        return self._noted(_UNSHARED, key)
 
     def ready(self, question: str, form: str | None) -> tuple[Ready, Result | Summary] | None:
         """Return the newest answer of a question with its body in one form, from the nearest tier alone.
@@ -163,7 +163,7 @@ class ResultCache:
         """
         if self._encodings is None:
             return None
-        self._follow_drops()
+        self._apply_purges()
         found = self._encodings.ready(question, form)
         if found is None:
             return None
@@ -206,8 +206,8 @@ class ResultCache:
         Raises ``StorageFailed`` where a tier still has some, after all others have forgotten them.
         """
         dropped, _ = self._dropped(which)
-        if self._drops is not None:
-            self._drops.announce(which)
+        if self._purges is not None:
+            self._purges.announce(which)
         again, failed = self._dropped(which)  # what was copied from a farther tier meanwhile
         if failed:
             raise StorageFailed(f"Not everything could be dropped from {' and '.join(failed)}: ask again.")
@@ -219,14 +219,14 @@ class ResultCache:
         for tier in reversed(self._tiers):
             try:
                 found[tier.name] = tier.drop(which)
-            except TierError:  # its guard has told
+            except TierError:  # FaultTolerantTier has reported it
                 failed.append(tier.name)
         return found, [*failed, *self._summaries.drop(which)]
 
     def distrust(self, questions: Sequence[str] | None) -> None:
         """Ask all tiers for the newest answers to questions, None: to all, the next time that they are asked.
 
-        Who tells of other answers was told by a tier that hosts share, which therefore works.
+        Changes are read from the tier that hosts share, so it works, and is used again at once.
         """
         for tier in self._tiers:
             if isinstance(tier, FaultTolerantTier):
@@ -248,7 +248,7 @@ class ResultCache:
 
     def _found(self, key: str, digest: str | None = None) -> tuple[Result, str | None] | None:
         """Find a result, and the name of the tier that had it where that is not the nearest."""
-        number = self._epochs.drops
+        before = self._epochs.purges
         for depth, tier in enumerate(self._tiers):
             result = tier.result(key)
             if result is not None and digest in (None, result.digest):
@@ -256,18 +256,18 @@ class ResultCache:
                     nearer.put(result, lifetime=_NEAR)
                 if depth:
                     self._summaries.copied(result)
-                    if self._epochs.drops != number:  # maybe of this very result
+                    if self._epochs.purges != before:  # maybe of this very result
                         self._forget_copies(result, depth)
                 return result, (tier.name if depth else None)
         return None
 
     def _forget_copies(self, result: Result, depth: int) -> None:
         for nearer in self._tiers[:depth]:
-            with suppress(TierError):  # its guard has told
+            with suppress(TierError):  # FaultTolerantTier has reported it
                 nearer.drop(Purge(query=result.query))
 
     def _note(self, note: str, key: str, seconds: float) -> None:
-        """Remember something of a key in the farthest tier, for so many seconds."""
+        """Keep a note on a key in the farthest tier, for so many seconds."""
         self._tiers[-1].put_validation(
             _digest(note, key), Validation(key=key, checked_at=self._clock()), lifetime=seconds
         )
@@ -275,10 +275,10 @@ class ResultCache:
     def _noted(self, note: str, key: str) -> bool:
         return self._tiers[-1].validation(_digest(note, key)) is not None
 
-    def _follow_drops(self) -> None:
-        """Drop from the memory of this process what was dropped by others."""
-        if self._drops is not None:
-            for which in self._drops.unseen():
+    def _apply_purges(self) -> None:
+        """Drop from the memory of this process what other processes dropped."""
+        if self._purges is not None:
+            for which in self._purges.unseen():
                 self._tiers[0].drop(which)
                 self._summaries.drop_near(which)
 
@@ -288,5 +288,5 @@ class ResultCache:
 
 
 def _digest(note: str, key: str) -> str:
-    """Name what is remembered of the result of *key*."""
+    """Digest the name of a note on *key*."""
     return blake2b(f"{note} {key}".encode(), digest_size=20).hexdigest()

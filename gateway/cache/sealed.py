@@ -28,10 +28,10 @@ class Seal:
         key = b"" if secret is None else blake2b(secret.encode(), digest_size=64, person=b"gateway secret").digest()
         self._new: Callable[[], Any] = lambda: blake2b(key=key, digest_size=_DIGEST, person=b"gateway value")
 
-    def close(self, name: str, content: bytes | memoryview) -> bytes:
+    def seal(self, name: str, content: bytes | memoryview) -> bytes:
         """Return the value to keep under a name.
 
-        >>> bytes(Seal().open("validation:ab", Seal().close("validation:ab", b"content")))
+        >>> bytes(Seal().unseal("validation:ab", Seal().seal("validation:ab", b"content")))
         b'content'
         """
         return b"".join((self.proof(name, content), content))
@@ -44,21 +44,21 @@ class Seal:
         """Return the proof of a content that comes in pieces."""
         return _MAGIC + self._digest(name, pieces)
 
-    def open(self, name: str, value: bytes) -> memoryview:
+    def unseal(self, name: str, value: bytes) -> memoryview:
         """Return the content of a value that was found under a name. Raises ``Unsealed``."""
         whole = memoryview(value)
-        return self.proved(name, whole[OVERHEAD:], whole[:OVERHEAD])
+        return self.verified(name, whole[OVERHEAD:], whole[:OVERHEAD])
 
-    def proved(self, name: str, content: memoryview, proof: bytes | memoryview) -> memoryview:
+    def verified(self, name: str, content: memoryview, proof: bytes | memoryview) -> memoryview:
         """Return a content whose proof is kept apart from it. Raises ``Unsealed``."""
         if proof[: len(_MAGIC)] != _MAGIC or not compare_digest(proof[len(_MAGIC) :], self._digest(name, (content,))):
             raise Unsealed
         return content
 
     def _digest(self, name: str, pieces: Iterable[bytes | memoryview]) -> bytes:
-        digest, spelled = self._new(), name.encode()
-        digest.update(len(spelled).to_bytes(8, "little"))
-        digest.update(spelled)
+        digest, encoded = self._new(), name.encode()
+        digest.update(len(encoded).to_bytes(8, "little"))
+        digest.update(encoded)
         for piece in pieces:
             digest.update(piece)
         found: bytes = digest.digest()

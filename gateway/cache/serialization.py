@@ -51,7 +51,7 @@ def without_header(table: pa.Table) -> Result:
     )
 
 
-def carried_entry(schema: pa.Schema, size: int) -> Entry:
+def entry_from_schema(schema: pa.Schema, size: int) -> Entry:
     """Describe the result of *size* bytes whose schema this is. Raises ``KeyError`` for another schema."""
     header = _header(schema)
     return Entry(

@@ -20,7 +20,7 @@ from gateway.model import Result, Summary
 
 LIFETIME = 7 * 86_400.0
 """Seconds that a summary is kept after its result was computed, or was found unchanged for the first time in a day."""
-_DAY, _TOLD = 86_400.0, 10_000
+_DAY, _REMEMBERED = 86_400.0, 10_000
 """Seconds in which one extension is enough, and how many are remembered."""
 NEAR, DISK = 4 * 2**20, 16 * 2**20
 """Bytes that summaries take in the memory of a worker and in the state folder: about 2,000 and 10,000 of them."""
@@ -35,7 +35,7 @@ class Summaries:
     def __init__(self, tiers: Sequence[Tier], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tiers = tuple(tiers)
         self._lock = Lock()
-        self._extended: TTLCache[str, None] = TTLCache(_TOLD, _DAY, timer=clock)
+        self._extended: TTLCache[str, None] = TTLCache(_REMEMBERED, _DAY, timer=clock)
 
     def put(self, result: Result) -> None:
         """Keep what is known of a result, in place of what was known of an earlier one of its key."""
@@ -77,7 +77,7 @@ class Summaries:
         for tier in reversed(self._tiers):
             try:
                 tier.drop(which)
-            except TierError:  # its guard has told
+            except TierError:  # FaultTolerantTier has reported it
                 failed.append(f"{tier.name} (summaries)")
         return failed
 

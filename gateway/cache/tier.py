@@ -32,7 +32,10 @@ class Validation:
 
     def encode(self) -> bytes:
         """Write the validation as JSON."""
-        seen = {name: [one.line, one.number, one.began, one.ended, one.content] for name, one in self.seen.items()}
+        seen = {
+            name: [edition.line, edition.number, edition.began, edition.ended, edition.content]
+            for name, edition in self.seen.items()
+        }
         return orjson.dumps({"key": self.key, "checked_at": self.checked_at, "seen": seen, "sign": self.epoch})
 
     @classmethod
@@ -55,7 +58,7 @@ class Validation:
 
 
 class Replaced(NamedTuple):
-    """What became of a validation that a tier was told to remember: it knows it, or one that is newer."""
+    """The outcome of ``put_validation``: the tier has this validation now, or one that is newer."""
 
     before: Validation | None
     """The validation that was there."""
@@ -183,7 +186,7 @@ class Encodings(Protocol):
     def ready(self, question: str, form: str | None) -> Ready | None:
         """Return the newest answer known of a question with its body, in one step; None where a part is missing.
 
-        None too where the validation is not trusted. It counts as used like by the other methods.
+        None too where the validation is not trusted. It counts as a use, as with the other methods.
         *form* None asks for no body.
         """
 

@@ -60,7 +60,7 @@ class Validations:
         """Questions whose answer a farther tier failed to take, with the lifetime of the validation in seconds."""
         self._lock = Lock()
         self.distrusts = 0
-        """Counts the changes of other hosts."""
+        """Counts the changes by other hosts that were read."""
 
     def trusted(self, question: str) -> Validation | None:
         """Return the validation that this process trusts without asking other tiers."""
@@ -78,12 +78,15 @@ class Validations:
         distrusts, epoch = self.distrusts, self._epochs.read(question, tables)
         found = [tier.validation(question) for tier in self._tiers]
         newest, rivals = _newest([validation for validation in found if validation is not None])
-        shared = found[self._shared]
-        marked = shared is not None and newest is not None and shared.key == newest.key and shared.epoch == epoch.number
-        known = shared is None or shared.epoch == epoch.number
-        afar = known and any(_is(validation, newest) for validation in found[self._shared + 1 :])
-        is_newest = not rivals and (marked or afar)
-        is_published = marked and all(_is(validation, newest) for validation in found[self._shared + 1 :])
+        shared, farther = found[self._shared], found[self._shared + 1 :]
+        # The tier of the machine has the newest, written under the epoch as it is: no process gives another one now.
+        settled = (
+            shared is not None and newest is not None and shared.key == newest.key and shared.epoch == epoch.number
+        )
+        # The epoch was advanced since that tier was written: another answer may be on its way.
+        advanced = shared is not None and shared.epoch != epoch.number
+        is_newest = not rivals and (settled or (not advanced and any(_is(each, newest) for each in farther)))
+        is_published = settled and all(_is(each, newest) for each in farther)
         return ValidationState(
             newest=newest,
             rivals=rivals,
@@ -113,9 +116,9 @@ class Validations:
     def publish_again(self) -> None:
         """Publish to the farther tiers what they failed to take."""
         with self._lock:
-            untold = dict(self._unpublished)
+            unpublished = dict(self._unpublished)
             self._unpublished.clear()
-        for question, lifetime in untold.items():
+        for question, lifetime in unpublished.items():
             validation = self._tiers[self._shared].validation(question)
             for tier in self._tiers[self._shared + 1 :]:
                 if validation is not None and tier.put_validation(question, validation, lifetime=lifetime) is None:

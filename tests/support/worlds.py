@@ -221,7 +221,7 @@ class World:
             [tier],
             clock=self.clock,
             epochs=self.epochs,
-            drops=PurgeLog(self.folder / "drops.jsonl", self.epochs),
+            purges=PurgeLog(self.folder / "drops.jsonl", self.epochs),
             encodings=tier,
             summaries=Summaries([MemoryTier(2**20, share=1.0, clock=self.clock)]),
         )

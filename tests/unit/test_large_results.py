@@ -82,15 +82,15 @@ def world() -> Iterator[World]:
 
 
 def test_the_first_who_asks_gets_rows_while_they_are_gathered(world: World) -> None:
-    fetched = world.ask()
-    assert (fetched.result.key, fetched.status.fwd, fetched.status.stored) == ("early", "miss", False)
-    assert (fetched.status.detail, world.runs) == ("streamed", ["whole"])
+    answer = world.ask()
+    assert (answer.result.key, answer.status.fwd, answer.status.stored) == ("early", "miss", False)
+    assert (answer.status.detail, world.runs) == ("streamed", ["whole"])
 
 
 def test_the_next_who_asks_gets_the_first_rows_at_once_and_is_told_why_nothing_is_kept(world: World) -> None:
     world.ask()
-    fetched = world.ask()
-    assert (fetched.result.key, fetched.status.detail) == ("sent", "too-large")
+    answer = world.ask()
+    assert (answer.result.key, answer.status.detail) == ("sent", "too-large")
     assert world.runs == ["whole", "send 0 None"]
 
 
@@ -109,8 +109,8 @@ def test_who_needs_all_at_once_is_refused_and_the_next_time_without_running(worl
 
 
 def test_a_page_is_made_of_the_first_rows(world: World) -> None:
-    fetched = world.ask(limit=10)
-    assert (fetched.result.key, fetched.status.detail) == ("sent", "too-large")
+    answer = world.ask(limit=10)
+    assert (answer.result.key, answer.status.detail) == ("sent", "too-large")
     assert world.runs == ["whole", "send 0 10"]
 
 
@@ -123,14 +123,14 @@ def test_a_result_that_was_whole_in_time_comes_whole_and_is_kept(world: World) -
 
 def test_who_has_the_rows_is_told_so_without_running(world: World) -> None:
     world.has = True
-    fetched = world.ask()
-    assert (fetched.result.key, fetched.status.hit, world.runs) == (KEY, True, [])
+    answer = world.ask()
+    assert (answer.result.key, answer.status.hit, world.runs) == (KEY, True, [])
 
 
 @pytest.mark.parametrize(("options", "fwd"), [({"enabled": False}, "bypass"), ({"no_store": True}, "miss")])
 def test_rows_of_which_nothing_is_to_be_kept_are_sent_at_once(world: World, options: dict[str, bool], fwd: str) -> None:
-    fetched = world.ask(**options)
-    assert (fetched.result.key, fetched.status.fwd, fetched.status.detail) == ("sent", fwd, "streamed")
+    answer = world.ask(**options)
+    assert (answer.result.key, answer.status.fwd, answer.status.detail) == ("sent", fwd, "streamed")
     assert world.runs == [f"send {8 * 2**20} None"]
 
 

@@ -64,7 +64,7 @@ class World:
     plans: int = 0
     failure: GatewayError | None = None
     gateway: Gateway = field(init=False)
-    fills: Immediately = field(default_factory=Immediately)
+    pool: Immediately = field(default_factory=Immediately)
     while_planning: Callable[[], object] = lambda: None
     seconds_a_look: float = 0.0
     """What the clock goes on by each time that it is looked at."""
@@ -75,7 +75,7 @@ class World:
 
     def over(self, cache: ResultCache) -> None:
         """Serve from another cache."""
-        self.gateway = serving(cache=cache, pool=self.fills, key=self._key, run=self._run, clock=self.clock)
+        self.gateway = serving(cache=cache, pool=self.pool, key=self._key, run=self._run, clock=self.clock)
 
     def clock(self) -> float:
         self.now += self.seconds_a_look
@@ -125,8 +125,8 @@ def test_a_caller_who_has_other_rows_than_a_summary_tells_of_gets_them_computed(
     world.over(ResultCache(tiers, clock=world.clock, summaries=summaries))
     world.ask()
     tiers[0].drop(Purge())
-    fetched = world.ask_for(lambda query, summary: False)
-    assert (fetched.status.fwd, world.runs) == ("miss", 2)
+    answer = world.ask_for(lambda query, summary: False)
+    assert (answer.status.fwd, world.runs) == ("miss", 2)
 
 
 def test_the_first_question_is_a_miss_that_is_stored() -> None:
@@ -139,16 +139,16 @@ def test_within_its_ttl_an_answer_is_served_without_planning() -> None:
     world.ask()
     world.now += 59
     world.data = "b"
-    fetched = world.ask()
-    assert (fetched.status.hit, fetched.age, world.plans, world.runs) == (True, 59, 1, 1)
+    answer = world.ask()
+    assert (answer.status.hit, answer.age, world.plans, world.runs) == (True, 59, 1, 1)
 
 
 def test_after_its_ttl_an_unchanged_answer_is_revalidated_without_running() -> None:
     world = World()
     world.ask()
     world.now += 61
-    fetched = world.ask()
-    assert (fetched.status.hit, fetched.status.detail, fetched.age) == (True, "revalidated", 0)
+    answer = world.ask()
+    assert (answer.status.hit, answer.status.detail, answer.age) == (True, "revalidated", 0)
     assert (world.plans, world.runs) == (2, 1)
 
 
@@ -191,14 +191,14 @@ def test_a_query_that_opted_out_runs_every_time() -> None:
 STALE = CachePolicy(ttl=60, stale_while_revalidate=600, stale_if_error=1200)
 
 
-def rows(fetched: Answer) -> list[str]:
-    return fetched.result.table["data"].to_pylist()
+def rows(answer: Answer) -> list[str]:
+    return answer.result.table["data"].to_pylist()
 
 
 def test_changed_data_is_served_stale_while_one_refresh_runs() -> None:
     world = World()
     world.ask(STALE)
-    world.now, world.data, world.fills.holding = world.now + 100, "b", True
+    world.now, world.data, world.pool.holding = world.now + 100, "b", True
     first, second = world.ask(STALE), world.ask(STALE)
     assert (rows(first), rows(second)) == (["a"], ["a"])
     assert (first.status.hit, first.status.detail, first.status.ttl, first.age) == (
@@ -207,7 +207,7 @@ def test_changed_data_is_served_stale_while_one_refresh_runs() -> None:
         -40,
         100,
     )
-    world.fills.release()
+    world.pool.release()
     assert world.runs == 2
     fresh = world.ask(STALE)
     assert (rows(fresh), fresh.status.detail) == (["b"], None)
@@ -225,9 +225,9 @@ def test_when_computing_fails_the_last_good_answer_is_served_and_says_so(failure
     world = World()
     world.ask(STALE)
     world.now, world.data, world.failure = world.now + 661, "b", failure
-    fetched = world.ask(STALE)
-    assert rows(fetched) == ["a"]
-    assert (fetched.status.hit, fetched.status.fwd, fetched.status.detail) == (
+    answer = world.ask(STALE)
+    assert rows(answer) == ["a"]
+    assert (answer.status.hit, answer.status.fwd, answer.status.detail) == (
         False,
         "stale",
         f"stale-if-error; {failure.code}",
@@ -282,8 +282,8 @@ def test_a_refresh_that_has_just_failed_leaves_the_stale_answer_in_service() -> 
     policy = CachePolicy(ttl=60, stale_while_revalidate=600)
     world.ask(policy)
     world.now, world.data, world.failure = world.now + 100, "b", EngineFailed("broken")
-    fetched = [world.ask(policy) for _ in range(3)]
-    assert [(rows(one), one.status.detail) for one in fetched] == [(["a"], "stale-while-revalidate")] * 3
+    answer = [world.ask(policy) for _ in range(3)]
+    assert [(rows(one), one.status.detail) for one in answer] == [(["a"], "stale-while-revalidate")] * 3
     assert world.runs == 2
     world.now += 2
     world.ask(policy)
@@ -309,8 +309,8 @@ def test_an_answer_that_is_dropped_while_its_question_is_planned_is_computed_aga
     world.ask()
     world.now += 61
     world.while_planning = lambda: world.gateway.cache.drop(Purge())
-    fetched = world.ask()
-    assert (rows(fetched), fetched.status.fwd, world.runs) == (["a"], "miss", 2)
+    answer = world.ask()
+    assert (rows(answer), answer.status.fwd, world.runs) == (["a"], "miss", 2)
 
 
 @pytest.mark.parametrize("ask", [World.ask, World.renew])
@@ -338,9 +338,9 @@ def test_a_stale_answer_stays_in_service_after_another_request_failed_to_compute
 def test_the_timings_of_a_stale_answer_are_not_those_of_the_refresh_behind_it(at_once: bool) -> None:
     world = World()
     assert "execute" in world.ask(STALE).timings
-    world.now, world.data, world.fills.holding = world.now + 100, "b", not at_once
+    world.now, world.data, world.pool.holding = world.now + 100, "b", not at_once
     stale = world.ask(STALE)
-    world.fills.release()
+    world.pool.release()
     assert (world.runs, sorted(stale.timings)) == (2, ["cache"])
 
 
@@ -412,8 +412,8 @@ def test_renewing_computes_a_changed_answer_before_anybody_asks() -> None:
     world.ask(STALE)
     world.now, world.data = world.now + 30, "b"
     assert rows(world.renew(STALE)) == ["b"]
-    fetched = world.ask(STALE)
-    assert (rows(fetched), fetched.status.hit, fetched.status.ttl) == (["b"], True, 60)
+    answer = world.ask(STALE)
+    assert (rows(answer), answer.status.hit, answer.status.ttl) == (["b"], True, 60)
 
 
 def test_renewing_never_settles_for_a_stale_answer() -> None:
@@ -428,7 +428,7 @@ def test_what_another_process_dropped_is_gone_from_memory_too(tmp_path: Path) ->
     epochs = Epochs()
     here, there = PurgeLog(tmp_path / "drops", epochs), PurgeLog(tmp_path / "drops", epochs)
     world = World()
-    world.over(ResultCache([MemoryTier(10**6, clock=world.clock)], clock=world.clock, epochs=epochs, drops=here))
+    world.over(ResultCache([MemoryTier(10**6, clock=world.clock)], clock=world.clock, epochs=epochs, purges=here))
     world.ask()
     there.announce(Purge(query="another"))
     world.ask()
@@ -505,8 +505,8 @@ def test_the_clock_of_another_host_may_be_a_little_ahead() -> None:
     world = World()
     world.ask()
     world.now -= 3
-    fetched = world.ask()
-    assert (fetched.status.hit, fetched.status.ttl, world.plans) == (True, 60, 1)
+    answer = world.ask()
+    assert (answer.status.hit, answer.status.ttl, world.plans) == (True, 60, 1)
 
 
 def test_an_answer_from_the_future_is_served_stale_where_computing_fails() -> None:

@@ -1,4 +1,4 @@
-"""The words that processes share: what one writes, the others see, also after the file was removed."""
+"""The epochs that processes share: what one advances, the others see, also after the file was removed."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ QUESTION, TABLES = "beef", ("flights", "weather")
 
 
 def two(folder: Path) -> tuple[Epochs, Epochs]:
-    return Epochs(folder / "board"), Epochs(folder / "board")
+    return Epochs(folder / "epochs"), Epochs(folder / "epochs")
 
 
-def test_a_sight_holds_until_another_process_turns_the_question_or_announces_a_table(tmp_path: Path) -> None:
+def test_an_epoch_holds_until_another_process_advances_the_question_or_announces_a_table(tmp_path: Path) -> None:
     here, there = two(tmp_path)
     epoch = here.read(QUESTION, TABLES)
     assert epoch.holds()
@@ -25,35 +25,35 @@ def test_a_sight_holds_until_another_process_turns_the_question_or_announces_a_t
     assert not epoch.holds()
 
 
-def test_who_turned_a_question_sees_whether_another_turned_it_since(tmp_path: Path) -> None:
+def test_who_advanced_a_question_sees_whether_another_did_since(tmp_path: Path) -> None:
     here, there = two(tmp_path)
-    turned = here.advance(here.read(QUESTION))
-    assert (turned.holds(), here.is_current(turned)) == (True, True)
+    advanced = here.advance(here.read(QUESTION))
+    assert (advanced.holds(), here.is_current(advanced)) == (True, True)
     there.advance(there.read(QUESTION))
-    assert (turned.holds(), here.is_current(turned)) == (False, False)
+    assert (advanced.holds(), here.is_current(advanced)) == (False, False)
 
 
-def test_words_outlive_the_process(tmp_path: Path) -> None:
-    here = Epochs(tmp_path / "board")
-    turned = here.advance(here.read(QUESTION))
-    assert Epochs(tmp_path / "board").read(QUESTION).number == turned.number
+def test_epochs_outlive_the_process(tmp_path: Path) -> None:
+    here = Epochs(tmp_path / "epochs")
+    advanced = here.advance(here.read(QUESTION))
+    assert Epochs(tmp_path / "epochs").read(QUESTION).number == advanced.number
 
 
-def test_a_file_that_is_gone_is_made_anew_and_nothing_that_was_seen_before_holds_anywhere(tmp_path: Path) -> None:
+def test_a_file_that_is_gone_is_made_anew_and_no_earlier_epoch_holds_anywhere(tmp_path: Path) -> None:
     here, there = two(tmp_path)
-    near, far, drops = here.read(QUESTION, TABLES), there.read(QUESTION, TABLES), there.drops
-    (tmp_path / "board").unlink()
+    near, far, purges = here.read(QUESTION, TABLES), there.read(QUESTION, TABLES), there.purges
+    (tmp_path / "epochs").unlink()
     assert here.renew()
     assert not near.holds()
     assert not far.holds()
-    assert there.drops != drops
+    assert there.purges != purges
     assert there.renew()
     assert there.machine == here.machine
 
 
-def test_without_a_file_nothing_that_was_seen_holds(tmp_path: Path) -> None:
-    (tmp_path / "board").mkdir()
-    epochs = Epochs(tmp_path / "board")
+def test_without_a_file_no_epoch_holds(tmp_path: Path) -> None:
+    (tmp_path / "epochs").mkdir()
+    epochs = Epochs(tmp_path / "epochs")
     assert not epochs.read(QUESTION).holds()
     assert epochs.read(QUESTION).number != epochs.read(QUESTION).number
 
