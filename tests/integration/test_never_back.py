@@ -59,6 +59,8 @@ class World:
         self.hosts = [start() for start in self.serve]
         self.clients = [Clients(gateway, 6) for gateway in self.hosts]
         self.given: list[dict[str, int]] = [defaultdict(int), defaultdict(int)]
+        """What a host must answer at least: what it answered before, and what was there when it was refreshed."""
+        self.answered: list[dict[str, int]] = [defaultdict(int), defaultdict(int)]
 
     def write(self) -> None:
         self.number += 1
@@ -81,13 +83,13 @@ class World:
         numbers = [seen.number or 0 for seen in found]
         assert {seen.status for seen in found} == {200}
         assert min(numbers) >= floor, (path, headers, found)
-        self.given[host][path] = max(numbers)
+        self.given[host][path] = self.answered[host][path] = max(numbers)
 
     def settle(self, host: int, path: str) -> None:
         """Ask a host until it knows what the other has answered; from then on it stays with that."""
-        answered = max(self.given[1 - host][path], self.given[host][path])
+        answered = self.answered[1 - host][path]
         self.clients[host].catch_up(path, answered)
-        self.given[host][path] = answered
+        self.given[host][path] = max(answered, self.given[host][path])
         self.ask(host, path, {})
 
     def drop(self, host: int) -> None:
