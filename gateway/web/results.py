@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
+from werkzeug.urls import iri_to_uri
 
 from gateway.access.base import VARY
 from gateway.encode import Format, encode
@@ -197,7 +198,8 @@ def _stable_headers(given: Representation, version: str, suffix: str | None, opt
     path = _path(query, suffix)
     if version == "latest" and request.method != "POST":
         text = request.query_string.decode()
-        yield "Content-Location", f"{path}?{text}" if text else path
+        # Percent-encoded as Flask sends it, because a hit sends it as it is here.
+        yield "Content-Location", iri_to_uri(f"{path}?{text}" if text else path)
     if given.following is not None:
         yield "Link", f'<{given.following}>; rel="next"'
     template = record().template

@@ -333,6 +333,24 @@ def test_latest_is_another_version_from_the_day_on_which_the_newest_is_deprecate
     run(story)
 
 
+@pytest.mark.parametrize(
+    "text", ['names=a|b&names="', "names=a{b}&names=a[b]", "names=a%7Cb", "names=a^b&names=<c>", "names=`\\"]
+)
+def test_the_address_of_an_answer_is_written_alike_whatever_was_sent(worlds: Worlds, text: str) -> None:
+    def keep_the_first(world: Any) -> None:
+        first = world.site.gateway.registry.queries()["totals"][1]
+        registry = Registry.of([with_front(first, deprecated=None, sunset=None)])
+        world.site.gateway = replace(world.site.gateway, registry=registry)
+
+    async def story() -> None:
+        worlds.both(keep_the_first)
+        replies = [await worlds.ask(f"/v1/queries/totals/latest/result?{text}") for _ in range(2)]
+        assert [reply.short for reply in replies] == [False, True]
+        assert str(replies[-1].header("content-location")).startswith(f"{TOTALS}?names=")
+
+    run(story)
+
+
 def test_who_asks_and_what_they_may_see_is_found_out_each_time(worlds: Worlds) -> None:
     worlds.both(lambda world: setattr(world, "doors", Doors()))
     worlds.renew()
