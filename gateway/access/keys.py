@@ -83,7 +83,7 @@ class Keys:
     by_id: dict[str, Key]
 
     def check(self, text: str, now: datetime) -> Principal | str:
-        """Return the key of *text*, or why it is refused: ``unknown-key``, ``expired-key``, ``revoked-key``."""
+        """Return the key's principal, or why *text* is refused: ``unknown-key``, ``expired-key``, ``revoked-key``."""
         parts = text.split("_", 2) if len(text) <= _LARGEST else []
         identifier, secret = (parts[1], parts[2]) if len(parts) == 3 else ("", "")
         key = self.by_id.get(identifier)

@@ -1,4 +1,4 @@
-"""Typed events: what happened. The observers are ``metrics``, ``json_log`` and ``audit``.
+"""Typed events: what happened. The observers are ``metrics``, ``json_log``, ``audit`` and ``usage``.
 
 An event is a frozen record; an observer is any callable that takes one. Observers must be quick and must not raise.
 Metrics and their labels are listed in ``docs/metrics.md``; every label takes its values from a bounded set.

@@ -59,7 +59,7 @@ def write_batch(write: Callable[[bytes], object], lines: Iterable[bytes]) -> Non
 class JsonLog:
     """Write each event as one line of JSON: ``time`` (seconds since the epoch), ``level``, ``event``, its fields.
 
-    LineWriter go to standard output unless *write* takes them.
+    Lines go to standard output unless *write* takes them.
     """
 
     def __init__(
