@@ -104,10 +104,9 @@ class _GatewayBuilder:
         self._engines = Engines(partial(_open_engine, settings, observe))
         stack.callback(self._engines.close)
         self.epochs = open_epochs(settings)
-        redis_cooldown = Cooldown()  # what is found out for one of its clients is known to all
-        self.cache = open_cache(settings, observe, self.epochs, redis_cooldown)
+        self._redis_cooldown = Cooldown()  # what is found out for one of its clients is known to all
+        self.cache = open_cache(settings, observe, self.epochs, self._redis_cooldown)
         stack.callback(self.cache.close)
-        self._in_flight = open_single_flight(settings, observe, redis_cooldown)
 
     def first(self, project: Project) -> Gateway:
         """Build the gateway of *project*."""
@@ -124,7 +123,8 @@ class _GatewayBuilder:
             stores=stores,
             timeout=settings.engine.timeout,
         )
-        executor = Executor(cache=self.cache, in_flight=self._in_flight, runner=runner, refreshes=Backoff(time.time))
+        in_flight = open_single_flight(settings, self._observe, self._redis_cooldown)
+        executor = Executor(cache=self.cache, in_flight=in_flight, runner=runner, refreshes=Backoff(time.time))
         self._stack.callback(executor.close)
         return Gateway(
             registry=project.registry,

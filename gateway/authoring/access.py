@@ -15,7 +15,7 @@ def check_access(
     project: Path, settings: AccessSettings, queries: Collection[str], tables: Collection[str]
 ) -> Iterator[Diagnostic]:
     """Find the errors in the file of grants; where callers must be granted something, there has to be one."""
-    path = project / settings.grants
+    path = project.absolute() / settings.grants
     try:
         found = check_grants(path.read_text(encoding="utf-8"), path=str(path), queries=queries, tables=tables)
     except FileNotFoundError:

@@ -17,6 +17,7 @@ from gateway.authoring.testfile import load_tests
 from gateway.config import Settings, load_settings
 from gateway.errors import Diagnostic, SettingsInvalid, Severity
 from gateway.project.loader import Project
+from gateway.query.registry import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +60,15 @@ class Checked:
 def check_project(folder: Path, project: Project) -> Checked:
     """Check *project*, as it was loaded from *folder*: its files, its settings, its tests, what its queries mean."""
     settings, wrong_settings = _settings(folder)
-    templates = list(project.templates())
+    templates = project.parsed
+    registry = Registry.of(templates)
     checked = Checked(tables=len(project.tables), templates=len(templates), diagnostics=wrong_settings)
     for found in (
         project.diagnostics,
         check_queries(templates, project.tables, known_schemas(project.tables, settings)),
         check_ownership(templates, folder),
-        check_lifecycle(project.registry, folder, _today()),
-        load_tests(folder, project.registry)[1],
+        check_lifecycle(registry, folder, _today()),
+        load_tests(folder, registry)[1],
         # A grant on something whose own declaration is wrong is not wrong for that.
         check_access(folder, settings.access, project.query_names, project.table_names),
     ):
@@ -87,5 +89,6 @@ def _settings(project: Path) -> tuple[Settings, tuple[Diagnostic, ...]]:
 
 
 def _relative(path: str, project: Path) -> str:
-    absolute = Path(path).absolute()
-    return absolute.relative_to(project.absolute()).as_posix() if absolute.is_relative_to(project.absolute()) else path
+    """Make an absolute path one of the project, where it lies there; others are relative to the project already."""
+    folder = project.absolute()
+    return Path(path).relative_to(folder).as_posix() if Path(path).is_relative_to(folder) else path

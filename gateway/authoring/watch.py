@@ -59,7 +59,8 @@ class Watcher:
         return found
 
     def _saved(self, paths: tuple[str, ...], before: Project) -> Saved:
-        broken = [item for item in self.errors() if item.path in paths]
+        # With what is no error of the file itself, such as a query's table that has errors.
+        broken = [item for file in self.project.broken if file.path in paths for item in file.diagnostics]
         wrong = {item.path for item in self.errors()}
         touched = [
             template

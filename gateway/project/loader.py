@@ -36,6 +36,8 @@ class Project:
     registry: Registry
     sources: Mapping[str, str]
     """The file of each table, relative to the project, also of one that was removed."""
+    parsed: tuple[Template, ...] = ()
+    """Every template as its file is now where that has no errors, also one that is not served for want of a table."""
     broken: tuple[BrokenFile, ...] = ()
     commit: str | None = None
 
@@ -164,6 +166,7 @@ class ProjectLoader:
             tables={name: table for name, table in known.items() if name in tables or name in needed},
             sources={**(accepted.sources if accepted is not None else {}), **self._sources(declared)},
             registry=Registry.of(served, today=self._today, broken=broken),
+            parsed=tuple(file.current for file in self._templates.values() if file.current is not None),
             broken=(*self._vanished(), *self._broken_tables(declared), *broken),
             commit=self._checked_out,
         )

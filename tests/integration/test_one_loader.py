@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.app.application import open_app
+from gateway.authoring.watch import Watcher
 from gateway.cli.check import command as check
 from gateway.cli.test import command as run_tests
 from gateway.config import load_settings
@@ -210,3 +212,47 @@ def test_a_query_over_a_table_with_errors_is_told_as_a_note_of_its_own(tmp_path:
         notes = {file["path"] for file in broken if {item["severity"] for item in file["mistakes"]} == {"note"}}
         assert notes == {"queries/flights/v1.sql", "queries/flights/v2.sql"}
         assert client.get("/v1/queries/flights").status_code == 404
+
+
+def test_a_query_over_a_table_with_errors_is_checked_as_far_as_it_goes(tmp_path: Path) -> None:
+    write(tmp_path)
+    spoil(tmp_path, ["unknown-key"])
+    query = tmp_path / "queries/flights/v2.sql"
+    query.write_text(QUERY.format(table="flights", more="deprecated: 2020-01-01\n").replace("SELECT n", "SELECT *"))
+    query.with_suffix(".test.yaml").write_text("tests:\n  - {name: x, tables: {planes: {rows: []}}}\n")
+    run = CliRunner().invoke(check, ["--project", str(tmp_path), "--format", "json"], catch_exceptions=False)
+    found = {(Path(item["path"]).name, item["rule"]) for item in json.loads(run.stdout)["diagnostics"]}
+    assert found == {
+        ("flights.yaml", "table"),
+        ("v2.sql", "select-star"),
+        ("v2.sql", "sunset"),
+        ("v2.test.yaml", "test"),
+    }
+
+
+@pytest.mark.parametrize("folder", [".", "queries", "queries/flights", ".."])
+def test_paths_of_a_check_are_those_of_the_project_wherever_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    write(tmp_path)
+    (tmp_path / "catalog/flights.yaml").write_text("table: flights\nlocaton: x\n")
+    (tmp_path / "queries/planes/v1.sql").write_text("SELECT 1")
+    (tmp_path / "access.yaml").write_text("nonsense: 1\n")
+    monkeypatch.chdir(tmp_path / folder)
+    for project in (str(tmp_path), os.path.relpath(tmp_path)):
+        paths = {error[0] for error in by_check(Path(project))}
+        assert paths == {"catalog/flights.yaml", "queries/planes/v1.sql", "access.yaml"}
+
+
+def test_who_saves_a_query_over_a_table_with_errors_is_told_so(tmp_path: Path) -> None:
+    write(tmp_path)
+    spoil(tmp_path, ["unknown-key"])
+    watcher = Watcher(load_settings(tmp_path, {}))
+    query = tmp_path / "queries/flights/v1.sql"
+    query.write_text(query.read_text() + "-- again\n")
+    saved = watcher.saved()
+    assert saved is not None
+    assert [(item.path, item.message) for item in saved.diagnostics] == [
+        ("queries/flights/v1.sql", "the table flights has mistakes")
+    ]
+    assert not saved.broken and saved.ready == ()
