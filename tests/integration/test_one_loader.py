@@ -255,4 +255,5 @@ def test_who_saves_a_query_over_a_table_with_errors_is_told_so(tmp_path: Path) -
     assert [(item.path, item.message) for item in saved.diagnostics] == [
         ("queries/flights/v1.sql", "the table flights has mistakes")
     ]
-    assert not saved.broken and saved.ready == ()
+    assert not saved.broken
+    assert saved.ready == ()
