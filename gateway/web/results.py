@@ -53,8 +53,9 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     else:
         answer, page = _first_page(question, options, variant, suffix, deadline)
     with closed_on_error(answer):
+        now = site().clock()  # the answer's age is of now, not of when its body is written
         given = _represented(answer, page, variant, suffix, options)
-        return _rendered(_response(given, question, version, suffix, options), answer)
+        return _rendered(_response(given, question, version, suffix, options), answer, now)
 
 
 def _first_page(
@@ -140,10 +141,10 @@ def _response(
     )
 
 
-def _rendered(response: ResultResponse, answer: Answer | Export | Unread) -> Response:
+def _rendered(response: ResultResponse, answer: Answer | Export | Unread, now: float) -> Response:
     """Have Flask write a response; the work behind it ends with its rows, or now where it sends none."""
     status, timing = cache_status(answer.status), server_timing(answer.timings)
-    rendered = render(response, response.volatile.pairs(answer.age, status, timing, site().clock()))
+    rendered = render(response, response.volatile.pairs(answer.age, status, timing, now))
     if response.body is None:
         close(answer)
     elif not isinstance(response.body, bytes):

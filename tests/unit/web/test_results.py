@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
 
+from gateway.encode import encode
 from gateway.errors import EngineFailed
 from gateway.model import CacheStatus, Directives, Outcome
 from gateway.telemetry.events import Event, RequestServed
@@ -45,6 +46,21 @@ def test_a_proxy_is_told_the_instant_until_which_an_answer_is_fresh(client: Flas
     headers = client.get(ASKED).headers
     assert headers["X-Accel-Expires"] == "@1400000258"
     assert headers["Expires"] == "Tue, 13 May 2014 16:57:38 GMT"
+
+
+def test_an_answer_is_fresh_no_longer_because_its_rows_took_long_to_write(
+    make_site: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = {"now": 1_400_000_000.0}
+
+    def slowly(*given: Any, **options: Any) -> Iterator[bytes]:
+        yield from encode(*given, **options)
+        clock["now"] += 30.0
+
+    monkeypatch.setattr("gateway.web.results.encode", slowly)
+    headers = make_site(clock=lambda: clock["now"]).get(ASKED).headers
+    assert clock["now"] == 1_400_000_030.0
+    assert headers["X-Accel-Expires"] == "@1400000300"
 
 
 @pytest.mark.parametrize("address", ["/v1/queries/delays/v1/result", "/v1/queries/delays/v2/result?start=yesterday"])
