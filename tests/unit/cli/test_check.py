@@ -118,3 +118,17 @@ def test_a_file_of_tests_or_owners_that_cannot_be_read_is_an_error_with_its_posi
     (project / place).mkdir()
     told = json.loads(run(project, "--format", "json").output)["diagnostics"]
     assert [(error["path"], error["message"]) for error in told] == [(place, "cannot be read: Is a directory")]
+
+
+def test_settings_that_are_no_text_are_a_mistake_with_its_place(project: Path) -> None:
+    (project / "gateway.toml").write_bytes(b'title = "caf\xe9"\n')
+    result = run(project)
+    assert result.exit_code == 1
+    assert result.output.startswith("gateway.toml:1:13: is not UTF-8 text\n")
+
+
+def test_settings_that_cannot_be_read_are_a_mistake(project: Path) -> None:
+    (project / "gateway.toml").mkdir()
+    result = run(project)
+    assert result.exit_code == 1
+    assert result.output.startswith("gateway.toml: cannot be read: Is a directory\n")

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from gateway.authoring.checked import check_project
 from gateway.cli.new import command
-from gateway.errors import Severity
+from gateway.errors import Severity, TemplateInvalid
 from gateway.project.loader import load_project
 
 FLIGHTS = """table: flights
@@ -114,3 +114,13 @@ def test_a_table_whose_columns_are_not_known_is_named(project: Path) -> None:
     (project / "catalog" / "flights.yaml").write_text("table: flights\nlocation: data/flights\n")
     result = new(project, "q", "--table", "flights", "--yes")
     assert (result.exit_code, "the columns of flights are not known here" in result.output) == (2, True)
+
+
+def test_a_version_that_is_no_text_is_not_copied(project: Path) -> None:
+    folder = project / "queries/a"
+    folder.mkdir(parents=True)
+    (folder / "v1.sql").write_bytes(b"/*\nsummary: caf\xe9\n*/\nSELECT 1 AS n\n")
+    error = new(project, "a", "--version").exception
+    assert isinstance(error, TemplateInvalid)
+    assert [str(item) for item in error.diagnostics] == ["queries/a/v1.sql:2:13: is not UTF-8 text"]
+    assert [path.name for path in folder.iterdir()] == ["v1.sql"]
