@@ -37,7 +37,8 @@ def folders(snapshot: Snapshot, partitions: Iterable[str]) -> list[str]:
     for text in partitions:
         wrong = [_wrong(known, order, text) for order in orders]
         if None in wrong:
-            found.update(dict.fromkeys((text.strip("/"), _encoded(text), *known.folders(text))))
+            text = _with_keys(orders[wrong.index(None)], text)
+            found.update(dict.fromkeys((text, _encoded(text), *known.folders(text))))
         else:
             errors.append(f"{quoted(text)}: {wrong[-1]}")
     if errors:
@@ -174,6 +175,12 @@ def _order(snapshot: Snapshot) -> list[str]:
         if sorted(map(str.lower, seen)) == sorted(map(str.lower, declared)):
             return seen
     return declared
+
+
+def _with_keys(order: Sequence[str], text: str) -> str:
+    """Return an announced partition with the partition columns written as in the folders."""
+    values = (part.partition("=")[2] for part in text.strip("/").split("/"))
+    return "/".join(f"{key}={value}" for key, value in zip(order, values, strict=False))
 
 
 def _depth(path: str, keys: Collection[str]) -> int:

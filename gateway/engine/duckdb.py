@@ -202,7 +202,7 @@ class DuckDBEngine:
             self._cursors.release(pooled, reusable=False)
 
     def _translated(self, error: BaseException, pooled: PooledCursor) -> GatewayError:
-        """Return the error of the query of *lent*."""
+        """Return the error of the query of *pooled*."""
         if pooled.watched.expired:
             return DeadlineExceeded("The query was stopped at its time limit.", path=self._stalled(error, pooled))
         if pooled.watched.cancelled:
@@ -227,7 +227,7 @@ class DuckDBEngine:
         return self._at_fault(error, pooled) if passing else None
 
     def _at_fault(self, error: BaseException, pooled: PooledCursor) -> str | None:
-        """Find the file of *lent* that an error mentions."""
+        """Find the file of *pooled* that an error mentions."""
         if self._requests is None:
             return None
         text = unquote(str(error))
@@ -237,7 +237,7 @@ class DuckDBEngine:
         return None
 
     def _changed(self, pooled: PooledCursor) -> GatewayError | None:
-        """Check the files that *lent* read as they are now; None: they are still of the planned versions."""
+        """Check the files that *pooled* read as they are now; None: they are still of the planned versions."""
         remote = versions.in_buckets(pooled.files)
         try:
             if remote:

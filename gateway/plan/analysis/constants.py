@@ -323,6 +323,9 @@ def _kind_of_product(constants: Constants, node: exp.Expr) -> str | None:
 
 
 def _kind_of_truncation(constants: Constants, node: exp.Expr) -> str | None:
+    unit = node.args.get("unit")
+    if unit is None or unit.find(exp.Column) is not None:
+        return None
     return _TRUNCATIONS.get(constants.kind(node.this) or "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -24,6 +25,9 @@ from gateway.plan.analysis.used import used_names
 from gateway.plan.analysis.walk import Walk
 from gateway.plan.shield import needs_whole
 from gateway.predicate import TRUE, Predicate, Term, all_of
+
+_WITH_UNIT = (exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff, exp.DateBin)
+_TEXT_FIRST = re.compile(r"\s*\(\s*'")
 
 
 def prepare(
@@ -71,7 +75,18 @@ def _parse(text: Text) -> exp.Expr:
         raise TemplateInvalid([Diagnostic(path="query", message=f"the SQL cannot be read: {error}")]) from error
     if len(trees) != 1:
         raise TemplateInvalid([Diagnostic(path="query", message="one statement is expected")])
+    _restore_columns(trees[0], text)
     return trees[0]
+
+
+def _restore_columns(tree: exp.Expr, text: Text) -> None:
+    """Make columns again of what sqlglot reads as the name of a unit: ``date_trunc(month, at)`` reads a column."""
+    for call in tree.find_all(*_WITH_UNIT):
+        unit = call.args.get("unit")
+        after = int(call.meta["end"]) + 1 if "end" in call.meta else len(text.parsed)
+        is_first = not isinstance(call, exp.DateBin)
+        if isinstance(unit, exp.Var | exp.Literal) and not (is_first and _TEXT_FIRST.match(text.parsed, after)):
+            call.set("unit", exp.paren(exp.column(unit.name.lower())))
 
 
 def _scans(tree: exp.Expr, tables: Collection[str]) -> list[exp.Table]:

@@ -126,7 +126,8 @@ def _widens(source: str, to: str) -> bool:
 
 
 def _truncation(node: exp.Expr, naming: Naming) -> Term | Opaque:
-    unit = node.args["unit"].name.lower() if node.args.get("unit") else ""
+    given = node.args.get("unit")
+    unit = given.name.lower() if isinstance(given, exp.Var | exp.Literal) else ""
     if unit not in _UNITS or node.args.get("zone"):
         return Opaque(f"date_trunc to {unit or 'an expression'}")
     return _apply(node.this, naming, lambda kind: _truncated(unit, kind), "date_trunc")
