@@ -167,7 +167,7 @@ def measured(gateway: Gateway, one: Case) -> Found:
     names = tuple(sorted({table for table, _ in one.filters}))
     snapshots = gateway.catalog.pin(names)
     query = BoundQuery(name="q", version=1, sql=one.sql, normalised=one.sql, tables=names, parameters=one.parameters)
-    plan = gateway.planner.plan(query, snapshots)
+    plan = gateway.planning.planner.plan(query, snapshots)
     assert [scan.table for scan in plan.scans] == [table for table, _ in one.filters], one.sql
     return Found(
         one,

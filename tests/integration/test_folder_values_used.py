@@ -107,7 +107,7 @@ def gateway(asked: Asked) -> Iterator[Gateway]:
 def _ask(gateway: Gateway, sql: str) -> Result:
     adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
     columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
-    return gateway.ask(adhoc.bind({}, columns), principal=Principal()).result
+    return gateway.answer(adhoc.bind({}, columns), principal=Principal()).result
 
 
 @pytest.mark.parametrize("sql", [*NAMED, *UNNAMED, *UNUSED])
@@ -120,5 +120,5 @@ def test_what_paths_say_is_no_part_of_a_statement_that_does_not_use_it(gateway: 
     adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
     snapshots = gateway.catalog.pin(adhoc.tables)
     columns = {name: one.columns for name, one in snapshots.items()}
-    plan = gateway.planner.plan(adhoc.bind({}, columns), snapshots)
+    plan = gateway.planning.planner.plan(adhoc.bind({}, columns), snapshots)
     assert "file_index" not in plan.statement(lambda file: file.path).sql
