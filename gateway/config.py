@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.catalog.store import S3Settings
-from gateway.declaration import Duration, Size
+from gateway.declaration import DeclarationError, Duration, Size, utf8_text
 from gateway.errors import Diagnostic, Rule, SettingsInvalid, did_you_mean
 
 FILE_NAME = "gateway.toml"
@@ -181,7 +181,7 @@ def _check_redis_address(address: str) -> None:
 def load_settings(project: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings of the project folder. Raises ``SettingsInvalid`` with every error at once."""
     path = project / FILE_NAME
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = _text(path)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -198,6 +198,19 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
     if wrong:
         raise SettingsInvalid(replace(item, rule=Rule.SETTINGS) for item in wrong)
     return settings
+
+
+def _text(path: Path) -> str:
+    """Read the file of settings; where there is none, nothing is set. Raises ``SettingsInvalid``."""
+    try:
+        return utf8_text(path.read_bytes(), FILE_NAME)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        raise SettingsInvalid([Diagnostic(path=FILE_NAME, message=message, rule=Rule.SETTINGS)]) from error
+    except DeclarationError as error:
+        raise SettingsInvalid(replace(item, rule=Rule.SETTINGS) for item in error.diagnostics) from error
 
 
 def settings_table() -> Iterator[tuple[str, str, str, str]]:

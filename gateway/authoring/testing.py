@@ -27,7 +27,7 @@ _FRESH = Directives(no_cache=True, no_store=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOutcome:
-    """What became of one test: no failure, no passing reason to skip it: it passed. ``seconds`` it took."""
+    """What became of one test: it passed where nothing failed and it was not ``skipped``. It took ``seconds``."""
 
     file: TestFile
     number: int

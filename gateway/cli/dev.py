@@ -116,7 +116,7 @@ class _Desk:
         self._write(Checked(tables=0, templates=0, diagnostics=self._watcher.errors()))
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait until the server answers. Raises ``SettingsInvalid`` where it does not."""
+        """Wait until the server answers. Raises ``ClickException`` where it does not."""
         until = time.monotonic() + _START
         while time.monotonic() < until and process.poll() is None:
             try:
@@ -136,7 +136,7 @@ class _Desk:
             self._report(Checked(tables=0, templates=0, diagnostics=errors))
 
     def look(self) -> None:
-        """Return what was saved since the last look."""
+        """Show what was saved since the last look."""
         saved = self._watcher.saved()
         if saved is None:
             return

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from getpass import getuser
 from pathlib import Path
+from shutil import copyfile
 
 import click
 
@@ -26,9 +27,10 @@ from gateway.catalog.table import Table
 from gateway.cli.formats import write
 from gateway.cli.project import project_option
 from gateway.config import load_settings
-from gateway.errors import did_you_mean
+from gateway.declaration import DeclarationError
+from gateway.errors import TemplateInvalid, did_you_mean
 from gateway.model import Column
-from gateway.project.loader import load_project
+from gateway.project.loader import load_project, read_text
 from gateway.query.registry import Registry
 
 _HELP = "A column of the table; start and end for a range of its time. name:type gives a type, ? after it: optional."
@@ -71,12 +73,20 @@ def _next(project: Path, name: str) -> list[Path]:
         raise NotMade(f"{name} has no version yet: gateway new {name} writes the first one")
     old, new = numbers[-1], numbers[-1] + 1
     made = [folder / f"v{new}.sql"]
-    made[0].write_text(next_version((folder / f"v{old}.sql").read_text(encoding="utf-8")), encoding="utf-8")
+    made[0].write_text(next_version(_text(folder / f"v{old}.sql", project)), encoding="utf-8")
     tests = folder / f"v{old}.test.yaml"
     if tests.is_file():
         made.append(folder / f"v{new}.test.yaml")
-        made[1].write_text(tests.read_text(encoding="utf-8"), encoding="utf-8")
+        copyfile(tests, made[1])
     return made
+
+
+def _text(path: Path, project: Path) -> str:
+    """Read a template of the project. Raises ``TemplateInvalid``."""
+    try:
+        return read_text(path, path.relative_to(project).as_posix())
+    except DeclarationError as error:
+        raise TemplateInvalid(error.diagnostics) from error
 
 
 def _first(

@@ -18,7 +18,6 @@ from gateway.pr_review.measure import Example, columns_of, try_examples
 from gateway.project.loader import Project, load_project
 from gateway.query.compare import ContractDifference, Effect, column_differences, contract, sql_difference
 from gateway.query.registry import Registry
-from gateway.query.template import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +76,8 @@ def review(
 
 def _both(old: Project, head: Project) -> Registry:
     """Make a registry in which a version is found as it was, or as it is where it was not there yet."""
-    found = {(template.name, template.version): template for project in (head, old) for template in _templates(project)}
+    found = {(template.name, template.version): template for project in (head, old) for template in project.templates()}
     return Registry.of(list(found.values()))
-
-
-def _templates(project: Project) -> Iterator[Template]:
-    return (template for versions in project.registry.queries().values() for template in versions.values())
 
 
 def _compared(change: Change, declared: DeclaredColumns, tables: Mapping[str, Table]) -> ReviewedChange:
@@ -110,7 +105,7 @@ def _moved(
         for name, table in head.tables.items()
         if name in base.tables and base.tables[name].columns != table.columns
     }
-    for new in _templates(head):
+    for new in head.templates():
         old = base.registry.queries().get(new.name, {}).get(new.version)
         causes = sorted(altered.intersection(new.tables))
         if old is None or (new.name, new.version) in known or not causes:
