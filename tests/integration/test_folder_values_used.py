@@ -31,7 +31,12 @@ NAMED = (
     "SELECT id FROM t AS a WHERE EXISTS (SELECT 1 FROM t AS b WHERE b.id <> a.id AND b.p = a.p)",
     "SELECT list_transform([1], lambda x: p || x) AS l FROM t",
     "SELECT p, count(*) AS n FROM t GROUP BY ALL",
+    "SELECT id, time_bucket(INTERVAL 2 DAY, DATE '2024-05-06', since) AS d FROM u",
+    "SELECT id, date_trunc(unit, DATE '2024-05-06') AS d FROM u",
+    "SELECT id, datetrunc(unit, DATE '2024-05-06') AS d FROM u",
+    "SELECT id, date_diff(unit, DATE '2024-02-03', DATE '2024-05-06') AS n FROM u",
 )
+UNITS = [(0, "month", "2024-01-01"), (1, "day", "2024-01-02")]
 UNNAMED = (
     "SELECT * FROM t",
     "FROM t",
@@ -65,7 +70,7 @@ UNUSED = (
 
 
 class Asked:
-    """A gateway over files in folders of *p* and *q*, and the same rows in memory."""
+    """A gateway over files in folders of *p* and *q*, and of *unit* and *since*, and the same rows in memory."""
 
     def __init__(self, project: Path) -> None:
         self.rows = [(number, p, q) for number, (p, q) in enumerate([("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")])]
@@ -80,12 +85,24 @@ class Asked:
             path = project / f"data/p={p}/q={q}/part.parquet"
             path.parent.mkdir(parents=True)
             pq.write_table(pa.table({"id": [number]}), path)
+        (project / "catalog/u.yaml").write_text(
+            "table: u\nlocation: units\ncolumns: {id: BIGINT, since: DATE}\n"
+            "partitioned_by:\n"
+            "  - {column: unit, transform: identity, source: unit}\n"
+            "  - {column: since, transform: identity, source: since}\n"
+        )
+        for number, unit, since in UNITS:
+            path = project / f"units/unit={unit}/since={since}/part.parquet"
+            path.parent.mkdir(parents=True)
+            pq.write_table(pa.table({"id": [number]}), path)
         self.settings = load_settings(project, {})
 
     def right(self, sql: str) -> list[str]:
         with duckdb.connect() as oracle:
             oracle.execute("CREATE TABLE t(id BIGINT, p VARCHAR, q VARCHAR)")
             oracle.executemany("INSERT INTO t VALUES (?, ?, ?)", self.rows)
+            oracle.execute("CREATE TABLE u(id BIGINT, unit VARCHAR, since DATE)")
+            oracle.executemany("INSERT INTO u VALUES (?, ?, ?)", UNITS)
             return _spelt(oracle.execute(sql).to_arrow_table())
 
 

@@ -38,6 +38,12 @@ def test_a_value_is_found_by_every_spelling_of_its_folder() -> None:
     assert set(found) == {"day=2013-06-01/city=a%2Fb", "day=2013-06-01/city=%61%2Fb"}
 
 
+def test_a_new_partition_is_found_however_its_columns_are_written() -> None:
+    assert folders(snapshot(), ["DAY=2013-06-01/City=JFK"]) == ["day=2013-06-01/city=JFK"]
+    known = snapshot("Day=2013-06-01/city=JFK/x.parquet")
+    assert folders(known, ["day=2013-06-02"]) == ["Day=2013-06-02"]
+
+
 def test_the_null_partition_is_announced_by_its_hive_name() -> None:
     null = "day=2013-06-01/city=__HIVE_DEFAULT_PARTITION__"
     assert folders(snapshot(f"{null}/x.parquet"), [null]) == [null]

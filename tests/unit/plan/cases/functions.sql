@@ -33,3 +33,14 @@ SELECT k FROM a WHERE date_trunc('month', ts) <> DATE '2024-01-30';
 SELECT k FROM a WHERE monthname(ts) = 'January';
 --> a: TRUE
 --! a: MONTHNAME(ts) = 'January' | function not monotone: monthname
+
+-- The unit of a truncation may be a column or a parameter, whatever its name.
+SELECT k FROM (SELECT k, ts, CASE s WHEN 'ab' THEN 'year' ELSE 'day' END AS month FROM a) AS x
+WHERE date_trunc(month, ts) = DATE '2024-02-01';
+--> a: TRUE
+--! a: DATE_TRUNC((month), ts) = CAST('2024-02-01' AS DATE) | date_trunc to an expression
+
+SELECT k FROM (SELECT k, ts, CASE s WHEN 'ab' THEN 'year' ELSE 'day' END AS month FROM a) AS x
+WHERE date_trunc(x.month, ts) = DATE '2024-02-01';
+--> a: TRUE
+--! a: DATE_TRUNC(x.month, ts) = CAST('2024-02-01' AS DATE) | date_trunc to an expression
