@@ -26,8 +26,8 @@ from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
 from gateway.web.questions import read_question
 from gateway.web.rendering import render
 from gateway.web.representation import Representation, Variant
-from gateway.web.responses import FIXED_HEADERS, Header, ResultResponse, VolatileHeaders
-from gateway.web.reuse import reuse_of
+from gateway.web.responses import FIXED_HEADERS, Header, ResultResponse, Reuse, VolatileHeaders
+from gateway.web.reuse import next_lifecycle_instant, reuse_of
 from gateway.web.sending import close, closed_on_error, resumed
 from gateway.web.timeouts import TIMEOUT, read_deadline, read_gone
 
@@ -44,6 +44,7 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     shape = choose_shape(options.options.get("_shape"), chosen)
     question = read_question(name, version, options)
     _note_question(question)
+    settled_until = next_lifecycle_instant(question.query)  # before it is bound: a day may begin meanwhile
     coding = choose_coding(request.accept_encodings, chosen)
     variant = Variant(format=chosen, shape=shape, coding=coding)
     deadline = read_deadline(request.headers.getlist(TIMEOUT), site().monotonic)
@@ -55,7 +56,8 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     with closed_on_error(answer):
         now = site().clock()  # the answer's age is of now, not of when its body is written
         given = _represented(answer, page, variant, suffix, options)
-        return _rendered(_response(given, question, version, suffix, options), answer, now)
+        reuse = reuse_of(question, answer, options, settled_until=settled_until)
+        return _rendered(_response(given, reuse, version, suffix, options), answer, now)
 
 
 def _first_page(
@@ -114,9 +116,9 @@ def _represented(
 
 
 def _response(
-    given: Representation, question: Question, version: str, suffix: str | None, options: QueryString
+    given: Representation, reuse: Reuse | None, version: str, suffix: str | None, options: QueryString
 ) -> ResultResponse:
-    """Make the response: status, headers and body, and where the same is found again."""
+    """Make the response: status, headers and body; *reuse* tells where the same is found again."""
     answer = given.answer
     _note(answer, given.page, given.variant.format)
     headers = list(_stable_headers(given, version, suffix, options))
@@ -137,7 +139,7 @@ def _response(
         body=body,
         form=None if body is None else given.body,
         record=record(),
-        reuse=reuse_of(question, answer, options),
+        reuse=reuse,
     )
 
 

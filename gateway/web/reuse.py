@@ -15,11 +15,13 @@ from gateway.web.request_key import KEY
 from gateway.web.responses import Reuse
 
 
-def reuse_of(question: Question, answer: Answer | Export | Unread, options: QueryString) -> Reuse | None:
+def reuse_of(
+    question: Question, answer: Answer | Export | Unread, options: QueryString, *, settled_until: float
+) -> Reuse | None:
     """Return where *answer* is found again; None where nobody keeps the response, or it must not be given again.
 
     Not given again are rows sent while they are computed, rows that stand in for an answer, pages by cursor, and
-    answers that are not cached.
+    answers that are not cached. *settled_until* is the ``next_lifecycle_instant`` from before the question was bound.
     """
     query = answer.query
     reusable = query.cache.enabled and not answer.status.default and "_cursor" not in options.options
@@ -31,13 +33,13 @@ def reuse_of(question: Question, answer: Answer | Export | Unread, options: Quer
         question=located.question,
         readings=answer.result.readings,
         policy=query.cache,
-        until=min(located.until, _next_lifecycle_instant(query.name)),
+        until=min(located.until, settled_until),
         scope=principal.scope,
         note=located.note,
     )
 
 
-def _next_lifecycle_instant(query: str) -> float:
+def next_lifecycle_instant(query: str) -> float:
     """Return when a version is deprecated or retired: from then on ``latest`` may be another, or none may answer."""
     day = midnight(gateway().registry.next_lifecycle_date(query))
     return math.inf if day is None else day.timestamp()

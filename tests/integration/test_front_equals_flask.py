@@ -15,6 +15,7 @@ from worlds import Doors, Ration, Worlds, open_worlds
 
 from gateway.access.base import OPEN
 from gateway.cache.tier import Purge
+from gateway.encode import encode
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.telemetry.events import RequestServed
@@ -329,6 +330,34 @@ def test_latest_is_another_version_from_the_day_on_which_the_newest_is_deprecate
         replies += [await worlds.ask(latest) for _ in range(2)]
         assert [reply.short for reply in replies] == [False, True, False, True]
         assert [reply.header("gateway-version") for reply in replies] == ["2", "2", "1", "1"]
+
+    run(story)
+
+
+def test_an_answer_that_was_made_over_midnight_is_not_kept_for_the_new_day(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest, day, world = "/v1/queries/totals/latest/result", 86_400, worlds.short
+    worlds.clock.now += day - worlds.clock.now % day - 1
+    tomorrow = datetime.fromtimestamp(worlds.clock.now + 1, UTC).date()
+    first, second = world.site.gateway.registry.queries()["totals"].values()
+    registry = Registry.of(
+        [with_front(first, deprecated=None, sunset=None), with_front(second, deprecated=tomorrow)],
+        today=lambda: datetime.fromtimestamp(worlds.clock.now, UTC).date(),
+    )
+    world.site.gateway = replace(world.site.gateway, registry=registry)
+
+    def over_midnight(*given: Any, **options: Any) -> Iterator[bytes]:
+        yield from encode(*given, **options)
+        worlds.clock.now += 1
+
+    async def story() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("gateway.web.results.encode", over_midnight)
+            replies = [await world.ask("GET", latest, {})]
+        replies += [await world.ask("GET", latest, {}) for _ in range(2)]
+        assert [reply.header("gateway-version") for reply in replies] == ["2", "1", "1"]
+        assert [reply.short for reply in replies] == [False, False, True]
 
     run(story)
 
