@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -12,8 +12,6 @@ from gateway.encode.arrays import Array
 from gateway.encode.cells import json_texts
 from gateway.encode.rows import Rows, joined, pieces, refuse_double_names
 from gateway.model import Column
-
-Shape = Literal["objects", "columns", "arrays"]
 
 
 def encode_json(

@@ -11,7 +11,6 @@ from gateway.query.types import Kind, ParameterType
 
 Schema = dict[str, Any]
 
-_SAFE = 2**53
 _PLAIN: dict[Kind, Schema] = {
     Kind.BOOLEAN: {"type": "boolean"},
     Kind.DOUBLE: {"type": "number"},
