@@ -18,7 +18,7 @@ def test_a_template_is_made_whose_defaults_are_the_literals() -> None:
     text = template(SQL, TYPES, "Forecasting revenue change")
     made = Template.load(text, path="q06/v1.sql", name="q06", version=1, tables=["lineitem"])
     bound = made.bind({})
-    assert made.summary == "Forecasting revenue change"
+    assert made.front.summary == "Forecasting revenue change"
     assert {name: value.type for name, value in bound.parameters.items()} == {
         "l_shipdate_before": "DATE",
         "l_quantity_before": "DECIMAL(15,2)",
