@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
 
 from gateway.cache.key import question_key
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.concurrency.leader import Leadership
+from gateway.concurrency.ticker import Ticker, Wait
 from gateway.errors import GatewayError
 from gateway.model import Answer, BoundQuery, Principal, Request
 from gateway.query.registry import Registry
@@ -109,13 +109,11 @@ class Warmer:
         self._seen: Mapping[str, str] = {}
         self._reload_at = 0.0
         self._leading = Leadership(lock)
-        self._stopping = Event()
-        self._thread: Thread | None = None
+        self._ticker = Ticker("warm", self.tick, lambda: _POLL)
 
-    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+    def start(self, wait: Wait | None = None) -> None:
         """Check until closed; ``wait`` sleeps so many seconds and returns True to stop."""
-        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="warm", daemon=True)
-        self._thread.start()
+        self._ticker.start(wait)
 
     def tick(self) -> None:
         """Flush the recent questions; renew what is due, where this process is the one that prepares."""
@@ -130,15 +128,9 @@ class Warmer:
 
     def close(self) -> None:
         """Stop after the answer under way, and let another process go on; idempotent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._ticker.close()
         self._usage.flush()
         self._leading.release()
-
-    def _run(self, wait: Callable[[float], bool]) -> None:
-        while not (self._stopping.is_set() or wait(_POLL)):
-            self.tick()
 
     def _reload(self) -> None:
         """Take up new questions, let go of those that are no longer wanted."""
@@ -164,7 +156,7 @@ class Warmer:
     def _prepare_due(self, *, until: float) -> None:
         for task in sorted(self._tasks.values(), key=lambda task: task.due):
             now = self._clock()
-            if task.due > now or now >= until or self._stopping.is_set() or not self._idle():
+            if task.due > now or now >= until or self._ticker.stopping or not self._idle():
                 return
             self._prepare(task)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Event, Lock, Thread
+from threading import Lock
 
 from gateway.cache.epochs import Epochs, made_once
+from gateway.concurrency.ticker import Ticker, Wait
 from gateway.config import Settings
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.telemetry.events import Observer, StateFailed, StateMade
@@ -111,8 +112,7 @@ class StateFolder:
         self._folder, self._epochs, self._key, self._observe = folder, epochs, key, observe
         self._problem: str | None = None
         self._files = epochs.files
-        self._stopping = Event()
-        self._thread: Thread | None = None
+        self._ticker = Ticker("state", self.tick, lambda: _POLL)
 
     def problem(self) -> str | None:
         """Say why nothing can be written to the folder now, None where something can."""
@@ -136,17 +136,10 @@ class StateFolder:
         if problem is not None and problem != before:
             self._observe(StateFailed(error=problem))
 
-    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+    def start(self, wait: Wait | None = None) -> None:
         """Look until closed; ``wait`` sleeps so many seconds and returns True to stop."""
-        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="state", daemon=True)
-        self._thread.start()
+        self._ticker.start(wait)
 
     def close(self) -> None:
         """Stop looking; idempotent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _run(self, wait: Callable[[float], bool]) -> None:
-        while not wait(_POLL):
-            self.tick()
+        self._ticker.close()

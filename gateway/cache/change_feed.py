@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Event, Thread
 from typing import Protocol
 
 from gateway.cache.results import ResultCache
 from gateway.cache.tier import TierError
+from gateway.concurrency.ticker import Ticker, Wait
 
 _POLL = 0.25
 """Seconds between two readings: with the time limit of a command, a newer answer is known within a second."""
@@ -31,13 +30,11 @@ class ChangeListener:
 
     def __init__(self, feed: ChangeFeed, cache: ResultCache) -> None:
         self._feed, self._cache, self._listening = feed, cache, False
-        self._stopping = Event()
-        self._thread: Thread | None = None
+        self._ticker = Ticker("change-feed", self.tick, lambda: _POLL, at_once=True)
 
-    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+    def start(self, wait: Wait | None = None) -> None:
         """Read until closed; ``wait`` sleeps so many seconds and returns True to stop."""
-        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="change-feed", daemon=True)
-        self._thread.start()
+        self._ticker.start(wait)
 
     def tick(self) -> None:
         """Read what is new. While that fails, this host answers by itself; it distrusts all once it succeeds."""
@@ -56,12 +53,5 @@ class ChangeListener:
 
     def close(self) -> None:
         """Stop; idempotent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._ticker.close()
         self._feed.close()
-
-    def _run(self, wait: Callable[[float], bool]) -> None:
-        self.tick()
-        while not wait(_POLL):
-            self.tick()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +26,7 @@ from gateway.cache.cooldown import Cooldown
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.serialization import entry_from_schema, with_header, without_header
 from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
+from gateway.concurrency.ticker import Ticker
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.model import Result
 from gateway.telemetry.events import Observer, TierFailed
@@ -272,9 +273,8 @@ class RedisLease:
         self._prefix = f"{_PREFIX}{namespace}:lease:"
         self._cooldown = Cooldown() if cooldown is None else cooldown
         self._token, self._lock, self._held = uuid4().hex, Lock(), set[str]()
-        self._closed = Event()
-        self._heart = Thread(target=self._beat, name="redis-lease", daemon=True)
-        self._heart.start()
+        self._ticker = Ticker("redis-lease", self._renew, lambda: _HEARTBEAT)
+        self._ticker.start()
 
     def take(self, key: str) -> bool:
         taken = self._tried("take", _TAKE, key, str(_LEASE_MS))
@@ -291,18 +291,16 @@ class RedisLease:
             self._tried("release", _RELEASE, key)
 
     def close(self) -> None:
-        self._closed.set()
-        self._heart.join()
+        self._ticker.close()
         for key in list(self._held):
             self.release(key)
         self._client.close()
 
-    def _beat(self) -> None:
-        while not self._closed.wait(_HEARTBEAT):
-            with self._lock:
-                held = list(self._held)
-            for key in held:
-                self._tried("renew", _RENEW, key, str(_LEASE_MS))
+    def _renew(self) -> None:
+        with self._lock:
+            held = list(self._held)
+        for key in held:
+            self._tried("renew", _RENEW, key, str(_LEASE_MS))
 
     def _tried(self, operation: str, script: str, key: str, *arguments: str) -> Any:
         """Run a script on a lease; return what it returns, None where Redis fails or rests."""

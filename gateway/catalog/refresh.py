@@ -7,13 +7,14 @@ from concurrent.futures import Future
 from functools import partial
 from math import inf
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 from gateway.catalog.footers import Patience
 from gateway.catalog.manifest_store import ManifestStore
 from gateway.catalog.status import MAX_BACKOFF
 from gateway.concurrency.daemons import Daemons
 from gateway.concurrency.leader import Leadership
+from gateway.concurrency.ticker import Ticker, Wait
 from gateway.errors import GatewayError
 
 POLL = 0.5
@@ -54,16 +55,15 @@ class Refresher:
         self._complete: dict[str, str] = {}
         """The snapshot of each table of which no more footers are read until it is listed again."""
         self._busy: set[str] = set()
-        self._stopping, self._idle = Event(), Event()
+        self._idle = Event()
         self._idle.set()
-        self._thread: Thread | None = None
+        self._ticker = Ticker("catalog", lambda: self.tick(self._submit), lambda: POLL)
         self._pool: Daemons | None = None
 
-    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+    def start(self, wait: Wait | None = None) -> None:
         """Run rounds until stopped; ``wait`` sleeps so many seconds and returns True to stop."""
         self._pool = Daemons(LISTERS, "refresh")
-        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="catalog", daemon=True)
-        self._thread.start()
+        self._ticker.start(wait)
 
     def serve(self, manifests: Mapping[str, ManifestStore]) -> None:
         """Refresh other tables from the next round on; work in progress for the previous ones is completed."""
@@ -97,17 +97,11 @@ class Refresher:
         Footers that are being read are waited for, for moments: a thread that ends with the interpreter while it reads
         one can take the process down.
         """
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(_PATIENCE)
+        self._ticker.close(_PATIENCE)
         if self._pool is not None:
             self._pool.close()
         self._idle.wait(_PATIENCE)
         self._leading.release()
-
-    def _run(self, wait: Callable[[float], bool]) -> None:
-        while not (self._stopping.is_set() or wait(POLL)):
-            self.tick(self._submit)
 
     def _submit(self, work: Callable[[], None]) -> None:
         assert self._pool is not None
@@ -142,7 +136,7 @@ class Refresher:
         self._complete[manifest.table.name] = snapshot
         self._idle.clear()
         try:
-            if manifest.read_footers(patience=Patience(unless=self._stopping.is_set)):
+            if manifest.read_footers(patience=Patience(unless=lambda: self._ticker.stopping)):
                 self._complete.pop(manifest.table.name, None)
         except GatewayError:
             pass  # the observer was notified

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any
 
 from gateway.catalog.catalog import Catalog
+from gateway.concurrency.ticker import Ticker, Wait
 from gateway.declaration import BrokenFile, FileKind, Serving
 from gateway.errors import Diagnostic, GatewayError
 from gateway.pipeline import Gateway
@@ -137,14 +138,12 @@ class Reloader:
         self._seen = seen
         self._pending: Stamp | None = None
         self._again_at: float | None = None
-        self._stopping = Event()
-        self._thread: Thread | None = None
+        self._ticker = Ticker("reload", self._safe_tick, lambda: POLL if self._pending is None else QUIET)
         self._report(Reloaded(outcome="started", broken=project.broken, commit=project.commit), ())
 
-    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+    def start(self, wait: Wait | None = None) -> None:
         """Look until closed; ``wait`` sleeps so many seconds and returns True to stop."""
-        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="reload", daemon=True)
-        self._thread.start()
+        self._ticker.start(wait)
 
     def tick(self) -> None:
         """Reload where files changed and have been quiet since the last look."""
@@ -179,18 +178,15 @@ class Reloader:
 
     def close(self) -> None:
         """Stop looking; idempotent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._ticker.close()
 
-    def _run(self, wait: Callable[[float], bool]) -> None:
-        while not (self._stopping.is_set() or wait(POLL if self._pending is None else QUIET)):
-            try:
-                self.tick()
-            except Exception as error:  # noqa: BLE001  # a bug met in one file must not end the looking at all others
-                self._again_at = self._clock() + RETRY
-                found = "".join(traceback.format_exception(error))
-                self._observe(Unexpected(request="reload", error=repr(error), traceback=found))
+    def _safe_tick(self) -> None:
+        try:
+            self.tick()
+        except Exception as error:  # noqa: BLE001  # a bug met in one file must not end the looking at all others
+            self._again_at = self._clock() + RETRY
+            found = "".join(traceback.format_exception(error))
+            self._observe(Unexpected(request="reload", error=repr(error), traceback=found))
 
     def _reload(self) -> Reloaded:
         project = self._loader.read()

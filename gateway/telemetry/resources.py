@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
 
 from gateway.concurrency.leader import Leadership
+from gateway.concurrency.ticker import Ticker, Wait
 from gateway.errors import GatewayError
 from gateway.telemetry.events import Observer, ResourcesMeasured
 
@@ -39,13 +39,11 @@ class ResourceMonitor:
         self._resident = resident or resident_bytes
         self._leading = Leadership(folder / "vitals.lock")
         self._measurements = 0
-        self._stopping = Event()
-        self._thread: Thread | None = None
+        self._ticker = Ticker("vitals", self.measure, lambda: INTERVAL, at_once=True)
 
-    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+    def start(self, wait: Wait | None = None) -> None:
         """Measure until closed; ``wait`` sleeps so many seconds and returns True to stop."""
-        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="vitals", daemon=True)
-        self._thread.start()
+        self._ticker.start(wait)
 
     def measure(self) -> None:
         """Measure once; what cannot be measured keeps its last value."""
@@ -60,15 +58,8 @@ class ResourceMonitor:
 
     def close(self) -> None:
         """Stop measuring; idempotent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._ticker.close()
         self._leading.release()
-
-    def _run(self, wait: Callable[[float], bool]) -> None:
-        self.measure()
-        while not wait(INTERVAL):
-            self.measure()
 
 
 def resident_bytes() -> int:

@@ -13,9 +13,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from threading import Event as Signal
-from threading import Lock, Thread
+from threading import Lock
 
+from gateway.concurrency.ticker import Ticker, Wait
 from gateway.telemetry.events import CallsNotKept, Event, Observer, RequestServed, unobserved
 from gateway.telemetry.metrics import OTHERS
 
@@ -66,8 +66,7 @@ class CallCounter:
         self._callers, self._held = callers, held
         self._lock = Lock()
         self._counts: dict[tuple[str, int, str], list[float]] = {}
-        self._stopping = Signal()
-        self._thread: Thread | None = None
+        self._ticker = Ticker("calls", self.flush, lambda: FLUSH)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RequestServed) and event.is_call and event.query is not None and event.version is not None:
@@ -108,25 +107,18 @@ class CallCounter:
             self._observe(CallsNotKept(error=str(error)))
             self._hold(counts)
 
-    def start(self, wait: Callable[[float], bool] | None = None) -> None:
+    def start(self, wait: Wait | None = None) -> None:
         """Write until closed; ``wait`` sleeps so many seconds and returns True to stop."""
         try:
             forget(self._folder, self._clock() - _DAYS * 86_400)
         except (sqlite3.Error, OSError) as error:
             self._observe(CallsNotKept(error=str(error)))
-        self._thread = Thread(target=self._run, args=(wait or self._stopping.wait,), name="calls", daemon=True)
-        self._thread.start()
+        self._ticker.start(wait)
 
     def close(self) -> None:
         """Write what is left, and stop; idempotent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._ticker.close()
         self.flush()
-
-    def _run(self, wait: Callable[[float], bool]) -> None:
-        while not (self._stopping.is_set() or wait(FLUSH)):
-            self.flush()
 
     def _hold(self, counts: Mapping[tuple[str, int, str], list[float]]) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,16 @@ def test_an_engine_that_does_not_answer_leaves_the_last_measure(
 
 def test_the_looking_goes_on_until_it_is_stopped(make: Callable[..., ResourceMonitor], events: list[Event]) -> None:
     vitals = make()
-    turns = iter([False, False, True])
-    vitals.start(lambda _: next(turns))
+    turns, ended = iter([False, False, True]), threading.Event()
+
+    def wait(_: float) -> bool:
+        stop = next(turns)
+        if stop:
+            ended.set()
+        return stop
+
+    vitals.start(wait)
+    assert ended.wait(60)
     vitals.close()
     assert len(events) == 3
 
