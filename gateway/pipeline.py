@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple, overload
 
 from gateway.cache.default import default_result
@@ -218,7 +219,7 @@ class Gateway:
             if self._decide(stored, request) is Outcome.HIT:
                 return self._kept(stored, Outcome.HIT, request)
             found = self.cache.lookup(question, request.tables, request.enough)
-            found = found.after(self.catalog.announced(request.tables))
+            found = found.after(partial(self.catalog.announced, request.tables))
             stored = found.stored
             if self._decide(stored, request) is Outcome.HIT:
                 self.cache.trust(question, found.state, request.policy)

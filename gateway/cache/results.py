@@ -44,16 +44,16 @@ class CacheLookup:
     stored: Stored | None
     state: ValidationState
 
-    def after(self, announced: Mapping[str, Edition]) -> CacheLookup:
-        """Return the lookup, its answer not the newest where tables changed since: *announced* are their last editions.
+    def after(self, announced: Callable[[], Mapping[str, Edition]]) -> CacheLookup:
+        """Return the lookup, its answer not the newest where ``announced()`` tells of later editions of its tables.
 
-        Ask for them after the lookup, so that no announcement made meanwhile is missed.
+        It is asked after the lookup, so that no announcement made meanwhile is missed, and only where it matters.
         """
         stored = self.stored
-        if stored is None or not stored.newest or not announced:
+        if stored is None or not stored.newest:
             return self
         seen = stored.validation.seen
-        if all(name in seen and seen[name].covers(edition) for name, edition in announced.items()):
+        if all(name in seen and seen[name].covers(edition) for name, edition in announced().items()):
             return self
         return replace(self, stored=replace(stored, newest=False))
 
@@ -226,17 +226,17 @@ class ResultCache:
     def distrust(self, questions: Sequence[str] | None) -> None:
         """Ask all tiers for the newest answers to questions, None: to all, the next time that they are asked.
 
-        Changes are read from the tier that hosts share, so it works, and is used again at once.
+        Changes are read from the tier that hosts share, the farthest, so it works and is used again at once.
         """
-        for tier in self._tiers:
-            if isinstance(tier, FaultTolerantTier):
-                tier.wake()
+        farthest = self._tiers[-1]
+        if isinstance(farthest, FaultTolerantTier):
+            farthest.wake()
         self._validations.distrust(questions)
 
     def recover(self) -> None:
-        """Once a tier that was missed is back: distrust what was found without it, publish what was given."""
-        missed = [tier for tier in self._tiers if isinstance(tier, FaultTolerantTier) and tier.was_missed()]
-        if missed:
+        """Once the tier that hosts share is back: distrust what was found without it, publish what was given."""
+        farthest = self._tiers[-1]
+        if isinstance(farthest, FaultTolerantTier) and farthest.was_missed():
             self._validations.distrust(None)
             self._validations.publish_again()
 
