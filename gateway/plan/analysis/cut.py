@@ -5,26 +5,25 @@ Otherwise only calls that read the clock, and calls of ``date_trunc`` that the e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlglot import exp
 
+from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.prepared import PreparedQuery
 from gateway.plan.analysis.text import Text
 from gateway.plan.analysis.truncations import BUILT_IN, built_in_truncations
 
 
-def cut(
-    text: Text, tree: exp.Expr, scans: Sequence[tuple[int, int, bool]], parameters: Mapping[str, str]
-) -> tuple[tuple[str, ...], bool]:
+def cut(constants: Constants, tree: exp.Expr, scans: Sequence[tuple[int, int, bool]]) -> tuple[tuple[str, ...], bool]:
     """Cut the author's text at its *scans* (start, end, whether it has an alias); say whether the clock is a parameter.
 
-    A table without an alias gets its own name, so that what is qualified by it still means it. *parameters* have
-    DuckDB's names of their types.
+    A table without an alias gets its own name, so that what is qualified by it still means it.
     """
+    text = constants.text
     edits = [(start, end, "" if aliased else f" AS {text.author[start:end]}", True) for start, end, aliased in scans]
     clocks = _clock_edits(text, tree)
-    calls = [(start, start, BUILT_IN, False) for start in built_in_truncations(text, tree, parameters)]
+    calls = [(start, start, BUILT_IN, False) for start in built_in_truncations(constants, tree)]
     pieces, here, done = [], "", 0
     for start, end, replacement, is_scan in sorted([*edits, *clocks, *calls]):
         here += text.author[done:start]

@@ -55,7 +55,7 @@ def prepare(
         for index, node in enumerate(scans)
     ]
     positions = [(scan.start, scan.end, bool(node.alias)) for scan, node in zip(prepared, scans, strict=True)]
-    pieces, instant = cut(text, tree, positions, parameters)
+    pieces, instant = cut(constants, tree, positions)
     return PreparedQuery(
         scans=tuple(prepared),
         constants=tuple(constants.slots),

@@ -9,33 +9,29 @@ with a finite constant, where a WHERE asks for TRUE and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from sqlglot import exp
 
-from gateway.plan.analysis.text import Text
+from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.types import TIMESTAMPTZ, canonical
 
 BUILT_IN: Final = "system.main."
 """What stands before the name of a function that is not to be a macro's."""
 _TRUNCATION = re.compile(r"(?:date_trunc|datetrunc)\s*\(\s*'(?:day|week|month|quarter|year)'\s*,", re.IGNORECASE)
 _COMPARISONS = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
-_MOMENTS = {"DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"}
+_MOMENTS = {"DATE", "TIMESTAMP", TIMESTAMPTZ}
 _FINITE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
 
 
-def built_in_truncations(text: Text, tree: exp.Expr, parameters: Mapping[str, str]) -> Iterator[int]:
-    """List the positions in the author's text of the calls that the engine may look into.
-
-    *parameters* have DuckDB's names of their types.
-    """
-    clocks = {f"__clock_{number}": clock.type for number, clock in enumerate(text.clocks)}
-    types = {**parameters, **clocks}
+def built_in_truncations(constants: Constants, tree: exp.Expr) -> Iterator[int]:
+    """List the positions in the author's text of the calls that the engine may look into."""
     for call in tree.find_all(exp.TimestampTrunc):
         comparison = _around(call)
-        if isinstance(_inside(call.this), exp.Column) and _is_asked_for(comparison):
-            start = text.position(int(call.meta["start"]))
-            if _TRUNCATION.match(text.author, start) and _is_with_constants(comparison, call, types):
+        if isinstance(call.this.unnest(), exp.Column) and _is_asked_for(comparison):
+            start = constants.text.position(int(call.meta["start"]))
+            if _TRUNCATION.match(constants.text.author, start) and _is_with_constants(comparison, call, constants):
                 yield start
 
 
@@ -44,12 +40,6 @@ def _around(node: exp.Expr) -> exp.Expr | None:
     while isinstance(parent, exp.Paren):
         parent = parent.parent
     return parent
-
-
-def _inside(node: exp.Expr) -> exp.Expr:
-    while isinstance(node, exp.Paren):
-        node = node.this
-    return node
 
 
 def _is_asked_for(node: exp.Expr | None) -> bool:
@@ -62,21 +52,21 @@ def _is_asked_for(node: exp.Expr | None) -> bool:
     return isinstance(above, exp.Where) and isinstance(above.parent, exp.Select)
 
 
-def _is_with_constants(comparison: exp.Expr | None, call: exp.Expr, types: Mapping[str, str]) -> bool:
+def _is_with_constants(comparison: exp.Expr | None, call: exp.Expr, constants: Constants) -> bool:
     if comparison is None or comparison.args.get("symmetric"):
         return False
-    sides = [_inside(side) for side in comparison.iter_expressions()]
+    sides = comparison.unnest_operands()
     others = [side for side in sides if side is not call]
-    return len(others) == len(sides) - 1 and all(_is_finite(other, types) for other in others)
+    return len(others) == len(sides) - 1 and all(_is_finite(other, constants) for other in others)
 
 
-def _is_finite(node: exp.Expr, types: Mapping[str, str]) -> bool:
+def _is_finite(node: exp.Expr, constants: Constants) -> bool:
     """Return whether a node is a constant day or instant of the years 1 to 9999, by its text or its type."""
-    node = _inside(node)
+    node = node.unnest()
     if isinstance(node, exp.Literal):
         return node.is_string and _FINITE.fullmatch(node.name) is not None
     if isinstance(node, exp.Placeholder):
-        return types.get(node.name) in _MOMENTS
+        return constants.kind(node) in _MOMENTS
     if isinstance(node, exp.Cast):
-        return node.args["to"].sql(dialect="duckdb") in _MOMENTS and _is_finite(node.this, types)
-    return isinstance(node, exp.TimestampTrunc) and _is_finite(node.this, types)
+        return canonical(node.args["to"].sql(dialect="duckdb")) in _MOMENTS and _is_finite(node.this, constants)
+    return isinstance(node, exp.TimestampTrunc) and _is_finite(node.this, constants)
