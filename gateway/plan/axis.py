@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Key, Ordinals, successor
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Key, Ordinals, less, successor
 from gateway.plan.states import NO_CODES, Codes, Mask, States, UnitStates, either
 
 _FEW = 16
@@ -283,8 +283,3 @@ def _folded(axis: Interval | Listing, ranges: Sequence[tuple[Key, Key]]) -> Code
 def _contains(start: Key | None, end: Key | None, key: Key) -> bool:
     above = start is None or not less(key, start)
     return above and (end is None or less(key, end))
-
-
-def less(left: Key, right: Key) -> bool:
-    """Compare two keys of one column."""
-    return left < right  # type: ignore[operator]  # keys of one column are of one type

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.catalog.transforms.keys import Key, KeyType, after_prefix, key_range, key_type, successor
+from gateway.catalog.transforms.keys import Key, KeyType, after_prefix, key_range, key_type, less, successor
 from gateway.model import Value
-from gateway.plan.axis import Axis, less
+from gateway.plan.axis import Axis
 from gateway.plan.states import Codes, UnitStates, both, either
 from gateway.predicate import (
     And,

@@ -17,7 +17,7 @@ from gateway.catalog.layout import LevelReader, arrange
 from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.transforms import Calendar, Spans, WideSpans, joint_spans
 from gateway.catalog.transforms.base import known
-from gateway.catalog.transforms.keys import Key, successor
+from gateway.catalog.transforms.keys import Key, less, successor
 from gateway.writer.partitions import Texts
 
 PathValues = Mapping[str, str | None]
@@ -100,8 +100,10 @@ class Overlap:
         lo: Key | None = None
         end: Key | None = None
         for start, stop in self._intervals(pairs):
-            lo = start if lo is None or _below(lo, start) else lo
-            end = stop if end is None or _below(stop, end) else end
+            if start is not None and (lo is None or less(lo, start)):
+                lo = start
+            if stop is not None and (end is None or less(stop, end)):
+                end = stop
         return _Reach(null=False, lo=lo, end=end, codes=tuple(pairs))
 
     def _intervals(self, pairs: Sequence[tuple[PartitionField, str]]) -> Iterator[_Interval]:
@@ -143,14 +145,7 @@ def _differ(left: PathValues, right: PathValues) -> bool:
 
 
 def _before(left: _Reach, right: _Reach) -> bool:
-    return left.end is not None and right.lo is not None and not _below(right.lo, left.end)
-
-
-def _below(left: Key | None, right: Key | None) -> bool:
-    """Return whether one key is below another of its type; an unknown key is not."""
-    if isinstance(left, bytes) and isinstance(right, bytes):
-        return left < right
-    return isinstance(left, int) and isinstance(right, int) and left < right
+    return left.end is not None and right.lo is not None and not less(right.lo, left.end)
 
 
 def _interval(spans: Spans | WideSpans | None) -> _Interval:

@@ -125,6 +125,11 @@ def key_type(name: str) -> KeyType | None:
     return KeyType(kind=KeyKind.INTEGER, arrow=arrow, lowest=lowest, highest=lowest + (1 << arrow.bit_width) - 1)
 
 
+def less(left: Key, right: Key) -> bool:
+    """Compare two keys of one column."""
+    return left < right  # type: ignore[operator]  # keys of one column are of one type
+
+
 def successor(key: Key) -> Key:
     """Return the least key above *key*.
 

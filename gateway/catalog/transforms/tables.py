@@ -22,6 +22,7 @@ from gateway.catalog.transforms.keys import (
     Values,
     key_type,
     keys,
+    less,
 )
 from gateway.catalog.transforms.values import read_texts
 
@@ -56,7 +57,7 @@ class Range(Transform):
             edges = self._edges(source_type)
         except TransformError as error:
             return error
-        if any(not _below(low, high) for low, high in pairwise(edges)):
+        if any(not less(low, high) for low, high in pairwise(edges)):
             return TransformError(f"the bounds of {self.name} do not ascend as {source_type}")
         return None
 
@@ -95,7 +96,7 @@ class Range(Transform):
 
     def _positions_of(self, found: Sequence[Key], source_type: str) -> list[int]:
         edges = self._edges(source_type)
-        return [sum(not _below(key, edge) for edge in edges) for key in found]
+        return [sum(not less(key, edge) for edge in edges) for key in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +174,6 @@ class LookupTransform(Transform):
         texts = pa.array([source for source, _ in listed], pa.string())
         found = keys(read_texts(texts, source_type), known(source_type))
         return [(key, label) for key, (_, label) in zip(found, listed, strict=True)]
-
-
-def _below(low: Key, high: Key) -> bool:
-    if isinstance(low, bytes) and isinstance(high, bytes):
-        return low < high
-    return isinstance(low, int) and isinstance(high, int) and low < high
 
 
 def _positions(texts: Array, labels: Sequence[str], name: str) -> Ordinals:
