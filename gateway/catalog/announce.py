@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from gateway.catalog.layout import HIVE_NULL
-from gateway.catalog.manifest import Snapshot, source_types
+from gateway.catalog.layout import HIVE_NULL, LevelReader
+from gateway.catalog.manifest import Snapshot, levels
 from gateway.catalog.transforms import TransformError
 from gateway.errors import InvalidParameters, did_you_mean, quoted
 
@@ -51,9 +51,8 @@ class _KnownPartitions:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self._levels = {
-            item.column.lower(): _Level(snapshot, number) for number, item in enumerate(snapshot.table.partitioned_by)
-        }
+        readers = levels(snapshot.table, snapshot.file_columns)
+        self._levels = {reader.column.lower(): _Level(snapshot, n, reader) for n, reader in enumerate(readers)}
         self._ordered: dict[tuple[str, ...], tuple[Codes, list[Codes]]] = {}
 
     def read(self, texts: Iterable[str]) -> None:
@@ -97,23 +96,26 @@ class _KnownPartitions:
 class _Level:
     """One partition column of a snapshot: ``codes`` has a number for the value of each partition."""
 
-    def __init__(self, snapshot: Snapshot, number: int) -> None:
-        field = snapshot.table.partitioned_by[number]
-        self._function, self._type = field.function, source_types(snapshot.table, snapshot.file_columns)[field.column]
-        self._texts: Any = snapshot.partitions[field.column].combine_chunks().dictionary_encode()
+    def __init__(self, snapshot: Snapshot, number: int, reader: LevelReader) -> None:
+        self._reader = reader
+        self._texts: Any = snapshot.partitions[reader.column].combine_chunks().dictionary_encode()
         self._known = np.asarray(snapshot.partitions["levels"]) >> number & 1
-        self._read: dict[str, str] = {}
+        self._read: dict[str, str | None] = {}
 
     @cached_property
-    def _numbers(self) -> dict[str, int]:
+    def _canonical(self) -> list[str | None]:
+        """The text that the writer has for the value of each distinct folder text."""
+        return self._reader.canonical(self._texts.dictionary)
+
+    @cached_property
+    def _numbers(self) -> dict[str | None, int]:
         """Number the values by the text that the writer has for them."""
-        canonical = self._canonical(self._texts.dictionary)
-        return {text: number for number, text in enumerate(dict.fromkeys(canonical))}
+        return {text: number for number, text in enumerate(dict.fromkeys(self._canonical))}
 
     @cached_property
     def codes(self) -> Codes:
         """Return the number of the value of each partition; -1 where its path does not tell the level."""
-        numbers = np.array([self._numbers[text] for text in self._canonical(self._texts.dictionary)], np.int64)
+        numbers = np.array([self._numbers[text] for text in self._canonical], np.int64)
         null = len(self._numbers)
         positions = np.asarray(self._texts.indices.fill_null(len(numbers)), np.int64)
         found: Codes = np.where(self._known, np.append(numbers, null)[positions], -1)
@@ -122,19 +124,15 @@ class _Level:
     def read(self, texts: Sequence[str]) -> None:
         """Read values in one go, if all of them are some."""
         with suppress(TransformError):
-            self._read = dict(zip(texts, self._canonical(pa.array(texts, pa.string())), strict=True))
+            self._read = dict(zip(texts, self._reader.canonical(pa.array(texts, pa.string())), strict=True))
 
     def code(self, text: str | None) -> int:
         """Return the number of a value, ``_ABSENT`` where no partition has it. Raises ``TransformError``."""
         if text is None:
             return len(self._numbers)
         if text not in self._read:
-            self._read[text] = self._canonical(pa.array([text], pa.string()))[0]
+            self._read[text] = self._reader.canonical(pa.array([text], pa.string()))[0]
         return self._numbers.get(self._read[text], _ABSENT)
-
-    def _canonical(self, texts: pa.Array[Any]) -> list[str]:
-        values: pa.Array[Any] = self._function.decode(texts, self._type)
-        return cast(list[str], self._function.encode(values, self._type).to_pylist())
 
 
 def _wrong(known: _KnownPartitions, order: Sequence[str], text: str) -> str | None:

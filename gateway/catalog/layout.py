@@ -8,7 +8,7 @@ belong to no declared layout is reported.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gateway.catalog.transforms import TransformError
+from gateway.catalog.transforms import Transform, TransformError
 from gateway.errors import did_you_mean
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -47,13 +47,22 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class LevelReader:
-    """One partition column, and how its distinct folder texts become values that sort in their type.
-
-    ``decode`` takes strings without null and raises ``TransformError`` where one of them is not a value.
-    """
+    """One partition column, and how its distinct folder texts become values that sort in their type."""
 
     column: str
-    decode: Callable[[pa.Array[Any]], pa.Array[Any]]
+    transform: Transform
+    source_type: str
+
+    def decode(self, texts: pa.Array[Any]) -> pa.Array[Any]:
+        """Decode folder texts, strings without null. Raises ``TransformError`` where one of them is not a value."""
+        values: pa.Array[Any] = self.transform.decode(texts, self.source_type)
+        return values
+
+    def canonical(self, texts: pa.Array[Any]) -> list[str | None]:
+        """Return folder texts as the writer has them: ``06`` and ``6`` are one. Raises ``TransformError``."""
+        encoded = texts.dictionary_encode()
+        distinct: Any = self.transform.encode(self.decode(encoded.dictionary), self.source_type)
+        return cast(list[str | None], distinct.take(encoded.indices).to_pylist())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

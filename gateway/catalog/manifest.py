@@ -219,13 +219,9 @@ def source_types(table: Table, columns: Sequence[Column]) -> dict[str, str]:
 def levels(table: Table, columns: Sequence[Column]) -> list[LevelReader]:
     """Return how each folder level is decoded. Raises ``TableInvalid`` where a transform does not fit its source."""
     return [
-        _level(_transform(table, item), item.column, _source_type(table, item, columns))
+        LevelReader(item.column, _transform(table, item), _source_type(table, item, columns))
         for item in _checked(table, columns)
     ]
-
-
-def _level(transform: Transform, column: str, source_type: str) -> LevelReader:
-    return LevelReader(column, lambda texts: transform.decode(texts, source_type))
 
 
 def _checked(table: Table, columns: Sequence[Column]) -> tuple[PartitionField, ...]:

@@ -67,20 +67,13 @@ class Overlap:
 
     def _paths(self, paths: pa.Array[Any]) -> Iterator[tuple[str, PathValues]]:
         """Yield one path of each partition, with its values as the writer would write them."""
-        layout = arrange(paths, [LevelReader(field.column, self._decoder(field)) for field in self._fields])
-        texts = [self._canonical(field, column) for field, column in zip(self._fields, layout.texts, strict=True)]
+        readers = [LevelReader(field.column, field.function, self._type(field)) for field in self._fields]
+        layout = arrange(paths, readers)
+        texts = [reader.canonical(column) for reader, column in zip(readers, layout.texts, strict=True)]
         first: Any = pa.array(layout.order[layout.starts])
         for place, (path, levels) in enumerate(zip(paths.take(first).to_pylist(), layout.levels.tolist(), strict=True)):
             known_here = (number for number in range(len(texts)) if levels >> number & 1)
             yield str(path), {self._fields[number].column: texts[number][place] for number in known_here}
-
-    def _decoder(self, field: PartitionField) -> Any:
-        return lambda texts: field.function.decode(texts, self._type(field))
-
-    def _canonical(self, field: PartitionField, texts: pa.Array[Any]) -> list[str | None]:
-        kind, encoded = self._type(field), texts.dictionary_encode()
-        canonical = field.function.encode(field.function.decode(encoded.dictionary, kind), kind)
-        return list(canonical.take(encoded.indices).to_pylist())
 
     def _type(self, field: PartitionField) -> str:
         return self._types[field.source.lower()]

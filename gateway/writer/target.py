@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -156,13 +155,10 @@ def files_of(
     listing: pa.Table, fields: Sequence[PartitionField], types: Mapping[str, str], partitions: Collection[Texts]
 ) -> list[str]:
     """Pick the files in one of *partitions*, whatever text their folders have for the values (``06`` and ``6``)."""
-    levels = [LevelReader(field.column, _decoder(field, types[field.source.lower()])) for field in fields]
+    levels = [LevelReader(field.column, field.function, types[field.source.lower()]) for field in fields]
     paths = listing["path"].combine_chunks()
     layout = arrange(paths, levels)
-    texts = [
-        _canonical(column, field, types[field.source.lower()])
-        for column, field in zip(layout.texts, fields, strict=True)
-    ]
+    texts = [level.canonical(column) for level, column in zip(levels, layout.texts, strict=True)]
     bounds = [*layout.starts.tolist(), len(paths)]
     wanted: list[str] = []
     for number, known in enumerate(layout.known.tolist()):
@@ -170,14 +166,3 @@ def files_of(
             rows = layout.order[bounds[number] : bounds[number + 1]]
             wanted.extend(str(path) for path in paths.take(rows).to_pylist())
     return wanted
-
-
-def _decoder(field: PartitionField, kind: str) -> Callable[[pa.Array[Any]], pa.Array[Any]]:
-    return lambda texts: field.function.decode(texts, kind)
-
-
-def _canonical(texts: pa.Array[Any], field: PartitionField, kind: str) -> list[str | None]:
-    """Return folder texts as the writer would write them."""
-    present = texts.drop_null()
-    canonical = iter(field.function.encode(field.function.decode(present, kind), kind).to_pylist())
-    return [None if text is None else next(canonical) for text in texts.to_pylist()]

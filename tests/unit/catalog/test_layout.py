@@ -12,8 +12,7 @@ from gateway.catalog.transforms import parse_transform
 
 
 def level(column: str, transform: str = "identity", source_type: str = "VARCHAR") -> LevelReader:
-    made = parse_transform(transform)
-    return LevelReader(column, lambda texts: made.decode(texts, source_type))
+    return LevelReader(column, parse_transform(transform), source_type)
 
 
 def arranged(paths: list[str], *levels: LevelReader) -> Layout:
