@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from gateway.catalog.casting import Fit, fit
 from gateway.catalog.sql_type import SqlType
 from gateway.catalog.stored import folded
-from gateway.catalog.transforms.keys import Array, Values, key_type
+from gateway.catalog.transforms.keys import Array, KeyKind, KeyType, Values, key_type
+from gateway.catalog.transforms.values import value_texts
 
 
 class Incomparable(Exception):
@@ -26,7 +27,7 @@ class ComparedPart:
     values: Array
     declared: str
     nested: bool
-    """SqlType values are cast and compared whole, so that a text must be just how its value is written."""
+    """Nested values are cast and compared whole, so that a text must be just how its value is written."""
 
 
 def compared_parts(values: Values, stored: str, declared: str) -> Iterator[ComparedPart]:
@@ -76,25 +77,25 @@ def _members(values: Array, stored: SqlType, declared: SqlType) -> Iterator[tupl
 def lost_value(part: ComparedPart) -> Any:
     """Find a value that is not the same after it was cast there and back; None if there is none."""
     kind = key_type(part.declared)
-    return None if kind is None else _lost(part.values, kind.arrow, nested=part.nested)
+    return None if kind is None else _lost(part.values, kind, nested=part.nested)
 
 
-def _lost(values: Any, target: pa.DataType, *, nested: bool) -> Any:
+def _lost(values: Any, kind: KeyType, *, nested: bool) -> Any:
     compute: Any = pc
     if not len(values):
         return None
     try:
-        there = _cast(values, target)
+        there = _cast(values, kind.arrow)
         if pa.types.is_string(values.type):
-            same = _said(values, there, nested=nested)
+            same = _said(values, there, kind, nested=nested)
         else:
             same = compute.equal(_cast(there, values.type), values)
     except (pa.ArrowException, ValueError, OverflowError):
         middle = len(values) // 2
         if not middle:
             return values[0]
-        left = _lost(values[:middle], target, nested=nested)
-        return _lost(values[middle:], target, nested=nested) if left is None else left
+        left = _lost(values[:middle], kind, nested=nested)
+        return _lost(values[middle:], kind, nested=nested) if left is None else left
     if pa.types.is_floating(values.type):
         same = compute.or_(same, compute.is_nan(values))
     row = compute.index(same, False).as_py()
@@ -108,14 +109,14 @@ def _cast(values: Any, target: pa.DataType) -> Any:
     return values.cast(target)
 
 
-def _said(texts: Any, values: Any, *, nested: bool) -> Any:
+def _said(texts: Any, values: Any, kind: KeyType, *, nested: bool) -> Any:
     """Tell of each text whether it is how its value is written."""
     compute: Any = pc
-    written = _written(values)
+    written = _written(values, kind)
     if nested:
         return compute.equal(written, texts)
     if pa.types.is_decimal(values.type):
-        fraction = rf"(\.[0-9]{{1,{values.type.scale}}})?" if values.type.scale else ""
+        fraction = rf"(\.[0-9]{{1,{kind.scale}}})?" if kind.scale else ""
         return compute.match_substring_regex(texts, rf"^-?(0|[1-9][0-9]*){fraction}$")
     if pa.types.is_floating(values.type):
         whole = compute.binary_join_element_wise(texts, pa.scalar(".0"), pa.scalar(""))
@@ -125,14 +126,9 @@ def _said(texts: Any, values: Any, *, nested: bool) -> Any:
     return compute.equal(written, texts)
 
 
-def _written(values: Any) -> Any:
-    """Write values as the engine does."""
+def _written(values: Any, kind: KeyType) -> Any:
+    """Write values as the engine does. Unlike in a folder, a double has a point, and -0.0 is not 0.0."""
+    if kind.kind is not KeyKind.DOUBLE:
+        return value_texts(values, kind)
     compute: Any = pc
-    texts = values.cast(pa.string())
-    if pa.types.is_timestamp(values.type):
-        texts = compute.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1")
-        texts = compute.replace_substring_regex(texts, r"(\.\d*[1-9])0+(Z?)$", r"\1\2")
-        return compute.replace_substring_regex(texts, "Z$", "+00")
-    if pa.types.is_floating(values.type):
-        return compute.replace_substring_regex(texts, r"^(-?\d+)$", r"\1.0")
-    return texts
+    return compute.replace_substring_regex(values.cast(pa.string()), r"^(-?\d+)$", r"\1.0")
