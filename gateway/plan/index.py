@@ -159,10 +159,10 @@ class Axes:
 
     def _levels(self, snapshot: SnapshotView) -> list[Level]:
         partitions = snapshot.partitions
-        fields = snapshot.table.partitioned_by
+        in_path = levels_in_path(partitions)
         return [
-            self._level(field, whole(partitions, field.column), ~known_level(partitions, number, len(fields)))
-            for number, field in enumerate(fields)
+            self._level(field, whole(partitions, field.column), (in_path >> number & 1) == 0)
+            for number, field in enumerate(snapshot.table.partitioned_by)
         ]
 
     def _level(self, field: PartitionField, texts: Array, unknown: Mask) -> Level:
@@ -237,14 +237,9 @@ def _lacking(snapshot: SnapshotView, held: set[str]) -> frozenset[str]:
     return frozenset(source for source in wanted if any(source not in names for names in found))
 
 
-def known_level(partitions: pa.Table, number: int, count: int) -> Mask:
-    """Mark the partitions that tell the value of one of their *count* levels; all do, where nothing is said."""
-    if "levels" in partitions.column_names:
-        bits = np.asarray(whole(partitions, "levels"), dtype=np.int64)
-    else:
-        bits = np.full(partitions.num_rows, (1 << count) - 1, dtype=np.int64)
-    known_here: Mask = (bits >> number & 1).astype(np.bool_)
-    return known_here
+def levels_in_path(partitions: pa.Table) -> Ordinals:
+    """Return for each partition the levels that its path has, one bit each."""
+    return np.asarray(whole(partitions, "levels"), dtype=np.int64)
 
 
 def whole(table: pa.Table, name: str) -> Array:

@@ -25,7 +25,7 @@ from gateway.catalog.transforms.keys import Array, Ordinals
 from gateway.catalog.transforms.values import value_texts
 from gateway.model import Column, FileVersion
 from gateway.plan.checked import checked
-from gateway.plan.index import known_level, whole
+from gateway.plan.index import levels_in_path, whole
 from gateway.plan.rewrite import Address, Part, per_file, read_as, source
 
 WithFacts = Callable[[Snapshot, Ordinals], Snapshot]
@@ -74,8 +74,8 @@ def _parts(
     """Group the files by which of their levels their paths tell, and by their shapes."""
     partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(positions, "right") - 1
     shapes, numbers = _shapes(snapshot, positions)
-    levels_in_path = _levels_in_path(snapshot)[partitions]
-    keys, groups = np.unique(np.stack([levels_in_path, numbers]), axis=1, return_inverse=True)
+    bits = levels_in_path(snapshot.partitions)[partitions]
+    keys, groups = np.unique(np.stack([bits, numbers]), axis=1, return_inverse=True)
     for group, (levels, number) in enumerate(keys.T.tolist()):
         here = np.flatnonzero(groups == group)
         part = Part(addresses=[addresses[position] for position in here.tolist()], stored=snapshot.columns)
@@ -155,15 +155,6 @@ def _levels(snapshot: Snapshot) -> dict[int, tuple[PartitionField, Column]]:
 def _path_wins(snapshot: Snapshot, field: PartitionField) -> bool:
     """Return whether a partition column is what the path says also where a file holds it."""
     return field.enforced or field.column.lower() not in {column.name.lower() for column in snapshot.file_columns}
-
-
-def _levels_in_path(snapshot: Snapshot) -> Ordinals:
-    """Return for each partition the levels that its path has, one bit each."""
-    count = len(snapshot.table.partitioned_by)
-    bits: Ordinals = np.zeros(snapshot.partitions.num_rows, np.int64)
-    for number in range(count):
-        bits |= known_level(snapshot.partitions, number, count).astype(np.int64) << number
-    return bits
 
 
 def _folder_values(snapshot: Snapshot, field: PartitionField, partitions: Ordinals) -> str:

@@ -55,6 +55,7 @@ class View:
                 "file_count": ones,
                 "bytes": ones * 1000,
                 "known": np.ones(count, dtype=np.bool_),
+                "levels": ones * 3,
             }
         )
         raw = np.random.default_rng(7).bytes(16 * count)

@@ -180,7 +180,7 @@ def bounds_of_the_first(right: Any) -> Any:
 
 
 def all_levels(_: Any) -> Any:
-    return lambda snapshot: np.full(snapshot.partitions.num_rows, (1 << len(snapshot.table.partitioned_by)) - 1)
+    return lambda partitions: np.full(partitions.num_rows, -1)
 
 
 def shifted(right: Any) -> Any:
@@ -213,7 +213,7 @@ MUTANTS = [
     Mutant("NULL", "IS NULL keeps no partition", states.States, "nulls", lambda _: lambda _: states.NO_CODES),
     Mutant("NULL", "a lookup's default holds none", axis.Listing, "nulls", lambda _: lambda self: self.states.nulls()),
     Mutant("unknown partitions", "not kept", states.States, "spared", lambda _: lambda _, codes: codes),
-    Mutant("unknown partitions", "read as if known", reading, "_levels_in_path", all_levels),
+    Mutant("unknown partitions", "read as if known", reading, "levels_in_path", all_levels),
     Mutant("calendar units", "end one day early", calendar, "unit_spans", unit_ends_early),
     Mutant(
         "calendar units",

@@ -64,6 +64,7 @@ def view(fields: Sequence[PartitionField], types: Mapping[str, str], folders: Se
             "file_count": pa.array([1] * count, pa.int64()),
             "bytes": pa.array([10] * count, pa.int64()),
             "known": pa.array([True] * count, pa.bool_()),
+            "levels": pa.array([(1 << len(fields)) - 1] * count, pa.int64()),
         }
     )
     stored = facts.text_of(

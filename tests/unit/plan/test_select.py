@@ -192,10 +192,15 @@ def test_a_field_that_is_not_enforced_says_nothing_about_its_source() -> None:
     assert picked(own, compare(NAME, "="), "a") == [0, 1]
 
 
+def with_levels(snapshot: View, levels: list[int]) -> View:
+    """Say which levels the path of each partition has, a bit each."""
+    others = snapshot.partitions.drop_columns(["levels"])
+    return replace(snapshot, partitions=others.append_column("levels", pa.array(levels, pa.int64())))
+
+
 def test_partitions_that_are_not_known_are_always_kept() -> None:
     snapshot = days(None)
-    levels: Any = pa.array([*[1] * 10, 0])
-    snapshot = replace(snapshot, partitions=snapshot.partitions.append_column("levels", levels))
+    snapshot = with_levels(snapshot, [*[1] * 10, 0])
     assert picked(snapshot, compare(TS, "="), datetime(2013, 6, 3)) == [2, 10]
     assert picked(snapshot, NullCheck(TS)) == [10]
     assert list(range(11)) == picked(snapshot, compare(TS, "<>"), datetime(2013, 6, 3))
@@ -204,8 +209,7 @@ def test_partitions_that_are_not_known_are_always_kept() -> None:
 def test_a_level_that_is_not_known_prunes_nothing_and_the_others_do() -> None:
     fields = [field("year", "year", "ts"), field("month", "month_of_year", "ts"), field("name", "identity", "name")]
     snapshot = view(fields, TYPES, [["2012", "6", "a"], ["2013", None, "a"], ["2013", "6", None]])
-    levels: Any = pa.array([7, 5, 3])
-    snapshot = replace(snapshot, partitions=snapshot.partitions.append_column("levels", levels))
+    snapshot = with_levels(snapshot, [7, 5, 3])
     assert picked(snapshot, compare(NAME, "="), "a") == [0, 1, 2]
     assert picked(snapshot, compare(NAME, "="), "b") == [2]
     assert picked(snapshot, compare(TS, "="), datetime(2013, 6, 3)) == [1, 2]
