@@ -80,8 +80,7 @@ class Binder:
         """Return the columns that *sql* would answer with. Raises ``Unbindable``, with its position."""
         try:
             # A NULL is written into the text, which is far faster to bind, but moves what follows it.
-            nulls = {name: TypedValue(value=None, type=value.type) for name, value in parameters.items()}
-            return self._described(sql, nulls)
+            return self._described(sql, _nulls(parameters))
         except duckdb.Error:
             pass
         try:
@@ -91,9 +90,8 @@ class Binder:
 
     def planned_casts(self, sql: str, parameters: Mapping[str, TypedValue]) -> list[tuple[str, str]]:
         """Return the texts that *sql* casts to a type once it is bound, with the types; none where it has no plan."""
-        nulls = {name: TypedValue(value=None, type=value.type) for name, value in parameters.items()}
         try:
-            text, _ = bind(sql, self._connection.extract_statements(sql)[0].named_parameters, nulls)
+            text, _ = self._bound(sql, _nulls(parameters))
             plans = self._connection.execute(f"EXPLAIN (FORMAT json) {text}").fetchall()
         except duckdb.Error:
             return []
@@ -120,10 +118,12 @@ class Binder:
         return refusal
 
     def _described(self, sql: str, parameters: Mapping[str, TypedValue]) -> tuple[Column, ...]:
-        statement = self._connection.extract_statements(sql)[0]
-        text, values = bind(sql, statement.named_parameters, parameters)
+        text, values = self._bound(sql, parameters)
         rows = self._connection.execute(_DESCRIBE + text, values).fetchall()
         return tuple(Column(name=row[0], type=row[1]) for row in rows)
+
+    def _bound(self, sql: str, parameters: Mapping[str, TypedValue]) -> tuple[str, dict[str, duckdb.Value]]:
+        return bind(sql, self._connection.extract_statements(sql)[0].named_parameters, parameters)
 
     def errors(self, sql: str, parameters: Mapping[str, TypedValue]) -> list[Unbindable]:
         """Return what DuckDB refuses in *sql*: every unknown column, or else the first error."""
@@ -165,6 +165,10 @@ class Binder:
     def close(self) -> None:
         """Release the instance; idempotent."""
         self._connection.close()
+
+
+def _nulls(parameters: Mapping[str, TypedValue]) -> dict[str, TypedValue]:
+    return {name: TypedValue(value=None, type=value.type) for name, value in parameters.items()}
 
 
 def _strings(node: object) -> Iterator[str]:
