@@ -70,8 +70,8 @@ class Layout:
     """Files in partition order: ``order`` lists rows of the given paths, ``starts`` where each partition begins in it.
 
     ``texts`` has one array a level, one folder text a partition: null for the NULL partition, and where the level is
-    not known. ``levels`` has a bit for each level that is known, ``known`` tells whether they are
-    those of a declared layout.
+    not known. ``levels`` has a bit for each level that is known, ``known`` tells whether they are those of a declared
+    layout.
     """
 
     order: Numbers
@@ -111,12 +111,9 @@ def arrange(paths: pa.Array[Any], levels: Sequence[LevelReader], layouts: Sequen
     columns = [_Column(segments, number, level) for number, level in enumerate(levels)]
     order, starts = _grouped([column.ranks for column in columns], len(paths))
     first = order[starts]
-    known = sum((column.known.astype(np.int64) << number for number, column in enumerate(columns)), _none(len(paths)))
+    known = _bits([column.known for column in columns], len(paths))
     allowed = _allowed(segments.names, layouts)
-    present = sum(
-        (column.present.astype(np.int64) << number for number, column in enumerate(columns)), _none(len(paths))
-    )
-    laid_out = np.isin(known, allowed) & (present == known)
+    laid_out = np.isin(known, allowed) & (_bits([column.present for column in columns], len(paths)) == known)
     wrong = segments.strange() | ~laid_out
     problems = tuple(
         Problem(path, _reason(path, segments.names, columns, allowed))
@@ -145,6 +142,11 @@ def _grouped(keys: Sequence[Numbers], count: int) -> tuple[Numbers, Numbers]:
         return np.arange(count, dtype=np.int64), _none(1)
     order = np.lexsort(keys[::-1]).astype(np.int64)
     return order, _starts([key[order] for key in keys])
+
+
+def _bits(masks: Sequence[Mask], count: int) -> Numbers:
+    """Write the masks of the levels as one number for each of *count* paths, with a bit for each level."""
+    return sum((mask.astype(np.int64) << number for number, mask in enumerate(masks)), _none(count))
 
 
 def _allowed(names: Sequence[str], layouts: Sequence[frozenset[str]]) -> list[int]:

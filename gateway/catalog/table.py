@@ -121,9 +121,9 @@ class Table(BaseModel):
     """Locations that hold the same files under the same keys."""
     columns: Mapping[ColumnName, ColumnType] | None = None
     """Columns of the files with their DuckDB types, in order; None: read from the newest file."""
-    layouts: Annotated[
-        tuple[tuple[PartitionField, ...], ...], BeforeValidator(layouts_of), AfterValidator(_writable)
-    ] = Field(default=(), validation_alias=AliasPath("partitioned_by"))
+    layouts: Annotated[_Layouts, BeforeValidator(layouts_of), AfterValidator(_writable)] = Field(
+        default=(), validation_alias=AliasPath("partitioned_by")
+    )
     """The levels that a path may have, where the declaration names several layouts; the last is that of new files."""
     partitioned_by: Annotated[tuple[PartitionField, ...], BeforeValidator(_union)] = ()
     """Folder levels, outermost first; of several layouts, each level once."""
