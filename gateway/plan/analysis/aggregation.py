@@ -56,7 +56,7 @@ def _is_key(block: SelectBlock, item: exp.Expr) -> bool:
     """Return whether GROUP BY ALL certainly groups by an item of the SELECT list: a column of the block is in it."""
     if is_aggregating(item):
         return False
-    aliases = {folded(item.alias) for item in block.node.expressions if isinstance(item, exp.Alias)}
+    aliases = {folded(other.alias) for other in block.node.expressions if isinstance(other, exp.Alias)}
     columns = [column for column in own(item, exp.Column) if isinstance(column, exp.Column)]
     named = [column for column in columns if column.table or folded(column.name) not in aliases]
     return any(_is_among(column, block) for column in named)

@@ -137,4 +137,4 @@ def _aliases(block: SelectBlock, name: str) -> Iterator[tuple[int, exp.Expr | No
 def _renamed(item: exp.Expr) -> set[str]:
     """Return the names that ``* REPLACE (…)`` and ``* RENAME (…)`` give."""
     stars = item.find_all(exp.Star)
-    return {folded(item.alias) for star in stars for key in ("replace", "rename") for item in star.args.get(key) or ()}
+    return {folded(new.alias) for star in stars for key in ("replace", "rename") for new in star.args.get(key) or ()}
