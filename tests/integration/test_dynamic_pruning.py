@@ -12,7 +12,7 @@ from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.model import Answer, Lookup, Principal, Scan
 from gateway.pipeline import Gateway
-from gateway.query.adhoc import Adhoc
+from tests.support.folders import bound
 
 DAYS = 360
 JOINED = """
@@ -62,9 +62,7 @@ def gateway(project: Path) -> Iterator[Gateway]:
 
 def ask(gateway: Gateway, sql: str) -> tuple[Answer, Scan]:
     """Answer *sql* and return the scan of the fact table with it."""
-    adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
-    columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
-    query = adhoc.bind({}, columns)
+    query = bound(gateway, sql)
     scans = gateway.explain_bound(query, principal=Principal()).plan.scans
     return gateway.answer(query, principal=Principal()), next(scan for scan in scans if scan.table == "sales")
 

@@ -20,9 +20,7 @@ import pytest
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import TableInvalid
-from gateway.model import Principal
-from gateway.pipeline import Gateway
-from gateway.query.adhoc import Adhoc
+from tests.support.folders import answered, in_any_order
 
 NAN, INF = math.nan, math.inf
 KINDS = {"FLOAT": pa.float32(), "DOUBLE": pa.float64()}
@@ -99,22 +97,12 @@ class Files:
         self.oracle.execute("INSERT INTO t BY NAME FROM rows")
 
     def right(self, sql: str) -> list[str]:
-        return _spelt(self.oracle.execute(sql).to_arrow_table())
+        return in_any_order(self.oracle.execute(sql).to_arrow_table())
 
     def answers(self, *asked: str) -> dict[str, list[str]]:
         settings = load_settings(self.project, {})
         with open_gateway(settings, observe=lambda event: None, background=False) as gateway:
-            return {sql: _ask(gateway, sql) for sql in asked}
-
-
-def _ask(gateway: Gateway, sql: str) -> list[str]:
-    adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
-    columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
-    return _spelt(gateway.answer(adhoc.bind({}, columns), principal=Principal()).result.table)
-
-
-def _spelt(rows: pa.Table) -> list[str]:
-    return sorted(repr(tuple(row.values())) for row in rows.to_pylist())
+            return {sql: in_any_order(answered(gateway, sql)) for sql in asked}
 
 
 @pytest.fixture
@@ -282,7 +270,7 @@ def test_a_file_that_would_be_misread_is_refused(
     wrong.parent.mkdir(parents=True)
     pq.write_table(pa.table({"id": [2], "n": column}).replace_schema_metadata(metadata), wrong)
     with open_gateway(load_settings(files.project, {}), observe=lambda event: None, background=False) as gateway:
-        assert _ask(gateway, "SELECT id FROM t WHERE p = 'right'") == ["(1,)"]
+        assert in_any_order(answered(gateway, "SELECT id FROM t WHERE p = 'right'")) == ["(1,)"]
         with pytest.raises(TableInvalid) as refused:
-            _ask(gateway, "SELECT id FROM t")
+            answered(gateway, "SELECT id FROM t")
     assert re.search(reason, refused.value.diagnostics[0].message)

@@ -16,9 +16,8 @@ import pytest
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
-from gateway.model import Principal, Result
 from gateway.pipeline import Gateway
-from gateway.query.adhoc import Adhoc
+from tests.support.folders import answered, bound, in_any_order
 
 NAMED = (
     "SELECT id FROM t WHERE p = 'a'",
@@ -103,11 +102,7 @@ class Asked:
             oracle.executemany("INSERT INTO t VALUES (?, ?, ?)", self.rows)
             oracle.execute("CREATE TABLE u(id BIGINT, unit VARCHAR, since DATE)")
             oracle.executemany("INSERT INTO u VALUES (?, ?, ?)", UNITS)
-            return _spelt(oracle.execute(sql).to_arrow_table())
-
-
-def _spelt(rows: pa.Table) -> list[str]:
-    return sorted(repr(tuple(row.values())) for row in rows.to_pylist())
+            return in_any_order(oracle.execute(sql).to_arrow_table())
 
 
 @pytest.fixture(scope="module")
@@ -121,21 +116,12 @@ def gateway(asked: Asked) -> Iterator[Gateway]:
         yield opened
 
 
-def _ask(gateway: Gateway, sql: str) -> Result:
-    adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
-    columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
-    return gateway.answer(adhoc.bind({}, columns), principal=Principal()).result
-
-
 @pytest.mark.parametrize("sql", [*NAMED, *UNNAMED, *UNUSED])
 def test_what_paths_say_is_read_wherever_it_is_used(asked: Asked, gateway: Gateway, sql: str) -> None:
-    assert _spelt(_ask(gateway, sql).table) == asked.right(sql)
+    assert in_any_order(answered(gateway, sql)) == asked.right(sql)
 
 
 @pytest.mark.parametrize("sql", UNUSED)
 def test_what_paths_say_is_no_part_of_a_statement_that_does_not_use_it(gateway: Gateway, sql: str) -> None:
-    adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
-    snapshots = gateway.catalog.pin(adhoc.tables)
-    columns = {name: one.columns for name, one in snapshots.items()}
-    plan = gateway.planning.planner.plan(adhoc.bind({}, columns), snapshots)
+    plan = gateway.planning.planner.plan(bound(gateway, sql), gateway.catalog.pin())
     assert "file_index" not in plan.statement(lambda file: file.path).sql

@@ -17,9 +17,8 @@ import pytest
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
-from gateway.model import Principal
 from gateway.pipeline import Gateway
-from gateway.query.adhoc import Adhoc
+from tests.support.folders import answered
 
 MARCH_9, MARCH_10, APRIL_1 = date(2024, 3, 9), date(2024, 3, 10), date(2024, 4, 1)
 A = [(1, MARCH_9, 1, "x"), (2, MARCH_10, 2, "y"), (3, APRIL_1, 0, "x")]
@@ -137,10 +136,7 @@ def gateway(project: Path) -> Iterator[Gateway]:
 
 
 def ask(gateway: Gateway, sql: str) -> list[tuple[Any, ...]]:
-    adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
-    columns = {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()}
-    answer = gateway.answer(adhoc.bind({}, columns), principal=Principal())
-    return sorted((tuple(row.values()) for row in answer.result.table.to_pylist()), key=repr)
+    return sorted((tuple(row.values()) for row in answered(gateway, sql).to_pylist()), key=repr)
 
 
 @pytest.mark.parametrize(("sql", "rows"), CASES.values(), ids=CASES)

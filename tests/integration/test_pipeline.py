@@ -20,6 +20,7 @@ from gateway.model import Answer, Column, Export, FileVersion, Principal, Statem
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import Event, QueryReplanned, QuerySlow
+from tests.support.folders import answered
 
 DAYS = 20
 DECLARATION = """
@@ -69,9 +70,7 @@ def open_project(project: Path, events: list[Event]) -> Iterator[Open]:
 
 
 def ask(gateway: Gateway, sql: str) -> Any:
-    adhoc = Adhoc(sql, "query.sql", gateway.catalog.tables)
-    query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
-    return gateway.answer(query, principal=Principal()).result.table.to_pylist()[0]["total"]
+    return answered(gateway, sql).to_pylist()[0]["total"]
 
 
 TOTAL = "SELECT sum(n) AS total FROM events"

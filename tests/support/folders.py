@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
-from gateway.model import Principal
+from gateway.model import BoundQuery, Principal
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import unobserved
@@ -42,7 +42,7 @@ class Files:
         """Answer each of the questions, in SQL. Raises what the gateway raises."""
         with open_gateway(load_settings(self.folder, {}), observe=unobserved, background=False) as gateway:
             gateway.catalog.refresh("t")
-            return [_answer(gateway, sql) for sql in asked]
+            return [answered(gateway, sql).to_pylist() for sql in asked]
 
     def read(self, sql: str) -> list[str]:
         """List the files that an answer to *sql* is made of."""
@@ -58,8 +58,17 @@ class Files:
             return [str(problem) for problem in gateway.catalog.refresh("t").problems]
 
 
-def _answer(gateway: Gateway, sql: str) -> list[dict[str, Any]]:
+def bound(gateway: Gateway, sql: str) -> BoundQuery:
+    """Bind *sql*, which has no parameters, over the columns that its tables have now."""
     adhoc = Adhoc(sql, "q.sql", gateway.catalog.tables)
-    query = adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
-    found: list[dict[str, Any]] = gateway.answer(query, principal=Principal()).result.table.to_pylist()
-    return found
+    return adhoc.bind({}, {name: one.columns for name, one in gateway.catalog.pin(adhoc.tables).items()})
+
+
+def answered(gateway: Gateway, sql: str) -> pa.Table:
+    """Return the rows of *sql*. Raises what the gateway raises."""
+    return gateway.answer(bound(gateway, sql), principal=Principal()).result.table
+
+
+def in_any_order(rows: pa.Table) -> list[str]:
+    """Return rows as texts that are the same for the same rows in another order."""
+    return sorted(repr(tuple(row.values())) for row in rows.to_pylist())
