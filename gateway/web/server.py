@@ -25,7 +25,6 @@ from gateway.web.context import Site, site_of
 from gateway.web.hit_cache import HitCache
 from gateway.web.refusals import refusal
 from gateway.web.threads import DrainingThreadWorker, whole_bodies
-from gateway.web.timeouts import limit_send_time
 from gateway.web.workers import BACKLOG, EventWorker
 from gateway.web.wsgi_adapter import WsgiAdapter
 
@@ -137,7 +136,7 @@ class Server(BaseApplication):
         options = self.options
         largest = self.largest = app.config["MAX_CONTENT_LENGTH"] or _LARGEST_BODY
         if options.worker == "gthread":
-            return limit_send_time(whole_bodies(app, largest), options.send_timeout)
+            return whole_bodies(app, largest)
         bodies = Bodies(largest=largest, timeout=options.receive_timeout)
         flask = WsgiAdapter(app, threads=options.threads, send_timeout=options.send_timeout, bodies=bodies)
         self._opened.enter_context(closing(flask))

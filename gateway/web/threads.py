@@ -19,8 +19,8 @@ from gateway.errors import GatewayError
 from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, RATE_GRACE, SILENCE, SLOWEST, check_size
 from gateway.web.problems import ContentTooLarge, RequestTimeout
 from gateway.web.reading import LATEST, check_fields, origin_form, says_close
-from gateway.web.timeouts import Wsgi, send_all
-from gateway.web.wsgi_adapter import REFUSED
+from gateway.web.timeouts import limit_sends, send_all
+from gateway.web.wsgi_adapter import REFUSED, Wsgi
 
 _STATUS = {
     errors.LimitRequestLine: 414,
@@ -90,6 +90,7 @@ class TimedSocket(socket.socket):
 
     def expect(self, seconds: float, *, send_timeout: float) -> None:
         """Give the next request so long from its first byte on, and its response so long for what must be taken."""
+        limit_sends(self, send_timeout)
         self._send_timeout = send_timeout
         self._seconds, self._started, self._seen, self._late = seconds, None, 0, False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from errno import EPIPE
 from fcntl import ioctl
@@ -17,7 +17,6 @@ from typing import Any
 from gateway.errors import MalformedRequest
 from gateway.execution.single_flight import Gone
 
-Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 RESET = pack("ii", 1, 0)
 """SO_LINGER of no seconds: closing sends a reset, not an end."""
 TIMEOUT = "Request-Timeout"
@@ -52,20 +51,9 @@ def read_gone(environ: Mapping[str, Any]) -> Gone | None:
     return _ClientSocket(connection) if isinstance(connection, socket) else None
 
 
-def limit_send_time(wsgi: Wsgi, seconds: float) -> Wsgi:
-    """Have a worker of threads look after *seconds* of waiting how much a client takes of its answer.
-
-    Sending returns then with what the kernel has room for (see ``send_all``).
-    """
-    limit = pack("@ll", int(seconds), int(seconds % 1 * 1e6))
-
-    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        connection = environ.get("gunicorn.socket")
-        if isinstance(connection, socket):
-            connection.setsockopt(SOL_SOCKET, SO_SNDTIMEO, limit)
-        return wsgi(environ, start_response)
-
-    return answer
+def limit_sends(connection: socket, seconds: float) -> None:
+    """Have sends on a blocking connection return after so many seconds with what the kernel had room for."""
+    connection.setsockopt(SOL_SOCKET, SO_SNDTIMEO, pack("@ll", int(seconds), int(seconds % 1 * 1e6)))
 
 
 def taken_too_slowly(size: int, seconds: float) -> bool:
@@ -82,7 +70,7 @@ def queued(connection: Any) -> int:
 
 
 def send_all(connection: socket, data: memoryview, seconds: float) -> None:
-    """Send *data* on a connection whose sends end after so many seconds.
+    """Send *data* on a connection whose sends return after so many seconds (``limit_sends``).
 
     Raises ``TimeoutError`` where it is taken too slowly; the connection is then reset when it is closed.
     """
