@@ -15,9 +15,7 @@ from flask import Flask, Request, current_app, g
 
 from gateway.access.base import CREDENTIALS, Access
 from gateway.access.limits import CallerLimits
-from gateway.model import (
-    Principal,
-)
+from gateway.model import Principal
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
 from gateway.project.reload import Reloaded
