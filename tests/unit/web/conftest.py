@@ -155,7 +155,7 @@ class FakeGateway:
     dropped: list[Purge] = field(default_factory=list)
     failure: Exception | None = None
     key: str = KEY
-    stores: FakeStores = field(default_factory=lambda: FakeStores())
+    stores: FakeStores = field(default_factory=FakeStores)
     double: bool = False
     """Both columns of the result have one name."""
     evicted: bool = False

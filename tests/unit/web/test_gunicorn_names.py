@@ -109,15 +109,16 @@ OVERRIDING = {
 @cache
 def names_of(owner: type) -> set[str]:
     """Return what a class has: what stands in it and its bases, and what its methods assign to ``self``."""
-    found = set(dir(owner))
-    for each in owner.__mro__[:-1]:
-        tree = ast.parse(inspect.getsource(each))
-        found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _stored_in_self(node)}
-    return found
+    return set(dir(owner)).union(*map(_stored_in_self, owner.__mro__[:-1]))
 
 
-def _stored_in_self(node: ast.Attribute) -> bool:
-    return isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self"
+def _stored_in_self(owner: type) -> set[str]:
+    stored = [
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(owner)))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    ]
+    return {node.attr for node in stored if isinstance(node.value, ast.Name) and node.value.id == "self"}
 
 
 @pytest.mark.parametrize(
@@ -154,10 +155,7 @@ def defined() -> set[str]:
         found |= set(vars(module))
         for owner in vars(module).values():
             if isinstance(owner, type) and owner.__module__ == module.__name__:
-                tree = ast.parse(inspect.getsource(owner))
-                found |= set(vars(owner)) | {
-                    node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _stored_in_self(node)
-                }
+                found |= set(vars(owner)) | _stored_in_self(owner)
     return found
 
 
