@@ -90,12 +90,14 @@ def _lone_parts(fields: Fields) -> Iterator[Contradiction]:
 
 def _unknown_sources(fields: Fields, columns: Mapping[str, str] | None) -> Iterator[Contradiction]:
     """Find sources that the declaration does not have. Without declared columns, they are not known."""
-    for position, field in fields.items() if columns is not None else ():
+    if columns is None:
+        return
+    for position, field in fields.items():
         # An identity partition's source may be in the folder names only.
-        if field.source.lower() not in _lower(columns or ()) | {field.column.lower()}:
+        if field.source.lower() not in _lower(columns) | {field.column.lower()}:
             where: _Where = ("partitioned_by", *position, "source")
             message = f"the source {field.source!r} is not among the columns"
-            yield Contradiction(where, message, _accepted(columns or ()))
+            yield Contradiction(where, message, _accepted(columns))
 
 
 def _unknown_filters(

@@ -34,7 +34,7 @@ class _Reach:
     lo: Key | None = None
     end: Key | None = None
     codes: tuple[tuple[PartitionField, str], ...] = ()
-    """The levels that keep no order, with their texts."""
+    """The levels with a value, with their texts."""
 
     @property
     def point(self) -> Key | None:

@@ -11,11 +11,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from partitioned import table_of
 
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.partition_field import PartitionField
-from gateway.catalog.table import Table
 from gateway.model import Column, FileVersion
 from gateway.plan.reading import reading
 from gateway.plan.rewrite import literal, source
@@ -36,9 +36,7 @@ def snapshot_of(folder: Path, field: PartitionField, kind: str, paths: Sequence[
             writing.execute(f"COPY (SELECT {number} AS n) TO {literal(str(folder / path))}")
             listed.append({"path": path, "size": 1, "etag": path, "last_modified": 0})
     declared = {"n": "INTEGER", field.source: kind}
-    table = Table.model_construct(table="t", location="t", columns=declared, partitioned_by=(field,)).model_copy(
-        update={"layouts": ()}
-    )
+    table = table_of([field]).model_copy(update={"columns": declared})
     columns = [Column(name=name, type=type_) for name, type_ in declared.items()]
     return build(table, f"{folder}/", pa.Table.from_pylist(listed, SCHEMA), columns, 0.0)
 
