@@ -52,8 +52,7 @@ def wanted(registry: Registry) -> Mapping[tuple[str, int], int]:
     """Return how many of the newest questions are prepared, by query and version."""
     return {
         (template.name, template.version): template.front.warm.recent
-        for versions in registry.queries().values()
-        for template in versions.values()
+        for template in registry.templates()
         if template.front.warm.recent
     }
 
@@ -70,10 +69,9 @@ def questions(registry: Registry, usage: RecentQuestions | None) -> Mapping[str,
 
 
 def _declared(registry: Registry) -> Iterator[Request]:
-    for versions in registry.queries().values():
-        for template in versions.values():
-            for values in template.warm_sets:
-                yield Request(query=template.name, version=template.version, parameters=values)
+    for template in registry.templates():
+        for values in template.warm_sets:
+            yield Request(query=template.name, version=template.version, parameters=values)
 
 
 def _recent(usage: RecentQuestions | None) -> Iterator[Request]:

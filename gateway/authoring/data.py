@@ -36,8 +36,7 @@ def check_data(
     wanted = [path.resolve() for path in paths]
     templates = [
         template
-        for versions in gateway.registry.queries().values()
-        for template in versions.values()
+        for template in gateway.registry.templates()
         if not wanted or any((project / template.path).is_relative_to(path) for path in wanted)
     ]
     unknown = {item.path for item in found.diagnostics if item.rule is Rule.UNKNOWN_SCHEMA}

@@ -153,12 +153,7 @@ def _columns(table: Table, schemas: Schemas) -> Sequence[Column]:
 
 
 def _likely_owner(registry: Registry) -> str:
-    owners = Counter(
-        template.front.owner
-        for found in registry.queries().values()
-        for template in found.values()
-        if template.front.owner
-    )
+    owners = Counter(template.front.owner for template in registry.templates() if template.front.owner)
     return owners.most_common(1)[0][0] if owners else getuser()
 
 

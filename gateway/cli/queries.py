@@ -21,7 +21,7 @@ from gateway.query.template import Template
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(project: Path, form: str) -> None:
     """List the queries: versions, parameters, what they answer."""
-    templates = list(load_project(load_settings(project.resolve()).project).templates())
+    templates = list(load_project(load_settings(project.resolve()).project).registry.templates())
     if form == "json":
         rows = [_row(template) for template in templates]
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

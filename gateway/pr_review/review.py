@@ -76,7 +76,11 @@ def review(
 
 def _both(old: Project, head: Project) -> Registry:
     """Make a registry in which a version is found as it was, or as it is where it was not there yet."""
-    found = {(template.name, template.version): template for project in (head, old) for template in project.templates()}
+    found = {
+        (template.name, template.version): template
+        for project in (head, old)
+        for template in project.registry.templates()
+    }
     return Registry.of(list(found.values()))
 
 
@@ -105,7 +109,7 @@ def _moved(
         for name, table in head.tables.items()
         if name in base.tables and base.tables[name].columns != table.columns
     }
-    for new in head.templates():
+    for new in head.registry.templates():
         old = base.registry.queries().get(new.name, {}).get(new.version)
         causes = sorted(altered.intersection(new.tables))
         if old is None or (new.name, new.version) in known or not causes:

@@ -47,10 +47,6 @@ class Project:
         found = (diagnostic for file in self.broken for diagnostic in file.diagnostics)
         return tuple(diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR)
 
-    def templates(self) -> Iterator[Template]:
-        """Yield every version in service, by name and version."""
-        return (template for versions in self.registry.queries().values() for template in versions.values())
-
     @property
     def table_names(self) -> frozenset[str]:
         """Name the tables in service and those whose files are broken."""

@@ -101,11 +101,7 @@ class Reloaded:
 
 def versions(project: Project) -> dict[str, Template]:
     """Return every version in service by its written name."""
-    return {
-        f"{name}/v{number}": template
-        for name, found in project.registry.queries().items()
-        for number, template in found.items()
-    }
+    return {f"{template.name}/v{template.version}": template for template in project.registry.templates()}
 
 
 class Reloader:

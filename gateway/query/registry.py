@@ -60,6 +60,10 @@ class Registry:
         """Return all templates, by name and version, oldest version first."""
         return self._templates
 
+    def templates(self) -> Iterator[Template]:
+        """Yield all templates, by name and version, oldest version first."""
+        return (template for versions in self._templates.values() for template in versions.values())
+
     def template(self, name: str, version: int | None = None) -> Template:
         """Return one version; None: the newest that is not deprecated, else not retired, else the newest.
 
