@@ -111,8 +111,9 @@ class _GatewayBuilder:
     def first(self, project: Project) -> Gateway:
         """Build the gateway of *project*."""
         settings = self._settings
-        engine = self._engines.reaching(_locations(settings, project.tables))
-        stores = Stores(_places(settings, project.tables), observe=self._observe)
+        places = _places(settings, project.tables)
+        engine = self._engines.reaching(_roots(places))
+        stores = Stores(places, observe=self._observe)
         catalog = self._catalog(project.tables)
         self._stack.callback(catalog.close)
         dimensions = _dimensions(settings, engine, stores, catalog)
@@ -140,8 +141,9 @@ class _GatewayBuilder:
         if project.tables == previous.catalog.tables:
             return replace(previous, registry=project.registry)
         settings, before = self._settings, cast(DuckDBEngine, previous.engine)
-        engine = self._engines.reaching(_locations(settings, project.tables), rather=before)
-        stores = previous.runner.stores.succeeded_by(_places(settings, project.tables))
+        places = _places(settings, project.tables)
+        engine = self._engines.reaching(_roots(places), rather=before)
+        stores = previous.runner.stores.succeeded_by(places)
         catalog = self._catalog(project.tables, previous=previous.catalog)
         dimensions = _dimensions(settings, engine, stores, catalog)
         planner = previous.planning.planner.succeeded_by(engine.evaluate, dimensions, catalog.with_facts)
@@ -188,9 +190,9 @@ def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores, catalo
     return DimensionReader.over(read, engine.address, catalog.with_facts)
 
 
-def _locations(settings: Settings, tables: Mapping[str, Table]) -> list[str]:
-    places = [place for table in tables.values() for place in (table.location, *table.replicas)]
-    return [root_of(place, settings.project) for place in places]
+def _roots(places: Mapping[str, Sequence[Place]]) -> list[str]:
+    """Return what an engine must be able to read."""
+    return [place.root for of_table in places.values() for place in of_table]
 
 
 def _admission(engine: EngineSettings, slots: int, observe: Observer) -> Admission:
