@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.authoring.queries import check_queries
@@ -50,10 +50,6 @@ class Watcher:
         shown = tuple(Path(path).relative_to(self._settings.project).as_posix() for path in paths)
         return self._saved(shown, before)
 
-    def errors(self) -> tuple[Diagnostic, ...]:
-        """Return every error of the project that parsing shows."""
-        return tuple(map(self._relative, self.project.diagnostics))
-
     def _look(self) -> Mapping[str, tuple[int, int, int]]:
         found, _ = look(self._settings.project, self._settings.state / "no-signal")
         return found
@@ -61,7 +57,7 @@ class Watcher:
     def _saved(self, paths: tuple[str, ...], before: Project) -> Saved:
         # With what is no error of the file itself, such as a query's table that has errors.
         broken = [item for file in self.project.broken if file.path in paths for item in file.diagnostics]
-        wrong = {item.path for item in self.errors()}
+        wrong = {item.path for item in self.project.diagnostics}
         touched = [
             template
             for template in versions(self.project).values()
@@ -81,9 +77,3 @@ class Watcher:
         if any(path.endswith(".test.yaml") for path in paths):
             _, errors = load_tests(self._settings.project, self.project.registry)
             yield from (item for item in errors if item.path in paths)
-
-    def _relative(self, item: Diagnostic) -> Diagnostic:
-        path = Path(item.path)
-        if not path.is_absolute():
-            return item
-        return replace(item, path=path.relative_to(self._settings.project).as_posix())

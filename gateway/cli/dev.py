@@ -113,7 +113,7 @@ class _Desk:
         self._watcher = Watcher(settings)
         self._console = Console(highlight=False, soft_wrap=True)
         self._number = 1
-        self._write(Checked(tables=0, templates=0, diagnostics=self._watcher.errors()))
+        self._write(Checked(tables=0, templates=0, diagnostics=self._watcher.project.diagnostics))
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until the server answers. Raises ``ClickException`` where it does not."""
@@ -131,7 +131,7 @@ class _Desk:
         """Say where to look, and what is wrong already."""
         words = "shows the queries. Save a file to see what it does; Ctrl-C ends."
         self._console.print(Text(f"{self._address}/docs {words}"))
-        errors = self._watcher.errors()
+        errors = self._watcher.project.diagnostics
         if errors:
             self._report(Checked(tables=0, templates=0, diagnostics=errors))
 
