@@ -14,6 +14,7 @@ from sqlglot import exp
 from gateway.errors import Diagnostic, InvalidParameters, TemplateInvalid
 from gateway.model import BoundQuery, CachePolicy, Column, TypedValue
 from gateway.query.coerce import Refused
+from gateway.query.front_matter import column_of, line_of
 from gateway.query.functions import Volatility
 from gateway.query.lexer import SqlError, TokenKind
 from gateway.query.normalise import normalise
@@ -44,8 +45,7 @@ class Adhoc:
             tokens = statement_tokens(text)
             self._tree = parse_tokens(text, tokens)
         except SqlError as error:
-            before = text[: error.offset]
-            line, column = before.count("\n") + 1, error.offset - before.rfind("\n")
+            line, column = line_of(text, error.offset), column_of(text, error.offset)
             diagnostic = Diagnostic(
                 path=path, line=line, column=column, message=str(error), hint=error.hint, rule=error.rule
             )
