@@ -66,8 +66,10 @@ def _sunset(template: Template, sunset: date, today: date) -> Iterator[_Remark]:
 
 
 def _successor(template: Template, registry: Registry, today: date) -> Iterator[_Remark]:
-    name, _, version = (template.front.successor or "").rpartition("/")
-    found = registry.queries().get(name or template.name, {}).get(int(version[1:])) if version else None
+    if template.successor is None:
+        return
+    name, version = template.successor
+    found = registry.queries().get(name, {}).get(version)
     if found is None:
         return
     if found is template:

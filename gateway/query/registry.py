@@ -136,8 +136,7 @@ def lost_successors(templates: Collection[Template]) -> Iterator[Diagnostic]:
     """Find the templates whose successor is not among *templates*."""
     known = {(template.name, template.version) for template in templates}
     for template in templates:
-        name, _, version = (template.front.successor or "").rpartition("/")
-        if version and (name or template.name, int(version[1:])) not in known:
+        if template.successor is not None and template.successor not in known:
             message = f"the successor {template.front.successor} does not exist, or has mistakes"
             yield Diagnostic(path=template.path, message=message, rule=Rule.SUCCESSOR)
 

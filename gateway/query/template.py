@@ -95,6 +95,14 @@ class Template:
         return self.front.parameters
 
     @property
+    def successor(self) -> tuple[str, int] | None:
+        """Return the name and the version of the query to use instead; None: none is declared."""
+        if self.front.successor is None:
+            return None
+        name, _, version = self.front.successor.rpartition("/")
+        return name or self.name, int(version.removeprefix("v"))
+
+    @property
     def warm_sets(self) -> tuple[Mapping[str, Any], ...]:
         """Return the sets of parameters whose answers are prepared ahead, as JSON values."""
         warm = self.front.warm

@@ -137,9 +137,9 @@ def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) ->
 def template_headers(template: Template) -> Iterator[Header]:
     """Return ``Deprecation``, ``Sunset`` and the link to the successor of a version."""
     yield from deprecation_headers(midnight(template.front.deprecated), midnight(template.front.sunset))
-    if template.front.successor is not None:
-        name, _, version = template.front.successor.rpartition("/")
-        yield "Link", f'</v1/queries/{name or template.name}/{version}>; rel="successor-version"'
+    if template.successor is not None:
+        name, version = template.successor
+        yield "Link", f'</v1/queries/{name}/v{version}>; rel="successor-version"'
 
 
 def midnight(day: date | None) -> datetime | None:

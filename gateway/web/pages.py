@@ -62,8 +62,8 @@ def try_query(name: str, version: str) -> Response:
     described = describe(template, result_columns(gateway(), template), registry.state(template))
     fields = [_field(key, parameter, _example(template)) for key, parameter in template.parameters.items()]
     versions = sorted(registry.queries()[name], reverse=True)
-    successor = (template.front.successor or "").rpartition("/")
-    replaced_by = f"{successor[0] or name}/{successor[2]}" if template.front.successor else None
+    instead = template.successor
+    replaced_by = f"{instead[0]}/v{instead[1]}" if instead is not None else None
     return _page("query.html", query=described, fields=fields, versions=versions, replaced_by=replaced_by)
 
 
