@@ -34,9 +34,10 @@ def build_flights(project: Path, on_progress: OnTable, *, rebuild: bool = False)
     In a folder that is not the demo's project, it is made anew in ``demo/flights`` there. Raises ``SourceMissing``, or
     ``TableInvalid`` for a wrong declaration.
     """
-    if not _is_demo(project):
-        project = _unpacked(project / FOLDER / "flights")
     tables = _tables(project)
+    if not _is_demo(tables):
+        project = _unpacked(project / FOLDER / "flights")
+        tables = _tables(project)
     final = project / FOLDER / "warehouse"
     layout = "\n".join(tables[name].model_dump_json(include={"columns", "partitioned_by"}) for name in flights.TABLES)
     stamp = sha256(layout.encode()).hexdigest()
@@ -67,8 +68,7 @@ def build_tpch(project: Path, scale: float, on_progress: OnTable, *, rebuild: bo
     return final
 
 
-def _is_demo(project: Path) -> bool:
-    tables = _tables(project)
+def _is_demo(tables: Mapping[str, Table]) -> bool:
     return all(name in tables and _in_demo_folder(tables[name]) for name in flights.TABLES)
 
 
