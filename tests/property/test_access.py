@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
+from sites import bare_site
 
-from gateway.access.base import ANONYMOUS, OPEN
+from gateway.access.base import ANONYMOUS
 from gateway.access.grants import Declaration, Grants
-from gateway.access.limits import UNLIMITED
 from gateway.access.rates import Rates
 from gateway.model import Principal
 from gateway.query.registry import Registry
 from gateway.query.template import Template
-from gateway.telemetry.events import unobserved
-from gateway.telemetry.metrics import Metrics
 from gateway.web.context import Site
 from gateway.web.site import build_site
 
@@ -83,20 +79,7 @@ def template(name: str) -> Template:
 
 @cache
 def site_of(names: tuple[str, ...]) -> tuple[Site, FlaskClient]:
-    gateway: Any = OnlyRegistry([*names])
-    site = Site(
-        gateway=gateway,
-        project=None,
-        reload=lambda: pytest.fail("nothing is reloaded here"),
-        metrics=Metrics(CollectorRegistry()),
-        clock=lambda: 0.0,
-        observe=unobserved,
-        checks={},
-        secret=bytes,
-        state=lambda: None,
-        access=OPEN,
-        limits=UNLIMITED,
-    )
+    site = bare_site(OnlyRegistry([*names]))
     return site, build_site(site).test_client()
 
 

@@ -15,11 +15,9 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from waiting import wait_for
-
-T = TypeVar("T")
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "nginx"
 MAIN = """\

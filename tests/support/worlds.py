@@ -12,8 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from clocks import Clock
 from prometheus_client import CollectorRegistry
 from serving import served_from
+from sites import bare_site
 
 from gateway.access.base import ANONYMOUS, OPEN
 from gateway.access.limits import UNLIMITED
@@ -30,7 +32,6 @@ from gateway.pipeline import Gateway
 from gateway.telemetry.events import Event, fan_out, unobserved
 from gateway.telemetry.metrics import Metrics
 from gateway.web.bodies import Bodies
-from gateway.web.context import Site
 from gateway.web.hit_cache import HitCache
 from gateway.web.request_key import KEY, request_key
 from gateway.web.site import build_site
@@ -103,14 +104,6 @@ def make_project(folder: Path) -> Path:
     for day in range(1, DAYS + 1):
         write(folder, day, day)
     return folder
-
-
-@dataclass
-class Clock:
-    now: float = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class AtOnce(Executor):
@@ -227,16 +220,12 @@ class World:
         )
         self.gateway = served_from(self.base, cache, AtOnce(), clock=self.clock, monotonic=self.clock)
         self.metrics = Metrics(CollectorRegistry())
-        self.site = Site(
-            gateway=self.gateway,
-            project=None,
-            reload=_unexpected,
+        self.site = bare_site(
+            self.gateway,
             metrics=self.metrics,
             clock=self.clock,
             observe=fan_out(self.events.append, self.metrics),
-            checks={},
             secret=lambda: b"the same in both",
-            state=lambda: None,
             access=OPEN if self.doors is None else self.doors,
             limits=UNLIMITED if self.ration is None else self.ration,
         )
@@ -323,7 +312,7 @@ class Worlds:
 @contextmanager
 def open_worlds(folder: Path) -> Iterator[Worlds]:
     """Open both over a project of their own."""
-    project, clock = make_project(folder), Clock()
+    project, clock = make_project(folder), Clock(START)
     with ExitStack() as stack:
 
         def world(name: str, use_hit_cache: bool) -> World:
@@ -334,10 +323,6 @@ def open_worlds(folder: Path) -> Iterator[Worlds]:
             return made
 
         yield Worlds(clock=clock, project=project, short=world("short", True), plain=world("plain", False))
-
-
-def _unexpected() -> Any:
-    raise AssertionError("nothing is reloaded here")
 
 
 def _lines(head: bytes) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from clocks import Clock
 
 from gateway.telemetry.events import CallsNotKept, Event, RequestServed
 from gateway.telemetry.usage import CallCount, CallCounter, forget, read_calls
@@ -20,16 +21,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "calls"
 
 
-class Clock:
-    now = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOON)
 
 
 def counted(folder: Path, since: date = date(2024, 1, 1), query: str | None = None) -> dict[tuple[str, int, str], int]:

@@ -11,9 +11,8 @@ import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
+from sites import bare_site
 
-from gateway.access.base import OPEN
-from gateway.access.limits import UNLIMITED
 from gateway.cache.tier import Purge
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
@@ -44,7 +43,6 @@ from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.telemetry.events import Event, fan_out
 from gateway.telemetry.metrics import Metrics
-from gateway.web.context import Site
 from gateway.web.site import build_site
 
 NOW = 1_400_000_000.0
@@ -327,21 +325,8 @@ def make_site(gateway: FakeGateway, events: list[Event]) -> Callable[..., FlaskC
 
     def make(**settings: Any) -> FlaskClient:
         metrics = Metrics(CollectorRegistry())
-        observe = fan_out(events.append, metrics)
-        wired = {
-            "gateway": gateway,
-            "project": None,
-            "reload": lambda: pytest.fail("nothing is reloaded here"),
-            "metrics": metrics,
-            "clock": lambda: NOW,
-            "observe": observe,
-            "checks": {},
-            "secret": bytes,
-            "state": lambda: None,
-            "access": OPEN,
-            "limits": UNLIMITED,
-        }
-        return build_site(Site(**(wired | settings))).test_client()
+        usual = {"metrics": metrics, "clock": lambda: NOW, "observe": fan_out(events.append, metrics)}
+        return build_site(bare_site(gateway, **(usual | settings))).test_client()
 
     return make
 
