@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Protocol, TypeVar, cast
 
 from flask import Flask
 from prometheus_client import CollectorRegistry
@@ -17,6 +17,7 @@ from gateway.app.gateway import Opened, open_pipeline
 from gateway.app.result_tiers import redis_pool
 from gateway.app.state import CursorKey, StateFolder, calls_folder, deployment, reload_signal
 from gateway.cache.files import bytes_of
+from gateway.cache.recent_questions import RecentQuestions
 from gateway.config import Settings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.pipeline import Gateway
@@ -33,6 +34,15 @@ from gateway.web.context import Site
 from gateway.web.site import build_site
 
 
+class _InBackground(Protocol):
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Part = TypeVar("Part", bound=_InBackground)
+
+
 @contextmanager
 def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order.
@@ -42,7 +52,7 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
     metrics = Metrics(CollectorRegistry())
     with _auditing(settings, metrics) as audit, ExitStack() as stack:
         lines = JsonLog(LineWriter("log", lost=metrics))
-        calls = stack.enter_context(_counting(settings, lines))
+        calls = _started(CallCounter(calls_folder(settings), observe=lines), stack)
         observe = fan_out(metrics, lines, calls, *audit)
         access = open_access(settings.project, settings.access, observe)
         limits = open_limits(
@@ -57,9 +67,7 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
         pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge)
         opened = stack.enter_context(pipeline)
         key = CursorKey(settings.state / "cursor.key")
-        state = StateFolder(settings.state, epochs=opened.epochs, key=key, observe=observe)
-        state.start()
-        stack.callback(state.close)
+        state = _started(StateFolder(settings.state, epochs=opened.epochs, key=key, observe=observe), stack)
 
         def serving() -> Gateway:
             return site.gateway
@@ -87,8 +95,18 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
             limits=limits,
             dev=dev,
         )
-        with _reloading(reloader), _warming(serving, settings), _measuring(serving, settings):
-            yield build_site(site)
+        _started(reloader, stack)
+        if opened.gateway.recent is not None and settings.cache.warm:
+            _started(_warmer(serving, opened.gateway.recent, settings), stack)
+        _started(_monitor(serving, settings), stack)
+        yield build_site(site)
+
+
+def _started(part: Part, stack: ExitStack) -> Part:
+    """Start a part that works in the background; *stack* closes it."""
+    part.start()
+    stack.callback(part.close)
+    return part
 
 
 @contextmanager
@@ -107,17 +125,6 @@ def _auditing(settings: Settings, metrics: Metrics) -> Iterator[list[Observer]]:
         yield [AuditLog(LineWriter("audit", descriptor=descriptor, lost=metrics), digest=digest)]
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _counting(settings: Settings, observe: Observer) -> Iterator[CallCounter]:
-    """Count who calls what, and write it down every few seconds, for as long as the context lasts."""
-    calls = CallCounter(calls_folder(settings), observe=observe)
-    calls.start()
-    try:
-        yield calls
-    finally:
-        calls.close()
 
 
 def _reloader(
@@ -141,51 +148,25 @@ def _reloader(
     )
 
 
-@contextmanager
-def _reloading(reloader: Reloader) -> Iterator[None]:
-    """Keep what is in service as the project's files say, for as long as the context lasts."""
-    reloader.start()
-    try:
-        yield
-    finally:
-        reloader.close()
-
-
-@contextmanager
-def _measuring(serving: Callable[[], Gateway], settings: Settings) -> Iterator[None]:
-    """Measure what this worker holds, for as long as the context lasts."""
-    vitals = ResourceMonitor(
+def _monitor(serving: Callable[[], Gateway], settings: Settings) -> ResourceMonitor:
+    """Make what measures what this worker holds."""
+    return ResourceMonitor(
         settings.state,
         cache=lambda: serving().cache.used,
         disk=lambda: bytes_of(settings.state / "results"),
         engine=lambda: cast(DuckDBEngine, serving().engine).memory(),
         observe=serving().observe,
     )
-    vitals.start()
-    try:
-        yield
-    finally:
-        vitals.close()
 
 
-@contextmanager
-def _warming(serving: Callable[[], Gateway], settings: Settings) -> Iterator[None]:
-    """Prepare answers ahead, in one process of the machine, for as long as the context lasts."""
-    gateway = serving()
-    if gateway.recent is None or not settings.cache.warm:
-        yield
-        return
-    warmer = Warmer(
+def _warmer(serving: Callable[[], Gateway], recent: RecentQuestions, settings: Settings) -> Warmer:
+    """Make what prepares answers ahead, in one process of the machine."""
+    return Warmer(
         settings.state / "usage" / f"warmer.{deployment(settings)}.lock",
         registry=lambda: serving().registry,
-        usage=gateway.recent,
+        usage=recent,
         snapshots=lambda tables: {name: found.id for name, found in serving().catalog.pin(tables).items()},
         renew=lambda request: serving().renew(request, principal=ANYBODY),
         idle=lambda: serving().admission.idle,
-        observe=gateway.observe,
+        observe=serving().observe,
     )
-    warmer.start()
-    try:
-        yield
-    finally:
-        warmer.close()
