@@ -7,12 +7,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from folders import bound
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.model import Answer, Lookup, Principal, Scan
 from gateway.pipeline import Gateway
-from tests.support.folders import bound
 
 DAYS = 360
 JOINED = """

@@ -16,11 +16,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from folders import answered, in_any_order
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import TableInvalid
-from tests.support.folders import answered, in_any_order
 
 NAN, INF = math.nan, math.inf
 KINDS = {"FLOAT": pa.float32(), "DOUBLE": pa.float64()}

@@ -13,11 +13,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from folders import answered, bound, in_any_order
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.pipeline import Gateway
-from tests.support.folders import answered, bound, in_any_order
 
 NAMED = (
     "SELECT id FROM t WHERE p = 'a'",

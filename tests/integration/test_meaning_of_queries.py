@@ -14,11 +14,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from folders import answered
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.pipeline import Gateway
-from tests.support.folders import answered
 
 MARCH_9, MARCH_10, APRIL_1 = date(2024, 3, 9), date(2024, 3, 10), date(2024, 4, 1)
 A = [(1, MARCH_9, 1, "x"), (2, MARCH_10, 2, "y"), (3, APRIL_1, 0, "x")]

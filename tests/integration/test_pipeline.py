@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from folders import answered
 from serving import with_execution
 
 from gateway.app.gateway import open_gateway
@@ -20,7 +21,6 @@ from gateway.model import Answer, Column, Export, FileVersion, Principal, Statem
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import Event, QueryReplanned, QuerySlow
-from tests.support.folders import answered
 
 DAYS = 20
 DECLARATION = """

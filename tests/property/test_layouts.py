@@ -16,13 +16,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from folders import Files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.catalog.transforms import parse_transform
 from gateway.catalog.transforms.base import known
 from gateway.writer.partitions import encode_text
-from tests.support.folders import Files
 
 TYPES = {"id": "BIGINT", "ts": "TIMESTAMP", "tz": "TIMESTAMP WITH TIME ZONE", "name": "VARCHAR", "n": "INTEGER"}
 FIELDS: Mapping[str, Mapping[str, str]] = {

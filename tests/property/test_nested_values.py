@@ -14,12 +14,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from folders import Files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cli import main
 from gateway.errors import ValueMisfit
-from tests.support.folders import Files
 
 STORED: Mapping[str, tuple[pa.DataType, Sequence[Any]]] = {
     "int": (pa.int64(), [1, 70_000, 2**53 + 1]),
