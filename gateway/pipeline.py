@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, overload
 
+from gateway.answer import Answer, CacheStatus, Directives, Export, Outcome, Unread
 from gateway.cache.default import default_result
 from gateway.cache.freshness import Prepared, Stored, age_at, decide, prepared, ttl_left
 from gateway.cache.key import question_key, result_key
@@ -33,22 +34,16 @@ from gateway.execution.single_flight import Gone
 from gateway.execution.stores import Stores
 from gateway.execution.work import CacheRequest, StreamOptions, Work
 from gateway.model import (
-    Answer,
     BoundQuery,
     CachePolicy,
-    CacheStatus,
     Column,
-    Directives,
-    Export,
     FileVersion,
-    Outcome,
     Principal,
     Request,
     Result,
     Streamed,
     Summary,
     TypedValue,
-    Unread,
 )
 from gateway.plan.analysis import NOW
 from gateway.plan.explain import Explanation, below_locations

@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.answer import Answer
 from gateway.cache.key import question_key
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.concurrency.leader import Leadership
 from gateway.concurrency.ticker import Ticker, Wait
 from gateway.errors import GatewayError
-from gateway.model import Answer, BoundQuery, Principal, Request
+from gateway.model import BoundQuery, Principal, Request
 from gateway.query.registry import Registry
 from gateway.telemetry.events import AnswerPrepared, Observer, unobserved
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.answer import Directives
 from gateway.errors import Diagnostic, GatewayError, Rule, Severity, ValueMisfit
-from gateway.model import Directives, Principal
+from gateway.model import Principal
 from gateway.pipeline import Gateway
 from gateway.query.front_matter import declared_front_matter
 from gateway.query.template import Template

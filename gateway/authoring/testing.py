@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
+from gateway.answer import Directives
 from gateway.app.gateway import open_gateway
 from gateway.authoring.expectations import Failure, failures
 from gateway.authoring.inline import opened_with
@@ -16,7 +17,7 @@ from gateway.authoring.testfile import Case, InlineTable, TestFile
 from gateway.catalog.table import Table
 from gateway.config import Settings
 from gateway.errors import GatewayError
-from gateway.model import Directives, Principal, Request, Result
+from gateway.model import Principal, Request, Result
 from gateway.pipeline import Gateway
 from gateway.query.coerce import format_value
 from gateway.query.lint import is_ordered

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.answer import Directives, Outcome
 from gateway.cache.tier import Ready, Validation
-from gateway.model import CachePolicy, Directives, Outcome, Reading, Result, Summary
+from gateway.model import CachePolicy, Reading, Result, Summary
 
 _SKEW = 5.0
 """Seconds that the clock of another host may be ahead of this one's."""

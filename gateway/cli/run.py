@@ -12,12 +12,13 @@ import click
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.answer import Answer, Export, Unread
 from gateway.cli.project import opened, project_option
 from gateway.cli.question import bound_question, question_options
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.execution.work import StreamOptions
-from gateway.model import Answer, Export, Principal, Unread
+from gateway.model import Principal
 
 _SHOWN = 50
 """Rows that a terminal is shown; the other formats write all."""

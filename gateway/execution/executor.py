@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
+from gateway.answer import CacheStatus, Outcome
 from gateway.cache.freshness import age_at
 from gateway.cache.results import ResultCache
 from gateway.cache.validations import ValidationState
@@ -21,7 +22,7 @@ from gateway.execution.run import STREAM_AFTER
 from gateway.execution.runner import PlanRunner
 from gateway.execution.single_flight import SingleFlight, Task
 from gateway.execution.work import CacheRequest, Work
-from gateway.model import CachePolicy, CacheStatus, Outcome, Result, Streamed
+from gateway.model import CachePolicy, Result, Streamed
 from gateway.telemetry.timings import Timings
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.answer import Directives
 from gateway.cache.results import Enough
 from gateway.cache.tier import Validation
 from gateway.execution.single_flight import Gone
-from gateway.model import CachePolicy, Directives, Edition, Plan, Principal, Result, Streamed, Summary
+from gateway.model import CachePolicy, Edition, Plan, Principal, Result, Streamed, Summary
 from gateway.telemetry.timings import Timings
 
 _NO_DIRECTIVES = Directives()

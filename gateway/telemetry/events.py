@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from gateway.model import Outcome, Reading
+from gateway.answer import Outcome
+from gateway.model import Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
-from gateway.model import Outcome
+from gateway.answer import Outcome
 from gateway.telemetry.events import (
     Event,
     ProjectLoaded,

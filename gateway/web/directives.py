@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.model import Directives
+from gateway.answer import Directives
 
 _MAX = 2**31
 

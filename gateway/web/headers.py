@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from hashlib import blake2b
 
-from gateway.model import Answer, CachePolicy, CacheStatus, Export, Reading, Unread
+from gateway.answer import Answer, CacheStatus, Export, Unread
+from gateway.model import CachePolicy, Reading
 from gateway.query.template import Template
 from gateway.web.responses import MAX_DELTA, Header, delta_seconds
 
@@ -65,7 +66,7 @@ def _cache_control(answer: Answer | Export | Unread, *, shared: bool, max_stale:
 def cache_status(status: CacheStatus) -> str:
     """Write ``Cache-Status`` (RFC 9211).
 
-    >>> from gateway.model import Outcome
+    >>> from gateway.answer import Outcome
     >>> cache_status(CacheStatus(outcome=Outcome.MISS, stored=True, ttl=60.0))
     'query-gateway; fwd=miss; stored; ttl=60'
     """

@@ -18,8 +18,9 @@ from cachetools import LRUCache
 
 from gateway.access.base import ANONYMOUS, OPEN, QUERY
 from gateway.access.limits import UNLIMITED
+from gateway.answer import Outcome
 from gateway.errors import Unauthenticated
-from gateway.model import Outcome, Principal
+from gateway.model import Principal
 from gateway.telemetry.events import RequestServed, observe_all
 from gateway.web.context import REQUEST_ID, Site
 from gateway.web.headers import hit_status

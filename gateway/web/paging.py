@@ -8,8 +8,9 @@ from typing import Any
 
 from flask import request
 
+from gateway.answer import Answer, CacheStatus, Export, Outcome, Unread
 from gateway.encode.rows import Rows
-from gateway.model import Answer, BoundQuery, CacheStatus, Export, Outcome, Result, Summary, Unread
+from gateway.model import BoundQuery, Result, Summary
 from gateway.model import Request as Question
 from gateway.web.context import gateway, principal_of, site
 from gateway.web.cursor import Cursor, question_digest, same_question

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.model import Outcome, Principal
+from gateway.answer import Outcome
+from gateway.model import Principal
 from gateway.query.template import Template
 from gateway.telemetry.events import RequestServed
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
+from gateway.answer import Answer, Export, Unread
 from gateway.encode import ENCODERS, Format
-from gateway.model import Answer, Export, Unread
 from gateway.web.headers import entity_tag
 from gateway.web.paging import Page
 

@@ -10,9 +10,10 @@ from flask import Blueprint, Response, request
 from werkzeug.urls import iri_to_uri
 
 from gateway.access.base import VARY
+from gateway.answer import Answer, Export, Unread
 from gateway.encode import Format, encode
 from gateway.execution.work import StreamOptions
-from gateway.model import Answer, BoundQuery, Export, Summary, Unread
+from gateway.model import BoundQuery, Summary
 from gateway.model import Request as Question
 from gateway.web.bound_parameters import echo_header, echoed, instant
 from gateway.web.content_coding import IDENTITY, choose_coding, compress, compressed

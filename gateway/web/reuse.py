@@ -6,7 +6,7 @@ import math
 
 from flask import request
 
-from gateway.model import Answer, Export, Unread
+from gateway.answer import Answer, Export, Unread
 from gateway.model import Request as Question
 from gateway.web.context import gateway, principal_of
 from gateway.web.headers import midnight

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
+from gateway.answer import Answer, Export, Unread
 from gateway.errors import GatewayError
-from gateway.model import Answer, Export, Unread
 from gateway.web.context import record
 
 

@@ -27,12 +27,13 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.answer import Export, Unread
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.execution.work import StreamOptions
-from gateway.model import Export, Principal, Request, Unread
+from gateway.model import Principal, Request
 from gateway.telemetry.events import unobserved
 
 SEED = 100_000

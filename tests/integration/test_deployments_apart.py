@@ -12,11 +12,12 @@ import pytest
 from deployments import copy_with_times, write_data, write_project
 from seaweed import S3Server, find_seaweed, run_seaweed
 
+from gateway.answer import Answer
 from gateway.app import gateway as opening
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.model import Answer, Principal, Request
+from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import unobserved
 

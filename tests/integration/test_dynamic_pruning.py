@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from folders import bound
 
+from gateway.answer import Answer
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
-from gateway.model import Answer, Lookup, Principal, Scan
+from gateway.model import Lookup, Principal, Scan
 from gateway.pipeline import Gateway
 
 DAYS = 360

@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 from waiting import wait_for
 
+from gateway.answer import Answer
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import ClientGone, DeadlineExceeded, EngineFailed, ResultTooLarge
-from gateway.model import Answer, Principal, Request
+from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import Event, QueryCancelled
 

@@ -12,12 +12,13 @@ import pytest
 from folders import answered
 from serving import with_execution
 
+from gateway.answer import Answer, Export, Unread
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import EngineFailed, FilesChanged, ScanTooLarge, StorageFailed
 from gateway.execution.slow_log import SlowLog
 from gateway.execution.work import StreamOptions
-from gateway.model import Answer, Column, Export, FileVersion, Principal, Statement, TypedValue, Unread, Value
+from gateway.model import Column, FileVersion, Principal, Statement, TypedValue, Value
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import Event, QueryReplanned, QuerySlow

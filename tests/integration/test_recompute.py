@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from events import DAYS, between, folder_of, make_project, put
 
+from gateway.answer import Answer, Directives
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import StorageFailed
-from gateway.model import Answer, Directives, Principal, Request
+from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import Event, QueryExecuted, unobserved
 

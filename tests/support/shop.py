@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from events import FIRST, between, folder_of, make_project
 
+from gateway.answer import Answer
 from gateway.app.gateway import open_gateway
 from gateway.config import Settings, load_settings
-from gateway.model import Answer, Principal, Request
+from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
 from gateway.telemetry.events import Event
 

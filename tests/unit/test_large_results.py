@@ -10,13 +10,14 @@ import pyarrow as pa
 import pytest
 from serving import a_question, serving
 
+from gateway.answer import Answer, Directives, Export, Unread
 from gateway.cache.memory import MemoryTier
 from gateway.cache.results import ResultCache
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ResultTooLarge
 from gateway.execution.row_tee import RowTee
 from gateway.execution.work import StreamOptions
-from gateway.model import Answer, CachePolicy, Directives, Export, Principal, Result, Streamed, Unread
+from gateway.model import CachePolicy, Principal, Result, Streamed
 from gateway.pipeline import Gateway
 
 KEY = "ab" * 16

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from serving import a_question, serving
 
+from gateway.answer import Answer, Directives, Unread
 from gateway.cache.epochs import Epochs
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
@@ -21,7 +22,7 @@ from gateway.concurrency.backoff import Backoff
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import EngineFailed, GatewayError, NotCached, QueryFailed, QueueFull
 from gateway.execution.row_tee import RowTee
-from gateway.model import Answer, CachePolicy, Directives, Principal, Result, Summary, Unread
+from gateway.model import CachePolicy, Principal, Result, Summary
 from gateway.pipeline import Gateway
 
 POLICY = CachePolicy(ttl=60)

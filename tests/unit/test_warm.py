@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from gateway.answer import Answer, CacheStatus, Outcome
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.errors import EngineFailed, GatewayError
-from gateway.model import Answer, CacheStatus, Outcome, Request, Result
+from gateway.model import Request, Result
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.telemetry.events import AnswerPrepared, Event

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from gateway.answer import Directives, Outcome
 from gateway.cache.freshness import Stored, decide, prepared
 from gateway.cache.tier import Ready, Validation
-from gateway.model import CachePolicy, Directives, Outcome, Result
+from gateway.model import CachePolicy, Result
 
 POLICY = CachePolicy(ttl=60, stale_while_revalidate=600, stale_if_error=1_200)
 CHECKED = 1_000_000.0

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.model import CacheStatus, Outcome, Reading
+from gateway.answer import CacheStatus, Outcome
+from gateway.model import Reading
 from gateway.telemetry.events import (
     CallsNotKept,
     Event,

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 from sites import bare_site
 
+from gateway.answer import Answer, CacheStatus, Directives, Export, Outcome, Unread
 from gateway.cache.tier import Purge
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
@@ -23,22 +24,7 @@ from gateway.content import Content
 from gateway.errors import CursorExpired, TableNotFound
 from gateway.execution.single_flight import Gone
 from gateway.execution.work import StreamOptions
-from gateway.model import (
-    Answer,
-    BoundQuery,
-    CacheStatus,
-    Column,
-    Directives,
-    Export,
-    Outcome,
-    Principal,
-    Reading,
-    Request,
-    Result,
-    Streamed,
-    Summary,
-    Unread,
-)
+from gateway.model import BoundQuery, Column, Principal, Reading, Request, Result, Streamed, Summary
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.telemetry.events import Event, fan_out

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from gateway.model import CachePolicy, CacheStatus, Outcome, Reading
+from gateway.answer import CacheStatus, Outcome
+from gateway.model import CachePolicy, Reading
 from gateway.web.headers import (
     cache_control,
     cache_status,

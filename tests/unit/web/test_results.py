@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
 
+from gateway.answer import CacheStatus, Directives, Outcome
 from gateway.encode import encode
 from gateway.errors import EngineFailed
-from gateway.model import CacheStatus, Directives, Outcome
 from gateway.telemetry.events import Event, RequestServed
 from gateway.web.content_coding import compressed
 
