@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fuzz mutate bench load format settings constraints clean
+.PHONY: help demo serve test web check fuzz mutate bench load soak format settings constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -14,25 +14,30 @@ demo: .venv/demo ## build the demo warehouse once, serve it (ARGS='--tpch 1' for
 serve: .venv/demo ## serve this folder's project as it is
 	@$(BIN)/gateway serve $(ARGS)
 
-test: .venv/dev ## run all tests in two processes, with the real servers they need (ARGS='-n 0' for one)
+test: .venv/dev $(if $(shell command -v npm),.venv/web/node_modules) ## run all tests in two processes, with the real servers they need (ARGS='-n 0' for one)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+web: .venv/web/node_modules ## install the npm packages that tests of clients on the web need
 
 check: .venv/dev ## lint, types, import contract, unit tests: under two minutes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 	$(BIN)/pytest -q tests/unit tests/house $(ARGS)
 
 fuzz: .venv/dev ## run the properties with 20,000 examples each
-	$(BIN)/pytest tests/property tests/integration/test_pipelined.py tests/integration/test_never_back.py --hypothesis-profile=fuzz $(ARGS)
+	$(BIN)/pytest tests/property tests/integration/test_pipelined.py tests/integration/test_never_back.py --hypothesis-profile=fuzz --timeout 0 $(ARGS)
 
-mutate: .venv/dev ## break every pruning rule once on purpose; print which test notices
-	$(BIN)/pytest tests/property/mutations.py tests/property/mutants_of_selection.py -q -s $(ARGS)
+mutate: .venv/dev ## break every rule of pruning and folding once on purpose; print which test notices
+	$(BIN)/pytest tests/property/mutations.py tests/property/mutants_of_selection.py tests/property/mutants_of_folds.py -q -s --timeout 0 $(ARGS)
 
 bench: .venv/dev ## measure against the limits and print the tables
-	$(BIN)/pytest tests/benchmark -q -s
+	$(BIN)/pytest tests/benchmark -q -s --timeout 0
 	@for each in tests/benchmark/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
 
 load: .venv/dev ## load a gateway as thousands of clients do, and print what they saw
 	@for each in tests/benchmark/load_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
+
+soak: .venv/dev ## let everything happen to a gateway under load for 20 minutes (ARGS='--minutes 5 --seed 1')
+	$(BIN)/python tests/benchmark/soak.py $(ARGS)
 
 format: .venv/dev ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -56,3 +61,6 @@ clean: ## remove the virtual environment, the demo and the gateway's state
 
 .venv/dev: .venv/demo
 	$(PIP) --editable '.[dev]' && touch $@
+
+.venv/web/node_modules: tests/integration/clients/web/package.json | .venv/bin/python
+	mkdir -p .venv/web && cp $< .venv/web/ && cd .venv/web && npm install --silent --no-package-lock && touch node_modules

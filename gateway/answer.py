@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.model import BoundQuery, Result, Streamed, Summary
+from gateway.model import BoundQuery, Folded, Result, Summary
+from gateway.streaming import Streamed
 
 
 class Outcome(Enum):
@@ -59,6 +60,8 @@ class CacheStatus:
     """Shared with others who asked at the same time."""
     ttl: float | None = None
     """Seconds of freshness left; negative where the answer is stale."""
+    folded: Folded | None = None
+    """What a computed answer was put together of; None: computed as a whole, or not at all."""
 
     @property
     def hit(self) -> bool:
@@ -85,7 +88,7 @@ class CacheStatus:
         if self.outcome is Outcome.HIT:
             return self.tier
         if self.outcome in _PLAIN:
-            return None
+            return None if self.folded is None else str(self.folded)
         name = self.outcome.value
         return name if self.error is None else f"{name}; {self.error}"
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from gateway.interval import Interval
 from gateway.model import TypedValue, Value
 
 _EPOCH = datetime(1970, 1, 1)
@@ -72,7 +73,7 @@ _ENCODINGS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
     str: lambda value: (b"s", value.encode("utf-8", "surrogatepass")),
     datetime: _timestamp,
     date: lambda value: (b"D", _integer(value.toordinal())),
-    timedelta: lambda value: (b"I", _integer(value // _MICROSECOND)),
+    Interval: lambda value: (b"V", b"%d %d" % (value.days, value.microseconds)),
     UUID: lambda value: (b"u", value.bytes),
     list: lambda value: (b"l", b"".join(map(_bytes, value))),
 }

@@ -8,22 +8,42 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.catalog.store import S3Settings
-from gateway.declaration import DeclarationError, Duration, Size, utf8_text
-from gateway.errors import Diagnostic, Rule, SettingsInvalid, did_you_mean
+from gateway.declaration import DeclarationError, Duration, Size, plain_words, utf8_text
+from gateway.errors import Diagnostic, Rule, SettingsInvalid
+from gateway.suggestions import did_you_mean, near, nearest, suggested
+from gateway.toml_document import TomlMistake, parse_toml
+from gateway.web.origins import ANYBODY, read_allowed, read_origins
+from gateway.web.proxies import read_networks, read_root_path
 
 FILE_NAME = "gateway.toml"
 PREFIX = "GATEWAY_"
+
+
+def _split(value: object) -> object:
+    """Take a text for a list: a variable of the environment has its items with spaces or commas between them."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], BeforeValidator(_split, json_schema_input_type=str | tuple[str, ...])]
 
 
 class _Section(BaseModel):
@@ -51,24 +71,39 @@ class ServerSettings(_Section):
         30.0,
         description="How long a client may take less than 1,000 bytes a second of its answer before it is cut off.",
     )
+    root_path: Annotated[str, AfterValidator(read_root_path)] = Field(
+        "", description="Path under which clients reach the gateway, where a proxy has it below one, e.g. `/data/gw`."
+    )
+    trusted_proxies: Annotated[Listed, AfterValidator(read_networks)] = Field(
+        (),
+        description="Addresses of proxies, such as `10.0.0.0/8`, whose `X-Forwarded-Prefix`, `-Proto`, `-Host` count.",
+    )
+    cors: Annotated[Listed, AfterValidator(read_allowed)] = Field(
+        (),
+        description="Origins whose pages may read answers, e.g. `https://dash.example`; `*` is every one, where nobody "
+        "shows a key.",
+    )
+    embed: Annotated[Listed, AfterValidator(read_origins)] = Field(
+        (), description="Origins whose pages may show the gateway's own in a frame, e.g. `https://wiki.example`."
+    )
 
 
 class EngineSettings(_Section):
-    """How DuckDB runs in each worker."""
+    """How DuckDB runs: in one process for all workers of the machine."""
 
     memory: Size | None = Field(
-        None, ge=8 * 2**20, description="Memory that DuckDB may use in one worker; by default a part of `memory`."
+        None, ge=8 * 2**20, description="Memory that DuckDB may use on this machine; by default a part of `memory`."
     )
     threads: int | None = Field(
-        None, ge=1, le=1024, description="DuckDB threads of a worker; by default the cores, and more over S3."
+        None, ge=1, le=1024, description="DuckDB threads of this machine; by default the cores, and more over S3."
     )
     slots: int | None = Field(
         None,
         ge=1,
         le=256,
-        description="Queries that run at the same time in one worker; by default what cores and memory allow.",
+        description="Queries that run at the same time on this machine; by default what cores and memory allow.",
     )
-    queue: int = Field(64, ge=0, le=100_000, description="Queries that may wait for a slot in one worker.")
+    queue: int = Field(64, ge=0, le=100_000, description="Queries that may wait for a slot on this machine.")
     wait: Duration = Field(10.0, description="How long a query may wait for a slot.")
     cheap: Size = Field(
         64 * 2**20,
@@ -90,6 +125,18 @@ class CacheSettings(_Section):
         None, description="Results kept in the memory of one worker; by default a part of `memory`."
     )
     share: float = Field(0.5, gt=0, le=1, description="Part of that memory that the answers of one query may take.")
+    partials: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="Part of the memory and of the disk of results that is for partials, of which answers are put "
+        "together; `0`: every answer is computed as a whole.",
+    )
+    partials_from: Size = Field(
+        2**20,
+        description="Mean size of the partitions that a query reads from which its answer is put together of partials: "
+        "reading smaller ones again costs less than keeping and finding theirs.",
+    )
     disk: Size = Field(4 * 2**30, description="Results kept on disk, shared by the workers of a machine.")
     redis: str | None = Field(None, description="Redis that hosts share results by, e.g. redis://cache:6379/0.")
     redis_secret: SecretStr | None = Field(
@@ -125,8 +172,12 @@ class CacheSettings(_Section):
 
 
 class LogSettings(_Section):
-    """What is written down beside the line of each request."""
+    """What is written down, and how."""
 
+    format: Literal["auto", "json", "text"] = Field(
+        "auto",
+        description="How lines on standard output are written: `json`, `text` for people, `auto` by the terminal.",
+    )
     audit: str = Field(
         "stdout", description="Where the line of each answered question goes: `stdout`, `off`, or a file's path."
     )
@@ -183,9 +234,10 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
     path = project / FILE_NAME
     text = _text(path)
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsInvalid([replace(_toml_error(error), rule=Rule.SETTINGS)]) from error
+        document = parse_toml(text)
+    except TomlMistake as error:
+        found = Diagnostic(path=FILE_NAME, line=error.line, column=error.column, message=error.message, hint=error.hint)
+        raise SettingsInvalid([replace(found, rule=Rule.SETTINGS)]) from error
     wrong = list(_unknown_variables(environment))
     state = document.pop("state", None)
     values: dict[str, Any] = {"project": project, "state": project / (state or ".gateway"), **document}
@@ -193,8 +245,10 @@ def load_settings(project: Path, environment: Mapping[str, str] = os.environ) ->
     _aws_defaults(values, environment)
     try:
         settings = Settings.model_validate(values)
+        wrong += _contradictions(settings, text, origins)
     except ValidationError as error:
-        wrong += [_explain(item, text, origins) for item in error.errors()]
+        errors = error.errors()
+        wrong += [*_outside(errors, text), *(_explain(each, text, origins) for each in errors if not _is_outside(each))]
     if wrong:
         raise SettingsInvalid(replace(item, rule=Rule.SETTINGS) for item in wrong)
     return settings
@@ -223,7 +277,7 @@ def settings_table() -> Iterator[tuple[str, str, str, str]]:
                 yield section, f"{PREFIX}{section.upper()}", default, info.description
             continue
         for name, field in model.model_fields.items():
-            default = "" if field.default is None else str(field.default)
+            default = "" if field.default in (None, ()) else str(field.default)
             yield f"{section}.{name}", _variable(section, name), default, field.description or ""
 
 
@@ -242,9 +296,15 @@ def _unknown_variables(environment: Mapping[str, str]) -> Iterator[Diagnostic]:
     known = [*_names(), f"{PREFIX}PROJECT"]
     for variable in environment:
         if variable.startswith(PREFIX) and variable not in known:
-            yield Diagnostic(
-                path="environment", message=f"unknown setting {variable}", hint=did_you_mean(variable, known)
-            )
+            hint = _meant_variable(variable, known)
+            yield Diagnostic(path="environment", message=f"unknown setting {variable}", hint=hint)
+
+
+def _meant_variable(variable: str, known: Sequence[str]) -> str | None:
+    """Suggest a variable for a misspelt one, or for one that lacks its section."""
+    settings = [each for name in nearest(variable.removeprefix(PREFIX), _below_sections()) for each in _inside(name)]
+    without_section = [_variable(*each.split(".")) for each in settings]
+    return suggested(nearest(variable, known) or without_section) or did_you_mean(variable, known)
 
 
 def _override(values: dict[str, Any], environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -272,24 +332,73 @@ def _aws_defaults(values: dict[str, Any], environment: Mapping[str, str]) -> Non
             storage.setdefault(name, value)
 
 
-def _toml_error(error: tomllib.TOMLDecodeError) -> Diagnostic:
-    place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-    message = str(error).split(" (at ")[0]
-    line, column = (int(place[1]), int(place[2])) if place else (None, None)
-    return Diagnostic(path=FILE_NAME, line=line, column=column, message=f"not valid TOML: {message}")
-
-
 def _explain(item: Any, text: str, origins: Mapping[tuple[str, ...], str]) -> Diagnostic:
     place = tuple(str(step) for step in item["loc"])
-    message, hint = str(item["msg"]).removeprefix("Value error, "), None
     if item["type"] == "extra_forbidden":
-        accepted = [name for name, *_ in settings_table()] + ["state"]
-        message, hint = f"unknown setting {'.'.join(place)}", did_you_mean(".".join(place), accepted)
+        message, hint = f"unknown setting {'.'.join(place)}", _meant(place)
     else:
-        message = f"{'.'.join(place)}: {message[:1].lower()}{message[1:]}"
+        words = (
+            "is a section: write its settings below [section]" if item["type"] == "model_type" else plain_words(item)
+        )
+        message, hint = f"{'.'.join(place)}: {words}", None
+    return replace(_at(place, text, origins), message=message, hint=hint)
+
+
+def _contradictions(settings: Settings, text: str, origins: Mapping[tuple[str, ...], str]) -> Iterator[Diagnostic]:
+    """Tell what settings must not say together."""
+    if settings.access.required and ANYBODY in settings.server.cors:
+        message = "server.cors: '*' allows the pages of everybody, and access.required asks callers for keys"
+        hint = 'list the origins: cors = ["https://dash.example"]'
+        yield replace(_at(("server", "cors"), text, origins), message=message, hint=hint)
+
+
+def _at(place: tuple[str, ...], text: str, origins: Mapping[tuple[str, ...], str]) -> Diagnostic:
+    """Make a diagnostic without a message at the place where a setting is written."""
     if place in origins:
-        return Diagnostic(path=f"environment {origins[place]}", message=message, hint=hint)
-    return Diagnostic(path=FILE_NAME, line=_line_of(place, text), message=message, hint=hint)
+        return Diagnostic(path=f"environment {origins[place]}", message="")
+    return Diagnostic(path=FILE_NAME, line=_line_of(place, text), message="")
+
+
+def _is_outside(item: Any) -> bool:
+    """Return whether a setting of a section stands outside of every section."""
+    return item["type"] == "extra_forbidden" and len(item["loc"]) == 1 and bool(_inside(str(item["loc"][0])))
+
+
+def _inside(name: str) -> list[str]:
+    """List the settings of sections that have a name."""
+    return [each for each, *_ in settings_table() if "." in each and each.rpartition(".")[2] == name]
+
+
+def _below_sections() -> list[str]:
+    """List the names of settings without their sections, each once."""
+    return sorted({name.rpartition(".")[2] for name, *_ in settings_table() if "." in name})
+
+
+def _outside(errors: Sequence[Any], text: str) -> Iterator[Diagnostic]:
+    """Report all settings that stand outside of their section at once: the line of the section may be missing."""
+    names = [str(item["loc"][0]) for item in errors if _is_outside(item)]
+    if names:
+        sections = [{each.partition(".")[0] for each in _inside(name)} for name in names]
+        meant = sorted(set.intersection(*sections) or set.union(*sections))
+        message = f"unknown setting{'s' * (len(names) > 1)} {', '.join(names)}"
+        below = " or ".join(f"[{section}]" for section in meant)
+        hint = f"did you mean {', '.join(map(repr, _inside(names[0])))}? Write it below {below}"
+        yield Diagnostic(path=FILE_NAME, line=_line_of((names[0],), text), message=message, hint=hint)
+
+
+def _meant(place: tuple[str, ...]) -> str | None:
+    """Suggest a setting for a misspelt one, or the section of one that stands outside of it."""
+    settings = [name for name, *_ in settings_table()] + ["state"]
+    if len(place) > 1:
+        section = {name.rpartition(".")[2]: name for name in settings if name.startswith(f"{place[0]}.")}
+        meant = [section[each] for each in near(place[-1], section)]
+        accepted = f"settings of {place[0]}: {', '.join(section)}" if section else None
+        return suggested(meant) or accepted
+    sections = {name.partition(".")[0] for name in settings}
+    if hint := did_you_mean(place[0], sorted(sections)):
+        return hint
+    inside = [each for name in near(place[0], _below_sections()) for each in _inside(name)]
+    return f"did you mean {' or '.join(map(repr, inside))}, below its [section]?" if inside else None
 
 
 def _line_of(place: tuple[str, ...], text: str) -> int | None:

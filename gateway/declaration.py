@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import AliasPath, BaseModel, BeforeValidator, ValidationError
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field, ValidationError
 
-from gateway.errors import Diagnostic, Rule, Severity, did_you_mean
+from gateway.errors import Diagnostic, Rule, Severity
+from gateway.odd_characters import PROSE, plain_quotes
+from gateway.suggestions import did_you_mean, near
+from gateway.yaml_document import YamlMistake, parse
 
 Model = TypeVar("Model", bound=BaseModel)
 Number = TypeVar("Number", int, float)
@@ -26,6 +30,9 @@ LARGEST_SIZE = 2**60
 """Bytes of the largest size that can be written: 1 EiB, which still fits where sizes are added up in 64 bits."""
 LONGEST = 36_500 * 86_400.0
 """Seconds of the longest duration that can be written: a hundred years, which every clock can still be set to."""
+DEPENDENT: Final = "dependent"
+"""Type of an error of a value that another key of its mapping does not allow."""
+_UNKNOWN: Final = "extra_forbidden"
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
 
 
@@ -63,10 +70,21 @@ def _at_most(most: Number, written: str, number: Number, value: object) -> Numbe
     return number
 
 
-Size = Annotated[int, BeforeValidator(parse_size)]
+Size = Annotated[
+    int, BeforeValidator(parse_size, json_schema_input_type=int | Annotated[str, Field(pattern=f"^{_SIZE.pattern}$")])
+]
 """A number of bytes, written as such or as ``256MiB``."""
-Duration = Annotated[float, BeforeValidator(parse_duration)]
+Duration = Annotated[
+    float,
+    BeforeValidator(
+        parse_duration, json_schema_input_type=float | Annotated[str, Field(pattern=f"^{_DURATION.pattern}$")]
+    ),
+]
 """A number of seconds, written as such or as ``5m``."""
+
+
+_OTHER_ENCODINGS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+"""Marks of other encodings, which e.g. PowerShell writes."""
 
 
 class FileKind(StrEnum):
@@ -106,21 +124,28 @@ class BrokenFile:
             "path": self.path,
             "serving": self.serving.value,
             "mistakes": [
-                {name: value for name, value in asdict(diagnostic).items() if value is not None}
+                {name: value for name, value in asdict(diagnostic).items() if value not in (None, ())}
                 for diagnostic in self.diagnostics
             ],
         }
 
 
 def utf8_text(content: bytes, path: str) -> str:
-    """Decode the content of the file *path*. Raises ``DeclarationError`` with the position of the first wrong byte."""
+    """Decode the content of the file *path*, without the byte order mark that some editors put before it.
+
+    Raises ``DeclarationError`` with the position of the first wrong byte.
+    """
+    for mark, encoding in _OTHER_ENCODINGS:
+        if content.startswith(mark):
+            found = Diagnostic(path=path, message=f"is {encoding} text", hint="save it as UTF-8")
+            raise DeclarationError([found])
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
         raise DeclarationError(
-            [Diagnostic(path=path, line=line, column=column, message="is not UTF-8 text")]
+            [Diagnostic(path=path, line=line, column=column, message="is not UTF-8 text", hint="save it as UTF-8")]
         ) from error
 
 
@@ -132,25 +157,11 @@ class Declared:
         self.path = path
         self._first_line = line
         try:
-            self._root = _composed(text)
-            self.value: Any = _Loader("").construct_document(self._root) if self._root is not None else {}
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise DeclarationError(
-                [
-                    Diagnostic(
-                        path=path,
-                        line=line + mark.line if mark else line,
-                        column=mark.column + 1 if mark else None,
-                        message=f"not valid YAML: {error.problem or error.context}",
-                        hint="quote a text that holds ': ', '#' or a leading special character",
-                    )
-                ]
-            ) from error
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise DeclarationError(
-                [Diagnostic(path=path, line=line, message=f"not valid YAML: {error or 'nested too deep'}")]
-            ) from error
+            self._root, self.value = parse(text)
+        except YamlMistake as error:
+            column = None if error.column is None else error.column + 1
+            found = Diagnostic(path=path, line=line + error.line, column=column, message=error.message, hint=error.hint)
+            raise DeclarationError([found]) from error
 
     def diagnostic(
         self,
@@ -163,6 +174,8 @@ class Declared:
     ) -> Diagnostic:
         """Make a diagnostic at the value at *where*, or at the nearest enclosing one that exists."""
         line, column = self.position(where)
+        if PROSE.isdisjoint(where[-1:]):
+            hint = plain_quotes(_text_at(self.value, where)) or hint
         return Diagnostic(
             path=self.path, line=line, column=column, message=message, hint=hint, rule=rule, severity=severity
         )
@@ -192,98 +205,157 @@ class Declared:
         try:
             return model.model_validate(self.value, context=context)
         except ValidationError as error:
-            raise DeclarationError([self._explain(item, model) for item in error.errors()]) from error
+            errors = self._without_branches(_without_consequences(error.errors(), model))
+            found = [self._explain(item, model) for item in errors]
+            raise DeclarationError(found, where=[tuple(item["loc"]) for item in errors]) from error
+
+    def _without_branches(self, errors: Sequence[Any]) -> list[Any]:
+        """Make one error of those of a value that may be of several kinds, at the place where it stands.
+
+        Pydantic reports each kind by itself, below a name that it gives to the kind.
+        """
+        found: dict[Path, Any] = {}
+        for item in errors:
+            where = _there(self.value, item["loc"])
+            if item["type"] in ("missing", _UNKNOWN) or where == item["loc"]:
+                found.setdefault(item["loc"], item)
+            elif where in found:
+                found[where] = found[where] | {"or": (*found[where].get("or", ()), item)}
+            else:
+                found[where] = item | {"loc": where}
+        below = {place[:-1] for place, item in found.items() if place and item["type"] not in ("missing", _UNKNOWN)}
+        return [item for place, item in found.items() if item["type"] not in _KINDS or place not in below]
 
     def _explain(self, item: Any, model: type[BaseModel]) -> Diagnostic:
         where: Path = tuple(item["loc"])
         dotted = ".".join(str(step) for step in where) or "the document"
-        if item["type"] == "extra_forbidden":
+        if item["type"] == _UNKNOWN:
             accepted = _accepted(model, where[:-1])
             hint = did_you_mean(str(where[-1]), accepted) or (f"accepted: {', '.join(accepted)}" if accepted else None)
             return self.diagnostic(where, f"unknown key {str(where[-1])!r}", hint)
         if item["type"] == "missing":
             return self.diagnostic(where[:-1], f"{dotted} is missing")
-        message = str(item["msg"]).removeprefix("Value error, ")
-        if not message[:2].isupper():
-            message = message[:1].lower() + message[1:]
         hint = item.get("ctx", {}).get("hint")
-        return self.diagnostic(where, f"{dotted}: {message}", hint)
+        if item["type"] in _SHAPED:
+            hint = _shape(where) or hint
+        words = " or ".join(dict.fromkeys(plain_words(each) for each in (item, *item.get("or", ()))))
+        return self.diagnostic(where, f"{dotted}: {words.replace(' or write ', ', or ')}", hint)
+
+
+def _there(value: Any, where: Path) -> Path:
+    """Return those steps of a place that a document has."""
+    steps: list[str | int] = []
+    for step in where:
+        item = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if item or (isinstance(value, dict) and step in value):
+            value = value[step]
+            steps.append(step)
+    return tuple(steps)
+
+
+def _shape(where: Path) -> str | None:
+    """Show what a key holds, where something of another shape stands below it."""
+    name = next((step for step in reversed(where) if isinstance(step, str)), "")
+    return f"write {name}: {_SHAPES[name]}" if name in _SHAPES else None
+
+
+def _text_at(value: Any, where: Path) -> str:
+    """Return the text at a place of a document; empty where there is none."""
+    for step in where:
+        inside = isinstance(value, dict) or (isinstance(value, list) and isinstance(step, int) and step < len(value))
+        value = (value.get(step) if isinstance(value, dict) else value[step]) if inside else None
+    return value if isinstance(value, str) else ""
+
+
+_SHAPES = {
+    "columns": "{id: BIGINT, ts: TIMESTAMP}",
+    "partitioned_by": "[{column: day, transform: day, source: ts}]",
+    "limits": "{max_files: 5000, max_bytes: 20GiB}",
+    "sorted_by": "[id, ts]",
+    "parameters": "{start: {type: date}, end: {type: date}}",
+    "cache": "{ttl: 5m}",
+    "examples": "[{start: 2013-01-01, end: 2013-01-08}]",
+}
+"""What keys hold, by an example."""
+_SHAPED = ("model_type", "dict_type", "mapping_type", "list_type", "tuple_type")
+"""Errors of values that have another shape than what is read there."""
+_KINDS = {
+    "model_type": "write keys and their values, such as {key: value}",
+    "dict_type": "write keys and their values, such as {key: value}",
+    "mapping_type": "write keys and their values, such as {key: value}",
+    "list_type": "write a list, such as [a, b]",
+    "tuple_type": "write a list, such as [a, b]",
+    "string_type": "is not a text: put it in quotes",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "int_type": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_from_float": "write a whole number",
+    "float_type": "write a number",
+    "float_parsing": "write a number",
+    "date_type": "write a date, such as 2024-12-31",
+    "date_from_datetime_parsing": "write a date, such as 2024-12-31",
+}
+"""What would be right, by the kind of an error of pydantic."""
+
+
+def plain_words(item: Mapping[str, Any]) -> str:
+    """Say what is wrong with a value, of an error of pydantic."""
+    message = _KINDS.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
+    return message if message[:2].isupper() else message[:1].lower() + message[1:]
 
 
 class DeclarationError(Exception):
-    """A YAML document cannot be read or does not validate; the reader of the document names its kind."""
+    """A YAML document cannot be read or does not validate; the reader of the document names its kind.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(diagnostics)
+    ``where`` are the places of values that do not validate.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], *, where: Iterable[Path] = ()) -> None:
+        self.diagnostics, self.where = tuple(diagnostics), tuple(where)
         super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key may stand only once and aliases are refused (they can explode)."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.get_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it bare
-            raise yaml.composer.ComposerError(None, None, "aliases are not supported", event.start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key is one word or number", key.start_mark)
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+def _without_consequences(errors: Sequence[Any], model: type[BaseModel]) -> list[Any]:
+    """Leave out what follows from a misspelt key: that the right one is missing, and what it would allow."""
+    meant: dict[Path, set[str]] = {}
+    for *where, name in (item["loc"] for item in errors if item["type"] == _UNKNOWN):
+        meant.setdefault(tuple(where), set()).update(near(str(name), _accepted(model, tuple(where))))
+    return [item for item in errors if not _follows(item, meant.get(tuple(item["loc"][:-1]), set()))]
 
 
-_QUICK: Any = getattr(yaml, "CSafeLoader", None)
-"""The library's parser in C, where it was built with it: fourteen times as fast."""
-_RARE = frozenset("*&!?%@")
-_DEEPEST = 300
-
-
-def _composed(text: str) -> yaml.Node | None:
-    """Parse *text*; by the quick parser where both are known to read it alike (see ``tests/property``)."""
-    if _QUICK is not None and _is_plain(text):
-        try:
-            return yaml.compose(text, Loader=_QUICK)
-        except yaml.YAMLError:
-            pass  # the other one says why, in words that are the same everywhere
-    return yaml.compose(text, Loader=_Loader)
-
-
-def _is_plain(text: str) -> bool:
-    """Return whether a text has nothing that is rare: no alias, tag, tab or second document, and no deep nesting."""
-    return (
-        _RARE.isdisjoint(text)
-        and "---" not in text
-        and "..." not in text
-        and text.replace("\n", "").isprintable()
-        and sum(map(text.count, ("[", "{", "- "))) < _DEEPEST
-    )
+def _follows(item: Any, meant: Collection[str]) -> bool:
+    return (item["type"] == "missing" and item["loc"][-1] in meant) or (item["type"] == DEPENDENT and bool(meant))
 
 
 def _accepted(model: type[BaseModel], where: Path) -> list[str]:
     """Names of the keys that *model* accepts at *where*; empty where that is not known."""
     current: Any = model
     for step in where:
-        if isinstance(step, int):
-            current = next(iter(get_args(current)), current)
-            continue
-        if get_origin(current) is dict:
-            current = get_args(current)[1]
-            continue
-        fields = getattr(current, "model_fields", None)
-        if fields is None:
-            return []
-        by_alias = {info.alias or name: info for name, info in fields.items()}
-        if step not in by_alias:
-            return []
-        current = by_alias[step].annotation
+        current = _below(_declared_as(current), step)
+    current = _declared_as(current)
     fields = getattr(current, "model_fields", {})
     # What is read by a path is another view of a key that has its own field.
     return [info.alias or name for name, info in fields.items() if not isinstance(info.validation_alias, AliasPath)]
+
+
+def _below(kind: Any, step: str | int) -> Any:
+    """Return the type of what stands at *step* in a value of *kind*; None where that is not known."""
+    if isinstance(step, int):
+        return next(iter(get_args(kind)), kind)
+    if get_origin(kind) in (dict, Mapping):
+        return get_args(kind)[1]
+    fields = getattr(kind, "model_fields", {})
+    return next((info.annotation for name, info in fields.items() if step == (info.alias or name)), None)
+
+
+def _declared_as(kind: Any) -> Any:
+    """Return what keys can stand in of a type that may also be something else, such as None or a text."""
+    while get_origin(kind) in (Annotated, UnionType, Union):
+        kinds = get_args(kind)[:1] if get_origin(kind) is Annotated else get_args(kind)
+        kind = next((each for each in kinds if _has_keys(each)), None)
+    return kind
+
+
+def _has_keys(kind: Any) -> bool:
+    return get_origin(kind) is not None or hasattr(kind, "model_fields")

@@ -11,6 +11,8 @@
     │   ├── NotAcceptable         406 not-acceptable
     │   ├── VersionRetired        410 version-retired
     │   ├── CursorExpired         410 cursor-expired
+    │   ├── PreconditionFailed    412 precondition-failed
+    │   ├── RangeNotSatisfiable   416 range-not-satisfiable
     │   ├── InvalidParameters     422 invalid-parameters
     │   ├── ScanTooLarge          422 scan-too-large
     │   ├── ResultTooLarge        422 result-too-large
@@ -45,7 +47,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -88,6 +89,7 @@ class Rule(StrEnum):
     UNNAMED_COLUMN = "unnamed-column"
     SELECT_STAR = "select-star"
     UNORDERED_LIMIT = "unordered-limit"
+    UNBOUNDED_SIZE = "unbounded-size"
     ASOF_JOIN = "asof-join"
     UNKNOWN_COLUMN = "unknown-column"
     BINDING = "binding"
@@ -98,13 +100,15 @@ class Rule(StrEnum):
     SUNSET = "sunset"
     TEST = "test"
     ACCESS = "access"
+    MISSING_COMMA = "missing-comma"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One finding in a file of the project: where it is, what is wrong, what would be right.
 
-    ``line`` and ``column`` count from 1; both are None when it concerns the file as a whole.
+    ``line`` and ``column`` count from 1; both are None when it concerns the file as a whole. ``fix`` are lines to write
+    there, and ``also`` names other places of the same cause, as ``path:line:column``.
     """
 
     path: str
@@ -114,10 +118,16 @@ class Diagnostic:
     column: int | None = None
     rule: Rule = Rule.INVALID
     severity: Severity = Severity.ERROR
+    fix: str | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Format where it is: ``path:line:column``, as far as that is known."""
+        return ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
-        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        return f"{self.place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 class GatewayError(Exception):
@@ -180,6 +190,18 @@ class VersionRetired(RequestError):
 
 class CursorExpired(RequestError):
     code, status, title = "cursor-expired", 410, "The result behind this cursor is gone"
+
+
+class PreconditionFailed(RequestError):
+    """What is there is not what the caller has."""
+
+    code, status, title = "precondition-failed", 412, "The result is another one"
+
+
+class RangeNotSatisfiable(RequestError):
+    """``Content-Range`` says how long the body is."""
+
+    code, status, title = "range-not-satisfiable", 416, "The body has no such part"
 
 
 class InvalidParameters(RequestError):
@@ -264,8 +286,26 @@ class UpstreamError(GatewayError):
     retryable = True
 
 
+class Fate(StrEnum):
+    """What a query was when the engine's process ended under it: the reason, perhaps the reason, or beside it."""
+
+    CULPRIT = "culprit"
+    SUSPECT = "suspect"
+    BYSTANDER = "bystander"
+
+
 class EngineFailed(UpstreamError):
+    """The engine failed. ``lost`` is the fate of the query where the engine's process ended before its last row.
+
+    ``memory`` tells that the engine itself refused to take more of it.
+    """
+
     code, status, title = "engine-failed", 502, "The engine failed"
+
+    def __init__(self, detail: str, *, lost: Fate | None = None, memory: bool = False, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.lost = None if lost is None else Fate(lost)
+        self.memory = memory
 
 
 class StorageFailed(UpstreamError):
@@ -355,13 +395,3 @@ def quoted(word: str) -> str:
     True
     """
     return repr(shortened(word, _NAME))
-
-
-def did_you_mean(name: str, accepted: Iterable[str]) -> str | None:
-    """Suggest the accepted name nearest to a misspelt one.
-
-    >>> did_you_mean("carier", ["carrier", "origin"])
-    "did you mean 'carrier'?"
-    """
-    matches = get_close_matches(name, list(accepted), n=1)
-    return f"did you mean {matches[0]!r}?" if matches else None

@@ -5,16 +5,21 @@ All are frozen; a stage takes one and returns the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Protocol
 from uuid import UUID
 
 import pyarrow as pa
 
-Value = None | bool | int | float | Decimal | str | date | datetime | timedelta | UUID | list["Value"]
+from gateway.interval import Interval
+
+Value = None | bool | int | float | Decimal | str | date | datetime | timedelta | Interval | UUID | list["Value"]
 """A parameter or constant as Python holds it. TIMESTAMPTZ values are aware, in UTC; all others are naive."""
 
 
@@ -72,6 +77,17 @@ class CachePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelativeTimes:
+    """How a parameter was written in relative times: its texts in one spelling, and how long they mean its value.
+
+    ``until`` is in seconds since the epoch: from then on they may mean another one.
+    """
+
+    written: tuple[str, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoundQuery:
     """One version of a query with its parameters typed, checked and rounded.
 
@@ -91,6 +107,29 @@ class BoundQuery:
     """Seconds the author allows the query to run; None: the operator's default."""
     default: tuple[Mapping[str, Any], ...] | None = None
     """Rows to answer with when there is nothing at all; None: the error is the answer."""
+    relative: Mapping[str, RelativeTimes] = field(default_factory=dict)
+    """The parameters that were asked for in relative times."""
+
+    @property
+    def until(self) -> float:
+        """Instant, in seconds since the epoch, before which the same request is bound to the same values."""
+        return min((times.until for times in self.relative.values()), default=math.inf)
+
+    @property
+    def origin(self) -> str:
+        """Name the text that asks; see ``origin_of``."""
+        return origin_of(self.name, self.version, self.normalised)
+
+
+@lru_cache(maxsize=4096)
+def origin_of(name: str, version: int, normalised: str) -> str:
+    """Name a text: its query, its version, and a digest of what they stand for now.
+
+    >>> origin_of("finance.revenue", 3, "SELECT 1")
+    'finance.revenue/v3/60e6b55ff57fdf38'
+    """
+    digest = blake2b(normalised.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{name}/v{version}/{digest}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,12 +294,22 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """Rows under the name by which the SQL of a statement reads them."""
+
+    name: str
+    rows: pa.Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """What an engine runs: SQL text, the values bound to its parameters, the file versions that it reads."""
 
     sql: str
     parameters: Mapping[str, TypedValue]
     files: Sequence[FileVersion]
+    relation: Relation | None = None
+    """Rows that it reads beside the files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,31 +320,6 @@ class Plan:
     scans: tuple[Scan, ...]
     statement: Callable[[Callable[[FileVersion], str]], Statement]
     """Render the SQL; takes the function that writes a file's address for the engine. Called only on a miss."""
-
-
-class ResultStream(Protocol):
-    """A running query: Arrow batches of one schema. Iterating raises the errors of the gateway's own tree."""
-
-    schema: pa.Schema
-    columns: tuple[Column, ...]
-    """The same columns in DuckDB's types."""
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]: ...
-
-    def cancel(self) -> None:
-        """Interrupt the query from any thread; iteration then ends with an error."""
-
-    def postpone(self, deadline: float) -> None:
-        """Let the query run until another instant of ``time.monotonic``, in seconds."""
-
-    def confirm(self) -> None:
-        """Make sure that the rows so far came from the versions that were asked for. Raises ``FilesChanged``.
-
-        The end of the iteration does it by itself; this is for who needs no more rows.
-        """
-
-    def close(self) -> None:
-        """Release the cursor; idempotent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +344,22 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What an answer was put together of: partials that were *kept*, and partials that were *computed* for it."""
+
+    kept: int
+    computed: int
+
+    def __str__(self) -> str:
+        """Write it for people.
+
+        >>> str(Folded(kept=30, computed=1))
+        '31 partitions: 30 kept, 1 computed'
+        """
+        return f"{self.kept + self.computed} partitions: {self.kept} kept, {self.computed} computed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The rows of one answer, what they were read from, and what making them took.
 
@@ -339,6 +379,8 @@ class Result:
     """The query that was answered, and its version: what operators name results by."""
     version: int = 0
     digest: str = ""
+    folded: Folded | None = field(default=None, compare=False)
+    """What it was put together of when it was computed, in the process that did; None: computed as a whole."""
 
     @property
     def rows(self) -> int:
@@ -355,23 +397,3 @@ class Summary:
     rows: int
     readings: tuple[Reading, ...]
     created_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Streamed:
-    """The rows of one answer while they are computed: how many there are is known at their end, and it is not kept.
-
-    ``batches`` are for one reader, which calls ``close`` when it has done with them. They are provisional until the
-    iteration has ended without an error. The other members are those of ``Result``.
-    """
-
-    key: str
-    schema: pa.Schema
-    columns: tuple[Column, ...]
-    readings: tuple[Reading, ...]
-    created_at: float
-    batches: Iterator[pa.RecordBatch]
-    close: Callable[[], None]
-    """End the work, from any thread; idempotent."""
-    more: bool = False
-    """Rows follow after these, which are all that were asked for."""

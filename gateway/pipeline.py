@@ -23,37 +23,29 @@ from gateway.cache.key import question_key, result_key
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.results import CacheLookup, ResultCache
 from gateway.catalog.catalog import Catalog
+from gateway.concurrency.origin import on_behalf_of
 from gateway.engine.base import Engine
 from gateway.errors import CapacityError, CursorExpired, GatewayError, NotCached, QueryFailed, UpstreamError
-from gateway.execution.admission import Admission
+from gateway.execution.admission import Slots
 from gateway.execution.executor import Computed, Executor
 from gateway.execution.planning import Planning
-from gateway.execution.run import unread
 from gateway.execution.runner import PlanRunner
 from gateway.execution.single_flight import Gone
 from gateway.execution.stores import Stores
-from gateway.execution.work import CacheRequest, StreamOptions, Work
-from gateway.model import (
-    BoundQuery,
-    CachePolicy,
-    Column,
-    FileVersion,
-    Principal,
-    Request,
-    Result,
-    Streamed,
-    Summary,
-    TypedValue,
-)
+from gateway.execution.work import CacheRequest, StreamOptions, Work, unread
+from gateway.model import BoundQuery, CachePolicy, Column, FileVersion, Principal, Request, Result, Summary, TypedValue
 from gateway.plan.analysis import NOW
 from gateway.plan.explain import Explanation, below_locations
 from gateway.query.registry import Registry
+from gateway.streaming import Streamed
 from gateway.telemetry.events import Observer
 from gateway.telemetry.timings import Timings
 
 _NO_DIRECTIVES = Directives()
 _COMPARISONS = 3
 """Plans compared with answers that other hosts give meanwhile, before the answer is computed."""
+_DESCRIBING = 5.0
+"""Seconds in which the columns of one query are found, or else not."""
 
 
 class Served(NamedTuple):
@@ -115,7 +107,7 @@ class Gateway:
         return self.executor.runner.execution.engine
 
     @property
-    def admission(self) -> Admission:
+    def admission(self) -> Slots:
         """The slots in which plans run."""
         return self.executor.runner.execution.admission
 
@@ -170,9 +162,9 @@ class Gateway:
         result that is too large to be kept comes as rows while they are computed; without, that is
         ``ResultTooLarge``. *suffices* tells whether the summary of a result is all that the caller needs.
         """
-        timings = Timings(self.monotonic)
-        bound = self._bind(asked, timings)
-        query = self._at_this_instant(bound)
+        timings, now = Timings(self.monotonic), self.clock()
+        bound = self._bind(asked, timings, now)
+        query = self._at_this_instant(bound, now)
         request = self._request(
             query,
             principal,
@@ -194,9 +186,9 @@ class Gateway:
 
         Raises what ``answer`` raises, and answers neither with what is stale nor with declared rows.
         """
-        timings = Timings(self.monotonic)
-        bound = replace(self.registry.bind(asked), default=None)
-        query = self._at_this_instant(bound)
+        timings, now = Timings(self.monotonic), self.clock()
+        bound = replace(self.registry.bind(asked, now=now), default=None)
+        query = self._at_this_instant(bound, now)
         request = self._request(query, principal, None, directives=Directives(no_cache=True))
         answer = _answered(bound, self._serve(query, request, principal, timings), timings)
         assert isinstance(answer, Answer)  # no stream was asked for
@@ -285,7 +277,7 @@ class Gateway:
 
     def explain(self, request: Request, *, principal: Principal) -> Explanation:
         """Plan *request* without running it; files are named below the declared locations, not by full paths."""
-        query = self.registry.bind(request)
+        query = self.registry.bind(request, now=self.clock())
         address = below_locations(self.catalog.pin(query.tables).values())
         return self.explain_bound(query, principal=principal, address=address)
 
@@ -297,9 +289,12 @@ class Gateway:
         address: Callable[[FileVersion], str] = lambda file: file.path,
     ) -> Explanation:
         """Plan a query that is bound already, without running it; *address* names files for the reader."""
-        query = self._at_this_instant(query)
-        plan = self.planning.planner.plan(query, self.catalog.pin(query.tables), principal)
+        query = self._at_this_instant(query, self.clock())
+        with on_behalf_of(query.origin):
+            snapshots = self.catalog.pin(query.tables)
+            plan = self.planning.planner.plan(query, snapshots, principal)
         key = result_key(self.question(query, principal), plan, self.engine.name)
+        folded, whole = self.runner.folded(plan, snapshots, principal)
         statuses = [(name, self.catalog.status(name)) for name in query.tables]
         return Explanation(
             plan=plan,
@@ -309,6 +304,9 @@ class Gateway:
             cached=self.cache.stored(key) is not None,
             now=self.clock(),
             failing={name: status.failure.error for name, status in statuses if status.failure is not None},
+            folded=folded,
+            whole=whole,
+            unread={name: reason for name, each in snapshots.items() if (reason := each.nothing_read) is not None},
         )
 
     def question(self, query: BoundQuery, principal: Principal) -> str:
@@ -325,20 +323,22 @@ class Gateway:
 
     def columns(self, query: str, version: int) -> tuple[Column, ...]:
         """Return the result columns of a query, found without reading a row. Raises what running it may."""
+        deadline = self.monotonic() + _DESCRIBING
         template = self.registry.template(query, version)
         snapshots = self.catalog.pin(template.tables)
-        *first, last = [self._at_this_instant(bound) for bound in template.bindings()]
-        for bound in first:
-            with suppress(QueryFailed):
-                return self.engine.columns(self.planning.planner.over_nothing(bound, snapshots))
-        return self.engine.columns(self.planning.planner.over_nothing(last, snapshots))
+        *first, last = [self._at_this_instant(bound, self.clock()) for bound in template.bindings()]
+        with on_behalf_of(last.origin):
+            for bound in first:
+                with suppress(QueryFailed):
+                    return self.engine.columns(self.planning.planner.over_nothing(bound, snapshots), deadline=deadline)
+            return self.engine.columns(self.planning.planner.over_nothing(last, snapshots), deadline=deadline)
 
     def locate(self, query: BoundQuery, request: Request, principal: Principal) -> Located:
         """Say how to find the answer to *request*, bound to *query*, again without binding it."""
         width, now = query.cache.clock, self.clock()
         return Located(
-            question=self.question(self._at_this_instant(query), principal),
-            until=math.inf if width is None else (now // width + 1) * width,
+            question=self.question(self._at_this_instant(query, now), principal),
+            until=min(query.until, math.inf if width is None else (now // width + 1) * width),
             note=(lambda: None) if self.recent is None else self.recent.noting(query, request),
         )
 
@@ -350,11 +350,11 @@ class Gateway:
         found = self.cache.ready(question, form)
         return None if found is None else prepared(*found, policy, self.clock())
 
-    def _bind(self, asked: Request | BoundQuery, timings: Timings) -> BoundQuery:
+    def _bind(self, asked: Request | BoundQuery, timings: Timings, now: float) -> BoundQuery:
         if isinstance(asked, BoundQuery):
             return asked
         with timings("bind"):
-            query = self.registry.bind(asked)
+            query = self.registry.bind(asked, now=now)
         if self.recent is not None:
             self.recent.note(query, asked)
         return query
@@ -370,12 +370,13 @@ class Gateway:
             **how,
         )
 
-    def _at_this_instant(self, query: BoundQuery) -> BoundQuery:
+    @staticmethod
+    def _at_this_instant(query: BoundQuery, clock: float) -> BoundQuery:
         """Bind the clock, rounded down as the query declares, where it reads it."""
         width = query.cache.clock
         if width is None:
             return query
-        instant = datetime.fromtimestamp(self.clock() // width * width, UTC)
+        instant = datetime.fromtimestamp(clock // width * width, UTC)
         now = TypedValue(value=instant, type="TIMESTAMP WITH TIME ZONE")
         return replace(query, parameters={**query.parameters, NOW: now})
 

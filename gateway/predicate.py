@@ -99,6 +99,14 @@ class StartsWith:
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """``term`` is a value, and lies in none of the ranges that the slot lists: pairs of values, both included."""
+
+    term: Term
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A condition on the request alone, e.g. ``$p IS NULL``: holds where the slot's value is True."""
 
@@ -115,7 +123,7 @@ class Or:
     parts: tuple[Predicate, ...]
 
 
-Leaf = Comparison | Membership | NullCheck | StartsWith | Condition
+Leaf = Comparison | Membership | NullCheck | StartsWith | Outside | Condition
 Predicate = Union[Everything, Nothing, Leaf, And, Or]  # noqa: UP007 - And and Or name it before it exists
 
 TRUE = Everything()

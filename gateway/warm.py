@@ -6,6 +6,7 @@ process of a machine does it, one answer at a time, and only while no query wait
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -35,6 +36,8 @@ _EARLY = (0.5, 0.25)
 """An answer is renewed after half of its ``ttl``, and up to a quarter later, so that renewals spread out."""
 _SHORTEST = 0.5
 """Seconds between two renewals of an answer at least; a change of its data does not wait for them."""
+_MOVING = 10.0
+"""Seconds between two renewals at least of a question in relative times, which may mean another one every second."""
 _BACKOFF = (1.0, 300.0)
 """Shortest and longest pause, in seconds, after renewing an answer failed."""
 
@@ -58,12 +61,17 @@ def wanted(registry: Registry) -> Mapping[tuple[str, int], int]:
     }
 
 
-def questions(registry: Registry, usage: RecentQuestions | None) -> Mapping[str, tuple[Request, BoundQuery]]:
-    """Return every question whose answer is prepared, by its key; those that no longer bind are left out."""
+def questions(
+    registry: Registry, usage: RecentQuestions | None, *, now: float | None = None
+) -> Mapping[str, tuple[Request, BoundQuery]]:
+    """Return every question whose answer is prepared, by its key; those that no longer bind are left out.
+
+    *now* is what relative times count from, in seconds since the epoch; None: the present.
+    """
     found: dict[str, tuple[Request, BoundQuery]] = {}
     for request in (*_declared(registry), *_recent(usage)):
         with suppress(GatewayError):
-            query = registry.bind(request)
+            query = registry.bind(request, now=now)
             if query.cache.enabled:
                 found.setdefault(question_key(query, ANYBODY), (request, query))
     return found
@@ -134,7 +142,7 @@ class Warmer:
     def _reload(self) -> None:
         """Take up new questions, let go of those that are no longer wanted."""
         now, tasks = self._clock(), {}
-        for key, (request, query) in questions(self._registry(), self._usage).items():
+        for key, (request, query) in questions(self._registry(), self._usage, now=now).items():
             tasks[key] = self._tasks.get(key) or _Task(request=request, query=query, due=now)
         self._tasks = tasks
 
@@ -177,4 +185,5 @@ class Warmer:
         half, spread = _EARLY
         due = started + max(query.cache.ttl * (half + spread * self._jitter()), _SHORTEST)
         width = query.cache.clock
-        return due if width is None else min(due, (started // width + 1) * width)
+        bucket = math.inf if width is None else (started // width + 1) * width
+        return min(due, bucket, max(query.until, started + _MOVING))

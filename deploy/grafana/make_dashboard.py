@@ -6,14 +6,13 @@ Run it as a script after a change (``--print`` writes it to standard output); th
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-PLACE = Path(__file__).parent / "dashboard.json"
+from dashboards import write
+
 SOURCE = {"type": "prometheus", "uid": "${source}"}
 COLUMNS, WIDTH, HEIGHT = 3, 8, 8
 RATE = "[$__rate_interval]"
@@ -46,6 +45,8 @@ def share(part: str, whole: str) -> str:
 Q = 'query=~"$query"'
 READ, PRUNED = "gateway_read_partitions_total", "gateway_pruned_partitions_total"
 REQUESTS = "gateway_request_seconds_count"
+ENDED = 'gateway_engine_processes_ended_total{reason!~"idle|room"}'
+SET_APART = f"gateway_queries_set_apart_total{{{Q}}}"
 ROWS: Mapping[str, Sequence[Panel]] = {
     "Clients": (
         Panel(
@@ -203,6 +204,27 @@ ROWS: Mapping[str, Sequence[Panel]] = {
             },
         ),
         Panel(
+            title="Memory of the engine's processes",
+            unit="bytes",
+            queries={"{{instance}} {{role}}": "sum by (instance, role) (gateway_engine_resident_bytes)"},
+        ),
+        Panel(
+            title="Engine's processes ended, queries set apart and run again",
+            unit="short",
+            queries={
+                "ended: {{role}} {{reason}}": f"sum by (role, reason) (increase({ENDED}{RATE}))",
+                "set apart: {{query}} {{reason}}": f"sum by (query, reason) (increase({SET_APART}{RATE}))",
+                "run again: {{reason}}": f"sum by (reason) (increase(gateway_engine_reruns_total{{{Q}}}{RATE}))",
+            },
+            note="Why a process ended, and what to do: docs/operating.md, The engine's processes.",
+        ),
+        Panel(
+            title="Texts of queries that run apart",
+            unit="short",
+            queries={"{{instance}}": "gateway_queries_apart"},
+            note="gateway apart lists them on the machine.",
+        ),
+        Panel(
             title="Bugs, lost log lines, broken declarations",
             unit="short",
             queries={
@@ -279,13 +301,5 @@ def _queries() -> dict[str, Any]:
     }
 
 
-def as_text() -> str:
-    """Write the document as the file holds it."""
-    return json.dumps(dashboard(), indent=1) + "\n"
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--print"]:
-        sys.stdout.write(as_text())
-    else:
-        PLACE.write_text(as_text(), encoding="utf-8")
+    write("dashboard.json", dashboard(), sys.argv[1:])

@@ -17,8 +17,8 @@ from gateway.telemetry.events import AccessRefused, Observer
 
 COOKIE = "gateway-key"
 """Where the pages for people keep the key that was entered in them."""
-_OWN_PAGES = (None, "same-origin", "none")
-"""Where a request must come from for its cookie to count: a page of the gateway itself, or nobody's."""
+_OWN_PAGES = ("same-origin", "none")
+"""What a browser says of a request of a page of the gateway itself, or of nobody's."""
 _EXPIRED = {"expired-key": "The key has expired.", "expired-token": "The token has expired."}
 INVALID = {"WWW-Authenticate": f'{CHALLENGE["WWW-Authenticate"]}, error="invalid_token"'}
 
@@ -113,8 +113,20 @@ def credential(headers: Mapping[str, str]) -> str | None:
     return _cookie(headers)
 
 
+def from_own_page(headers: Mapping[str, str]) -> bool:
+    """Tell whether no page of another origin sends a request, of which *headers* are given in lower case.
+
+    Browsers say so in ``Sec-Fetch-Site``, but not over plain HTTP to a host name. There ``Origin`` stands in all
+    that changes something, and in what a script of another origin asks.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        return site in _OWN_PAGES
+    return origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()
+
+
 def _cookie(headers: Mapping[str, str]) -> str | None:
-    if "cookie" not in headers or headers.get("sec-fetch-site") not in _OWN_PAGES:
+    if "cookie" not in headers or not from_own_page(headers):
         return None
     for pair in headers["cookie"].split(";"):
         name, _, value = pair.strip().partition("=")

@@ -10,7 +10,7 @@ from gateway.model import Principal
 
 ANONYMOUS = Principal()
 """The principal of unauthenticated requests; no other has this name."""
-CREDENTIALS = ("authorization", "x-api-key", "cookie", "sec-fetch-site")
+CREDENTIALS = ("authorization", "x-api-key", "cookie", "sec-fetch-site", "origin", "host")
 """The only request headers that ``identify`` reads."""
 VARY = "Authorization, X-Api-Key, Cookie"
 """``Vary`` of answers that depend on the caller."""

@@ -19,8 +19,9 @@ from gateway.access.base import ANONYMOUS, QUERY, REFRESH, TABLE
 from gateway.access.rates import RateSetting
 from gateway.access.reloading_file import FileUnreadable
 from gateway.declaration import DeclarationError, Declared
-from gateway.errors import Diagnostic, did_you_mean
+from gateway.errors import Diagnostic
 from gateway.model import Principal
+from gateway.suggestions import did_you_mean
 
 EVERYBODY, AUTHENTICATED, GROUP = "*", "authenticated", "group:"
 _PATTERN = re.compile(r"[a-z0-9_.*]+")

@@ -59,7 +59,7 @@ def _period(text: str) -> int:
     return known if known is not None else int(parse_duration(text))
 
 
-RateSetting = Annotated[Rate | None, BeforeValidator(parse_rate)]
+RateSetting = Annotated[Rate | None, BeforeValidator(parse_rate, json_schema_input_type=str | None)]
 """A rate as it is written in a file; None where nothing is said."""
 
 

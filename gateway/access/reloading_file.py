@@ -114,6 +114,6 @@ def _text(path: Path) -> str | None:
     if len(raw) > _LARGEST:
         raise FileUnreadable(f"is larger than {_LARGEST} bytes")
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileUnreadable("is not UTF-8 text") from error

@@ -13,13 +13,14 @@ from flask import Flask
 from prometheus_client import CollectorRegistry
 
 from gateway.access.opening import open_access, open_limits
+from gateway.app.engine_processes import EngineProcesses
 from gateway.app.gateway import Opened, open_pipeline
 from gateway.app.result_tiers import redis_pool
-from gateway.app.state import CursorKey, StateFolder, calls_folder, deployment, reload_signal
+from gateway.app.state import CursorKey, StateFolder, calls_folder, cursor_key, deployment, reload_signal
 from gateway.cache.files import bytes_of
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.config import Settings
-from gateway.engine.duckdb import DuckDBEngine
+from gateway.engine.current import Reaching
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
 from gateway.project.reload import Reloader, Stamp, look
@@ -28,9 +29,12 @@ from gateway.telemetry.events import Observer, fan_out
 from gateway.telemetry.json_log import JsonLog, LineWriter
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.resources import ResourceMonitor
+from gateway.telemetry.text_log import standard_output
 from gateway.telemetry.usage import CallCounter
 from gateway.warm import ANYBODY, Warmer, wanted
 from gateway.web.context import Site
+from gateway.web.origins import Cors
+from gateway.web.proxies import Proxies, networks
 from gateway.web.site import build_site
 
 
@@ -44,14 +48,23 @@ Part = TypeVar("Part", bound=_InBackground)
 
 
 @contextmanager
-def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
+def open_app(
+    settings: Settings,
+    *,
+    dev: Path | None = None,
+    processes: EngineProcesses | None = None,
+    key: CursorKey | None = None,
+) -> Iterator[Flask]:
     """Open the HTTP application of one process; what it opened is closed in reverse order.
 
+    The engines run in *processes* of their own; None: in this one. *key* signs cursors; None: that of the state folder.
     *dev* is the file through which ``gateway dev`` reports saves to the pages.
     """
-    metrics = Metrics(CollectorRegistry())
+    if processes is not None:
+        processes.forked()
+    server, metrics = settings.server, Metrics(CollectorRegistry())
     with _auditing(settings, metrics) as audit, ExitStack() as stack:
-        lines = JsonLog(LineWriter("log", lost=metrics))
+        lines = JsonLog(standard_output(settings.log.format, "log", lost=metrics))
         calls = _started(CallCounter(calls_folder(settings), observe=lines), stack)
         observe = fan_out(metrics, lines, calls, *audit)
         access = open_access(settings.project, settings.access, observe)
@@ -64,9 +77,9 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
             namespace=settings.cache.namespace,
         )
         seen = look(settings.project, reload_signal(settings))
-        pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge)
+        pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge, processes=processes)
         opened = stack.enter_context(pipeline)
-        key = CursorKey(settings.state / "cursor.key")
+        key = key or cursor_key(settings)
         state = _started(StateFolder(settings.state, epochs=opened.epochs, key=key, observe=observe), stack)
 
         def serving() -> Gateway:
@@ -93,6 +106,9 @@ def open_app(settings: Settings, *, dev: Path | None = None) -> Iterator[Flask]:
             state=state.problem,
             access=access,
             limits=limits,
+            proxies=Proxies(root_path=server.root_path, trusted=networks(server.trusted_proxies)),
+            cors=Cors(origins=frozenset(server.cors)),
+            embed=server.embed,
             dev=dev,
         )
         _started(reloader, stack)
@@ -118,7 +134,7 @@ def _auditing(settings: Settings, metrics: Metrics) -> Iterator[list[Observer]]:
         return
     digest = log.audit_parameters == "digest"
     if log.audit == "stdout":
-        yield [AuditLog(LineWriter("audit", lost=metrics), digest=digest)]
+        yield [AuditLog(standard_output(log.format, "audit", lost=metrics), digest=digest)]
         return
     descriptor = open_file(settings.project / log.audit)
     try:
@@ -153,8 +169,8 @@ def _monitor(serving: Callable[[], Gateway], settings: Settings) -> ResourceMoni
     return ResourceMonitor(
         settings.state,
         cache=lambda: serving().cache.used,
-        disk=lambda: bytes_of(settings.state / "results"),
-        engine=lambda: cast(DuckDBEngine, serving().engine).memory(),
+        disk=lambda: bytes_of(settings.state / "results") + bytes_of(settings.state / "partials"),
+        engine=lambda: cast(Reaching, serving().engine).memory(),
         observe=serving().observe,
     )
 

@@ -6,47 +6,56 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib.metadata import version
 from typing import cast
-from urllib.parse import urlsplit
 
 from gateway.access.limits import UNLIMITED, Charge
+from gateway.app.engine_processes import EngineProcesses
+from gateway.app.engines import open_engine
 from gateway.app.memory_split import split_memory
-from gateway.app.result_tiers import listen_to_hosts, open_cache, open_epochs, open_single_flight
+from gateway.app.result_tiers import (
+    listen_to_hosts,
+    open_cache,
+    open_epochs,
+    open_leases,
+    open_single_flight,
+)
 from gateway.app.state import deployment, make_state
 from gateway.cache.cooldown import Cooldown
 from gateway.cache.epochs import Epochs
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.store import CredentialChain, S3Settings, open_store, place_of, region, root_of
+from gateway.catalog.store import open_store, place_of, root_of
 from gateway.catalog.table import Table
 from gateway.concurrency.backoff import Backoff
-from gateway.config import EngineSettings, Settings
-from gateway.engine.current import Engines
-from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import BUCKETS, BucketKeys, DuckDBSettings, S3Access
-from gateway.engine.priority import giving_way
+from gateway.config import Settings
+from gateway.engine.current import Engines, Reaching
 from gateway.engine.rows import one_row
-from gateway.engine.spill import spill_folder
-from gateway.execution.admission import Admission
+from gateway.execution.admission import Admission, Slots
+from gateway.execution.claims import Claims
 from gateway.execution.executor import Executor
+from gateway.execution.gathering import Gatherer
+from gateway.execution.leases import Lease
 from gateway.execution.memory_budget import MemoryBudget
+from gateway.execution.partial_sizes import PartialSizes
 from gateway.execution.planning import Planning
 from gateway.execution.run import Execution
 from gateway.execution.runner import PlanRunner
 from gateway.execution.slow_log import SlowLog
 from gateway.execution.stores import Place, Stores
+from gateway.model import Column, Statement
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import DimensionReader
+from gateway.plan.fold.algebra import VERSION as FOLDED_BYTES
+from gateway.plan.fold.fold import FoldPlanner
 from gateway.plan.planner import Planner
 from gateway.project.checkout import commit_of
 from gateway.project.loader import Project, ProjectLoader
 from gateway.telemetry.events import Observer
 from gateway.warm import wanted
 
-_SILENCE = 5
-"""Seconds that a bucket may be silent under a query; setting ``storage.timeout`` lower shortens it."""
+_DESCRIBING = 5.0
+"""Seconds in which the columns of partials are found, or else the query is computed as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,21 +85,41 @@ def open_gateway(
 
 @contextmanager
 def open_pipeline(
-    settings: Settings, *, observe: Observer, background: bool, charge: Charge = UNLIMITED.charge
+    settings: Settings,
+    *,
+    observe: Observer,
+    background: bool,
+    charge: Charge = UNLIMITED.charge,
+    processes: EngineProcesses | None = None,
 ) -> Iterator[Opened]:
-    """Open the pipeline of a project as ``open_gateway`` does, with what a reload needs."""
+    """Open the pipeline of a project as ``open_gateway`` does, with what a reload needs.
+
+    The engines run in *processes* of their own; None: in this one.
+    """
     split_memory(settings)  # what is wrong with the settings is said before anything is made
     loader = ProjectLoader(settings.project, commit=commit_of)
     project = loader.read()
     loader.accept(project)
     make_state(settings.state)
     with ExitStack() as stack:
-        builder = _GatewayBuilder(settings, observe=observe, charge=charge, stack=stack)
+        builder = _GatewayBuilder(settings, observe=observe, charge=charge, stack=stack, processes=processes)
         gateway = builder.first(project)
         if background:
             gateway.catalog.start()
             listen_to_hosts(settings, builder.cache, builder.epochs, stack)
         yield Opened(gateway=gateway, epochs=builder.epochs, project=project, loader=loader, build=builder.following)
+
+
+@contextmanager
+def open_catalog(settings: Settings, *, observe: Observer) -> Iterator[Catalog]:
+    """Open the tables of a project alone, without background work. Raises ``GatewayError``."""
+    loader = ProjectLoader(settings.project, commit=commit_of)
+    make_state(settings.state)
+    with ExitStack() as stack:
+        builder = _GatewayBuilder(settings, observe=observe, charge=UNLIMITED.charge, stack=stack, processes=None)
+        catalog = builder.catalog(loader.read().tables)
+        stack.callback(catalog.close)
+        yield catalog
 
 
 class _GatewayBuilder:
@@ -99,9 +128,18 @@ class _GatewayBuilder:
     What it opens is closed by *stack*.
     """
 
-    def __init__(self, settings: Settings, *, observe: Observer, charge: Charge, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        observe: Observer,
+        charge: Charge,
+        stack: ExitStack,
+        processes: EngineProcesses | None,
+    ) -> None:
         self._settings, self._observe, self._charge, self._stack = settings, observe, charge, stack
-        self._engines = Engines(partial(_open_engine, settings, observe))
+        self._processes = processes
+        self._engines: Engines[Reaching] = Engines(self._open_engine)
         stack.callback(self._engines.close)
         self.epochs = open_epochs(settings)
         self._redis_cooldown = Cooldown()  # what is found out for one of its clients is known to all
@@ -114,24 +152,32 @@ class _GatewayBuilder:
         places = _places(settings, project.tables)
         engine = self._engines.reaching(_roots(places))
         stores = Stores(places, observe=self._observe)
-        catalog = self._catalog(project.tables)
+        catalog = self.catalog(project.tables)
         self._stack.callback(catalog.close)
         dimensions = _dimensions(settings, engine, stores, catalog)
         planner = Planner(engine.evaluate, dimensions, with_facts=catalog.with_facts)
+        origin = f"{version('query-gateway')}/{settings.cache.namespace}/{FOLDED_BYTES}"
+        lease = open_leases(settings, self._observe, self._redis_cooldown)
         runner = PlanRunner(
             execution=self._execution(engine),
-            planning=Planning(catalog=catalog, planner=planner, engine=engine.name),
+            planning=Planning(
+                catalog=catalog,
+                folds=_folds(planner, engine, settings.cache.partials_from),
+                engine=engine.name,
+                origin=origin,
+            ),
             stores=stores,
             timeout=settings.engine.timeout,
+            gatherer=self._gatherer(lease),
         )
-        in_flight = open_single_flight(settings, self._observe, self._redis_cooldown)
+        in_flight = open_single_flight(settings, lease)
         executor = Executor(cache=self.cache, in_flight=in_flight, runner=runner, refreshes=Backoff(time.time))
         self._stack.callback(executor.close)
         return Gateway(
             registry=project.registry,
             cache=self.cache,
             executor=executor,
-            origin=f"{version('query-gateway')}/{settings.cache.namespace}",
+            origin=origin,
             client_control=settings.cache.client_control,
             recent=RecentQuestions(settings.state / "usage", wanted(project.registry)),
         )
@@ -140,19 +186,25 @@ class _GatewayBuilder:
         """Build the gateway of changed declarations, of the parts of the one before as far as they fit."""
         if project.tables == previous.catalog.tables:
             return replace(previous, registry=project.registry)
-        settings, before = self._settings, cast(DuckDBEngine, previous.engine)
+        settings, before = self._settings, cast(Reaching, previous.engine)
         places = _places(settings, project.tables)
         engine = self._engines.reaching(_roots(places), rather=before)
         stores = previous.runner.stores.succeeded_by(places)
-        catalog = self._catalog(project.tables, previous=previous.catalog)
+        catalog = self.catalog(project.tables, previous=previous.catalog)
         dimensions = _dimensions(settings, engine, stores, catalog)
         planner = previous.planning.planner.succeeded_by(engine.evaluate, dimensions, catalog.with_facts)
-        planning = Planning(catalog=catalog, planner=planner, engine=engine.name)
+        planning = replace(
+            previous.planning,
+            catalog=catalog,
+            folds=_folds(planner, engine, settings.cache.partials_from),
+            engine=engine.name,
+        )
         execution = replace(previous.runner.execution, engine=engine)
         runner = replace(previous.runner, execution=execution, planning=planning, stores=stores)
         return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
 
-    def _catalog(self, tables: Mapping[str, Table], previous: Catalog | None = None) -> Catalog:
+    def catalog(self, tables: Mapping[str, Table], previous: Catalog | None = None) -> Catalog:
+        """Open the catalog of *tables*."""
         settings, observe = self._settings, self._observe
         return Catalog(
             tables,
@@ -166,11 +218,16 @@ class _GatewayBuilder:
             previous=previous,
         )
 
-    def _execution(self, engine: DuckDBEngine) -> Execution:
+    def _gatherer(self, lease: Lease) -> Gatherer | None:
+        if not self._settings.cache.partials:
+            return None
+        return Gatherer(partials=self.cache.partials, claims=Claims(lease), sizes=PartialSizes())
+
+    def _execution(self, engine: Reaching) -> Execution:
         settings, memory = self._settings, split_memory(self._settings)
         return Execution(
             engine=engine,
-            admission=_admission(settings.engine, memory.slots, self._observe),
+            admission=self._slots(memory.slots),
             charge=self._charge,
             observe=self._observe,
             max_result=memory.max_result,
@@ -179,37 +236,47 @@ class _GatewayBuilder:
             export_timeout=settings.engine.export_timeout,
         )
 
+    def _open_engine(self, locations: Sequence[str], number: int) -> Reaching:
+        settings = self._settings
+        if self._processes is not None:
+            return self._processes.engine(locations)
+        return open_engine(
+            locations,
+            number,
+            engine=settings.engine,
+            storage=settings.storage,
+            state=settings.state,
+            memory=split_memory(settings).engine,
+            observe=self._observe,
+        )
+
+    def _slots(self, slots: int) -> Slots:
+        if self._processes is not None:
+            return self._processes.slots()
+        engine = self._settings.engine
+        return Admission(slots=slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=self._observe)
+
 
 def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:
     log = settings.log
     return SlowLog(after=log.slow, observe=observe, engine_plan=log.engine_plan) if log.slow > 0 else None
 
 
-def _dimensions(settings: Settings, engine: DuckDBEngine, stores: Stores, catalog: Catalog) -> DimensionReader:
+def _dimensions(settings: Settings, engine: Reaching, stores: Stores, catalog: Catalog) -> DimensionReader:
     read = one_row(engine, seconds=settings.engine.timeout, check=stores.refuse_broken)
     return DimensionReader.over(read, engine.address, catalog.with_facts)
+
+
+def _folds(planner: Planner, engine: Reaching, least: int) -> FoldPlanner:
+    def describe(statement: Statement) -> tuple[Column, ...]:
+        return engine.columns(statement, deadline=time.monotonic() + _DESCRIBING)
+
+    return FoldPlanner(planner, engine.evaluate, describe, least=least)
 
 
 def _roots(places: Mapping[str, Sequence[Place]]) -> list[str]:
     """Return what an engine must be able to read."""
     return [place.root for of_table in places.values() for place in of_table]
-
-
-def _admission(engine: EngineSettings, slots: int, observe: Observer) -> Admission:
-    return Admission(slots=slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=observe)
-
-
-def _open_engine(settings: Settings, observe: Observer, locations: Sequence[str], number: int) -> DuckDBEngine:
-    chosen = DuckDBSettings(
-        locations=locations,
-        temp_directory=str(spill_folder(settings.state / "tmp", number)),
-        memory_limit=f"{split_memory(settings).engine}B",
-        max_temp_size=f"{settings.engine.spill}B",
-        threads=settings.engine.threads,
-        s3=_access(settings.storage) if any(place.startswith(BUCKETS) for place in locations) else None,
-        http_timeout=max(1, min(_SILENCE, round(settings.storage.timeout))),
-    )
-    return giving_way(lambda: DuckDBEngine.open(chosen, keyring=_keyring(settings.storage), observe=observe))
 
 
 def _places(settings: Settings, tables: Mapping[str, Table]) -> Mapping[str, Sequence[Place]]:
@@ -218,21 +285,3 @@ def _places(settings: Settings, tables: Mapping[str, Table]) -> Mapping[str, Seq
         return [Place(location=each, root=root_of(each, settings.project)) for each in locations]
 
     return {name: places(table) for name, table in tables.items()}
-
-
-def _access(s3: S3Settings) -> S3Access:
-    endpoint = urlsplit(s3.endpoint).netloc if s3.endpoint is not None else "s3.amazonaws.com"
-    style = "path" if s3.path_style else "vhost"
-    return S3Access(region=region(s3), endpoint=endpoint, url_style=style, use_ssl=s3.use_ssl)
-
-
-def _keyring(s3: S3Settings) -> Callable[[], BucketKeys | None]:
-    chain = CredentialChain(s3)
-
-    def keys() -> BucketKeys | None:
-        found = chain()
-        if found is None:
-            return None
-        return BucketKeys(key_id=found.key, secret=found.secret, session_token=found.token)
-
-    return keys

@@ -1,11 +1,13 @@
-"""Divide the setting ``memory`` among everything that takes memory in the workers of a server.
+"""Divide the setting ``memory`` among the processes of a server, and what they need it for.
 
-    memory          the server; by default a part of what the control group or the machine has
-      / workers     after the process that starts them
-        interpreter     Python and the libraries
-        engine          DuckDB's limit, and what it takes beyond
-        cache           results and bodies in the memory tier
-        results         results being gathered, and being encoded
+    memory                    the server; by default a part of what the control group or the machine has
+      starter, supervisor     the processes that start the others
+      engine                  the engine's process: the interpreter, DuckDB's limit, and what it takes beyond
+      aside                   a process for one query at a time that may pass its limits, while there is one
+      workers x
+        interpreter           Python and the libraries
+        cache                 results and bodies in the memory tier
+        results               results being gathered, and being encoded
 
 A setting for one part (``engine.memory``, ``cache.memory``, ``cache.max_result``) takes its place; the others share
 what is left.
@@ -24,12 +26,18 @@ from gateway.errors import Diagnostic, SettingsInvalid
 MEBIBYTE = 2**20
 STARTER = 96 * MEBIBYTE
 """What the process that starts the workers takes of its own."""
+SUPERVISOR = 64 * MEBIBYTE
+"""What the process that starts the engines' takes of its own."""
 INTERPRETER = 160 * MEBIBYTE
 """What a worker takes that has answered nothing yet, and grows by in service, beside the parts below."""
-OVERSHOOT = 0.3
-"""Part of its limit that DuckDB takes beyond it: measured, see docs/operating.md."""
+HOST = 96 * MEBIBYTE
+"""What an engine's process takes beside DuckDB's limit and what that takes beyond."""
+ASIDE = 256 * MEBIBYTE
+"""What the process for one query at a time may take in all."""
+OVERSHOOT = 0.5
+"""Part of its limit that DuckDB may take beyond it before its process is ended: 0.3 is usual, see docs/operating.md."""
 _ENGINE, _CACHE, _RESULTS = 0.6, 0.15, 0.25
-"""How a worker's memory is divided where nothing is set; DuckDB's part includes the overshoot."""
+"""How the memory is divided where nothing is set; DuckDB's part includes the overshoot."""
 _LARGEST = 64 * MEBIBYTE
 """Size of the largest result that is gathered, where there is memory for it."""
 _ENCODED = 2
@@ -38,6 +46,7 @@ _SLOT = 128 * MEBIBYTE
 """DuckDB's memory for each query that runs at once, at least, where the number of slots is not set."""
 _LEAST = 128 * MEBIBYTE
 """What the parts of a worker together need at least."""
+_FIXED = STARTER + SUPERVISOR + HOST + ASIDE
 _OF_GROUP, _OF_MACHINE = 0.85, 0.5
 """Part of the memory of a control group, or of a whole machine, that is taken where nothing is set."""
 _UNLIMITED = 2**60
@@ -46,18 +55,29 @@ _UNLIMITED = 2**60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySplit:
-    """The memory of one worker, divided; in bytes. ``memory`` is that of the whole server."""
+    """The memory of a server, divided; in bytes. ``memory`` is that of the whole server."""
 
     memory: int
     workers: int
-    worker: int
     engine: int
-    """DuckDB's limit."""
+    """DuckDB's limit in the process that runs the queries of all workers."""
     cache: int
+    """For kept results, in each worker."""
     results: int
-    """For results being gathered and encoded, of all queries that run together."""
+    """For results being gathered and encoded in each worker, of all queries that run together."""
     max_result: int
     slots: int
+    """Queries that run at the same time on this machine."""
+
+    @property
+    def bound(self) -> int:
+        """Resident bytes at which the engine's process is ended."""
+        return HOST + self.engine + overshoot(self.engine)
+
+    @property
+    def aside(self) -> int:
+        """DuckDB's limit in the process for one query at a time, which is ended at ``ASIDE`` resident bytes."""
+        return int((ASIDE - HOST) / (1 + OVERSHOOT))
 
     @property
     def share(self) -> int:
@@ -71,22 +91,24 @@ class MemorySplit:
 
     @property
     def parts(self) -> Mapping[str, int]:
-        """Name what a worker's memory is for; the sum is not over ``worker``."""
+        """Name what the memory is for; the sum is not over ``memory``."""
         return {
-            "interpreter": INTERPRETER,
             "engine": self.engine,
-            "beyond": overshoot(self.engine),
-            "cache": self.cache,
-            "results": self.results,
+            "beyond": overshoot(self.engine) + HOST,
+            "aside": ASIDE,
+            "cache": self.cache * self.workers,
+            "results": self.results * self.workers,
+            "interpreters": STARTER + SUPERVISOR + INTERPRETER * self.workers,
         }
 
     def __str__(self) -> str:
         parts = {name: _said(size) for name, size in self.parts.items()}
         return (
-            f"{_said(self.memory)} for {self.workers} workers of {_said(self.worker)}: {parts['engine']} for DuckDB, "
-            f"{parts['beyond']} that it takes beyond, {parts['cache']} for kept results, {parts['results']} for "
-            f"results in flight, {parts['interpreter']} for the interpreter. A worker runs {self.slots} at once; "
-            f"a result is kept up to {_said(self.max_result)}."
+            f"{_said(self.memory)} for all processes: {parts['engine']} for DuckDB, {parts['beyond']} that its process "
+            f"may take beyond, {parts['aside']} for queries that run apart, {parts['cache']} for kept results, "
+            f"{parts['results']} for results in flight, {parts['interpreters']} for the interpreters (workers: "
+            f"{self.workers}). Queries that run at once on this machine: {self.slots}. A result is kept up to "
+            f"{_said(self.max_result)}."
         )
 
 
@@ -102,26 +124,25 @@ def split_memory(
     given, engine, cache = settings.memory, settings.engine, settings.cache
     memory = given if given is not None else (available or available_memory)()
     workers = settings.server.workers
-    worker = max(0, memory - STARTER) // workers
-    free = worker - INTERPRETER
+    free = memory - _FIXED - workers * INTERPRETER
     engine_part = None if engine.memory is None else engine.memory + overshoot(engine.memory)
-    one_result = None if cache.max_result is None else cache.max_result * _ENCODED
-    taken = {"engine.memory": engine_part, "cache.memory": cache.memory, "cache.max_result": one_result}
-    _check(memory, worker, workers, {name: size for name, size in taken.items() if size is not None})
-    for_engine, for_cache, for_results = _divided(free, engine_part, cache.memory, None)
+    cache_part = None if cache.memory is None else cache.memory * workers
+    one_result = None if cache.max_result is None else cache.max_result * _ENCODED * workers
+    taken = {"engine.memory": engine_part, "cache.memory": cache_part, "cache.max_result": one_result}
+    _check(memory, workers, {name: size for name, size in taken.items() if size is not None})
+    for_engine, for_cache, for_results = _divided(free, engine_part, cache_part, None)
     if one_result is not None and for_results < one_result:
-        for_engine, for_cache, for_results = _divided(free, engine_part, cache.memory, one_result)
+        for_engine, for_cache, for_results = _divided(free, engine_part, cache_part, one_result)
     limit = engine.memory if engine.memory is not None else int(for_engine / (1 + OVERSHOOT))
-    slots = engine.slots or _slots(limit, -(-(cores or os.cpu_count() or 1) // workers))
+    results = for_results // workers
     return MemorySplit(
         memory=memory,
         workers=workers,
-        worker=worker,
         engine=limit,
-        cache=for_cache,
-        results=for_results,
-        max_result=cache.max_result if cache.max_result is not None else min(_LARGEST, for_results // _ENCODED),
-        slots=slots,
+        cache=for_cache // workers,
+        results=results,
+        max_result=cache.max_result if cache.max_result is not None else min(_LARGEST, results // _ENCODED),
+        slots=engine.slots or _slots(limit, cores or os.cpu_count() or 1),
     )
 
 
@@ -160,20 +181,17 @@ def _number(path: Path) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _check(memory: int, worker: int, workers: int, taken: Mapping[str, int]) -> None:
+def _check(memory: int, workers: int, taken: Mapping[str, int]) -> None:
     """Raise ``SettingsInvalid`` where the parts that are set leave nothing for the rest, or are too much together."""
-    parts = {"the interpreter": INTERPRETER, **taken}
-    needed = max(sum(parts.values()), INTERPRETER + _LEAST)
-    if needed <= worker:
+    fixed = _FIXED + workers * INTERPRETER
+    needed = fixed + max(sum(taken.values()), workers * _LEAST)
+    if needed <= memory:
         return
+    parts = {"the processes themselves": fixed, **taken}
     listed = ", ".join(f"{_said(size)} for {name}" for name, size in parts.items())
-    least = needed * workers + STARTER
-    message = (
-        f"memory: {_said(memory)} is too little for {workers} workers: each has {_said(worker)} and needs "
-        f"{_said(needed)} ({listed})"
-    )
+    message = f"memory: {_said(memory)} is too little for {workers} workers: they need {_said(needed)} ({listed})"
     raise SettingsInvalid(
-        [Diagnostic(path=FILE_NAME, message=message, hint=f"set memory to {_said(least)} or more, or fewer workers")]
+        [Diagnostic(path=FILE_NAME, message=message, hint=f"set memory to {_said(needed)} or more, or fewer workers")]
     )
 
 
@@ -187,7 +205,7 @@ def _divided(free: int, engine: int | None, cache: int | None, results: int | No
 
 
 def _slots(engine: int, cores: int) -> int:
-    """Choose how many queries run at once in a worker that has *cores*, each with enough memory."""
+    """Choose how many queries run at once on *cores*, each with enough memory."""
     return max(1, min(max(2, cores), engine // _SLOT))
 
 

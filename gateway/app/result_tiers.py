@@ -16,6 +16,7 @@ from gateway.cache.epochs import Epochs
 from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
+from gateway.cache.partials import Partials
 from gateway.cache.purges import PurgeLog
 from gateway.cache.results import ResultCache
 from gateway.cache.sealed import Seal
@@ -43,10 +44,15 @@ def open_cache(
     """Open the tiers, nearest first. All clients of Redis share *cooldown*, and leave it alone while that lasts."""
     folder, cache = settings.state / "results", settings.cache
     budget, epochs = split_memory(settings), epochs or open_epochs(settings)
-    memory = MemoryTier(budget.cache, share=cache.share, observe=observe)
-    tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk), observe)]
-    apart = FileTier(settings.state / "summaries", DISK)
-    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(apart, observe)]
+    near, apart = int(budget.cache * cache.partials), int(cache.disk * cache.partials)
+    memory = MemoryTier(budget.cache - near, share=cache.share, observe=observe)
+    tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk - apart), observe)]
+    partials: list[Tier] = []
+    if cache.partials:
+        files = FileTier(settings.state / "partials", apart)
+        partials = [MemoryTier(near, share=cache.share, observe=observe), FaultTolerantTier(files, observe)]
+    summaries = FileTier(settings.state / "summaries", DISK)
+    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(summaries, observe)]
     if cache.redis is not None:
         redis, cooldown = _redis(), cooldown or Cooldown()
         corner = {"namespace": cache.namespace, "seal": _seal(settings)}
@@ -56,6 +62,9 @@ def open_cache(
         tiers.append(FaultTolerantTier(shared, observe, cooldown=cooldown))
         far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
         summed.append(FaultTolerantTier(far, observe, cooldown=cooldown))
+        if cache.partials:
+            kept = redis.RedisTier(redis.connect(cache.redis), largest=cache.redis_value, kind="partial", **corner)
+            partials.append(FaultTolerantTier(kept, observe, cooldown=cooldown))
     return ResultCache(
         tiers,
         clock=time.time,
@@ -64,10 +73,11 @@ def open_cache(
         purges=PurgeLog(settings.state / "drops.jsonl", epochs),
         encodings=memory,
         summaries=Summaries(summed),
+        partials=Partials(partials),
     )
 
 
-def open_single_flight(settings: Settings, observe: Observer, cooldown: Cooldown) -> SingleFlight:
+def open_leases(settings: Settings, observe: Observer, cooldown: Cooldown) -> Lease:
     """Open the leases of the machine, and of the hosts where there are several; *cooldown* as in ``open_cache``."""
     cache = settings.cache
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
@@ -76,10 +86,15 @@ def open_single_flight(settings: Settings, observe: Observer, cooldown: Cooldown
         leases.append(
             redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, cooldown=cooldown)
         )
+    return Leases(leases)
+
+
+def open_single_flight(settings: Settings, lease: Lease) -> SingleFlight:
+    """Open what computes equal answers once, under *lease*."""
     # More than run or wait for a slot: others wait for what another process computes.
     most = split_memory(settings).slots + settings.engine.queue + _ELSEWHERE
     pool = ThreadPoolExecutor(most, "fill", initializer=partial(give_way, FILLING))
-    return SingleFlight(Leases(leases), pool, max_in_flight=most)
+    return SingleFlight(lease, pool, max_in_flight=most)
 
 
 def _seal(settings: Settings) -> Seal:

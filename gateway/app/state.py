@@ -22,11 +22,14 @@ _POLL = 0.5
 _PROBE = b"\0" * 4096
 """What is written to see whether there is room: a block of the disk."""
 _STATE_FILES = (
-    *("cursor.key", "drops.jsonl", "flights.lock", "limits.db", "reload", "vitals.lock"),
+    *("apart.json", "cursor.key", "drops.jsonl", "flights.lock", "limits.db", "reload", "vitals.lock"),
     *("usage/questions.jsonl", "usage/questions.lock", "usage/warmer.lock", "tables/refresher.lock"),
 )
 _STATE_FOLDERS = ("calls", "metrics", "tables", "tmp", "usage")
 """What a server cannot do without; the folders of the cache may be missing."""
+
+_Stamp = tuple[int, int]
+"""Inode of a file and time of its last change: another file, or another content, has another one."""
 
 
 def make_state(folder: Path) -> None:
@@ -70,23 +73,32 @@ def deployment(settings: Settings) -> str:
     return blake2b(parts.encode(), digest_size=8).hexdigest()
 
 
+def cursor_key(settings: Settings) -> CursorKey:
+    """Open the key that signs cursors."""
+    return CursorKey(settings.state / "cursor.key")
+
+
 def reload_signal(settings: Settings) -> Path:
     """Return the file that asks all workers of a machine to reload when it is touched."""
     return settings.state / "reload"
 
 
 class CursorKey:
-    """The key that signs cursors, in a file: the same in all workers of a machine, also after the file was removed."""
+    """The key that signs cursors, in a file: the same in all workers of a machine, also after the file was removed.
+
+    Make it before the workers are forked: one that starts while the file is gone must put back the key of the others.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, Lock()
-        self._key, self._stamp = secrets.token_bytes(32), (0, 0)
+        self._key = secrets.token_bytes(32)
+        self._stamp: _Stamp | None = None
         self()
 
     def __call__(self) -> bytes:
         """Return the key of the file; where that is gone, the one at hand is put there by the first process."""
         with suppress(OSError):
-            if self._seen() != self._stamp:
+            if not self._is_current():
                 self._renew()
         return self._key
 
@@ -94,15 +106,17 @@ class CursorKey:
         with self._lock:
             if not self._path.exists():
                 made_once(self._path, self._key)
-            self._stamp = self._seen()
-            self._key = self._path.read_bytes()
+            with self._path.open("rb") as file:
+                self._key, self._stamp = file.read(), _stamp(os.fstat(file.fileno()))
 
-    def _seen(self) -> tuple[int, int]:
-        try:
-            status = os.stat(self._path)
-        except FileNotFoundError:
-            return -1, -1
-        return status.st_ino, status.st_ctime_ns
+    def _is_current(self) -> bool:
+        with suppress(FileNotFoundError):
+            return _stamp(os.stat(self._path)) == self._stamp
+        return False
+
+
+def _stamp(status: os.stat_result) -> _Stamp:
+    return status.st_ino, status.st_ctime_ns
 
 
 class StateFolder:

@@ -17,7 +17,7 @@ def check_access(
     """Find the errors in the file of grants; where callers must be granted something, there has to be one."""
     path = project.absolute() / settings.grants
     try:
-        found = check_grants(path.read_text(encoding="utf-8"), path=str(path), queries=queries, tables=tables)
+        found = check_grants(path.read_text(encoding="utf-8-sig"), path=str(path), queries=queries, tables=tables)
     except FileNotFoundError:
         missing = "there is no such file, and access.required is set: nobody may ask anything"
         found = (Diagnostic(path=str(path), message=missing),) if settings.required else ()

@@ -8,11 +8,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gateway.authoring.access import check_access
+from gateway.authoring.causes import by_undeclared_levels
 from gateway.authoring.examples import Ran
+from gateway.authoring.grouping import grouped
 from gateway.authoring.lifecycle import check_lifecycle
 from gateway.authoring.owners import check_ownership
 from gateway.authoring.queries import check_queries
 from gateway.authoring.schemas import known_schemas
+from gateway.authoring.strays import check_strays
 from gateway.authoring.testfile import load_tests
 from gateway.config import Settings, load_settings
 from gateway.errors import Diagnostic, SettingsInvalid, Severity
@@ -43,7 +46,7 @@ class Checked:
         kept = (
             item
             for item in self.diagnostics
-            if any((project / item.path).resolve().is_relative_to(path) for path in wanted)
+            if any(_lies_in(project / place, path) for path in wanted for place in files_of(item))
         )
         return replace(self, diagnostics=tuple(kept))
 
@@ -51,6 +54,10 @@ class Checked:
         """Order the diagnostics by file and place."""
         ordered = sorted(self.diagnostics, key=lambda item: (item.path, item.line or 0, item.column or 0))
         return replace(self, diagnostics=tuple(ordered))
+
+    def grouped(self) -> Checked:
+        """Tell once what has one cause."""
+        return replace(self, diagnostics=grouped(self.diagnostics))
 
     def of(self, severity: Severity) -> list[Diagnostic]:
         """List the diagnostics of one severity."""
@@ -63,9 +70,13 @@ def check_project(folder: Path, project: Project) -> Checked:
     templates = project.parsed
     registry = Registry.of(templates)
     checked = Checked(tables=len(project.tables), templates=len(templates), diagnostics=wrong_settings)
+    schemas = known_schemas(project.tables, settings)
+    meant = check_queries(templates, project.tables, schemas)
+    broken = {file.path for file in project.broken}
     for found in (
         project.diagnostics,
-        check_queries(templates, project.tables, known_schemas(project.tables, settings)),
+        (item for item in check_strays(folder) if item.path not in broken),
+        by_undeclared_levels(meant, templates, project.tables, project.sources, schemas, settings),
         check_ownership(templates, folder),
         check_lifecycle(registry, folder, _today()),
         load_tests(folder, registry)[1],
@@ -74,6 +85,15 @@ def check_project(folder: Path, project: Project) -> Checked:
     ):
         checked = checked.plus(found, folder)
     return checked.sorted()
+
+
+def files_of(item: Diagnostic) -> Iterable[str]:
+    """List the files of a diagnostic."""
+    return {item.path, *(place.partition(":")[0] for place in item.also)}
+
+
+def _lies_in(place: Path, folder: Path) -> bool:
+    return place.resolve().is_relative_to(folder)
 
 
 def _today() -> date:

@@ -19,7 +19,7 @@ from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import open_store
 from gateway.catalog.verify import verify
 from gateway.config import Settings
-from gateway.errors import Diagnostic, GatewayError, Rule, Severity, TableInvalid
+from gateway.errors import Diagnostic, GatewayError, Rule, Severity, StorageFailed, TableInvalid
 from gateway.model import Column
 from gateway.pipeline import Gateway
 
@@ -76,7 +76,12 @@ def check_files(gateway: Gateway, settings: Settings, sources: Mapping[str, str]
             except TableInvalid as error:
                 yield from (replace(diagnostic, path=path) for diagnostic in error.diagnostics)
             except GatewayError as error:
-                yield Diagnostic(path=path, message=error.detail, rule=Rule.DATA)
+                yield Diagnostic(path=path, message=error.detail, hint=_place(error), rule=Rule.DATA)
+
+
+def _place(error: GatewayError) -> str | None:
+    """Say where a store failed, where that is known: the declared location may be relative."""
+    return f"at {error.path}" if isinstance(error, StorageFailed) and error.path is not None else None
 
 
 def _looked_at(gateway: Gateway, settings: Settings, name: str, bars: Bars) -> tuple[Snapshot, list[UnreadFooter]]:

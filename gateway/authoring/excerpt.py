@@ -7,11 +7,21 @@ from pathlib import Path
 from gateway.errors import Diagnostic
 
 _TAB = "    "
+_PLACES = 5
+"""Other places of a diagnostic that are named."""
 
 
-def position(diagnostic: Diagnostic) -> str:
-    """Format where a diagnostic is: ``path:line:column``, as far as it is known."""
-    return ":".join(str(part) for part in (diagnostic.path, diagnostic.line, diagnostic.column) if part is not None)
+def advice(diagnostic: Diagnostic) -> list[str]:
+    """Return what would be right: the hint, the lines to write, and where else the same cause shows."""
+    lines = [diagnostic.hint] if diagnostic.hint is not None else []
+    lines += (diagnostic.fix or "").splitlines()
+    return [*lines, f"also at {elsewhere(diagnostic)}"] if diagnostic.also else lines
+
+
+def elsewhere(diagnostic: Diagnostic) -> str:
+    """List the first other places of the same cause."""
+    more = len(diagnostic.also) - _PLACES
+    return ", ".join(diagnostic.also[:_PLACES]) + (f" and {more} more" if more > 0 else "")
 
 
 def excerpt(diagnostic: Diagnostic, project: Path) -> list[str]:
@@ -19,7 +29,7 @@ def excerpt(diagnostic: Diagnostic, project: Path) -> list[str]:
     path = project / diagnostic.path
     if diagnostic.line is None or not path.is_file():
         return []
-    text = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    text = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     if diagnostic.line > len(text):
         return []
     line = text[diagnostic.line - 1].rstrip("\r")

@@ -6,16 +6,19 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from gateway.catalog import facts
 from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import FileFacts
+from gateway.catalog.file_names import advice, mismatch, none_taken
 from gateway.catalog.footers import UnreadFooter
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.stored import folded
 from gateway.catalog.verify import findings
 from gateway.errors import Diagnostic, Rule, Severity
 
+_UNDECLARED = re.compile(r"'(.+)' is not a declared partition column$")
 _NAMED = 20
 """Files that one error names, where it is theirs alone."""
 
@@ -54,12 +57,13 @@ def file_errors(snapshot: Snapshot, unread: Sequence[UnreadFooter], path: str) -
     paths = [str(path) for path in snapshot.files["path"].to_pylist()]
     _addresses(snapshot, paths, kinds)
     _columns(snapshot, paths, kinds)
+    yield from _nothing_read(snapshot, path)
     _folders(snapshot, kinds)
     for file, text in zip(paths, facts.verdicts(snapshot.files), strict=True):
         for finding in findings(text) or ():
             kinds.add(_Kind(text=finding.kind), file, finding.reason)
     yield from kinds.diagnostics(path)
-    if snapshot.problem_count > len(snapshot.problems):
+    if snapshot.problem_count > len(snapshot.problems) and snapshot.nothing_read is None:
         more = snapshot.problem_count - len(snapshot.problems)
         yield Diagnostic(path=path, message=f"{more} more files break the declaration", rule=Rule.DATA)
 
@@ -83,6 +87,13 @@ def _unreadable(snapshot: Snapshot, unread: Sequence[UnreadFooter], path: str) -
         names = ", ".join(files[:_NAMED]) + (f" and {len(files) - _NAMED} more" if len(files) > _NAMED else "")
         message = f"{names}: {reason}" if len(files) == 1 else f"{len(files)} files cannot be read: {names}: {reason}"
         yield Diagnostic(path=path, message=message, hint="replace or remove what cannot be read", rule=Rule.DATA)
+
+
+def _nothing_read(snapshot: Snapshot, path: str) -> Iterator[Diagnostic]:
+    if snapshot.nothing_read is not None:
+        files = snapshot.ignored_names
+        message = none_taken(files, snapshot.ignored.num_rows, snapshot.table.files)
+        yield Diagnostic(path=path, message=message, hint=advice(files), rule=Rule.DATA)
 
 
 def _addresses(snapshot: Snapshot, paths: Sequence[str], kinds: _Kinds) -> None:
@@ -166,18 +177,39 @@ def _missing(held: Mapping[str, str | None], anywhere: set[str], snapshot: Snaps
             continue
         if name not in anywhere:
             reason = f"the column {column.name!r} is declared, but not there"
-            yield _Kind(text=reason, hint="no file holds it"), reason
+            if _in_folders(column.name, snapshot) is None:  # else the folders are told, which is the cause
+                yield _Kind(text=reason, hint="no file holds it"), reason
         elif not snapshot.table.union_by_name:
             reason = f"the column {column.name!r} is not there, and in other files it is"
             yield _Kind(text=reason, severity=Severity.WARNING, hint="it is NULL where it is not there"), reason
 
 
+def _in_folders(name: str, snapshot: Snapshot) -> str | None:
+    """Say how to declare a column that folders name, and that is not declared as one of them."""
+    first = next((problem.path for problem in snapshot.problems if re.search(_level(name), problem.path)), None)
+    if first is None:
+        return None
+    levels = [key for key, separator, _ in (part.partition("=") for part in first.split("/")[:-1]) if separator]
+    fields = ", ".join(f"{{column: {unquote(key)}, source: {unquote(key)}}}" for key in levels)
+    return f"folders name it: if the files lie in them by its values, declare partitioned_by: [{fields}]"
+
+
+def _level(name: str) -> str:
+    return f"(?i)(?:^|/){re.escape(name)}=[^/]*/"
+
+
 def _folders(snapshot: Snapshot, kinds: _Kinds) -> None:
     """Group what is wrong with paths: the same but for values, such as the text of a folder, is one kind."""
+    not_read, hint = mismatch(snapshot.table.files), advice(snapshot.ignored_names)
     for problem in snapshot.problems:
         if snapshot.table.ignore_table_format and "metadata" in problem.path.split("/")[:-1]:
             continue  # Iceberg's own files, the only ones of such a table that are not hidden
-        kinds.add(_Kind(text=_without_values(problem.reason)), problem.path, problem.reason)
+        if problem.reason != not_read:
+            stranger = _UNDECLARED.match(problem.reason)
+            declare = _in_folders(stranger[1], snapshot) if stranger is not None else None
+            kinds.add(_Kind(text=_without_values(problem.reason), hint=declare), problem.path, problem.reason)
+        elif snapshot.files.num_rows:  # else that none is read says it all
+            kinds.add(_Kind(text=not_read, hint=hint), problem.path, problem.reason)
 
 
 def _without_values(reason: str) -> str:

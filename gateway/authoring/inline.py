@@ -16,6 +16,7 @@ import yaml
 
 from gateway.app.gateway import open_gateway
 from gateway.authoring.testfile import InlineTable, TestFile
+from gateway.catalog.file_names import PARQUET
 from gateway.catalog.store import root_of
 from gateway.catalog.table import Table
 from gateway.config import Settings
@@ -54,7 +55,13 @@ def _standing_in(table: Table, given: InlineTable) -> Table:
     if columns is None:
         raise InputInvalid(f"The columns of {table.name} are not declared: give them under columns, with their types.")
     return table.model_copy(
-        update={"location": f"data/{table.name}", "columns": columns, "replicas": (), "statistics": False}
+        update={
+            "location": f"data/{table.name}",
+            "files": PARQUET,
+            "columns": columns,
+            "replicas": (),
+            "statistics": False,
+        }
     )
 
 

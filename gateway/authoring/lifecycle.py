@@ -29,7 +29,7 @@ def check_lifecycle(registry: Registry, project: Path, today: date) -> Iterator[
     for versions in registry.queries().values():
         for template in versions.values():
             for remark in _remarks(template, versions, registry, today):
-                text = (project / template.path).read_text(encoding="utf-8")
+                text = (project / template.path).read_text(encoding="utf-8-sig")
                 yield declared_front_matter(text, template.path).diagnostic(
                     (remark.key,), remark.message, remark.hint, rule=Rule.SUNSET, severity=remark.severity
                 )

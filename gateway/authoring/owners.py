@@ -9,10 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from gateway.declaration import DeclarationError, Declared
-from gateway.errors import Diagnostic, Rule, did_you_mean
+from gateway.errors import Diagnostic, Rule
 from gateway.project.loader import read_text
 from gateway.query.front_matter import declared_front_matter
 from gateway.query.template import Template
+from gateway.suggestions import did_you_mean
 
 FILE = Path("catalog") / "owners.yaml"
 
@@ -53,7 +54,7 @@ def check_ownership(templates: Iterable[Template], project: Path) -> Iterator[Di
         return
     for template in templates:
         if template.front.owner not in owners.owners:
-            declared = declared_front_matter((project / template.path).read_text(encoding="utf-8"), template.path)
+            declared = declared_front_matter((project / template.path).read_text(encoding="utf-8-sig"), template.path)
             known = f"declared in {FILE.as_posix()}: {', '.join(owners.owners)}"
             if template.front.owner is None:
                 yield declared.diagnostic((), "the query has no owner", known, rule=Rule.OWNER)

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 
 from gateway.authoring.schemas import Schemas
 from gateway.catalog.table import Table
+from gateway.engine.refusals import Unbindable
 from gateway.errors import Diagnostic, Rule, Severity
 from gateway.model import Column, TypedValue
 from gateway.plan.analysis import NOW, Bound, PreparedQuery, PreparedScan, bind, prepare
 from gateway.plan.limits import constrains
 from gateway.project.binding import SchemaBinder
 from gateway.query import samples
+from gateway.query.commas import missing_commas
 from gateway.query.lint import item_positions
 from gateway.query.template import Template
 
@@ -60,11 +62,21 @@ def _unknown(template: Template, names: list[str]) -> Diagnostic:
 def _check(
     template: Template, tables: Mapping[str, Table], schemas: Schemas, binder: SchemaBinder
 ) -> Iterator[Diagnostic]:
+    yield from _commas(template, tables, schemas)
     bound = binder.bind(template)
     yield from bound.errors
     if bound.columns is not None:
         yield from _same(template, bound.columns)
-        yield from _pruning(template, tables, schemas, binder)
+        try:
+            yield from _pruning(template, tables, schemas, binder)
+        except Unbindable as error:  # a constant that is compared takes too long
+            yield at(template, error.offset, error.message, error.hint, error.rule)
+
+
+def _commas(template: Template, tables: Mapping[str, Table], schemas: Schemas) -> Iterator[Diagnostic]:
+    columns = {column.name.lower() for name in template.tables for column in schemas[name]}
+    for error in missing_commas(template.sql, columns, {name.lower() for name in tables}):
+        yield at(template, error.offset, error.message, error.hint, error.rule, Severity.WARNING)
 
 
 def at(
@@ -130,8 +142,8 @@ def _scan(template: Template, table: Table, prepared: PreparedQuery, bound: Boun
     wanted = sorted(required) if isinstance(required, tuple) else sorted({f.source for f in table.partitioned_by})
     if constrains(bound.predicates[number], {name.lower() for name in (wanted if required else filterable(table))}):
         return
-    if prepared.dimensions(number):
-        return  # what the other side of a join holds may prune it: that is seen with data
+    if prepared.dimensions(number) or any(number == asked for asked, _, _ in prepared.asked):
+        return  # what the other side of a join, or each partition, holds may prune it: that is seen with data
     if required:
         message = f"{table.name} requires a filter on {' or '.join(wanted)}, and gets none that always prunes"
         yield at(template, scan.start, message, _hint(scan, wanted), Rule.UNPRUNED)

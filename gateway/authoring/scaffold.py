@@ -9,10 +9,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from gateway.catalog.table import Table
-from gateway.errors import did_you_mean
+from gateway.discovery.names import SPECIAL
 from gateway.model import Column
 from gateway.query.front_matter import NAME
 from gateway.query.types import parse_type
+from gateway.suggestions import did_you_mean
 
 FROM_WORDS, TO_WORDS = ("start", "since", "from"), ("end", "until", "to")
 """Names of parameters that bound the time of a table."""
@@ -141,10 +142,10 @@ def next_version(text: str) -> str:
 def quoted(name: str) -> str:
     """Quote a column's name where it is not a plain word.
 
-    >>> quoted("carrier"), quoted("mean delay")
-    ('carrier', '"mean delay"')
+    >>> quoted("carrier"), quoted("mean delay"), quoted("order")
+    ('carrier', '"mean delay"', '"order"')
     """
-    return name if NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+    return name if NAME.fullmatch(name) and name not in SPECIAL else '"' + name.replace('"', '""') + '"'
 
 
 def _folders(table: Table, columns: Sequence[Column]) -> set[str]:

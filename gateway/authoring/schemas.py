@@ -59,6 +59,12 @@ def _known(table: Table, settings: Settings) -> tuple[Column, ...] | None:
     return snapshot.columns if snapshot is not None else None
 
 
+def listed_paths(table: Table, settings: Settings) -> list[str]:
+    """Return the path of one file of the last listing on this machine, below the table's location; none: not listed."""
+    snapshot = _listed(table, settings)
+    return [] if snapshot is None else [str(path) for path in snapshot.files["path"].slice(0, 1).to_pylist()]
+
+
 def _listed(table: Table, settings: Settings) -> Snapshot | None:
     """Return the last snapshot that was stored on this machine."""
     place = place_of(table.location, settings.storage, settings.project)

@@ -9,13 +9,7 @@ from pathlib import Path
 from gateway.project.loader import load_tables
 from gateway.writer import Files, write
 
-PARTS = ("gateway.toml", "catalog", "queries")
 _TABLE = "orders"
-
-
-def parts_of(folder: Path) -> list[str]:
-    """List what a folder has of a project."""
-    return [name for name in PARTS if (folder / name).exists()]
 
 
 def start_project(folder: Path) -> None:

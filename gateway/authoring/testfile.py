@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.catalog.partition_field import ColumnName
 from gateway.catalog.sql_type import canonical_type
@@ -17,8 +17,11 @@ from gateway.catalog.table import ColumnType
 from gateway.declaration import DeclarationError, Declared, Size
 from gateway.errors import Diagnostic, Rule
 from gateway.project.loader import read_text
+from gateway.query.refused import Refused
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.query.times import read_time
+from gateway.query.types import Kind
 
 SUFFIX = ".test.yaml"
 _FILE = re.compile(r"v([1-9][0-9]{0,8})\.test\.yaml")
@@ -31,6 +34,15 @@ def _count(value: object) -> str:
     if isinstance(value, bool) or _COUNT.fullmatch(text) is None:
         raise ValueError(f'{value!r} is no number of rows: write 3, or a comparison such as ">= 1"')
     return text
+
+
+def _instant(value: object) -> date | None:
+    if value is None:
+        return None
+    try:
+        return read_time(value, Kind.TIMESTAMPTZ)
+    except Refused as error:
+        raise ValueError(str(error)) from error
 
 
 class _Part(BaseModel):
@@ -60,6 +72,7 @@ class Case(_Part):
 
     name: str = Field(min_length=1, max_length=200)
     parameters: dict[str, Any] = {}
+    now: Annotated[datetime | None, BeforeValidator(_instant)] = None
     tables: dict[str, InlineTable] | None = None
     rows: list[dict[str, Cell]] | None = None
     row_count: Annotated[Any, AfterValidator(_count)] = None
@@ -103,7 +116,7 @@ def _compare(left: int, operator: str, right: int) -> bool:
             return left == right
 
 
-class _Document(_Part):
+class Document(_Part):
     tables: dict[str, InlineTable] = {}
     tests: list[Case] = Field(min_length=1)
 
@@ -154,7 +167,7 @@ def _load(path: Path, shown: str, project: Path, registry: Registry) -> TestFile
     if not path.with_name(f"v{match[1]}.sql").is_file():
         raise DeclarationError([Diagnostic(path=shown, message=f"there is no v{match[1]}.sql beside these tests")])
     declared = Declared(read_text(path, shown), shown)
-    document = declared.validate(_Document)
+    document = declared.validate(Document)
     name = ".".join(path.parent.relative_to(project / "queries").parts)
     template = registry.queries().get(name, {}).get(int(match[1]))
     if template is None:

@@ -17,7 +17,7 @@ from gateway.authoring.testfile import Case, InlineTable, TestFile
 from gateway.catalog.table import Table
 from gateway.config import Settings
 from gateway.errors import GatewayError
-from gateway.model import Principal, Request, Result
+from gateway.model import Principal, Result
 from gateway.pipeline import Gateway
 from gateway.query.coerce import format_value
 from gateway.query.lint import is_ordered
@@ -132,8 +132,9 @@ def without_rows(outcome: CaseOutcome) -> CaseOutcome:
 def _answer(gateway: Gateway, file: TestFile, case: Case) -> Result:
     template = file.template
     parameters = {name: format_value(value) for name, value in case.parameters.items()}
-    request = Request(query=template.name, version=template.version, parameters=parameters)
-    query = gateway.registry.template(template.name, template.version).bind(request.parameters)
+    if case.now is not None:
+        gateway = replace(gateway, clock=case.now.timestamp)
+    query = gateway.registry.template(template.name, template.version).bind(parameters, now=gateway.clock())
     return gateway.answer(query, principal=Principal(), directives=_FRESH).result
 
 

@@ -79,6 +79,11 @@ class MemoryTier:
         with self._lock:
             return int(self._kept.currsize)
 
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest body that can be kept."""
+        return max(self._limit - _OVERHEAD, 0)
+
     def result(self, key: str) -> Result | None:
         found = self._get((key, ""))
         return found if isinstance(found, Result) else None

@@ -12,13 +12,13 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from gateway.cache.key import question_key
-from gateway.model import BoundQuery, Principal, Request
+from gateway.model import BoundQuery, Principal, Request, TypedValue
 
 Version = tuple[str, int]
 """A query and its version."""
@@ -58,7 +58,7 @@ class RecentQuestions:
 
     def noting(self, query: BoundQuery, request: Request) -> Callable[[], None]:
         """Return what notes that *request*, bound to *query*, was asked: a call for each time, and a cheap one."""
-        version, key = (query.name, query.version), question_key(query, _ANYBODY)
+        version, key = (query.name, query.version), question_key(_as_written(query), _ANYBODY)
         asked = Request(query=query.name, version=query.version, parameters=request.parameters, textual=request.textual)
 
         def note() -> None:
@@ -129,6 +129,12 @@ class RecentQuestions:
             yield
         finally:
             os.close(descriptor)
+
+
+def _as_written(query: BoundQuery) -> BoundQuery:
+    """Return what tells a question from others for as long as it is asked: relative times as they are written."""
+    written = {name: TypedValue(value=list(times.written), type="relative") for name, times in query.relative.items()}
+    return replace(query, parameters={**query.parameters, **written}) if written else query
 
 
 def _line(key: str, used: _Used) -> bytes:

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from gateway.cache.epochs import Epochs
 from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.freshness import Stored
+from gateway.cache.partials import Partials
 from gateway.cache.purges import PurgeLog
 from gateway.cache.summaries import Summaries
 from gateway.cache.tier import Encodings, Entry, Purge, Ready, Tier, TierError, Validation
@@ -76,12 +77,15 @@ class ResultCache:
         purges: PurgeLog | None = None,
         encodings: Encodings | None = None,
         summaries: Summaries | None = None,
+        partials: Partials | None = None,
     ) -> None:
         self._tiers, self._clock, self.ceiling = tuple(tiers), clock, ceiling
         self._purges, self._encodings = purges, encodings
         self._epochs = epochs or Epochs()
         self._validations = Validations(self._tiers, self._epochs, encodings)
         self._summaries = Summaries(()) if summaries is None else summaries
+        self.partials = Partials(()) if partials is None else partials
+        """The partials of which answers are put together."""
 
     def near(self, question: str, enough: Enough | None = None) -> Stored | None:
         """Return the answer of a question that this process trusts without asking farther tiers."""
@@ -192,6 +196,11 @@ class ResultCache:
             self._encodings.keep_encoding(result, form, body)
 
     @property
+    def largest_body(self) -> int:
+        """Bytes of the largest body of a result that can be kept."""
+        return 0 if self._encodings is None else self._encodings.largest
+
+    @property
     def used(self) -> int:
         """Bytes that are kept in the memory of this process."""
         return 0 if self._encodings is None else self._encodings.used
@@ -221,7 +230,7 @@ class ResultCache:
                 found[tier.name] = tier.drop(which)
             except TierError:  # FaultTolerantTier has reported it
                 failed.append(tier.name)
-        return found, [*failed, *self._summaries.drop(which)]
+        return found, [*failed, *self._summaries.drop(which), *self.partials.drop(which)]
 
     def distrust(self, questions: Sequence[str] | None) -> None:
         """Ask all tiers for the newest answers to questions, None: to all, the next time that they are asked.
@@ -245,6 +254,7 @@ class ResultCache:
         for tier in self._tiers:
             tier.close()
         self._summaries.close()
+        self.partials.close()
 
     def _found(self, key: str, digest: str | None = None) -> tuple[Result, str | None] | None:
         """Find a result, and the name of the tier that had it where that is not the nearest."""
@@ -281,6 +291,7 @@ class ResultCache:
             for which in self._purges.unseen():
                 self._tiers[0].drop(which)
                 self._summaries.drop_near(which)
+                self.partials.drop_near(which)
 
     def _lifetime(self, policy: CachePolicy) -> float:
         stale = min(max(policy.stale_while_revalidate, policy.stale_if_error), self.ceiling)

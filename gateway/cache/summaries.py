@@ -15,7 +15,8 @@ from threading import Lock
 import pyarrow as pa
 from cachetools import TTLCache
 
-from gateway.cache.tier import Purge, Tier, TierError
+from gateway.cache.tier import Tier
+from gateway.cache.tiers import Tiers
 from gateway.model import Result, Summary
 
 LIFETIME = 7 * 86_400.0
@@ -29,18 +30,17 @@ LARGEST = 64 * 1024
 _ROWS = "rows"
 
 
-class Summaries:
+class Summaries(Tiers):
     """Summaries over tiers from the nearest to the farthest; without tiers nothing is kept."""
 
     def __init__(self, tiers: Sequence[Tier], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tiers = tuple(tiers)
+        super().__init__(tiers, kind="summaries", lifetime=LIFETIME)
         self._lock = Lock()
         self._extended: TTLCache[str, None] = TTLCache(_REMEMBERED, _DAY, timer=clock)
 
     def put(self, result: Result) -> None:
         """Keep what is known of a result, in place of what was known of an earlier one of its key."""
-        for tier in self._tiers:
-            tier.put(_packed(result), lifetime=LIFETIME)
+        self._put(_packed(result))
 
     def copied(self, result: Result) -> None:
         """Keep what is known of a result that was found in a farther tier, in the nearest."""
@@ -58,38 +58,13 @@ class Summaries:
 
     def of(self, key: str) -> Summary | None:
         """Return what is known of the result of a key, from the nearest tier; nearer ones are given a copy."""
-        for depth, tier in enumerate(self._tiers):
-            found = tier.result(key)
-            if found is not None:
-                for nearer in self._tiers[:depth]:
-                    nearer.put(found, lifetime=LIFETIME)
-                return _unpacked(found)
-        return None
+        found = self._find(key)
+        return None if found is None else _unpacked(found)
 
     def near(self, key: str) -> Summary | None:
         """Return what the nearest tier knows of the result of a key."""
         found = self._tiers[0].result(key) if self._tiers else None
         return None if found is None else _unpacked(found)
-
-    def drop(self, which: Purge) -> list[str]:
-        """Forget the results that are meant, in every tier; return the names of those that failed."""
-        failed: list[str] = []
-        for tier in reversed(self._tiers):
-            try:
-                tier.drop(which)
-            except TierError:  # FaultTolerantTier has reported it
-                failed.append(f"{tier.name} (summaries)")
-        return failed
-
-    def drop_near(self, which: Purge) -> None:
-        """Forget the results that are meant in the nearest tier, as others did in theirs."""
-        for tier in self._tiers[:1]:
-            tier.drop(which)
-
-    def close(self) -> None:
-        """Close the tiers."""
-        for tier in self._tiers:
-            tier.close()
 
 
 def _packed(result: Result) -> Result:

@@ -177,6 +177,10 @@ class Encodings(Protocol):
     def used(self) -> int:
         """Bytes that are kept."""
 
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest body that can be kept."""
+
     def encoding(self, key: str, form: str) -> bytes | None:
         """Return the body of a result in one form, or None."""
 

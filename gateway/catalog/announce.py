@@ -15,7 +15,8 @@ import pyarrow as pa
 from gateway.catalog.layout import HIVE_NULL, LevelReader
 from gateway.catalog.manifest import Snapshot, levels
 from gateway.catalog.transforms import TransformError
-from gateway.errors import InvalidParameters, did_you_mean, quoted
+from gateway.errors import InvalidParameters, quoted
+from gateway.suggestions import did_you_mean
 
 _ABSENT = -2
 """Stands for a value that no partition has; ``-1`` is a level that a path does not tell."""

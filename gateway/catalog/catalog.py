@@ -22,8 +22,9 @@ from gateway.catalog.table import Table
 from gateway.catalog.table_listing import Describe
 from gateway.catalog.table_stores import OpenStore
 from gateway.catalog.transforms.keys import Ordinals
-from gateway.errors import TableNotFound, did_you_mean, quoted
+from gateway.errors import TableNotFound, quoted
 from gateway.model import Edition
+from gateway.suggestions import did_you_mean
 from gateway.telemetry.events import Observer, unobserved
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.catalog.partition_field import PartitionField, field_of, is_list, layouts_of
 from gateway.catalog.transforms import Calendar
+from gateway.suggestions import did_you_mean
 
 _Where = tuple[str | int, ...]
 
@@ -41,6 +42,7 @@ def contradictions(
     layouts: Sequence[Fields], columns: Mapping[str, str] | None, required: Sequence[str]
 ) -> Iterator[Contradiction]:
     """Find the contradictions between layouts, declared *columns* and the columns *required* to be filtered."""
+    yield from _columns_twice(columns or {})
     for fields in layouts:
         yield from _clashes(fields)
         yield from _lone_parts(fields)
@@ -48,6 +50,16 @@ def contradictions(
         yield from _unfit_sources(fields, columns or {})
     yield from _unlike(layouts)
     yield from _unknown_filters([field for fields in layouts for field in fields.values()], columns, required)
+
+
+def _columns_twice(columns: Iterable[str]) -> Iterator[Contradiction]:
+    """Find columns whose names differ only in case: to SQL they are one."""
+    seen: dict[str, str] = {}
+    for name in columns:
+        first = seen.setdefault(name.lower(), name)
+        if first != name:
+            message = f"the column {name!r} stands twice: SQL does not tell it from {first!r}"
+            yield Contradiction(("columns", name), message, "declare one of them")
 
 
 def _clashes(fields: Fields) -> Iterator[Contradiction]:
@@ -97,7 +109,7 @@ def _unknown_sources(fields: Fields, columns: Mapping[str, str] | None) -> Itera
         if field.source.lower() not in _lower(columns) | {field.column.lower()}:
             where: _Where = ("partitioned_by", *position, "source")
             message = f"the source {field.source!r} is not among the columns"
-            yield Contradiction(where, message, _accepted(columns))
+            yield Contradiction(where, message, _accepted(field.source, columns))
 
 
 def _unknown_filters(
@@ -110,7 +122,7 @@ def _unknown_filters(
     for number, name in enumerate(required):
         if name.lower() not in _lower(everything):
             where: _Where = ("limits", "require_filter", number)
-            yield Contradiction(where, f"there is no column {name!r}", _accepted(everything))
+            yield Contradiction(where, f"there is no column {name!r}", _accepted(name, everything))
 
 
 def _unfit_sources(fields: Fields, columns: Mapping[str, str]) -> Iterator[Contradiction]:
@@ -128,5 +140,5 @@ def _lower(names: Iterable[str]) -> set[str]:
     return {name.lower() for name in names}
 
 
-def _accepted(names: Iterable[str]) -> str:
-    return f"accepted: {', '.join(names)}"
+def _accepted(name: str, names: Collection[str]) -> str:
+    return did_you_mean(name, names) or f"accepted: {', '.join(names)}"

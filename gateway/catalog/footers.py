@@ -275,10 +275,10 @@ def read_footer(store: Store, row: Mapping[str, Any]) -> Footer:
     size = cast(int, row["size"])
     if size < _SHORTEST:
         raise Damaged("it is empty" if size == 0 else f"it has {size} bytes, too few for a Parquet file")
-    tail = _range(store, row, max(0, size - TAIL), size)
+    tail = read_range(store, row, max(0, size - TAIL), size)
     length = _footer_length(tail, size)
     if len(tail) < length + 8:
-        tail = _range(store, row, size - length - 8, size)
+        tail = read_range(store, row, size - length - 8, size)
     raw = tail[-8 - length : -8]
     try:
         return Footer(metadata=pq.read_metadata(pa.BufferReader(tail)), raw=raw)
@@ -297,7 +297,7 @@ def _footer_length(tail: bytes, size: int) -> int:
     return length
 
 
-def _range(store: Store, row: Mapping[str, Any], start: int, end: int) -> bytes:
+def read_range(store: Store, row: Mapping[str, Any], start: int, end: int) -> bytes:
     """Read a range of the very version that was listed. Raises ``FileGone``."""
     path, etag = cast(str, row["path"]), str(row["etag"])
     options: Any = {"range": (start, end)}
@@ -324,4 +324,4 @@ def _odd_name(store: Store, path: str, etag: str, start: int, end: int) -> bytes
 
 def whole(store: Store, row: Mapping[str, Any]) -> bytes:
     """Read all of the version of a file that *row* (path, size, ETag) names. Raises ``FileGone``, ``StorageFailed``."""
-    return _range(store, row, 0, cast(int, row["size"]))
+    return read_range(store, row, 0, cast(int, row["size"]))

@@ -18,15 +18,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gateway.catalog.file_names import PARQUET, path_regex
 from gateway.catalog.transforms import Transform, TransformError
-from gateway.errors import did_you_mean
+from gateway.suggestions import did_you_mean
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 PROBLEMS_KEPT = 1_000
 """Problems that are described one by one; beyond them only their number is kept."""
 
 _HIDDEN = r"(?:^|/)(?:\.|_[^/=]*(?:/|$))"
-_DATA = r"\.(?i:parquet|parq)$"
 _PLAIN, _STRANGE = -1, -2
 _MISSING = -1
 
@@ -83,16 +83,19 @@ class Layout:
     problem_count: int
 
 
-def data_files(listing: pa.Table) -> tuple[pa.Table, pa.Table]:
+def data_files(listing: pa.Table, patterns: Sequence[str] = PARQUET) -> tuple[pa.Table, pa.Table]:
     """Split a listing into data files, and files that are neither data nor hidden; both sorted by path.
 
-    Hidden is what lies below a folder, or has a name, that starts with ``.``, or with ``_`` and is no ``key=value``.
-    Empty objects with another name are what some tools write to show a folder: they are left out.
+    Data is what has a name of *patterns*. Hidden is what lies below a folder, or has a name, that starts with ``.``, or
+    with ``_`` and is no ``key=value``. Empty objects are left out unless they are called as Parquet: some tools write
+    them to show a folder, and Hive where a bucket has no rows.
     """
     paths = listing["path"]
     shown = pc.invert(pc.match_substring_regex(paths, _HIDDEN))
-    data = pc.match_substring_regex(paths, _DATA)
-    other = pc.and_(pc.invert(data), pc.greater(listing["size"], pa.scalar(0)))
+    parquet = pc.match_substring_regex(paths, path_regex(PARQUET))
+    named = parquet if patterns == PARQUET else pc.match_substring_regex(paths, path_regex(tuple(patterns)))
+    counted = pc.or_(pc.greater(listing["size"], pa.scalar(0)), parquet)
+    data, other = pc.and_(named, counted), pc.and_(pc.invert(named), counted)
     return by_path(listing.filter(pc.and_(shown, data))), by_path(listing.filter(pc.and_(shown, other)))
 
 

@@ -12,19 +12,17 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gateway.catalog.file_names import PARQUET, advice, first_paths, mismatch, none_taken
 from gateway.catalog.layout import PROBLEMS_KEPT, Layout, LevelReader, Problem, arrange, by_path, data_files
 from gateway.catalog.listing import SCHEMA
-from gateway.catalog.partition_field import PartitionField
+from gateway.catalog.partition_field import MEASURES, PartitionField
 from gateway.catalog.table import Table
 from gateway.catalog.transforms import Transform, TransformError, parse_transform
 from gateway.errors import Diagnostic, TableInvalid
 from gateway.model import Column, Edition
 
-NOT_DATA = "not read: its name does not end in .parquet or .parq"
 _APART = 5_000
 """Files between two of the paths that cut the next listing into ranges."""
-
-
 _UNORDERED = Edition(line="", number=0, began=0.0, ended=0.0, content="")
 """Stands for the edition of a snapshot that was not published yet."""
 _BEFORE = 16
@@ -75,6 +73,19 @@ class Snapshot:
         """Return the bytes of all files together."""
         return pc.sum(self.files["size"]).as_py() or 0
 
+    @property
+    def nothing_read(self) -> str | None:
+        """Say that there are files, and that none of them is data by its name; None where it is otherwise."""
+        if self.files.num_rows or not self.ignored.num_rows:
+            return None
+        paths = self.ignored_names
+        return f"{none_taken(paths, self.ignored.num_rows, self.table.files)} ({advice(paths)})"
+
+    @property
+    def ignored_names(self) -> list[str]:
+        """List the first of the ignored paths."""
+        return first_paths(self.ignored)
+
     def address(self, path: str) -> str:
         """Write the full address of a file, as engines open it."""
         return self.root + path
@@ -90,14 +101,15 @@ class Snapshot:
 def build(table: Table, root: str, listing: pa.Table, columns: Sequence[Column], listed_at: float) -> Snapshot:
     """Make the snapshot of a listing; *columns* are those of the files. Raises ``TableInvalid``."""
     read = levels(table, columns)
-    data, ignored = data_files(listing)
+    data, ignored = data_files(listing, table.files)
     layouts = [frozenset(item.column for item in layout) for layout in table.layouts]
     layout = arrange(_one(data["path"]), read, layouts)
     files = data.take(layout.order).combine_chunks()
     versions = _versions(files)
     files = files.append_column("version", versions).append_column("row_count", pa.nulls(len(files), pa.int64()))
     everything = complete(table, columns)
-    strangers = (Problem(cast(str, path), NOT_DATA) for path in ignored["path"][:PROBLEMS_KEPT].to_pylist())
+    unread = mismatch(table.files)
+    strangers = (Problem(cast(str, path), unread) for path in ignored["path"][:PROBLEMS_KEPT].to_pylist())
     return Snapshot(
         id=_identity(table, root, everything, versions),
         table=table,
@@ -148,7 +160,7 @@ def unchanged(previous: Snapshot, listing: pa.Table) -> bool:
     names = ["path", "size", "etag"]
     if pc.any(weak(listing["etag"])).as_py():
         names.append("last_modified")
-    found = [part.select(names) for part in data_files(listing)]
+    found = [part.select(names) for part in data_files(listing, previous.table.files)]
     before = [by_path(previous.files.select(names)), previous.ignored.select(names)]
     return all(new.equals(old) for new, old in zip(found, before, strict=True))
 
@@ -168,15 +180,15 @@ def weak(etags: pa.ChunkedArray[Any]) -> Any:
     return pc.or_(pc.equal(etags, pa.scalar("")), pc.starts_with(etags, "W/"))
 
 
-def newest(listing: pa.Table) -> tuple[str, str] | None:
+def newest(listing: pa.Table, patterns: Sequence[str] = PARQUET) -> tuple[str, str] | None:
     """Return path and ETag of the data file that was written last, None if there is none."""
-    files = versioned(listing)
+    files = versioned(listing, patterns)
     return (cast(str, files["path"][0].as_py()), cast(str, files["etag"][0].as_py())) if files.num_rows else None
 
 
-def versioned(listing: pa.Table) -> pa.Table:
+def versioned(listing: pa.Table, patterns: Sequence[str] = PARQUET) -> pa.Table:
     """Return the data files of a listing with their versions, the one that was written last first."""
-    data, _ = data_files(listing.select(SCHEMA.names))
+    data, _ = data_files(listing.select(SCHEMA.names), patterns)
     data = data.append_column("version", _versions(data))
     if not len(data):
         return data
@@ -191,6 +203,8 @@ def declaration(table: Table, root: str) -> str:
         "columns": list(table.columns.items()) if table.columns is not None else None,
         "partitioned_by": [field.model_dump(mode="json") for field in table.partitioned_by],
     }
+    if table.files != PARQUET:
+        parts["files"] = table.files
     if table.layouts:
         parts["layouts"] = [[field.column for field in layout] for layout in table.layouts]
     return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
@@ -284,7 +298,7 @@ def _partitions(layout: Layout, read: Sequence[LevelReader], files: pa.Table) ->
     total = np.add.reduceat(sizes, layout.starts) if len(layout.starts) else np.zeros(0, np.int64)
     arrays = (layout.starts, counts, total, layout.known, layout.levels)
     measures: list[Any] = [pa.array(array) for array in arrays]
-    names = [*(level.column for level in read), "first_file", "file_count", "bytes", "known", "levels"]
+    names = [*(level.column for level in read), *MEASURES]
     return pa.Table.from_arrays([*layout.texts, *measures], names=names)
 
 

@@ -29,7 +29,14 @@ from gateway.catalog.table_stores import OpenStore, TableStores
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.errors import GatewayError, StorageFailed
 from gateway.model import Edition
-from gateway.telemetry.events import FootersFailed, Observer, RefreshFailed, RefreshSucceeded, SnapshotLoaded
+from gateway.telemetry.events import (
+    FootersFailed,
+    NoFilesTaken,
+    Observer,
+    RefreshFailed,
+    RefreshSucceeded,
+    SnapshotLoaded,
+)
 
 Announce = Callable[[str], None]
 """Announce to everybody that the table of this name has changed."""
@@ -66,6 +73,7 @@ class ManifestStore:
         self._announce = announce
         self._lock, self._loading = RLock(), Lock()
         self._stamp: tuple[int, int] | None = None
+        self._told = False
 
     @property
     def fresh(self) -> bool:
@@ -273,12 +281,19 @@ class ManifestStore:
                 changed=previous is None or previous.id != snapshot.id,
             )
         )
+        self._tell_if_nothing_is_read(snapshot)
         assert self.snapshot is not None
         return self.snapshot
 
+    def _tell_if_nothing_is_read(self, snapshot: Snapshot) -> None:
+        reason = snapshot.nothing_read
+        if reason is not None and not self._told:
+            self._observe(NoFilesTaken(table=self.table.name, files=snapshot.ignored.num_rows, reason=reason))
+        self._told = reason is not None
+
     def _publish(self, snapshot: Snapshot) -> None:
         """Write the snapshot to disk, and use the files mapped from there instead of the copy in memory."""
-        with self._state_errors():
+        with self._state_errors(), self._loading:  # others do not load what this thread is about to hold
             self._snapshots.put(snapshot)
             stamp = self._snapshots.stamp()
             try:
@@ -286,7 +301,6 @@ class ManifestStore:
             except SnapshotUnreadable as error:
                 raise StorageFailed(f"{self.table.name}: the manifest on disk is not what was written.") from error
             self._failures.clear()
-        with self._loading:
             self.snapshot, self._stamp = held, stamp
         pa.default_memory_pool().release_unused()  # a listing of a million files takes some hundred megabytes
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, TypeGuard
+from typing import Annotated, Any, Literal, LiteralString, TypeGuard
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,9 +18,20 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.catalog.transforms import Transform, TransformError, parse_transform
+from gateway.catalog.transforms import CALENDAR, Transform, TransformError, parse_transform
+from gateway.declaration import DEPENDENT
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/=%]+$")]
+
+MEASURES = ("first_file", "file_count", "bytes", "known", "levels")
+"""What the manifest keeps of each partition beside the texts of its levels, by columns of these names."""
+
+
+def _level(name: str) -> str:
+    if name in MEASURES:
+        message = f"the gateway keeps something else by the name {name!r}, so no folder level can have it"
+        raise PydanticCustomError("level", "{message}", {"message": message, "hint": "rename the folders"})
+    return name
 
 
 def _transform(spec: object) -> str:
@@ -30,8 +42,19 @@ def _transform(spec: object) -> str:
         raise _hinted(error) from error
 
 
-def _hinted(error: TransformError) -> PydanticCustomError:
-    return PydanticCustomError("transform", "{message}", {"message": error.message, "hint": error.hint})
+def _hinted(error: TransformError, kind: LiteralString = "transform") -> PydanticCustomError:
+    return PydanticCustomError(kind, "{message}", {"message": error.message, "hint": error.hint})
+
+
+_PLAIN = "|".join(("identity", *CALENDAR))
+_TEXT = rf"^\s*(?:{_PLAIN}|(?:bucket|truncate|range)\s*\[[\s\S]*\]|lookup\s*\{{[\s\S]*\}})\s*$"
+_ONE = Field(min_length=1, max_length=1)
+_Written = (
+    Annotated[str, Field(pattern=_TEXT)]
+    | Annotated[dict[Literal["bucket", "truncate", "range", "lookup"], Any], _ONE]
+    | Annotated[dict[Annotated[str, Field(pattern=f"^(?:{_PLAIN})$")], None], _ONE]
+)
+"""How a transform may be written, for editors."""
 
 
 class PartitionField(BaseModel):
@@ -39,9 +62,9 @@ class PartitionField(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    column: ColumnName
+    column: Annotated[ColumnName, AfterValidator(_level)]
     """Name of the folder level; SQL sees it as a column of the table."""
-    transform: Annotated[str, BeforeValidator(_transform)] = "identity"
+    transform: Annotated[str, BeforeValidator(_transform, json_schema_input_type=_Written)] = "identity"
     """Canonical text of the transform, e.g. ``day`` or ``bucket[16]``."""
     source: ColumnName
     """The column of the files whose value decides the folder."""
@@ -59,7 +82,7 @@ class PartitionField(BaseModel):
             try:
                 parse_transform(info.data["transform"], **{info.field_name: given})
             except TransformError as error:
-                raise _hinted(error) from error
+                raise _hinted(error, DEPENDENT) from error
         return given
 
     @cached_property

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.catalog.stored import quoted
+from gateway.suggestions import did_you_mean, suggested
 
 _ALIASES = {
     "BOOLEAN": ("BOOL", "LOGICAL"),
@@ -43,7 +44,33 @@ _ALIASES = {
     "UUID": ("GUID",),
     "JSON": (),
 }
+_ELSEWHERE = {
+    "BYTE": "TINYINT",
+    "UINT": "UINTEGER",
+    "FLOAT16": "FLOAT",
+    "FLOAT32": "FLOAT",
+    "FLOAT64": "DOUBLE",
+    "OBJECT": "VARCHAR",
+    "CATEGORY": "VARCHAR",
+    "UTF8": "VARCHAR",
+    "LARGE_STRING": "VARCHAR",
+    "VARCHAR2": "VARCHAR",
+    "LARGE_BINARY": "BLOB",
+    "BYTES": "BLOB",
+    "DATE32": "DATE",
+    "DATE64": "DATE",
+    "DATETIME64": "TIMESTAMP",
+    "TIMESTAMP_NTZ": "TIMESTAMP",
+    "TIMESTAMP_LTZ": "TIMESTAMPTZ",
+    "TIMESTAMP_TZ": "TIMESTAMPTZ",
+    "TIMEDELTA64": "INTERVAL",
+    "DURATION": "INTERVAL",
+}
+"""Types by the names that they have in pandas, Arrow, Spark and other databases, and not in DuckDB."""
+_NUMBERS = ("NUMBER", "BIGNUMERIC", "DECIMAL128", "DECIMAL256")
+"""Other names of DECIMAL, which means nothing without its digits."""
 _NAMES = {alias: name for name, aliases in _ALIASES.items() for alias in (name, *aliases)}
+_EXAMPLES = "BIGINT, DECIMAL(15,2), TIMESTAMP or VARCHAR[]"
 _MOST_DIGITS = 38
 _ARRAY = re.compile(r"(.+?)\s*\[(\d*)\]", re.DOTALL)
 _ARGUMENTS = re.compile(r"([\w ]+?)\s*\((.*)\)", re.DOTALL)
@@ -126,9 +153,27 @@ def canonical_type(text: str) -> str:
         return _without_spaces(" ".join(text.split()))
     if not all(leaf.known for leaf in found.leaves() if leaf.name == "DECIMAL"):
         raise ValueError(f"{text!r}: a DECIMAL has 1 to {_MOST_DIGITS} digits, and no more of them after the point")
-    if not found.known:
-        raise ValueError(f"{text!r} is not a DuckDB type such as BIGINT, DECIMAL(15,2), TIMESTAMP or VARCHAR[]")
+    unknown = next((leaf.name for leaf in found.leaves() if not leaf.known), None)
+    if unknown is not None:
+        hint = _meant(text) or did_you_mean(unknown.partition("(")[0], _NAMES)
+        raise ValueError(f"{text!r} is not a DuckDB type: {hint or f'write one such as {_EXAMPLES}'}")
     return str(found)
+
+
+def _meant(text: str) -> str | None:
+    """Suggest the type that has another name elsewhere.
+
+    >>> _meant("float64"), _meant("timestamp[us, tz=UTC]"), _meant("decimal128(10, 2)")
+    ("did you mean 'DOUBLE'?", "did you mean 'TIMESTAMPTZ'?", "did you mean 'DECIMAL(10, 2)'?")
+    """
+    name = re.split(r"\W", text.strip().upper(), maxsplit=1)[0]
+    arguments = text.strip()[len(name) :]
+    if arguments.startswith("[") and name in ("TIMESTAMP", "DATETIME64"):
+        return suggested(["TIMESTAMPTZ" if "," in arguments else "TIMESTAMP"])
+    if name in _NUMBERS:
+        return suggested([f"DECIMAL{arguments}"] if arguments.startswith("(") else [])
+    kind = _ELSEWHERE.get(name)
+    return suggested([kind] if kind else [])
 
 
 def _without_spaces(text: str) -> str:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from errno import ELOOP
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from obstore.exceptions import (
     BaseError,
@@ -29,6 +29,7 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from gateway.catalog.location import local_folder
 from gateway.concurrency.retry import Retry
 from gateway.declaration import Duration
 from gateway.errors import StorageFailed
@@ -163,11 +164,8 @@ class Store:
 
 def root_of(location: str, base: Path) -> str:
     """Return the prefix of the addresses at a location; a plain folder is relative to *base*."""
-    scheme, separator, _ = location.partition("://")
-    if not separator or scheme == "file":
-        folder = Path(unquote(urlsplit(location).path)) if separator else base / location
-        return f"{folder.resolve()}/"
-    return location.rstrip("/") + "/"
+    folder = local_folder(location, base)
+    return f"{folder or location.rstrip('/')}/"
 
 
 def place_of(location: str, s3: S3Settings, base: Path, environment: Mapping[str, str] = os.environ) -> str:
@@ -175,9 +173,10 @@ def place_of(location: str, s3: S3Settings, base: Path, environment: Mapping[str
 
     A folder is its real path; a bucket is one of an endpoint and region, a container one of an account.
     """
-    scheme, separator, rest = location.partition("://")
-    if not separator or scheme == "file":
-        return f"file:{root_of(location, base)}"
+    folder = local_folder(location, base)
+    if folder is not None:
+        return f"file:{folder}/"
+    scheme, _, rest = location.partition("://")
     match scheme:
         case "s3":
             owner = f"{_endpoint(s3)} {region(s3)}"
@@ -201,14 +200,13 @@ def open_store(location: str, s3: S3Settings, base: Path, *, observe: Observer =
 
     *observe* is notified of requests over the network.
     """
-    root = root_of(location, base)
-    scheme, separator, _ = location.partition("://")
-    if not separator or scheme == "file":
-        return _local(location, Path(root))
+    folder = local_folder(location, base)
+    if folder is not None:
+        return _local(location, folder)
     parts = urlsplit(location)
     bucket, prefix = parts.netloc, parts.path.strip("/")
     with storage_errors(location):
-        match scheme:
+        match parts.scheme:
             case "s3":
                 objects: ObjectStore = _s3(bucket, prefix or None, s3)
             case "gs":
@@ -216,19 +214,27 @@ def open_store(location: str, s3: S3Settings, base: Path, *, observe: Observer =
             case "az":
                 objects = AzureStore(bucket, prefix=prefix or None, **_client(s3, allow_http=False))
             case _:
-                raise StorageFailed(f"{location}: {scheme}:// is not supported; accepted: s3, gs, az, file.")
+                raise StorageFailed(f"{location}: {parts.scheme}:// is not supported; accepted: s3, gs, az, file.")
     # AWS and Google promise the order; S3 directory buckets, other servers (SeaweedFS sorts folder by folder) and
     # Azure do not.
-    ordered = scheme == "gs" or (scheme == "s3" and s3.endpoint is None and not bucket.endswith("--x-s3"))
-    return Store(location=location, root=root, objects=objects, ordered=ordered, observe=observe)
+    ordered = parts.scheme == "gs" or (parts.scheme == "s3" and s3.endpoint is None and not bucket.endswith("--x-s3"))
+    return Store(location=location, root=root_of(location, base), objects=objects, ordered=ordered, observe=observe)
 
 
 def _local(location: str, folder: Path) -> Store:
     if not folder.is_dir():
-        raise StorageFailed(f"{location}: there is no such folder.")
+        raise StorageFailed(f"{location}: {_missing(location, folder)}.", path=str(folder))
     with storage_errors(location):
         objects = LocalStore(folder)
     return Store(location=location, root=f"{folder}/", objects=objects, ordered=False)
+
+
+def _missing(location: str, folder: Path) -> str:
+    if folder.is_file():
+        return f"it is a file: declare the folder that it lies in, and files: '{PurePosixPath(location).name}'"
+    if location.startswith("~"):
+        return "there is no such folder: ~ is the home folder of who runs the gateway"
+    return "there is no such folder"
 
 
 def _s3(bucket: str, prefix: str | None, s3: S3Settings) -> S3Store:

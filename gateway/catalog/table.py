@@ -6,11 +6,11 @@ manifest may be, and what one scan may read at most. ``catalog/README.md`` is th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
 
 import orjson
 from pydantic import (
@@ -26,42 +26,51 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from gateway.catalog.contradictions import Contradiction, contradictions, fields_of
+from gateway.catalog.file_names import PARQUET, name_pattern
+from gateway.catalog.location import checked_location
 from gateway.catalog.partition_field import ColumnName, PartitionField, field_of, is_list, layouts_of
 from gateway.catalog.sql_type import canonical_type
 from gateway.declaration import DeclarationError, Declared, Duration, Size
 from gateway.errors import Diagnostic
+from gateway.suggestions import near
 
-SCHEMES = ("s3", "gs", "az", "file")
 NOT_TABLES = frozenset({"owners"})
 """Files of the catalog folder that declare something else."""
 
 
-def _location(text: str) -> str:
-    """Check a location and drop its trailing slash."""
-    if not text or any(ord(character) < 32 or character in "*?[]{}\\" for character in text):
-        raise ValueError("a location is one plain folder: no wildcard, backslash or control character")
-    scheme, separator, rest = text.partition("://")
-    if separator and scheme not in SCHEMES:
-        raise ValueError(f"{scheme}:// is not supported; accepted: s3://, gs://, az://, file://, or a relative folder")
-    path = rest if separator else text
-    if any(part in ("..", ".") or part.startswith("~") for part in path.split("/")):
-        raise ValueError("a location may not contain '.', '..' or '~'")
-    if not separator and PurePosixPath(path).is_absolute():
-        raise ValueError(f"a plain location is relative to the project; write file://{path} for an absolute folder")
-    if scheme == "file" and separator and not path.startswith("/"):
-        raise ValueError("a file:// location is absolute: file:///data/flights")
-    if separator and scheme != "file":
-        parts = urlsplit(text)
-        if not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
-            raise ValueError(f"write {scheme}://bucket/folder, without credentials or options")
-    return text.rstrip("/")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_GIVEN = re.compile(r"^table\s*:\s*['\"“‘]?([A-Za-z][\w -]*)", re.MULTILINE)
 
 
-TableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=128)]
-Location = Annotated[str, AfterValidator(_location)]
+def _small(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _table_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        right = _small(name)
+        hint = f"write {right}, in a file {right}.yaml" if _NAME.fullmatch(right) else None
+        message = f"{name!r} cannot name a table: write small letters, digits and _, a letter first"
+        raise PydanticCustomError("table_name", "{message}", {"message": message, "hint": hint})
+    return name
+
+
+TableName = Annotated[
+    str, Field(max_length=128, json_schema_extra={"pattern": f"^{_NAME.pattern}$"}), AfterValidator(_table_name)
+]
+Location = Annotated[str, AfterValidator(checked_location)]
 ColumnType = Annotated[str, AfterValidator(canonical_type)]
+
+
+def _listed(value: object) -> object:
+    """Let one pattern stand for a list of it."""
+    return (value,) if isinstance(value, str) else value
+
+
+FilePatterns = Annotated[tuple[Annotated[str, AfterValidator(name_pattern)], ...], BeforeValidator(_listed)]
 
 
 class ScanLimits(BaseModel):
@@ -80,7 +89,8 @@ class ScanLimits(BaseModel):
         return self.require_filter if isinstance(self.require_filter, tuple) else ()
 
 
-_Layouts = tuple[tuple[PartitionField, ...], ...]
+_Fields = tuple[PartitionField, ...]
+_Layouts = tuple[_Fields, ...]
 
 
 def _writable(layouts: _Layouts) -> _Layouts:
@@ -104,6 +114,8 @@ _WITHOUT_MEANING = frozenset(
 """What of a declaration cannot change an answer; every other part can. The location counts by what it stands for."""
 
 
+_NAMING = ("partitioned_by", "columns")
+"""Parts of a declaration that name columns."""
 _CHECKED = {"contradictions": "checked"}
 """Context of a validation before which the contradictions of the document were looked for."""
 
@@ -116,16 +128,20 @@ class Table(BaseModel):
     table: TableName
     description: str = ""
     location: Location
-    """``s3://``, ``gs://``, ``az://``, ``file://`` address, or a folder relative to the project; no last slash."""
+    """Where the files are, as ``gateway.catalog.location`` has it; no last slash."""
     replicas: tuple[Location, ...] = ()
     """Locations that hold the same files under the same keys."""
+    files: Annotated[FilePatterns, Field(min_length=1)] = PARQUET
+    """Patterns of the names of data files; one that begins with ``.`` or ``_`` is hidden whatever they are."""
     columns: Mapping[ColumnName, ColumnType] | None = None
     """Columns of the files with their DuckDB types, in order; None: read from the newest file."""
     layouts: Annotated[_Layouts, BeforeValidator(layouts_of), AfterValidator(_writable)] = Field(
         default=(), validation_alias=AliasPath("partitioned_by")
     )
     """The levels that a path may have, where the declaration names several layouts; the last is that of new files."""
-    partitioned_by: Annotated[tuple[PartitionField, ...], BeforeValidator(_union)] = ()
+    partitioned_by: Annotated[
+        tuple[PartitionField, ...], BeforeValidator(_union, json_schema_input_type=_Fields | tuple[_Fields, ...])
+    ] = ()
     """Folder levels, outermost first; of several layouts, each level once."""
     refresh: Annotated[Duration, Field(gt=0, allow_inf_nan=False)] = 60.0
     """How old the manifest may be, in seconds."""
@@ -176,31 +192,43 @@ def parse_table(text: str, path: str) -> Table:
     found: list[Diagnostic] = []
     expected = PurePosixPath(path).stem
     raw = declared.value if isinstance(declared.value, dict) else {}
-    if isinstance(raw.get("table"), str) and raw["table"] != expected:
-        found.append(
-            declared.diagnostic(
-                ("table",), f"the table {raw['table']!r} stands in a file named {expected!r}", "give both the same name"
-            )
-        )
-    found += [declared.diagnostic(*contradiction) for contradiction in _contradictions_of(raw)]
-    table = None
+    if isinstance(raw.get("table"), str) and raw["table"] != expected and _NAME.fullmatch(raw["table"]):
+        message = f"the table {raw['table']!r} stands in a file named {expected!r}"
+        found.append(declared.diagnostic(("table",), message, _one_name(raw["table"], PurePosixPath(path))))
+    table, wrong = None, set[str]()
     try:
         table = declared.validate(Table, context=_CHECKED)
     except DeclarationError as error:
         found += error.diagnostics
+        wrong = {str(place[0]) for place in error.where if place}
+    # What is required of columns says nothing while those are misspelt or cannot be read.
+    sound = not any(near(name, _NAMING) for name in wrong)
+    found += [declared.diagnostic(*contradiction) for contradiction in _contradictions_of(raw, required=sound)]
     if found or table is None:
         raise DeclarationError(sorted(found, key=lambda item: (item.line or 0, item.column or 0)))
     return table
 
 
-def _contradictions_of(raw: Mapping[str, Any]) -> Iterator[Contradiction]:
+def _one_name(name: str, file: PurePosixPath) -> str:
+    """Say how a table and its file get one name."""
+    other = f", or write table: {file.stem}" if _NAME.fullmatch(file.stem) else ""
+    return f"rename the file to {name}{file.suffix}{other}"
+
+
+def given_name(text: str) -> str | None:
+    """Return the name by which queries may read a table whose declaration has mistakes."""
+    found = _GIVEN.search(text)
+    return None if found is None else found[1] if _NAME.fullmatch(found[1]) else _small(found[1])
+
+
+def _contradictions_of(raw: Mapping[str, Any], *, required: bool) -> Iterator[Contradiction]:
     """Find the contradictions between those parts of a document that are right in themselves."""
     try:
         limits = ScanLimits.model_validate(raw.get("limits", {}))
     except ValidationError:
         limits = ScanLimits()
     layouts, columns = fields_of(raw.get("partitioned_by")), _columns_of(raw.get("columns"))
-    return contradictions(layouts, columns, limits.required_columns)
+    return contradictions(layouts, columns, limits.required_columns if required else ())
 
 
 def _columns_of(raw: object) -> Mapping[str, str] | None:

@@ -7,11 +7,13 @@ batch has left behind are still in the folder, and only its log says which of th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gateway.catalog.file_names import PARQUET
 from gateway.catalog.layout import data_files, hidden
 
 NOT_ITS_ROWS = "its data files are not its rows, for files that were replaced or deleted are still there"
@@ -38,19 +40,24 @@ class TableFormat:
         return f"{where} is a table of {self.name} ({self.example})"
 
 
-def recognise(listing: pa.Table) -> TableFormat | None:
-    """Find the first such table whose files would be read; one that lies beside the data files does not matter."""
-    shown = listing["path"].filter(pc.match_substring_regex(listing["path"], _ANY))
-    found = {mark.folder: mark for path in sorted(map(str, shown.to_pylist())) if (mark := _mark(path)) is not None}
+def recognise(listing: pa.Table, patterns: Sequence[str] = PARQUET) -> TableFormat | None:
+    """Find the first such table whose files would be read; one that lies beside the data files does not matter.
+
+    *patterns* are those of the names of data files.
+    """
+    found = all_formats(listing)
     if not found:
         return None
-    if "" in found:
-        return found[""]
-    paths = data_files(listing)[0]["path"]
-    for folder, mark in sorted(found.items()):
-        if pc.any(pc.starts_with(paths, f"{folder}/")).as_py():
-            return mark
-    return None
+    paths = data_files(listing, patterns)[0]["path"]
+    read = (mark for mark in found if not mark.folder or pc.any(pc.starts_with(paths, f"{mark.folder}/")).as_py())
+    return next(read, None)
+
+
+def all_formats(listing: pa.Table) -> list[TableFormat]:
+    """Find every such table, in the order of their folders."""
+    shown = listing["path"].filter(pc.match_substring_regex(listing["path"], _ANY))
+    found = {mark.folder: mark for path in sorted(map(str, shown.to_pylist())) if (mark := _mark(path)) is not None}
+    return [mark for _, mark in sorted(found.items())]
 
 
 def _mark(path: str) -> TableFormat | None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from gateway.catalog import footers
 from gateway.catalog.announce import folders
+from gateway.catalog.file_names import advice, first_paths, none_taken
 from gateway.catalog.footers import Damaged, FileGone
 from gateway.catalog.inferred import NoType, infer
 from gateway.catalog.layout import data_files
@@ -77,7 +78,7 @@ class TableLister:
 
     def _refuse_table_format(self, listing: pa.Table) -> None:
         """Refuse a table of a format whose metadata says which files hold its rows. Raises ``TableInvalid``."""
-        found = None if self._table.ignore_table_format else recognise(listing)
+        found = None if self._table.ignore_table_format else recognise(listing, self._table.files)
         if found is not None:
             raise self._invalid(f"{found}: {NOT_ITS_ROWS}", hint=IGNORE, rule=Rule.DATA)
 
@@ -87,11 +88,11 @@ class TableLister:
         """Return the columns as declared, else as in the footers of the files, with what was read of the footers."""
         if self._table.columns is not None:
             return [Column(name=name, type=type_) for name, type_ in self._table.columns.items()], None
-        files = versioned(listing)
+        files = versioned(listing, self._table.files)
         if not files.num_rows:
             if previous is not None:
                 return previous.file_columns, None
-            raise self._undeclared("the table has no files yet, so its columns are not known")
+            raise self._without_files(listing)
         try:
             columns, read = infer(store, files, previous)
         except NoType as error:
@@ -100,7 +101,7 @@ class TableLister:
 
     def _described(self, store: Store, listing: pa.Table) -> Sequence[Column]:
         """Ask the engine for the columns, if no footer could be read."""
-        last = newest(listing)
+        last = newest(listing, self._table.files)
         try:
             if last is not None:
                 return self._describe([store.address(last[0])])
@@ -111,7 +112,7 @@ class TableLister:
 
     def _readable(self, store: Store, listing: pa.Table) -> str:
         """Find the newest file that can be read as Parquet. Raises ``TableInvalid``."""
-        data, _ = data_files(listing.select(SCHEMA.names))
+        data, _ = data_files(listing.select(SCHEMA.names), self._table.files)
         damage = ""
         for row in data.sort_by([("last_modified", "descending"), ("path", "ascending")]).slice(0, _TRIED).to_pylist():
             try:
@@ -122,6 +123,14 @@ class TableLister:
                 return str(row["path"])
         message = f"none of its newest files can be read, so its columns are not known; {damage}"
         raise self._invalid(message, rule=Rule.DATA)
+
+    def _without_files(self, listing: pa.Table) -> TableInvalid:
+        patterns = self._table.files
+        _, others = data_files(listing.select(SCHEMA.names), patterns)
+        if not others.num_rows:
+            return self._undeclared("the table has no files yet, so its columns are not known")
+        paths = first_paths(others)
+        return self._invalid(none_taken(paths, others.num_rows, patterns), hint=advice(paths), rule=Rule.DATA)
 
     def _undeclared(self, message: str) -> TableInvalid:
         return self._invalid(message, hint="declare its columns")

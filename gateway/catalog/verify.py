@@ -28,6 +28,7 @@ from gateway.catalog.bounds import exact_ends
 from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import VERDICT, FileFacts
 from gateway.catalog.footers import ODD, VERSION, Damaged, FileGone, Footer, read_footer, whole
+from gateway.catalog.layout import HIVE_NULL
 from gateway.catalog.losses import Incomparable, compared_parts, lost_value
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.partition_field import PartitionField
@@ -37,9 +38,9 @@ from gateway.catalog.thrift import Malformed
 from gateway.catalog.transforms import TransformError
 from gateway.catalog.transforms.keys import Values, key_type
 from gateway.errors import StorageFailed
+from gateway.yaml_document import written
 
 _READERS = 8
-_NULL = "NULL"
 _FORMAT = 3
 
 
@@ -206,9 +207,14 @@ def _stray(values: Values, expected: _Expected) -> Finding | None:
     if row < 0:
         return None
     column, source = expected.field.column, expected.field.source
-    here, there = (_NULL if text is None else text for text in (expected.text, texts[row].as_py()))
+    here, there = (HIVE_NULL if text is None else text for text in (expected.text, texts[row].as_py()))
     reason = f"a row with {source} = {_shown(values[row])} lies in {column}={here} and belongs in {column}={there}"
-    return Finding(kind=f"rows lie in another folder of {column!r} than they belong in", reason=reason)
+    return Finding(kind=stray_kind(column), reason=reason)
+
+
+def stray_kind(column: str) -> str:
+    """Return the kind of the findings about rows that lie in another folder of a level."""
+    return f"rows lie in another folder of {column!r} than they belong in"
 
 
 def _equal_texts(texts: Any, expected: _Expected) -> Any:
@@ -238,7 +244,7 @@ def _misfit(values: Values, lossy: _Lossy) -> Finding | None:
 
 def _shown(value: Any) -> str:
     try:
-        return str(value.as_py())
+        return written(value.as_py())
     except ValueError:  # nanoseconds, which Python does not have
         return str(value.cast(pa.string()).as_py())
 

@@ -8,6 +8,7 @@ may help.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -15,7 +16,9 @@ import click
 from rich.console import Console
 
 from gateway.cli.diagnostics import print_diagnostics
+from gateway.concurrency.process_end import leaving
 from gateway.errors import DefinitionError, GatewayError, RequestError, StorageFailed, ValueMisfit
+from gateway.suggestions import did_you_mean
 
 _EPILOG = (
     "Exit codes: 0 done, 1 the project's files are wrong, 2 the command was not understood, "
@@ -23,15 +26,32 @@ _EPILOG = (
 )
 
 
-_AUTHORS = ("init", "new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "usage")
-_OPERATORS = ("serve", "demo", "cache", "warm", "keys")
+_AUTHORS = ("init", "new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "usage", "schema")
+_OPERATORS = ("serve", "demo", "cache", "warm", "apart", "keys", "completion")
 
 
 class _Group(click.Group):
     """Load commands by name; turn the gateway's own errors into a message and an exit code."""
 
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run a command: the one of *args*, or else that of the process, which ends after it."""
+        if args is not None:
+            return super().main(args, *rest, **extra)
+        with leaving():
+            return super().main(None, *rest, **extra)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_AUTHORS, *_OPERATORS]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by its name, or say which is meant: click suggests only commands that are loaded."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and not ctx.resilient_parsing and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], known) or f"There are: {', '.join(known)}."
+            raise click.UsageError(f"No such command {args[0]!r}: {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):

@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from gateway.app.result_tiers import open_cache
 from gateway.cache.results import ResultCache
 from gateway.cache.tier import Entry, Purge
+from gateway.cli.names import QueryName, TableName
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
@@ -52,8 +53,8 @@ def stats(project: Path, form: str) -> None:
 
 @command.command("list")
 @project_option
-@click.option("--query", help="Results of this query only.")
-@click.option("--table", help="Results that read this table only.")
+@click.option("--query", type=QueryName(), help="Results of this query only.")
+@click.option("--table", type=TableName(), help="Results that read this table only.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def entries(project: Path, query: str | None, table: str | None, form: str) -> None:
     """List what is kept, newest first."""
@@ -76,8 +77,8 @@ def entries(project: Path, query: str | None, table: str | None, form: str) -> N
 
 @command.command("drop")
 @project_option
-@click.option("--query", help="Results of this query.")
-@click.option("--table", help="Results that read this table.")
+@click.option("--query", type=QueryName(), help="Results of this query.")
+@click.option("--table", type=TableName(), help="Results that read this table.")
 @click.option("--older", metavar="DURATION", help="Results made longer ago than this, such as 1h.")
 @click.option("--all", "everything", is_flag=True, help="All results.")
 def drop(project: Path, query: str | None, table: str | None, older: str | None, everything: bool) -> None:

@@ -10,9 +10,10 @@ import click
 
 from gateway.authoring.checked import Checked, check_project
 from gateway.authoring.data import check_data
+from gateway.authoring.guesses import verify_guesses
 from gateway.cli.formats import FORMATS, write
 from gateway.cli.project import opened, project_option
-from gateway.config import FILE_NAME, load_settings
+from gateway.config import load_settings
 from gateway.errors import Rule, Severity
 from gateway.pr_review.base import NoBase
 from gateway.pr_review.review import Review, review
@@ -28,6 +29,11 @@ from gateway.project.loader import Project, load_project
     help="List the tables too: do rows lie in their partitions, what do the examples answer and read.",
 )
 @click.option(
+    "--fix",
+    is_flag=True,
+    help="With --data: compare the levels that gateway init has guessed with all files, and declare what holds.",
+)
+@click.option(
     "--against",
     "revision",
     metavar="REVISION",
@@ -35,24 +41,44 @@ from gateway.project.loader import Project, load_project
 )
 @click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
 @click.option("--format", "form", type=click.Choice([*FORMATS]), default="text", show_default=True)
-def command(project: Path, paths: tuple[Path, ...], data: bool, revision: str | None, strict: bool, form: str) -> None:
+def command(
+    project: Path, paths: tuple[Path, ...], data: bool, fix: bool, revision: str | None, strict: bool, form: str
+) -> None:
     """Check gateway.toml, the tables of catalog/ and the templates of queries/; only what lies in PATHS, if given.
 
     Ends with 0 if there is no error, with 1 if there are some.
     """
-    if not any((project / name).exists() for name in ("catalog", "queries", FILE_NAME)):
-        raise click.UsageError(f"{project} holds none of catalog/, queries/ and {FILE_NAME}")
+    if fix and not data:
+        raise click.UsageError("--fix looks at the files of the tables: write --data --fix")
     loaded = load_project(project)
     found = check_project(project, loaded)
-    if data and not any(item.rule is Rule.SETTINGS for item in found.of(Severity.ERROR)):
+    if fix and _can_look(found):
+        _declare_what_holds(project, loaded.sources)
+        loaded = load_project(project)
+        found = check_project(project, loaded)
+    if data and _can_look(found):
         found = with_data(found, project, paths, loaded.sources)
     changed = None if revision is None else review_since(revision, project, loaded, found, data=data)
     if changed is not None:
         found = found.plus(changed.errors, project)
-    found = found.within(project, paths)
+    found = found.within(project, paths).grouped()
     write(form, found, project, changed)
     if found.of(Severity.ERROR) or (strict and found.of(Severity.WARNING)):
         raise click.exceptions.Exit(1)
+
+
+def _can_look(found: Checked) -> bool:
+    """Tell whether the files of the tables can be looked at: mistakes in some texts do not keep others from it."""
+    return not any(item.rule is Rule.SETTINGS for item in found.of(Severity.ERROR))
+
+
+def _declare_what_holds(project: Path, sources: Mapping[str, str]) -> None:
+    try:
+        with opened(project) as gateway:
+            for verified in verify_guesses(gateway, load_settings(project.resolve()), sources):
+                click.echo(str(verified), err=True)
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or project} cannot be written: {error.strerror}") from error
 
 
 def with_data(found: Checked, project: Path, paths: tuple[Path, ...], sources: Mapping[str, str]) -> Checked:

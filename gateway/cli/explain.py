@@ -19,7 +19,7 @@ from gateway.model import Principal
 @project_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(project: Path, form: str, **question: Any) -> None:
-    """Show which partitions and files the query NAME would read, without running it."""
+    """Show which partitions and files the query NAME, or NAME/v2, would read, without running it."""
     with opened(project) as gateway:
         explanation = gateway.explain_bound(bound_question(gateway, **question), principal=Principal())
     if form == "text":

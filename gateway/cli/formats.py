@@ -10,8 +10,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from gateway.authoring.checked import Checked
-from gateway.authoring.excerpt import excerpt, position
+from gateway.authoring.checked import Checked, files_of
+from gateway.authoring.excerpt import advice, elsewhere, excerpt
 from gateway.errors import Diagnostic, Severity
 from gateway.plan.explain import readable
 from gateway.pr_review import report
@@ -33,11 +33,11 @@ def as_text(found: Checked, project: Path, console: Console, review: Review | No
     """Write one paragraph a diagnostic, with the line at fault and a caret, and a verdict at the end."""
     with console.capture() as written:
         for item in found.diagnostics:
-            console.print(Text.assemble((position(item), "bold"), ": ", _LABELS[item.severity], item.message))
+            console.print(Text.assemble((item.place, "bold"), ": ", _LABELS[item.severity], item.message))
             for line in excerpt(item, project):
                 console.print(Text(f"    {line}", style="dim"))
-            if item.hint:
-                console.print(Text(f"    {item.hint}", style="green"))
+            for line in advice(item):
+                console.print(Text(f"    {line}", style="green"))
         for line in _ran(found):
             console.print(Text(line))
         for line in report.lines(review) if review is not None else ():
@@ -105,7 +105,7 @@ def verdict(found: Checked) -> str:
     words = [counted(count, _NOUNS[severity]) for severity, count in counts.items() if count]
     if not counts[Severity.ERROR]:
         words.insert(0, "no mistakes")
-    files = len({item.path for item in found.diagnostics})
+    files = len({path for item in found.diagnostics for path in files_of(item)})
     return ", ".join(words) + (f" in {counted(files, 'file')}" if files else "")
 
 
@@ -125,7 +125,7 @@ def _read(found: Checked) -> str:
 def _annotation(item: Diagnostic, project: Path) -> str:
     where = {"file": _from_here(project / item.path), "line": item.line, "col": item.column, "title": item.rule.value}
     given = ",".join(f"{name}={_property(str(value))}" for name, value in where.items() if value is not None)
-    message = item.message if item.hint is None else f"{item.message}\n{item.hint}"
+    message = "\n".join([item.message, *advice(item)])
     return f"::{_COMMANDS[item.severity]} {given}::{_data(message)}"
 
 
@@ -145,7 +145,10 @@ def _property(text: str) -> str:
 def _markdown(item: Diagnostic, project: Path) -> Iterator[str]:
     where = f"line {item.line}: " if item.line is not None else ""
     hint = f" ({escaped(item.hint)})" if item.hint else ""
-    yield f"- {_MARKS[item.severity]} {where}{escaped(item.message)}{hint} `{item.rule}`"
+    also = f", also at {escaped(elsewhere(item))}" if item.also else ""
+    yield f"- {_MARKS[item.severity]} {where}{escaped(item.message)}{hint}{also} `{item.rule}`"
+    if item.fix is not None:
+        yield from ["", "  ```yaml", *(f"  {line}" for line in item.fix.splitlines()), "  ```"]
     shown = excerpt(item, project)
     if shown:
         # A line of the file may hold a fence itself.

@@ -25,13 +25,15 @@ from gateway.authoring.schemas import Schemas, known_schemas, newest_values
 from gateway.authoring.testfile import SUFFIX
 from gateway.catalog.table import Table
 from gateway.cli.formats import write
+from gateway.cli.names import TableName
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import DeclarationError
-from gateway.errors import TemplateInvalid, did_you_mean
+from gateway.errors import TemplateInvalid
 from gateway.model import Column
 from gateway.project.loader import load_project, read_text
 from gateway.query.registry import Registry
+from gateway.suggestions import did_you_mean
 
 _HELP = "A column of the table; start and end for a range of its time. name:type gives a type, ? after it: optional."
 
@@ -40,7 +42,7 @@ _HELP = "A column of the table; start and end for a range of its time. name:type
 @click.argument("name")
 @project_option
 @click.option("--version", "again", is_flag=True, help="Copy the newest version to the next number.")
-@click.option("--table", help="Table that it reads; asked for if not given.")
+@click.option("--table", type=TableName(), help="Table that it reads; asked for if not given.")
 @click.option("--parameter", "-p", "parameters", multiple=True, metavar="NAME[:TYPE][?]", help=f"{_HELP} Repeatable.")
 @click.option("--owner", help="Who answers for it; asked for if not given.")
 @click.option("--summary", help="One line that says what it answers; asked for if not given.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -32,17 +33,19 @@ _SHOWN = 50
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
 def command(project: Path, form: str | None, output: Path | None, **question: Any) -> None:
-    """Run the query NAME and write its answer."""
+    """Run the query NAME, or NAME/v2, and write its answer."""
     chosen = form or (output.suffix.lstrip(".") if output is not None else _default())
     if chosen not in ("table", *FORMATS):
         raise click.BadParameter(f"no format is named {chosen!r}: give --format", param_hint="--output")
     with opened(project) as gateway:
         query = bound_question(gateway, **question)
         if chosen == "table":
-            _show(gateway.answer(query, principal=Principal()))
+            first = gateway.answer(query, principal=Principal(), stream=StreamOptions(limit=_SHOWN))
+            assert not isinstance(first, Unread)  # nobody said that a summary is enough
+            _show(first)
             return
         answer = gateway.answer(query, principal=Principal(), stream=StreamOptions())
-        assert not isinstance(answer, Unread)  # nobody said that a summary is enough
+        assert not isinstance(answer, Unread)  # likewise
         with _opened(output) as file:
             _write(answer, chosen, file)
 
@@ -82,19 +85,30 @@ def _write(answer: Answer | Export, chosen: str, file: BinaryIO) -> None:
             answer.result.close()
 
 
-def _show(answer: Answer) -> None:
+def _show(answer: Answer | Export) -> None:
     """Print the first rows as a table, and what they cost."""
     result = answer.result
+    table = _first_rows(answer)
     grid = Grid(*(column.name for column in result.columns), box=None, header_style="bold")
-    rows = result.table.slice(0, _SHOWN).to_pydict() if result.columns else {}
+    rows = table.slice(0, _SHOWN).to_pydict() if result.columns else {}
     for values in zip(*rows.values(), strict=True):
         grid.add_row(*("" if value is None else str(value) for value in values))
     console = Console()
     console.print(grid)
-    left = result.table.num_rows - _SHOWN
+    left = table.num_rows - _SHOWN
     if left > 0:
         console.print(f"… and {left} more rows: --format or --output writes all")
+    if isinstance(answer, Export):
+        console.print("… and more rows, too many to be kept: --format or --output writes all")
+        return
     console.print(f"[dim]{_cost(answer)}[/]")
+
+
+def _first_rows(answer: Answer | Export) -> pa.Table:
+    if isinstance(answer, Answer):
+        return answer.result.table
+    with closing(answer.result):
+        return pa.Table.from_batches(answer.result.batches, answer.result.schema)
 
 
 def _cost(answer: Answer) -> str:

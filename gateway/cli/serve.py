@@ -15,19 +15,27 @@ from typing import Any
 import click
 
 from gateway.app.application import open_app
+from gateway.app.engine_processes import EngineProcesses
 from gateway.app.memory_split import split_memory
 from gateway.app.result_tiers import redis_pool
-from gateway.app.state import make_state, reload_signal
+from gateway.app.state import cursor_key, make_state, reload_signal
 from gateway.authoring.access import check_access
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
 from gateway.config import ServerSettings, Settings, load_settings
 from gateway.engine.instance import before_fork
+from gateway.project.folder import misnamed_parts
 from gateway.project.loader import load_project
 from gateway.project.reload import touch
 from gateway.telemetry.audit import NO_FILE, open_file
+from gateway.telemetry.events import Event, MemoryDivided, ServerListening
+from gateway.telemetry.json_log import JsonLog
+from gateway.telemetry.text_log import is_json
 from gateway.web.server import ServerOptions
 from gateway.web.server import serve as run_server
+
+_ROOM = 16 * 2**20
+"""Bytes that have to be free where workers keep their metrics: each takes one or two million for them."""
 
 
 @click.command("serve")
@@ -38,7 +46,8 @@ from gateway.web.server import serve as run_server
 @click.option("--threads", type=click.IntRange(1, 1024), help="Request threads of a worker, instead of the setting.")
 def command(project: Path, **given: Any) -> None:
     """Serve the project over HTTP until interrupted."""
-    serve(with_server(load_settings(project.resolve()), **given), announce=_say)
+    settings = with_server(load_settings(project.resolve()), **given)
+    serve(settings, announce=partial(_say, settings))
 
 
 def with_server(settings: Settings, **given: Any) -> Settings:
@@ -54,7 +63,9 @@ def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | No
     *dev* is the file through which ``gateway dev`` reports saves to the pages.
     """
     project = load_project(settings.project)
-    print_diagnostics(project.diagnostics)
+    print_diagnostics([*misnamed_parts(settings.project), *project.diagnostics])
+    if not project.registry.queries():
+        click.echo(f"No query of {settings.project} is in service: /readyz answers 503 until one is.", err=True)
     if settings.access.required:
         print_diagnostics(check_access(settings.project, settings.access, project.query_names, project.table_names))
     make_state(settings.state)
@@ -75,27 +86,32 @@ def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | No
         metrics=_metrics_folder(_in_memory(settings.state) or settings.state / "metrics"),
         reload=partial(touch, reload_signal(settings)),
     )
-    click.echo(f"Memory: {split_memory(settings)}")
+    _tell(settings, MemoryDivided(parts=str(split_memory(settings))), f"Memory: {split_memory(settings)}")
     before_fork()
     server_process = os.getpid()
+    processes = EngineProcesses(settings)
     try:
-        run_server(lambda: open_app(settings, dev=dev), options, announce=announce)
+        opened = partial(open_app, settings, dev=dev, processes=processes, key=cursor_key(settings))
+        run_server(opened, options, announce=announce, beside=processes)
     finally:
         if os.getpid() == server_process:  # workers end here too
+            processes.close()
             _remove(options.metrics)
 
 
 def _in_memory(state: Path, memory: Path = Path("/dev/shm")) -> Path | None:
-    """Make a folder in memory for the metrics of those who serve over *state*; None where there is no such place.
+    """Make a folder in memory for the metrics of those who serve over *state*; None where there is no room for it.
 
-    Workers write metrics through mapped memory: on a disk that is full, the kernel would kill them for it (SIGBUS).
+    Workers write metrics through mapped memory: where there is none left, the kernel kills them for it (SIGBUS).
     """
     digest = blake2b(str(state.resolve()).encode(), digest_size=8).hexdigest()
     folder = memory / f"query-gateway-{os.getuid()}-{digest}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        found, room = folder.lstat(), os.statvfs(folder)
     except OSError:
+        return None
+    if room.f_bavail * room.f_frsize < _ROOM:
         return None
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     return folder if own and os.access(folder, os.W_OK) else None
@@ -125,5 +141,14 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _say(address: str) -> None:
-    click.echo(f"Query Gateway serves {address} (documentation: {address}/docs). Ctrl-C stops it.")
+def _say(settings: Settings, address: str) -> None:
+    text = f"Query Gateway serves {address} (documentation: {address}/docs). Ctrl-C stops it."
+    _tell(settings, ServerListening(address=address, documentation=f"{address}/docs"), text)
+
+
+def _tell(settings: Settings, event: Event, text: str) -> None:
+    """Write an event to the log where its lines are JSON, else a *text* for people."""
+    if is_json(settings.log.format):
+        JsonLog()(event)
+    else:
+        click.echo(text)

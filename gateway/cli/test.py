@@ -16,17 +16,20 @@ from gateway.authoring.testing import Bench, CaseOutcome, without_rows
 from gateway.authoring.update import updated
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.formats import FORMATS, counted, write
+from gateway.cli.names import QueryName
+from gateway.cli.own_memory import bounded_memory
 from gateway.cli.project import project_option
 from gateway.config import load_settings
-from gateway.errors import DefinitionError, Diagnostic, did_you_mean
+from gateway.errors import DefinitionError, Diagnostic
 from gateway.project.loader import load_project
+from gateway.suggestions import did_you_mean
 
 _SLOW = 1.0
 """Tests that take longer, in seconds, show their time."""
 
 
 @click.command("test")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=QueryName(versions=True))
 @project_option
 @click.option("--update", is_flag=True, help="Write the rows that are answered into the files, as what is expected.")
 @click.option("--no-data", is_flag=True, help="Skip tests that need files of the project: inline tables only.")
@@ -45,7 +48,8 @@ def command(name: str | None, project: Path, update: bool, no_data: bool, form: 
         raise click.UsageError(_nothing(name, files, loaded.diagnostics))
     console = Console(highlight=False, soft_wrap=True)
     bench = Bench(settings=settings, tables=loaded.tables, data=not no_data)
-    outcomes = list(_run(bench, chosen, console if form == "text" else None))
+    with bounded_memory(settings):
+        outcomes = list(_run(bench, chosen, console if form == "text" else None))
     if update:
         outcomes = _update(outcomes, settings.project, console)
     failed = [item for item in outcomes if item.failures]
@@ -115,7 +119,7 @@ def _update(outcomes: Sequence[CaseOutcome], project: Path, console: Console) ->
         if not answers:
             continue
         file = project / path
-        file.write_text(updated(file.read_text(encoding="utf-8"), answers), encoding="utf-8")
+        file.write_text(updated(file.read_text(encoding="utf-8-sig"), answers), encoding="utf-8")
         console.print(Text(f"{path}: wrote the rows of {counted(len(answers), 'test')}: read them"))
         left |= {(path, item.number): without_rows(item) for item in stale}
     return list(left.values())

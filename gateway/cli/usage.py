@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.app.state import calls_folder
+from gateway.cli.names import QueryName
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
@@ -24,7 +25,7 @@ from gateway.telemetry.usage import CallCount, read_calls
 
 @click.command("usage")
 @project_option
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=QueryName())
 @click.option(
     "--since", default="30d", show_default=True, metavar="DURATION", help="How far back, in whole days (UTC)."
 )

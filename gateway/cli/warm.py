@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gateway.cli.names import QueryName
 from gateway.cli.project import opened, project_option
 from gateway.errors import GatewayError
 from gateway.model import Request
@@ -18,7 +19,7 @@ from gateway.warm import ANYBODY, questions
 
 
 @click.command("warm")
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=QueryName())
 @project_option
 def command(project: Path, names: tuple[str, ...]) -> None:
     """Prepare the answers that templates name under warm:, all or those of some queries."""

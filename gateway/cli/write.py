@@ -16,15 +16,19 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from gateway.app.written import announce_written
 from gateway.catalog.store import S3Settings
 from gateway.catalog.table import Table
+from gateway.cli.names import TableName
 from gateway.cli.project import project_option
-from gateway.config import load_settings
+from gateway.config import Settings, load_settings
 from gateway.declaration import parse_size
-from gateway.errors import TableInvalid, TableNotFound, did_you_mean
+from gateway.errors import GatewayError, TableInvalid, TableNotFound
 from gateway.project.loader import load_tables
+from gateway.suggestions import did_you_mean
 from gateway.writer import Files, InputFormat, Mode, OnProgress, Options, Progress, WriteSummary, write
 from gateway.writer.base import Compression
+from gateway.writer.encodings import known_encoding
 
 
 class _Size(click.ParamType[int]):
@@ -43,8 +47,15 @@ def _names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
+def _encoding(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    try:
+        return None if name is None else known_encoding(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.command("write")
-@click.argument("table")
+@click.argument("table", type=TableName())
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @project_option
 @click.option(
@@ -65,6 +76,9 @@ def _names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 @click.option("--sort", multiple=True, callback=_names, metavar="COLUMNS", help='Order in the files: "a,b desc".')
 @click.option("--null", metavar="TEXT", help="Text that means NULL in CSV; else an empty field without quotes.")
 @click.option("--delimiter", metavar="TEXT", help="Between the fields of CSV; else a comma, or a tab in .tsv files.")
+@click.option(
+    "--encoding", callback=_encoding, help="Of CSV and JSON, such as latin-1 or cp1252; else as a mark says, or UTF-8."
+)
 @click.option("--target-size", type=_Size(), default="128MiB", show_default=True, help="Largest size of a file, about.")
 @click.option(
     "--compression", type=click.Choice(get_args(Compression)), default="zstd", show_default=True, help="Of the files."
@@ -79,6 +93,7 @@ def command(
     mode: str,
     null: str | None,
     delimiter: str | None,
+    encoding: str | None,
     as_json: bool,
     **choices: Any,
 ) -> None:
@@ -91,13 +106,28 @@ def command(
     with _bars() as on_progress:
         summary = write(
             _declared(settings.project, table),
-            Files(paths=inputs, format=InputFormat(form) if form else None, null=null, delimiter=delimiter),
+            Files(
+                paths=inputs,
+                format=InputFormat(form) if form else None,
+                null=null,
+                delimiter=delimiter,
+                encoding=encoding,
+            ),
             root=settings.project,
             s3=S3Settings.model_validate(settings.storage.model_dump()),
             options=Options(mode=Mode(mode), **choices),
             on_progress=on_progress,
         )
+    _announce(settings, summary)
     _print(summary, as_json)
+
+
+def _announce(settings: Settings, summary: WriteSummary) -> None:
+    """Let those see the new files who have listed the table before; the files are there, whatever comes of it."""
+    try:
+        announce_written(settings, summary.table, summary.paths if summary.mode is Mode.APPEND else None)
+    except GatewayError as error:
+        click.echo(f"The files are there, and are not announced: {error.detail}", err=True)
 
 
 def _declared(project: Path, name: str) -> Table:

@@ -16,6 +16,8 @@ class Cancellation:
         self._lock = Lock()
         self._stops: list[Callable[[], None]] = []
         self.reason: GatewayError | None = None
+        self.until = 0.0
+        """Instant of the monotonic clock until which those who wait for the work wait at least."""
 
     def cancel(self, reason: GatewayError) -> None:
         """Cancel the work, from any thread. Of several reasons the first one counts."""

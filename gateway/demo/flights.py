@@ -80,6 +80,15 @@ TABLES: Mapping[str, Mapping[str, pa.DataType]] = {
 _LOCAL_HOUR = ("year", "month", "day", "hour")
 
 
+def is_installed(package: str = PACKAGE) -> bool:
+    """Return whether the package is installed."""
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def find_source(package: str = PACKAGE) -> Path:
     """Find the folder of the installed package's CSV files. Raises ``SourceMissing``."""
     try:

@@ -2,38 +2,103 @@
 
 NULL is an empty field and an empty text is ``""``: own code, for pyarrow's writer quotes either every text or none.
 A body that breaks off has no line end, which tells it from a whole one.
+
+For a spreadsheet it begins with a byte order mark, by which spreadsheets know UTF-8, and no field is a formula: before
+what one would take for the beginning of a formula stands an apostrophe. Numbers stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from gateway.encode.arrays import Array, pc
-from gateway.encode.cells import plain_texts
-from gateway.encode.rows import Rows, joined, pieces
+from gateway.encode.cells import is_bare, is_number, plain_texts
+from gateway.encode.parallel import in_order
+from gateway.encode.rows import Rows, pieces
+from gateway.encode.texts import after_nothing, among, bounds, content, inserted, taken, whole
 from gateway.model import Column
+from gateway.streaming import Chunk, CsvDialect
+
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+"""What may stand between two fields, by its name."""
+PLAIN = CsvDialect()
+_SPECIAL, _SPACE = b'"\r\n', b" \t\n\f\r"
+_BYTE_ORDER_MARK = "\ufeff".encode()
+_FORMULA = "^(?:[\t\r\n]|[\\x00-\\x20\\x{A0}\\x{FEFF}]*[=+\\-@＝＋－＠])"
+"""How texts begin that spreadsheets take for formulas, or may take for them when they have dropped what is not seen."""
+_NAME = "^-I"
+"""How the one number begins that is no number to a spreadsheet, but a formula with a name: ``-Infinity``."""
 
 
-def encode_csv(rows: Rows, columns: Sequence[Column]) -> Iterator[bytes]:
+def encode_csv(
+    rows: Rows, columns: Sequence[Column], *, dialect: CsvDialect = PLAIN, threads: int = 1
+) -> Generator[Chunk]:
     """Write the column names, then the rows; a line end is written with the next line, the last one at the end."""
-    yield joined(*_line([pa.array([column.name]) for column in columns]))
-    for piece in pieces(rows):
-        yield joined("\r\n", *_line([plain_texts(array) for array in piece]))
+    if dialect.spreadsheet:
+        yield _BYTE_ORDER_MARK
+    yield taken(_lines([_field(pa.array([column.name]), dialect) for column in columns], dialect))
+    yield from in_order(lambda piece: _written(piece, dialect), pieces(rows), threads)
     yield b"\r\n"
 
 
-def _line(texts: Sequence[Array]) -> Iterator[Array | str]:
-    for index, array in enumerate(texts):
-        if index:
-            yield ","
-        yield pc.fill_null(_quoted(array), "")
+def _written(piece: Sequence[Array], dialect: CsvDialect) -> memoryview:
+    """Write a line end before each row of a chunk."""
+    lines = after_nothing(_lines([_field(array, dialect) for array in piece], dialect))
+    ends = pa.array([0, len(lines)], pa.int32())
+    return taken(pc.binary_join(pa.ListArray.from_arrays(ends, lines), "\r\n"))
 
 
-def _quoted(texts: Array) -> Array:
-    needed = pc.match_substring_regex(texts, '^$|[",\\r\\n]|^\\s|\\s$')
-    if not pc.any(needed).as_py():
+def _lines(fields: Sequence[Array], dialect: CsvDialect) -> Array:
+    """Put fields into lines, without line ends."""
+    return pc.binary_join_element_wise(*fields, dialect.delimiter, null_handling="replace", null_replacement="")
+
+
+def _field(array: Array, dialect: CsvDialect) -> Array:
+    texts = plain_texts(array)
+    if dialect.spreadsheet:
+        texts = _without_formulas(texts, _NAME if is_number(array.type) else _FORMULA)
+    return texts if is_bare(array.type) else _quoted(texts, _special(dialect))
+
+
+def _without_formulas(texts: Array, formula: str) -> Array:
+    """Write an apostrophe before texts that match *formula*."""
+    found = pc.match_substring_regex(texts, formula)
+    if not pc.any(found).as_py():
         return texts
-    inner = pc.replace_substring(texts, '"', '""')
-    return pc.if_else(needed, pc.binary_join_element_wise('"', inner, '"', ""), texts)
+    return pc.if_else(found, pc.binary_join_element_wise("'", texts, ""), texts)
+
+
+def _special(dialect: CsvDialect) -> bytes:
+    """Return what needs quotes: for a spreadsheet all that one may take for the end of a field."""
+    apart = "".join(DELIMITERS.values()) if dialect.spreadsheet else dialect.delimiter
+    return _SPECIAL + apart.encode()
+
+
+def _quoted(texts: Array, marks: bytes) -> Array:
+    """Put quotes around texts that need them, for *marks* among others, and double those within."""
+    texts = whole(texts)
+    old, starts = content(texts), bounds(texts)
+    needed = _needed(texts, marks)
+    if not needed.any():
+        return texts
+    quotes = np.flatnonzero(old == ord('"'))
+    places = np.sort(np.concatenate([quotes, starts[:-1][needed], starts[1:][needed]]), kind="stable")
+    added = np.concatenate([[0], np.cumsum(2 * needed)]) + np.searchsorted(quotes, starts)
+    return inserted(texts, places, '"', starts + added)
+
+
+def _needed(texts: Array, marks: bytes) -> Any:
+    """Tell of each text whether it needs quotes: it is empty, has one of *marks*, or space at an end."""
+    old, starts = content(texts), bounds(texts)
+    filled = np.diff(starts) > 0
+    needed = ~filled if texts.null_count == 0 else ~filled & texts.is_valid().to_numpy(zero_copy_only=False)
+    first, last = starts[:-1][filled], starts[1:][filled] - 1
+    needed[filled] = among(_SPACE, old[first]) | among(_SPACE, old[last])
+    special = among(marks, old)
+    if special.any():
+        needed[filled] |= np.logical_or.reduceat(special, first)
+    return needed

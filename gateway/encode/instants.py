@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 
 from gateway.encode.arrays import Array, pc
+from gateway.encode.texts import bounds, content, made, whole
 
 _UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAY = 86_400
@@ -20,7 +22,7 @@ _INFINITE_INSTANT = 2**63 - 1
 
 
 def dates(array: Array) -> Array:
-    """``2013-01-31``; ``infinity``; ``+12345-01-01`` and ``-0043-03-15`` where the year has no four digits."""
+    """``2013-01-31``; ``infinity``; ``+012345-01-01`` and ``-000043-03-15`` where the year has no four digits."""
     days = array.cast(pa.int32()).cast(pa.int64())
     return _with_far(array, days, _FIRST, _LAST, _far_date, lambda near: pc.cast(near, pa.string()))
 
@@ -30,22 +32,23 @@ def timestamps(array: Array) -> Array:
     unit, zone = array.type.unit, array.type.tz is not None
     second = _UNITS[unit]
     ticks = array.cast(pa.int64())
-    first, last = max(_FIRST * _DAY * second, -(2**63)), min((_LAST + 1) * _DAY * second - 1, 2**63 - 2)
+    first = max(_FIRST * _DAY * second, -_INFINITE_INSTANT + 1)
+    last = min((_LAST + 1) * _DAY * second - 1, _INFINITE_INSTANT - 1)
 
     def near(instants: Array) -> Array:
         naive = instants.cast(pa.int64()).cast(pa.timestamp(unit))
-        text = pc.replace_substring(pc.cast(naive, pa.string()), " ", "T", max_replacements=1)
-        return _suffixed(_without_zero_fraction(text), "Z" if zone else "")
+        return _without_zero_fraction(naive, second, pa.timestamp("s"), lambda texts: _spelled(texts, zone))
 
     return _with_far(array, ticks, first, last, lambda tick: _far_timestamp(tick, second, zone), near)
 
 
 def times(array: Array) -> Array:
     """``05:00:00``, with the fraction in full unless it is zero; the end of the day is ``24:00:00``."""
-    ticks = array.cast(pa.int64())
-    end = _DAY * _UNITS[array.type.unit]
-    last = pc.if_else(pc.equal(ticks, end), 0, ticks).cast(array.type)
-    return pc.if_else(pc.equal(ticks, end), "24:00:00", _without_zero_fraction(pc.cast(last, pa.string())))
+    second = _UNITS[array.type.unit]
+    ends = pc.equal(array.cast(pa.int64()), _DAY * second)
+    if not pc.any(ends).as_py():
+        return _without_zero_fraction(array, second, pa.time32("s"), lambda texts: texts)
+    return pc.if_else(ends, "24:00:00", times(pc.if_else(ends, pa.scalar(0, array.type), array)))
 
 
 def intervals(array: Array) -> Array:
@@ -86,9 +89,10 @@ def _with_far(
     near: Callable[[Array], Array],
 ) -> Array:
     """Make texts by *near*, and by *far*, one at a time, for ticks that are not from *first* to *last*."""
-    inside = pc.and_(pc.greater_equal(ticks, first), pc.less_equal(ticks, last))
-    if pc.all(inside).as_py() is not False:
+    ends = pc.min_max(ticks).as_py()
+    if ends["min"] is None or (ends["min"] >= first and ends["max"] <= last):
         return near(array)
+    inside = pc.and_(pc.greater_equal(ticks, first), pc.less_equal(ticks, last))
     texts = near(pc.if_else(inside, array, pa.scalar(None, array.type)))
     outside = pc.filter(ticks, pc.invert(inside)).to_pylist()
     return pc.replace_with_mask(
@@ -114,7 +118,11 @@ def _far_timestamp(tick: int, second: int, zone: bool) -> str:
 
 
 def _year(year: int) -> str:
-    return f"{year:04}" if 0 <= year <= 9999 else f"{year:+05}"
+    """Write a year: others than 0 to 9999 with a sign and six digits at least.
+
+    It is the expanded form of ISO 8601 and ECMA-262; JavaScript takes ``-0043-03-15`` for a day of 2043.
+    """
+    return f"{year:04}" if 0 <= year <= 9999 else f"{year:+07}"
 
 
 def _civil(day: int) -> tuple[int, int, int]:
@@ -130,9 +138,27 @@ def _civil(day: int) -> tuple[int, int, int]:
     return year + era * 400 + (month <= 2), month, of_year - (153 * shifted + 2) // 5 + 1
 
 
-def _without_zero_fraction(texts: Array) -> Array:
-    return pc.replace_substring_regex(texts, r"\.0+$", "")
+def _without_zero_fraction(array: Array, second: int, coarse: pa.DataType, spelled: Callable[[Array], Array]) -> Array:
+    """Make texts of values of *second* ticks a second; of those without a fraction, by way of the type *coarse*."""
+    ticks = pc.fill_null(array.cast(pa.int64()), 0).to_numpy()
+    exact = ticks % second == 0
+    if not exact.any():
+        return spelled(pc.cast(array, pa.string()))
+    short = spelled(pc.cast(pc.cast(array, coarse, safe=False), pa.string()))
+    if exact.all():
+        return short
+    return pc.if_else(pa.array(exact), short, spelled(pc.cast(array, pa.string())))
 
 
-def _suffixed(texts: Array, suffix: str) -> Array:
-    return pc.binary_join_element_wise(texts, suffix, "") if suffix else texts
+def _spelled(texts: Array, zone: bool) -> Array:
+    """Write ``T`` for the space of texts of one length, and add ``Z`` where they are in a *zone*."""
+    texts = whole(texts)
+    count = len(texts) - texts.null_count
+    if count == 0:
+        return texts
+    old, starts = content(texts).reshape(count, -1), bounds(texts)
+    width = old.shape[1]
+    new = np.full((count, width + zone), ord("Z"), np.uint8)
+    new[:, :width] = old
+    new[:, 10] = ord("T")
+    return made(texts, starts // width * (width + zone), new.reshape(-1))

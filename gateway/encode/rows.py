@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import pyarrow as pa
 
-from gateway.encode.arrays import Array, pc
-from gateway.errors import QueryFailed
+from gateway.encode.arrays import Array
+from gateway.encode.texts import joined_by_row, taken
+from gateway.errors import QueryFailed, ResultTooLarge
 from gateway.model import Column
 
-ROWS = 8_192
-BYTES = 16 * 1024 * 1024
+ROWS = 32_768
+FIRST = 1_024
+"""Rows of the first chunk, so that the first byte comes soon."""
+BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,11 +38,13 @@ class Rows:
 
 
 def pieces(rows: Rows) -> Iterator[list[Array]]:
-    """Yield the columns in chunks of some thousand rows, fewer where rows are large."""
+    """Yield the columns in chunks of some thousand rows, fewer where rows are large, and at first."""
+    most = FIRST
     for batch in rows.batches:
-        for piece in cut(batch, ROWS, BYTES):
+        for piece in chain(cut(batch.slice(0, most), most, BYTES), cut(batch.slice(most), ROWS, BYTES)):
             # Whole arrays, not windows into larger ones: kernels for nested types look past the edges of a window.
             yield [pa.concat_arrays([column]) for column in piece.columns]
+            most = ROWS
 
 
 def cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[pa.RecordBatch]:
@@ -50,17 +56,9 @@ def cut(batch: pa.RecordBatch, rows: int, size: int) -> Iterator[pa.RecordBatch]
         yield batch.slice(start, step)
 
 
-def joined(*parts: Array | str) -> bytes:
-    """Concatenate texts row by row, then all rows; scalars are repeated in every row."""
-    rows = pc.binary_join_element_wise(*parts, "")
-    if isinstance(rows, pa.ChunkedArray):
-        rows = rows.combine_chunks()
-    _, offsets, data = rows.buffers()
-    if data is None:
-        return b""
-    span = pa.Array.from_buffers(pa.int32(), len(rows) + 1, [None, offsets], offset=rows.offset)
-    start, end = int(span[0].as_py()), int(span[-1].as_py())
-    return bytes(data.slice(start, end - start))
+def joined(*parts: Array | str, null: str = "null") -> memoryview:
+    """Concatenate texts row by row, then all rows; scalars are repeated in every row, nulls written as *null*."""
+    return taken(joined_by_row(*parts, null=null))
 
 
 def refuse_double_names(columns: Sequence[Column], form: str) -> None:
@@ -72,3 +70,9 @@ def refuse_double_names(columns: Sequence[Column], form: str) -> None:
             f"Two columns of the result are named {double!r}, which {form} cannot tell apart: name them in the query, "
             f"or ask for CSV, Arrow or JSON with _shape=arrays."
         )
+
+
+def too_many_rows(form: str, most: int) -> ResultTooLarge:
+    """Return the error of a result that has more rows than a format can have."""
+    others = "CSV, NDJSON, Arrow or Parquet, which have no bound"
+    return ResultTooLarge(f"{form} has at most {most:,} rows: ask for {others}, or for a page.", limit=most)

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from gateway.model import Column, FileVersion, ResultStream, Statement, TypedValue, Value
+from gateway.model import Column, FileVersion, Statement, TypedValue, Value
+from gateway.streaming import ResultStream
 
 Cancel = Callable[[], None]
 
 
-class Engine(Protocol):
+class Runs(Protocol):
     """Runs statements; every error that leaves it is one of the gateway's own (``gateway.errors``)."""
-
-    name: str
-    """Name and version in result keys and metrics, e.g. ``duckdb 1.5.5``."""
 
     def execute(
         self,
@@ -36,6 +34,13 @@ class Engine(Protocol):
         """
         ...
 
+
+class Engine(Runs, Protocol):
+    """Runs statements, and tells what is needed to make them."""
+
+    name: str
+    """Name and version in result keys and metrics, e.g. ``duckdb 1.5.5``."""
+
     def evaluate(
         self, expressions: Sequence[str], parameters: Mapping[str, TypedValue], *, deadline: float | None = None
     ) -> tuple[Value, ...]:
@@ -49,8 +54,12 @@ class Engine(Protocol):
         """Return the columns of the Parquet files at *paths* taken together, in the order of the first."""
         ...
 
-    def columns(self, statement: Statement) -> tuple[Column, ...]:
-        """Return the columns that *statement* would answer with, without running it."""
+    def columns(self, statement: Statement, *, deadline: float | None = None) -> tuple[Column, ...]:
+        """Return the columns that *statement* would answer with, without reading a row.
+
+        *deadline* is in seconds of ``time.monotonic``. Raises ``DeadlineExceeded`` past it: constants of the text are
+        computed, which may take any time.
+        """
         ...
 
     def explain(self, statement: Statement) -> str:

@@ -7,15 +7,26 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
 from math import isnan
+from typing import Any, Protocol
 
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from gateway.errors import QueryFailed
-from gateway.model import TypedValue, Value
+from gateway.interval import Interval
 
 
-def bind(sql: str, used: Collection[str], parameters: Mapping[str, TypedValue]) -> tuple[str, dict[str, duckdb.Value]]:
+class Typed(Protocol):
+    """A value with the DuckDB type it is bound as, such as ``model.TypedValue``, whose module is slow to import."""
+
+    @property
+    def value(self) -> Any: ...
+
+    @property
+    def type(self) -> str: ...
+
+
+def bind(sql: str, used: Collection[str], parameters: Mapping[str, Typed]) -> tuple[str, dict[str, duckdb.Value]]:
     """Return *sql* and the values for its parameters *used*. Raises ``QueryFailed`` where one is missing.
 
     DuckDB's client binds NULL without a type, so ``date_trunc('day', $p)`` would be ambiguous: a parameter that is
@@ -31,11 +42,12 @@ def bind(sql: str, used: Collection[str], parameters: Mapping[str, TypedValue]) 
     return (_replaced(sql, nulls) if nulls else sql), bound
 
 
-def _value(typed: TypedValue) -> duckdb.Value:
+def _value(typed: Typed) -> duckdb.Value:
     """Wrap a value for the client.
 
-    Decimals and NaN go as text, for the client would bind ``Decimal('1E+5')`` as 1.00000 and NaN as NULL; so do lists
-    without a member that is not NULL, whose type it would lose.
+    Decimals, NaN and intervals go as text, for the client would bind ``Decimal('1E+5')`` as 1.00000, NaN as NULL, and
+    an hour before as the 23rd hour of the day before; so do lists without a member that is not NULL, whose type it
+    would lose.
     """
     value = typed.value
     if isinstance(value, list):
@@ -50,12 +62,12 @@ def _type(name: str) -> DuckDBPyType:
     return DuckDBPyType(name)
 
 
-def _plain(value: Value) -> object:
+def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, float) and isnan(value):
         return "nan"
-    return value
+    return str(value) if isinstance(value, Interval) else value
 
 
 def _replaced(sql: str, replacements: Mapping[str, str]) -> str:

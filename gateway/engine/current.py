@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
+from typing import Generic, Protocol, TypeVar
 from weakref import WeakSet
 
-from gateway.engine.duckdb import DuckDBEngine
+from gateway.engine.base import Engine
 from gateway.model import Column
 
-OpenEngine = Callable[[Sequence[str], int], DuckDBEngine]
-"""Open an engine that can read these locations; the number is unique in a process. Raises ``EngineFailed``."""
+
+class Reaching(Engine, Protocol):
+    """An engine that can read some locations, and no others."""
+
+    @property
+    def locations(self) -> Sequence[str]:
+        """What it can read."""
+
+    def memory(self) -> tuple[Mapping[str, int], int]:
+        """Return the bytes in use, by what they are used for, and those of temporary files."""
 
 
-class Engines:
-    """The engines of this process. A replaced one is closed once nothing refers to it: after its last query."""
+Opened = TypeVar("Opened", bound=Reaching)
 
-    def __init__(self, open_engine: OpenEngine) -> None:
+
+class Engines(Generic[Opened]):
+    """The engines of this process. A replaced one is closed once nothing refers to it: after its last query.
+
+    *open_engine* opens one that can read given locations, with a number that is unique in a process; it raises
+    ``EngineFailed``.
+    """
+
+    def __init__(self, open_engine: Callable[[Sequence[str], int], Opened]) -> None:
         self._open = open_engine
         self._lock = Lock()
         self._number = 0
-        self._newest: DuckDBEngine | None = None
-        self._alive: WeakSet[DuckDBEngine] = WeakSet()
+        self._newest: Opened | None = None
+        self._alive: WeakSet[Opened] = WeakSet()
 
-    def reaching(self, locations: Iterable[str], *, rather: DuckDBEngine | None = None) -> DuckDBEngine:
+    def reaching(self, locations: Iterable[str], *, rather: Opened | None = None) -> Opened:
         """Return an engine that can read all *locations*: the one given, else the newest, else a new one."""
         wanted = set(locations)
         with self._lock:
             for known in (rather, self._newest):
-                if known is not None and wanted.issubset(known.settings.locations):
+                if known is not None and wanted.issubset(known.locations):
                     return known
             self._newest = self._open(sorted(wanted), self._number)
             self._number += 1

@@ -19,7 +19,7 @@ from gateway.engine import versions
 from gateway.engine.base import Cancel
 from gateway.engine.binding import bind
 from gateway.engine.cursors import Cursors, PooledCursor
-from gateway.engine.failures import RAISED, Suspicion, translate
+from gateway.engine.failures import RAISED, Suspicion, is_internal, translate
 from gateway.engine.instance import DuckDBSettings, Keyring, S3Access, connect, put_secret, quoted
 from gateway.engine.requests import RequestLog
 from gateway.engine.stream import DuckDBStream, described
@@ -43,12 +43,18 @@ class DuckDBEngine:
         keyring: Keyring,
         clock: Callable[[], float] = monotonic,
         observe: Observer = unobserved,
+        broken: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
+        self._broken = broken
         self._keyring, self._clock = keyring, clock
         self._connection = connection
         self._access = settings.s3 or S3Access()
-        self._requests = RequestLog(connection, self._access, observe=observe) if settings.remote else None
+        self._requests = (
+            RequestLog(connection, self._access, first=settings.first_edition, observe=observe)
+            if settings.remote
+            else None
+        )
         self._cursors = Cursors(connection, self._requests)
         self._renewing, self._renew_at = Lock(), clock() + KEY_LIFE
         # Without this reference nothing closes an engine that a reload replaced: the last query on it lets it go.
@@ -63,17 +69,24 @@ class DuckDBEngine:
         keyring: Keyring = lambda: None,
         clock: Callable[[], float] = monotonic,
         observe: Observer = unobserved,
+        broken: Callable[[], None] = lambda: None,
     ) -> DuckDBEngine:
         """Start and lock down an instance. Raises ``EngineFailed``.
 
         *keyring* is asked for the keys of the buckets, now and whenever ``KEY_LIFE`` seconds of *clock* have passed.
+        *broken* is called in the thread of a query after whose error DuckDB refuses every further query.
         """
         cores = os.cpu_count() or 1
         threads = settings.threads or (max(16, 2 * cores) if settings.remote else cores)
         try:
-            return cls(connect(settings, keyring, threads), settings, keyring, clock, observe)
+            return cls(connect(settings, keyring, threads), settings, keyring, clock, observe, broken)
         except (duckdb.Error, OSError) as error:
             raise EngineFailed("The engine could not be started.") from error
+
+    @property
+    def locations(self) -> Sequence[str]:
+        """What it can read."""
+        return self.settings.locations
 
     def execute(
         self,
@@ -90,6 +103,7 @@ class DuckDBEngine:
             if started is not None:
                 started(stream.cancel)
             self._refuse_retired(statement)
+            _register(pooled.cursor, statement)
             stream.start(*self._prepared(pooled.cursor, statement.sql, statement.parameters))
         except BaseException:
             stream.close()
@@ -116,10 +130,11 @@ class DuckDBEngine:
             rows = cursor.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         return tuple(Column(name=row[0], type=row[1]) for row in rows)
 
-    def columns(self, statement: Statement) -> tuple[Column, ...]:
-        """Return the columns that *statement* would answer with, without running it."""
+    def columns(self, statement: Statement, *, deadline: float | None = None) -> tuple[Column, ...]:
+        """Return the columns that *statement* would answer with; see ``Engine.columns``."""
         limited = f"SELECT * FROM (\n{statement.sql.rstrip().rstrip(';')}\n) LIMIT 0"
-        with self._running(statement.files, None) as cursor:
+        with self._running(statement.files, deadline) as cursor:
+            _register(cursor, statement)
             cursor.execute(*self._prepared(cursor, limited, statement.parameters))
             return described(cursor)
 
@@ -131,8 +146,11 @@ class DuckDBEngine:
 
     def address(self, file: FileVersion) -> str:
         """Return the address of this version of *file* for ``read_parquet``."""
-        edition = self._requests.edition(file) if self._requests is not None else 0
-        return versions.address(file, use_ssl=self._access.use_ssl, edition=edition)
+        return versions.address(file, use_ssl=self._access.use_ssl, edition=self.edition(file))
+
+    def edition(self, file: FileVersion) -> int:
+        """Return the number of the address of *file*: 0, and a higher one each time that it is retired."""
+        return self._requests.edition(file) if self._requests is not None else 0
 
     def renew_keys(self) -> None:
         """Fetch the keys of the buckets again; running queries keep the old ones. Raises ``EngineFailed``."""
@@ -180,6 +198,7 @@ class DuckDBEngine:
             text, values = bind(sql, statement.named_parameters, parameters)
             return (statement if text is sql else _only(cursor.extract_statements(text))), values
         except duckdb.Error as error:
+            self._tell_if_broken(error)
             failure = translate(error, memory_limit=self.settings.memory_limit)
             raise (failure.damaged if isinstance(failure, Suspicion) else failure) from error
 
@@ -203,6 +222,7 @@ class DuckDBEngine:
 
     def _translated(self, error: BaseException, pooled: PooledCursor) -> GatewayError:
         """Return the error of the query of *pooled*."""
+        self._tell_if_broken(error)
         if pooled.watched.expired:
             return DeadlineExceeded("The query was stopped at its time limit.", path=self._stalled(error, pooled))
         if pooled.watched.cancelled:
@@ -219,6 +239,17 @@ class DuckDBEngine:
         if isinstance(failure.damaged, StorageFailed):
             failure.damaged.path = versions.named(str(error), pooled.files)
         return self._changed(pooled) or failure.damaged
+
+    def _tell_if_broken(self, error: BaseException) -> None:
+        """Call ``broken`` where DuckDB has declared its database invalid, which it does after an error of its own."""
+        if not is_internal(error):
+            return
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except duckdb.Error as answer:
+            if is_internal(answer):
+                self._broken()
 
     def _stalled(self, error: BaseException, pooled: PooledCursor) -> str | None:
         """Return the file whose store did not answer before the deadline."""
@@ -259,6 +290,12 @@ class DuckDBEngine:
             raise (failure.damaged if isinstance(failure, Suspicion) else failure) from error
         finally:
             self._cursors.release(pooled, reusable=False)
+
+
+def _register(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+    """Let *cursor* read the relation of a statement; other cursors do not see it."""
+    if statement.relation is not None:
+        cursor.register(statement.relation.name, statement.relation.rows)
 
 
 def _close(cursors: Cursors, connection: duckdb.DuckDBPyConnection) -> None:

@@ -49,6 +49,8 @@ _SPILL = re.compile(r"No space left on device|duckdb_temp|create directory|Disk 
 _PASSING = {"408", "425", "429"}
 _MEMORY = "Out of Memory"
 _STORAGE = {"IO", "HTTP", "Permission"}
+_INTERNAL = {"INTERNAL", "FATAL"}
+"""Faults of DuckDB itself, and what it answers to every query after one that made its database invalid."""
 _PLACE = re.compile(r"\s*\n\s*\n?LINE \d+:.*", re.DOTALL)
 _ADVICE = re.compile(r"\n\s*\n.*|\nPossible solutions.*|\nDid you mean to use.*", re.DOTALL)
 _PATH = re.compile(r"""(["'])(?:/|\w+://)[^"']*\1|\w+://\S+|(?<![\w.])/(?:[\w.=%+@-]+/)+[\w.=%+@-]*""")
@@ -59,6 +61,16 @@ class Suspicion:
     """A file was not as expected: either it was replaced, or it is damaged; ``damaged`` is the error for the latter."""
 
     damaged: GatewayError
+
+
+def is_internal(error: BaseException) -> bool:
+    """Tell whether DuckDB reports a fault of its own, after which its database may be invalid.
+
+    >>> is_internal(duckdb.FatalException("FATAL Error: Failed: database has been invalidated")), is_internal(OSError())
+    (True, False)
+    """
+    match = _KIND.match(str(error))
+    return match is not None and match["kind"].strip() in _INTERNAL
 
 
 def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Suspicion:
@@ -73,7 +85,8 @@ def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Susp
         return FilesChanged("A data file was replaced or removed while the query ran.")
     if kind == _MEMORY:
         return EngineFailed(
-            f"The query needs more memory or temporary space than the engine may use ({memory_limit} of memory)."
+            f"The query needs more memory or temporary space than the engine may use ({memory_limit} of memory).",
+            memory=True,
         )
     if "schema mismatch" in text:
         return EngineFailed(f"The data files of a table do not have the same columns: {_schema(text)}")

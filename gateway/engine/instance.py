@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.abc import MetaPathFinder
@@ -15,6 +15,8 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 BUCKETS = ("s3://", "s3a://", "gs://", "gcs://", "r2://")
+WILDCARDS = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
+"""How addresses spell the characters of a name that DuckDB would take for wildcards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +54,15 @@ class DuckDBSettings:
     temp_directory: str
     memory_limit: str = "2GB"
     max_temp_size: str = "10GB"
+    flush: str = "8MiB"
+    """Memory freed at once of which the allocator gives back all to the system that nobody uses. It keeps it by default
+    up to 512 MB, more than most queries free, and what it keeps counts as memory of the process."""
     threads: int | None = None
     s3: S3Access | None = None
     http_timeout: int = 5
     """Seconds that a bucket may be silent under a request, which is not interrupted meanwhile."""
+    first_edition: int = 0
+    """What the editions of addresses are counted from: no process may take an address that an earlier one retired."""
 
     @property
     def remote(self) -> bool:
@@ -104,12 +111,14 @@ def connect(settings: DuckDBSettings, keyring: Keyring, threads: int) -> duckdb.
         connection.execute("CALL enable_logging('HTTP', storage = 'memory')")
     for name in TRUNCATIONS:
         connection.execute(f"CREATE MACRO {name}(part, moment) AS {guarded_by_null(name)}")
+    allowed = [folder for location in settings.locations for folder in _folder(location)]
     for statement in (
         "SET GLOBAL TimeZone = 'UTC'",
         f"SET GLOBAL disabled_optimizers = {quoted(DISTRUSTED)}",
-        f"SET GLOBAL allowed_directories = [{', '.join(quoted(_folder(item)) for item in settings.locations)}]",
+        f"SET GLOBAL allowed_directories = [{', '.join(map(quoted, allowed))}]",
         f"SET GLOBAL temp_directory = {quoted(settings.temp_directory)}",
         f"SET GLOBAL max_temp_directory_size = {quoted(settings.max_temp_size)}",
+        f"SET GLOBAL allocator_bulk_deallocation_flush_threshold = {quoted(settings.flush)}",
         "SET GLOBAL parquet_metadata_cache = true",
         "SET GLOBAL enable_external_access = false",
         "SET GLOBAL autoinstall_known_extensions = false",
@@ -178,10 +187,14 @@ def _load_httpfs(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("LOAD httpfs")
 
 
-def _folder(location: str) -> str:
-    """Return a location with a final slash, so that a folder whose name only starts with it is not allowed too."""
+def _folder(location: str) -> Iterable[str]:
+    """Spell a location with a final slash, so that a folder whose name only starts with it is not allowed too.
+
+    A folder with wildcards in its name is spelt twice: as it is, and as an address has it, in which they are escaped.
+    """
     absolute = location if location.startswith(BUCKETS) else str(Path(location).absolute())
-    return absolute.rstrip("/") + "/"
+    folder = absolute.rstrip("/") + "/"
+    return dict.fromkeys((folder, folder.translate(WILDCARDS)))
 
 
 def quoted(value: str) -> str:

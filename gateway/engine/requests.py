@@ -49,9 +49,13 @@ class RequestLog:
         access: S3Access,
         *,
         full: int = _FULL,
+        first: int = 0,
         observe: Observer = unobserved,
     ) -> None:
-        """Read the log of *connection*, on which logging of HTTP has been enabled; empty it at *full* entries."""
+        """Read the log of *connection*, on which logging of HTTP has been enabled; empty it at *full* entries.
+
+        Editions are counted from *first*.
+        """
         self._observe = observe
         self._access = access
         self._full = full
@@ -61,13 +65,13 @@ class RequestLog:
         self._lock = Lock()
         self._readings: dict[int, _ConnectionReads] = {}
         self._retired: dict[FileVersion, int] = {}
-        self._count = 0
+        self._count = self._first = first
         self._seen = 0
 
     @property
     def any_retired(self) -> bool:
         """Whether any address was ever retired."""
-        return self._count > 0
+        return self._count > self._first
 
     def edition(self, file: FileVersion) -> int:
         """Return the number of the address of *file*: 0, and a higher one each time it is retired."""

@@ -13,6 +13,7 @@ from gateway.engine.cursors import Cursors, PooledCursor
 from gateway.engine.failures import RAISED
 from gateway.errors import GatewayError, QueryFailed
 from gateway.model import Column
+from gateway.streaming import Form, Writer
 
 _UNSUPPORTED = re.compile(r"\b(?:BIT|BIGNUM|TIME WITH TIME ZONE|UHUGEINT|VARIANT|GEOMETRY|UNION)\b")
 """Types that Arrow carries wrongly or not at all: it wraps UHUGEINT, and drops the zone of a time."""
@@ -23,6 +24,7 @@ class DuckDBStream:
 
     columns: tuple[Column, ...]
     schema: pa.Schema
+    writer: Callable[[Form], Writer] | None = None
 
     def __init__(
         self, cursors: Cursors, pooled: PooledCursor, translate: Callable[[BaseException, PooledCursor], GatewayError]

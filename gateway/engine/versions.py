@@ -13,11 +13,10 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from urllib.parse import unquote
 
-from gateway.engine.instance import BUCKETS
+from gateway.engine.instance import BUCKETS, WILDCARDS
 from gateway.errors import EngineFailed
 from gateway.model import FileVersion
 
-_GLOB = str.maketrans({"*": "[*]", "?": "[?]", "[": "[[]"})
 _BITS = 32
 _STEPS = re.compile(r"/(?:\./|/)+")
 """Separators in the address of a local file that distinguish its versions."""
@@ -40,10 +39,10 @@ def address(file: FileVersion, *, use_ssl: bool, edition: int = 0) -> str:
         if "?" in file.path:
             raise EngineFailed("A data file has a question mark in its name, which DuckDB cannot address.")
         ssl = f"s3_use_ssl={str(use_ssl).lower()}"
-        return f"{file.path.translate(_GLOB)}?{ssl}&s3_use_ssl={digest.hex()}&{ssl}"
+        return f"{file.path.translate(WILDCARDS)}?{ssl}&s3_use_ssl={digest.hex()}&{ssl}"
     folder, slash, name = file.path.rpartition("/")
     bits = f"{int.from_bytes(digest[: _BITS // 8]):0{_BITS}b}"
-    return (folder + slash + bits.replace("0", "./").replace("1", "/") + name).translate(_GLOB)
+    return (folder + slash + bits.replace("0", "./").replace("1", "/") + name).translate(WILDCARDS)
 
 
 def named(message: str, files: Iterable[FileVersion]) -> str | None:

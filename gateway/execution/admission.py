@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from threading import Lock
+from typing import Any, Protocol
 
 from gateway.concurrency.cancellation import Cancellation
+from gateway.engine.base import Engine, Runs
 from gateway.errors import DeadlineExceeded, GatewayError, QueueFull
 from gateway.execution.fair_queue import Turns, Waiter
 from gateway.telemetry.events import AdmissionChanged, Observer, QueryRefused, unobserved
@@ -24,6 +27,33 @@ _REASONS = {
     "wait": "No query slot came free within the time that a query may wait.",
     "deadline": "No query slot came free before the deadline.",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRequest:
+    """What is asked of the slots for one query; see ``Admission.slot``."""
+
+    deadline: float
+    principal: str = ""
+    cost: int = 0
+    """Bytes that it plans to read."""
+    cancellation: Cancellation | None = None
+    trial: bool = False
+    """Run it where nothing else does, because it may be what ended the engine's process."""
+
+
+class Slots(Protocol):
+    """The slots in which queries run: of this process, or of the machine."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits and a slot is free: what can wait may run."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Tell how many queries run and wait, and what is known of their processes. Raises ``EngineFailed``."""
+
+    def lend(self, engine: Engine, request: SlotRequest) -> AbstractContextManager[Runs]:
+        """Lend *engine*, or one like it in the process that has the slot, for one query; see ``Admission.slot``."""
 
 
 class Admission:
@@ -71,6 +101,10 @@ class Admission:
         with self._lock:
             return self._turns.running < self.slots and self._turns.waiting == 0
 
+    def status(self) -> Mapping[str, Any]:
+        """Tell how many queries run and wait."""
+        return {"running": self.running, "waiting": self.waiting, "slots": self.slots}
+
     @contextmanager
     def slot(
         self,
@@ -97,6 +131,14 @@ class Admission:
             with self._lock:
                 self._seconds += _LATEST * (self._monotonic() - started - self._seconds)
                 self._turns.finish(waiter)
+
+    @contextmanager
+    def lend(self, engine: Engine, request: SlotRequest) -> Iterator[Runs]:
+        """Lend *engine* in a slot; see ``Slots.lend``. There is but one process to run in, also for a trial."""
+        with self.slot(
+            request.deadline, principal=request.principal, cost=request.cost, cancellation=request.cancellation
+        ):
+            yield engine
 
     def _take(self, waiter: Waiter, deadline: float) -> None:
         with self._lock:

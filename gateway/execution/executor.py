@@ -22,7 +22,8 @@ from gateway.execution.run import STREAM_AFTER
 from gateway.execution.runner import PlanRunner
 from gateway.execution.single_flight import SingleFlight, Task
 from gateway.execution.work import CacheRequest, Work
-from gateway.model import CachePolicy, Result, Streamed
+from gateway.model import CachePolicy, Result
+from gateway.streaming import Streamed
 from gateway.telemetry.timings import Timings
 
 
@@ -83,7 +84,8 @@ class Executor:
 
     def _shared(self, work: Work, request: CacheRequest, state: ValidationState) -> Computed:
         """Compute what is to be kept, or wait for others who do; a caller who takes all rows is sent them meanwhile."""
-        tee = RowTee() if request.stream is not None and request.stream.limit is None else None
+        asked = request.stream
+        tee = RowTee() if asked is not None and asked.limit is None and not asked.waits else None
         first_rows = None if tee is None else tee.first_rows
         task = self._task(work, request.policy, state, tee)
         try:
@@ -105,7 +107,8 @@ class Executor:
         if tee is not None:
             tee.close()
         ttl = request.policy.ttl - age_at(result.created_at, self.clock())
-        return Computed(result, CacheStatus(outcome=Outcome.MISS, stored=not shared, collapsed=shared, ttl=ttl))
+        status = CacheStatus(outcome=Outcome.MISS, stored=not shared, collapsed=shared, ttl=ttl, folded=result.folded)
+        return Computed(result, status)
 
     def _sent(self, work: Work, request: CacheRequest) -> Computed:
         """Compute rows that are too large to be kept, for this caller alone. Raises ``ResultTooLarge``."""
@@ -122,6 +125,7 @@ class Executor:
     def _alone(self, work: Work, request: CacheRequest) -> Computed:
         """Compute an answer for this caller alone, of which nothing is to be kept."""
         sends = request.stream is not None and request.stream.limit is None
+        work = replace(work, keeps=False)
 
         def compute(cancellation: Cancellation) -> Result | Streamed:
             if sends:
@@ -132,7 +136,7 @@ class Executor:
         bypass = not request.policy.enabled
         if isinstance(result, Streamed):
             return Computed(result, CacheStatus(outcome=Outcome.STREAMED, bypass=bypass))
-        return Computed(result, CacheStatus(outcome=Outcome.BYPASS if bypass else Outcome.MISS))
+        return Computed(result, CacheStatus(outcome=Outcome.BYPASS if bypass else Outcome.MISS, folded=result.folded))
 
     def _task(self, work: Work, policy: CachePolicy, state: ValidationState, tee: RowTee | None = None) -> Task:
         return Task(

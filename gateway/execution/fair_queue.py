@@ -33,6 +33,9 @@ class Line:
     def __len__(self) -> int:
         return self._count
 
+    def __contains__(self, waiter: Waiter) -> bool:
+        return waiter in self._waiting.get(waiter.principal, ())
+
     def join(self, waiter: Waiter) -> None:
         """Let *waiter* wait behind those of the same principal."""
         self._waiting.setdefault(waiter.principal, deque()).append(waiter)
@@ -83,7 +86,12 @@ class Turns:
         return sum(len(line) for line in self._lines.values())
 
     def join(self, waiter: Waiter) -> None:
-        """Settle *waiter* at once where a slot is free for it, or let it wait; refuse one where the line is full."""
+        """Settle *waiter* at once where a slot is free for it, or let it wait; refuse one where the line is full.
+
+        One that was given up before it came is settled.
+        """
+        if waiter.settled.is_set():
+            return
         self._lines[waiter.heavy].join(waiter)
         self._give()
         if not waiter.settled.is_set() and self._is_full(waiter.heavy):
@@ -91,7 +99,7 @@ class Turns:
         self._changed(self.running, self.waiting)
 
     def give_up(self, waiter: Waiter, reason: str) -> None:
-        """Let *waiter* wait no longer, unless it is settled."""
+        """Let *waiter* wait no longer, unless it is settled; it may not have come yet."""
         if not waiter.settled.is_set():
             self._refuse(waiter, reason)
             self._changed(self.running, self.waiting)
@@ -123,6 +131,8 @@ class Turns:
         return self.waiting > self._places or (heavy and len(self._lines[True]) > self._heavy_places)
 
     def _refuse(self, waiter: Waiter, reason: str) -> None:
-        self._lines[waiter.heavy].leave(waiter)
+        line = self._lines[waiter.heavy]
+        if waiter in line:
+            line.leave(waiter)
         waiter.refused = reason
         waiter.settled.set()

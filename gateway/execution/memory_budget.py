@@ -28,6 +28,14 @@ class MemoryBudget:
         """Open the reservation of one result, of no bytes yet."""
         return Reservation(self)
 
+    def hold(self, table: pa.Table) -> bool:
+        """Count the bytes of *table* for as long as anybody holds it; False where there are none for it."""
+        reservation = self.reserve()
+        if not reservation.grow(table.nbytes):
+            return False
+        reservation.lasts_as_long_as(table)
+        return True
+
     def take(self, held: int, more: int) -> bool:
         """Give *more* bytes to a result that has *held*, if there are any for it."""
         with self._lock:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from gateway.cache.key import result_key
+from gateway.cache.key import partial_key, question_key, result_key
 from gateway.cache.tier import Validation
 from gateway.catalog.catalog import Catalog
-from gateway.execution.work import Work
-from gateway.model import BoundQuery, Edition, Principal
+from gateway.catalog.manifest import Snapshot
+from gateway.concurrency.origin import on_behalf_of
+from gateway.errors import DeadlineExceeded, QueryFailed
+from gateway.execution.work import KeyedFold, Piece, Work
+from gateway.model import BoundQuery, Edition, Plan, Principal
+from gateway.plan.fold.fold import FoldPlanner
+from gateway.plan.fold.parts import Whole
 from gateway.plan.planner import Planner
 from gateway.telemetry.timings import Timings
 
@@ -20,10 +26,18 @@ class Planning:
     """Plans queries for one engine; ``clock`` tells seconds since the epoch."""
 
     catalog: Catalog
-    planner: Planner
+    folds: FoldPlanner
+    """Cuts queries into partials, over what its planner selects: the policy of a planner holds for both."""
     engine: str
     """The name of the engine: its results are its own."""
+    origin: str = ""
+    """The deployment and the release of the gateway."""
     clock: Callable[[], float] = time.time
+
+    @property
+    def planner(self) -> Planner:
+        """What selects the files of queries."""
+        return self.folds.planner
 
     def plan(
         self,
@@ -50,13 +64,39 @@ class Planning:
         with work.timings("plan"):
             query = work.plan.query
             snapshots = {name: self.catalog.refresh(name) for name in query.tables}
-            plan = self.planner.plan(query, snapshots, work.principal)
-            return replace(work, plan=plan, key=result_key(work.question, plan, self.engine))
+            with on_behalf_of(query.origin):
+                plan = self.planner.plan(query, snapshots, work.principal)
+            fold = partial(self.fold, plan, snapshots, work.principal)
+            return replace(work, plan=plan, key=result_key(work.question, plan, self.engine), fold=fold)
+
+    def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> KeyedFold | Whole:
+        """Cut a plan into partials, and name them by their questions and the versions of their files."""
+        try:
+            with on_behalf_of(plan.query.origin):
+                fold = self.folds.fold(plan, snapshots, principal)
+        except (QueryFailed, DeadlineExceeded) as error:
+            return Whole(reason=f"its partials cannot be described: {error.detail}")
+        if isinstance(fold, Whole):
+            return fold
+        tables, origin = self.catalog.identities(plan.query.tables), f"{self.origin}/{self.engine}"
+        columns = (*fold.form.states, *(column for snapshot in snapshots.values() for column in snapshot.columns))
+        types = [f"{column.name} {column.type}" for column in columns]
+        queries = {id(piece.query): piece.query for piece in fold.pieces}  # few, which many partitions share
+        questions = {number: question_key(query, principal, tables, origin=origin) for number, query in queries.items()}
+        table = plan.scans[0].table
+        return KeyedFold(
+            fold=fold,
+            pieces=tuple(
+                Piece(partial_key(questions[id(piece.query)], types, table, piece.selection.digest()), piece)
+                for piece in fold.pieces
+            ),
+        )
 
     def _plan(self, query: BoundQuery, question: str, principal: Principal, timings: Timings) -> Work:
         pinned_at = self.clock()
         snapshots = self.catalog.pin(query.tables)
-        plan = self.planner.plan(query, snapshots, principal)
+        with on_behalf_of(query.origin):
+            plan = self.planner.plan(query, snapshots, principal)
         return Work(
             plan=plan,
             question=question,
@@ -65,6 +105,7 @@ class Planning:
             pinned_at=pinned_at,
             seen={name: snapshot.edition for name, snapshot in snapshots.items()},
             timings=timings,
+            fold=partial(self.fold, plan, snapshots, principal),
         )
 
 

@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from threading import Condition
 
 import pyarrow as pa
 
 from gateway.errors import GatewayError
-from gateway.model import Streamed
+from gateway.streaming import Chunk, Form, Streamed, Writer
 
 
 def _nothing() -> None:
     """There is nothing to close."""
+
+
+def _end(writer: Writer) -> Iterator[Chunk]:
+    return writer.end()
 
 
 class RowTee:
@@ -38,6 +43,7 @@ class RowTee:
         self._rest: Iterator[pa.RecordBatch] = iter(())
         self._close: Callable[[], None] = _nothing
         self._drained: Callable[[], None] = _nothing
+        self._write_rest: Callable[[Writer], Iterator[Chunk]] = _end
 
     def put(self, batch: pa.RecordBatch) -> None:
         """Give the reader one more batch."""
@@ -73,13 +79,18 @@ class RowTee:
         return self._failure is not None
 
     def hand_over(
-        self, rest: Iterator[pa.RecordBatch], close: Callable[[], None], drained: Callable[[], None] = _nothing
+        self,
+        rest: Iterator[pa.RecordBatch],
+        close: Callable[[], None],
+        drained: Callable[[], None] = _nothing,
+        write_rest: Callable[[Writer], Iterator[Chunk]] = _end,
     ) -> bool:
         """Leave *rest* to the reader, who calls *close* when it has done with it; False where the reader has left.
 
-        *drained* is called when the reader has taken all that was put, and begins with the rest.
+        *drained* is called when the reader has taken all that was put, and begins with the rest; *write_rest* has the
+        rest written.
         """
-        return self._settle(rest=rest, close=close, drained=drained)
+        return self._settle(rest=rest, close=close, drained=drained, write_rest=write_rest)
 
     def read(self) -> Iterator[pa.RecordBatch]:
         """Yield every batch as it comes. Raises what the writer failed with."""
@@ -87,6 +98,15 @@ class RowTee:
             yield batch
         self._drained()
         yield from self._rest
+
+    def write(self, writing: Callable[[Form], Writer], form: Form, count: Callable[[int], None]) -> Iterator[Chunk]:
+        """Have every batch written, by a writer that *writing* makes. Raises what the writer of this failed with."""
+        with closing(writing(form)) as writer:
+            while (batch := self._next()) is not None:
+                yield from writer.feed(batch)
+            self._drained()
+            yield from self._write_rest(writer)
+            count(writer.rows)
 
     def close(self) -> None:
         """Leave: nothing is held any more, and what was handed over is closed. Idempotent, from any thread."""
@@ -104,12 +124,13 @@ class RowTee:
         rest: Iterator[pa.RecordBatch] = iter(()),  # noqa: B008  # nothing to iterate, shared by all
         close: Callable[[], None] = _nothing,
         drained: Callable[[], None] = _nothing,
+        write_rest: Callable[[Writer], Iterator[Chunk]] = _end,
     ) -> bool:
         with self._changed:
             if self._ended:
                 return False
             self._ended, self._failure = True, failure
-            self._rest, self._close, self._drained = rest, close, drained
+            self._rest, self._close, self._drained, self._write_rest = rest, close, drained, write_rest
             self._changed.notify()
             return True
 

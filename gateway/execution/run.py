@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from threading import Lock, Timer
 
 import pyarrow as pa
 
-from gateway.concurrency.cancellation import Cancellation
+from gateway.concurrency.origin import on_behalf_of
 from gateway.content import Content
 from gateway.engine.base import Engine
-from gateway.errors import TOO_LARGE, ClientGone, DeadlineExceeded, GatewayError, ResultTooLarge, StorageFailed
-from gateway.execution.admission import Admission
+from gateway.errors import (
+    TOO_LARGE,
+    ClientGone,
+    DeadlineExceeded,
+    EngineFailed,
+    GatewayError,
+    ResultTooLarge,
+    StorageFailed,
+)
+from gateway.execution.admission import SlotRequest, Slots
 from gateway.execution.memory_budget import MemoryBudget
 from gateway.execution.row_tee import RowTee
 from gateway.execution.slow_log import SlowLog
 from gateway.execution.stores import Move, located
-from gateway.execution.work import Work
-from gateway.model import Principal, Reading, Result, ResultStream, Scan, Streamed
-from gateway.telemetry.events import Event, Observer, QueryCancelled, QueryExecuted, QueryFailed
+from gateway.execution.work import Limits, Work, reading_of
+from gateway.model import Principal, Result
+from gateway.streaming import Chunk, Form, ResultStream, Streamed, Writer
+from gateway.telemetry.events import (
+    Event,
+    Observer,
+    PartialsComputed,
+    QueryCancelled,
+    QueryExecuted,
+    QueryFailed,
+    QueryRunAgain,
+)
 
 STREAM_AFTER = 8 * 2**20
 """Bytes of Arrow buffers after which rows are sent while they are computed; a smaller result is sent whole."""
@@ -31,17 +49,9 @@ _STREAM_WITHIN = 1.0
 _LINGER = 5.0
 """Seconds that the reader of an export has to notice that it was interrupted for taking too long."""
 
+Written = Callable[[Form, Callable[[int], None]], Iterator[Chunk]]
+
 _TOO_SLOW = "The export took longer than one may take."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long work may go on, and what may stop it before."""
-
-    allowed: float
-    """Seconds that the query may take, waiting included."""
-    deadline: float
-    cancellation: Cancellation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +62,7 @@ class Execution:
     """
 
     engine: Engine
-    admission: Admission
+    admission: Slots
     charge: Callable[[Principal, int], None]
     """Count what a query reads, in bytes, for who asks."""
     observe: Observer
@@ -81,7 +91,7 @@ class Execution:
                 size += batch.nbytes
                 if size > head:
                     run.confirm()
-                    return run.hand_over(chain(held, run.rows))
+                    return run.hand_over(held)
             content = Content(run.stream.schema)
             for batch in held:
                 content.add(batch)
@@ -104,15 +114,31 @@ class Execution:
             table = run.gathered(held).slice(0, rows)
             return run.streamed(iter(table.to_batches()), more=count > rows)
 
+    def partials(
+        self, work: Work, move: Move, limits: Limits, fits: Callable[[pa.RecordBatch], bool]
+    ) -> pa.Table | None:
+        """Run a plan of partials to its end; None as soon as one does not fit. Raises ``ResultTooLarge``."""
+        with self._running(work, move, limits) as run:
+            held = []
+            for batch in run.rows:
+                held.append(batch)
+                if not run.reservation.grow(batch.nbytes):
+                    raise self._too_large(0)
+                if not fits(batch):
+                    run.report(None)
+                    return None
+            return run.gathered(held)
+
     @contextmanager
     def _running(self, work: Work, move: Move, limits: Limits) -> Iterator[Run]:
         """Hold a slot and run a plan in it until the context ends, or longer where a reader took it over."""
         run = Run(self, work, move, limits)
         try:
-            with work.timings("queue"):
+            with on_behalf_of(work.plan.query.origin), work.timings("queue"):
                 run.admit()
             with work.timings("execute"):
-                run.start()
+                with on_behalf_of(work.plan.query.origin):
+                    run.start()
                 yield run
         except GatewayError as error:
             reason = limits.cancellation.reason or error
@@ -150,7 +176,7 @@ class Execution:
         """Let the reader of *tee* begin, unless it has. Raises ``FilesChanged``, as long as all can begin anew."""
         if not tee.first_rows.done():
             run.confirm()
-            tee.open(run.streamed(tee.read(), close=tee.close))
+            tee.open(run.streamed(tee.read(), close=tee.close, written=partial(tee.write, run.writing)))
 
     def _too_large(self, size: int) -> ResultTooLarge:
         if size > self.max_result:
@@ -172,28 +198,33 @@ class Run:
         self.handed_over = False
         """A reader has the rest of the rows, and closes the run."""
         self._execution, self._work, self._move, self._limits = execution, work, move, limits
-        self._readings = tuple(_reading(scan) for scan in work.plan.scans)
-        self._created_at, self._started = execution.clock(), execution.monotonic()
+        self._readings = tuple(reading_of(scan) for scan in work.plan.scans)
+        self._read = () if work.part.folded is not None else self._readings
+        self._created_at, self._started = work.part.began or execution.clock(), execution.monotonic()
         self._waited: float | None = None
         self.reservation = execution.budget.reserve()
         self._lock, self._held, self._reported = Lock(), ExitStack(), False
 
     def admit(self) -> None:
         """Wait for a slot. Raises what admission raises."""
-        cost = sum(reading.size for reading in self._readings)
+        cost = sum(reading.size for reading in self._read)
         principal, limits = self._work.principal, self._limits
-        slot = self._execution.admission.slot(
-            limits.deadline, principal=principal.name, cost=cost, cancellation=limits.cancellation
+        request = SlotRequest(
+            deadline=limits.deadline,
+            principal=principal.name,
+            cost=cost,
+            cancellation=limits.cancellation,
+            trial=limits.trial,
         )
-        self._held.enter_context(slot)
+        self._engine = self._held.enter_context(self._execution.admission.lend(self._execution.engine, request))
         self._waited = self._seconds()
         self._execution.charge(principal, cost)
 
     def start(self) -> None:
         """Start the query. Raises what the engine raises."""
-        engine, limits = self._execution.engine, self._limits
-        self.stream = engine.execute(
-            located(self._work.plan, engine.address, self._move),
+        limits = self._limits
+        self.stream = self._engine.execute(
+            located(self._work.plan, self._execution.engine.address, self._move),
             deadline=limits.deadline,
             started=lambda cancel: self._held.enter_context(limits.cancellation.stops(cancel)),
         )
@@ -220,33 +251,70 @@ class Run:
             query=self._work.plan.query.name,
             version=self._work.plan.query.version,
             digest=digest,
+            folded=self._work.part.folded,
         )
 
     def streamed(
-        self, batches: Iterator[pa.RecordBatch], *, close: Callable[[], None] = lambda: None, more: bool = False
+        self,
+        batches: Iterator[pa.RecordBatch],
+        *,
+        close: Callable[[], None] = lambda: None,
+        more: bool = False,
+        written: Written | None = None,
     ) -> Streamed:
-        """Return rows of this run for one reader."""
+        """Return rows of this run for one reader, who may have them *written*."""
         return Streamed(
             key=self._work.key,
             schema=self.stream.schema,
             columns=self.stream.columns,
             readings=self._readings,
             created_at=self._created_at,
+            folded=self._work.part.folded,
             batches=batches,
             close=close,
             more=more,
+            written=None if self.stream.writer is None else written,
         )
 
-    def hand_over(self, batches: Iterator[pa.RecordBatch]) -> Streamed:
-        """Return the rows for one reader, who closes the run; the run is cancelled where the caller gives up first."""
+    def hand_over(self, held: Sequence[pa.RecordBatch]) -> Streamed:
+        """Return the rows for one reader, first those *held*. The reader closes the run.
+
+        The run is cancelled where its caller gives up first.
+        """
         self._extend()
         self._held.enter_context(self._limits.cancellation.stops(self.close))
-        return self.streamed(batches, close=self.close)
+        return self.streamed(chain(held, self.rows), close=self.close, written=partial(self._written, held))
 
     def hand_over_to(self, tee: RowTee) -> None:
         """Hand the rest of the rows over to the reader of *tee*, if it is still there."""
         self._extend()
-        self.handed_over = tee.hand_over(self.rows, self.close, self.reservation.close)
+        self.handed_over = tee.hand_over(self.rows, self.close, self.reservation.close, self.rest_written)
+
+    def writing(self, form: Form) -> Writer:
+        """Make a writer for the rows."""
+        assert self.stream.writer is not None
+        return self.stream.writer(form)
+
+    def rest_written(self, writer: Writer) -> Iterator[Chunk]:
+        """Have the rows that are left written; they are no longer among ``rows``."""
+        with self._reported_on_error():
+            yield from writer.rest()
+        self.report(None)
+
+    def _written(self, held: Sequence[pa.RecordBatch], form: Form, count: Callable[[int], None]) -> Iterator[Chunk]:
+        with self._reported_on_error(), closing(self.writing(form)) as writer:
+            for batch in held:
+                yield from writer.feed(batch)
+            yield from self.rest_written(writer)
+            count(writer.rows)
+
+    @contextmanager
+    def _reported_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except GatewayError as error:
+            self.report(self._limits.cancellation.reason or error)
+            raise
 
     def confirm(self) -> None:
         """Make sure that the rows so far are of the planned versions of the files. Raises ``FilesChanged``."""
@@ -269,14 +337,11 @@ class Run:
         self.reservation.close()
 
     def _rows(self) -> Iterator[pa.RecordBatch]:
-        try:
+        with self._reported_on_error():
             for batch in self.stream:
                 yield batch
                 if self._reported:
                     raise DeadlineExceeded(_TOO_SLOW)
-        except GatewayError as error:
-            self.report(self._limits.cancellation.reason or error)
-            raise
         self.report(None)
 
     def _extend(self) -> None:
@@ -297,14 +362,17 @@ class Run:
         name, version, seconds = self._work.plan.query.name, self._work.plan.query.version, self._seconds()
         if error is None:
             waited = self._waited or 0.0
-            return QueryExecuted(
+            done = PartialsComputed if self._work.part.partials else QueryExecuted
+            return done(
                 query=name,
                 version=version,
                 waited=waited,
                 seconds=seconds - waited,
                 allowed=self._limits.allowed,
-                readings=self._readings,
+                readings=self._read,
             )
+        if isinstance(error, EngineFailed) and error.lost is not None:
+            return QueryRunAgain(query=name, version=version, reason=error.lost)
         if isinstance(error, ClientGone) or error is self._limits.cancellation.reason:
             return QueryCancelled(query=name, version=version, reason=error.code, seconds=seconds)
         file = error.path if isinstance(error, StorageFailed | DeadlineExceeded) else None
@@ -313,43 +381,15 @@ class Run:
         )
 
     def _report_if_slow(self, error: GatewayError | None) -> None:
-        slow, waited = self._execution.slow, self._waited
+        slow, waited, part = self._execution.slow, self._waited, self._work.part
         if slow is None or waited is None or self.handed_over:  # how long an export takes is up to its reader
             return
+        if part.partials and error is None:  # what finishes the answer tells of them too
+            return
+        seconds = self._seconds() - waited if part.began is None else self._execution.clock() - part.began
         code = None if error is None else error.code
-        seconds = self._seconds() - waited
-        slow.report(
-            self._work.plan, self._execution.engine, key=self._work.key, waited=waited, seconds=seconds, code=code
-        )
+        plan, key = part.whole or self._work.plan, self._work.key
+        slow.report(plan, self._execution.engine, key=key, waited=waited, seconds=seconds, code=code)
 
     def _seconds(self) -> float:
         return self._execution.monotonic() - self._started
-
-
-def unread(work: Work) -> Streamed:
-    """Return an empty stream for a caller who has the rows of this key already."""
-    return Streamed(
-        key=work.key,
-        schema=pa.schema([]),
-        columns=(),
-        readings=tuple(_reading(scan) for scan in work.plan.scans),
-        created_at=work.pinned_at,
-        batches=iter(()),
-        close=lambda: None,
-    )
-
-
-def _reading(scan: Scan) -> Reading:
-    return Reading(
-        table=scan.table,
-        snapshot=scan.snapshot,
-        listed_at=scan.listed_at,
-        partitions=scan.selection.partitions,
-        partitions_total=scan.partitions_total,
-        files=scan.selection.files,
-        files_total=scan.files_total,
-        size=scan.selection.size,
-        size_total=scan.size_total,
-        weak=scan.selection.weak,
-        edition=scan.edition,
-    )

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import Event
+from typing import TypeVar
 
+from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.cancellation import Cancellation
-from gateway.errors import EngineFailed, FilesChanged, GatewayError
+from gateway.errors import EngineFailed, Fate, FilesChanged, GatewayError, QueryFailed, UpstreamError
+from gateway.execution.gathering import Gatherer
+from gateway.execution.lives import AGAIN, Lives
 from gateway.execution.planning import Planning
 from gateway.execution.row_tee import RowTee
-from gateway.execution.run import Execution, Limits
-from gateway.execution.stores import Stores
-from gateway.execution.work import Work
-from gateway.model import BoundQuery, Result, Streamed
+from gateway.execution.run import Execution
+from gateway.execution.stores import Move, Stores
+from gateway.execution.work import KeyedFold, Limits, Work
+from gateway.model import BoundQuery, Folded, Plan, Principal, Result
+from gateway.plan.fold.parts import Whole
+from gateway.streaming import Streamed
 from gateway.telemetry.events import QueryReplanned
 
 _RAISED = "the last attempt raised"
+T = TypeVar("T")
+_ENDED = "The engine's process ended each time that the query ran."
 MAX_PLANS = 3
 """Times that a query is planned over files that change under it, before the error is the answer."""
 
@@ -29,6 +39,8 @@ class PlanRunner:
     planning: Planning
     stores: Stores
     timeout: float
+    gatherer: Gatherer | None = None
+    """What puts answers together of partials; None: all are computed as a whole."""
 
     def whole(self, work: Work, cancellation: Cancellation, tee: RowTee | None = None) -> Result:
         """Compute all rows; the reader of *tee* is given them meanwhile. Raises ``ResultTooLarge``."""
@@ -36,10 +48,8 @@ class PlanRunner:
         for plan in self._plans(work):
             with plan as planned:
                 for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
-                    with attempt as move, _failing(tee):
-                        # A reader who was given rows of a failed attempt is cut off: the next one is for the others.
-                        reader = None if tee is None or tee.failed else tee
-                        return self.execution.whole(planned, move, limits, reader)
+                    with attempt as move:
+                        return self._outliving(limits, partial(self._whole, planned, move, tee))
         raise AssertionError(_RAISED)
 
     def send(self, work: Work, cancellation: Cancellation, *, head: int, limit: int | None) -> Result | Streamed:
@@ -49,14 +59,89 @@ class PlanRunner:
             with plan as planned:
                 for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
                     with attempt as move:
-                        if limit is None:
-                            return self.execution.send(planned, move, limits, head=head)
-                        return self.execution.first_rows(planned, move, limits, rows=limit)
+                        return self._outliving(limits, partial(self._send, planned, move, head, limit))
         raise AssertionError(_RAISED)
+
+    def folded(
+        self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal
+    ) -> tuple[Folded | None, str | None]:
+        """Tell of what the answer of a plan would be put together now, or why it would be computed as a whole."""
+        if self.gatherer is None:
+            return None, None
+        try:
+            fold = self.planning.fold(plan, snapshots, principal)
+        except UpstreamError as error:
+            return None, f"its partials cannot be described now: {error.detail}"
+        if isinstance(fold, Whole):
+            return None, fold.reason if fold.hint is None else f"{fold.reason}; it could be: {fold.hint}"
+        known = self.gatherer.known(fold, keeps=plan.query.cache.enabled)
+        if known is None:
+            return None, "its partials are too large, or none may be kept"
+        return known, None
 
     def allowed(self, query: BoundQuery) -> float:
         """Return the seconds that *query* may take."""
         return self.timeout if query.timeout is None else min(query.timeout, self.timeout)
+
+    def _whole(self, work: Work, move: Move, tee: RowTee | None, limits: Limits) -> Result:
+        with _failing(tee):
+            # A reader who was given rows of a failed attempt is cut off: the next one is for the others.
+            reader = None if tee is None or tee.failed else tee
+            run = partial(self.execution.whole, move=move, limits=limits, tee=reader)
+            return self._folded(work, move, limits, run, reader)
+
+    def _send(self, work: Work, move: Move, head: int, limit: int | None, limits: Limits) -> Result | Streamed:
+        if limit is None:
+            return self._folded(work, move, limits, partial(self.execution.send, move=move, limits=limits, head=head))
+        return self._folded(
+            work, move, limits, partial(self.execution.first_rows, move=move, limits=limits, rows=limit)
+        )
+
+    def _folded(self, work: Work, move: Move, limits: Limits, run: Callable[[Work], T], tee: RowTee | None = None) -> T:
+        """Have *run* compute an answer over its partials, or else as a whole, to the same bytes.
+
+        Where it fails over its partials, the whole query tells whether it is its author's or the data's fault.
+        """
+        fold = work.fold()
+        whole = _whole(work, fold)
+        if isinstance(fold, Whole) or self.gatherer is None:
+            return run(whole)
+        folded = self.gatherer.folded(self.execution, work, fold, move, limits)
+        if folded is None:
+            return run(whole)
+        try:
+            return run(folded)
+        except QueryFailed as error:
+            if tee is not None and tee.fail(error):
+                raise
+        return run(whole)
+
+    def _outliving(self, limits: Limits, run: Callable[[Limits], T]) -> T:
+        """Run a query again where the engine's process ended under it for what may be another's fault.
+
+        One that may have been the reason is tried where nothing else runs, which may be too small for it.
+        """
+        lives = Lives(deadline=limits.deadline, monotonic=self.execution.monotonic)
+        while True:
+            try:
+                return run(limits)
+            except EngineFailed as error:
+                outgrown = limits.trial and error.memory
+                if error.lost is None and not outgrown:
+                    raise
+                limits.cancellation.check()
+                pause = lives.next(error.lost)
+                if pause is None:
+                    raise EngineFailed(_ENDED, memory=error.memory) from error
+                trial = error.lost is Fate.SUSPECT
+            _pause(limits.cancellation, pause)
+            limits = self._renewed(limits, trial=trial)
+
+    def _renewed(self, limits: Limits, *, trial: bool) -> Limits:
+        """Give a query that has to run again at least ``AGAIN`` seconds, and those who wait for it too."""
+        deadline = max(limits.deadline, self.execution.monotonic() + AGAIN)
+        limits.cancellation.until = deadline
+        return replace(limits, deadline=deadline, trial=trial)
 
     def _limits(self, work: Work, cancellation: Cancellation) -> Limits:
         # The work outlives its caller, so its deadline is the query's own, counted from its start.
@@ -78,6 +163,20 @@ class PlanRunner:
                 raise
             query = work.plan.query
             self.execution.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
+
+
+def _whole(work: Work, fold: KeyedFold | Whole) -> Work:
+    """Return the work that computes an answer as a whole, in the order in which its partials would be finished."""
+    statement = fold.statement if isinstance(fold, Whole) else fold.fold.whole
+    return work if statement is None else replace(work, plan=replace(work.plan, statement=statement))
+
+
+def _pause(cancellation: Cancellation, seconds: float) -> None:
+    """Wait, unless the work is cancelled meanwhile. Raises the reason of the cancellation."""
+    cancelled = Event()
+    with cancellation.stops(cancelled.set):
+        cancelled.wait(seconds)
+    cancellation.check()
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from typing import Any, Protocol, TypeVar
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ClientGone, DeadlineExceeded, GatewayError, QueueFull, ShuttingDown
 from gateway.execution.leases import Lease
-from gateway.model import Result, Streamed
+from gateway.model import Result
+from gateway.streaming import Streamed
 
 _ERROR_KEPT = 1.5
 """Seconds that an error is given to those who ask the same again, so that a failure is not a stampede."""
@@ -161,7 +162,7 @@ class SingleFlight:
         """Wait for the end of the work, or for its first rows, until the deadline or the disconnect of one caller."""
         ends: list[Future[Any]] = [entry.future, *([] if first_rows is None else [first_rows])]
         while True:
-            left = deadline - self._monotonic()
+            left = max(deadline, entry.cancellation.until) - self._monotonic()
             last = gone is None or left <= _PULSE
             wait(ends, timeout=max(0.0, left if last else _PULSE), return_when=FIRST_COMPLETED)
             if entry.future.done():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from gateway.concurrency.origin import on_behalf_of
 from gateway.engine.base import Engine
 from gateway.errors import GatewayError
 from gateway.model import Plan
@@ -36,7 +37,7 @@ class SlowLog:
         )
         physical = None
         if self.engine_plan:
-            with suppress(GatewayError):  # the query may have failed for the same reason
+            with on_behalf_of(query.origin), suppress(GatewayError):  # the query may have failed for the same reason
                 physical = engine.explain(statement).splitlines()
         self.observe(
             QuerySlow(

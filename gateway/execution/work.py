@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
 
 from gateway.answer import Directives
 from gateway.cache.results import Enough
 from gateway.cache.tier import Validation
+from gateway.concurrency.cancellation import Cancellation
 from gateway.execution.single_flight import Gone
-from gateway.model import CachePolicy, Edition, Plan, Principal, Result, Streamed, Summary
+from gateway.model import CachePolicy, Edition, Folded, Plan, Principal, Reading, Result, Scan, Summary
+from gateway.plan.fold.fold import Fold
+from gateway.plan.fold.fold import Piece as Partial
+from gateway.plan.fold.parts import Whole
+from gateway.streaming import Streamed
 from gateway.telemetry.timings import Timings
 
 _NO_DIRECTIVES = Directives()
@@ -23,6 +31,8 @@ class StreamOptions:
     """How many of its first rows are enough; None: all."""
     has: Callable[[str], bool] = lambda key: False
     """Tell whether the caller has all rows of a key already, sent as they were computed."""
+    waits: bool = False
+    """Whether the caller waits for the last row of a result that can be kept: it needs all of it to be answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,39 @@ class CacheRequest:
     """Tells whether a summary of the result is all that the caller needs; None: it needs the rows."""
 
 
+class Piece(NamedTuple):
+    """A partial and the key that it is kept under."""
+
+    key: str
+    partial: Partial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedFold:
+    """A fold whose partials have their keys, in manifest order."""
+
+    fold: Fold
+    pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """The text whose partials are alike in size."""
+        return self.fold.query.normalised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a plan runs: all of the work, some of its partials, or what is made of them."""
+
+    partials: bool = False
+    folded: Folded | None = None
+    """The partials of which the answer is made: the plan reads their rows, and no files."""
+    began: float | None = None
+    """When the first partial was looked for, in seconds since the epoch."""
+    whole: Plan | None = None
+    """The plan of the whole query, which people are told of."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A question planned over the files as they are now: what computes the answer of ``key``.
@@ -61,6 +104,12 @@ class Work:
     seen: Mapping[str, Edition] = field(default_factory=dict)
     """The edition of each table that it reads."""
     timings: Timings
+    fold: Callable[[], KeyedFold | Whole] = lambda: Whole(reason="nothing is folded here")
+    """Tell how its answer is put together of partials, or why it is not."""
+    keeps: bool = True
+    """Whether what is computed for it may be kept."""
+    part: Part = Part()
+    """What of the work the plan runs."""
 
     @property
     def validation(self) -> Validation:
@@ -71,3 +120,45 @@ class Work:
         """Return the validation of a result of this work, which may be of another key (see above)."""
         seen = {reading.table: reading.edition for reading in result.readings if reading.edition is not None}
         return Validation(key=result.key, checked_at=result.created_at, seen=seen or self.seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long work may go on, and what may stop it before."""
+
+    allowed: float
+    """Seconds that the query may take, waiting included."""
+    deadline: float
+    cancellation: Cancellation
+    trial: bool = False
+    """Run where nothing else does: it may be what ended the engine's process."""
+
+
+def unread(work: Work) -> Streamed:
+    """Return an empty stream for a caller who has the rows of this key already."""
+    return Streamed(
+        key=work.key,
+        schema=pa.schema([]),
+        columns=(),
+        readings=tuple(reading_of(scan) for scan in work.plan.scans),
+        created_at=work.pinned_at,
+        batches=iter(()),
+        close=lambda: None,
+    )
+
+
+def reading_of(scan: Scan) -> Reading:
+    """Say what a scan reads, of what there is."""
+    return Reading(
+        table=scan.table,
+        snapshot=scan.snapshot,
+        listed_at=scan.listed_at,
+        partitions=scan.selection.partitions,
+        partitions_total=scan.partitions_total,
+        files=scan.selection.files,
+        files_total=scan.files_total,
+        size=scan.selection.size,
+        size_total=scan.size_total,
+        weak=scan.selection.weak,
+        edition=scan.edition,
+    )

@@ -16,6 +16,8 @@ import numpy as np
 from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Key, Ordinals, less, successor
 from gateway.plan.states import NO_CODES, Codes, Mask, States, UnitStates, either
 
+Range = tuple[Key | None, Key | None]
+"""A half-open range of order keys; None is unbounded."""
 _FEW = 16
 """Ranges that are looked up one by one; more of them are bisected together."""
 _SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
@@ -32,7 +34,7 @@ class Axis(Protocol):
     def within(self, start: Key | None, end: Key | None) -> Codes:
         """Find the states that may hold a value in a range."""
 
-    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+    def within_any(self, ranges: Sequence[Range]) -> Codes:
         """Find the states that may hold a value in one of several ranges."""
 
     def outside(self, start: Key | None, end: Key | None) -> Codes:
@@ -88,6 +90,11 @@ class Landmarks:
         position = bisect_left(self._keys, end)
         return 4 * position - 1 if self._at(position, end) else 4 * position - 2
 
+    def points(self, lo: Ordinals, hi: Ordinals) -> list[Key]:
+        """List the keys of the intervals that hold a single one."""
+        single = lo[(lo == hi) & (lo % 4 == 0) & (lo > LOWEST)]
+        return [self._keys[position // 4] for position in single.tolist()]
+
     def _at(self, position: int, key: Key) -> bool:
         return position < len(self._keys) and self._keys[position] == key
 
@@ -131,7 +138,7 @@ class Interval:
         stop = len(self.lo) if last >= HIGHEST else int(self.lo.searchsorted(last, "right"))
         return self.states.spared(Codes(begin, max(begin, stop)))
 
-    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+    def within_any(self, ranges: Sequence[Range]) -> Codes:
         if len(ranges) <= _FEW or not self._sorted:
             return _folded(self, ranges)
         ends = [self._ends(start, end) for start, end in ranges]
@@ -203,7 +210,7 @@ class Image:
         keys = self._enumerate(start, end)
         return self.values() if keys is None else self._holding(keys)
 
-    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+    def within_any(self, ranges: Sequence[Range]) -> Codes:
         keys: list[Key] = []
         for start, end in ranges:
             some = self._enumerate(start, end)
@@ -240,7 +247,7 @@ class Listing:
         """Take the keys of each state that has values, and the state (or -1) that also holds all not *mapped*."""
         self.rows = rows
         self.states = states
-        self._members = members
+        self.members = members
         self._default = default
         self._mapped = mapped
 
@@ -249,7 +256,7 @@ class Listing:
         others = not (single and start in self._mapped)
         return self._where(lambda key: _contains(start, end, key), others)
 
-    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+    def within_any(self, ranges: Sequence[Range]) -> Codes:
         return _folded(self, ranges)
 
     def outside(self, start: Key | None, end: Key | None) -> Codes:
@@ -267,12 +274,12 @@ class Listing:
 
     def _where(self, test: Callable[[Key], bool], others: bool) -> Codes:
         mask = np.zeros(self.states.size, dtype=np.bool_)
-        for position, members in enumerate(self._members):
+        for position, members in enumerate(self.members):
             mask[position] = (others and position == self._default) or any(test(key) for key in members)
         return self.states.spared(Codes(0, self.states.size, mask))
 
 
-def _folded(axis: Interval | Listing, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+def _folded(axis: Interval | Listing, ranges: Sequence[Range]) -> Codes:
     """Unite the answers for each range."""
     codes = axis.states.spared(NO_CODES)
     for start, end in ranges:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.catalog.manifest import Snapshot
-from gateway.model import FileVersion, Lookup, Plan, Scan, Statement, Value
+from gateway.model import FileVersion, Folded, Lookup, Plan, Scan, Statement, Value
 
 _WIDTH = 60
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -41,6 +41,12 @@ class Explanation:
     now: float
     failing: Mapping[str, str] = field(default_factory=dict)
     """Tables whose manifest cannot be refreshed at the moment, and why."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Tables of whose files none is taken for data, and why."""
+    folded: Folded | None = None
+    """The partials that are kept of its answer, and those that would be computed."""
+    whole: str | None = None
+    """Why the answer would be computed as a whole; None: it would not, or no answer is put together of partials."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON values."""
@@ -52,6 +58,8 @@ class Explanation:
             "scans": [self._scan(scan) for scan in self.plan.scans],
             "key": self.key,
             "cached": self.cached,
+            "partials": None if self.folded is None else {"kept": self.folded.kept, "computed": self.folded.computed},
+            "whole": self.whole,
         }
 
     def as_text(self) -> str:
@@ -66,6 +74,7 @@ class Explanation:
             "snapshot": scan.snapshot,
             "snapshot_age": round(max(0.0, self.now - scan.listed_at), 3),
             "refresh_error": self.failing.get(scan.table),
+            "nothing_read": self.unread.get(scan.table),
             "partitions": selection.partition_values(),
             "files": [self.address(file) for file in selection.versions()],
             "bytes": selection.size,
@@ -79,12 +88,22 @@ class Explanation:
             "read_first": [_lookup(lookup) for lookup in details.lookups],
         }
 
+    def _warnings(self, table: str) -> Iterator[str]:
+        if table in self.failing:
+            yield f"it cannot be refreshed: {self.failing[table]}"
+        if table in self.unread:
+            yield self.unread[table]
+
     def _lines(self) -> Iterator[str]:
         query = self.plan.query
         yield f"{query.name} v{query.version}  key {self.key[:12]}  {'cached' if self.cached else 'not cached'}"
         for scan in self.plan.scans:
             yield ""
-            yield from _scan_lines(scan, self.now, self.failing.get(scan.table))
+            yield from _scan_lines(scan, self.now, self._warnings(scan.table))
+        if self.folded is not None:
+            yield f"\nput together of {self.folded}"
+        if self.whole is not None:
+            yield f"\ncomputed as a whole: {self.whole}"
 
 
 def strip(positions: Sequence[int], total: int, width: int = _WIDTH) -> str:
@@ -104,11 +123,11 @@ def strip(positions: Sequence[int], total: int, width: int = _WIDTH) -> str:
     return "".join("█" if n == size else "▒" if n else "·" for n, size in zip(read, sizes, strict=True))
 
 
-def _scan_lines(scan: Scan, now: float, failure: str | None) -> Iterator[str]:
+def _scan_lines(scan: Scan, now: float, warnings: Iterable[str]) -> Iterator[str]:
     selection = scan.selection
     yield f"{scan.table}  (snapshot {scan.snapshot[:12]}, {max(0.0, now - scan.listed_at):.0f} s old)"
-    if failure is not None:
-        yield f"  ! it cannot be refreshed: {failure}"
+    for warning in warnings:
+        yield f"  ! {warning}"
     yield f"  {strip(selection.positions(), scan.partitions_total)}"
     yield (
         f"  {selection.partitions} of {scan.partitions_total} partitions, "

@@ -52,6 +52,7 @@ from gateway.catalog.transforms.values import value_spans
 from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Scale, place_wide
 from gateway.plan.derived import comparable, derived_axes
+from gateway.plan.samples import Samples, samples
 from gateway.plan.states import Mask, States, UnitStates
 from gateway.predicate import Term
 
@@ -103,6 +104,7 @@ class Axes:
         self.levels = tuple(self._levels(snapshot))
         self._sources: dict[str, list[Axis]] = {}
         self._derived: dict[Term, list[Axis]] = {}
+        self._samples: dict[Term, tuple[Samples | None]] = {}
         self._columns: dict[str, Level] = {}
         self.joint: dict[int, tuple[tuple[Level, ...], list[npt.NDArray[np.int64]]]] = {}
         """Of rows over several fields (by id): the fields, and the state of each in every joint state."""
@@ -131,6 +133,15 @@ class Axes:
                 self._derived.clear()
             known_axes = self._derived[term] = self._derive(term)
         return known_axes
+
+    def samples(self, term: Term) -> Samples | None:
+        """Return the grains of what a term can be."""
+        kept = self._samples.get(term)
+        if kept is None:
+            if len(self._samples) >= _DERIVED:
+                self._samples.clear()
+            kept = self._samples[term] = (samples(self.axes(term), term.type),)
+        return kept[0]
 
     def _plain(self, column: str, type_name: str) -> Sequence[Axis]:
         name = column.lower()

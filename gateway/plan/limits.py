@@ -8,7 +8,7 @@ from gateway.catalog.table import Table
 from gateway.errors import ScanTooLarge
 from gateway.plan.explain import readable
 from gateway.plan.select import Chosen
-from gateway.predicate import FALSE, And, Comparison, Membership, NullCheck, Or, Predicate, StartsWith
+from gateway.predicate import FALSE, And, Comparison, Membership, NullCheck, Or, Outside, Predicate, StartsWith
 
 
 def check_limits(table: Table, chosen: Chosen, predicate: Predicate) -> None:
@@ -37,7 +37,7 @@ def constrains(predicate: Predicate, columns: Collection[str]) -> bool:
             return any(constrains(part, columns) for part in parts)
         case Or(parts):
             return all(constrains(part, columns) for part in parts)
-        case Comparison() | Membership() | NullCheck() | StartsWith():
+        case Comparison() | Membership() | NullCheck() | StartsWith() | Outside():
             return predicate.term.column.lower() in columns
         case _:
             return predicate == FALSE

@@ -7,6 +7,7 @@ constants are evaluated and the files selected; no SQL is parsed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from cachetools import LRUCache
 
 from gateway.catalog.manifest import Snapshot
+from gateway.catalog.transforms.keys import Ordinals
 from gateway.model import (
     BoundQuery,
     Column,
@@ -31,9 +33,12 @@ from gateway.plan.dynamic import DimensionReader
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
 from gateway.plan.readable import refuse_misread
-from gateway.plan.reading import WithFacts, reading, with_known_facts
+from gateway.plan.reading import NUMBERED, WithFacts, reading, with_known_facts
+from gateway.plan.refuting import Refuting
 from gateway.plan.rewrite import Address, source
+from gateway.plan.samples import Samples
 from gateway.plan.select import Chosen, PartitionIndex
+from gateway.predicate import Term
 
 _NOBODY_SPECIAL = Principal()
 _PREPARED = 2_000
@@ -62,6 +67,7 @@ class Planner:
         with_facts: WithFacts = with_known_facts,
     ) -> None:
         self._evaluate, self._dimensions, self._policy, self._with_facts = evaluate, dimensions, policy, with_facts
+        self._refuting = Refuting(evaluate=evaluate)
         self._lock = Lock()
         self._prepared: LRUCache[str, tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
@@ -89,6 +95,9 @@ class Planner:
         indexes = [self.index(snapshots[scan.table]) for scan in prepared.scans]
         bound = bind(prepared, query.parameters, self._evaluate)
         chosen = _select(indexes, bound)
+        if prepared.asked:
+            bound = self._refuted(query, prepared, bound, indexes, chosen)
+            chosen = _select(indexes, bound)
         lookups: Mapping[int, tuple[Lookup, ...]] = {}
         if not any(seen):
             bound, lookups = self._dimensions.learn(prepared, bound, chosen, snapshots)
@@ -101,6 +110,59 @@ class Planner:
             scans.append(_scan(scan, snapshots[scan.table], index, found, details))
         statement = partial(_statement, query, prepared, chosen, snapshots, seen, self._with_facts)
         return Plan(query=query, scans=tuple(scans), statement=statement)
+
+    def _refuted(
+        self,
+        query: BoundQuery,
+        prepared: PreparedQuery,
+        bound: Bound,
+        indexes: Sequence[PartitionIndex],
+        chosen: Sequence[Chosen],
+    ) -> Bound:
+        """Ask the engine about conditions, but for scans that have one partition left, where it cannot pay."""
+
+        def samples_of(scan: int, term: Term) -> Samples | None:
+            return indexes[scan].axes.samples(term) if chosen[scan].partitions > 1 else None
+
+        return self._refuting.refute(prepared, bound, query.parameters, samples_of)
+
+    def statement_over(
+        self,
+        query: BoundQuery,
+        chosen: Sequence[Chosen],
+        snapshots: Mapping[str, Snapshot],
+        principal: Principal,
+        address: Address,
+    ) -> Statement:
+        """Render a query over files that were *chosen* for its scans, as far as *principal* may see their rows."""
+        prepared = self.prepared(query, snapshots)
+        seen = filters(self._policy, principal, [scan.table for scan in prepared.scans])
+        return _statement(query, prepared, chosen, snapshots, seen, self._with_facts, address)
+
+    def with_facts(self, snapshot: Snapshot, positions: Ordinals) -> Snapshot:
+        """Return a snapshot that knows what the footers of the files at these positions say."""
+        return self._with_facts(snapshot, positions)
+
+    def numbered(
+        self,
+        query: BoundQuery,
+        chosen: Mapping[int, Chosen],
+        snapshots: Mapping[str, Snapshot],
+        principal: Principal,
+        address: Address,
+    ) -> Statement:
+        """Render a query of one scan over several selections at once; its table has the column ``NUMBERED``."""
+        (name,) = query.tables
+        snapshot = snapshots[name]
+        prepared = self.prepared(query, {name: replace(snapshot, columns=(*snapshot.columns, NUMBERED))})
+        (predicate,) = filters(self._policy, principal, [name])
+        ordered = sorted(chosen.items(), key=lambda one: one[1].positions()[0])
+        numbers = [number for number, each in ordered for _ in range(each.files)]
+        first, *others = (each for _, each in ordered)
+        joined = first.joined(others)
+        files = joined.versions()
+        text = _source(snapshot, joined, files, self._with_facts, address, prepared, predicate, numbers)
+        return Statement(sql=render(prepared, [filtered(text, predicate)]), parameters=query.parameters, files=files)
 
     def over_nothing(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Statement:
         """Render a query over no files at all: its result has the right columns and no work behind it."""
@@ -188,12 +250,13 @@ def _source(
     address: Address,
     prepared: PreparedQuery,
     predicate: str | None,
+    numbers: Sequence[int] | None = None,
 ) -> str:
     positions = chosen.file_positions()
     snapshot = with_facts(snapshot, positions)
     refuse_misread(snapshot, files)
     names = prepared.names if predicate is None else None  # a policy may look at any column
-    return reading(snapshot, positions, files, address, shield=prepared.shield, names=names)
+    return reading(snapshot, positions, files, address, shield=prepared.shield, names=names, numbers=numbers)
 
 
 def _prunable(snapshot: Snapshot) -> frozenset[str]:

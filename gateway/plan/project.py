@@ -24,6 +24,7 @@ from gateway.predicate import (
     NullCheck,
     Operator,
     Or,
+    Outside,
     Predicate,
     StartsWith,
     Term,
@@ -85,7 +86,7 @@ def _every(parts: Sequence[Predicate], values: Sequence[Value], provider: Provid
     terms: dict[Term, Restriction] = {}
     choices: list[Choice] = []
     for part in parts:
-        if isinstance(part, Comparison | Membership | StartsWith):
+        if isinstance(part, Comparison | Membership | StartsWith | Outside):
             restriction = terms.get(part.term)
             if restriction is None:
                 restriction = terms[part.term] = Restriction(key_type(part.term.type))
@@ -109,7 +110,9 @@ def _every(parts: Sequence[Predicate], values: Sequence[Value], provider: Provid
 def _contradicted(check: NullCheck, parts: Sequence[Predicate]) -> bool:
     """Return whether *check* is ``IS NULL`` beside a filter that only a value of the same term satisfies."""
     return not check.negated and any(
-        isinstance(part, Comparison | Membership | StartsWith | NullCheck) and part.term == check.term and part != check
+        isinstance(part, Comparison | Membership | StartsWith | Outside | NullCheck)
+        and part.term == check.term
+        and part != check
         for part in parts
     )
 
@@ -132,13 +135,15 @@ class Restriction:
         self._members: list[tuple[Key, Key]] | None = None
         self._excluded: list[tuple[Key, Key]] = []
 
-    def add(self, leaf: Comparison | Membership | StartsWith, values: Sequence[Value]) -> bool:
+    def add(self, leaf: Comparison | Membership | StartsWith | Outside, values: Sequence[Value]) -> bool:
         """Add a filter; False if no row can satisfy it."""
         match leaf:
             case Comparison(_, operator, slot):
                 return self._compare(operator, values[slot])
             case StartsWith(_, slot, negated):
                 return self._prefix(values[slot], negated)
+            case Outside(_, slot):
+                return self._exclude_ranges(values[slot])
             case Membership(_, slots, is_list, negated):
                 listed = values[slots[0]] if is_list else [values[slot] for slot in slots]
                 if not isinstance(listed, list):
@@ -206,6 +211,14 @@ class Restriction:
                 self._excluded.append((position[0], successor(position[0])))
         return True
 
+    def _exclude_ranges(self, ranges: Value) -> bool:
+        for pair in ranges if isinstance(ranges, list) else ():
+            low, high = pair if isinstance(pair, list) else (None, None)
+            ends = [key_range(end, self._kind) for end in (low, high)] if self._kind is not None else []
+            if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
+                self._excluded.append((ends[0][0], successor(ends[1][1])))
+        return True
+
     def _narrow(self, start: Key | None, end: Key | None) -> None:
         if start is not None and (self._start is None or less(self._start, start)):
             self._start = start
@@ -226,8 +239,7 @@ class Restriction:
         included = self._chosen(members, axes) if axes else ALL
         if included is None or not self._excluded or members is not None:
             return included
-        codes = [(axis, axis.outside(start, end)) for start, end in self._excluded for axis in axes]
-        excluded = _all_codes(codes)
+        excluded = _all_codes((axis, _outside(axis, self._excluded)) for axis in axes)
         return None if excluded is None else _all([included, excluded])
 
     def _chosen(self, members: list[tuple[Key, Key]] | None, axes: Sequence[Axis]) -> Choice | None:
@@ -258,6 +270,20 @@ class Restriction:
         for low, high in sorted(self._excluded, reverse=True):
             if self._end is not None and less(low, self._end) and not less(high, self._end):
                 self._end = low
+
+
+def _outside(axis: Axis, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+    """Find the states that may hold a value in none of several ranges: what lies between them, before and after."""
+    if len(ranges) == 1:
+        return axis.outside(*ranges[0])
+    between: list[tuple[Key | None, Key | None]] = []
+    start: Key | None = None
+    for low, high in sorted(ranges):
+        if start is None or less(start, low):
+            between.append((start, low))
+        if start is None or less(start, high):
+            start = high
+    return axis.within_any([*between, (start, None)])
 
 
 def _all_codes(codes: Iterable[tuple[Axis, Codes]]) -> Choice | None:

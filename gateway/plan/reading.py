@@ -28,6 +28,8 @@ from gateway.plan.checked import checked
 from gateway.plan.index import levels_in_path, whole
 from gateway.plan.rewrite import Address, Part, per_file, read_as, source
 
+NUMBERED = Column(name="__gateway_n", type="INTEGER")
+"""A column that numbers the files of a scan, where they have numbers."""
 WithFacts = Callable[[Snapshot, Ordinals], Snapshot]
 """Return a snapshot that knows the facts of the files at these positions; see ``Catalog.with_facts``."""
 
@@ -57,30 +59,42 @@ def reading(
     *,
     shield: bool = False,
     names: frozenset[str] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> str:
     """Write what a scan reads: the *files* at these *positions* of the snapshot.
 
     A file whose facts are not known is read under the declared types as it is. *shield* keeps every filter above the
     scan, see ``plan.shield``. *names* are all that is used, in lower case: what paths say of another column is left
-    out, for of many files it is a long list.
+    out, for of many files it is a long list. *numbers* are those of the files in a further column, ``NUMBERED``.
     """
-    parts = _parts(snapshot, positions, [address(file) for file in files], names)
-    return source(snapshot.columns, [replace(part, shield=shield) for part in parts])
+    parts = _parts(snapshot, positions, [address(file) for file in files], names, numbers)
+    columns = snapshot.columns if numbers is None else (*snapshot.columns, NUMBERED)
+    return source(columns, [replace(part, shield=shield) for part in parts])
 
 
 def _parts(
-    snapshot: Snapshot, positions: Ordinals, addresses: Sequence[str], names: frozenset[str] | None
+    snapshot: Snapshot,
+    positions: Ordinals,
+    addresses: Sequence[str],
+    names: frozenset[str] | None,
+    numbers: Sequence[int] | None,
 ) -> Iterator[Part]:
     """Group the files by which of their levels their paths tell, and by their shapes."""
     partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(positions, "right") - 1
-    shapes, numbers = _shapes(snapshot, positions)
+    shapes, shape_of = _shapes(snapshot, positions)
     bits = levels_in_path(snapshot.partitions)[partitions]
-    keys, groups = np.unique(np.stack([bits, numbers]), axis=1, return_inverse=True)
-    for group, (levels, number) in enumerate(keys.T.tolist()):
+    keys, groups = np.unique(np.stack([bits, shape_of]), axis=1, return_inverse=True)
+    for group, (levels, shape) in enumerate(keys.T.tolist()):
         here = np.flatnonzero(groups == group)
         part = Part(addresses=[addresses[position] for position in here.tolist()], stored=snapshot.columns)
-        part = _shaped(part, shapes[number], snapshot, positions[here])
-        yield _placed(part, levels, shapes[number], snapshot, partitions[here], names)
+        part = _shaped(part, shapes[shape], snapshot, positions[here])
+        part = _placed(part, levels, shapes[shape], snapshot, partitions[here], names)
+        yield part if numbers is None else _numbered(part, [numbers[position] for position in here.tolist()])
+
+
+def _numbered(part: Part, numbers: Sequence[int]) -> Part:
+    number = per_file([str(number) for number in numbers], NUMBERED.type)
+    return replace(part, values={**part.values, NUMBERED.name: number})
 
 
 def _shaped(part: Part, shape: _Shape, snapshot: Snapshot, positions: Ordinals) -> Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
@@ -220,6 +220,24 @@ class Chosen:
             return range(self._units.start, self._units.stop)
         found: list[int] = self._units.tolist()
         return found
+
+    def each(self) -> Iterator[Chosen]:
+        """Walk the selected partitions one by one, each with those of its files that are selected."""
+        some, index = self._some, self._index
+        for position in self.positions():
+            first = int(index.first_file[position])
+            files = None
+            if some is not None:
+                begin, end = some.searchsorted([first, first + int(index.file_count[position])])
+                files = some[begin:end]
+            yield Chosen(index, slice(position, position + 1), files)
+
+    def joined(self, others: Iterable[Chosen]) -> Chosen:
+        """Select the partitions of this and of *others*, which are of the same index and apart."""
+        every = sorted([self, *others], key=lambda chosen: chosen.positions()[0])
+        positions = [position for each in every for position in each.positions()]
+        files = np.concatenate([each.file_positions() for each in every])
+        return Chosen(self._index, np.asarray(positions, dtype=np.int32), files)
 
     def partition_values(self) -> list[dict[str, str | None]]:
         """List the selected partitions as their decoded folder texts."""

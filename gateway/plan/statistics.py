@@ -40,11 +40,11 @@ from gateway.catalog.transforms.keys import (
     successor,
 )
 from gateway.model import Column
-from gateway.plan.axis import DIRECT, Axis, Interval, Scale, place_wide
+from gateway.plan.axis import DIRECT, Axis, Interval, Range, Scale, place_wide
 from gateway.plan.derived import comparable, derived_axes
 from gateway.plan.index import whole
 from gateway.plan.states import Codes, Mask, States, UnitStates
-from gateway.predicate import And, Comparison, Membership, NullCheck, Or, Predicate, StartsWith, Term
+from gateway.predicate import And, Comparison, Membership, NullCheck, Or, Outside, Predicate, StartsWith, Term
 
 _TEXTS = 20_000
 """Files of a selection whose bounds of texts are looked at; of more, none is."""
@@ -109,7 +109,7 @@ def columns_of(predicate: Predicate) -> set[str]:
     match predicate:
         case And(parts) | Or(parts):
             return {name for part in parts for name in columns_of(part)}
-        case Comparison() | Membership() | NullCheck() | StartsWith():
+        case Comparison() | Membership() | NullCheck() | StartsWith() | Outside():
             return {predicate.term.column.lower()}
     return set()
 
@@ -169,7 +169,7 @@ class FileInterval(Interval):
     def within(self, start: Key | None, end: Key | None) -> Codes:
         return self._with_values(super().within(start, end))
 
-    def within_any(self, ranges: Sequence[tuple[Key, Key]]) -> Codes:
+    def within_any(self, ranges: Sequence[Range]) -> Codes:
         return self._with_values(super().within_any(ranges))
 
     def outside(self, start: Key | None, end: Key | None) -> Codes:

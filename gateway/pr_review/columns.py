@@ -3,53 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from contextlib import closing, contextmanager
 
-from gateway.catalog.listing import SCHEMA
-from gateway.catalog.manifest import Snapshot, build
+from gateway.catalog.manifest import complete
 from gateway.catalog.table import Table
-from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import DuckDBSettings
-from gateway.engine.rows import one_row
 from gateway.errors import GatewayError
 from gateway.model import Column
-from gateway.plan.dynamic import DimensionReader
-from gateway.plan.planner import Planner
+from gateway.project.binding import SchemaBinder
 from gateway.query.template import Template
 
 
 class DeclaredColumns:
     """Finds the result columns of templates over tables that declare theirs; made by ``open``."""
 
-    def __init__(self, engine: DuckDBEngine) -> None:
-        self._engine = engine
-        self._planner = Planner(engine.evaluate, DimensionReader.over(one_row(engine, seconds=10), engine.address))
+    def __init__(self, binder: SchemaBinder) -> None:
+        self._binder = binder
 
     @classmethod
     @contextmanager
     def open(cls) -> Iterator[DeclaredColumns]:
-        """Start an engine that can read nothing, for as long as the context lasts."""
-        with TemporaryDirectory(prefix="gateway-columns-") as folder:
-            engine = DuckDBEngine.open(DuckDBSettings(locations=(), temp_directory=folder, threads=1))
-            try:
-                yield cls(engine)
-            finally:
-                engine.close()
+        """Bind in a process of its own, for as long as the context lasts."""
+        with closing(SchemaBinder()) as binder:
+            yield cls(binder)
 
     def of(self, template: Template, tables: Mapping[str, Table]) -> tuple[Column, ...] | None:
         """Return the result columns of *template*; None where a table declares none, or the query does not fit it."""
-        known = {name: tables[name].columns for name in template.tables if name in tables}
-        if len(known) < len(template.tables) or None in known.values():
-            return None
+        for name in template.tables:
+            columns = _declared(tables[name]) if name in tables else None
+            if columns is None:
+                return None
+            self._binder.declare(name, columns)
         try:
-            snapshots = {name: _empty(tables[name], columns or {}) for name, columns in known.items()}
-            return self._engine.columns(self._planner.over_nothing(template.bound_to_nothing(), snapshots))
+            return self._binder.bind(template).columns
         except GatewayError:
             return None
 
 
-def _empty(table: Table, columns: Mapping[str, str]) -> Snapshot:
-    """Make the snapshot of a table without files."""
-    declared = [Column(name=name, type=type_) for name, type_ in columns.items()]
-    return build(table, "", SCHEMA.empty_table(), declared, 0.0)
+def _declared(table: Table) -> tuple[Column, ...] | None:
+    """Return the columns of a table with those of its folders."""
+    if table.columns is None:
+        return None
+    try:
+        return complete(table, [Column(name=name, type=type_) for name, type_ in table.columns.items()])
+    except GatewayError:
+        return None

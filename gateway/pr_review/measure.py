@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from gateway.errors import GatewayError
-from gateway.model import BoundQuery, Column, Principal, Result, Scan
+from gateway.model import BoundQuery, Column, Plan, Principal, Result, Scan
 from gateway.pipeline import Gateway
 from gateway.plan.explain import Explanation, strip
+from gateway.plan.fold.parts import Whole
 from gateway.query.template import Template
 
 MAX_EXAMPLES = 5
@@ -55,7 +56,8 @@ class Side:
     """One version under one example, with a name for the report; ``failure`` says why nothing is known.
 
     ``estimated`` is in seconds, from what it would read; ``seconds``, ``rows`` and ``kept`` (bytes that the answer
-    takes in the cache) are known where it was run.
+    takes in the cache) are known where it was run. ``folded`` says how many partials its answer is made of, or why it
+    is computed whole.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Side:
     rows: int | None = None
     kept: int | None = None
     failure: str | None = None
+    folded: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +113,10 @@ def try_examples(
     new_gateway: Gateway, new: Template, old_gateway: Gateway, old: Template | None, *, run: bool
 ) -> Iterator[Example]:
     """Plan the first examples of *new*, and of *old* under the same parameters where it takes them; *run* them too."""
+    asked_at = new_gateway.clock()
     for parameters in new.examples[:MAX_EXAMPLES]:
-        now = new.bind(parameters)
-        then = None if old is None else _bound(old, parameters)
+        now = new.bind(parameters, now=asked_at)
+        then = None if old is None else _bound(old, parameters, asked_at)
         new_name = f"v{new.version}" if old is None or new.version != old.version else "now"
         new_side = _planned(new_gateway, now, new_name)
         old_side = None if then is None else _planned(old_gateway, then, f"v{then.version}")
@@ -122,10 +126,11 @@ def try_examples(
         yield Example(parameters=parameters, new=new_side, old=old_side, compared=compared)
 
 
-def _bound(template: Template, parameters: Mapping[str, Any]) -> BoundQuery | None:
+def _bound(template: Template, parameters: Mapping[str, Any], now: float) -> BoundQuery | None:
     """Bind the parameters that *template* has; None where those do not suit it."""
     try:
-        return template.bind({name: value for name, value in parameters.items() if name in template.parameters})
+        known = {name: value for name, value in parameters.items() if name in template.parameters}
+        return template.bind(known, now=now)
     except GatewayError:
         return None
 
@@ -136,7 +141,16 @@ def _planned(gateway: Gateway, query: BoundQuery, name: str) -> Side:
     except GatewayError as error:
         return Side(name=name, failure=error.detail)
     reads = tuple(map(_read, explanation.plan.scans))
-    return Side(name=name, reads=reads, estimated=_estimate(explanation))
+    return Side(name=name, reads=reads, estimated=_estimate(explanation), folded=_folded(gateway, explanation.plan))
+
+
+def _folded(gateway: Gateway, plan: Plan) -> str | None:
+    """Say whether an answer is made of partials; None where that cannot be told."""
+    try:
+        found = gateway.planning.folds.fold(plan, gateway.catalog.pin(plan.query.tables), Principal())
+    except GatewayError:
+        return None
+    return f"computed whole: {found}" if isinstance(found, Whole) else f"made of {len(found.pieces)} partials"
 
 
 def _read(scan: Scan) -> Read:

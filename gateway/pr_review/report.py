@@ -184,6 +184,8 @@ def _example(number: int, example: Example) -> Iterator[str]:
     yield f"**Example {number}** `{_question(example.parameters)}`"
     yield ""
     sides = [example.new] if example.old is None else [example.old, example.new]
+    if example.new.folded is not None:
+        yield from (f"The answer is {_line(example.new.folded)}.", "")
     for side in sides:
         if side.failure is not None:
             yield f"- {side.name}: {_line(side.failure)}"

@@ -6,7 +6,7 @@ broken file declared before stays in service, and so does a table whose file is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,9 +15,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from gateway.catalog.table import Table, declaration_files, parse_table
+from gateway.catalog.table import Table, declaration_files, given_name, parse_table
 from gateway.declaration import BrokenFile, DeclarationError, FileKind, Serving, utf8_text
 from gateway.errors import Diagnostic, Rule, Severity, TemplateInvalid
+from gateway.project.folder import unread_declarations
 from gateway.query.registry import Registry, lost_successors, today_utc
 from gateway.query.template import Template
 from gateway.query.template_file import MAX_BYTES, identify, parse_template, template_files
@@ -39,6 +40,8 @@ class Project:
     parsed: tuple[Template, ...] = ()
     """Every template as its file is now where that has no errors, also one that is not served for want of a table."""
     broken: tuple[BrokenFile, ...] = ()
+    misnamed: frozenset[str] = frozenset()
+    """Names by which queries may read tables whose files have other names."""
     commit: str | None = None
 
     @property
@@ -50,7 +53,7 @@ class Project:
     @property
     def table_names(self) -> frozenset[str]:
         """Name the tables in service and those whose files are broken."""
-        return frozenset(self.tables) | self._broken(FileKind.TABLE)
+        return frozenset(self.tables) | self._broken(FileKind.TABLE) | self.misnamed
 
     @property
     def query_names(self) -> frozenset[str]:
@@ -85,7 +88,8 @@ class _File(Generic[Declaration]):
     """One file: what it declares as it is, and what it declared when it was last right.
 
     ``parsed`` is None where ``errors`` say why; ``refused`` holds errors that parsing alone does not show.
-    ``against`` are the names of the tables that it was parsed over.
+    ``against`` are the names of the tables that it was parsed over, ``named`` is the name that a table with errors has
+    in its text.
     """
 
     digest: bytes
@@ -93,6 +97,7 @@ class _File(Generic[Declaration]):
     errors: tuple[Diagnostic, ...] = ()
     refused: tuple[Diagnostic, ...] = ()
     against: frozenset[str] = frozenset()
+    named: str | None = None
     good: Declaration | None = None
 
     @property
@@ -116,6 +121,8 @@ class ProjectLoader:
     ) -> None:
         self._folder, self._today, self._commit = folder, today, commit
         self._tables: dict[str, _File[Table]] = {}
+        self._unread: Mapping[str, str] = {}
+        """Files that nothing reads, by the names of the tables that they would declare."""
         self._templates: dict[str, _File[Template]] = {}
         self._checked_out: str | None = None
         self._accepted: Project | None = None
@@ -125,7 +132,8 @@ class ProjectLoader:
         """Parse what changed, and return what is to be in service."""
         self._checked_out = self._commit(self._folder)
         self._read_tables()
-        self._read_templates(frozenset(self._declared()) | {Path(path).stem for path in self._tables})
+        names = frozenset(self._declared()) | {Path(path).stem for path in self._tables}
+        self._read_templates(names | self._misnamed() | self._unread.keys())
         return self._project()
 
     def read_tables(self) -> Project:
@@ -163,7 +171,8 @@ class ProjectLoader:
             sources={**(accepted.sources if accepted is not None else {}), **self._sources(declared)},
             registry=Registry.of(served, today=self._today, broken=broken),
             parsed=tuple(file.current for file in self._templates.values() if file.current is not None),
-            broken=(*self._vanished(), *self._broken_tables(declared), *broken),
+            broken=(*self._vanished(), *self._broken_tables(declared), *self._needed_unread(known), *broken),
+            misnamed=self._misnamed(),
             commit=self._checked_out,
         )
 
@@ -175,6 +184,20 @@ class ProjectLoader:
             if table is not None:
                 found.setdefault(table.name, (path, table))
         return found
+
+    def _misnamed(self) -> frozenset[str]:
+        return frozenset(file.named for file in self._tables.values() if file.named is not None)
+
+    def _needed_unread(self, known: Mapping[str, Table]) -> Iterator[BrokenFile]:
+        """Report the files that would declare a table that a query reads, had they the right name."""
+        read = {name for file in self._templates.values() if file.parsed is not None for name in file.parsed.tables}
+        for name, path in self._unread.items():
+            if name in read and name not in known:
+                hint = f"rename it to {name}.yaml: queries read the table {name!r}"
+                error = Diagnostic(path=path, message="nothing reads this file", hint=hint, rule=Rule.PLACE)
+                yield BrokenFile(
+                    path=path, kind=FileKind.TABLE, name=name, diagnostics=(error,), serving=Serving.NOTHING
+                )
 
     def _sources(self, declared: Mapping[str, tuple[str, Table]]) -> dict[str, str]:
         files = {Path(path).stem: path for path in reversed(self._tables)}
@@ -191,9 +214,11 @@ class ProjectLoader:
             if known is None or not digest or known.digest != digest:
                 parsed, errors = _table(content, shown)
                 good = None if known is None else known.good
-                known = _File(digest=digest, parsed=parsed, errors=errors, good=good)
+                known = _File(digest=digest, parsed=parsed, errors=errors, named=_named(content, errors), good=good)
             found[shown] = known
         self._tables = found
+        unread = unread_declarations(self._folder / "catalog")
+        self._unread = {path.name.partition(".")[0].lower(): f"catalog/{path.name}" for path in unread}
 
     def _read_templates(self, tables: frozenset[str]) -> None:
         folder = self._folder / "queries"
@@ -306,6 +331,11 @@ def _table(content: bytes | OSError, path: str) -> tuple[Table | None, tuple[Dia
         return parse_table(utf8_text(content, path), path), ()
     except DeclarationError as error:
         return None, tuple(replace(diagnostic, rule=Rule.TABLE) for diagnostic in error.diagnostics)
+
+
+def _named(content: bytes | OSError, errors: Sequence[Diagnostic]) -> str | None:
+    """Return the name that a table with errors has in its text."""
+    return given_name(content.decode(errors="replace")) if errors and isinstance(content, bytes) else None
 
 
 def _template(

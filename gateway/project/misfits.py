@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from gateway.engine.binder import Binder, Unbindable
+from gateway.engine.binder import Binder
 from gateway.engine.instance import quoted
+from gateway.engine.refusals import Unbindable
 from gateway.model import TypedValue
 from gateway.query.literals import has_texts, parts_of_dates, patterns, positions, written_casts
 from gateway.query.sql import parse_tokens, statement_tokens

@@ -22,7 +22,7 @@ from gateway.concurrency.ticker import Ticker, Wait
 from gateway.declaration import BrokenFile, FileKind, Serving
 from gateway.errors import Diagnostic, GatewayError
 from gateway.pipeline import Gateway
-from gateway.project.binding import SchemaBinder
+from gateway.project.binding import Runaways, SchemaBinder
 from gateway.project.checkout import commit_of, is_being_written
 from gateway.project.loader import Project, ProjectLoader
 from gateway.query.template import Template
@@ -35,7 +35,7 @@ QUIET = 0.15
 RETRY = 10.0
 """Seconds after which files that were refused are looked at again: the reason may lie in the data."""
 _CHECKING = 1.0
-"""Seconds that are spent on checking changed queries against the columns of their tables."""
+"""Seconds that are spent on checking changed queries against the columns of their tables, but for those refused."""
 _SUFFIXES = (".sql", ".yaml", ".yml")
 _ROUNDS = 5
 
@@ -131,6 +131,7 @@ class Reloader:
         self._build, self._serve = build, serve
         self._observe, self._clock = observe, clock
         self._lock = Lock()
+        self._runaways = Runaways()
         self._seen = seen
         self._pending: Stamp | None = None
         self._again_at: float | None = None
@@ -194,7 +195,7 @@ class Reloader:
                 gateway = self._gateway if project.broken == self._project.broken else self._build(gateway, project)
                 break
             gateway = self._build(self._gateway, project)
-            refused = list(errors_in(gateway, self._gateway, project, queries, tables))
+            refused = list(errors_in(gateway, self._gateway, project, queries, tables, self._runaways))
             if not refused:
                 break
             self._again_at = self._clock() + RETRY
@@ -229,13 +230,14 @@ class Reloader:
 
 
 def errors_in(
-    gateway: Gateway, before: Gateway, project: Project, queries: Difference, tables: Difference
+    gateway: Gateway, before: Gateway, project: Project, queries: Difference, tables: Difference, runaways: Runaways
 ) -> Iterator[Diagnostic]:
     """Find what parsing does not show: files of a table that cannot be listed, columns that a query does not find.
 
-    Queries are only bound to tables whose files are known, and only for a second in all.
+    Queries are only bound to tables whose files are known, and only for a second in all; what is spent on those that
+    are refused does not count.
     """
-    until = time.monotonic() + _CHECKING
+    left = _CHECKING
     unlisted = set()
     for name in tables.changed:
         try:
@@ -244,12 +246,14 @@ def errors_in(
             unlisted.add(name)
             yield Diagnostic(path=project.sources[name], message=f"its files cannot be listed: {error.detail}")
     fresh = {*queries.added, *queries.changed}
-    with closing(SchemaBinder()) as now, closing(SchemaBinder()) as then:
+    with closing(SchemaBinder(runaways)) as now, closing(SchemaBinder(runaways)) as then:
         for name, template in versions(project).items():
             moved = [table for table in template.tables if table in tables.changed]
-            if not (moved or name in fresh) or not unlisted.isdisjoint(moved) or time.monotonic() > until:
+            if not (moved or name in fresh) or not unlisted.isdisjoint(moved) or left < 0:
                 continue
+            started = time.monotonic()
             errors = _binding_errors(template, now, gateway.catalog)
+            left -= 0.0 if errors else time.monotonic() - started
             if name in fresh:
                 yield from errors
             elif errors and not _binding_errors(template, then, before.catalog):

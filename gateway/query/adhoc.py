@@ -13,12 +13,12 @@ from sqlglot import exp
 
 from gateway.errors import Diagnostic, InvalidParameters, TemplateInvalid
 from gateway.model import BoundQuery, CachePolicy, Column, TypedValue
-from gateway.query.coerce import Refused
 from gateway.query.front_matter import column_of, line_of
 from gateway.query.functions import Volatility
 from gateway.query.lexer import SqlError, TokenKind
 from gateway.query.normalise import normalise
 from gateway.query.parameters import Parameter
+from gateway.query.refused import Refused
 from gateway.query.sql import parse_tokens, statement_tokens
 from gateway.query.types import ParameterType, parse_type
 from gateway.query.validate import scanned_tables, volatility

@@ -137,8 +137,23 @@ def _changes(old: Parameter, new: Parameter) -> Iterator[tuple[str, Effect]]:
     if old.nonfinite != new.nonfinite:
         text = f"{'takes' if new.nonfinite else 'refuses'} NaN and infinities now"
         yield text, Effect.WIDENED if new.nonfinite else Effect.BREAKING
+    yield from _forms(old, new)
     yield from _bounds(old, new)
     yield from _choices(old.choices, new.choices)
+
+
+def _forms(old: Parameter, new: Parameter) -> Iterator[tuple[str, Effect]]:
+    """Compare what times may be written as beside their usual form, and the zone that they are read in."""
+    if old.zone != new.zone:
+        # Without a zone, epoch and relative times are those of UTC, and buckets are counted in it.
+        meant = old.zone is not None or old.epoch or old.relative is not None or old.bucket is not None
+        before, after = (each.zone.key if each.zone is not None else "nothing" for each in (old, new))
+        yield f"has the zone {after} now, and had {before}", Effect.BREAKING if meant else Effect.WIDENED
+    for name in ("epoch", "relative"):
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after:
+            text = f"has {name} {_formatted(after)} now, and had {_formatted(before)}"
+            yield text, Effect.WIDENED if before is None else Effect.BREAKING
 
 
 def _bounds(old: Parameter, new: Parameter) -> Iterator[tuple[str, Effect]]:

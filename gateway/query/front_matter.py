@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -15,6 +15,7 @@ from gateway.errors import Diagnostic, InvalidParameters, Rule, TemplateInvalid
 from gateway.model import CachePolicy
 from gateway.query.lexer import end_of_comment
 from gateway.query.parameters import Parameter, bind_parameters
+from gateway.suggestions import near
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 """A parameter, or one segment of a query's name."""
@@ -29,7 +30,7 @@ _KINDS: Mapping[type, str] = {
     datetime: "timestamp",
 }
 # In a flow mapping, {type: list[varchar]}, YAML takes these characters for its own.
-_UNQUOTED_TYPE = re.compile(r"(?<=\btype:)\s*[a-z]+(?:\[[^\]\n]*\]|\([^)\n]*\))")
+_UNQUOTED_TYPE = re.compile(r"\b(\w+):\s*[a-z]+(?:\[[^\]\n]*\]|\([^)\n]*\))")
 _PROTECTED = str.maketrans("[],", "<>;")
 
 
@@ -81,10 +82,14 @@ class FrontMatter(BaseModel):
     owner: str | None = None
     tags: list[str] = []
     parameters: dict[str, Parameter] = {}
-    cache: Annotated[CacheRules, BeforeValidator(_cache_off)] = CacheRules()
+    cache: Annotated[
+        CacheRules, BeforeValidator(_cache_off, json_schema_input_type=CacheRules | Literal[False, "off"])
+    ] = CacheRules()
     timeout: Annotated[Duration, Field(gt=0)] | None = None
     examples: list[dict[str, Any]] = []
-    warm: Annotated[WarmRules, BeforeValidator(_warm_as_model)] = WarmRules()
+    warm: Annotated[
+        WarmRules, BeforeValidator(_warm_as_model, json_schema_input_type=WarmRules | bool | list[dict[str, Any]])
+    ] = WarmRules()
     default: list[dict[str, Any]] | None = Field(None, min_length=1, max_length=1_000)
     deprecated: date | None = None
     sunset: date | None = None
@@ -133,7 +138,7 @@ def read_front_matter(
     text: str, start: int, end: int, path: str
 ) -> tuple[FrontMatter | None, Declared | None, list[Diagnostic]]:
     line = line_of(text, start)
-    content = _UNQUOTED_TYPE.sub(lambda found: found[0].translate(_PROTECTED), text[start + 2 : end - 2])
+    content = _UNQUOTED_TYPE.sub(_protected, text[start + 2 : end - 2])
     declared = None
     try:
         declared = Declared(content, path, line=line)
@@ -149,6 +154,11 @@ def read_front_matter(
     return front, declared, _of_front_matter(_relations(front, declared))
 
 
+def _protected(found: re.Match[str]) -> str:
+    """Write the brackets of a type otherwise, also where its key is misspelt."""
+    return found[0].translate(_PROTECTED) if near(found[1], ["type"]) else found[0]
+
+
 def _of_front_matter(errors: Iterable[Diagnostic]) -> list[Diagnostic]:
     return [replace(item, rule=Rule.FRONT_MATTER) if item.rule is Rule.INVALID else item for item in errors]
 
@@ -162,11 +172,18 @@ def declared_front_matter(text: str, path: str) -> Declared:
     return declared
 
 
-def parameter_names(declared: Declared | None) -> Sequence[str]:
-    """Return the declared names, also where the front matter has errors elsewhere."""
-    value = declared.value if declared is not None else None
-    parameters = value.get("parameters") if isinstance(value, dict) else None
-    return [str(name) for name in parameters] if isinstance(parameters, dict) else []
+def parameter_names(declared: Declared | None) -> Sequence[str] | None:
+    """Return the declared names, also where the front matter has errors elsewhere; None: they cannot be told."""
+    if declared is None:
+        return None
+    value = declared.value if isinstance(declared.value, dict) else {}
+    misspelt = (key for key in value if key not in FrontMatter.model_fields and "parameters" in _meant(key))
+    parameters = value.get("parameters", value.get(next(misspelt, None), {}))
+    return [str(name) for name in parameters] if isinstance(parameters, dict) else None
+
+
+def _meant(key: object) -> list[str]:
+    return near(str(key), FrontMatter.model_fields)
 
 
 def _relations(front: FrontMatter, declared: Declared) -> Iterator[Diagnostic]:

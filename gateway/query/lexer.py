@@ -149,6 +149,10 @@ def _check_glued(last: Token | None, token: Token) -> None:
         raise SqlError(token.start, "two quoted texts stand side by side", "write || between strings")
 
 
+_OTHER_QUOTES = frozenset("`´‘’‚“”„«»‹›′″")
+"""Quotes of other dialects, and those that word processors make."""
+
+
 def _no_token(sql: str, position: int) -> SqlError:
     character = sql[position]
     if character in "'\"":
@@ -162,4 +166,5 @@ def _no_token(sql: str, position: int) -> SqlError:
         )
     if character.isspace() or not character.isprintable():
         return SqlError(position, f"{_UNICODE_SPACE} (U+{ord(character):04X}) stands here", "write a plain space")
-    return SqlError(position, f"the character {character!r} (U+{ord(character):04X}) has no place in SQL")
+    hint = "write 'DE' for a text and \"order date\" for a name" if character in _OTHER_QUOTES else None
+    return SqlError(position, f"the character {character!r} (U+{ord(character):04X}) has no place in SQL", hint)

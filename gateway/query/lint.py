@@ -46,6 +46,7 @@ def lint_sql(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlError]:
 SEVERITIES: Mapping[Rule, Severity] = {
     Rule.SELECT_STAR: Severity.WARNING,
     Rule.UNORDERED_LIMIT: Severity.WARNING,
+    Rule.UNBOUNDED_SIZE: Severity.WARNING,
     Rule.UNNAMED_COLUMN: Severity.ERROR,
     Rule.ASOF_JOIN: Severity.ERROR,
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
-from decimal import Context, Decimal
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Annotated, Any, NoReturn
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -20,39 +20,52 @@ from pydantic import (
 )
 
 from gateway.declaration import parse_duration
-from gateway.errors import MOST_REPORTED, InvalidParameters, did_you_mean
-from gateway.model import TypedValue, Value
-from gateway.query.coerce import Refused, coerce, format_value, shown
-from gateway.query.types import Kind, ParameterType, parse_type
+from gateway.errors import MOST_REPORTED, InvalidParameters
+from gateway.model import RelativeTimes, TypedValue, Value
+from gateway.query.coerce import coerce, format_value
+from gateway.query.numerals import json_number
+from gateway.query.refused import Refused, shown
+from gateway.query.relative import Now, is_relative, parse, present
+from gateway.query.rounding import DAY, floor
+from gateway.query.times import EPOCHS, TimeForms
+from gateway.query.types import TIMES, Kind, ParameterType, parse_type
+from gateway.query.zones import GREENWICH, read_zone
+from gateway.suggestions import did_you_mean
 
 MAX_LENGTH = 10_000
 """Characters of a varchar, unless its declaration says otherwise."""
 MAX_ITEMS = 10_000
 """Items of a list, unless its declaration says otherwise."""
 
-_ORIGIN = datetime(2000, 1, 3)
-"""A Monday: where buckets of time start, as in DuckDB's ``time_bucket``."""
 _ORDERED = frozenset(Kind) - {Kind.BOOLEAN, Kind.VARCHAR, Kind.UUID, Kind.LIST}
-_TIMES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
-_ROUNDED = _TIMES | {Kind.INTEGER, Kind.DECIMAL}
-_DAY = timedelta(days=1)
-_EXACT = Context(prec=60)
+_ROUNDED = TIMES | {Kind.INTEGER, Kind.DECIMAL}
+
+
+def _zone_or_none(name: object) -> ZoneInfo | None:
+    return None if name is None else read_zone(name)
 
 
 class Parameter(BaseModel):
     """One declared parameter. ``choices``, ``min``, ``max``, ``default`` and ``bucket`` are values of its type.
 
     Where the type is a list, the bounds hold for each item. ``bucket`` rounds down: a time to multiples of a duration
-    counted from Monday 2000-01-03 (a ``timedelta``), a number to multiples of a number.
+    counted from Monday 2000-01-03 (a ``timedelta``), a number to multiples of a number. ``zone``, ``epoch`` and
+    ``relative`` say how a time may be written beside its usual form; ``relative`` is the width in seconds that ``now``
+    is rounded down to, or True for that of the template. A ``default`` in relative times is kept as it is written.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     # The order matters: a validator sees the fields above it.
-    type: Annotated[InstanceOf[ParameterType], BeforeValidator(parse_type)]
+    type: Annotated[InstanceOf[ParameterType], BeforeValidator(parse_type, json_schema_input_type=str)]
     description: str = ""
     optional: bool = False
     nonfinite: bool = False
+    zone: Annotated[InstanceOf[ZoneInfo] | None, BeforeValidator(_zone_or_none, json_schema_input_type=str | None)] = (
+        None
+    )
+    epoch: str | None = None
+    relative: Any = None
     pattern: str | None = None
     min_length: int = Field(0, ge=0)
     max_length: int = Field(MAX_LENGTH, ge=0, le=1_000_000)
@@ -73,22 +86,51 @@ class Parameter(BaseModel):
         """Return whether a request must give a value."""
         return not self.optional and self.default is None
 
-    def read(self, given: Any, *, textual: bool = False) -> Value:
+    def read(self, given: Any, *, textual: bool = False, now: Now | None = None) -> Value:
         """Turn what a caller gave into a value. Raises ``Refused``.
 
-        *given* is a JSON value or, where *textual*, all the texts given under the name.
+        *given* is a JSON value or, where *textual*, all the texts given under the name. Relative times count from
+        *now*; None: from the present.
         """
         if textual:
             given = self._from_texts(given)
+        forms = self._forms(now)
         if given is None:
             if self.optional:
                 return None
             raise Refused("is null, but the parameter is not optional")
         if self.type.item is None:
-            return self._read_one(given)
+            return self._read_one(given, forms)
         if not isinstance(given, list):
             raise Refused(f"{shown(given)} is not a list of {self.type.item}")
-        return self._read_list(given)
+        return self._read_list(given, forms)
+
+    def relative_times(self, given: Any, now: Now, *, textual: bool = False) -> RelativeTimes | None:
+        """Tell how a value that can be read was written in relative times, and how long they mean it; None: in none."""
+        if self.relative is None:
+            return None
+        items = self._from_texts(given) if textual else given
+        items = items if isinstance(items, list) else [items]
+        found = dict.fromkeys(parse(item) for item in items if is_relative(item))
+        if not found:
+            return None
+        counted, zone = now.every(self._width), self.zone or GREENWICH
+        written = [str(parse(item)) if is_relative(item) else str(format_value(item)) for item in items]
+        return RelativeTimes(written=tuple(written), until=min(each.until(counted, zone) for each in found))
+
+    def default_at(self, now: Now | None = None) -> Value:
+        """Return the default, None where there is none."""
+        if self.relative is None or self.default is None:
+            return self.default  # type: ignore[no-any-return]  # a Value: it went through read()
+        return self.read(format_value(self.default), now=now)
+
+    @property
+    def _width(self) -> float | None:
+        return None if self.relative is True else self.relative
+
+    def _forms(self, now: Now | None) -> TimeForms:
+        counted = None if self.relative is None else (now or present()).every(self._width)
+        return TimeForms(zone=self.zone, epoch=self.epoch, now=counted)
 
     def _from_texts(self, texts: list[str]) -> Any:
         if self.type.item is not None:
@@ -97,20 +139,20 @@ class Parameter(BaseModel):
             raise Refused(f"is given {len(texts)} times, but is one value")
         return texts[0]
 
-    def _read_list(self, given: list[Any]) -> Value:
+    def _read_list(self, given: list[Any], forms: TimeForms) -> Value:
         if len(given) > self.max_items:
             raise Refused(f"has {len(given)} items, but at most {self.max_items} are allowed")
         values: list[Value] = []
         for number, item in enumerate(given, start=1):
             try:
-                values.append(self._read_one(item))
+                values.append(self._read_one(item, forms))
             except Refused as error:
                 raise Refused(f"item {number}: {error}") from error
         return values
 
-    def _read_one(self, given: Any) -> Value:
+    def _read_one(self, given: Any, forms: TimeForms) -> Value:
         type_ = self.type.scalar
-        value = coerce(given, type_, nonfinite=self.nonfinite)
+        value = coerce(given, type_, nonfinite=self.nonfinite, forms=forms)
         if type_.kind is Kind.VARCHAR:
             self._check_text(value)
         if self.choices is not None and not any(_same(value, choice) for choice in self.choices):
@@ -121,7 +163,7 @@ class Parameter(BaseModel):
             raise Refused(f"{shown(given)} is below the minimum, {format_value(self.min)}")
         if self.max is not None and not value <= self.max:
             raise Refused(f"{shown(given)} is above the maximum, {format_value(self.max)}")
-        return value if self.bucket is None else _floor(value, self.bucket, type_)
+        return value if self.bucket is None else floor(value, self.bucket, type_, self.zone)
 
     def _check_text(self, value: Any) -> None:
         if not self.min_length <= len(value) <= self.max_length:
@@ -162,6 +204,18 @@ class Parameter(BaseModel):
         _only_for(info, {Kind.DOUBLE})
         return allowed
 
+    @field_validator("zone", "epoch", "relative")
+    @classmethod
+    def _check_form(cls, form: Any, info: ValidationInfo) -> Any:
+        if form is None or form is False:
+            return None
+        _only_for(info, TIMES)
+        if info.field_name == "epoch" and form not in EPOCHS:
+            raise ValueError(f"{form!r} is no unit of epoch time: write ms or s")
+        if info.field_name == "relative" and form is not True:
+            return _width_of_now(form)
+        return form
+
     @field_validator("min", "max")
     @classmethod
     def _check_bound(cls, bound: Any, info: ValidationInfo) -> Any:
@@ -190,12 +244,12 @@ class Parameter(BaseModel):
         if info.data.get("choices") is not None:
             raise ValueError("cannot stand beside choices: list the rounded values as choices")
         type_: ParameterType = info.data["type"].scalar
-        width = _duration(bucket, type_) if type_.kind in _TIMES else _declared_value(bucket, info)
+        width = _duration(bucket, type_) if type_.kind in TIMES else _declared_value(bucket, info)
         if not width > type(width)():
             raise ValueError("must be above zero")
         for name in ("min", "max"):
             bound = info.data.get(name)
-            if bound is not None and _floor(bound, width, type_) != bound:
+            if bound is not None and floor(bound, width, type_, info.data.get("zone")) != bound:
                 raise ValueError(
                     f"does not divide {name}, {format_value(bound)}: a value at the bound would be rounded out of it"
                 )
@@ -207,21 +261,24 @@ class Parameter(BaseModel):
         if default is None or "type" not in info.data:
             return None
         # All fields stand above this one, so what validated of them is the parameter itself.
-        return cls.model_construct(**info.data).read(default)
+        parameter = cls.model_construct(**info.data)
+        value = parameter.read(default)
+        return value if parameter.relative_times(default, present()) is None else default
 
 
 def bind_parameters(
-    declared: Mapping[str, Parameter], given: Mapping[str, Any], *, textual: bool = False
+    declared: Mapping[str, Parameter], given: Mapping[str, Any], *, textual: bool = False, now: Now | None = None
 ) -> dict[str, TypedValue]:
     """Type, check and round all parameters of a request, in the declared order.
 
-    Raises ``InvalidParameters`` with every wrong, unknown or missing one.
+    Relative times count from *now*; None: from the present. Raises ``InvalidParameters`` with every wrong, unknown or
+    missing one.
     """
     bound: dict[str, TypedValue] = {}
     errors: list[dict[str, Any]] = []
     for name, parameter in declared.items():
         try:
-            value = _value_of(name, parameter, given, textual)
+            value = _value_of(name, parameter, given, textual, now)
         except Refused as error:
             errors.append({"parameter": name, "detail": str(error)})
             continue
@@ -232,11 +289,27 @@ def bind_parameters(
     return bound
 
 
-def _value_of(name: str, parameter: Parameter, given: Mapping[str, Any], textual: bool) -> Value:
+def relative_times(
+    declared: Mapping[str, Parameter], given: Mapping[str, Any], now: Now, *, textual: bool = False
+) -> dict[str, RelativeTimes]:
+    """Tell which parameters of a request that can be bound are written in relative times, or are so by default."""
+    found = {}
+    for name, parameter in declared.items():
+        if parameter.relative is None:
+            continue
+        asked = name in given
+        value = given[name] if asked else format_value(parameter.default)
+        times = parameter.relative_times(value, now, textual=textual and asked)
+        if times is not None:
+            found[name] = times
+    return found
+
+
+def _value_of(name: str, parameter: Parameter, given: Mapping[str, Any], textual: bool, now: Now | None) -> Value:
     if name in given:
-        return parameter.read(given[name], textual=textual)
+        return parameter.read(given[name], textual=textual, now=now)
     if parameter.default is not None:
-        return parameter.default  # type: ignore[no-any-return]  # a Value: it went through read()
+        return parameter.default_at(now)
     if parameter.optional:
         return None
     raise Refused(f"is missing: a {parameter.type} is required")
@@ -254,7 +327,7 @@ def _items(text: str) -> list[Any]:
     if not text.startswith("["):
         return [text]
     try:
-        items = json.loads(text, parse_constant=_no_constant)
+        items = json.loads(text, parse_float=json_number, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         message = 'starts with "[" and is not a JSON list: write an item that starts so as ["[…"]'
         raise Refused(f"{shown(text)} {message}") from error
@@ -273,7 +346,16 @@ def _only_for(info: ValidationInfo, kinds: frozenset[Kind] | set[Kind]) -> None:
 
 
 def _declared_value(value: Any, info: ValidationInfo) -> Any:
-    return coerce(value, info.data["type"].scalar, nonfinite=info.data.get("nonfinite", False))
+    forms = TimeForms(zone=info.data.get("zone"))
+    return coerce(value, info.data["type"].scalar, nonfinite=info.data.get("nonfinite", False), forms=forms)
+
+
+def _width_of_now(declared: Any) -> float:
+    """Read how wide the buckets of ``now`` are, in seconds."""
+    width = parse_duration(declared)
+    if width <= 0:
+        raise ValueError("must be true, or a duration above zero such as 1m")
+    return width
 
 
 def _duration(bucket: Any, type_: ParameterType) -> timedelta:
@@ -281,52 +363,10 @@ def _duration(bucket: Any, type_: ParameterType) -> timedelta:
         width = timedelta(seconds=parse_duration(bucket))
     except OverflowError as error:
         raise ValueError(f"{bucket} is too long") from error
-    if type_.kind is Kind.DATE and width % _DAY:
+    if type_.kind is Kind.DATE and width % DAY:
         raise ValueError("must be whole days for a date, such as 7d")
     return width
 
 
 def _same(value: Value, choice: Value) -> bool:
     return value == choice or (value != value and choice != choice)
-
-
-def _floor(value: Any, width: Any, type_: ParameterType) -> Any:
-    """Round down to a multiple of *width*. Raises ``Refused`` where that leaves the type."""
-    try:
-        floored = _FLOORS[type_.kind](value, width)
-    except OverflowError as error:
-        raise Refused(f"{format_value(value)} is too early to be rounded down to its bucket") from error
-    too_small = floored < type_.low if type_.kind is Kind.INTEGER else False
-    if type_.kind is Kind.DECIMAL:
-        too_small = floored < -(Decimal(10) ** (type_.width - type_.scale)) + Decimal((0, (1,), -type_.scale))
-    if too_small:
-        raise Refused(f"{value} is too small to be rounded down to a multiple of {width}")
-    return floored
-
-
-def _floor_timestamp(value: datetime, width: timedelta) -> datetime:
-    return value - (value - _ORIGIN) % width
-
-
-def _floor_timestamptz(value: datetime, width: timedelta) -> datetime:
-    return value - (value - _ORIGIN.replace(tzinfo=UTC)) % width
-
-
-def _floor_date(value: date, width: timedelta) -> date:
-    return value - (value - _ORIGIN.date()) % width
-
-
-def _floor_decimal(value: Decimal, width: Decimal) -> Decimal:
-    # In units of the scale, because decimal arithmetic rounds to the precision of its context.
-    exponent = -int(value.as_tuple().exponent)
-    units, step = (int(number.scaleb(exponent, _EXACT)) for number in (value, width))
-    return Decimal(units - units % step).scaleb(-exponent, _EXACT)
-
-
-_FLOORS: dict[Kind, Callable[[Any, Any], Any]] = {
-    Kind.INTEGER: lambda value, width: value - value % width,
-    Kind.DECIMAL: _floor_decimal,
-    Kind.DATE: _floor_date,
-    Kind.TIMESTAMP: _floor_timestamp,
-    Kind.TIMESTAMPTZ: _floor_timestamptz,
-}

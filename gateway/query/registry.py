@@ -13,6 +13,7 @@ from gateway.declaration import BrokenFile
 from gateway.errors import Diagnostic, QueryNotFound, Rule, VersionNotFound, VersionRetired, quoted
 from gateway.model import BoundQuery, Request
 from gateway.query.template import Template
+from gateway.suggestions import nearest
 
 
 def today_utc() -> date:
@@ -81,8 +82,8 @@ class Registry:
             )
         return versions[version]
 
-    def bind(self, request: Request) -> BoundQuery:
-        """Find the template of a request and bind its parameters.
+    def bind(self, request: Request, *, now: float | None = None) -> BoundQuery:
+        """Find the template of a request and bind its parameters at an instant in seconds since the epoch; None: now.
 
         Raises what ``template`` does, ``VersionRetired`` after its sunset, ``InvalidParameters``.
         """
@@ -94,7 +95,7 @@ class Registry:
                 f"{template.name} v{template.version} was retired on {template.front.sunset}.{instead}",
                 successor=successor,
             )
-        return template.bind(request.parameters, textual=request.textual)
+        return template.bind(request.parameters, textual=request.textual, now=now)
 
     def today(self) -> date:
         """Return the day that decides what is deprecated or retired."""
@@ -143,6 +144,6 @@ def lost_successors(templates: Collection[Template]) -> Iterator[Diagnostic]:
 
 def unknown_query(name: str, known: Collection[str]) -> QueryNotFound:
     """Make the error for a name that is none of the *known* queries, with those of them that are like it."""
-    suggestions = get_close_matches(name[:200], known, n=3)
+    suggestions = nearest(name, known) or get_close_matches(name[:200].lower(), known, n=3)
     hint = f" Did you mean {suggestions[0]}?" if suggestions else ""
     return QueryNotFound(f"There is no query {quoted(name)}.{hint}", suggestions=suggestions)

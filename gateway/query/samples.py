@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from gateway.interval import Interval
 from gateway.model import TypedValue, Value
 from gateway.query.parameters import Parameter
 from gateway.query.template import Template
@@ -22,7 +23,7 @@ _PLAIN: Mapping[Kind, Value] = {
     Kind.TIMESTAMPTZ: datetime(2000, 1, 3, tzinfo=UTC),
     Kind.VARCHAR: "a",
     Kind.UUID: UUID(int=1),
-    Kind.INTERVAL: timedelta(days=1),
+    Kind.INTERVAL: Interval(days=1),
 }
 
 
@@ -36,7 +37,7 @@ def every(template: Template) -> dict[str, TypedValue]:
 def required(template: Template) -> dict[str, TypedValue]:
     """Return what is bound when a caller gives what must be given, and nothing else: optional ones are NULL."""
     return {
-        name: _typed(parameter, _value(template, name, parameter) if parameter.required else parameter.default)
+        name: _typed(parameter, _value(template, name, parameter) if parameter.required else parameter.default_at())
         for name, parameter in template.parameters.items()
     }
 
@@ -50,8 +51,7 @@ def _value(template: Template, name: str, parameter: Parameter) -> Value:
     if given is not None:
         return parameter.read(given)
     if parameter.default is not None:
-        default: Value = parameter.default
-        return default
+        return parameter.default_at()
     plain: Value = (parameter.choices or [None])[0]
     if plain is None:
         plain = parameter.min if parameter.min is not None else _plain(parameter.type.scalar)

@@ -16,10 +16,11 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token as ParserToken
 
-from gateway.errors import Rule, did_you_mean
+from gateway.errors import Rule
 from gateway.query.explain import explained
 from gateway.query.keywords import FOLDED
 from gateway.query.lexer import SqlError, Token, TokenKind, lex
+from gateway.suggestions import did_you_mean
 
 MAX_LENGTH = 256_000
 """Characters of one template."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +25,9 @@ from gateway.query.front_matter import (
 from gateway.query.functions import Volatility
 from gateway.query.lexer import SqlError
 from gateway.query.lint import SEVERITIES, lint_front_matter
-from gateway.query.parameters import Parameter, bind_parameters
+from gateway.query.parameters import Parameter, bind_parameters, relative_times
+from gateway.query.relative import SECOND, Now
+from gateway.query.sizes import unbounded_sizes
 from gateway.query.validate import ValidSql, validate
 
 
@@ -54,8 +57,10 @@ class Template:
         front, declared, errors = read_front_matter(text, start, end, path)
         names = parameter_names(declared)
         statement, wrong = validate(text[end:], tables, names)
+        if any(error.rule is Rule.UNDECLARED_PARAMETER for error in wrong):
+            errors = [error for error in errors if error.rule is not Rule.EXAMPLE]  # they follow from it
         errors += [_in_file(error, text, end, path) for error in wrong]
-        if statement is not None and declared is not None:
+        if statement is not None and declared is not None and names is not None:
             errors += _agreement(front, names, statement, declared)
         if errors or front is None or statement is None:
             raise TemplateInvalid(sorted(errors, key=_position))
@@ -108,9 +113,15 @@ class Template:
         warm = self.front.warm
         return (*(self.examples if warm.examples else ()), *_as_json(warm.sets))
 
-    def bind(self, given: Mapping[str, Any], *, textual: bool = False) -> BoundQuery:
-        """Bind what a request gave. Raises ``InvalidParameters``."""
-        return self._bound(bind_parameters(self.parameters, given, textual=textual))
+    def bind(self, given: Mapping[str, Any], *, textual: bool = False, now: float | None = None) -> BoundQuery:
+        """Bind what a request gave. Raises ``InvalidParameters``.
+
+        *now* is what relative times count from, in seconds since the epoch; None: the present.
+        """
+        present = Now(seconds=time.time() if now is None else now, width=self.front.cache.clock or SECOND)
+        bound = self._bound(bind_parameters(self.parameters, given, textual=textual, now=present))
+        relative = relative_times(self.parameters, given, present, textual=textual)
+        return replace(bound, relative=relative) if relative else bound
 
     def diagnostic(
         self,
@@ -170,11 +181,11 @@ def _agreement(
     front: FrontMatter | None, names: Iterable[str], statement: ValidSql, declared: Declared
 ) -> Iterator[Diagnostic]:
     """Find where the front matter and the SQL speak of different things."""
-    for name in names:
-        if name not in statement.parameters:
-            hint = f"write ${name} in the query, or remove it here"
-            message = f"the query does not use the parameter {name}"
-            yield declared.diagnostic(("parameters", name), message, hint, rule=Rule.UNUSED_PARAMETER)
+    unused = [name for name in names if name not in statement.parameters]
+    if unused:
+        hint = f"write ${unused[0]} in the query, or remove it here"
+        message = f"the query does not use the parameter{'s' * (len(unused) > 1)} {', '.join(unused)}"
+        yield declared.diagnostic(("parameters", unused[0]), message, hint, rule=Rule.UNUSED_PARAMETER)
     if front is None:
         return
     reads_clock = statement.volatility is not Volatility.IMMUTABLE
@@ -195,7 +206,7 @@ def _lint(
         yield from lint_front_matter(
             declared, owner=front.owner, examples=len(front.examples), parameters=front.parameters
         )
-        for error in statement.lint:
+        for error in (*statement.lint, *unbounded_sizes(statement.sql, front.parameters)):
             yield replace(_in_file(error, text, body, declared.path), severity=SEVERITIES[error.rule])
 
 

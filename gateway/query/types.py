@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.errors import did_you_mean
+from gateway.suggestions import did_you_mean, near
 
 
 class Kind(StrEnum):
@@ -23,6 +23,9 @@ class Kind(StrEnum):
     UUID = "uuid"
     INTERVAL = "interval"
     LIST = "list"
+
+
+TIMES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,8 @@ _PLAIN = {
     },
 }
 _ALIASES = {"bool": "boolean", "int": "integer", "text": "varchar", "timestamp with time zone": "timestamptz"}
+_OTHER_NAMES = {"string": "varchar", "str": "varchar", "datetime": "timestamp", "int64": "bigint", "long": "bigint"}
+"""What other languages call the types; suggested only."""
 _DECIMAL = re.compile(r"decimal(?:\s*\(\s*(\d{1,3})\s*(?:,\s*(\d{1,3})\s*)?\))?")
 _LIST = re.compile(r"list\s*\[(.*)\]")
 _UNPROTECTED = str.maketrans("<>;", "[],")
@@ -90,8 +95,13 @@ def parse_type(text: object) -> ParameterType:
         return _list(parse_type(match[1]))
     if name.endswith("[]"):
         return _list(parse_type(name[:-2]))
-    suggestion = did_you_mean(name, [*_PLAIN, *_ALIASES, "decimal"])
-    raise ValueError(f"unknown type {text!r}: {suggestion or 'expected one of ' + ', '.join(NAMES)}")
+    raise ValueError(f"unknown type {text!r}: {_suggestion(name) or 'expected one of ' + ', '.join(NAMES)}")
+
+
+def _suggestion(name: str) -> str | None:
+    names = [*_PLAIN, *_ALIASES, "decimal"]
+    nearest = next(iter(near(name, [*names, *_OTHER_NAMES])), name)
+    return did_you_mean(_OTHER_NAMES.get(nearest, name), names)
 
 
 def _decimal(width_text: str | None, scale_text: str | None) -> ParameterType:

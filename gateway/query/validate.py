@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from sqlglot import exp
 
-from gateway.errors import Rule, did_you_mean
+from gateway.errors import Rule
 from gateway.query.functions import (
     CLOCK_WORDS,
     MACHINE_WORDS,
@@ -27,6 +27,7 @@ from gateway.query.lexer import SqlError, Token, TokenKind
 from gateway.query.lint import lint_sql
 from gateway.query.normalise import normalise
 from gateway.query.sql import parse_tokens, position_of, start_of, statement_tokens
+from gateway.suggestions import did_you_mean
 
 _NODES = (
     *(exp.Select, exp.SetOperation, exp.Subquery, exp.With, exp.CTE, exp.From, exp.Join, exp.Where, exp.Group),
@@ -59,8 +60,13 @@ class ValidSql:
     """Valid, but likely to cause trouble."""
 
 
-def validate(sql: str, tables: Collection[str], parameters: Collection[str]) -> tuple[ValidSql | None, list[SqlError]]:
-    """Validate *sql* against the declared tables and parameters; return what is known of it, or all its errors."""
+def validate(
+    sql: str, tables: Collection[str], parameters: Collection[str] | None
+) -> tuple[ValidSql | None, list[SqlError]]:
+    """Validate *sql* against the declared tables and parameters; return what is known of it, or all its errors.
+
+    Where it is not known which *parameters* are declared, none is an error.
+    """
     try:
         tokens = statement_tokens(sql)
         tree = parse_tokens(sql, tokens)
@@ -71,7 +77,7 @@ def validate(sql: str, tables: Collection[str], parameters: Collection[str]) -> 
     errors = [
         *_calls(tokens, _names_before_brackets(tree)),
         *_words(tokens, tree),
-        *_parameters(tokens, parameters),
+        *(_parameters(tokens, parameters) if parameters is not None else ()),
         *_syntax(tree),
         *_tables(scans, declared, sql),
         *_table_functions(tokens, tree),
@@ -234,7 +240,8 @@ def _tables(scans: Sequence[exp.Table], declared: Mapping[str, str], sql: str) -
         elif _is_string(table, sql):
             yield SqlError(start, "files cannot be read", "name a declared table", Rule.NOT_ALLOWED)
         elif table.name.lower() not in declared:
-            hint = did_you_mean(table.name.lower(), declared) or f"declared: {', '.join(sorted(declared.values()))}"
+            known = f"declared: {', '.join(sorted(declared.values()))}" if declared else "it has no table yet"
+            hint = did_you_mean(table.name.lower(), declared) or known
             message = f"the table {table.name[:80]!r} is not declared in catalog/"
             yield SqlError(start, message, hint, Rule.UNKNOWN_TABLE)
 

@@ -85,6 +85,16 @@ class FilesUnreadable(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoFilesTaken(Event):
+    """A table has files, and none of them is read, for no name is one of data. Told once by each process."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    files: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryExecuted(Event):
     """An engine ran a query to its end: ``waited`` seconds for a slot, then ``seconds`` in the engine."""
 
@@ -95,6 +105,31 @@ class QueryExecuted(Event):
     seconds: float
     allowed: float | None = None
     """Seconds that the query might have taken until its deadline, waiting included."""
+    readings: Sequence[Reading] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialsComputed(Event):
+    """An engine ran partials of a query to their end; the members are those of ``QueryExecuted``."""
+
+    level: ClassVar[str | None] = None
+    query: str
+    version: int
+    waited: float
+    seconds: float
+    allowed: float | None = None
+    readings: Sequence[Reading] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialsGathered(Event):
+    """The partials of an answer are together: so many were *kept*, and so many *computed*, by ``readings``."""
+
+    level: ClassVar[str | None] = None
+    query: str
+    version: int
+    kept: int
+    computed: int
     readings: Sequence[Reading] = ()
 
 
@@ -160,6 +195,90 @@ class QueryRetried(Event):
     version: int
     reason: str
     pause: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryDivided(Event):
+    """A server that starts has divided its memory; *parts* says into what, for people."""
+
+    parts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerListening(Event):
+    """A server listens on an address; its workers start."""
+
+    address: str
+    documentation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineStarted(Event):
+    """An engine's process was started; ``role`` is ``main``, ``trial`` or ``apart``."""
+
+    role: str
+    process: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineEnded(Event):
+    """An engine's process has ended while *queries* ran in it.
+
+    ``reason``: a query ran on past its ``deadline``, the process passed its ``memory``, it did not answer (``hang``),
+    it had a ``crash``, was ``killed`` by somebody else or made an ``exit``, or was not needed (``idle``, ``room``).
+    """
+
+    level: ClassVar[str | None] = "warning"
+    role: str
+    reason: str
+    queries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRested(Event):
+    """A process beside the main one was ended: it was ``idle``, or made ``room`` for another."""
+
+    role: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineMeasured(Event):
+    """The resident memory of an engine's process, in bytes."""
+
+    level: ClassVar[str | None] = None
+    role: str
+    resident: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySetApart(Event):
+    """A query passed its limits and ended its engine's process: from now on it runs in a process apart.
+
+    ``reason`` is ``deadline``, ``memory``, ``hang`` or ``crash``.
+    """
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueriesApart(Event):
+    """How many texts of queries run apart now."""
+
+    level: ClassVar[str | None] = None
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRunAgain(Event):
+    """The engine's process ended under a query, which is run again; ``reason`` is its part in that (``Fate``)."""
+
+    query: str
+    version: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, valu
 from gateway.answer import Outcome
 from gateway.telemetry.events import (
     Event,
+    PartialsGathered,
     ProjectLoaded,
     QueryExecuted,
     RefreshSucceeded,
@@ -58,6 +59,7 @@ class Metrics:
         }
         further: dict[type[Event], Effect] = {
             QueryExecuted: self._count_readings,
+            PartialsGathered: self._count_readings,
             RefreshSucceeded: lambda event: (
                 self._metrics["snapshot_listed_timestamp_seconds"].labels(event.table).set(self._clock())
             ),
@@ -99,7 +101,7 @@ class Metrics:
     def _add(self, name: str, amount: float, *labels: object) -> None:
         self._metrics[name].labels(*labels).inc(amount)
 
-    def _count_readings(self, event: QueryExecuted) -> None:
+    def _count_readings(self, event: QueryExecuted | PartialsGathered) -> None:
         for reading in event.readings:
             counts = (
                 (reading.partitions, reading.partitions_total),

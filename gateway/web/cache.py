@@ -7,7 +7,8 @@ from flask import Blueprint, Response, request
 from gateway.access.base import CACHE
 from gateway.cache.tier import Purge
 from gateway.declaration import parse_duration
-from gateway.errors import InvalidParameters, did_you_mean
+from gateway.errors import InvalidParameters
+from gateway.suggestions import did_you_mean
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
 from gateway.web.guard import require
@@ -31,6 +32,11 @@ def _criteria(query: QueryString) -> Purge:
         {"parameter": name, "detail": did_you_mean(name, CRITERIA) or f"accepted: {', '.join(CRITERIA)}"}
         for name in given
         if name not in CRITERIA
+    ]
+    wrong += [
+        {"parameter": name, "detail": "is given twice: all that is given must hold, so drop one after the other"}
+        for name, values in query.parameters.items()
+        if len(values) > 1
     ]
     before = None
     if "older" in given:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from http import HTTPStatus
 from math import inf
 from typing import Any, NamedTuple
 
 from gunicorn.asgi.protocol import (
     _CACHED_SERVER_HEADER,
+    _REASON_PHRASES,
     ASGIProtocol,
     _get_cached_date_header,
     _get_cached_status_line,
@@ -21,14 +23,17 @@ from gunicorn.asgi.protocol import (
 from gateway.errors import GatewayError
 from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, SILENCE
 from gateway.web.hit_cache import Hit, HitCache
+from gateway.web.proxies import below
 from gateway.web.reading import LATEST, RequestReader, says_close
-from gateway.web.request_key import KEY, Key, Pair, request_key
+from gateway.web.request_key import KEY, NO_SURROUNDINGS, Key, Pair, field_value, request_key
 from gateway.web.timeouts import RESET, queued, taken_too_slowly
 from gateway.web.wsgi_adapter import CONNECTION
 
 _OPENED = 1.0
 """Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""
 _ENDS, _STAYS = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
+for _known in HTTPStatus:  # gunicorn names the most usual ones, and calls the others unknown
+    _REASON_PHRASES.setdefault(_known.value, _known.phrase)
 
 
 class ParsedRequest(NamedTuple):
@@ -37,8 +42,8 @@ class ParsedRequest(NamedTuple):
     key: Key
     headers: list[Pair]
     version: tuple[int, int]
-    trust: Any
-    """What gunicorn lets the peer say of others, which decides on some headers."""
+    trusted: bool
+    """Whether its peer was believed what it says of the way from the client."""
 
 
 class EventProtocol(ASGIProtocol):
@@ -50,6 +55,9 @@ class EventProtocol(ASGIProtocol):
         super().connection_made(transport)
         self._opened, self._repeated_at = self.worker.loop.time(), -inf
         self._peer: Any = transport.get_extra_info("peername")
+        hit_cache: HitCache | None = self.worker.app.hit_cache
+        self._trusted = hit_cache is not None and hit_cache.trusts(self._peer[0] if self._peer else None)
+        self._around = NO_SURROUNDINGS
         self._between = True
         """Whether the next bytes begin a request."""
         self._whole: bytes | None = None
@@ -127,7 +135,7 @@ class EventProtocol(ASGIProtocol):
     def _repeat(self, data: bytes) -> bool:
         """Answer a request by a hit if its bytes are known; return whether it was."""
         parsed: ParsedRequest | None = self.worker.parsed.get(data)
-        if parsed is None or parsed.trust != self._forwarded_trust or not self.worker.alive:
+        if parsed is None or parsed.trusted is not self._trusted or not self.worker.alive:
             return False
         hit = self.worker.app.hit_cache.hit(parsed.key, parsed.headers, self._peer[0] if self._peer else None)
         if hit is None:
@@ -193,12 +201,16 @@ class EventProtocol(ASGIProtocol):
         return not bodiless and not any(name.lower() == b"content-length" for name, _ in headers)
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        if self._closed:
+            return  # who asked has left, which is why nothing was answered
         self._refused = True
         if self._answering:
             self.cut()  # a second answer would be read as part of the first
         else:
             peer = self._peer[0] if self._peer else None
-            self._safe_write(self.worker.app.refusal(status, peer))
+            request = self._current_request
+            origin = None if request is None else field_value(request.headers_bytes, b"origin")
+            self._safe_write(self.worker.app.refusal(status, peer, origin=origin))
 
     def _handle_h1c_exception(self, exc: Exception) -> bool:
         """Refuse also what breaks a rule of the gateway, or fails the reader: a length of too many digits."""
@@ -238,7 +250,8 @@ class EventProtocol(ASGIProtocol):
         if hit_cache is None:
             return None
         body = request.chunked or request.content_length > 0
-        self._key = request_key(request.method, request.uri, request.headers_bytes, body=body)
+        around = self._around = hit_cache.surroundings(request.headers_bytes, trusted=self._trusted)
+        self._key = request_key(request.method, request.uri, request.headers_bytes, body=body, around=around)
         if self._key is None:
             return None
         return hit_cache.hit(self._key, request.headers_bytes, peername[0] if peername else None)
@@ -247,7 +260,7 @@ class EventProtocol(ASGIProtocol):
         closing = bool(self._will_close(request, False))
         self._write_hit(hit, request.version, closing=closing)
         if not closing and self._key is not None and self._whole is not None and not self._callback_parser.remaining():
-            parsed = ParsedRequest(self._key, request.headers_bytes, request.version, self._forwarded_trust)
+            parsed = ParsedRequest(self._key, request.headers_bytes, request.version, self._trusted)
             self.worker.keep_parsed(self._whole, parsed)
         return await self._taken() and not closing
 
@@ -280,6 +293,7 @@ class EventProtocol(ASGIProtocol):
     def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
         scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
         scope[CONNECTION], scope[KEY] = self, self._key
+        scope["path"] = below(scope["path"], self._around.prefix)  # Flask is given the raw one
         return scope
 
     def _is_websocket_upgrade(self, request: Any) -> bool:

@@ -11,11 +11,12 @@ import pyarrow as pa
 from werkzeug.datastructures import Accept
 
 from gateway.encode import Format
+from gateway.streaming import Chunk
 
 IDENTITY = "identity"
-_CODINGS = ("zstd", "gzip")
+CODINGS = ("zstd", "gzip")
 """Best first: zstd at its lowest level costs a third of gzip."""
-_COMPRESSED = frozenset({"parquet"})
+COMPRESSED = frozenset({"parquet", "xlsx"})
 """Formats that are compressed in themselves."""
 
 
@@ -25,11 +26,23 @@ def choose_coding(accept: Accept, chosen: Format) -> str:
     >>> choose_coding(Accept([("gzip", 1), ("zstd", 1)]), Format(name="csv", media_type="text/csv"))
     'zstd'
     """
-    if chosen.name in _COMPRESSED:
+    if chosen.name in COMPRESSED:
         return IDENTITY
-    best = max(_CODINGS, key=accept.quality)
+    best = max(CODINGS, key=accept.quality)
     wanted = accept.quality(best)
     return best if wanted > 0 and wanted >= _stated(accept, IDENTITY) else IDENTITY
+
+
+def is_accepted(accept: Accept, coding: str) -> bool:
+    """Tell whether a client takes a coding: none needs no mention, unless it is refused (RFC 9110, section 12.5.3).
+
+    >>> is_accepted(Accept([("gzip", 1)]), IDENTITY), is_accepted(Accept([("gzip", 1), ("*", 0)]), IDENTITY)
+    (True, False)
+    """
+    if coding != IDENTITY:
+        return bool(accept.quality(coding) > 0)
+    named = {name.lower(): float(weight) for name, weight in accept}
+    return named.get(IDENTITY, named.get("*", 1.0)) > 0
 
 
 def compress(body: bytes, coding: str) -> bytes:
@@ -40,10 +53,12 @@ def compress(body: bytes, coding: str) -> bytes:
     return packed
 
 
-def compressed(chunks: Generator[bytes], coding: str) -> Iterator[bytes]:
+def compressed(chunks: Generator[Chunk], coding: str) -> Generator[bytes]:
     """Compress a body as it comes; the end mark is written only where *chunks* end without an error."""
     if coding == IDENTITY:
-        yield from chunks
+        with closing(chunks):
+            for chunk in chunks:
+                yield bytes(chunk)  # servers take nothing else
         return
     ready = _ChunkSink()
     packer = pa.CompressedOutputStream(pa.PythonFile(ready, "w"), "gzip" if coding == "gzip" else "zstd")

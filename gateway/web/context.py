@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, Request, current_app, g
+from flask import Flask, Request, current_app, g, request
 
 from gateway.access.base import CREDENTIALS, Access
 from gateway.access.limits import CallerLimits
@@ -22,6 +22,9 @@ from gateway.project.reload import Reloaded
 from gateway.query.template import Template
 from gateway.telemetry.events import Observer
 from gateway.telemetry.metrics import Metrics
+from gateway.web.lengths import Lengths
+from gateway.web.origins import Cors
+from gateway.web.proxies import Proxies
 from gateway.web.records import Record
 
 _EXTENSION = "gateway"
@@ -59,12 +62,23 @@ class Site:
     """Says why nothing can be written to the state folder, None where something can."""
     access: Access
     limits: CallerLimits
+    proxies: Proxies
+    cors: Cors
+    embed: tuple[str, ...]
+    """The origins that may show pages in a frame."""
     made: dict[str, Any] = field(default_factory=dict)
     """Documents that were made once for this site."""
+    lengths: Lengths = field(default_factory=Lengths)
     dev: Path | None = None
     """Where ``gateway dev`` tells what was saved; None: nobody is writing."""
     stopping: Event = field(default_factory=Event)
     """Set when the server is to stop soon, and others should be asked instead."""
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """Return the fields that tell of the way from the client, for ``Vary``, where answers depend on them."""
+        prefix = ("X-Forwarded-Prefix",) if self.proxies.trusted else ()
+        return (*prefix, "Origin") if self.cors.varies else prefix
 
 
 def site() -> Site:
@@ -90,6 +104,11 @@ def site_of(app: Flask) -> Site | None:
     """Return the site that an application serves, if it serves one."""
     found: Site | None = app.extensions.get(_EXTENSION)
     return found
+
+
+def here(path: str) -> str:
+    """Write the address of a path of the gateway as the client of the current request reaches it."""
+    return f"{request.script_root}{path}"
 
 
 def record() -> Record:

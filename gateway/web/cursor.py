@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
@@ -20,23 +21,29 @@ _CHECK = 12
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What a key may look like: tiers make file names of keys, so a forged one must not name another file."""
 _MAX_LENGTH = 1024
+_MAX_RELATIVE = 512
+"""Bytes of the relative times that a cursor has at most; longer ones are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """The page of *limit* rows that starts at row *offset* of what *key* names.
+    """The page of *limit* rows, 0 for all of them, that starts at row *offset* of what *key* names.
 
-    ``question`` is the digest of what was asked; the same question must be asked with the cursor.
+    ``question`` is the digest of what was asked; the same question must be asked with the cursor. ``relative`` has, by
+    parameter, a digest of the relative times that were asked for and the value that they meant, as JSON: with the
+    cursor they mean it still.
     """
 
     key: str
     question: str
     offset: int
     limit: int
+    relative: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
 
     def encode(self, secret: bytes = b"") -> str:
         """Write the cursor as text that is safe in a URL, signed with *secret* (64 bytes at most)."""
-        payload = orjson.dumps([_FORM, self.key, self.question, self.offset, self.limit])
+        kept = [self.relative] if self.relative and len(orjson.dumps(self.relative)) <= _MAX_RELATIVE else []
+        payload = orjson.dumps([_FORM, self.key, self.question, self.offset, self.limit, *kept])
         return base64.urlsafe_b64encode(_check(payload, secret) + payload).decode().rstrip("=")
 
     @classmethod
@@ -55,8 +62,10 @@ class Cursor:
         if fields[0] != _FORM:
             raise MalformedRequest("_cursor is of another version of this server: ask for the first page again.")
         match fields[1:]:
-            case [str(key), str(question), int(offset), int(limit)] if _KEY.fullmatch(key) and min(offset, limit) >= 0:
-                return cls(key=key, question=question, offset=offset, limit=limit)
+            case [str(key), str(question), int(offset), int(limit), *rest] if (
+                _KEY.fullmatch(key) and min(offset, limit) >= 0 and len(rest) <= 1
+            ):
+                return cls(key=key, question=question, offset=offset, limit=limit, relative=_relative(*rest))
         raise _tampered()
 
 
@@ -74,6 +83,15 @@ def same_question(cursor: Cursor, question: str) -> Cursor:
     if cursor.question != question:
         raise MalformedRequest("_cursor belongs to another question: repeat the parameters that it was given for.")
     return cursor
+
+
+def _relative(given: object = None) -> Mapping[str, tuple[str, Any]]:
+    match given:
+        case None:
+            return {}
+        case dict() if all(isinstance(pair, list) and len(pair) == 2 for pair in given.values()):
+            return {name: (str(written), value) for name, (written, value) in given.items()}
+    raise _tampered()
 
 
 def _check(payload: bytes, secret: bytes) -> bytes:

@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from gateway.errors import GatewayError
 from gateway.model import CachePolicy, Column
 from gateway.pipeline import Gateway
-from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
 from gateway.query.registry import Lifecycle
 from gateway.query.template import Template
 from gateway.telemetry.events import DescriptionFailed
-from gateway.web.context import site
+from gateway.web.bound_parameters import as_json, texts
+from gateway.web.context import here, site
+from gateway.web.described import Described
 from gateway.web.problems import public_detail
 
 _BOUNDS = ("min", "max", "pattern", "bucket")
@@ -28,7 +29,7 @@ def version_url(template: Template) -> str:
 
 def describe(template: Template, columns: tuple[Column, ...] | None, state: Lifecycle) -> dict[str, Any]:
     """Describe one version; *columns* are those of its result, None where they could not be found out."""
-    url = version_url(template)
+    url = here(version_url(template))
     return {
         **summarise(template, state),
         "description": template.front.description,
@@ -38,7 +39,11 @@ def describe(template: Template, columns: tuple[Column, ...] | None, state: Life
         "freshness": freshness(template.unbound.cache),
         "timeout": template.front.timeout,
         "examples": [
-            {"parameters": dict(example), "url": example_url(template, example)} for example in template.examples
+            {
+                "parameters": {name: as_json(value) for name, value in example.items()},
+                "url": here(example_url(template, example)),
+            }
+            for example in template.examples
         ],
         "result_url": f"{url}/result",
         "explain_url": f"{url}/explain",
@@ -51,7 +56,7 @@ def summarise(template: Template, state: Lifecycle) -> dict[str, Any]:
     known = {
         "query": template.name,
         "version": template.version,
-        "url": version_url(template),
+        "url": here(version_url(template)),
         "summary": template.front.summary,
         "owner": template.front.owner,
         "tags": list(template.front.tags) or None,
@@ -74,11 +79,16 @@ def describe_parameter(name: str, parameter: Parameter) -> dict[str, Any]:
     for bound in _BOUNDS:
         value = getattr(parameter, bound)
         if value is not None:
-            described[bound] = format_value(value)
+            described[bound] = as_json(value)
+    if parameter.zone is not None:
+        described["zone"] = parameter.zone.key
+    for form in ("epoch", "relative"):
+        if getattr(parameter, form) is not None:
+            described[form] = getattr(parameter, form)
     if parameter.choices is not None:
-        described["choices"] = [format_value(choice) for choice in parameter.choices]
+        described["choices"] = [as_json(choice) for choice in parameter.choices]
     if parameter.default is not None:
-        described["default"] = format_value(parameter.default)
+        described["default"] = as_json(parameter.default)
     if parameter.type.item is not None:
         described["max_items"] = parameter.max_items
     return described
@@ -97,6 +107,11 @@ def freshness(policy: CachePolicy) -> dict[str, Any]:
 
 def result_columns(gateway: Gateway, template: Template) -> tuple[Column, ...] | None:
     """Find the result columns of a version; None, which is told, where they cannot be found out now."""
+    known: Described = site().made.setdefault("described", Described(site().monotonic))
+    return known.columns(template, lambda: _found(gateway, template))
+
+
+def _found(gateway: Gateway, template: Template) -> tuple[Column, ...] | GatewayError:
     try:
         return gateway.columns(template.name, template.version)
     except GatewayError as error:
@@ -104,24 +119,13 @@ def result_columns(gateway: Gateway, template: Template) -> tuple[Column, ...] |
             query=template.name, version=template.version, code=error.code, error=public_detail(error)
         )
         site().observe(failed)
-        return None
+        return error
 
 
 def example_url(template: Template, values: Mapping[str, Any]) -> str:
     """Write the address that runs an example."""
-    pairs = [
-        (name, _text(item))
-        for name, value in values.items()
-        for item in (value if isinstance(value, list) else [value])
-        if item is not None
-    ]
-    query = urlencode(pairs)
+    query = urlencode([(name, text) for name, value in values.items() for text in texts(value)])
     return f"{version_url(template)}/result" + (f"?{query}" if query else "")
-
-
-def _text(value: Any) -> str:
-    """Write a JSON value as the query string has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _day(value: date | None) -> str | None:

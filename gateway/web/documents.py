@@ -1,14 +1,18 @@
-"""JSON documents other than results: indented, with validators where they may be cached."""
+"""Documents other than results: JSON that is indented, validators where they may be cached, files of the pages."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
+from mimetypes import guess_type
+from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Response, request
+from flask import Response
 
 from gateway.access.base import VARY
+from gateway.web.preconditions import check_match, holds, range_of
+from gateway.web.ranges import content_range, part_of
 
 _OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 
@@ -31,9 +35,41 @@ def cacheable(body: bytes, content_type: str, *, seconds: int = 60, shared: bool
     Where it is not *shared*, it depends on who asks.
     """
     response = Response(body, content_type=content_type)
-    response.set_etag(blake2b(body, digest_size=12).hexdigest())
     response.headers["Cache-Control"] = f"{'public' if shared else 'private'}, max-age={seconds}"
     if not shared:
         response.headers["Vary"] = VARY
-    response.make_conditional(request)
+    return _validated(response)
+
+
+def file_response(path: Path) -> Response:
+    """Answer a small file that changes with a deployment only, or the part of it that is asked for."""
+    response = Response(path.read_bytes(), mimetype=guess_type(path.name)[0])
+    response.headers["Cache-Control"] = "no-cache"
+    response.accept_ranges = "bytes"
+    return _validated(response, ranges=True)
+
+
+def _validated(response: Response, *, ranges: bool = False) -> Response:
+    """Answer by the preconditions of the request, and by its range where *response* has *ranges*.
+
+    Raises ``PreconditionFailed`` and ``RangeNotSatisfiable``.
+    """
+    opaque = blake2b(response.get_data(), digest_size=12).hexdigest()
+    tag = (opaque, f'"{opaque}"')
+    check_match(tag)
+    asked = range_of(tag) if ranges else None
+    if holds(opaque):
+        response.set_data(b"")
+        response.status_code = 304
+    elif asked is not None:
+        _cut(response, asked)
+    response.set_etag(opaque)
     return response
+
+
+def _cut(response: Response, asked: str) -> None:
+    body = response.get_data()
+    part = part_of(asked, len(body))
+    response.set_data(body[part])
+    response.status_code = 206
+    response.headers.extend([content_range(part, len(body))])

@@ -5,13 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from gateway.errors import NotAcceptable
-from gateway.web.context import gateway, principal_of
+from gateway.web.accept import choose
+from gateway.web.bound_parameters import echo_header
+from gateway.web.context import gateway, principal_of, record
 from gateway.web.documents import json_response
 from gateway.web.parsing import read_query_string
 from gateway.web.questions import read_question
 
 routes = Blueprint("explain", __name__)
-FORMATS = {"json": "application/json", "text": "text/plain"}
+FORMATS = {"json": "application/json", "text": "text/plain; charset=utf-8"}
 
 
 @routes.route("/v1/queries/<name>/<version>/explain", methods=["GET", "POST"])
@@ -23,9 +25,12 @@ def explain(name: str, version: str) -> Response:
     if chosen == "json":
         response = json_response(explanation.as_dict())
     else:
-        response = Response(explanation.as_text() + "\n", content_type="text/plain; charset=utf-8")
+        response = Response(explanation.as_text() + "\n", content_type=FORMATS[chosen])
         response.headers["Cache-Control"] = "no-cache"
     response.headers["Gateway-Version"] = str(query.version)
+    understood = echo_header(query, record().template)
+    if understood is not None:
+        response.headers["Gateway-Parameters"] = understood
     response.headers["Vary"] = "Accept"
     return response
 
@@ -36,9 +41,8 @@ def _format(option: str | None) -> str:
         if option not in FORMATS:
             raise NotAcceptable("An explanation is json or text.", available=available)
         return option
-    if not request.accept_mimetypes:
-        return "json"
-    best = request.accept_mimetypes.best_match(list(FORMATS.values()))
+    accept = request.headers.get("Accept", "")
+    best = choose(accept, FORMATS) if accept.strip() else "json"
     if best is None:
         raise NotAcceptable("None of the types in Accept can be had.", available=available)
-    return next(name for name, media_type in FORMATS.items() if media_type == best)
+    return best

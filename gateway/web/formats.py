@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from werkzeug.datastructures import MIMEAccept
+from collections.abc import Mapping
 
-from gateway.encode import FORMATS, Format
-from gateway.errors import MalformedRequest, NotAcceptable, did_you_mean, quoted
+from gateway.encode import EXTRAS, FORMATS, Format
+from gateway.encode.csv import DELIMITERS
+from gateway.errors import MalformedRequest, NotAcceptable, quoted
+from gateway.streaming import CsvDialect
+from gateway.suggestions import did_you_mean
+from gateway.web.accept import choose
 
+CSV_OPTIONS = ("_bom", "_delimiter")
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 SHAPES = ("objects", "columns", "arrays")
 
 
-def choose_format(suffix: str | None, option: str | None, accept: MIMEAccept) -> Format:
+def choose_format(suffix: str | None, option: str | None, accept: str) -> Format:
     """Choose a format. Raises ``NotAcceptable`` with those that there are."""
     if suffix is not None and option is not None and suffix != option:
         raise MalformedRequest(
@@ -18,6 +24,8 @@ def choose_format(suffix: str | None, option: str | None, accept: MIMEAccept) ->
         )
     named = suffix if suffix is not None else option
     if named is not None:
+        if named in EXTRAS and named not in FORMATS:
+            raise _unavailable(f"This gateway has no {named}: its operator has not installed what writes it.")
         if named not in FORMATS:
             hint = did_you_mean(named, FORMATS)
             raise _unavailable(f"No format is named {quoted(named)}" + (f"; {hint}" if hint else "."))
@@ -36,14 +44,26 @@ def choose_shape(option: str | None, chosen: Format) -> str:
     return option
 
 
-def _accepted(accept: MIMEAccept) -> Format:
-    if not accept:
+def choose_dialect(options: Mapping[str, str], chosen: Format) -> CsvDialect:
+    """Choose how CSV is written, by ``_delimiter`` and ``_bom``. Raises ``MalformedRequest``."""
+    for name in CSV_OPTIONS:
+        if name in options and chosen.name != "csv":
+            raise MalformedRequest(f"{name} is for CSV only, and the format is {chosen.name}.", option=name)
+    delimiter, mark = options.get("_delimiter", ","), options.get("_bom", "false").lower()
+    if DELIMITERS.get(delimiter, delimiter) not in DELIMITERS.values():
+        raise MalformedRequest(f"_delimiter is one of {', '.join(DELIMITERS)}.", option="_delimiter")
+    if mark not in _TRUTH:
+        raise MalformedRequest("_bom is true or false.", option="_bom")
+    return CsvDialect(delimiter=DELIMITERS.get(delimiter, delimiter), spreadsheet=_TRUTH[mark])
+
+
+def _accepted(accept: str) -> Format:
+    if not accept.strip():
         return FORMATS["json"]
-    by_type = {known.media_type.partition(";")[0]: known for known in FORMATS.values()}
-    best = accept.best_match(list(by_type))
+    best = choose(accept, {known.name: known.media_type for known in FORMATS.values()})
     if best is None:
         raise _unavailable("None of the types in Accept can be had.")
-    return by_type[best]
+    return FORMATS[best]
 
 
 def _unavailable(detail: str) -> NotAcceptable:

@@ -12,9 +12,10 @@ from flask import Response, g, request
 
 from gateway.access.base import ANONYMOUS, CHALLENGE, METRICS, OPEN, QUERY, TABLE, VARY
 from gateway.catalog.table import Table
-from gateway.errors import Forbidden, GatewayError, TableNotFound, Unauthenticated, did_you_mean, quoted
+from gateway.errors import Forbidden, GatewayError, TableNotFound, Unauthenticated, quoted
 from gateway.query.registry import unknown_query
 from gateway.query.template import Template
+from gateway.suggestions import did_you_mean
 from gateway.web.context import gateway, principal_of, record, site
 
 _FOR_EVERYBODY = frozenset({"operations.alive", "operations.ready", "pages.static", "pages.error"})

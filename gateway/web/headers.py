@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from hashlib import blake2b
@@ -17,14 +18,19 @@ CACHE_NAME = "query-gateway"
 
 
 def answer_headers(
-    answer: Answer | Export | Unread, *, shared: bool, kept: bool = True, max_stale: float = MAX_DELTA
+    answer: Answer | Export | Unread,
+    *,
+    now: float,
+    shared: bool,
+    kept: bool = True,
+    max_stale: float = MAX_DELTA,
 ) -> Iterator[Header]:
-    """Return ``Cache-Control``, and the headers about what was read for *answer*.
+    """Return ``Cache-Control``, and the headers about what was read for *answer*, at the instant *now*.
 
     *shared* is False where caches on the way may give it to nobody else, *kept* where they may not keep it at all.
     *max_stale* bounds the seconds that they may serve it after its ``ttl``, whatever its template says.
     """
-    yield "Cache-Control", _cache_control(answer, shared=shared, max_stale=max_stale) if kept else "no-store"
+    yield "Cache-Control", _cache_control(answer, now, shared=shared, max_stale=max_stale) if kept else "no-store"
     yield from reading_headers(answer.result.readings)
 
 
@@ -56,11 +62,20 @@ def cache_control(policy: CachePolicy, *, shared: bool, max_stale: float = MAX_D
     return ", ".join(parts)
 
 
-def _cache_control(answer: Answer | Export | Unread, *, shared: bool, max_stale: float) -> str:
+def told_policy(answer: Answer | Export | Unread, now: float) -> CachePolicy:
+    """Return how long caches on the way may give an answer: relative times end with their bucket."""
+    policy, until = answer.query.cache, answer.query.until
+    if until == math.inf:
+        return policy
+    left = max(until - (now - answer.age), 0.0)
+    return replace(policy, ttl=min(policy.ttl, left), stale_while_revalidate=0.0)
+
+
+def _cache_control(answer: Answer | Export | Unread, now: float, *, shared: bool, max_stale: float) -> str:
     if isinstance(answer, Export):
         # Too large to be kept for others; who has it may ask whether it is still right.
         return "private, no-cache"
-    return cache_control(answer.query.cache, shared=shared, max_stale=max_stale)
+    return cache_control(told_policy(answer, now), shared=shared, max_stale=max_stale)
 
 
 def cache_status(status: CacheStatus) -> str:
@@ -135,12 +150,12 @@ def deprecation_headers(deprecated: datetime | None, sunset: datetime | None) ->
         yield "Sunset", format_datetime(sunset.astimezone(UTC), usegmt=True)
 
 
-def template_headers(template: Template) -> Iterator[Header]:
-    """Return ``Deprecation``, ``Sunset`` and the link to the successor of a version."""
+def template_headers(template: Template, prefix: str) -> Iterator[Header]:
+    """Return ``Deprecation``, ``Sunset`` and the link to the successor of a version; *prefix* is before its address."""
     yield from deprecation_headers(midnight(template.front.deprecated), midnight(template.front.sunset))
     if template.successor is not None:
         name, version = template.successor
-        yield "Link", f'</v1/queries/{name}/v{version}>; rel="successor-version"'
+        yield "Link", f'<{prefix}/v1/queries/{name}/v{version}>; rel="successor-version"'
 
 
 def midnight(day: date | None) -> datetime | None:

@@ -25,7 +25,7 @@ from gateway.telemetry.events import RequestServed, observe_all
 from gateway.web.context import REQUEST_ID, Site
 from gateway.web.headers import hit_status
 from gateway.web.records import Record, Sent, served
-from gateway.web.request_key import KEY, Key, Pair, credentials
+from gateway.web.request_key import KEY, Key, Pair, Surroundings, credentials, field_value
 from gateway.web.responses import Header, ResultResponse, Reuse
 from gateway.web.wsgi_adapter import ENVIRON, Receive, Scope, Send, WsgiAdapter
 
@@ -76,6 +76,19 @@ class HitCache:
         self._entries: LRUCache[Key, _HitEntry] = LRUCache(_CAPACITY, getsizeof=lambda entry: entry.size)
         self._served: list[RequestServed] = []
         self._ids = _request_ids()
+        self._usual = Surroundings(site.proxies.root_path, "")
+
+    def surroundings(self, headers: Iterable[Pair], *, trusted: bool) -> Surroundings:
+        """Return what of the way from the client its answer depends on; *trusted*: its peer is believed."""
+        proxies, cors = self._site.proxies, self._site.cors
+        if not trusted and not cors.varies:
+            return self._usual
+        prefix = proxies.prefix(field_value(headers, b"x-forwarded-prefix") if trusted else None, trusted=trusted)
+        return Surroundings(prefix, cors.allowed(field_value(headers, b"origin")) if cors.varies else "")
+
+    def trusts(self, peer: str | None) -> bool:
+        """Tell whether a peer, given by its address, is believed what it says of the way from the client."""
+        return self._site.proxies.trusts(peer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have Flask answer a request, and keep its response where that can be given again."""
@@ -128,7 +141,7 @@ class HitCache:
     def _record(self, key: Key, response: ResultResponse, *, path: str, generation: int) -> None:
         """Keep a response, unless it may not be given again or is very large."""
         reuse, head = response.reuse, _lines(response.headers)
-        size = len(key[1]) + sum(len(name) + len(value) for name, value in key[2:]) + len(head)
+        size = len(key[1]) + sum(len(name) + len(value) for name, value in key[3:]) + len(head)
         if reuse is None or size > _LARGEST:
             return
         if response.form is None and response.length is not None:

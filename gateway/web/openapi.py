@@ -10,30 +10,39 @@ from gateway.encode import FORMATS
 from gateway.model import Column
 from gateway.query.registry import Lifecycle, Registry
 from gateway.query.template import Template
+from gateway.web.bound_parameters import as_json
 from gateway.web.describe import freshness, version_url
-from gateway.web.formats import SHAPES
+from gateway.web.openapi_components import HEADERS, PARAMETERS
 from gateway.web.problems import MEDIA_TYPE, kinds
-from gateway.web.schemas import Schema, column_schema, parameter_schema
-from gateway.web.timeouts import TIMEOUT
+from gateway.web.schemas import DOCUMENTS, Schema, column_schema, parameter_schema
 
 Operation = dict[str, Any]
 
 _ANY: Schema = {"type": "object"}
-_ASKED = ("format", "shape", "limit", "cursor", "timeout")
+_ASKED = ("format", "shape", "bom", "delimiter", "limit", "cursor", "timeout")
+_TEXTS = ("csv", "ndjson")
+_CONDITIONS = ("if_match", "if_none_match", "range", "if_range")
 _TOO_LONG = {"description": "The address is longer than the server reads (8,190 bytes): ask by POST."}
-_RESULT_PROBLEMS = (400, 404, 406, 410, 413, 415, 422, 429, 500, 502, 503, 504)
+_RESULT_PROBLEMS = (400, 404, 406, 410, 412, 413, 415, 416, 422, 429, 500, 502, 503, 504)
 
 
 def openapi_document(
-    registry: Registry, described: Iterable[tuple[Template, Iterable[Column] | None]], *, title: str, guarded: bool
+    registry: Registry,
+    described: Iterable[tuple[Template, Iterable[Column] | None]],
+    *,
+    title: str,
+    root: str,
+    guarded: bool,
 ) -> dict[str, Any]:
     """Make the whole document of versions that are *described* by their result columns, None where nobody knows them.
 
-    *guarded*: callers show a key or a token.
+    *root* is where the reader of the document finds the gateway. *guarded*: callers show a key or a token.
     """
     paths: dict[str, Any] = {}
+    rows: dict[str, Schema] = {}
     for template, known in described:
-        paths.update(_version_paths(template, known, registry.state(template)))
+        paths.update(_version_paths(template, registry.state(template)))
+        rows[_row_name(template)] = _rows_schema(known)
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -42,13 +51,14 @@ def openapi_document(
             "summary": "Named, versioned SQL queries over partitioned Parquet.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": root}],
         "tags": [
             {"name": "queries", "description": "Run named queries and read about them."},
             {"name": "tables", "description": "The tables behind the queries."},
             {"name": "operations", "description": "For those who run the gateway."},
         ],
         "paths": paths | _catalogue_paths() | _table_paths() | _operation_paths(),
-        "components": _components(),
+        "components": _components(rows),
     }
     return _guarded(document) if guarded else document
 
@@ -67,14 +77,20 @@ def _guarded(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _version_paths(template: Template, columns: Iterable[Column] | None, state: Lifecycle) -> dict[str, Any]:
+def _row_name(template: Template) -> str:
+    """Name the schema of a row, as generators of typed clients name their type after it."""
+    return f"{template.name}_v{template.version}_row"
+
+
+def _version_paths(template: Template, state: Lifecycle) -> dict[str, Any]:
     url = version_url(template)
     name = f"{template.name}_v{template.version}"
-    rows = _rows_schema(columns)
+    rows = {"$ref": f"#/components/schemas/{_row_name(template)}"}
     return {
         url: {"get": _read(f"describe_{name}", f"About {template.name} v{template.version}", "queries")},
         f"{url}/result": {
-            "get": _run(template, f"run_{name}", rows, state) | {"parameters": _query_parameters(template, _ASKED)},
+            "get": _run(template, f"run_{name}", rows, state)
+            | {"parameters": _query_parameters(template, (*_ASKED, *_CONDITIONS))},
             "post": _run(template, f"post_{name}", rows, state)
             | {"parameters": _references(_ASKED), "requestBody": _body(template)},
         },
@@ -88,7 +104,7 @@ def _version_paths(template: Template, columns: Iterable[Column] | None, state: 
 
 
 def _run(template: Template, operation_id: str, rows: Schema, state: Lifecycle) -> Operation:
-    content: dict[str, Any] = {known.media_type.partition(";")[0]: {"schema": {}} for known in FORMATS.values()}
+    content = {known.media_type.partition(";")[0]: {"schema": _body_schema(known.name)} for known in FORMATS.values()}
     content["application/json"] = {"schema": _envelope(rows)}
     return {
         "operationId": operation_id,
@@ -100,9 +116,10 @@ def _run(template: Template, operation_id: str, rows: Schema, state: Lifecycle) 
         "responses": {
             "200": {
                 "description": "The result.",
-                "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS},
+                "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS},
                 "content": content,
             },
+            "206": {"description": "The part of the result that `Range` asks for."},
             "304": {"description": "The result is the one that `If-None-Match` names."},
             "414": _TOO_LONG,
             **_problems(_RESULT_PROBLEMS),
@@ -148,7 +165,7 @@ def _query_parameters(template: Template, options: Iterable[str]) -> list[dict[s
             "schema": parameter_schema(declared, textual=True),
         }
         if shown.get(name) is not None:
-            entry["example"] = shown[name]
+            entry["example"] = as_json(shown[name])
         if declared.type.item is not None:
             entry |= {"style": "form", "explode": True}
         parameters.append(entry)
@@ -172,7 +189,7 @@ def _body(template: Template) -> dict[str, Any]:
     }
     media: dict[str, Any] = {"schema": schema}
     if template.examples:
-        media["example"] = dict(template.examples[0])
+        media["example"] = {name: as_json(value) for name, value in template.examples[0].items()}
     return {"required": bool(schema["required"]), "content": {"application/json": media}}
 
 
@@ -183,6 +200,11 @@ def _rows_schema(columns: Iterable[Column] | None) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+def _body_schema(form: str) -> Schema:
+    """Describe the body of a format that is not JSON; without a type, generated clients know nothing of any format."""
+    return {"type": "string"} if form in _TEXTS else {"type": "string", "format": "binary"}
+
+
 def _envelope(row: Schema) -> Schema:
     """Describe the JSON around the rows; ``_shape`` decides how the rows themselves are laid out."""
     shapes = [
@@ -190,7 +212,11 @@ def _envelope(row: Schema) -> Schema:
         {"type": "array", "items": {"type": "array"}, "description": "arrays"},
         {"type": "object", "additionalProperties": {"type": "array"}, "description": "columns"},
     ]
-    return {"allOf": [{"$ref": "#/components/schemas/Result"}], "properties": {"data": {"anyOf": shapes}}}
+    return {
+        "allOf": [{"$ref": "#/components/schemas/Result"}],
+        "properties": {"data": {"anyOf": shapes}},
+        "required": ["data"],
+    }
 
 
 def _read(operation_id: str, summary: str, tag: str, *, parameters: Iterable[str] = ()) -> Operation:
@@ -320,112 +346,10 @@ def _problem_responses() -> dict[str, Any]:
     return responses
 
 
-def _components() -> dict[str, Any]:
+def _components(rows: Mapping[str, Schema]) -> dict[str, Any]:
     return {
-        "parameters": _PARAMETERS,
-        "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()},
+        "parameters": PARAMETERS,
+        "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()},
         "responses": _problem_responses(),
-        "schemas": _SCHEMAS,
+        "schemas": {**DOCUMENTS, **rows},
     }
-
-
-def _path_parameter(name: str, text: str, pattern: str) -> dict[str, Any]:
-    schema = {"type": "string", "pattern": pattern, "maxLength": 128}
-    return {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
-
-
-def _option(name: str, text: str, schema: Schema) -> dict[str, Any]:
-    return {"name": f"_{name}", "in": "query", "required": False, "description": text, "schema": schema}
-
-
-_PARAMETERS = {
-    "format": _option("format", "The format; it has precedence over `Accept`.", {"enum": sorted(FORMATS)}),
-    "explain_format": _option("format", "JSON, or text for people.", {"enum": ["json", "text"]}),
-    "shape": _option("shape", "How JSON lays out rows.", {"enum": list(SHAPES)}),
-    "limit": _option("limit", "Rows of a page; all of them where it is not given.", {"type": "integer", "minimum": 0}),
-    "cursor": _option("cursor", "The page to read, from `next`. Repeat the parameters.", {"type": "string"}),
-    "timeout": {
-        "name": TIMEOUT,
-        "in": "header",
-        "required": False,
-        "description": "Seconds that the caller waits at most; the query is stopped then if nobody else waits for it.",
-        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 999_999_999},
-    },
-    "name": _path_parameter("name", "A query.", "^[a-z0-9_.]+$"),
-    "version": _path_parameter("version", "A version, or the newest.", "^(latest|v[1-9][0-9]{0,8})$"),
-    "table": _path_parameter("table", "A table.", "^[a-z0-9_]+$"),
-    "code": _path_parameter("code", "A problem code.", "^[a-z-]+$"),
-}
-
-_HEADERS = {
-    "ETag": "Validator of this representation, strong where its files have strong ones; for `If-None-Match`.",
-    "Cache-Control": "How long the answer is fresh, as its template declares.",
-    "Age": "Seconds since the answer was made or last checked.",
-    "Cache-Status": "The fate of the request in the gateway's cache (RFC 9211).",
-    "Server-Timing": "Milliseconds of each stage.",
-    "Deprecation": "Since when the version is deprecated (RFC 9745).",
-    "Sunset": "When it is retired (RFC 8594).",
-    "Link": "`next`: the page after this one; `successor-version`: what replaces a deprecated version.",
-    "Gateway-Default": "`true`: there is no answer; these are the rows that the template declares for then.",
-    "Gateway-Version": "The version of the query that answered.",
-    "Gateway-Parameters": "The parameters as they were understood and rounded, as a query string.",
-    "Gateway-Rows": "Rows of the whole result.",
-    "Gateway-More": "Whether rows follow after this page.",
-    "Gateway-Partitions": "Partitions read, of all.",
-    "Gateway-Files": "Files read, of all.",
-    "Gateway-Bytes": "Bytes of the files read, of all.",
-    "X-Request-Id": "The request's id in the server's log; the caller's own where it sent one.",
-}
-
-_SCHEMAS: dict[str, Schema] = {
-    "Problem": {
-        "type": "object",
-        "description": "A problem document (RFC 9457); `type` is a page of this server.",
-        "properties": {
-            "type": {"type": "string", "format": "uri-reference"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "instance": {"type": "string", "format": "uri-reference"},
-            "request_id": {"type": "string"},
-        },
-        "required": ["type", "title", "status", "detail", "request_id"],
-    },
-    "Refresh": {
-        "type": "object",
-        "properties": {
-            "partitions": {
-                "type": "array",
-                "items": {"type": "string", "pattern": "="},
-                "minItems": 1,
-                "examples": [["day=2013-06-01"]],
-            }
-        },
-        "additionalProperties": False,
-    },
-    "Result": {
-        "type": "object",
-        "properties": {
-            "query": {"type": "string"},
-            "version": {"type": "integer"},
-            "parameters": {"type": "object", "description": "The parameters as they were understood and rounded."},
-            "now": {
-                "type": "string",
-                "format": "date-time",
-                "description": "What a query that reads the clock took for now.",
-            },
-            "rows": {"type": "integer", "minimum": 0, "description": "Rows of the whole result."},
-            "more": {"type": "boolean", "description": "Whether rows follow after this page."},
-            "next": {"type": "string", "format": "uri-reference", "description": "The page after this one."},
-            "columns": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"name": {"type": "string"}, "type": {"type": "string"}},
-                    "required": ["name", "type"],
-                },
-            },
-        },
-        "required": ["query", "version", "parameters", "rows", "more", "columns", "data"],
-    },
-}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from gateway.access.base import RELOAD
 from gateway.declaration import FileKind
-from gateway.errors import GatewayError, ShuttingDown, TableInvalid, Unauthenticated
+from gateway.errors import GatewayError, QueryNotFound, ShuttingDown, TableInvalid, Unauthenticated
 from gateway.project.loader import Project
 from gateway.web.context import gateway, site
 from gateway.web.documents import json_response
@@ -33,7 +33,8 @@ def ready() -> Response:
     A table that was listed once stays readable, so a failing refresh is told and does not make the server unready;
     nor does a store that is left alone, for what is kept is answered; nor a state folder that cannot be written, for
     answers are computed without it; nor do files of the project that are broken, for what they declared before is
-    served. A project whose tables are all broken, with nothing from before, is not ready.
+    served. A project without a query in service is not ready, nor is one whose tables are all broken, with nothing from
+    before: it would answer nobody, and the mount or the checkout may be missing.
     """
     checks = {name: _checked(check) for name, check in site().checks.items()}
     checks["server"] = _checked(_staying)
@@ -51,6 +52,8 @@ def ready() -> Response:
         "tables": {name: _table(name) for name in sorted(gateway().catalog.tables)},
         "queries": len(gateway().registry.queries()),
     }
+    with suppress(GatewayError):  # the check above says so
+        document["engine"] = _engine(gateway().admission.status())
     problem = site().state()
     document["state"] = {"status": "ok"} if problem is None else {"status": "failing", "detail": problem}
     document["stores"] = dict(gateway().stores.states())
@@ -64,19 +67,33 @@ def ready() -> Response:
     return json_response(document, status=status)
 
 
+def _engine(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell what runs, which processes of the engine have ended, and which of the queries as they are now run apart."""
+    apart = status.get("apart", {})
+    known = {template.unbound.origin: template for template in gateway().registry.templates()}
+    told = [
+        {"query": known[text].name, "version": known[text].version, **why}
+        for text, why in apart.items()
+        if text in known
+    ]
+    return {**status, "apart": told} if "apart" in status else dict(status)
+
+
 def _staying() -> None:
     if site().stopping.is_set():
         raise ShuttingDown("This server is stopping: ask another one.")
 
 
 def _declared() -> None:
-    """Refuse a project of which no table is in service, for all have mistakes."""
+    """Refuse a project of which no query is in service, or no table for all have mistakes."""
     project = site().project
-    if project is None or gateway().catalog.tables:
+    if project is None:
         return
     broken = [file for file in project.broken if file.kind is FileKind.TABLE]
-    if broken:
+    if broken and not gateway().catalog.tables:
         raise TableInvalid([error for file in broken for error in file.diagnostics])
+    if not gateway().registry.queries():
+        raise QueryNotFound("No query is in service: the project has none, or all have mistakes.")
 
 
 def _checked(check: Callable[[], object]) -> dict[str, Any]:

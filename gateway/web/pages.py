@@ -1,18 +1,16 @@
-"""HTML pages: the landing page, a form for each query, and an explanation of each problem.
-
-They load nothing from another host, and their policy (CSP) forbids it.
-"""
+"""HTML pages: the landing page, a form for each query, and an explanation of each problem."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, abort, request
 
-from gateway.access.authorizer import COOKIE
+from gateway.access.authorizer import COOKIE, from_own_page
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.pipeline import Gateway
 from gateway.query.coerce import format_value
@@ -20,24 +18,22 @@ from gateway.query.parameters import Parameter
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.query.types import Kind
-from gateway.web.context import Site, found, gateway, record, site
+from gateway.web.context import Site, found, gateway, here, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
-from gateway.web.documents import cacheable, json_bytes
+from gateway.web.documents import cacheable, file_response, json_bytes
 from gateway.web.guard import guarded, visible_queries
+from gateway.web.html import page
 from gateway.web.openapi import openapi_document
 from gateway.web.parsing import check_coding, no_parameters, read_query_string
 from gateway.web.problems import NotFound, kinds, problem
 from gateway.web.questions import version_number
 
-routes = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
+routes = Blueprint("pages", __name__)
+_FILES = Path(__file__).parent / "static"
 _PAGE = re.compile(r"/docs(/[a-z][a-z0-9_.]{0,127}/[a-z0-9]{1,12})?")
 """Where a person may be sent to after entering a key."""
 _NEXT = "/docs"
 _LONGEST_COOKIE = 3_800
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _DOCUMENTS = 32
 """OpenAPI documents that are kept, one for each set of queries that somebody may see."""
 _INCOMPLETE = 30.0
@@ -47,12 +43,12 @@ _INPUTS = {Kind.DATE: "date", Kind.INTEGER: "number"}
 
 @routes.get("/")
 def landing() -> Response:
-    return _page("landing.html", queries=_newest(), example=_first_example())
+    return page("landing.html", queries=_newest(), broken=_broken_files(), example=_first_example())
 
 
 @routes.get("/docs")
 def docs() -> Response:
-    return _page("docs.html", queries=_newest())
+    return page("docs.html", queries=_newest(), broken=_broken_files())
 
 
 @routes.get("/docs/<name>/<version>")
@@ -64,14 +60,14 @@ def try_query(name: str, version: str) -> Response:
     versions = sorted(registry.queries()[name], reverse=True)
     instead = template.successor
     replaced_by = f"{instead[0]}/v{instead[1]}" if instead is not None else None
-    return _page("query.html", query=described, fields=fields, versions=versions, replaced_by=replaced_by)
+    return page("query.html", query=described, fields=fields, versions=versions, replaced_by=replaced_by)
 
 
 @routes.get("/docs/key")
 def key() -> Response:
     if not guarded():
         raise NotFound("Nobody needs a key here.")
-    return _page("key.html", next=_NEXT, wrong=None)
+    return page("key.html", next=_NEXT, wrong=None)
 
 
 @routes.post("/docs/key")
@@ -79,13 +75,13 @@ def enter_key() -> Response:
     """Keep a key for the pages, in a cookie that scripts cannot read and other sites cannot send."""
     if not guarded():
         raise NotFound("Nobody needs a key here.")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+    if not from_own_page({name.lower(): value for name, value in request.headers}):
         raise Forbidden("A key is entered on a page of this server.")
     check_coding(request)
     given, target = request.form.get("key", "").strip(), request.form.get("next", _NEXT)
-    response = Response(status=303, headers={"Location": target if _PAGE.fullmatch(target) else _NEXT})
+    response = Response(status=303, headers={"Location": here(target if _PAGE.fullmatch(target) else _NEXT)})
     if given == "":
-        response.delete_cookie(COOKIE, samesite="Strict", httponly=True)
+        _forget_key(response)
         return response
     if len(given) > _LONGEST_COOKIE:
         return _ask_for_key("A browser keeps up to 3,800 characters: this token is longer.")
@@ -93,9 +89,17 @@ def enter_key() -> Response:
         site().access.identify({"x-api-key": given})
     except Unauthenticated as error:
         return _ask_for_key(error.detail)
-    secure = request.is_secure or request.headers.get("X-Forwarded-Proto") == "https"
-    response.set_cookie(COOKIE, given, httponly=True, samesite="Strict", secure=secure)
+    response.set_cookie(COOKIE, given, path=_cookie_path(), httponly=True, samesite="Strict", secure=request.is_secure)
     return response
+
+
+def _forget_key(response: Response) -> None:
+    response.delete_cookie(COOKIE, path=_cookie_path(), samesite="Strict", httponly=True)
+
+
+def _cookie_path() -> str:
+    """Return the path of the gateway's addresses: what else the site has below others does not get the key."""
+    return request.script_root or "/"
 
 
 @routes.errorhandler(Unauthenticated)
@@ -103,18 +107,27 @@ def ask_for_key(error: Unauthenticated) -> Response:
     """Ask a person for a key where a program would get a problem."""
     record().error = error.code
     if request.endpoint == "pages.openapi":
-        return problem(error, request_id=record().request)
+        return problem(error, request_id=record().request, prefix=request.script_root)
     response = _ask_for_key(error.detail if COOKIE in request.cookies else "This page needs a key.")
     response.headers.update(error.headers)
-    response.delete_cookie(COOKIE, samesite="Strict", httponly=True)
+    _forget_key(response)
     return response
 
 
 def _ask_for_key(wrong: str) -> Response:
-    response = _page("key.html", next=request.path if _PAGE.fullmatch(request.path) else _NEXT, wrong=wrong)
+    response = page("key.html", next=request.path if _PAGE.fullmatch(request.path) else _NEXT, wrong=wrong)
     response.status_code = 401
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@routes.get("/static/<filename>")
+def static(filename: str) -> Response:
+    """Answer a file that pages load."""
+    files = {path.name: path for path in _FILES.iterdir()}
+    if filename not in files:
+        abort(404)
+    return file_response(files[filename])
 
 
 @routes.get("/errors/<code>")
@@ -122,7 +135,7 @@ def error(code: str) -> Response:
     kind = kinds().get(code)
     if kind is None:
         raise NotFound(f"No problem has this code; there are: {', '.join(kinds())}.")
-    return _page("error.html", kind=kind)
+    return page("error.html", kind=kind)
 
 
 @routes.get("/openapi.json")
@@ -138,28 +151,19 @@ def _openapi(what: Site, serving: Gateway, queries: Mapping[str, Mapping[int, Te
     One that lacks the columns of a version is soon made again: its tables may be readable then.
     """
     made: dict[Any, tuple[Registry, bytes, float]] = what.made.setdefault("openapi", {})
-    registry, key, now = serving.registry, (serving.registry.today(), tuple(queries)), what.monotonic()
+    registry, now, root = serving.registry, what.monotonic(), request.script_root or "/"
+    key = (registry.today(), root, tuple(queries))
     known = made.get(key)
     if known is not None and known[0] is registry and now < known[2]:
         return known[1]
     templates = [template for versions in queries.values() for template in versions.values()]
     columns = [result_columns(serving, template) for template in templates]
     described = list(zip(templates, columns, strict=True))
-    body = json_bytes(openapi_document(registry, described, title=what.title, guarded=guarded()))
+    body = json_bytes(openapi_document(registry, described, title=what.title, root=root, guarded=guarded()))
     if len(made) >= _DOCUMENTS:
         made.clear()
     made[key] = (registry, body, now + _INCOMPLETE if None in columns else math.inf)
     return body
-
-
-def _page(name: str, **values: Any) -> Response:
-    who = record().principal
-    html = render_template(name, title=site().title, guarded=guarded(), who=who, dev=site().dev is not None, **values)
-    response = Response(html, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cache-Control"] = "no-cache"
-    return response
 
 
 def _newest() -> list[dict[str, Any]]:
@@ -169,13 +173,19 @@ def _newest() -> list[dict[str, Any]]:
     return [summarise(template, registry.state(template)) for template in newest]
 
 
+def _broken_files() -> int:
+    """Count the files of the project that have errors."""
+    project = site().project
+    return len(project.broken) if project is not None else 0
+
+
 def _first_example() -> str:
     """Find an address to show that answers something."""
     for name in visible_queries():
         template = gateway().registry.template(name, None)
         if template.examples:
-            return example_url(template, template.examples[0])
-    return "/v1/queries"
+            return here(example_url(template, template.examples[0]))
+    return here("/v1/queries")
 
 
 def _example(template: Template) -> dict[str, Any]:
@@ -197,9 +207,20 @@ def _field(name: str, parameter: Parameter, example: dict[str, Any]) -> dict[str
         "control": control,
         "multiple": parameter.type.item is not None,
         "choices": choices or ["true", "false"],
-        "input": _INPUTS.get(kind, "text"),
+        "input": "text" if parameter.epoch or parameter.relative else _INPUTS.get(kind, "text"),
+        "forms": _forms(parameter),
         "min": format_value(parameter.min),
         "max": format_value(parameter.max),
         "pattern": parameter.pattern,
         "values": [str(item).lower() if isinstance(item, bool) else str(item) for item in values],
     }
+
+
+def _forms(parameter: Parameter) -> str:
+    """Say in which forms a time may be written beside the usual one."""
+    forms = [
+        *(["now-7d, now/d or the like"] if parameter.relative is not None else []),
+        *([f"{'milliseconds' if parameter.epoch == 'ms' else 'seconds'} since 1970"] if parameter.epoch else []),
+        *([f"with an offset; days are those of {parameter.zone.key}"] if parameter.zone is not None else []),
+    ]
+    return "; ".join(forms)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import request
 
 from gateway.answer import Answer, CacheStatus, Export, Outcome, Unread
+from gateway.canonical import canonical_bytes
 from gateway.encode.rows import Rows
 from gateway.model import BoundQuery, Result, Summary
 from gateway.model import Request as Question
+from gateway.web.bound_parameters import echoed, texts
 from gateway.web.context import gateway, principal_of, site
 from gateway.web.cursor import Cursor, question_digest, same_question
 from gateway.web.parsing import QueryString
 from gateway.web.sending import counted
 
+Relative = Mapping[str, tuple[str, Any]]
+"""What a cursor has of relative times, see ``Cursor``."""
 _NOTHING = Rows.nothing()
 
 
@@ -45,10 +49,10 @@ Enough = Callable[[BoundQuery, Summary, Page], bool]
 """Tells whether the client can do without the rows of a page, e.g. names it as one that it has."""
 
 
-def first_page(answer: Answer | Export | Unread, question: Question, limit: int | None) -> Page:
+def first_page(answer: Answer | Export | Unread, limit: int | None) -> Page:
     """Cut the page of at most *limit* rows from the start; None is all."""
     if not isinstance(answer, Export):
-        return first_of(answer.result, answer.query, question, limit)
+        return first_of(answer.result, answer.query, limit)
     content = Rows(schema=answer.result.schema, batches=counted(answer.result.batches))
     if limit is None:
         return Page.all(None, content)
@@ -56,9 +60,11 @@ def first_page(answer: Answer | Export | Unread, question: Question, limit: int 
     return Page(offset=0, rows=limit, total=None, more=answer.result.more, next=None, content=content)
 
 
-def first_of(result: Result | Summary, query: BoundQuery, question: Question, limit: int | None) -> Page:
+def first_of(result: Result | Summary, query: BoundQuery, limit: int | None) -> Page:
     """Cut the page of at most *limit* rows from the start of a result; None is all."""
-    return _cut(result, _digest(question, query), 0, limit)
+    if limit is None:
+        return Page.all(result.rows, _rows(result, 0, result.rows))
+    return _cut(result, query, 0, limit, limit or None, _relative(query))
 
 
 def next_page(question: Question, options: QueryString, enough: Enough | None) -> tuple[Answer | Unread, Page]:
@@ -67,19 +73,39 @@ def next_page(question: Question, options: QueryString, enough: Enough | None) -
     Where the client can do without the rows, which *enough* tells, they may be gone.
     """
     cursor = Cursor.decode(options.options["_cursor"], site().secret())
-    query = gateway().registry.bind(question)
-    same_question(cursor, _digest(question, query))
-    limit = options.limit()
-    place = (cursor.question, cursor.offset, cursor.limit if limit is None else limit)
-    key, _, digest = cursor.key.partition("-")  # as ``_named`` has it
+    query = _bound(question, cursor)
+    if cursor.question != _digest(query):
+        same_question(cursor, _digest_of_spelling(question, query))
+    place = (query, cursor.offset, *_sizes(options.limit(), cursor.limit or None), cursor.relative)
+    key, _, content = cursor.key.partition("-")  # as ``_named`` has it
     summary = None if enough is None else gateway().cache.summary(key)
-    if enough is not None and summary is not None and summary.digest == digest:
+    if enough is not None and summary is not None and summary.digest == content:
         page = _cut(summary, *place)
         if enough(query, summary, page):
             rest = _continued(query, summary.created_at)
             return Unread(query=query, result=summary, **rest), page
-    kept = gateway().stored(key, digest)
+    kept = gateway().stored(key, content)
     return Answer(query=query, result=kept, **_continued(query, kept.created_at)), _cut(kept, *place)
+
+
+def _bound(question: Question, cursor: Cursor) -> BoundQuery:
+    """Bind a question; its relative times mean what they meant when *cursor* was given for them."""
+    registry, now = gateway().registry, site().clock()
+    query = registry.bind(question, now=now)
+    meant = {
+        name: texts(cursor.relative[name][1]) if question.textual else cursor.relative[name][1]
+        for name, times in query.relative.items()
+        if name in cursor.relative and cursor.relative[name][0] == question_digest(times.written)
+    }
+    return registry.bind(replace(question, parameters={**question.parameters, **meant}), now=now) if meant else query
+
+
+def _relative(query: BoundQuery) -> Relative:
+    """Return what the relative times of a question mean, for the cursor of its pages."""
+    if not query.relative:
+        return {}
+    values = echoed(query.parameters)
+    return {name: (question_digest(times.written), values[name]) for name, times in query.relative.items()}
 
 
 def _continued(query: BoundQuery, created_at: float) -> dict[str, Any]:
@@ -94,19 +120,48 @@ def _named(result: Result | Summary) -> str:
     return f"{result.key}-{result.digest}"
 
 
-def _digest(question: Question, query: BoundQuery) -> str:
-    """Digest what a cursor belongs to: the question as it was put, who put it, and the tables that answer it."""
-    scope, tables = principal_of(request).scope, gateway().catalog.identities(query.tables)
+def _sizes(asked: int | None, before: int | None) -> tuple[int | None, int | None]:
+    """Return the rows of this page, and of those after it; None is all.
+
+    *before* is the size of the pages so far. A page of no rows (``_limit=0``) leaves it.
+    """
+    return (before, before) if asked is None else (asked, asked or before)
+
+
+def _digest(query: BoundQuery) -> str:
+    """Digest what a cursor belongs to: the question as it is bound, who put it, and the tables that answer it."""
+    bound = [(name, canonical_bytes(value).hex()) for name, value in sorted(query.parameters.items())]
+    return question_digest("bound", query.name, query.version, bound, *_asker(query))
+
+
+def _digest_of_spelling(question: Question, query: BoundQuery) -> str:
+    """Digest a question as it was put, as releases did whose cursors knew its spelling."""
     put = (question.query, query.version, question.textual, sorted(question.parameters.items()))
-    return question_digest(*put, scope, tables)
+    return question_digest(*put, *_asker(query))
 
 
-def _cut(result: Result | Summary, question: str, offset: int, limit: int | None) -> Page:
-    rows = result.rows - offset if limit is None else max(min(limit, result.rows - offset), 0)
-    content = _NOTHING if isinstance(result, Summary) else Rows.of(result.table.slice(offset, rows))
-    if limit is None:
-        return Page.all(result.rows, content)
+def _asker(query: BoundQuery) -> tuple[str, list[str]]:
+    return principal_of(request).scope, gateway().catalog.identities(query.tables)
+
+
+def _cut(
+    result: Result | Summary,
+    query: BoundQuery,
+    offset: int,
+    limit: int | None,
+    following: int | None,
+    relative: Relative,
+) -> Page:
+    """Cut the page of at most *limit* rows at *offset*; the page after it has *following* rows. None is all."""
+    left = max(result.rows - offset, 0)
+    rows = left if limit is None else min(limit, left)
     end = offset + rows
     more = end < result.rows
-    following = Cursor(key=_named(result), question=question, offset=end, limit=max(limit, 1)) if more else None
-    return Page(offset=offset, rows=rows, total=result.rows, more=more, next=following, content=content)
+    place = {"offset": end, "limit": following or 0}
+    after = Cursor(key=_named(result), question=_digest(query), relative=relative, **place) if more else None
+    content = _rows(result, offset, rows)
+    return Page(offset=offset, rows=rows, total=result.rows, more=more, next=after, content=content)
+
+
+def _rows(result: Result | Summary, offset: int, rows: int) -> Rows:
+    return _NOTHING if isinstance(result, Summary) else Rows.of(result.table.slice(offset, rows))

@@ -11,10 +11,12 @@ from urllib.parse import parse_qsl
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gateway.errors import MalformedRequest, did_you_mean, quoted, shortened
+from gateway.errors import MalformedRequest, quoted, shortened
+from gateway.query.numerals import json_number
+from gateway.suggestions import did_you_mean
 from gateway.web.problems import ContentTooLarge, UnsupportedMediaType
 
-RESULT_OPTIONS = ("_format", "_limit", "_cursor", "_shape")
+RESULT_OPTIONS = ("_format", "_limit", "_cursor", "_shape", "_bom", "_delimiter", "_form")
 PAGE_OPTIONS = ("_limit", "_cursor")
 MAX_FIELDS = 10_000
 MAX_DEPTH = 16
@@ -41,8 +43,8 @@ class QueryString:
 def read_query_string(raw: bytes, *, accepted: Collection[str]) -> QueryString:
     """Take a query string apart. *accepted* are the options of this address.
 
-    Raises ``MalformedRequest`` for bytes that are not UTF-8, an unknown option, an option given twice, or a
-    nameless value.
+    ``_form`` says that a browser made it of a form without the help of a script. Raises ``MalformedRequest`` for bytes
+    that are not UTF-8, an unknown option, an option given twice, or a nameless value.
     """
     options: dict[str, str] = {}
     parameters: dict[str, list[str]] = {}
@@ -55,7 +57,18 @@ def read_query_string(raw: bytes, *, accepted: Collection[str]) -> QueryString:
         if name in options:
             raise MalformedRequest(f"{name} is given twice.", option=name)
         options[name] = value
+    if options.pop("_form", None) is not None:
+        parameters = _filled(parameters)
     return QueryString(options=options, parameters=parameters)
+
+
+def _filled(fields: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Read the fields of a form: one that is left empty is absent, one of several lines has an item a line."""
+    lines = {
+        name: [line.strip() for value in values for line in value.splitlines() if line.strip()]
+        for name, values in fields.items()
+    }
+    return {name: found for name, found in lines.items() if found}
 
 
 def no_parameters(query: QueryString) -> None:
@@ -101,6 +114,7 @@ def parse_json(body: bytes) -> Any:
         document = json.loads(
             body.decode("utf-8"),
             object_pairs_hook=_Fields().unique,
+            parse_float=json_number,
             parse_constant=_refuse_constant,
         )
     except UnicodeDecodeError as error:
@@ -132,8 +146,10 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
 
 
 def _refuse_option(name: str, accepted: Collection[str]) -> NoReturn:
-    hint = did_you_mean(name, accepted) or (f"accepted: {', '.join(accepted)}" if accepted else "this address has none")
-    raise MalformedRequest(f"Unknown option {quoted(name)}; {hint}.", option=name)
+    hint = did_you_mean(name, accepted) or (
+        f"accepted: {', '.join(accepted)}." if accepted else "this address has none."
+    )
+    raise MalformedRequest(f"Unknown option {quoted(name)}; {hint}", option=name)
 
 
 class _Fields:

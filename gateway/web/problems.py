@@ -101,9 +101,12 @@ def kinds() -> dict[str, ProblemKind]:
     return dict(sorted(found.items(), key=lambda item: (item[1].status, item[0])))
 
 
-def problem(error: GatewayError, *, request_id: str) -> Response:
-    """Make the response that tells *error* to the caller; nothing internal is in it."""
-    document = problem_document(error, request_id=request_id)
+def problem(error: GatewayError, *, request_id: str, prefix: str) -> Response:
+    """Make the response that tells *error* to the caller; nothing internal is in it.
+
+    *prefix* is the path before the gateway's own addresses.
+    """
+    document = problem_document(error, request_id=request_id, prefix=prefix)
     response = Response(json_bytes(document), status=error.status, content_type=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(error.headers)
@@ -112,11 +115,11 @@ def problem(error: GatewayError, *, request_id: str) -> Response:
     return response
 
 
-def problem_document(error: GatewayError, *, request_id: str) -> dict[str, Any]:
+def problem_document(error: GatewayError, *, request_id: str, prefix: str) -> dict[str, Any]:
     """Make the problem document of *error*: the standard members, the request id, then its own members."""
     own = {name: _bounded(value) for name, value in error.members.items() if value is not None}
     return own | {
-        "type": f"/errors/{error.code}",
+        "type": f"{prefix}/errors/{error.code}",
         "title": error.title,
         "status": error.status,
         "detail": shortened(public_detail(error), _LONGEST_DETAIL),
@@ -142,11 +145,11 @@ def public_detail(error: GatewayError) -> str:
     return "The project's files are wrong." if isinstance(error, DefinitionError) else error.detail
 
 
-def from_http(error: HTTPException, *, accepted: str = "") -> GatewayError:
+def from_http(error: HTTPException, *, prefix: str, accepted: str = "") -> GatewayError:
     """Translate an error of the HTTP library, e.g. no such route, to one of the gateway's own."""
     match error.code:
         case 404:
-            return NotFound("Nothing is at this address; /docs and /openapi.json list what is.")
+            return NotFound(f"Nothing is at this address; {prefix}/docs and {prefix}/openapi.json list what is.")
         case 405:
             return MethodNotAllowed(f"Not allowed here; accepted: {accepted}." if accepted else "Not allowed here.")
         case 413:
@@ -172,6 +175,9 @@ MEANINGS = {
     "version-retired": "This version is no longer served; `successor` names the one to use.",
     "cursor-expired": "What the cursor points into is no longer kept: ask for the first page again.",
     "request-timeout": "The header fields or the body came too late or too slowly; the connection is closed.",
+    "precondition-failed": "The result is not, or is no longer, the one that `If-Match` names; or its rows are sent "
+    "while they are computed, and no tag of theirs can match.",
+    "range-not-satisfiable": "The `Range` begins after the end of the body; `Content-Range` says how long it is.",
     "content-too-large": "The body is larger than this server reads.",
     "target-too-long": "The address is longer than 8,190 bytes: send the parameters as JSON, by POST.",
     "expectation-failed": "The only expectation that is known is `100-continue`.",
@@ -181,8 +187,8 @@ MEANINGS = {
     "invalid-parameters": "Some parameters are unknown, missing or out of bounds; `errors` lists the first 20 of them, "
     "`more` says how many others there are.",
     "query-failed": "The author's SQL failed on the data for these parameters, e.g. by a cast.",
-    "result-too-large": "The result is larger than what is gathered of one: ask without `_limit`, and not for "
-    "`_shape=columns`.",
+    "result-too-large": "The result is larger than what is gathered of one, or than its format can hold: ask for CSV, "
+    "NDJSON, Arrow or Parquet, without `_limit`.",
     "scan-too-large": "The query would read more than the table allows; the members say how much, the limit, and "
     "which filter would help.",
     "quota-exceeded": "Too many requests, or too many bytes scanned for them: wait for the time in `Retry-After`.",
@@ -192,7 +198,8 @@ MEANINGS = {
     "settings-invalid": "The settings of the server are wrong. Shown by `gateway serve` and `gateway check` only.",
     "table-invalid": "A table declaration is wrong. Shown by `gateway check`, with file, line and column.",
     "template-invalid": "A query template is wrong. Shown by `gateway check`, with file, line and column.",
-    "engine-failed": "The engine failed for another reason than the question. It may work when tried again.",
+    "engine-failed": "The query took more memory than the engine may use, or the engine failed for another reason. "
+    "It may work when tried again.",
     "storage-failed": "The object store did not answer, or refused. It may work when tried again.",
     "value-misfit": "A data file stores a value that the declared type of its column cannot hold without loss. "
     "The table's owner has to mend the file or the declaration; `gateway run` names the file.",

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from gateway.query.template import Template
-from gateway.web.context import found, gateway
+from gateway.web.context import found, gateway, here
 from gateway.web.describe import describe, result_columns, summarise, version_url
 from gateway.web.documents import json_response
 from gateway.web.guard import visible_queries
@@ -25,7 +25,7 @@ def catalogue() -> Response:
         newest = gateway().registry.template(name, None)
         entries.append(
             _summary(newest)
-            | {"url": f"/v1/queries/{name}", "latest": newest.version, "versions": sorted(versions)}
+            | {"url": here(f"/v1/queries/{name}"), "latest": newest.version, "versions": sorted(versions)}
             | _broken(name)
         )
     return json_response({"queries": entries})
@@ -51,7 +51,7 @@ def one_version(name: str, version: str) -> Response:
     template = found(gateway().registry.template(name, version_number(name, version)))
     response = json_response(_described(template))
     if version == LATEST:
-        response.headers["Content-Location"] = version_url(template)
+        response.headers["Content-Location"] = here(version_url(template))
     return response
 
 

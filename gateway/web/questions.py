@@ -9,7 +9,7 @@ from flask import request
 from gateway.errors import MalformedRequest, VersionNotFound, shortened
 from gateway.model import Request as Question
 from gateway.web.context import found, gateway
-from gateway.web.parsing import QueryString, no_parameters, read_json_object
+from gateway.web.parsing import QueryString, read_json_object
 
 LATEST = "latest"
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
@@ -24,7 +24,11 @@ def read_question(name: str, version: str, options: QueryString) -> Question:
     found(gateway().registry.template(name, number))
     if request.method != "POST":
         return Question(query=name, version=number, parameters=options.parameters, textual=True)
-    no_parameters(options)
+    for given in options.parameters:
+        raise MalformedRequest(
+            f"{shortened(given, 64)} belongs in the body: a POST has its parameters there, as one JSON object.",
+            option=given,
+        )
     body = read_json_object(request)
     for key in body:
         if key.startswith("_"):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from gunicorn.asgi.parser import InvalidHeader, InvalidHTTPVersion, LimitRequestHeaders, PythonProtocol
@@ -18,8 +18,10 @@ LATEST = (1, 1)
 """The version of HTTP that later ones of the same major version are read as (RFC 9110, section 2.5)."""
 _LATER = re.compile(r"HTTP/1\.[2-9]")
 _HOST = r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)"
-_ABSOLUTE = re.compile(rf"(?i:https?)://{_HOST}(?::[0-9]*)?(?P<path>/[^?]*)?(?P<query>\?.*)?")
-_CHECKED = frozenset({b"expect", b"transfer-encoding"})
+_AUTHORITY = rf"{_HOST}(?::[0-9]*)?"
+_ABSOLUTE = re.compile(rf"(?i:https?)://(?P<authority>{_AUTHORITY})(?P<path>/[^?]*)?(?P<query>\?.*)?")
+_NAMED = re.compile(_AUTHORITY)
+_CHECKED = frozenset({b"expect", b"host", b"transfer-encoding"})
 _LISTED_ONCE = b"content-type"
 """A field that trailers may have, but not twice."""
 
@@ -44,12 +46,26 @@ def origin_form(target: str) -> str:
     return (address["path"] or "/") + (address["query"] or "")
 
 
-def check_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """Refuse what fields, with lower-case names, ask of a server that it does not do.
+def authority(target: str) -> str | None:
+    """Return the host and port that a target names, which its ``Host`` gives way to (RFC 9112, section 3.2.2).
 
-    Raises ``ExpectationFailed`` and ``CodingUnknown``.
+    >>> authority("http://gateway.example:8080/v1/queries?a=1"), authority("/v1/queries")
+    ('gateway.example:8080', None)
     """
+    address = None if target.startswith("/") else _ABSOLUTE.fullmatch(target)
+    return None if address is None else address["authority"]
+
+
+def check_fields(fields: Collection[tuple[str, str]], version: tuple[int, int]) -> None:
+    """Refuse what fields, with lower-case names, ask of a server that it does not do, and a ``Host`` that is none.
+
+    Raises ``MalformedRequest``, also where HTTP/1.1 names no ``Host``, ``ExpectationFailed`` and ``CodingUnknown``.
+    """
+    if version >= LATEST and all(name != "host" for name, _ in fields):
+        raise MalformedRequest("A request of HTTP/1.1 names its Host.")
     for name, value in fields:
+        if name == "host" and _NAMED.fullmatch(value) is None:
+            raise MalformedRequest("The Host of the request is no host.")
         if name == "expect" and value.lower() != "100-continue":
             raise ExpectationFailed("The only expectation that this server knows is 100-continue.")
         if name == "transfer-encoding" and value.lower() != "chunked":
@@ -72,6 +88,7 @@ class RequestReader(PythonProtocol):
     """
 
     path: bytes
+    http_version: tuple[int, int]
     _buffer: bytearray
     _chunk_state: str
     _limit_request_field_size: int
@@ -106,16 +123,23 @@ class RequestReader(PythonProtocol):
     def _checked(self) -> bool:
         """Check the header fields by the rules of the gateway, then tell of them."""
         if not self.path.startswith(b"/") or b"#" in self.path:
-            self.path = origin_form(self.path.decode("ascii")).encode("ascii")
-        asked = [pair for pair in self.headers if pair[0] in _CHECKED]
-        if asked:
-            check_fields((name.decode(), value.decode("latin-1")) for name, value in asked)
+            self._read_address(self.path.decode("ascii"))
+        asked = [(name.decode(), value.decode("latin-1")) for name, value in self.headers if name in _CHECKED]
+        check_fields(asked, self.http_version)
         self._header_count = 0  # there may be as many trailers
         return self._told()
+
+    def _read_address(self, target: str) -> None:
+        """Read a target that is a whole address as its path and its host."""
+        self.path, named = origin_form(target).encode("ascii"), authority(target)
+        if named is not None:
+            self.headers = [(name, named.encode() if name == b"host" else value) for name, value in self.headers]
 
     def _find_line(self, limit: int, error: Exception) -> int:
         above: Any = super()
         end = int(above._find_line(limit, error))
+        if end > limit and self._state == "chunked" and self._chunk_state == "size":
+            raise error
         if end > 0 and self._state == "chunked" and self._chunk_state == "trailer":
             self._check_trailer(bytes(self._buffer[:end]))
         return end

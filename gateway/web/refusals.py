@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from uuid import uuid4
@@ -21,6 +21,7 @@ from gateway.web.problems import (
     problem_document,
 )
 from gateway.web.records import Record, Sent, served
+from gateway.web.responses import Header
 
 _NOTHING = "-"
 """Stands for the method and the path of what is no request."""
@@ -35,13 +36,15 @@ _KINDS: Mapping[int, GatewayError] = {
 _MALFORMED = MalformedRequest("What was received is not a request of HTTP/1.1.")
 
 
-def refusal(status: int, observe: Observer, *, client: str | None) -> bytes:
+def refusal(
+    status: int, observe: Observer, *, client: str | None, prefix: str = "", headers: Iterable[Header] = ()
+) -> bytes:
     """Write the whole response with which a connection ends, and tell of it. *status* is what the reader would answer.
 
-    Nothing of what was received is quoted.
+    Nothing of what was received is quoted. *prefix* is the path before the gateway's own addresses.
     """
     error, request = _KINDS.get(status, _MALFORMED), uuid4().hex
-    body = json_bytes(problem_document(error, request_id=request))
+    body = json_bytes(problem_document(error, request_id=request, prefix=prefix))
     sent = Sent(method=_NOTHING, path=_NOTHING, client=client, status=error.status, seconds=0.0, size=len(body))
     observe(served(Record(request=request, started=0.0, error=error.code), sent))
     lines = (
@@ -52,6 +55,7 @@ def refusal(status: int, observe: Observer, *, client: str | None) -> bytes:
         f"X-Request-Id: {request}",
         f"Date: {formatdate(usegmt=True)}",
         "Connection: close",
+        *(f"{name}: {value}" for name, value in headers),
         "",
         "",
     )

@@ -12,6 +12,8 @@ from gateway.web.responses import RESPONSE, Header, ResultResponse
 class RenderedResult(Response):
     """A response whose headers are complete but for those of every request: its id and what is left of its limits."""
 
+    automatically_set_content_length = False  # none is that of an empty body, as one to HEAD has
+
 
 def render(response: ResultResponse, volatile: Iterable[Header]) -> RenderedResult:
     """Write *response* for the current request, and leave it in the environment for who may keep it."""

@@ -86,21 +86,14 @@ class ResultResponse:
     volatile: VolatileHeaders
     body: bytes | Iterator[bytes] | None
     """None where the response has none: to HEAD, and with 304."""
+    length: int | None
+    """The ``Content-Length``; None where none is sent, as with 304 and with what is written while it is computed."""
     form: str | None
     """Name of the body among the encodings of the result; None where the response has no body."""
     record: Record
     """What its request noted for the log and the metrics."""
     reuse: Reuse | None
     """None where the same request may be answered otherwise next time."""
-
-    @property
-    def length(self) -> int | None:
-        """Return the ``Content-Length``; None where none is sent, as with what is written while it is computed."""
-        if self.status == 304:
-            return None
-        if self.body is None:
-            return 0
-        return len(self.body) if isinstance(self.body, bytes) else None
 
 
 def delta_seconds(seconds: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,54 +11,81 @@ from werkzeug.urls import iri_to_uri
 
 from gateway.access.base import VARY
 from gateway.answer import Answer, Export, Unread
-from gateway.encode import Format, encode
+from gateway.encode import Format
+from gateway.errors import EngineFailed
+from gateway.execution.lives import MAX_LIVES
 from gateway.execution.work import StreamOptions
 from gateway.model import BoundQuery, Summary
 from gateway.model import Request as Question
-from gateway.web.bound_parameters import echo_header, echoed, instant
-from gateway.web.content_coding import IDENTITY, choose_coding, compress, compressed
-from gateway.web.context import gateway, principal_of, record, site
+from gateway.web.bound_parameters import echo_header, echoed, instant, texts
+from gateway.web.content_coding import IDENTITY
+from gateway.web.context import gateway, here, principal_of, record, site
 from gateway.web.directives import read_directives
-from gateway.web.formats import choose_format, choose_shape
+from gateway.web.file_name import content_disposition
+from gateway.web.formats import CSV_OPTIONS, choose_dialect, choose_format, choose_shape
 from gateway.web.guard import shared
-from gateway.web.headers import answer_headers, cache_status, outcome, server_timing, template_headers
+from gateway.web.headers import answer_headers, cache_status, outcome, server_timing, template_headers, told_policy
 from gateway.web.paging import Enough, Page, first_of, first_page, next_page
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
+from gateway.web.payload import payload_of, unchanged
+from gateway.web.preconditions import (
+    asks_for_range,
+    check_match,
+    chosen_coding,
+    holds,
+    is_decided_by,
+    other_codings,
+    range_of,
+)
 from gateway.web.questions import read_question
 from gateway.web.rendering import render
-from gateway.web.representation import Representation, Variant
+from gateway.web.representation import Representation, Variant, body_name
 from gateway.web.responses import FIXED_HEADERS, Header, ResultResponse, Reuse, VolatileHeaders
 from gateway.web.reuse import next_lifecycle_instant, reuse_of
-from gateway.web.sending import close, closed_on_error, resumed
+from gateway.web.sending import close, closed_on_error
 from gateway.web.timeouts import TIMEOUT, read_deadline, read_gone
 
 routes = Blueprint("results", __name__)
-WHOLE = 256 * 1024
-"""Bodies of up to this many bytes are sent whole, with their length; longer ones are streamed."""
 
 
 @routes.route("/v1/queries/<name>/<version>/result", methods=["GET", "POST"])
 @routes.route("/v1/queries/<name>/<version>/result.<suffix>", methods=["GET", "POST"])
 def result(name: str, version: str, suffix: str | None = None) -> Response:
     options = read_query_string(request.query_string, accepted=RESULT_OPTIONS)
-    chosen = choose_format(suffix, options.options.get("_format"), request.accept_mimetypes)
+    chosen = choose_format(suffix, options.options.get("_format"), request.headers.get("Accept", ""))
     shape = choose_shape(options.options.get("_shape"), chosen)
     question = read_question(name, version, options)
     _note_question(question)
     settled_until = next_lifecycle_instant(question.query)  # before it is bound: a day may begin meanwhile
-    coding = choose_coding(request.accept_encodings, chosen)
-    variant = Variant(format=chosen, shape=shape, coding=coding)
+    dialect = choose_dialect(options.options, chosen)
+    variant = Variant(format=chosen, shape=shape, coding=chosen_coding(chosen), dialect=dialect)
     deadline = read_deadline(request.headers.getlist(TIMEOUT), site().monotonic)
-    if "_cursor" in options.options:
-        answer: Answer | Export | Unread
-        answer, page = next_page(question, options, _enough_for(variant, suffix, options))
-    else:
-        answer, page = _first_page(question, options, variant, suffix, deadline)
-    with closed_on_error(answer):
-        now = site().clock()  # the answer's age is of now, not of when its body is written
-        given = _represented(answer, page, variant, suffix, options)
-        reuse = reuse_of(question, answer, options, settled_until=settled_until)
-        return _rendered(_response(given, reuse, version, suffix, options), answer, now)
+
+    def answered() -> Response:
+        if "_cursor" in options.options:
+            answer: Answer | Export | Unread
+            answer, page = next_page(question, options, _enough_for(variant, suffix, options))
+        else:
+            answer, page = _first_page(question, options, variant, suffix, deadline)
+        with closed_on_error(answer):
+            now = site().clock()  # the answer's age is of now, not of when its body is written
+            given = _represented(answer, page, variant, suffix, options)
+            reuse = reuse_of(question, answer, options, settled_until=settled_until)
+            return _rendered(_response(given, reuse, version, suffix, options), answer, now)
+
+    return _outliving(answered)
+
+
+def _outliving(answered: Callable[[], Response]) -> Response:
+    """Answer again where the engine's process ends before the first byte of rows that are sent while computed."""
+    for _ in range(MAX_LIVES - 1):
+        try:
+            return answered()
+        except EngineFailed as error:
+            if error.lost is None:
+                raise
+            record().error = None
+    return answered()
 
 
 def _first_page(
@@ -67,13 +94,13 @@ def _first_page(
     limit, enough = options.limit(), _enough_for(variant, suffix, options)
 
     def suffices(query: BoundQuery, summary: Summary) -> bool:
-        return enough is not None and enough(query, summary, first_of(summary, query, question, limit))
+        return enough is not None and enough(query, summary, first_of(summary, query, limit))
 
-    # A column is written after the other, so all rows must be there.
-    whole = limit is None and variant.shape == "columns"
+    # A column is written after the other, and a workbook has a bound of rows, so all rows must be there.
+    whole = limit is None and (variant.shape == "columns" or variant.format.max_rows is not None)
 
     def has(key: str) -> bool:
-        return limit is None and request.method != "POST" and _holds(variant.alike(key))
+        return limit is None and request.method != "POST" and holds(variant.alike(key))
 
     answer = gateway().answer(
         question,
@@ -81,30 +108,30 @@ def _first_page(
         deadline=deadline,
         directives=read_directives(request.headers.getlist("Cache-Control")),
         gone=read_gone(request.environ),
-        stream=None if whole else StreamOptions(limit=limit, has=has),
+        stream=None if whole else StreamOptions(limit=limit, has=has, waits=_needs_length()),
         suffices=None if enough is None else suffices,
     )
-    return answer, first_page(answer, question, limit)
+    return answer, first_page(answer, limit)
 
 
 def _enough_for(variant: Variant, suffix: str | None, options: QueryString) -> Enough | None:
     """Return what tells whether the client can do without the rows of a page: it names it as one that it has, written
-    so, or asks for the headers alone. None where it cannot.
+    so, or as one that it has not; or asks for headers that can be told without. None where it cannot.
     """
-    if request.method == "HEAD":
-        return lambda query, summary, page: True
-    if request.method == "POST" or not request.if_none_match:
+    head = request.method == "HEAD"
+    if request.method == "POST" or not (head or request.if_none_match or "If-Match" in request.headers):
         return None
 
     def enough(query: BoundQuery, summary: Summary, page: Page) -> bool:
-        return _holds(variant.exact(summary.digest, page, _meta(query, page, _following(query, page, suffix, options))))
+        tag = variant.exact(summary.digest, page, _meta(query, page, _following(query, page, suffix, options)))
+        return is_decided_by(tag) or (head and site().lengths.of(tag) is not None)
 
     return enough
 
 
-def _holds(tag: str) -> bool:
-    """Tell whether ``If-None-Match`` names *tag*."""
-    return request.if_none_match.contains_weak(tag)
+def _needs_length() -> bool:
+    """Tell whether the answer names the length of the body, for which all rows must be there."""
+    return request.method == "HEAD" or asks_for_range()
 
 
 def _represented(
@@ -112,8 +139,12 @@ def _represented(
 ) -> Representation:
     following = _following(answer.query, page, suffix, options)
     meta = _meta(answer.query, page, following)
-    body = None if isinstance(answer, Export) else variant.exact(answer.result.digest, page, meta)
-    return Representation(answer=answer, page=page, variant=variant, meta=meta, following=following, body=body)
+    body = body_name(answer, page, variant, meta)
+    given = Representation(answer=answer, page=page, variant=variant, meta=meta, following=following, body=body)
+    if body is None or is_decided_by(body):
+        return given
+    begun = map(given.coded, other_codings(variant.format, variant.coding))
+    return next((other for other in begun if range_of(other.tag) is not None), given)
 
 
 def _response(
@@ -124,23 +155,23 @@ def _response(
     _note(answer, given.page, given.variant.format)
     headers = list(_stable_headers(given, version, suffix, options))
     tag = None if request.method == "POST" else given.tag
-    if tag is not None:
-        headers.append(("ETag", tag[1]))
-    status = 304 if tag is not None and _holds(tag[0]) else 200
-    body: bytes | Iterator[bytes] | None = None
-    if status == 200:
+    check_match(tag)
+    if tag is not None and holds(tag[0]):
+        payload = unchanged(given)
+    else:
+        payload = payload_of(given)
         headers.append(("Content-Type", given.variant.format.media_type))
-        if request.method != "HEAD":
-            headers += [("Content-Encoding", given.variant.coding)] if given.variant.coding != IDENTITY else []
-            body = _body(given)
+        headers += [("Content-Encoding", given.variant.coding)] if given.variant.coding != IDENTITY else []
+    headers += [*payload.headers, *([("ETag", tag[1])] if tag is not None else [])]
     return ResultResponse(
-        status=status,
+        status=payload.status,
         headers=tuple(headers),
         volatile=VolatileHeaders(_lifetime(answer)),
-        body=body,
-        form=None if body is None else given.body,
+        body=payload.body,
+        length=payload.length,
+        form=None if payload.body is None else given.body,
         record=record(),
-        reuse=reuse,
+        reuse=reuse if payload.body is None or isinstance(payload.body, bytes) else None,
     )
 
 
@@ -179,7 +210,7 @@ def _may_be_kept(answer: Answer | Export | Unread) -> bool:
 
 def _lifetime(answer: Answer | Export | Unread) -> float | None:
     """Return for how long after its making proxies may give an answer; None where they are told nothing."""
-    policy, everybody = answer.query.cache, shared(answer.query.name)
+    policy, everybody = told_policy(answer, site().clock()), shared(answer.query.name)
     told = policy.enabled and everybody and not isinstance(answer, Export) and _may_be_kept(answer)
     return policy.ttl if told else None
 
@@ -188,11 +219,14 @@ def _stable_headers(given: Representation, version: str, suffix: str | None, opt
     """Return the headers that are the same for as long as the result is."""
     answer, page = given.answer, given.page
     query, everybody = answer.query, shared(answer.query.name)
-    yield from answer_headers(answer, shared=everybody, kept=_may_be_kept(answer), max_stale=site().max_stale)
+    now, kept = site().clock(), _may_be_kept(answer)
+    yield from answer_headers(answer, now=now, shared=everybody, kept=kept, max_stale=site().max_stale)
     yield "Gateway-Version", str(query.version)
-    understood = echo_header(query.parameters)
-    if understood is not None:
-        yield "Gateway-Parameters", understood
+    understood = echoed(query.parameters)
+    yield "Content-Disposition", content_disposition(query.name, query.version, understood, given.variant.format)
+    written = echo_header(query, record().template)
+    if written is not None:
+        yield "Gateway-Parameters", written
     if page.total is not None:
         yield "Gateway-Rows", str(page.total)
     yield "Gateway-More", "true" if page.more else "false"
@@ -208,26 +242,31 @@ def _stable_headers(given: Representation, version: str, suffix: str | None, opt
         yield "Link", f'<{given.following}>; rel="next"'
     template = record().template
     if template is not None:
-        yield from template_headers(template)
+        yield from template_headers(template, request.script_root)
     yield from FIXED_HEADERS
+    yield from site().cors.headers(request.headers.get("Origin"))
 
 
 def _vary(query: str, negotiated: bool) -> str:
     parts = ["Accept"] if negotiated else []
-    return ", ".join([*parts, "Accept-Encoding", *([] if shared(query) else [VARY])])
+    return ", ".join([*parts, "Accept-Encoding", *([] if shared(query) else [VARY]), *site().varying])
 
 
 def _path(query: BoundQuery, suffix: str | None) -> str:
     ending = f".{suffix}" if suffix is not None else ""
-    return f"/v1/queries/{query.name}/v{query.version}/result{ending}"
+    return here(f"/v1/queries/{query.name}/v{query.version}/result{ending}")
 
 
 def _following(query: BoundQuery, page: Page, suffix: str | None, options: QueryString) -> str | None:
     """Write the address of the page after, if there is one: the same question, the same form, the cursor."""
     if page.next is None:
         return None
-    pairs = [(name, value) for name, values in options.parameters.items() for value in values]
-    pairs += [(name, options.options[name]) for name in ("_format", "_shape") if name in options.options]
+    given = options.parameters
+    if request.method != "POST" and page.next.relative:
+        meant = echoed(query.parameters)
+        given = {**given, **{name: texts(meant[name]) for name in page.next.relative}}
+    pairs = [(name, value) for name, values in given.items() for value in values]
+    pairs += [(name, options.options[name]) for name in ("_format", "_shape", *CSV_OPTIONS) if name in options.options]
     return f"{_path(query, suffix)}?{urlencode([*pairs, ('_cursor', page.next.encode(site().secret()))])}"
 
 
@@ -243,25 +282,3 @@ def _meta(query: BoundQuery, page: Page, following: str | None) -> Mapping[str, 
     if following is not None:
         meta["next"] = following
     return meta
-
-
-def _body(given: Representation) -> bytes | Iterator[bytes]:
-    """Return the body that was made before; or make it, and keep what is sent whole of a result that is kept."""
-    answer, variant, name = given.answer, given.variant, given.body
-    assert not isinstance(answer, Unread)  # a response without a body
-    made = None if name is None else gateway().cache.encoding(answer.result.key, name)
-    if made is not None:
-        return made
-    content, columns, shape = given.page.content, answer.result.columns, variant.shape
-    chunks = encode(variant.format, content, columns, shape=shape, meta=given.meta)
-    head, size = list[bytes](), 0
-    # What fits into one piece is pulled before the response exists, so that an error before it is still a problem.
-    for chunk in chunks:
-        head.append(chunk)
-        size += len(chunk)
-        if size > WHOLE:
-            return compressed(resumed(head, chunks), variant.coding)
-    body = compress(b"".join(head), variant.coding)
-    if isinstance(answer, Answer) and name is not None:
-        gateway().cache.keep_encoding(answer.result, name, body)
-    return body

@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12) of parameters and of result columns."""
+"""JSON Schema (2020-12) of parameters, of result columns, and of the documents around them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
-from gateway.query.types import Kind, ParameterType
+from gateway.query.relative import PATTERN
+from gateway.query.types import TIMES, Kind, ParameterType
+from gateway.query.zones import GREENWICH
+from gateway.web.bound_parameters import as_json
 
 Schema = dict[str, Any]
 
+_DAY, _TIME, _OFFSET = r"\d{4}-\d{2}-\d{2}", r"[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?", r"([Zz]|[+-]\d{2}:\d{2})"
 _PLAIN: dict[Kind, Schema] = {
     Kind.BOOLEAN: {"type": "boolean"},
     Kind.DOUBLE: {"type": "number"},
     Kind.DATE: {"type": "string", "format": "date"},
-    Kind.TIMESTAMP: {
-        "type": "string",
-        "format": "local-date-time",
-        "pattern": r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$",
-    },
+    Kind.TIMESTAMP: {"type": "string", "format": "local-date-time", "pattern": f"^{_DAY}({_TIME})?$"},
     Kind.TIMESTAMPTZ: {"type": "string", "format": "date-time"},
     Kind.UUID: {"type": "string", "format": "uuid"},
     Kind.INTERVAL: {"type": "string", "format": "duration"},
@@ -34,27 +34,44 @@ def parameter_schema(parameter: Parameter, *, textual: bool) -> Schema:
     if parameter.optional and not textual:
         schema = {"anyOf": [schema, {"type": "null"}]}
     if parameter.default is not None:
-        schema["default"] = format_value(parameter.default)
+        schema["default"] = as_json(parameter.default)
     return schema
 
 
 def _value_schema(parameter: Parameter, *, textual: bool) -> Schema:
     type_ = parameter.type.scalar
     if parameter.choices is not None:
-        return {"enum": [format_value(choice) for choice in parameter.choices]}
+        return {"enum": [as_json(choice) for choice in parameter.choices]}
+    if type_.kind in TIMES:
+        return _time_schema(parameter)
     schema = _type_schema(type_, textual=textual)
     if type_.kind is Kind.VARCHAR:
         schema["minLength"], schema["maxLength"] = parameter.min_length, parameter.max_length
         if parameter.pattern is not None:
             schema["pattern"] = f"^(?:{parameter.pattern})$"
-    for keyword, bound in (("minimum", parameter.min), ("maximum", parameter.max)):
-        if bound is None:
-            continue
-        if schema.get("type") in ("integer", "number"):
-            schema[keyword] = format_value(bound)
-        else:
-            schema[f"x-{keyword}"] = format_value(bound)
-    return schema
+    return schema | _bounds(parameter, known=schema.get("type") in ("integer", "number"))
+
+
+def _bounds(parameter: Parameter, *, known: bool) -> Schema:
+    """Write the least and the greatest value; *known*: of a type that JSON Schema has bounds of."""
+    bounds = {"minimum": parameter.min, "maximum": parameter.max}
+    return {name if known else f"x-{name}": format_value(bound) for name, bound in bounds.items() if bound is not None}
+
+
+def _time_schema(parameter: Parameter) -> Schema:
+    """Describe every form in which a time may be written."""
+    kind, zone = parameter.type.scalar.kind, parameter.zone
+    forms = [dict(_PLAIN[kind])]
+    if zone is not None and kind is not Kind.DATE:
+        text = f"With an offset, or as clocks in {zone.key} show it."
+        forms = [{"type": "string", "pattern": f"^{_DAY}({_TIME}{_OFFSET}?)?$", "description": text}]
+    if parameter.epoch is not None:
+        unit = "Milliseconds" if parameter.epoch == "ms" else "Seconds"
+        forms.append({"type": "integer", "description": f"{unit} since 1970-01-01T00:00:00Z."})
+    if parameter.relative is not None:
+        text = f"A relative time; days are those of {(zone or GREENWICH).key}."
+        forms.append({"type": "string", "pattern": PATTERN, "description": text, "examples": ["now-7d", "now/d"]})
+    return (forms[0] if len(forms) == 1 else {"anyOf": forms}) | _bounds(parameter, known=False)
 
 
 def _type_schema(type_: ParameterType, *, textual: bool) -> Schema:
@@ -107,3 +124,76 @@ _COLUMNS: dict[str, Schema] = {
     "UUID": _TEXT | {"format": "uuid"},
     "BLOB": _TEXT | {"contentEncoding": "base64"},
 }
+
+
+DOCUMENTS: dict[str, Schema] = {
+    "Problem": {
+        "type": "object",
+        "description": "A problem document (RFC 9457); `type` is a page of this server.",
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "instance": {"type": "string", "format": "uri-reference"},
+            "request_id": {"type": "string"},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"parameter": {"type": "string"}, "detail": {"type": "string"}},
+                    "required": ["parameter", "detail"],
+                },
+                "description": "Of `invalid-parameters`: what is wrong with which parameter or option.",
+            },
+            "suggestions": {"type": "array", "items": {"type": "string"}, "description": "Similar names that exist."},
+        },
+        "required": ["type", "title", "status", "detail", "request_id"],
+    },
+    "Refresh": {
+        "type": "object",
+        "properties": {
+            "partitions": {
+                "type": "array",
+                "items": {"type": "string", "pattern": "="},
+                "minItems": 1,
+                "examples": [["day=2013-06-01"]],
+            }
+        },
+        "additionalProperties": False,
+    },
+    "Result": {
+        "type": "object",
+        "properties": {
+            "query": {"type": "string"},
+            "version": {"type": "integer"},
+            "parameters": {
+                "type": "object",
+                "additionalProperties": True,
+                "description": "The parameters as they were understood and rounded.",
+            },
+            "now": {
+                "type": "string",
+                "format": "date-time",
+                "description": "What a query that reads the clock took for now.",
+            },
+            "rows": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "Rows of the whole result; null where nobody knows them yet.",
+            },
+            "more": {"type": "boolean", "description": "Whether rows follow after this page."},
+            "next": {"type": "string", "format": "uri-reference", "description": "The page after this one."},
+            "columns": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "type": {"type": "string"}},
+                    "required": ["name", "type"],
+                },
+            },
+        },
+        "required": ["query", "version", "parameters", "rows", "more", "columns"],
+    },
+}
+"""The documents that addresses of all queries share."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import TypeVar
 
 import pyarrow as pa
 
 from gateway.answer import Answer, Export, Unread
 from gateway.errors import GatewayError
+from gateway.streaming import Chunk, Form
 from gateway.web.context import record
+
+Piece = TypeVar("Piece", bytes, Chunk)
 
 
 @contextmanager
@@ -41,12 +45,22 @@ def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         raise
 
 
-def resumed(head: list[bytes], rest: Iterator[bytes]) -> Generator[bytes]:
-    """Yield what was pulled, then the rest; the encoder is closed when the client is gone."""
+def written(write: Callable[[Form, Callable[[int], None]], Iterator[Chunk]], form: Form) -> Generator[Chunk]:
+    """Yield rows that are written elsewhere, noting how many and the error that ended them in the access record."""
+    noted = record()
+
+    def note(rows: int) -> None:
+        noted.rows = rows
+
     try:
+        yield from write(form, note)
+    except GatewayError as error:
+        noted.error = error.code
+        raise
+
+
+def resumed(head: list[Piece], rest: Generator[Piece]) -> Generator[Piece]:
+    """Yield what was pulled, then the rest; the encoder is closed when the client is gone."""
+    with closing(rest):
         yield from head
         yield from rest
-    finally:
-        close = getattr(rest, "close", None)
-        if close is not None:
-            close()

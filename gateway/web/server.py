@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import socket
 from collections import Counter
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, cast
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -58,16 +59,26 @@ class ServerOptions:
     receive_timeout: float = 30.0
 
 
-def serve(open_app: OpenApp, options: ServerOptions, *, announce: Callable[[str], None]) -> None:
+class Beside(Protocol):
+    """Processes that run beside the workers."""
+
+    def tend(self) -> None:
+        """Start them, and again where they have ended."""
+
+
+def serve(
+    open_app: OpenApp, options: ServerOptions, *, announce: Callable[[str], None], beside: Beside | None = None
+) -> None:
     """Serve until a signal: SIGTERM lets requests in flight end, SIGINT does not; SIGHUP reloads. Exits the process.
 
     *open_app* is entered in every worker after the fork and left when the worker exits. *announce* is told the
     address when the first worker is ready. Raises ``SettingsInvalid`` where the address cannot be listened on.
     """
     port = free_port(options.host, options.port)
+    os.environ.pop("SCRIPT_NAME", None)  # gunicorn would take it for a prefix that every path must have
     share_metrics(options.metrics)
     _raise_open_files()
-    Server(open_app, options, port=port, announce=announce).run()
+    Server(open_app, options, port=port, announce=announce, beside=beside).run()
 
 
 def free_port(host: str, port: int) -> int:
@@ -93,14 +104,24 @@ class _Arbiter(Arbiter):
     def handle_hup(self) -> None:
         self.app.reload()
 
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        cast(Server, self.app).tend()
+
 
 class Server(BaseApplication):
     """A gunicorn arbiter with its settings in code: no file, no command line, no environment."""
 
     def __init__(
-        self, open_app: OpenApp, options: ServerOptions, *, port: int, announce: Callable[[str], None]
+        self,
+        open_app: OpenApp,
+        options: ServerOptions,
+        *,
+        port: int,
+        announce: Callable[[str], None],
+        beside: Beside | None = None,
     ) -> None:
-        self._open_app = open_app
+        self._open_app, self._beside = open_app, beside
         self.options = options
         self._announce = announce
         host = f"[{options.host}]" if ":" in options.host else options.host
@@ -129,6 +150,11 @@ class Server(BaseApplication):
     def reload(self) -> None:
         self.options.reload()
 
+    def tend(self) -> None:
+        """Start what runs beside the workers, and again what has ended of it."""
+        if self._beside is not None:
+            self._beside.tend()
+
     def load(self) -> Any:
         """Open the application: gunicorn calls this in each worker, after the fork."""
         app = self._opened.enter_context(self._open_app())
@@ -151,9 +177,13 @@ class Server(BaseApplication):
         if self._site is not None:
             self._site.stopping.set()
 
-    def refusal(self, status: int, client: str | None) -> bytes:
-        """Write the response to a request that cannot be parsed, and report it."""
-        return refusal(status, unobserved if self._site is None else self._site.observe, client=client)
+    def refusal(self, status: int, client: str | None, *, origin: str | None = None) -> bytes:
+        """Write the response to a request that cannot be parsed, and report it; *origin* is the one that it names."""
+        site = self._site
+        if site is None:
+            return refusal(status, unobserved, client=client)
+        headers = [("Vary", "Origin")] * site.cors.varies + list(site.cors.headers(origin))
+        return refusal(status, site.observe, client=client, prefix=site.proxies.root_path, headers=headers)
 
     def _settings(self) -> dict[str, Any]:
         options = self.options
@@ -169,6 +199,7 @@ class Server(BaseApplication):
             "keepalive": 75,
             "limit_request_line": 8190,
             "forwarder_headers": "",
+            "secure_scheme_headers": {},  # who is believed in front is for the application (``Proxies``)
             "http_parser": "python",
             "control_socket_disable": True,
             "accesslog": None,

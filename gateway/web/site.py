@@ -15,12 +15,15 @@ from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from gateway.errors import GatewayError, MalformedRequest
+from gateway.errors import GatewayError
 from gateway.telemetry.events import Unexpected
 from gateway.web import cache, context, dev, explain, guard, operations, pages, queries, reload, results, tables
 from gateway.web.context import Site, record, site
 from gateway.web.headers import template_headers
-from gateway.web.problems import InternalError, from_http, problem
+from gateway.web.html import page, wants_page
+from gateway.web.origins import PREFLIGHT
+from gateway.web.problems import InternalError, from_http, problem, problem_document
+from gateway.web.proxies import Proxies
 from gateway.web.records import Sent, served
 from gateway.web.rendering import RenderedResult
 from gateway.web.responses import FIXED_HEADERS
@@ -28,10 +31,13 @@ from gateway.web.wsgi_adapter import REFUSED
 
 
 class _Application(Flask):
+    proxies: Proxies
+
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         # A request for another protocol, such as websocket, is answered as if it had not asked for one (RFC 9110, 7.8):
         # the router would look for a route of that protocol.
         environ.pop("HTTP_UPGRADE", None)
+        self.proxies.place(environ)
         return super().wsgi_app(environ, start_response)
 
     def handle_http_exception(self, e: HTTPException) -> Any:
@@ -44,10 +50,12 @@ class _Application(Flask):
 def build_site(what: Site) -> Flask:
     """Make the application that serves *what*. It opens nothing and owns nothing that must be closed."""
     app = _Application("gateway.web", static_folder=None)
+    app.proxies = what.proxies
     app.config.update(MAX_CONTENT_LENGTH=what.max_body, MAX_FORM_MEMORY_SIZE=None)
     app.url_map.strict_slashes = False
     context.install(app.extensions, what)
     app.before_request(_start)
+    app.before_request(_preflight)
     app.before_request(guard.admit)
     app.after_request(_finish)
     app.register_error_handler(GatewayError, _answer_problem)
@@ -66,8 +74,13 @@ def _start() -> None:
     refused: GatewayError | None = request.environ.get(REFUSED)
     if refused is not None:
         raise refused
-    if request.environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "HTTP_HOST" not in request.environ:
-        raise MalformedRequest("A request of HTTP/1.1 names its Host.")
+
+
+def _preflight() -> Response | None:
+    """Tell a browser what a page of another origin may send, before anything of it is looked at; it shows no key."""
+    asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    allowed = asked and site().cors.allowed(request.headers.get("Origin"))
+    return Response(status=204, headers=PREFLIGHT) if allowed else None
 
 
 def _finish(response: Response) -> Response:
@@ -100,9 +113,12 @@ def _complete(response: Response) -> None:
     for name, value in FIXED_HEADERS:
         response.headers.setdefault(name, value)
     guard.keep_private(response)
+    response.vary.update(site().varying)
+    for name, value in site().cors.headers(request.headers.get("Origin")):
+        response.headers.setdefault(name, value)
     asked_for = record().template
     if asked_for is not None:
-        response.headers.extend(template_headers(asked_for))
+        response.headers.extend(template_headers(asked_for, request.script_root))
 
 
 class _Tally:
@@ -113,7 +129,7 @@ class _Tally:
         self.complete = not response.is_streamed
         if response.is_streamed:
             response.response = self._count(response.iter_encoded(), response.response)
-        elif not response.direct_passthrough:
+        else:
             self.size = response.calculate_content_length() or 0
 
     def _count(self, chunks: Iterable[bytes], source: object) -> Iterator[bytes]:
@@ -131,14 +147,22 @@ class _Tally:
 
 def _answer_problem(error: GatewayError) -> Response:
     record().error = error.code
-    return problem(error, request_id=record().request)
+    where = {"request_id": record().request, "prefix": request.script_root}
+    response = problem(error, **where)
+    if wants_page():
+        told = page("problem.html", problem=problem_document(error, **where), code=error.code)
+        response.set_data(told.get_data())
+        response.headers.update(told.headers)
+        response.headers["Cache-Control"] = "no-store"
+    response.vary.add("Accept")
+    return response
 
 
 def _answer_http(error: HTTPException) -> AnyResponse:
     if error.code is not None and error.code < 400:
         return error.get_response()
     allowed = sorted(error.valid_methods or ()) if isinstance(error, WrongMethod) else []
-    response = _answer_problem(from_http(error, accepted=", ".join(allowed)))
+    response = _answer_problem(from_http(error, prefix=request.script_root, accepted=", ".join(allowed)))
     if allowed:
         response.headers["Allow"] = ", ".join(allowed)
     return response

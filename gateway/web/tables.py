@@ -13,10 +13,12 @@ from gateway.access.base import REFRESH
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.table import Table
 from gateway.errors import CursorExpired, GatewayError, InvalidParameters
-from gateway.web.context import gateway, site
+from gateway.plan.explain import readable
+from gateway.web.context import gateway, here, site
 from gateway.web.cursor import Cursor, question_digest, same_question
 from gateway.web.documents import json_response
 from gateway.web.guard import require, visible_tables
+from gateway.web.html import page, wants_page
 from gateway.web.parsing import (
     PAGE_OPTIONS,
     QueryString,
@@ -38,13 +40,15 @@ MAX_NAMED_PARTITIONS = 10_000
 @routes.get("/v1/tables")
 def all_tables() -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    return json_response({"tables": [_listed(table) for table in visible_tables().values()]})
+    tables = [_listed(table) for table in visible_tables().values()]
+    return _document_or_page("tables.html", {"tables": tables}, tables=tables)
 
 
 @routes.get("/v1/tables/<table>")
 def one_table(table: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    return json_response(_described(gateway().catalog.tables[table], _snapshot(table)))
+    described = _described(gateway().catalog.tables[table], _snapshot(table))
+    return _document_or_page("table.html", described, table=described)
 
 
 @routes.get("/v1/tables/<table>/partitions")
@@ -65,7 +69,7 @@ def partitions(table: str) -> Response:
     links = {}
     if more:
         cursor = Cursor(key=snapshot.id, question=question_digest(table), offset=offset + limit, limit=limit)
-        document["next"] = f"/v1/tables/{table}/partitions?_cursor={cursor.encode(site().secret())}"
+        document["next"] = here(f"/v1/tables/{table}/partitions?_cursor={cursor.encode(site().secret())}")
         links["Link"] = f'<{document["next"]}>; rel="next"'
     response = json_response(document)
     response.headers.update(links)
@@ -81,6 +85,13 @@ def refresh(table: str) -> Response:
     return json_response(_summary(declared, gateway().catalog.refresh(table, named, announced=True)))
 
 
+def _document_or_page(name: str, document: dict[str, Any], **values: Any) -> Response:
+    """Answer people in a browser with a page, and programs with the document."""
+    response = page(name, readable=readable, **values) if wants_page() else json_response(document)
+    response.vary.add("Accept")
+    return response
+
+
 def _snapshot(name: str) -> Snapshot:
     return gateway().catalog.pin([name])[name]
 
@@ -94,7 +105,7 @@ def _listed(table: Table) -> dict[str, Any]:
 
 
 def _declared(table: Table) -> dict[str, Any]:
-    return {"table": table.name, "description": table.description, "url": f"/v1/tables/{table.name}"}
+    return {"table": table.name, "description": table.description, "url": here(f"/v1/tables/{table.name}")}
 
 
 def _summary(table: Table, snapshot: Snapshot) -> dict[str, Any]:
@@ -123,7 +134,7 @@ def _described(table: Table, snapshot: Snapshot) -> dict[str, Any]:
         "limits": limits.model_dump(exclude_defaults=True),
         "broken": [{"path": problem.path, "reason": problem.reason} for problem in snapshot.problems[:MAX_PROBLEMS]],
         "failure": _failure(table.name),
-        "partitions_url": f"/v1/tables/{table.name}/partitions",
+        "partitions_url": here(f"/v1/tables/{table.name}/partitions"),
     }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from select import POLLIN, poll
 from threading import Timer
@@ -18,8 +19,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from gateway.errors import GatewayError
 from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, RATE_GRACE, SILENCE, SLOWEST, check_size
 from gateway.web.problems import ContentTooLarge, RequestTimeout
-from gateway.web.reading import LATEST, check_fields, origin_form, says_close
-from gateway.web.timeouts import limit_sends, send_all
+from gateway.web.reading import LATEST, authority, check_fields, origin_form, says_close
+from gateway.web.timeouts import RESET, limit_sends, send_all
 from gateway.web.wsgi_adapter import REFUSED, Wsgi
 
 _STATUS = {
@@ -56,8 +57,11 @@ class DrainingThreadWorker(ThreadWorker):
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         fields = [(name.lower(), value) for name, value in req.headers]
-        check_fields(fields)
+        check_fields(fields, req.version)
         req.path, _, req.query = origin_form(req.uri).partition("?")
+        named = authority(req.uri)
+        if named is not None:
+            req.headers = [(name, named if name == "HOST" else value) for name, value in req.headers]
         req.version = min(req.version, LATEST)
         # Gunicorn knows the option only where it stands alone (RFC 9110, 7.6.1).
         req.must_close = req.must_close or says_close(value for name, value in fields if name == "connection")
@@ -73,7 +77,8 @@ class DrainingThreadWorker(ThreadWorker):
         elif isinstance(exc, _OURS) or not isinstance(exc, errors.ParseException):
             self.log.error("Error handling request", exc_info=exc)
             status = 500
-        write_nonblock(client, self.app.refusal(status, addr[0] if addr else None))
+        origin = ",".join(value for name, value in req.headers if name == "ORIGIN") if req is not None else None
+        write_nonblock(client, self.app.refusal(status, addr[0] if addr else None, origin=origin))
 
 
 class TimedSocket(socket.socket):
@@ -82,7 +87,7 @@ class TimedSocket(socket.socket):
     What is sent on it is taken in time too, or sending raises ``TimeoutError``.
     """
 
-    _seconds, _seen, _late = 0.0, 0, False
+    _seconds, _seen, _late, _cut = 0.0, 0, False, False
     _started: float | None = None
     _send_timeout: float | None = None
     on_refusal: Callable[[], None] | None = None
@@ -112,10 +117,25 @@ class TimedSocket(socket.socket):
         if self.gettimeout() is not None or self._send_timeout is None:
             super().sendall(data, flags)
         else:
-            send_all(self, memoryview(data).cast("B"), self._send_timeout)
+            try:
+                send_all(self, memoryview(data).cast("B"), self._send_timeout)
+            except TimeoutError:
+                self.cut()
+                raise
+
+    def cut(self) -> None:
+        """Let the connection end by a reset, so that no client takes what it has got for the whole."""
+        self._cut = True
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+
+    def shutdown(self, how: int) -> None:
+        if not self._cut:  # an end would be sent before the reset
+            super().shutdown(how)
 
     def linger(self) -> None:
         """End sending, and read past what the client still sends until it is silent or has left."""
+        if self._cut:
+            return
         until, left, waiting = time.monotonic() + LONGEST_LINGER, MAX_DISCARDED, poll()
         with suppress(OSError, ValueError):  # the client has left, or the connection was closed already
             self.shutdown(socket.SHUT_WR)
@@ -149,9 +169,35 @@ def whole_bodies(wsgi: Wsgi, largest: int) -> Wsgi:
             environ[REFUSED], body = error, b""
             environ["gunicorn.socket"].on_refusal()
         environ["wsgi.input"] = io.BytesIO(body)
-        return wsgi(environ, start_response)
+        return _Sent(wsgi(environ, start_response), environ["gunicorn.socket"])
 
     return answer
+
+
+class _Sent:
+    """The pieces of a response; where they break off after the first, the connection is reset."""
+
+    def __init__(self, chunks: Iterable[bytes], connection: TimedSocket) -> None:
+        self._pieces, self._connection = chunks, connection
+
+    def __iter__(self) -> Iterator[bytes]:
+        begun = False
+        try:
+            for chunk in self._pieces:
+                yield chunk
+                begun = True
+        except BaseException as error:
+            if begun:
+                self._connection.cut()
+            if not begun or not isinstance(error, GatewayError):
+                raise
+            # Told as such already: to gunicorn, as if the client had done it.
+            raise ConnectionResetError(errno.ECONNRESET, "The answer broke off.") from error
+
+    def close(self) -> None:
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
 
 
 def _body(environ: dict[str, Any], largest: int) -> bytes:

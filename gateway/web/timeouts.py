@@ -9,7 +9,7 @@ from contextlib import suppress
 from errno import EPIPE
 from fcntl import ioctl
 from select import POLLERR, POLLHUP, POLLRDHUP, poll
-from socket import SO_LINGER, SO_SNDTIMEO, SOL_SOCKET, socket
+from socket import SO_SNDTIMEO, SOL_SOCKET, socket
 from struct import calcsize, pack, unpack
 from termios import TIOCOUTQ
 from typing import Any
@@ -72,7 +72,7 @@ def queued(connection: Any) -> int:
 def send_all(connection: socket, data: memoryview, seconds: float) -> None:
     """Send *data* on a connection whose sends return after so many seconds (``limit_sends``).
 
-    Raises ``TimeoutError`` where it is taken too slowly; the connection is then reset when it is closed.
+    Raises ``TimeoutError`` where it is taken too slowly.
     """
     while data:
         began, before, sent = time.monotonic(), queued(connection), 0
@@ -80,7 +80,6 @@ def send_all(connection: socket, data: memoryview, seconds: float) -> None:
             sent = connection.send(data)
         data, waited = data[sent:], time.monotonic() - began
         if data and waited >= seconds / 2 and taken_too_slowly(before + sent - queued(connection), waited):
-            connection.setsockopt(SOL_SOCKET, SO_LINGER, RESET)
             raise TimeoutError(EPIPE, "The client takes its answer too slowly.")
 
 

@@ -42,6 +42,8 @@ class Files:
     format: InputFormat | None = None
     null: str | None = None
     delimiter: str | None = None
+    encoding: str | None = None
+    """Encoding of CSV and JSON; None: that of a byte order mark, else UTF-8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import glob
 import gzip
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ import duckdb
 
 from gateway.errors import InputInvalid
 from gateway.writer.base import Files, InputFormat
+from gateway.writer.encodings import COMPRESSED, in_utf8, wrong_line
 
 _SUFFIXES = {
     **dict.fromkeys((".csv", ".tsv", ".txt"), InputFormat.CSV),
     **dict.fromkeys((".parquet", ".pq"), InputFormat.PARQUET),
     **dict.fromkeys((".json", ".ndjson", ".jsonl"), InputFormat.JSON),
 }
-_COMPRESSED = frozenset({".gz", ".zst"})
 
 
 def format_of(files: Files) -> InputFormat:
@@ -43,7 +44,7 @@ def format_of(files: Files) -> InputFormat:
 
 def _suffix(path: str) -> str:
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    return next((suffix for suffix in reversed(suffixes) if suffix not in _COMPRESSED), "")
+    return next((suffix for suffix in reversed(suffixes) if suffix not in COMPRESSED), "")
 
 
 def quoted(name: str) -> str:
@@ -60,13 +61,29 @@ def _literal(text: str) -> str:
 
 
 def open_files(
-    connection: duckdb.DuckDBPyConnection, files: Files, expected: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, files: Files, expected: Mapping[str, str], scratch: Path
 ) -> duckdb.DuckDBPyRelation:
     """Open files as one relation; those of the *expected* columns whose values need a check are read as text.
 
-    Raises ``InputInvalid``.
+    Text that is not UTF-8 is copied into *scratch*. Raises ``InputInvalid``.
     """
-    paths = list(_expand(files.paths))
+    given, form = list(_expand(files.paths)), format_of(files)
+    if form is InputFormat.PARQUET:
+        if files.encoding is not None:
+            raise InputInvalid("Parquet has no encoding: leave out --encoding.")
+        return _open(connection, replace(files, paths=tuple(given), format=form), expected)
+    paths = in_utf8(given, files.encoding, scratch)
+    try:
+        return _open(connection, replace(files, paths=tuple(paths), format=form, delimiter=_delimiter(files)), expected)
+    except InputInvalid as error:
+        detail = error.detail
+        for copy, path in zip(paths, given, strict=True):
+            detail = detail.replace(copy, path)
+        raise wrong_line(paths) or InputInvalid(detail) from error
+
+
+def _open(connection: duckdb.DuckDBPyConnection, files: Files, expected: Mapping[str, str]) -> duckdb.DuckDBPyRelation:
+    paths = files.paths
     listed = "[" + ", ".join(_literal(glob.escape(path)) for path in paths) + "]"
     match format_of(files):
         case InputFormat.PARQUET:
@@ -106,7 +123,7 @@ def _delimiter(files: Files) -> str:
 
 def _explain_csv(connection: duckdb.DuckDBPyConnection, files: Files, error: InputInvalid) -> InputInvalid:
     """Find the first line that breaks the format, by reading with as many columns as the header has names."""
-    for path in _expand(files.paths):
+    for path in files.paths:
         names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(_header_width(path, files)))
         call = f"SELECT count(*) FROM read_csv({_literal(glob.escape(path))}, {_dialect(files)}, auto_detect = false"
         try:

@@ -6,7 +6,6 @@ No value is silently changed to fit a declared type: if a cast would round, trun
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ import duckdb
 import pyarrow as pa
 
 from gateway.catalog.table import Table
-from gateway.errors import InputInvalid, did_you_mean
+from gateway.errors import InputInvalid
 from gateway.model import Column
+from gateway.suggestions import did_you_mean
 from gateway.writer.base import MEBIBYTE, Files, InputFormat, Options
+from gateway.writer.faithful import cast, faithful
 from gateway.writer.inputs import format_of, open_files, quoted
 
 Source = Files | duckdb.DuckDBPyRelation | pa.Table | pa.RecordBatchReader
@@ -27,8 +28,6 @@ BATCH = 122_880
 ROW = "__gateway_row"
 MISFIT = "__gateway_misfit"
 MISFIT_TEXT = "__gateway_misfit_text"
-
-_INTEGER = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +74,13 @@ def read(
     table: Table,
     expected: Mapping[str, str] | None,
     options: Options,
+    scratch: Path,
 ) -> NumberedRows:
-    """Open *source* as the rows of *table*, in the *expected* columns where they are known. Raises ``InputInvalid``."""
-    given = _open(connection, source, expected or {})
+    """Open *source* as the rows of *table*, in the *expected* columns where they are known. Raises ``InputInvalid``.
+
+    *scratch* is a folder for copies of what cannot be read where it is.
+    """
+    given = _open(connection, source, expected or {}, scratch)
     texts = isinstance(source, Files) and format_of(source) is InputFormat.CSV
     types = dict(zip(given.columns, (str(item) for item in given.types), strict=True))
     kept = _keep(types, options)
@@ -87,10 +90,10 @@ def read(
 
 
 def _open(
-    connection: duckdb.DuckDBPyConnection, source: Source, expected: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, source: Source, expected: Mapping[str, str], scratch: Path
 ) -> duckdb.DuckDBPyRelation:
     if isinstance(source, Files):
-        return open_files(connection, source, expected)
+        return open_files(connection, source, expected, scratch)
     if isinstance(source, duckdb.DuckDBPyRelation):
         # A relation belongs to the connection that made it; its rows come over as a stream.
         return connection.from_arrow(source.to_arrow_reader(BATCH))
@@ -159,29 +162,10 @@ def _cast(column: Column, types: Mapping[str, str], texts: bool) -> _Cast:
         return _Cast(column=column, value=given, given=given, misfit=None)
     if texts and given_type == "VARCHAR":
         given = f"nullif({given}, '')"
-    value = f"TRY_CAST({given} AS {column.type})"
-    faithful = _faithful(given, given_type, value, column.type)
-    misfit = f"{given} IS NOT NULL AND ({value} IS NULL OR NOT coalesce({faithful}, true))"
+    value = cast(given, given_type, column.type)
+    lossless = faithful(given, given_type, value, column.type)
+    misfit = f"{given} IS NOT NULL AND ({value} IS NULL OR NOT coalesce({lossless}, true))"
     return _Cast(column=column, value=value, given=given, misfit=misfit)
-
-
-def _faithful(given: str, given_type: str, value: str, final: str) -> str:
-    """Return the SQL condition under which a cast has lost nothing of the value."""
-    if given_type == "VARCHAR":
-        if _INTEGER.fullmatch(final):
-            return f"TRY_CAST({given} AS DECIMAL(38,6)) = {value}"
-        if final.startswith("DECIMAL("):
-            return f"TRY_CAST({given} AS DECIMAL(38,18)) = {value}"
-        if final == "DATE":
-            return f"TRY_CAST({given} AS TIMESTAMP) = {value}"
-        if final == "TIMESTAMP":
-            zoned = f"TRY_CAST({given} AS TIMESTAMPTZ) = CAST({value} AS TIMESTAMPTZ)"
-            return f"({zoned}) AND coalesce(TRY_CAST({given} AS TIMESTAMP_NS) = {value}, true)"
-        return "true"
-    approximate = given_type in ("FLOAT", "DOUBLE") and (final in ("FLOAT", "DOUBLE") or final.startswith("DECIMAL("))
-    if final == "VARCHAR" or approximate:
-        return "true"
-    return f"TRY_CAST({value} AS {given_type}) = {given}"
 
 
 def _numbered(given: duckdb.DuckDBPyRelation, casts: Sequence[_Cast]) -> duckdb.DuckDBPyRelation:

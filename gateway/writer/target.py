@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
-from urllib.parse import unquote, urlsplit
 
 import obstore
 import pyarrow as pa
@@ -17,6 +16,7 @@ from obstore.exceptions import BaseError
 
 from gateway.catalog.layout import LevelReader, arrange, data_files
 from gateway.catalog.listing import list_files
+from gateway.catalog.location import local_folder
 from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.store import S3Settings, Store, open_store, storage_errors
 from gateway.catalog.table import Table
@@ -38,11 +38,12 @@ class Target:
 
     def __init__(self, table: Table, s3: S3Settings, root: Path, options: Options) -> None:
         """Open the location; a local folder is made if it is not there. Raises ``StorageFailed``."""
-        folder = _local_folder(table.location, root)
+        folder = local_folder(table.location, root)
         with storage_errors(table.location):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._files = table.files
         self.store: Store = open_store(table.location, s3, root)
         self._base = folder if folder is not None else _scratch(options)
 
@@ -56,7 +57,7 @@ class Target:
         """Read the columns of some file of the table; None while it has none. Raises ``StorageFailed``."""
         with storage_errors(self.store.location):
             for batch in obstore.list(self.store.objects, return_arrow=True):
-                found, _ = data_files(pa.table(pa.record_batch(batch)))
+                found, _ = data_files(pa.table(pa.record_batch(batch)), self._files)
                 if found.num_rows:
                     first = found.slice(0, 1).to_pylist()[0]
                     return pq.read_schema(pa.BufferReader(self._footer(first["path"], first["size"])))
@@ -97,7 +98,7 @@ class Target:
     def _removed(self, stale: Stale | None) -> Sequence[str]:
         if stale is None:
             return ()
-        found, _ = data_files(list_files(self.store))
+        found, _ = data_files(list_files(self.store), self._files)
         return stale(found)
 
     def _upload(self, files: Sequence[StagedFile], published: Callable[[], None]) -> None:
@@ -142,13 +143,6 @@ def _scratch(options: Options) -> Path:
     if folder.stat().st_uid != os.getuid():
         raise StorageFailed(f"{folder} belongs to another user: set TMPDIR to a folder of your own.")
     return folder
-
-
-def _local_folder(location: str, root: Path) -> Path | None:
-    scheme, separator, _ = location.partition("://")
-    if separator and scheme != "file":
-        return None
-    return (Path(unquote(urlsplit(location).path)) if separator else root / location).resolve()
 
 
 def files_of(

@@ -20,6 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gateway.catalog.file_names import takes
 from gateway.catalog.store import S3Settings
 from gateway.catalog.table import Table
 from gateway.errors import InputInvalid, StorageFailed
@@ -74,10 +75,12 @@ def write(
     started, name = clock(), identity()
     with ExitStack() as stack:
         stack.enter_context(_machine_errors(table.location))
+        _refuse_unread_names(table, name)
         target = Target(table, s3 or S3Settings(), root, options)
         staging = stack.enter_context(target.staged(name))
         connection = stack.enter_context(connect(options, staging / "spill"))
-        rows = read(connection, source, table, _expected(table, target, options, connection), options)
+        expected = _expected(table, target, options, connection)
+        rows = read(connection, source, table, expected, options, staging / "input")
         held = _hold(connection, rows, table, on_progress)
         staged = list(_write_files(held, table, options, staging, name, on_progress))
         removed = target.publish(staging, staged, _stale(held, table, options), _publishing(staged, held, on_progress))
@@ -93,6 +96,19 @@ def write(
         seconds=clock() - started,
         paths=tuple(file.path for file in staged),
     )
+
+
+def _file_name(name: str, number: int) -> str:
+    return f"{name}-{number:05d}.parquet"
+
+
+def _refuse_unread_names(table: Table, name: str) -> None:
+    """Refuse to write files that the table does not read."""
+    called = _file_name(name, 1)
+    if not takes(table.files, called):
+        raise InputInvalid(
+            f"New files are called such as {called}, which {table.name} does not read: add '*.parquet' to its files."
+        )
 
 
 @contextmanager
@@ -173,7 +189,9 @@ def _check_fit(part: pa.Table, columns: Sequence[Column]) -> None:
     """Refuse the first value that does not fit its column."""
     if part[MISFIT].null_count == part.num_rows:
         return
-    first = part.filter(pc.is_valid(part[MISFIT])).slice(0, 1).to_pylist()[0]
+    # Of the row itself nothing is converted: Python has no year after 9999.
+    told = part.select([MISFIT, MISFIT_TEXT, ROW])
+    first = told.filter(pc.is_valid(told[MISFIT])).slice(0, 1).to_pylist()[0]
     column = columns[first[MISFIT]]
     text = first[MISFIT_TEXT]
     shown = text if len(text) <= 60 else f"{text[:60]}…"
@@ -215,7 +233,7 @@ def _write_files(
         row_group=row_group_size(held.size, held.rows),
         compression=options.compression,
         sorted_by=tuple(order),
-        name=lambda number: f"{name}-{number:05d}.parquet",
+        name=lambda number: _file_name(name, number),
     )
     writer = FileWriter(layout)
     folders = [folder([field.column for field in table.written_by], texts) for texts in held.partitions.texts]

@@ -5,8 +5,8 @@ description: >
   and a choice of airport.
 owner: ops-analytics
 parameters:
-  start: {type: timestamp, bucket: 1h, description: "first hour, by the clocks of New York"}
-  end: {type: timestamp, bucket: 1h, description: first hour left out}
+  start: {type: timestamp, bucket: 1h, zone: America/New_York, epoch: ms, description: "first hour, by the clocks of New York"}
+  end: {type: timestamp, bucket: 1h, zone: America/New_York, epoch: ms, description: first hour left out}
   carriers: {type: "list[varchar]", optional: true, max_items: 16, description: "only these carriers, e.g. UA"}
   origin: {type: varchar, optional: true, choices: [EWR, JFK, LGA], description: only departures from this airport}
 cache: {ttl: 5m, stale_while_revalidate: 1h, stale_if_error: 1d}

@@ -5,8 +5,8 @@ description: >
   carries it to the weather.
 owner: ops-analytics
 parameters:
-  start: {type: timestamp, bucket: 1h, description: "first hour, by the clocks of New York"}
-  end: {type: timestamp, bucket: 1h, description: first hour left out}
+  start: {type: timestamp, bucket: 1h, zone: America/New_York, epoch: ms, description: "first hour, by the clocks of New York"}
+  end: {type: timestamp, bucket: 1h, zone: America/New_York, epoch: ms, description: first hour left out}
 cache: {ttl: 15m, stale_while_revalidate: 6h, stale_if_error: 1d}
 examples:
   - {start: 2013-02-04, end: 2013-02-11}

@@ -25,7 +25,8 @@ import duckdb
 from gateway.declaration import parse_size
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
-from processes import Memory, Server, gateway_server, tree
+from process_tree import Memory, tree, usage
+from processes import Server, gateway_server
 
 OVER = 0.15
 """Part of the budget that the memory may go beyond it."""
@@ -138,7 +139,7 @@ def load(server: Server, clients: int, readers: int) -> Outcome:
             stop.set()
             cheap.result()
         seen["heavy"].ask(server.port, "heavy", clients)
-        outcome.memory["after"] = used.now()
+        outcome.memory["after"] = usage(server.process.pid).memory
     outcome.memory |= {"peak": used.peak, "anonymous at the peak": used.anonymous}
     outcome.died = len(set(before) - set(tree(server.process.pid)))
     return outcome

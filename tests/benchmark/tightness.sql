@@ -236,3 +236,41 @@ SELECT count(*) FROM flights f JOIN airports a ON f.origin = a.faa WHERE a.city 
 SELECT count(*) FROM flights WHERE origin IN (SELECT faa FROM airports WHERE runways = 1);
 --> flights: origin IN ('EWR', 'LGA')
 --> airports: runways = 1
+
+SELECT count(*) FROM flights WHERE strftime(ts, '%d/%m/%Y') = '31/01/2024' AND lower(origin) = 'jfk';
+--> flights: ts >= '2024-01-31' AND ts < '2024-02-01' AND origin = 'JFK'
+
+SELECT count(*) FROM flights WHERE dayname(ts) = 'Monday' AND date_diff('day', ts, DATE '2024-02-01') BETWEEN 0 AND 9;
+--> flights: dayname(ts) = 'Monday' AND ts >= '2024-01-23' AND ts < '2024-02-02'
+
+SELECT count(*) FROM weather WHERE epoch_ms(ts) < 1704240000000 OR greatest(ts, TIMESTAMP '2024-01-05') > '2024-02-27 23:00';
+--> weather: ts < '2024-01-03' OR ts > '2024-02-27 23:00'
+
+SELECT count(*) FROM weather WHERE ts::VARCHAR LIKE '2024-01-0%' AND ts + INTERVAL 1 MONTH >= TIMESTAMP '2024-02-05';
+--> weather: ts >= '2024-01-05' AND ts < '2024-01-10'
+
+SELECT count(*) FROM flights WHERE origin = coalesce($origin, origin) AND ts < make_date(2024, 1, $day);
+--$ origin = 'EWR'::VARCHAR
+--$ day = 3::INTEGER
+--> flights: origin = 'EWR' AND ts < '2024-01-03'
+
+SELECT count(*) FROM users WHERE country NOT IN ('US', 'CA', 'DE') AND user_id = 7;
+--> users: country NOT IN ('US', 'CA') AND user_id = 7
+
+SELECT count(*) FROM users WHERE country ILIKE 'u_' AND user_id = 7;
+--> users: country IN ('US', 'UA') AND user_id = 7
+
+SELECT count(*) FROM flights WHERE CASE WHEN ts < '2024-01-03' THEN 'old' WHEN ts >= $t THEN 'new' END = 'new';
+--$ t = '2024-02-20 12:00:00'::TIMESTAMP
+--> flights: ts >= '2024-02-20 12:00:00'
+
+SELECT count(*) FROM logs WHERE strftime(z, '%H, %-d.%m.%Y') = '03, 20.01.2024';
+--> logs: hour(z) = 3 AND z::DATE = DATE '2024-01-20'
+
+SELECT count(*) FROM flights WHERE (origin, ts) >= ('JFK', TIMESTAMP '2024-01-01') AND (ts, delay) < ($t, 5);
+--$ t = '2024-01-04 12:00:00'::TIMESTAMP
+--> flights: (origin, ts) >= ('JFK', TIMESTAMP '2024-01-01') AND (ts, delay) < (TIMESTAMP '2024-01-04 12:00', 5)
+
+SELECT count(*) FROM flights WHERE CASE WHEN $all THEN TRUE ELSE ts >= '2024-02-20' END;
+--$ all = false::BOOLEAN
+--> flights: ts >= '2024-02-20'

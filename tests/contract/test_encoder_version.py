@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from hashlib import blake2b
@@ -65,14 +65,20 @@ def bodies() -> Mapping[str, str]:
     table, columns = fixed()
     found = {}
     for name, form in FORMATS.items():
+        if form.library:  # its bytes depend on what their tags name beside the version
+            continue
         for shape, rows in itertools.product(SHAPES.get(name, ("objects",)), (table, table.slice(7, 100))):
             pieces = list(encode(form, Rows.of(rows), columns, shape=shape, meta=META))
             place = f"{name} {shape} {rows.num_rows}"
             found[place] = digest(b"".join(pieces))
             for coding in ("zstd", "gzip") if rows is not table else ():
                 found[f"{place} {coding}"] = digest(compress(b"".join(pieces), coding))
-                found[f"{place} {coding} in pieces"] = digest(b"".join(compressed(resumed(pieces, iter(())), coding)))
+                found[f"{place} {coding} in pieces"] = digest(b"".join(compressed(resumed(pieces, nothing()), coding)))
     return found
+
+
+def nothing() -> Generator[bytes]:
+    yield from ()
 
 
 def digest(body: bytes) -> str:

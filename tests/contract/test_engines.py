@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import isnan
@@ -18,11 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gateway.app.engine_processes import EngineProcesses
+from gateway.config import Settings
 from gateway.engine.base import Engine
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import DuckDBSettings
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, QueryFailed, StorageFailed
-from gateway.model import Column, FileVersion, Statement, TypedValue
+from gateway.model import Column, FileVersion, Relation, Statement, TypedValue
 
 HEAVY = "SELECT sum(a.i * b.i) FROM range(1000000) a(i), range(1000000) b(i)"
 ENDLESS = "SELECT i FROM range(1000000000000) t(i)"
@@ -35,17 +38,35 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.fixture(params=["duckdb"])
-def engine(folder: Path, tmp_path: Path) -> Iterator[Engine]:
-    opened = DuckDBEngine.open(
-        DuckDBSettings(
-            locations=[str(folder)],
-            temp_directory=str(tmp_path / "temp"),
-            memory_limit="200MB",
-            max_temp_size="20MB",
-            threads=2,
-        )
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcesses]:
+    """Engines in processes of their own, as those of a server."""
+    project = tmp_path_factory.mktemp("project")
+    engine = {"memory": "200MB", "spill": "20MB", "threads": 2}
+    made = EngineProcesses(
+        Settings.model_validate({"project": project, "state": project / "state", "memory": "2GiB", "engine": engine})
     )
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["in this process", "in its own"])
+def engine(
+    request: pytest.FixtureRequest, folder: Path, tmp_path: Path, processes: EngineProcesses
+) -> Iterator[Engine]:
+    if request.param == "in its own":
+        opened: Engine = processes.engine([str(folder)])
+    else:
+        opened = DuckDBEngine.open(
+            DuckDBSettings(
+                locations=[str(folder)],
+                temp_directory=str(tmp_path / "temp"),
+                memory_limit="200MB",
+                max_temp_size="20MB",
+                threads=2,
+            )
+        )
     yield opened
     opened.close()
 
@@ -152,6 +173,13 @@ def test_columns_are_named_in_the_types_of_duckdb(engine: Engine) -> None:
     assert [column.type for column in engine.columns(what)] == expected
 
 
+def test_columns_are_looked_for_until_the_deadline(engine: Engine) -> None:
+    slow = statement("SELECT levenshtein(repeat('x', 20000), repeat('y', 20000)) AS far")
+    with pytest.raises(DeadlineExceeded):
+        engine.columns(slow, deadline=time.monotonic() + 0.05)
+    assert [column.type for column in engine.columns(slow)] == ["BIGINT"]
+
+
 @pytest.mark.parametrize(
     "expression", ["'101'::BIT", "1::UHUGEINT", "'10:00:00+01'::TIMETZ", "1::BIGNUM", "[1::UHUGEINT]"]
 )
@@ -165,6 +193,24 @@ def test_large_results_come_in_batches(engine: Engine) -> None:
     sizes = [batch.num_rows for batch in stream]
     assert sum(sizes) == 300_000
     assert len(sizes) > 1
+
+
+def test_rows_that_are_given_with_a_statement_are_read_under_their_name_by_no_other(engine: Engine) -> None:
+    kinds = pa.schema([("k", pa.string()), ("s", pa.decimal128(38, 0)), ("d", pa.list_(pa.int32()))])
+    given = pa.table([["a", None, "a"], [Decimal(2) ** 100, Decimal(1), None], [[1], None, []]], schema=kinds)
+    statement = Statement(
+        sql='SELECT k, sum(s) AS s, count(d) AS n FROM "__given" WHERE k IS DISTINCT FROM $k GROUP BY k ORDER BY k',
+        parameters={"k": TypedValue(value="b", type="VARCHAR")},
+        files=(),
+        relation=Relation(name="__given", rows=given),
+    )
+    rows = pa.Table.from_batches(engine.execute(statement)).to_pylist()
+    assert rows == [{"k": "a", "s": Decimal(2) ** 100, "n": 2}, {"k": None, "s": Decimal(1), "n": 0}]
+    assert [column.type for column in engine.columns(statement)] == ["VARCHAR", "DECIMAL(38,0)", "BIGINT"]
+    with pytest.raises(QueryFailed):
+        list(engine.execute(replace(statement, relation=None)))
+    empty = replace(statement, relation=Relation(name="__given", rows=given.slice(0, 0)))
+    assert [batch.num_rows for batch in engine.execute(empty)] in ([], [0])
 
 
 def test_the_time_zone_is_utc(engine: Engine) -> None:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -67,6 +67,21 @@ class RunningGateway:
 
 
 Serve = Callable[..., RunningGateway]
+LOGS: list[Path] = []
+"""The logs of all servers that were started."""
+TOLD = 30
+"""Lines of a log that are shown with a test that failed."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a test that failed what its servers wrote meanwhile, but for requests that were answered."""
+    report = yield
+    if report.failed:
+        for log in (log for log in LOGS if log.exists() and log.stat().st_mtime >= call.start):
+            lines = [line for line in log.read_text(errors="replace").splitlines() if '"status":200' not in line]
+            report.sections.append((f"log of {log.parent.name}", "\n".join(lines[-TOLD:])))
+    return report
 
 
 def _servers(
@@ -93,15 +108,18 @@ def _start(
     project: Path,
     environment: Mapping[str, str] | None = None,
     workers: int = 2,
+    until: str = "/readyz",
 ) -> RunningGateway:
+    """Start a server and wait for 200 of the address *until*; one without a query in service is never ready."""
     [port] = free_ports(1)
     command = [gateway_program(), "serve", "--project", str(project), "--port", str(port)]
     log = tmp_path_factory.mktemp("gateway") / "log"
+    LOGS.append(log)
     settings = {"GATEWAY_SERVER_DRAIN": "0s", **(environment or {})}
     process = start_process([*command, "--workers", str(workers)], settings, log)
     stack.callback(stop_process, process)
     running = RunningGateway(host="127.0.0.1", port=port, process=process, log=log)
-    wait_until_ready(running)
+    wait_until_ready(running, until)
     server_used(f"gunicorn {version('gunicorn')} ({workers} workers)")
     return running
 
@@ -127,15 +145,15 @@ def stop_process(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def wait_until_ready(running: RunningGateway) -> None:
-    wait_for(lambda: running.process.poll() is not None or _is_ready(running), running.log.read_text, pause=0.05)
+def wait_until_ready(running: RunningGateway, until: str = "/readyz") -> None:
+    wait_for(lambda: running.process.poll() is not None or _answers(running, until), running.log.read_text, pause=0.05)
     if running.process.poll() is not None:
         pytest.fail(f"the gateway ended before it was ready:\n{running.log.read_text(errors='replace')[-6000:]}")
 
 
-def _is_ready(running: RunningGateway) -> bool:
+def _answers(running: RunningGateway, path: str) -> bool:
     with suppress(OSError):
-        return running.get("/readyz").status == 200
+        return running.get(path).status == 200
     return False
 
 

@@ -150,6 +150,21 @@ def test_an_action_needs_its_grant(guarded: Any, keys: KeyFile, ana: str) -> Non
     assert guarded.request("DELETE", "/v1/cache?older=100d", headers=bearer(ana)).status == 403
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/tables/flights/refresh"), ("DELETE", "/v1/cache?older=9d")])
+def test_a_page_of_another_origin_changes_nothing_with_the_cookie_of_its_reader(
+    guarded: Any, keys: KeyFile, method: str, path: str
+) -> None:
+    cookie = {"Cookie": f"gateway-key={keys.add('pipeline')}", "Host": "gateway.example:8080"}
+    for other in ("http://gateway.example:3000", "http://app.gateway.example:8080", "null"):
+        for site in ({}, {"Sec-Fetch-Site": "same-site"}):
+            refused = guarded.request(method, path, headers=cookie | {"Origin": other} | site)
+            assert (refused.status, "access-control-allow-origin" in refused.headers) == (401, False), (other, site)
+    for page in ({"Origin": "http://gateway.example:8080"}, {"Sec-Fetch-Site": "same-origin"}, {}):
+        assert guarded.request(method, path, headers=cookie | page).status == 200
+    asked = {"Origin": "http://gateway.example:3000", "Access-Control-Request-Method": method}
+    assert "access-control-allow-methods" not in guarded.request("OPTIONS", path, headers=cookie | asked).headers
+
+
 def test_a_key_that_is_revoked_stops_working_in_every_worker(guarded: Any, keys: KeyFile) -> None:
     key = keys.add("gone", groups=("analysts",))
     for path in ("/v1/queries", DELAYS):

@@ -114,7 +114,7 @@ class Loop:
         return self.run("check", "--against", "main", *arguments, code=code)
 
     def start(self) -> None:
-        self.gateway = self._serve(self.deployed, workers=2)
+        self.gateway = self._serve(self.deployed, workers=2, until="/healthz")  # it has no query yet
 
     def ask(self, version: str) -> Any:
         return self.gateway.get(RESULT.format(version))

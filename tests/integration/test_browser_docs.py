@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -10,28 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_servers import server_missing
+from browsers import chromium
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from gateway.access.keys import KeyFile
 
 pytestmark = [pytest.mark.browser, pytest.mark.gunicorn]
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1200,1000",
-)
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +29,7 @@ def browser(
     server_used: Callable[[str], None],
 ) -> Iterator[webdriver.Chrome]:
     """A browser of its own, with an empty profile."""
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        server_missing("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(program)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options=options, service=Service(str(driver))) as chrome:
-        server_used(f"chromium {chrome.capabilities['browserVersion']}")
+    with chromium(tmp_path_factory.mktemp("profile"), server_used) as chrome:
         yield chrome
 
 
@@ -88,7 +68,9 @@ class Page:
         self.wait(lambda: self.at("#state").text in ("Done.", "Refused.", "Failed."))
 
     def wait(self, condition: Callable[[], Any]) -> None:
-        WebDriverWait(self.browser, 20).until(lambda _: condition())
+        WebDriverWait(self.browser, 20, ignored_exceptions=[StaleElementReferenceException]).until(
+            lambda _: condition()
+        )
 
     def costs(self) -> dict[str, str]:
         names, values = self.all("#cost dt"), self.all("#cost dd")
@@ -176,6 +158,70 @@ def test_a_query_is_explained_without_being_run(page: Page) -> None:
     assert not page.at("#rows").is_displayed()
 
 
+def test_a_command_is_copied_where_the_page_comes_by_plain_http_from_a_host(page: Page, local_gateway: Any) -> None:
+    page.base = f"http://gateway.test:{local_gateway.port}"
+    page.open("/docs/hourly_traffic/v1")
+    assert page.browser.execute_script("return navigator.clipboard") is None
+    page.press("Run")
+    page.at("#copy").click()
+    page.wait(lambda: page.at("#state").text == "Copied.")
+    page.field("day").clear()
+    page.browser.execute_script("arguments[0].type = 'text'", page.field("day"))
+    page.field("day").send_keys(Keys.CONTROL, "v")
+    assert page.field("day").get_attribute("value") == page.at("#curl").text
+    assert page.complaints() == []
+
+
+def test_what_cannot_be_copied_is_not_said_to_be(page: Page) -> None:
+    page.open("/docs/hourly_traffic/v1")
+    page.press("Run")
+    page.browser.execute_script(
+        "document.execCommand = () => false; navigator.clipboard.writeText = () => Promise.reject(new Error('no'))"
+    )
+    page.at("#copy").click()
+    page.wait(lambda: "does not copy" in page.at("#state").text)
+    assert page.browser.execute_script("return String(getSelection())") == page.at("#curl").text
+
+
+def test_a_form_works_without_scripts(page: Page) -> None:
+    page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.open("/docs/delays_by_carrier/v2")
+        page.fill("start", "2013-05-06")
+        page.fill("end", "2013-05-13")
+        page.fill("carriers", "UA\nDL")
+        Select(page.field("origin")).select_by_visible_text("not given")
+        page.at("form button[type=submit]").click()
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    answer = json.loads(page.at("body pre").text)
+    assert sorted(row["carrier"] for row in answer["data"]) == ["DL", "UA"]
+    assert "origin=&" in f"{page.browser.current_url}&"
+
+
+def test_tables_are_found_and_read_about(page: Page) -> None:
+    page.open("/")
+    page.at("nav a[href='/v1/tables']").click()
+    page.at("tbody a[href='/v1/tables/flights']").click()
+    assert page.at("h1").text == "flights"
+    assert "time_hour" in page.at("main").text
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/nowhere", "Nothing is here"),
+        ("/docs/delays_by_carier/v1", "No such query"),
+        ("/v1/queries/delays_by_carrier/v2/result?start=x", "Some parameters are not valid"),
+    ],
+)
+def test_what_goes_wrong_is_told_on_a_page(path: str, title: str, page: Page) -> None:
+    page.open(path)
+    assert page.at("h1").text == title
+    assert page.at("main a[href='/docs']").is_displayed()
+
+
 def test_a_form_works_by_keyboard_alone(page: Page) -> None:
     page.open("/docs/hourly_traffic/v1")
     page.field("day").send_keys("\ue007")  # Enter
@@ -184,7 +230,7 @@ def test_a_form_works_by_keyboard_alone(page: Page) -> None:
 
 
 def test_nothing_is_loaded_from_another_host(page: Page) -> None:
-    for path in ("/", "/docs", "/docs/delays_by_carrier/v2", "/errors/not-found"):
+    for path in ("/", "/docs", "/docs/delays_by_carrier/v2", "/errors/not-found", "/v1/tables", "/v1/tables/flights"):
         page.open(path)
         script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
         assert all(name.startswith(page.base) for name in page.browser.execute_script(script))
@@ -204,7 +250,14 @@ def test_every_control_has_a_name(page: Page) -> None:
 @pytest.mark.parametrize("width", [1200, 400])
 def test_a_page_is_no_wider_than_its_window(page: Page, width: int) -> None:
     page.browser.set_window_size(width, 900)
-    for path in ("/", "/docs", "/docs/delays_by_carrier/v2", "/errors/scan-too-large"):
+    for path in (
+        "/",
+        "/docs",
+        "/docs/delays_by_carrier/v2",
+        "/errors/scan-too-large",
+        "/v1/tables/flights",
+        "/nowhere",
+    ):
         page.open(path)
         assert page.browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0, path
     page.browser.set_window_size(1200, 1000)

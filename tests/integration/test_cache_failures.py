@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from process_tree import workers_of
 from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
@@ -53,11 +53,6 @@ def until(seen: Counter[str], more: int) -> None:
     """Wait until that many more requests were answered."""
     target = seen["200"] + more
     wait_for(lambda: seen["200"] >= target, lambda: f"{target} answers: {seen}")
-
-
-def workers(gateway: Any) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(gateway.process.pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
 
 
 def failures(gateway: Any, tier: str) -> float:
@@ -103,7 +98,7 @@ def test_a_worker_killed_under_load_loses_only_its_requests_in_flight(
     gateway = serve(flights_project, state)
     with load(gateway, clients=4) as seen:
         until(seen, 60)
-        os.kill(workers(gateway)[0], signal.SIGKILL)
+        os.kill(workers_of(gateway.process.pid)[0], signal.SIGKILL)
         until(seen, 200)
     assert set(seen) <= {"200", "lost"}
     assert seen["lost"] <= 40

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sysconfig
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,35 @@ def test_a_row_of_another_bucket_is_named(project: Path) -> None:
     assert mistakes(project) == [
         "dt=2024-01-01/shard=3/a.parquet: a row with uid = 1 lies in shard=3 and belongs in shard=0"
     ]
+
+
+@pytest.mark.parametrize(
+    ("stored", "type_", "shown"),
+    [
+        (pa.array([None], pa.int64()), "BIGINT", "null"),
+        (pa.array([float("nan")]), "DOUBLE", ".nan"),
+        (pa.array([float("-inf")]), "DOUBLE", "-.inf"),
+        (pa.array([True]), "BOOLEAN", "true"),
+        (pa.array(["null"]), "VARCHAR", "'null'"),
+        (pa.array([""]), "VARCHAR", "''"),
+        (pa.array(["a\nb"]), "VARCHAR", r'"a\nb"'),
+        (pa.array([Decimal("1.50")], pa.decimal128(5, 2)), "DECIMAL(5,2)", "1.50"),
+        (pa.array([date(2024, 1, 2)]), "DATE", "2024-01-02"),
+    ],
+)
+def test_the_value_of_a_row_elsewhere_is_named_as_yaml_writes_it(
+    project: Path, stored: pa.Array, type_: str, shown: str
+) -> None:
+    (project / "catalog/events.yaml").write_text(
+        f'table: events\nlocation: data\ncolumns: {{k: "{type_}"}}\npartitioned_by:\n'
+        "  - {column: part, source: k, transform: identity}\n"
+    )
+    shutil.rmtree(project / "data")
+    elsewhere = {"BOOLEAN": "false", "VARCHAR": "x", "DATE": "2024-01-01"}.get(type_, "1")
+    (project / f"data/part={elsewhere}").mkdir(parents=True)
+    pq.write_table(pa.table({"k": stored}), project / f"data/part={elsewhere}/a.parquet")
+    [found] = mistakes(project)
+    assert f": a row with k = {shown} lies in part={elsewhere} and belongs in part=" in found
 
 
 @pytest.mark.parametrize(
@@ -281,12 +312,12 @@ def test_every_file_is_looked_at_and_each_kind_told_once_with_its_number_and_an_
     [
         (pa.array([1, 300]), "TINYINT", "n = 300 has no TINYINT"),
         (pa.array([2**60 + 1]), "DOUBLE", f"n = {2**60 + 1} has no DOUBLE"),
-        (pa.array(["1", "007"]), "BIGINT", "n = 007 has no BIGINT"),
+        (pa.array(["1", "007"]), "BIGINT", "n = '007' has no BIGINT"),
         (pa.array(["1", "x"]), "BIGINT", "n = x has no BIGINT"),
         (pa.array([1.0, 2.5]), "BIGINT", "n = 2.5 has no BIGINT"),
         (pa.array([0.1]), "FLOAT", "n = 0.1 has no FLOAT"),
         (pa.array([5]), "BOOLEAN", "n = 5 has no BOOLEAN"),
-        (pa.array([1001], pa.timestamp("ns")), "TIMESTAMP", "n = 1970-01-01 00:00:00.000001001 has no TIMESTAMP"),
+        (pa.array([1001], pa.timestamp("ns")), "TIMESTAMP", "n = '1970-01-01 00:00:00.000001001' has no TIMESTAMP"),
         (pa.array([1], pa.timestamp("us")), "DATE", "n = 1970-01-01 00:00:00.000001 has no DATE"),
         (pa.array(["1.25"]).cast(pa.decimal128(9, 2)), "DECIMAL(9,1)", "n = 1.25 has no DECIMAL(9,1)"),
     ],
@@ -370,7 +401,7 @@ def test_nanoseconds_that_are_no_whole_microsecond_end_no_check(project: Path) -
     at = pa.array([1704240000000000001], pa.timestamp("ns"))
     pq.write_table(pa.table({"ts": at, "uid": pa.array([1], pa.int64())}), target)
     assert [message for severity, message in told(project) if severity == "error"] == [
-        "dt=2024-01-02/shard=0/a.parquet: a row with ts = 2024-01-03 00:00:00.000000001 lies in dt=2024-01-02 "
+        "dt=2024-01-02/shard=0/a.parquet: a row with ts = '2024-01-03 00:00:00.000000001' lies in dt=2024-01-02 "
         "and belongs in dt=2024-01-03"
     ]
 
@@ -438,3 +469,42 @@ def test_a_second_check_reads_no_file_again(project: Path, monkeypatch: pytest.M
     assert found[0] == found[1]
     assert len(found[0]) == 3
     assert (asked[-2:], len(asked)) == (["end", "end"], 8)
+
+
+EXPORT = """\
+/*
+summary: all
+owner: tests
+examples: [{{}}]
+*/
+SELECT e.c, r.n FROM (SELECT count(*) AS c FROM events) AS e, range(20000) AS r(n){}
+"""
+
+
+def test_an_example_whose_rows_are_too_many_to_be_kept_is_read_to_its_end(project: Path) -> None:
+    (project / "gateway.toml").write_text('[cache]\nmax_result = "64KiB"\n')
+    write_query(project, EXPORT.format(""))
+    code, output = gateway(project, "check", "--data")
+    assert (code, "example 1: 20000 rows" in output) == (0, True), output
+    write_query(project, EXPORT.format(" WHERE CASE WHEN n = 19999 THEN error('late') ELSE true END"))
+    code, output = gateway(project, "check", "--data")
+    assert (code, "example 1 fails with query-failed" in output) == (1, True), output
+
+
+def test_columns_that_only_folders_name_are_declared_as_the_check_says(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    path = tmp_path / "events/year=2024/site=a/a.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"id": [1]}), path)
+    declared = "table: events\nlocation: events\ncolumns: {id: BIGINT, year: INTEGER, site: VARCHAR}\n"
+    (tmp_path / "catalog/events.yaml").write_text(declared)
+    hints = {
+        one["hint"] for one in json.loads(gateway(tmp_path, "check", "--data", "--format", "json")[1])["diagnostics"]
+    }
+    [line] = {hint[hint.index("partitioned_by") :] for hint in hints}
+    (tmp_path / "catalog/events.yaml").write_text(f"{declared}{line}\n")
+    assert gateway(tmp_path, "check", "--data")[0] == 0
+    asked = tmp_path / "q.sql"
+    asked.write_text("SELECT id, year + 1 AS next, site FROM events WHERE year >= 2024")
+    answer = json.loads(gateway(tmp_path, "run", "--sql", str(asked), "--format", "json")[1])["data"]
+    assert answer == [{"id": 1, "next": 2025, "site": "a"}]

@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -133,6 +134,7 @@ def test_a_later_version_of_http_1_is_read_and_answered_as_1_1(running: Any, ver
             assert (answer.version, answer.status, "x-request-id" in answer.headers) == (11, 200, True)
         wire.send(f"GET {RESULT} HTTP/{version}\r\n\r\n".encode())  # it names no host
         assert [answer.status for answer in wire.take("GET")] == [400]
+        assert wire.rest() == b""
 
 
 def test_an_option_that_only_looks_like_close_leaves_the_connection_open(running: Any) -> None:
@@ -154,6 +156,39 @@ def test_http_1_1_names_its_host_even_where_the_answer_is_known(running: Any) ->
     for _ in range(2):
         [answer], _ = asked(running, f"GET {RESULT} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
         assert (answer.status, code(answer)) == (400, "malformed-request")
+
+
+def test_the_host_of_a_whole_address_counts_and_not_that_of_the_field(running: Any) -> None:
+    for host in ("other.example", "gateway.example"):
+        message = request("GET", "http://gateway.example:81/", Host=host, Connection="close")
+        [landing], _ = asked(running, message)
+        assert b"http://gateway.example:81/v1/queries" in landing.body
+        assert b"other.example" not in landing.body
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "status"),
+    [
+        (RESULT.replace(".csv", ""), {"Accept": "image/png"}, HTTPStatus.NOT_ACCEPTABLE),
+        (RESULT, {"If-Match": '"another"'}, HTTPStatus.PRECONDITION_FAILED),
+        (RESULT, {"Range": "bytes=99999999-"}, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE),
+        ("/v1/queries/none/v1/result", {}, HTTPStatus.NOT_FOUND),
+    ],
+)
+def test_a_status_comes_with_its_own_phrase(
+    running: Any, target: str, fields: dict[str, str], status: HTTPStatus
+) -> None:
+    with Wire(running.port) as wire:
+        wire.send(request("GET", target, Connection="close", **fields))
+        line = wire.rest().partition(b"\r\n")[0].decode()
+    assert line.upper() == f"HTTP/1.1 {status.value} {status.phrase}".upper()
+
+
+@pytest.mark.parametrize("host", ["a", "A.example:8080", "a_b.example", "[::1]", "[::1]:80", "127.0.0.1:80", "a:"])
+def test_a_host_may_be_named_in_any_way_that_is_one(running: Any, host: str) -> None:
+    for _ in range(3):
+        [answer], _ = asked(running, request("GET", RESULT, Host=host, Connection="close"))
+        assert answer.status == 200
 
 
 def test_a_redirect_does_not_repeat_the_host(running: Any) -> None:
@@ -190,6 +225,22 @@ TRAILERS = {
     "that comes twice": b"Content-Type: a\r\nContent-Type: b\r\n",
 }
 LONG_TRAILERS = {"that is long": b"X: %b\r\n" % (b"a" * 9_000), "too often": b"X: 1\r\n" * 101}
+HOSTS = (
+    b"",
+    b" ",
+    b"a b",
+    b"a, b",
+    b"a/b",
+    b"http://a",
+    b"u@a",
+    b"a:b",
+    b"a:80:80",
+    b"[::1",
+    b"<a>",
+    b'a"b',
+    b"\xe9",
+    b"a?",
+)
 CODINGS = (b"gzip, chunked", b"deflate,chunked", b"identity, chunked", b"gzip\r\nTransfer-Encoding: chunked")
 EXPECTATIONS = (b"nothing", b"", b"100-continue, nothing", b"100-continue\r\nExpect: nothing")
 UNREADABLE = {
@@ -216,6 +267,14 @@ UNREADABLE = {
     "a bare line feed": (GET + b"X-A: 1\nX-B: 2\r\n\r\n", 400),
     "a bare carriage return": (GET + b"X-A: 1\rX-B: 2\r\n\r\n", 400),
     "two hosts": (GET + b"Host: b\r\n\r\n", 400),
+    "one host twice": (GET + b"Host: a\r\n\r\n", 400),
+    "two hosts of HTTP/1.0": (GET.replace(b"/1.1", b"/1.0") + b"Host: b\r\n\r\n", 400),
+    "two hosts and an address": (GET.replace(b" /", b" http://a/", 1) + b"Host: b\r\n\r\n", 400),
+    "no host": (b"GET /v1/queries HTTP/1.1\r\nX-Host: a\r\n\r\n", 400),
+    "no host of a later version": (b"GET /v1/queries HTTP/1.2\r\n\r\n", 400),
+    "an address and no host": (b"GET http://a/v1/queries HTTP/1.1\r\n\r\n", 400),
+    "a body and no host": (b"POST /v1/queries HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", 400),
+    **{f"the host {host!r}": (GET.replace(b"Host: a", b"Host: " + host) + b"\r\n", 400) for host in HOSTS},
     "a space in the target": (b"GET /v1/queries?a=1 2 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "no version": (b"GET /v1/queries\r\nHost: a\r\n\r\n", 400),
     **{
@@ -237,6 +296,10 @@ UNREADABLE = {
     "a long field": (GET + b"X-A: " + b"a" * 9_000 + b"\r\n\r\n", 431),
     "many fields": (GET + b"".join(b"X-%d: 1\r\n" % number for number in range(200)) + b"\r\n", 431),
     "a chunk of no size": (POST + b"Transfer-Encoding: chunked\r\n\r\nx\r\n\r\n", 400),
+    "a chunk of a long extension": (
+        POST + b"Transfer-Encoding: chunked\r\n\r\n2;" + b"a" * 20_000 + b"\r\n{}\r\n",
+        400,
+    ),
     "a chunk of negative size": (POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n", 400),
     "a chunk longer than it says": (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n0\r\n\r\n", 400),
     "a length among the trailers": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", 400),

@@ -21,6 +21,7 @@ from real_servers import server_missing
 from gateway.config import ServerSettings, settings_table
 from gateway.declaration import parse_duration
 from gateway.telemetry.metric_table import DEFINITIONS
+from gateway.telemetry.metrics import SECONDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -66,9 +67,15 @@ def dashboard_expressions() -> Iterator[str]:
         yield from (target["expr"] for target in panel.get("targets", []))
 
 
+def rules_of(name: str) -> list[dict[str, Any]]:
+    """List the rules of a file of Prometheus, of all its groups."""
+    groups = yaml.safe_load((DEPLOY / "prometheus" / name).read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
 def alert_expressions() -> Iterator[str]:
-    for group in yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"]:
-        yield from (rule["expr"] for rule in group["rules"])
+    for name in ("alerts.yml", "slos.yml"):
+        yield from (rule["expr"] for rule in rules_of(name))
 
 
 def adapter_expressions() -> Iterator[str]:
@@ -126,9 +133,29 @@ def test_prometheus_takes_its_configuration_and_the_alerts(program: Any) -> None
     assert checked.returncode == 0, checked.stderr
 
 
-def test_the_alerts_do_what_their_tests_say(program: Any) -> None:
-    tested = program("promtool", "test", "rules", "alerts-tests.yml", cwd=DEPLOY / "prometheus")
+@pytest.mark.parametrize("rules", ["alerts", "slos"])
+def test_the_alerts_do_what_their_tests_say(rules: str, program: Any) -> None:
+    tested = program("promtool", "test", "rules", f"{rules}-tests.yml", cwd=DEPLOY / "prometheus")
     assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+@pytest.mark.parametrize("expressions", EVERYWHERE)
+def test_every_bucket_that_is_asked_for_is_one_that_there_is(expressions: Callable[[], Iterator[str]]) -> None:
+    asked = {bound for text in expressions() for bound in re.findall(r'\ble="([^"]*)"', text)}
+    assert asked - {str(bound) for bound in SECONDS} == set()
+
+
+def test_every_alert_and_record_that_is_used_is_made() -> None:
+    rules = rules_of("slos.yml")
+    made = {rule["record"] for rule in rules if "record" in rule}
+    used = {name for rule in rules for name in re.findall(r"query_gateway:[\w:]+", rule["expr"])}
+    assert used == made
+
+
+def test_every_objective_is_documented_with_its_alerts() -> None:
+    page = (ROOT / "docs" / "slos.md").read_text(encoding="utf-8")
+    alerts = [rule["alert"] for rule in rules_of("slos.yml") if "alert" in rule]
+    assert [name for name in alerts if f"`{name}`" not in page] == []
 
 
 def test_the_dockerfile_is_sound(program: Any) -> None:

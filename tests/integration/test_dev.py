@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sysconfig
 import time
@@ -119,3 +121,25 @@ def test_the_server_ends_with_the_terminal(terminal: Terminal) -> None:
     terminal.close()
     with pytest.raises(OSError, match="refused"):
         urlopen(f"{terminal.address}/healthz", timeout=5)
+
+
+def test_the_pages_get_plain_text_where_the_terminal_shows_colours(tmp_path: Path) -> None:
+    (tmp_path / "queries" / "q").mkdir(parents=True)
+    (tmp_path / "queries" / "q" / "v1.sql").write_text(QUERY.replace("SELECT", "SELCT"))
+    leader, follower = pty.openpty()
+    command = [PROGRAM, "dev", "--port", "0", "--project", str(tmp_path)]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "FORCE_COLOR": "1"}
+    process = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=environment)
+    os.close(follower)
+    try:
+        shown = b""
+        while b"mistake" not in shown and b"SELCT" not in shown:
+            shown += os.read(leader, 4096)
+        told = orjson.loads((tmp_path / ".gateway" / "dev.json").read_bytes())
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        os.close(leader)
+    assert b"\x1b[" in shown
+    assert "queries/q/v1.sql:6:1" in told["text"]
+    assert "\x1b" not in told["text"]

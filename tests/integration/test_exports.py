@@ -7,8 +7,10 @@ import os
 import socket
 import subprocess
 import sysconfig
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
 from select import POLLERR, POLLHUP, poll
@@ -19,6 +21,8 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+from process_tree import workers_of
+from wire import request
 
 pytestmark = pytest.mark.gunicorn
 
@@ -146,6 +150,23 @@ def test_an_error_after_the_first_byte_is_a_broken_transfer(get: Any, suffix: st
         response.read()
 
 
+@pytest.mark.parametrize("worker", ["asgi", "gthread"])
+def test_an_answer_without_chunks_that_breaks_off_ends_with_a_reset(
+    serve: Any, project: Path, tmp_path: Path, worker: str
+) -> None:
+    settings = {
+        "GATEWAY_STATE": str(tmp_path / "state"),
+        "GATEWAY_CACHE_MAX_RESULT": "10MiB",
+        "GATEWAY_SERVER_WORKER": worker,
+    }
+    running = serve(project, settings, 1)
+    with socket.create_connection((running.host, running.port), timeout=60) as connection:
+        connection.sendall(request("GET", "/v1/queries/breaks/v1/result.csv", version="1.0"))
+        with pytest.raises(ConnectionResetError):
+            deque(iter(partial(connection.recv, 2**20), b""), maxlen=0)
+    assert "Traceback" not in running.log.read_text()
+
+
 def test_files_that_are_replaced_meanwhile_break_the_transfer(get: Any, project: Path) -> None:
     response = get("twice", "arrow")
     part = project / f"data/part={PARTS - 1}/a.parquet"
@@ -243,5 +264,5 @@ def gateway_program() -> str:
 
 def resident(running: Any) -> int:
     """Add up the memory of the workers, in bytes."""
-    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
-    return sum(int(Path(f"/proc/{child}/statm").read_text().split()[1]) * 4096 for child in children)
+    workers = workers_of(running.process.pid)
+    return sum(int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * 4096 for worker in workers)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,11 +20,14 @@ from gateway.encode import encode
 from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.telemetry.events import RequestServed
+from gateway.web.origins import Cors
+from gateway.web.proxies import Proxies, networks
 from gateway.web.responses import FIXED_HEADERS
 
 TOTALS = "/v1/queries/totals/v1/result"
 ROWS = "/v1/queries/totals/v2/result"
 RECENT = "/v1/queries/recent/v1/result"
+SINCE = "/v1/queries/since/v1/result"
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +40,18 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
 def worlds(opened: Worlds) -> Worlds:
     opened.both(lambda world: setattr(world, "memory", 64 * 2**20))
     opened.both(lambda world: (setattr(world, "doors", None), setattr(world, "ration", None)))
+    opened.both(lambda world: surround(world, False))
     opened.renew()
     return opened
+
+
+JSON = {"Content_Type": "application/json"}
+
+
+def surround(world: Any, known: bool) -> None:
+    """Have a gateway know two origins and believe its proxy, or none and nobody."""
+    world.cors = Cors(origins=frozenset({"https://dash.example", "https://wiki.example"} if known else ()))
+    world.proxies = Proxies(trusted=networks(["127.0.0.1"] if known else []))
 
 
 def with_front(template: Template, **changed: Any) -> Template:
@@ -63,6 +77,8 @@ TARGETS = [
     f"{TOTALS}.ndjson",
     f"{TOTALS}.parquet",
     f"{TOTALS}.arrow",
+    f"{TOTALS}.xlsx",
+    f"{TOTALS}.csv?_bom=true&_delimiter=;",
     f"{TOTALS}?_format=csv",
     f"{TOTALS}?_shape=columns",
     f"{TOTALS}?_shape=arrays",
@@ -72,6 +88,12 @@ TARGETS = [
     "/v1/queries/totals/latest/result",
     "/v1/queries/totals/latest/result.csv?_limit=2",
     RECENT,
+    SINCE,
+    f"{SINCE}?since=now-7d/d&_limit=2",
+    f"{SINCE}?since=now-90m",
+    f"{SINCE}?since=now-1M/M&width=now",
+    f"{SINCE}.csv?since=1704063600000&_limit=1",
+    f"{SINCE}?since=2024-01-01T00:00:00Z",
 ]
 """Requests whose second answer is short."""
 ALWAYS_FLASK = [
@@ -87,6 +109,10 @@ ALWAYS_FLASK = [
     f"{TOTALS}?unknown=1",
     f"{TOTALS}?_unknown=1",
     f"{TOTALS}?until=yesterday",
+    f"{TOTALS}?until=now-7d",
+    f"{SINCE}?since=now-7x",
+    f"{SINCE}?since=now+1d",
+    f"{SINCE}?since=now-9999y",
     f"{TOTALS}?_limit=-1",
     f"{TOTALS}.exe",
     f"{ROWS}?_cursor=AAAA",
@@ -102,12 +128,21 @@ HEADERS = [
     {"User-Agent": "somebody", "Accept-Language": "de", "X-Forwarded-For": "10.0.0.1"},
     {"X-Unheard-Of": "1"},
 ]
+AROUND = [
+    {"Origin": "https://dash.example"},
+    {"Origin": "https://evil.example"},
+    {"X-Forwarded-Prefix": "/data/gw"},
+    {"X-Forwarded-Prefix": "/b", "Origin": "https://wiki.example"},
+]
 SPECIAL = [
     {"Cache-Control": "no-cache"},
     {"Cache-Control": "max-age=5"},
     {"Cache-Control": "only-if-cached"},
     {"Cache-Control": "no-store"},
     {"Range": "bytes=0-1"},
+    {"Range": "bytes=-5", "Accept-Encoding": "gzip, deflate"},
+    {"Range": "bytes=7-", "If-Range": '"other"'},
+    {"Range": "bytes=100000-"},
     {"If-Match": '"x"'},
     {"If-Modified-Since": "Wed, 21 Oct 2015 07:28:00 GMT"},
     {"Request-Timeout": "5"},
@@ -135,6 +170,22 @@ def test_headers_that_choose_a_form_choose_it_the_short_way_too(worlds: Worlds, 
                 named = {name.replace("-", "_"): value for name, value in headers.items()}
                 reply = await worlds.ask(target, **named)
         assert reply.short
+
+    run(story)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_is_around_a_request_is_answered_the_short_way_too(worlds: Worlds, target: str, known: bool) -> None:
+    worlds.both(lambda world: surround(world, known))
+    worlds.renew()
+
+    async def story() -> None:
+        for headers in (*AROUND, {}):
+            named = {name.replace("-", "_"): value for name, value in headers.items()}
+            for asked in {target, f"/data/gw{target}"} if known and "/data/gw" in headers.values() else {target}:
+                replies = [await worlds.ask(asked, **named) for _ in range(2)]
+                assert replies[-1].short
 
     run(story)
 
@@ -287,6 +338,105 @@ def test_an_evicted_answer_is_gone(worlds: Worlds) -> None:
     run(story)
 
 
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_a_relative_time_is_answered_short_until_its_bucket_ends(worlds: Worlds) -> None:
+    async def story() -> None:
+        target, found = f"{SINCE}?since=now/d", []
+        for moment in ("12:00:00", "12:00:00.5", "22:59:58", "22:59:59.9", "23:00:00", "23:00:00"):
+            worlds.clock.now = at(f"2024-01-03T{moment}+00:00")
+            reply = await worlds.ask(target)
+            document = orjson.loads(reply.body)
+            found.append((document["parameters"]["since"], document["rows"], reply.short))
+        before, after = ("2024-01-03T00:00:00", 4), ("2024-01-04T00:00:00", 2)
+        # The ttl of five minutes ended between the second and the third.
+        expected = [(before, False), (before, True), (before, False), (before, True), (after, False), (after, True)]
+        assert found == [(*told, short) for told, short in expected]
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("asked", "width"), [("since=now-90m", 1), ("since=2024-01-01&width=now-90m", 60), ("since=now-90m/m", 60)]
+)
+def test_what_is_not_rounded_is_another_question_in_the_next_bucket(worlds: Worlds, asked: str, width: int) -> None:
+    async def story() -> None:
+        worlds.clock.now = at("2024-01-03T12:00:00+00:00") + 0.25
+        first, second = await worlds.ask(f"{SINCE}?{asked}"), await worlds.ask(f"{SINCE}?{asked}")
+        worlds.clock.now += width - 0.5
+        last = await worlds.ask(f"{SINCE}?{asked}")
+        worlds.clock.now += 0.25
+        other = await worlds.ask(f"{SINCE}?{asked}")
+        assert [reply.short for reply in (first, second, last, other)] == [False, True, True, False]
+        assert first.body == second.body == last.body != other.body
+
+    run(story)
+
+
+def test_all_spellings_of_an_instant_share_one_answer_and_its_tag(worlds: Worlds) -> None:
+    spelled = ["now/d", "now-0s/d", "2024-01-03", "2024-01-02T23:00:00Z", "1704236400000", "2024-01-03T05:00%2B06:00"]
+
+    async def story() -> None:
+        worlds.clock.now = at("2024-01-03T12:00:00+00:00")
+        replies = [await worlds.ask(f"{SINCE}?since={text}") for text in spelled]
+        posted = [
+            await worlds.ask(SINCE, "POST", orjson.dumps({"since": value}), **JSON)
+            for value in ("now/d", 1704236400000)
+        ]
+        assert {reply.status for reply in replies} == {200}
+        assert len({reply.header("etag") for reply in replies}) == 1
+        assert len({reply.body for reply in [*replies, *posted]}) == 1
+        statuses = [str(reply.header("cache-status")) for reply in [*replies, *posted]]
+        assert ["hit" in status for status in statuses] == [False, *[True] * (len(statuses) - 1)]
+
+    run(story)
+
+
+def test_caches_on_the_way_are_told_when_the_bucket_ends(worlds: Worlds) -> None:
+    async def story() -> None:
+        worlds.clock.now = at("2024-01-03T22:58:00+00:00")
+        first = await worlds.ask(f"{SINCE}?since=now/d")
+        worlds.clock.now += 60
+        second = await worlds.ask(f"{SINCE}?since=now/d")
+        absolute = await worlds.ask(f"{SINCE}?since=2024-01-03")
+        assert [first.header("cache-control"), second.header("cache-control")] == ["public, max-age=120"] * 2
+        assert (second.header("age"), second.header("x-accel-expires")) == ("60", "@1704322800")
+        assert absolute.header("cache-control") == "public, max-age=300, stale-while-revalidate=60"
+
+    run(story)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_pages_of_a_relative_time_go_on_in_the_next_bucket(worlds: Worlds, method: str) -> None:
+    async def ask(options: str, since: str) -> dict[str, Any]:
+        if method == "GET":
+            reply = await worlds.ask(f"{SINCE}?since={since}&{options}")
+        else:
+            reply = await worlds.ask(f"{SINCE}?{options}", "POST", orjson.dumps({"since": since}), **JSON)
+        found: dict[str, Any] = orjson.loads(reply.body) if reply.status == 200 else {"status": reply.status}
+        return found
+
+    async def story() -> None:
+        worlds.clock.now = at("2024-01-03T22:59:59+00:00")
+        whole = (await ask("", "now/d"))["data"]
+        first = await ask("_limit=1", "now/d")
+        cursor = first["next"].partition("_cursor=")[2]
+        assert ("since=2024-01-03T00%3A00%3A00&" in first["next"]) == (method == "GET")
+        worlds.clock.now += 2
+        for since in ("now/d", "2024-01-03", "now-1d/d"):  # as it was, as it was told, as it is written now
+            pages = [await ask(f"_cursor={cursor}", since)]
+            while "next" in pages[-1]:
+                pages.append(await ask(f"_cursor={pages[-1]['next'].partition('_cursor=')[2]}", since))
+            assert [row for page in pages for row in page["data"]] == whole[1:]
+            assert {page["parameters"]["since"] for page in pages} == {"2024-01-03T00:00:00"}
+        for other in ("now-0d/d", "now-2d/d", "2024-01-04"):
+            assert await ask(f"_cursor={cursor}", other) == {"status": 400}
+
+    run(story)
+
+
 def test_the_bucket_of_the_clock_ends_an_answer(worlds: Worlds) -> None:
     async def story() -> None:
         worlds.clock.now += 60 - worlds.clock.now % 60
@@ -353,7 +503,7 @@ def test_an_answer_that_was_made_over_midnight_is_not_kept_for_the_new_day(
 
     async def story() -> None:
         with monkeypatch.context() as patched:
-            patched.setattr("gateway.web.results.encode", over_midnight)
+            patched.setattr("gateway.web.payload.encode", over_midnight)
             replies = [await world.ask("GET", latest, {})]
         replies += [await world.ask("GET", latest, {}) for _ in range(2)]
         assert [reply.header("gateway-version") for reply in replies] == ["2", "1", "1"]
@@ -521,7 +671,9 @@ def test_requests_are_counted_and_told_of_alike(worlds: Worlds) -> None:
 REQUESTS = st.tuples(
     st.sampled_from([*TARGETS, *TARGETS, *ALWAYS_FLASK]),
     st.sampled_from(["GET", "GET", "GET", "HEAD", "POST"]),
-    st.sampled_from([*HEADERS, *HEADERS, *SPECIAL, {"If-None-Match": "last"}, {"X-Api-Key": "a"}, {"X-Api-Key": "b"}]),
+    st.sampled_from(
+        [*HEADERS, *HEADERS, *AROUND, *SPECIAL, {"If-None-Match": "last"}, {"X-Api-Key": "a"}, {"X-Api-Key": "b"}]
+    ),
 )
 STEPS = st.one_of(
     REQUESTS.map(lambda request: ("ask", *request)),
@@ -539,11 +691,12 @@ STEPS = st.one_of(
 
 @pytest.mark.parametrize("memory", [64 * 2**20, 30_000], ids=["room", "tight"])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(STEPS, max_size=25), guarded=st.booleans())
+@given(steps=st.lists(STEPS, max_size=25), guarded=st.booleans(), surrounded=st.booleans())
 def test_whatever_happens_both_ways_answer_alike(
-    worlds: Worlds, memory: int, steps: list[tuple[Any, ...]], guarded: bool
+    worlds: Worlds, memory: int, steps: list[tuple[Any, ...]], guarded: bool, surrounded: bool
 ) -> None:
     worlds.both(lambda world: setattr(world, "memory", memory))
+    worlds.both(lambda world: surround(world, surrounded))
     worlds.both(lambda world: setattr(world, "doors", Doors() if guarded else OPEN))
     worlds.renew()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from process_tree import workers_of
 
 pytestmark = pytest.mark.gunicorn
 
@@ -20,12 +22,6 @@ QUESTIONS = [
     ("/v1/queries/weather_delay/v1/result.csv", {"start": "2013-02-04", "end": "2013-02-11"}),
     ("/v1/queries/ops.daily_summary/v1/result.csv", {"month": "2013-02-01"}),
 ]
-
-
-def workers_of(process_id: int) -> list[int]:
-    """List the child processes of a process."""
-    text = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
-    return [int(number) for number in text.split()]
 
 
 def test_two_workers_run(local_gateway: Any) -> None:
@@ -94,3 +90,17 @@ def alive(process_id: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+@pytest.mark.parametrize("form", ["auto", "json", "text"])
+def test_a_start_is_told_in_the_form_of_the_log(serve: Any, flights_project: Path, form: str) -> None:
+    running = serve(flights_project, {"GATEWAY_LOG_FORMAT": form})
+    lines = running.log.read_text().splitlines()
+    if form == "text":
+        said = [line.split()[0] for line in lines if line.startswith(("Memory: ", "Query Gateway serves http://"))]
+        assert said == ["Memory:", "Query"]
+        return
+    events = [json.loads(line) for line in lines]
+    [listening] = [event for event in events if event["event"] == "server-listening"]
+    assert listening["address"].endswith(f":{running.port}")
+    assert [event["event"] for event in events].count("memory-divided") == 1

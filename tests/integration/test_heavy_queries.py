@@ -190,7 +190,7 @@ def test_a_query_that_needs_too_much_memory_fails_and_the_next_one_runs(open_pro
 
 
 def test_a_result_for_which_the_others_leave_no_memory_fails_alone(open_project: Open) -> None:
-    gateway = open_project(MEMORY="800MiB", SERVER_WORKERS="1", ENGINE_SLOTS="4", CACHE_MEMORY="0")
+    gateway = open_project(MEMORY="1216MiB", SERVER_WORKERS="1", ENGINE_SLOTS="4", CACHE_MEMORY="0")
     answers = [ask(gateway, "large", 0)]
     assert gateway.runner.execution.budget.held == answers[0].result.table.nbytes < gateway.runner.execution.max_result
     with pytest.raises(ResultTooLarge, match="beside the others"):
@@ -224,6 +224,19 @@ def test_a_client_that_hangs_up_stops_its_query_on_a_real_server(running: Any) -
     wait_for(lambda: metric(running, "gateway_queries_cancelled_total") == 1)
     wait_for(lambda: metric(running, "gateway_queries_running") == 0)
     assert running.get(result("small")).status == 200
+
+
+def test_who_hangs_up_before_the_answer_is_told_as_gone_and_as_no_failure_of_the_server(running: Any) -> None:
+    def statuses() -> set[str]:
+        text = running.get("/metrics").body.decode()
+        return set(re.findall(r'gateway_request_seconds_count{.*status="(\d+)"', text))
+
+    with closing(HTTPConnection(running.host, running.port, timeout=SOON)) as connection:
+        connection.request("GET", result("endless_unkept"))
+        wait_for(lambda: metric(running, "gateway_queries_running") == 1)
+    wait_for(lambda: "499" in statuses())
+    assert running.get(result("small")).status == 200
+    assert statuses() == {"200", "499"}
 
 
 def test_a_timeout_in_a_header_stops_the_query_on_a_real_server(running: Any) -> None:

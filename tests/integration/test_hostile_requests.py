@@ -45,7 +45,7 @@ TEXTS = [
 ]
 
 TARGETS = [
-    *(f"{RESULT}?start={quote(text)}&end=2013-01-08" for text in TEXTS),
+    *(f"{RESULT}?start={quote(text)}&end=2013-01-08" for text in TEXTS if text != "-1"),  # a time since the epoch
     *(f"{RESULT}?{RANGE}&origin={quote(text)}" for text in TEXTS),
     *(f"/v1/queries/plane_history/v1/result?tailnum={quote(text)}" for text in TEXTS),
     *(f"/v1/queries/worst_routes/v1/result?start=2013-01-01&end=2013-01-08&top={quote(text)}" for text in TEXTS),

@@ -76,6 +76,27 @@ def test_pages_from_both_workers_make_up_the_whole(local_gateway: Any) -> None:
     assert found == whole
 
 
+def test_a_cursor_goes_with_the_parameters_as_the_first_page_told_them(local_gateway: Any) -> None:
+    first = local_gateway.get(DELAYS, WEEK | {"_limit": 4}).json()
+    cursor = first["next"].partition("_cursor=")[2]
+    told = {name: value for name, value in first["parameters"].items() if value is not None}
+    other = {"end": "2013-01-08 00:00", "start": "2013-01-01T00:30:00.000"}
+    second = local_gateway.get(first["next"]).json()["data"]
+    assert told["start"] == "2013-01-01T00:00:00"
+    for spelled in (told, other):
+        assert local_gateway.get(DELAYS, spelled | {"_cursor": cursor}).json()["data"] == second
+        posted = local_gateway.post(f"{DELAYS}?_cursor={cursor}", json.dumps(spelled).encode())
+        assert posted.json()["data"] == second
+    refused = local_gateway.get(DELAYS, told | {"end": "2013-01-09", "_cursor": cursor})
+    assert (refused.status, refused.json()["type"]) == (400, "/errors/malformed-request")
+
+
+def test_after_a_page_of_no_rows_comes_the_whole_result(local_gateway: Any) -> None:
+    none = local_gateway.get(DELAYS, WEEK | {"_limit": 0}).json()
+    rest = local_gateway.get(none["next"]).json()
+    assert (none["data"], len(rest["data"]), rest["more"]) == ([], none["rows"], False)
+
+
 @pytest.mark.parametrize("shape", ["objects", "arrays", "columns"])
 def test_json_has_three_shapes_of_the_same_rows(local_gateway: Any, shape: str) -> None:
     document = local_gateway.get(DELAYS, WEEK | {"_shape": shape}).json()

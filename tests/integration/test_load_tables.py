@@ -30,7 +30,7 @@ def test_other_files_are_not_declarations(catalog: Path) -> None:
 
 
 def test_the_mistakes_of_all_files_come_together_and_the_others_are_loaded(catalog: Path) -> None:
-    (catalog / "a.yaml").write_text("table: a\nlocation: ../a\n")
+    (catalog / "a.yaml").write_text("table: a\nlocation: s3:///a\n")
     (catalog / "b.yaml").write_text("table: b\n")
     (catalog / "c.yaml").write_bytes(b"\xff\xfe\xff")
     (catalog / "d.yaml").write_text("table: d\nlocation: data/d\n")

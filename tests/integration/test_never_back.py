@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numbered import KEPT, LARGE, OFF, SHORT, STALE, WARM, Clients, make_project, post, write_number
+from process_tree import workers_of
 from waiting import wait_for
 
 from gateway.app.gateway import open_gateway
@@ -101,10 +102,9 @@ class World:
     def kill(self, host: int) -> None:
         """End a worker at once, and wait for the one that takes its place."""
         process = self.hosts[host].process.pid
-        children = Path(f"/proc/{process}/task/{process}/children")
-        before = set(children.read_text().split())
-        os.kill(int(min(before)), signal.SIGKILL)
-        wait_for(lambda: len(now := set(children.read_text().split())) == len(before) and now != before, "a new worker")
+        before = set(workers_of(process))
+        os.kill(min(before), signal.SIGKILL)
+        wait_for(lambda: len(now := set(workers_of(process))) == len(before) and now != before, "a new worker")
         self.clients[host].close()
 
     def restart(self, host: int) -> None:

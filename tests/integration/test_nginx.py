@@ -181,6 +181,38 @@ def test_a_stored_answer_that_the_client_has_is_not_sent_again(port: int) -> Non
     assert (again.status, again.body, again["ETag"], fate(again)) == (304, b"", tag, HIT)
 
 
+def test_lengths_parts_and_preconditions_are_told_as_by_the_gateway(port: int, gateway: Any) -> None:
+    target = asked(1, 120, ".csv")
+    whole = Reply(gateway.port, target)
+    packed = Reply(gateway.port, target, Accept_Encoding="gzip")
+    tag, size = whole["ETag"], len(whole.body)
+    kept(port, target)
+    kept(port, target, Accept_Encoding="gzip, deflate")
+    for one in (port, gateway.port):
+        head = Reply(one, target, "HEAD")
+        assert (head.status, head["Content-Length"], head["Accept-Ranges"]) == (200, str(size), "bytes")
+        for more in ({}, {"If_Range": tag}, {"Accept_Encoding": "gzip, deflate"}, {"If_Match": tag}):
+            part = Reply(one, target, Range="bytes=2-5", **more)
+            told = (part.status, part.body, part["Content-Range"], part["ETag"], part["Content-Encoding"])
+            assert told == (206, whole.body[2:6], f"bytes 2-5/{size}", tag, "")
+        resumed = {"Accept_Encoding": "gzip, deflate", "If_Range": packed["ETag"]}
+        rest = Reply(one, target, Range="bytes=9-", **resumed)
+        assert (rest.status, rest.body, rest["Content-Encoding"]) == (206, packed.body[9:], "gzip")
+        for more in ({"If_Range": '"other"'}, {"Range": "bytes=0-1,3-4"}):
+            ignored = Reply(one, target, **{"Range": "bytes=2-5", **more})
+            assert (ignored.status, ignored.body) == (200, whole.body)
+        beyond = Reply(one, target, Range=f"bytes={size}-")
+        assert (beyond.status, beyond["Content-Range"]) == (416, f"bytes */{size}")
+        other = Reply(one, target, If_Match='"other"', If_None_Match=tag, Range="bytes=0-1")
+        assert [reply.headers.get_content_type() for reply in (beyond, other)] == ["application/problem+json"] * 2
+        assert (other.status, other.json()["type"], beyond.json()["status"]) == (
+            412,
+            "/errors/precondition-failed",
+            416,
+        )
+        assert Reply(one, target, If_Match=tag, If_None_Match=tag, Range="bytes=0-1").status == 304
+
+
 def test_formats_asked_for_by_accept_do_not_mix(port: int, gateway: Any) -> None:
     wanted = {"application/json": "json", "text/csv": "csv", "application/vnd.apache.arrow.stream": "arrow"}
     direct = {accept: Reply(gateway.port, asked(1, 24), Accept=accept).body for accept in wanted}

@@ -6,9 +6,8 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event
@@ -16,6 +15,8 @@ from typing import Any
 
 import pytest
 from events import make_project, put
+from full_disks import fill, mounted
+from process_tree import workers_of
 from shop import ask, row
 from waiting import wait_for
 
@@ -30,31 +31,6 @@ from gateway.telemetry.events import TierFailed
 
 HOURLY = "/v1/queries/hourly_traffic/v1/result"
 LARGE = "SELECT count(*) AS n FROM (SELECT DISTINCT i, hash(i) FROM range(10_000_000) t(i))"
-
-
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A file system of the test's own, where this user may mount one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        pytest.skip("a file system that is full or read-only needs the right to mount one")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path) -> None:
-    """Write until there is no room left, to a file that no sweep takes for a result that has expired."""
-    with (folder / "full").open("wb", buffering=0) as file:
-        with suppress(OSError):
-            for _ in range(20_000):
-                file.write(bytes(4096))
-            pytest.fail("the disk does not get full")
-        os.utime(file.fileno(), (2**32, 2**32))
 
 
 @pytest.fixture
@@ -128,8 +104,8 @@ def day(number: int) -> str:
 
 
 def workers(gateway: Any) -> set[int]:
-    found = subprocess.run(["pgrep", "-P", str(gateway.process.pid)], capture_output=True, text=True, check=False)
-    return {int(line) for line in found.stdout.split()}
+    """Return the worker processes of a server."""
+    return set(workers_of(gateway.process.pid))
 
 
 @pytest.mark.gunicorn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ def steps(job: str) -> list[Mapping[str, Any]]:
     return [step for step in document["jobs"][job]["steps"] if "run" in step]
 
 
-def run_workflow(project: Path) -> tuple[dict[str, subprocess.CompletedProcess[str]], str]:
+def run_workflow(project: Path, **environment: str) -> tuple[dict[str, subprocess.CompletedProcess[str]], str]:
     """Run the steps as GitHub's shell would; return what each gave, and the summary of the job."""
     summary = project / "summary.md"
     base = git(project, "rev-parse", "main").strip()
@@ -52,6 +53,7 @@ def run_workflow(project: Path) -> tuple[dict[str, subprocess.CompletedProcess[s
             project,
             BASE=base,
             GITHUB_STEP_SUMMARY=str(summary),
+            **environment,
         )
         for step in steps("report")
         if step["name"] not in ALREADY_DONE
@@ -69,6 +71,30 @@ def test_a_pull_request_with_a_new_version_gets_its_report(project: Path) -> Non
     assert {name: one.returncode for name, one in done.items()} == {"Check": 0, "Test": 0, "Report": 0}
     assert "| `delays_by_carrier v3` | new version | 🟢 same | 22 of 1096 partitions, 233.9 KiB |" in summary
     assert "The answers differ" in summary
+    assert "The answer is computed whole: it reads more than one table." in summary
+
+
+@pytest.mark.parametrize(
+    ("least", "told"),
+    [
+        ("0", r"The answer is made of \d+ partials\."),
+        ("1MiB", r"computed whole: its partitions have [\d.]+ KiB on average"),
+    ],
+)
+def test_a_pull_request_with_an_aggregation_says_whether_it_is_made_of_partials(
+    least: str, told: str, project: Path
+) -> None:
+    added = project / "queries" / "departures_by_airport" / "v1.sql"
+    added.parent.mkdir()
+    front = "summary: Departures by airport\nowner: ops-analytics\nparameters: {start: {type: timestamp}}"
+    cache = "cache: {ttl: 5m}\nexamples: [{start: 2013-12-29}]"
+    added.write_text(
+        f"/*\n{front}\n{cache}\n*/\n"
+        "SELECT origin, count(*) AS departures FROM flights WHERE time_hour >= $start GROUP BY origin ORDER BY origin\n"
+    )
+    commit(project)
+    _, summary = run_workflow(project, GATEWAY_CACHE_PARTIALS_FROM=least)
+    assert re.search(told, summary), summary
 
 
 def test_a_pull_request_that_changes_a_published_version_fails_with_an_annotation(project: Path) -> None:

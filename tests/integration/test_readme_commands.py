@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -61,7 +62,23 @@ def test_curl_gets_what_is_shown(url: str, shown: str, local_gateway: Any) -> No
         assert reply.body.decode().splitlines() == shown.strip().splitlines()
 
 
-@pytest.mark.parametrize("command", [line for line in lines("sh", "gateway") if "serve" not in line])
+BUCKET = "s3://bucket/prefix"
+SERVING = ("demo", "serve")
+"""Commands that run until they are stopped: ``test_demo.py`` and ``test_wheel.py`` start them."""
+TYPED = [line for line in lines("sh", "gateway") if line.split()[1] not in SERVING]
+
+
+@pytest.mark.parametrize("command", [line for line in TYPED if BUCKET in line])
+def test_a_gateway_command_over_a_bucket_works(command: str, s3: Any, flights_project: Path, tmp_path: Path) -> None:
+    s3.upload(flights_project / "demo" / "warehouse" / "airlines", "readme/airlines")
+    environment = {**os.environ, **s3.environment, "GATEWAY_STORAGE_URL_STYLE": "path"}
+    program = Path(sysconfig.get_path("scripts")) / "gateway"
+    typed = shlex.split(command.replace(BUCKET, s3.url("readme")))[1:]
+    done = subprocess.run([program, *typed], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "  airlines: 2 columns" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [line for line in TYPED if BUCKET not in line])
 def test_a_gateway_command_works(command: str, flights_project: Path, tmp_path: Path) -> None:
     project = shutil.copytree(
         flights_project, tmp_path / "project", ignore=shutil.ignore_patterns("flights", ".gateway")

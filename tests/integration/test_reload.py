@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from process_tree import workers_of
 from waiting import becomes, everywhere
 
 pytestmark = pytest.mark.gunicorn
@@ -148,8 +149,7 @@ def test_a_table_at_a_place_where_nothing_is_stays_where_it_was(world: World) ->
 
 
 def test_a_signal_and_a_request_reload_every_worker_and_replace_none(world: World) -> None:
-    children = Path(f"/proc/{world.gateway.process.pid}/task/{world.gateway.process.pid}/children")
-    workers = children.read_text()
+    workers = workers_of(world.gateway.process.pid)
     path = world.folder / "queries/totals/v1.sql"
     for asked, value in ((lambda: os.kill(world.gateway.process.pid, signal.SIGHUP), 5), (reload_of(world), 7)):
         before = path.stat()
@@ -157,7 +157,7 @@ def test_a_signal_and_a_request_reload_every_worker_and_replace_none(world: Worl
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if its status did not tell that it changed
         asked()
         assert world.becomes(value + 1, world.total)
-    assert children.read_text() == workers
+    assert workers_of(world.gateway.process.pid) == workers
 
 
 def reload_of(world: World) -> Callable[[], Any]:

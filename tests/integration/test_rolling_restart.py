@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from events import between, make_project, put
 from nginx import Box, find_nginx, running
+from process_tree import workers_of
 from real_servers import server_missing
 from waiting import wait_for
 
@@ -29,10 +30,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_project(tmp_path_factory.mktemp("rolling"), "cache: {ttl: 1h}")
     put(folder, range(60), amount=1)
     return folder
-
-
-def workers_of(process: int) -> set[int]:
-    return {int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()}
 
 
 @contextmanager

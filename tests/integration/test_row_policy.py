@@ -17,6 +17,7 @@ from gateway.engine.rows import one_row
 from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
 from gateway.plan.dynamic import DimensionReader
+from gateway.plan.fold.fold import FoldPlanner
 from gateway.plan.planner import Planner
 from gateway.telemetry.events import Event, QueryExecuted
 
@@ -54,7 +55,8 @@ def gateway(tmp_path: Path, events: list[Event]) -> Iterator[Gateway]:
 def under(gateway: Gateway, policy: ByScope | Careless) -> Gateway:
     engine = cast(DuckDBEngine, gateway.engine)
     dimensions = DimensionReader.over(one_row(engine, seconds=10), engine.address)
-    planning = replace(gateway.planning, planner=Planner(engine.evaluate, dimensions, policy))
+    planner = Planner(engine.evaluate, dimensions, policy)
+    planning = replace(gateway.planning, folds=FoldPlanner(planner, engine.evaluate, engine.columns))
     return replace(gateway, executor=gateway.executor.over(replace(gateway.runner, planning=planning)))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from numbered import KEPT, SHORT, STALE, Clients, ask, make_project, post, write_number
+from process_tree import workers_of
 from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
@@ -113,10 +114,31 @@ def test_cursors_stay_those_of_all_workers_when_the_folder_and_a_worker_are_gone
     before = world.gateway.get(page).json()["next"]
     world.remove_state()
     wait_for(lambda: (world.state / "cursor.key").exists())
-    workers = Path(f"/proc/{world.gateway.process.pid}/task/{world.gateway.process.pid}/children").read_text().split()
-    os.kill(int(workers[0]), signal.SIGKILL)
+    os.kill(workers_of(world.gateway.process.pid)[0], signal.SIGKILL)
     wait_for(lambda: world.gateway.get("/readyz").status == 200)
     world.clients.close()
+    next_ = world.gateway.get(page).json()["next"]
+    for address in (before, next_):
+        assert {seen.status for seen in world.clients.ask(address)} == {200}
+
+
+def test_a_worker_that_starts_while_the_state_folder_is_gone_signs_cursors_as_the_others_do(world: World) -> None:
+    page = "/v1/queries/large/v1/result?_limit=2"
+    before = world.gateway.get(page).json()["next"]
+    server = world.gateway.process.pid
+    world.clients.close()
+    first, *others = workers_of(server)
+    for worker in others:
+        os.kill(worker, signal.SIGSTOP)  # so that the new worker is the first to see that the folder is gone
+    try:
+        os.kill(first, signal.SIGSTOP)
+        world.remove_state()
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: (world.state / "cursor.key").exists())
+    finally:
+        for worker in others:
+            os.kill(worker, signal.SIGCONT)
+    wait_for(lambda: world.gateway.get("/readyz").status == 200)
     next_ = world.gateway.get(page).json()["next"]
     for address in (before, next_):
         assert {seen.status for seen in world.clients.ask(address)} == {200}

@@ -79,6 +79,28 @@ def test_tests_with_inline_tables_need_no_data_and_leave_nothing(project: Path) 
     assert sorted(project.rglob("*")) == before
 
 
+RELATIVE = QUERY.replace("{type: timestamp, ", "{type: timestamp, zone: Europe/Berlin, relative: true, ")
+
+
+def test_a_test_says_at_which_instant_it_is_asked(project: Path) -> None:
+    tests = TESTS.replace("{start: 2024-01-01, end: 2024-01-02}", "{start: now-1d/d, end: now/d}")
+    write(project, "queries/finance/spending/v1.sql", RELATIVE)
+    for now, passes in (
+        ("2024-01-01T23:00:00Z", True),
+        ("2024-01-01T22:59:59Z", False),
+        ("2024-01-02T23:59+01:00", True),
+    ):
+        text = tests.replace("  - name: one day\n", f"  - name: one day\n    now: {now}\n")
+        write(project, "queries/finance/spending/v1.test.yaml", text)
+        assert gateway(project, "test", "--no-data")[0] == (0 if passes else 1), now
+    write(
+        project, "queries/finance/spending/v1.test.yaml", tests.replace("one day\n", "one day\n    now: yesterday\n", 1)
+    )
+    code, lines = gateway(project, "test", "--no-data")
+    assert code != 0
+    assert any("'yesterday' is not a timestamp with its offset" in line for line in lines)
+
+
 def test_a_difference_is_shown_row_by_row_and_update_writes_it_down(project: Path) -> None:
     write(project, "queries/finance/spending/v1.test.yaml", TESTS.replace("spent: 2.50", "spent: 3"))
     assert gateway(project, "test", "finance.spending") == (

@@ -9,14 +9,11 @@ rules of the analysis.
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from mutants import MUTANTS, VARIABLE
+from mutants import MUTANTS
+from mutating import noticed
 
 NOTICING = (
     "tests/unit/plan/test_select.py",
@@ -28,25 +25,9 @@ NOTICING = (
     "tests/property/test_projection.py",
     "tests/property/test_pruning_end_to_end.py",
 )
-OPTIONS = ("-x", "-q", "-p", "mutants", "-p", "no:cacheprovider", "--hypothesis-seed=1", "--tb=no")
 
 
 @pytest.mark.parametrize("number", range(len(MUTANTS)), ids=lambda number: str(MUTANTS[number]))
 def test_an_unsound_selection_is_noticed(number: int, pytestconfig: pytest.Config, tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        VARIABLE: str(number),
-        "PYTHONPATH": str(pytestconfig.rootpath / "tests" / "support"),
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *OPTIONS, *NOTICING],
-        cwd=pytestconfig.rootpath,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    noticed = re.search(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", done.stdout, re.MULTILINE)
-    assert noticed is not None, done.stdout[-2000:] + done.stderr[-2000:]
-    print(f"\n{MUTANTS[number]}: {noticed[1].rpartition('/')[2]}")
+    found = noticed("mutants", number, NOTICING, pytestconfig.rootpath, tmp_path)
+    print(f"\n{MUTANTS[number]}: {found}")

@@ -27,9 +27,11 @@ from gateway.plan.analysis import (
     barriers,
     build,
     conjuncts,
+    deterministic,
     facts,
     joins,
     names,
+    possible,
     prepared,
     subqueries,
     terms,
@@ -124,7 +126,7 @@ wrong_rules = tuple(wrong_null_check if rule is right_null_check else rule for r
 def wrong_order(leaf: Comparison, edge: facts.Edge) -> Iterator[Predicate]:
     for copied in right_order(leaf, edge):
         if isinstance(copied, Comparison):
-            yield replace(copied, operator=comparisons._NEGATED[copied.operator])
+            yield replace(copied, operator=comparisons.NEGATED[copied.operator])
 
 
 right_order = facts.order_copies
@@ -135,11 +137,23 @@ def wrong_null_safe(found: Any, term_: Any, constant: exp.Expr, kinds: Sequence[
     return compiler.Compiler.comparison(found, term_, operator, constant, kinds)
 
 
+def wrong_ordered_row(*row: Any) -> Predicate:
+    made = right_ordered_row(*row)
+    return made.parts[0] if isinstance(made, Or) else made
+
+
+right_ordered_row = rows.ordered_row
+
+
 def wrong_key(block: Any, node: exp.Expr, alone: Any, within: Any) -> Any:
     return right_key(block, node, names.Aliases.AFTER, within)
 
 
 right_key = barriers._key
+
+
+def wrong_not_true(self: possible.Possible, node: exp.Expr) -> exp.Expr:
+    return self._of(node, True)
 
 
 def everything(_: str, *sides: list[facts.Fact]) -> list[facts.Fact]:
@@ -176,7 +190,7 @@ MUTATIONS = [
     Mutation("SAMPLE, PIVOT", "not seen", build, "_plain", lambda *_: True),
     Mutation("set operations", "types not compared", build, "united", lambda left, right: left),
     Mutation("NOT", "NOT (A AND B) as NOT A AND NOT B", compiler.Compiler, "compile", wrong_compile),
-    Mutation("NOT", "leaves not negated", comparisons, "_NEGATED", {one: one for one in Operator}),
+    Mutation("NOT", "leaves not negated", comparisons, "NEGATED", {one: one for one in Operator}),
     Mutation("OR", "what is foreign counts as FALSE", facts, "substitute", wrong_substitute),
     Mutation("equality", "copied across types", conjuncts, "edges_of", wrong_edges),
     Mutation("order", "bounds turned round", facts, "order_copies", wrong_order),
@@ -185,9 +199,16 @@ MUTATIONS = [
     Mutation("IS NULL", "of a function as never", conjuncts, "RULES", wrong_rules),
     Mutation("IS DISTINCT FROM", "NULL forgotten", nulls, "null_safe", wrong_null_safe),
     Mutation("row values", "NULL forgotten", rows, "null_safe", wrong_null_safe),
+    Mutation("row values", "ordered without NULL", rows, "ordered_row", wrong_ordered_row),
     Mutation("NOT IN a set", "as NOT IN a list", lists, "_is_contained", lambda _: True),
     Mutation("NOT LIKE", "of any pattern", prefixes, "like_prefix", lambda pattern, escape="": pattern.strip("%_")),
     Mutation("date_trunc <>", "NULL not kept", compiler, "keeping_null", lambda leaf, unequal: leaf),
+    Mutation("refuted", "NULL satisfies nothing", deterministic, "is_strict", lambda _: True),
+    Mutation("refuted", "all is the same within a grain", possible.Possible, "_is_fixed", lambda *_: True),
+    Mutation("refuted", "every INTERVAL is whole days", possible.Possible, "_is_whole_days", lambda *_: True),
+    Mutation("refuted", "every function keeps order", possible.Possible, "_direction", lambda *_: 1),
+    Mutation("refuted", "months are of fixed length", possible, "_is_fixed_length", lambda _: True),
+    Mutation("refuted", "an earlier branch is never reached", possible.Possible, "_not_true", wrong_not_true),
     Mutation("optional filters", "an absent parameter asks for nothing", prepared, "TRUE", FALSE),
 ]
 

@@ -9,11 +9,10 @@ from typing import Any
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from sites import bare_site
+from sites import Lenient, bare_site
 
 from gateway.access.base import ANONYMOUS
 from gateway.access.grants import Declaration, Grants
-from gateway.access.rates import Rates
 from gateway.model import Principal
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -35,10 +34,8 @@ grants = st.lists(
 )
 
 
-class GrantedAccess:
+class GrantedAccess(Lenient):
     """Takes the name in ``X-Api-Key`` for who asks."""
-
-    generation = 0
 
     def __init__(self, declaration: list[dict[str, Any]]) -> None:
         self._grants = Grants(Declaration.model_validate({"grants": declaration}))
@@ -52,15 +49,6 @@ class GrantedAccess:
 
     def shared(self, action: str, name: str) -> bool:
         return self.may(ANONYMOUS, action, name)
-
-    def limit(self, principal: Principal) -> Rates:
-        return Rates()
-
-    def failures(self) -> Mapping[str, str]:
-        return {}
-
-    def ready(self) -> None:
-        pass
 
 
 class OnlyRegistry:

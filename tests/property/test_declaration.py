@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import declaration
+from gateway import yaml_document
 from gateway.declaration import DeclarationError, Declared
 
 PIECES = st.sampled_from(
@@ -77,19 +77,49 @@ def read(text: str) -> Any:
 
 @given(text=TEXTS)
 def test_a_text_is_read_alike_by_the_quick_parser_and_by_the_other(text: str) -> None:
-    quick = declaration._QUICK
+    quick = yaml_document.QUICK
     found = read(text)
-    declaration._QUICK = None
+    yaml_document.QUICK = None
     try:
         assert read(text) == found
     finally:
-        declaration._QUICK = quick
+        yaml_document.QUICK = quick
 
 
 def test_the_quick_parser_is_there() -> None:
-    assert declaration._QUICK is not None
+    assert yaml_document.QUICK is not None
 
 
 def test_a_key_that_is_no_word_is_refused() -> None:
     with pytest.raises(DeclarationError, match="a key is one word or number"):
         Declared("parameters: {[a]: 1}", "x")
+
+
+@given(text=TEXTS)
+def test_a_text_that_cannot_be_read_has_one_message_at_one_of_its_lines(text: str) -> None:
+    try:
+        Declared(text, "x")
+    except DeclarationError as error:
+        [found] = error.diagnostics
+        assert found.line is not None
+        assert 1 <= found.line <= text.count("\n") + 2
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.dates()
+    | st.datetimes(allow_imaginary=False).map(lambda moment: moment.replace(fold=0)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab:, no"), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(VALUES)
+def test_a_written_value_is_read_as_that_value_and_stands_on_one_line(value: object) -> None:
+    text = yaml_document.written(value)
+    assert text.splitlines() == [text]
+    assert repr(yaml.safe_load(text)) == repr(value)

@@ -16,6 +16,7 @@ from gateway.catalog.table import Table
 BASE = Path("/srv/project")
 PLAIN: Mapping[str, Any] = {"table": "t", "location": "data", "columns": {"a": "BIGINT", "b": "VARCHAR", "c": "DATE"}}
 OTHER: Mapping[str, Any] = {
+    "files": "part-*",
     "table": "u",
     "columns": {"a": "BIGINT", "b": "VARCHAR"},
     "partitioned_by": [{"column": "day", "transform": "day", "source": "c"}],

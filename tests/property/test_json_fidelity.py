@@ -38,14 +38,18 @@ SCALARS: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (pa.uint64(), st.integers(0, 2**64 - 1)),
     (pa.decimal128(38, 0), decimals(38, 0)),
     (pa.decimal128(9, 2), decimals(9, 2)),
+    (pa.decimal128(18, 8), decimals(18, 8)),
     (pa.decimal128(38, 38), decimals(38, 38)),
     (pa.float32(), st.floats(width=32)),
     (pa.float64(), st.floats()),
     (pa.string(), st.text(st.characters(exclude_categories=["Cs"]))),
+    (pa.string(), st.text('a"\\\n\r\t\x00, é')),
     (pa.binary(), st.binary()),
     (pa.date32(), st.dates()),
     (pa.time64("us"), st.times()),
     (pa.timestamp("us"), st.datetimes()),
+    (pa.timestamp("us"), st.datetimes().map(lambda moment: moment.replace(microsecond=0))),
+    (pa.timestamp("s", "UTC"), st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace(microsecond=0))),
     (pa.timestamp("ns"), st.datetimes(datetime(1700, 1, 1), datetime(2250, 1, 1))),
     (pa.timestamp("us", "UTC"), st.datetimes(timezones=st.just(UTC))),
     (MONTHS, st.tuples(SMALL, SMALL, st.integers(-(2**63), 2**63 - 1)).map(pa.MonthDayNano)),
@@ -75,6 +79,7 @@ def nested(inner: st.SearchStrategy[tuple[pa.DataType, st.SearchStrategy[Any]]])
     return inner.flatmap(deepen)
 
 
+SHAPES = ("objects", "arrays", "columns")
 ONE = st.sampled_from(SCALARS)
 TYPES = st.one_of(ONE, ONE, nested(ONE), nested(nested(ONE)))
 
@@ -235,3 +240,24 @@ def _cell(cell: str, type_: pa.DataType) -> Any:
 
 def _no(word: str) -> Any:
     raise AssertionError(f"{word} is not JSON")
+
+
+@given(tables(), st.integers(1, 5), st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+def test_neither_batches_nor_threads_change_a_byte(table: pa.Table, size: int, threads: int) -> None:
+    batches = table.combine_chunks().to_batches(max_chunksize=size)
+    for name, shape in (("csv", "objects"), ("ndjson", "objects"), *(("json", shape) for shape in SHAPES)):
+        form, rows = FORMATS[name], Rows(schema=table.schema, batches=iter(batches))
+        together = b"".join(encode(form, Rows.of(table), columns(table), shape=shape))
+        assert b"".join(encode(form, rows, columns(table), shape=shape, threads=threads)) == together
+
+
+@given(tables())
+@settings(max_examples=40, deadline=None)
+def test_a_row_is_written_alone_as_among_others(table: pa.Table) -> None:
+    alone = [Rows.of(table.slice(row, 1)) for row in range(table.num_rows)]
+    for name in ("csv", "ndjson"):
+        together = b"".join(encode(FORMATS[name], Rows.of(table), columns(table)))
+        lines = [b"".join(encode(FORMATS[name], row, columns(table))) for row in alone]
+        header = together[: together.index(b"\r\n") + 2] if name == "csv" else b""
+        assert header + b"".join(line.removeprefix(header) for line in lines) == together

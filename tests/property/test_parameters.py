@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from gateway.canonical import canonical_bytes
 from gateway.errors import InvalidParameters
+from gateway.interval import Interval
 from gateway.model import TypedValue, Value
-from gateway.query.coerce import Refused, coerce, format_value
+from gateway.query.coerce import coerce, format_value
 from gateway.query.parameters import Parameter, bind_parameters
+from gateway.query.refused import Refused
 from gateway.query.types import ParameterType, parse_type
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -36,7 +38,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "timestamptz": st.datetimes(timezones=st.just(UTC)),
     "varchar": TEXT,
     "uuid": st.uuids(),
-    "interval": st.timedeltas(-timedelta(days=3_652_058), timedelta(days=3_652_058)),
+    "interval": st.builds(Interval, days=st.integers(-10_000, 10_000), microseconds=st.integers(-(10**17), 10**17)),
 }
 
 
@@ -51,6 +53,8 @@ def same(one: Value, other: Value) -> bool:
         return (math.isnan(one) and math.isnan(other)) or (
             one == other and math.copysign(1, one) == math.copysign(1, other)
         )
+    if isinstance(one, Interval) and isinstance(other, Interval):
+        return (one.days, one.microseconds) == (other.days, other.microseconds)
     return one == other
 
 

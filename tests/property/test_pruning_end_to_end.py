@@ -56,11 +56,19 @@ WITH_PARTITION_COLUMNS = {
 }
 
 
+_OF_TEXTS = (("coalesce({}, 'a')", "VARCHAR"), ("upper({})", "VARCHAR"), ("{} || 'b'", "VARCHAR"))
+_OF_TIMES = (
+    ("make_date(year({0}), month({0}), 1)", "DATE"),
+    ("({} + INTERVAL 1 MONTH)::TIMESTAMP", "TIMESTAMP"),
+    ("greatest({}::TIMESTAMP, TIMESTAMP '2024-01-31')", "TIMESTAMP"),
+    ("time_bucket(INTERVAL '7 days', {}::TIMESTAMP)", "TIMESTAMP"),
+    ("date_diff('day', DATE '2024-01-31', {}::DATE)", "BIGINT"),
+)
 WRAPPED = {
     "INTEGER": (("{}::BIGINT", "BIGINT"), ("{} + 1", "INTEGER"), ("-{}", "INTEGER"), ("{}::VARCHAR", "VARCHAR")),
     "UTINYINT": (("{}::INTEGER", "INTEGER"), ("{}::DOUBLE", "DOUBLE")),
     "BIGINT": (("{}::DOUBLE", "DOUBLE"), ("TRY_CAST({} AS INTEGER)", "INTEGER")),
-    "VARCHAR": (("lower({})", "VARCHAR"), ("left({}, 1)", "VARCHAR"), ("{} COLLATE NOCASE", "VARCHAR")),
+    "VARCHAR": (("lower({})", "VARCHAR"), ("left({}, 1)", "VARCHAR"), ("{} COLLATE NOCASE", "VARCHAR"), *_OF_TEXTS),
     "DECIMAL(6,2)": (("{}::INTEGER", "INTEGER"), ("{}::DECIMAL(8,3)", "DECIMAL(8,3)"), ("{}::DOUBLE", "DOUBLE")),
     "DOUBLE": (("TRY_CAST({} AS INTEGER)", "INTEGER"), ("abs({})", "DOUBLE")),
     "FLOAT": (("{}::DOUBLE", "DOUBLE"),),
@@ -71,7 +79,10 @@ WRAPPED = {
         ("year({})", "BIGINT"),
         ("hour({})", "BIGINT"),
         ("{} AT TIME ZONE 'America/New_York'", "TIMESTAMP"),
+        *_OF_TIMES,
     ),
+    "TIMESTAMP": _OF_TIMES,
+    "DATE": (("last_day({})", "DATE"), ("coalesce({}, DATE '2024-01-31')", "DATE"), *_OF_TIMES),
     "TIMESTAMP_NS": (("{}::DATE", "DATE"), ("{}::TIMESTAMP", "TIMESTAMP"), ("date_trunc('month', {})", "TIMESTAMP")),
     "UUID": (("{}::VARCHAR", "VARCHAR"),),
 }

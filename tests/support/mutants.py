@@ -6,12 +6,12 @@ As a plugin of pytest (``-p mutants``) it applies the mutant that the environmen
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from mutating import Mutant, put_in_force
 
 from gateway.catalog import bounds, footers, layout, manifest
 from gateway.catalog.transforms import calendar, hashing, tables, values
@@ -21,33 +21,6 @@ from gateway.plan import axis, derived, dynamic, functions, index, project, read
 from gateway.plan.analysis import dimensions
 from gateway.plan.states import Codes
 from gateway.predicate import Operator
-
-VARIABLE = "GATEWAY_MUTANT"
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """``holder.name`` becomes *wrong*, which is made from what is right."""
-
-    rule: str
-    done: str
-    holder: Any
-    name: str
-    wrong: Callable[[Any], Any]
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.done}"
-
-    def apply(self) -> None:
-        """Put the mutant in force, also in modules that know the function by name."""
-        right = vars(self.holder)[self.name]
-        made = self.wrong(right)
-        setattr(self.holder, self.name, made)
-        if not isinstance(self.holder, type):
-            for module in _PLANNING:
-                if vars(module).get(self.name) is right:
-                    setattr(module, self.name, made)
-
 
 _PLANNING = (
     axis,
@@ -291,6 +264,4 @@ MUTANTS = [
 
 def pytest_configure() -> None:
     """Put the mutant in force whose number the environment names."""
-    number = os.environ.get(VARIABLE)
-    if number is not None:
-        MUTANTS[int(number)].apply()
+    put_in_force(MUTANTS, _PLANNING)

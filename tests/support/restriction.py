@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import numpy as np
 
+from gateway.catalog.transforms.keys import key_range, key_type
 from gateway.errors import QueryFailed
 from gateway.model import Column, TypedValue, Value
 from gateway.plan.analysis import Bound, PreparedQuery, bind, dimension_query, learn, prepare, render
+from gateway.plan.refuting import Refuting
+from gateway.plan.samples import Samples, grains_of_keys, grains_of_ranges
 from gateway.predicate import (
     And,
     Comparison,
@@ -26,11 +30,13 @@ from gateway.predicate import (
     Nothing,
     NullCheck,
     Or,
+    Outside,
     Predicate,
     StartsWith,
     Term,
 )
 
+DAY = 86_400_000_000
 BOUND = "bound of a dimension"
 """Stands for the least and the greatest value of a dimension, which are asked wherever its members are."""
 
@@ -78,12 +84,30 @@ class Database:
     def bound(self, prepared: PreparedQuery, parameters: Mapping[str, TypedValue]) -> Bound:
         """Bind the parameters, and learn all dimensions; every second one is too long to be listed."""
         bound = bind(prepared, parameters, self.evaluate)
+        refuting = Refuting(evaluate=self.evaluate)
+        bound = refuting.refute(prepared, bound, parameters, lambda scan, term: self.samples(prepared, scan, term))
         found = {}
         for index in range(len(prepared.scans)):
             for number, one in enumerate(prepared.dimensions(index)):
                 sql = dimension_query(one, bound, prepared.scans[one.scan].table, most=0 if number % 2 else 100)
                 found[one] = self.connection.execute(sql).fetchall()[0]
         return learn(prepared, bound, found)
+
+    def samples(self, prepared: PreparedQuery, scan: int, term: Term) -> Samples | None:
+        """Cut the values that a term has in a table into grains: every second value has none, or times whole days."""
+        found = self.connection.execute(
+            f"SELECT DISTINCT {_term(term)} AS x FROM {prepared.scans[scan].table} WHERE x IS NOT NULL ORDER BY x"
+        ).fetchall()
+        kind = key_type(term.type)
+        if kind is None:
+            return None
+        keys = [key for (value,) in found[::2] if (key := key_range(value, kind)) is not None]
+        if kind.wide:
+            return grains_of_keys([first for first, _ in keys], term.type)
+        ends = np.array(keys, dtype=np.int64).reshape(-1, 2)
+        if kind.per_second:
+            ends = np.column_stack([ends[:, 0] // DAY * DAY, ends[:, 1] // DAY * DAY + DAY - 1])
+        return grains_of_ranges(ends[:, 0], ends[:, 1], term.type)
 
     def sources(self, prepared: PreparedQuery, bound: Bound, restricted: Callable[[int], bool]) -> list[str]:
         """Write the source of each scan: the whole table, or the rows that its predicate keeps."""
@@ -122,6 +146,14 @@ def written(predicate: Predicate, values: Sequence[Value]) -> str:
             return f"({_term(term)} IS {'NOT ' if negated else ''}NULL)"
         case StartsWith(term, slot, negated):
             return f"({'NOT ' if negated else ''}starts_with({_term(term)}, {_value(values[slot], term.type)}))"
+        case Outside(term, slot):
+            listed = values[slot]
+            assert isinstance(listed, list)
+            pairs = [pair for pair in listed if isinstance(pair, list)]
+            between = [
+                f" AND NOT {_term(term)} BETWEEN {_value(a, term.type)} AND {_value(b, term.type)}" for a, b in pairs
+            ]
+            return f"({_term(term)} IS NOT NULL{''.join(between)})"
         case Comparison(term, operator, slot):
             # IS TRUE keeps the optimiser from folding `date_trunc(…) <> …` to TRUE for NULL.
             return f"(coalesce({_term(term)} {operator.value} {_value(values[slot], term.type)}, FALSE))"
@@ -184,6 +216,8 @@ def shown(predicate: Predicate, values: Sequence[object]) -> str:
             return f"{_term_shown(term)} IS {'NOT ' if negated else ''}NULL"
         case StartsWith(term, slot, negated):
             return f"{_term_shown(term)} {'not ' if negated else ''}starts with {values[slot]}"
+        case Outside(term, slot):
+            return f"{_term_shown(term)} where {values[slot]}"
         case Comparison(term, operator, slot):
             return f"{_term_shown(term)} {operator.value} {values[slot]}"
         case Membership(term, slots, is_list, negated):

@@ -31,6 +31,7 @@ from gateway.plan.analysis.constants import (
     LikePrefix,
     Literal,
     ParameterValue,
+    Refuted,
 )
 
 CASES = Path(__file__).parents[1] / "unit" / "plan" / "cases"
@@ -129,6 +130,12 @@ def spelt(constant: Constant, prepared: PreparedQuery, names: list[str]) -> str:
             return f"coalesce({', '.join(spelt(part, prepared, names) for part in parts)})"
         case LikePrefix(pattern):
             return f"prefix of {spelt(pattern, prepared, names)}"
+        case Refuted(_, forms, _, of_null):
+            grains: dict[str, list[str]] = {}
+            for grain, condition in forms:
+                grains.setdefault(condition.replace('"', ""), []).append(grain)
+            texts = ["/".join(names) + ": " + condition for condition, names in grains.items()]
+            return f"NULL: {forms[0][1]}" if of_null else "{" + "; ".join(texts) + "}"
         case Dimension(scan, column, _, predicate, Aspect.VALUES):
             return f"<{prepared.scans[scan].table}.{column} where {shown(predicate, names)}>"
         case Dimension():

@@ -17,8 +17,9 @@ from gateway.execution.leases import Lease
 from gateway.execution.row_tee import RowTee
 from gateway.execution.single_flight import SingleFlight
 from gateway.execution.work import Work
-from gateway.model import BoundQuery, CachePolicy, Plan, Principal, Result, Streamed
+from gateway.model import BoundQuery, CachePolicy, Plan, Principal, Result
 from gateway.pipeline import Gateway
+from gateway.streaming import Streamed
 from gateway.telemetry.timings import Timings
 
 
@@ -87,7 +88,7 @@ def serving(
     )
     in_flight = SingleFlight(lease or NoLease(), pool, monotonic=monotonic)
     return Gateway(
-        registry=cast(Any, SimpleNamespace(bind=lambda query: query)),
+        registry=cast(Any, SimpleNamespace(bind=lambda query, now: query)),
         cache=cache,
         executor=Executor(
             cache=cache, in_flight=in_flight, runner=cast(Any, runner), refreshes=Backoff(clock), clock=clock

@@ -34,8 +34,8 @@ def request(method: str, target: str, body: bytes = b"", *, version: str = "1.1"
 class Wire:
     """A connection on which requests are sent and responses taken at different times."""
 
-    def __init__(self, port: int, *, timeout: float = 20.0) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port: int, *, timeout: float = 20.0, source: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = _Stream(self._socket.makefile("rb"))
 

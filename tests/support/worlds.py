@@ -33,6 +33,8 @@ from gateway.telemetry.events import Event, fan_out, unobserved
 from gateway.telemetry.metrics import Metrics
 from gateway.web.bodies import Bodies
 from gateway.web.hit_cache import HitCache
+from gateway.web.origins import Cors
+from gateway.web.proxies import Proxies, below
 from gateway.web.request_key import KEY, request_key
 from gateway.web.site import build_site
 from gateway.web.wsgi_adapter import WsgiAdapter
@@ -67,6 +69,15 @@ owner: ops
 cache: {ttl: 5m, clock: 1m}
 */
 SELECT count(*) AS rows, max(n) AS most FROM events WHERE ts < now()""",
+    "since/v1.sql": """/*
+summary: Rows from an instant on
+owner: ops
+parameters:
+  since: {type: timestamp, zone: Europe/Berlin, epoch: ms, relative: true, default: now/d, description: first instant}
+  width: {type: timestamptz, relative: 1m, optional: true, description: another one}
+cache: {ttl: 5m, stale_while_revalidate: 1m}
+*/
+SELECT ts, n FROM events WHERE ts >= $since AND ($width IS NULL OR ts >= $width) ORDER BY ts, n""",
     "uncached/v1.sql": """/*
 summary: Counted each time
 owner: ops
@@ -94,7 +105,7 @@ def write(project: Path, day: int, value: int) -> None:
 
 
 def make_project(folder: Path) -> Path:
-    """Write a project of one table and five queries."""
+    """Write a project of one table and six queries."""
     (folder / "catalog").mkdir()
     (folder / "catalog/events.yaml").write_text(EVENTS)
     for name, text in QUERIES.items():
@@ -199,6 +210,8 @@ class World:
     events: list[Event] = field(default_factory=list)
     doors: Any = None
     ration: Any = None
+    cors: Cors = field(default_factory=Cors)
+    proxies: Proxies = field(default_factory=Proxies)
 
     def __post_init__(self) -> None:
         self.renew()
@@ -228,6 +241,8 @@ class World:
             secret=lambda: b"the same in both",
             access=OPEN if self.doors is None else self.doors,
             limits=UNLIMITED if self.ration is None else self.ration,
+            cors=self.cors,
+            proxies=self.proxies,
         )
         self.flask = WsgiAdapter(
             build_site(self.site).wsgi_app, threads=1, send_timeout=30, bodies=Bodies(largest=2**20, timeout=30)
@@ -240,7 +255,8 @@ class World:
         pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in named.items()]
         if body:
             pairs.append((b"content-length", str(len(body)).encode()))
-        key = request_key(method, target, pairs, body=bool(body))
+        around = self.hit_cache.surroundings(pairs, trusted=self.hit_cache.trusts("127.0.0.1"))
+        key = request_key(method, target, pairs, body=bool(body), around=around)
         if self.use_hit_cache and key is not None:
             hit = self.hit_cache.hit(key, pairs, "127.0.0.1")
             if hit is not None:
@@ -251,7 +267,7 @@ class World:
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": path,
+            "path": below(path, around.prefix),
             "raw_path": path.encode(),
             "query_string": query.encode("latin-1"),
             "headers": pairs,

@@ -17,8 +17,9 @@ from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ResultTooLarge
 from gateway.execution.row_tee import RowTee
 from gateway.execution.work import StreamOptions
-from gateway.model import CachePolicy, Principal, Result, Streamed
+from gateway.model import CachePolicy, Principal, Result
 from gateway.pipeline import Gateway
+from gateway.streaming import Streamed
 
 KEY = "ab" * 16
 

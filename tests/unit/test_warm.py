@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class World:
         if self.failure is not None:
             raise self.failure
         result = Result(key="aa", table=pa.table({}), columns=(), readings=(), created_at=0.0, seconds=0.0)
-        query = REGISTRY.bind(request)
+        query = self.registry.bind(request, now=self.now)
         return Answer(query=query, result=result, status=CacheStatus(outcome=Outcome.MISS), age=0.0, timings={})
 
     def ask(self, top: int, query: str = "weather") -> None:
@@ -206,3 +207,30 @@ def test_answers_that_read_the_clock_are_renewed_when_its_bucket_ends(tmp_path: 
     world = World(tmp_path)
     query = template(text, "clock").bind({})
     assert world.warmer._next(query, 1_000_000.0) == 1_000_200.0
+
+
+DAILY = """/*
+summary: Since a while
+parameters: {top: {type: date, relative: true, zone: Europe/Berlin}}
+cache: {ttl: 1h}
+warm: [{top: now-7d/d}]
+*/
+SELECT carrier FROM flights WHERE time_hour >= $top"""
+
+
+def test_a_question_in_relative_times_is_prepared_for_each_new_bucket(tmp_path: Path) -> None:
+    midnight = datetime(2024, 1, 3, 23, tzinfo=UTC).timestamp()  # in Berlin
+    world = World(tmp_path, now=midnight - 60, registry=Registry.of([template(DAILY, "daily")]))
+    asked = ("daily", "now-7d/d")
+    assert [world.after(0), world.after(30), world.after(29)] == [[asked], [], []]
+    (before,) = questions(world.registry, None, now=world.now)
+    assert world.after(1) == [asked]
+    (now,) = questions(world.registry, None, now=world.now)
+    assert now != before
+
+
+def test_what_is_another_question_every_second_is_not_prepared_as_often(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    query = template(DAILY.replace("{type: date", "{type: timestamp"), "daily").bind({"top": "now-1h"}, now=world.now)
+    assert query.until == world.now + 1
+    assert world.warmer._next(query, world.now) == world.now + 10

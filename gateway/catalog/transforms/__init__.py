@@ -18,12 +18,13 @@ NULL has no folder text: it goes to the default partition.
 
 from gateway.catalog.transforms.base import Spans, Transform, TransformError, WideSpans
 from gateway.catalog.transforms.calendar import Calendar, joint_spans
-from gateway.catalog.transforms.hashing import Bucket
-from gateway.catalog.transforms.parse import KINDS, parse_transform
+from gateway.catalog.transforms.hashing import Bucket, hashes
+from gateway.catalog.transforms.parse import CALENDAR, KINDS, parse_transform
 from gateway.catalog.transforms.tables import LookupTransform, Range
 from gateway.catalog.transforms.values import Identity, Truncate
 
 __all__ = [
+    "CALENDAR",
     "KINDS",
     "Bucket",
     "Calendar",
@@ -35,6 +36,7 @@ __all__ = [
     "TransformError",
     "Truncate",
     "WideSpans",
+    "hashes",
     "joint_spans",
     "parse_transform",
 ]

@@ -81,12 +81,33 @@ class Bucket(Transform):
         return np.asarray(self.decode(texts, source_type), dtype=np.int64)
 
     def codes_of(self, keys: Sequence[Key], source_type: str) -> Ordinals:
-        kind = known(source_type)
-        hashes = [mmh3.hash(_hashed_bytes(key, kind), 0, True) for key in keys]
-        return self._numbers(np.array(hashes, dtype=np.int32)).astype(np.int64)
+        return self._numbers(_hash_keys(keys, known(source_type))).astype(np.int64)
 
     def _numbers(self, hashes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        return ((hashes & np.int32(0x7FFFFFFF)) % np.int32(self.count)).astype(np.int32)
+        return (_counted(hashes) % np.int32(self.count)).astype(np.int32)
+
+
+def hashes(values: Values, source_type: str) -> Ordinals:
+    """Return what buckets are the remainders of: the hash of each value that is not NULL, as a number from 0.
+
+    Raises ``TransformError``.
+    """
+    kind = known(source_type)
+    array = flat(values, source_type).drop_null()
+    if kind.kind in _HASHED_AS_LONG:
+        found = hash_longs(_as_long(ordinals(array, kind), kind))
+    else:
+        found = _hash_keys(keys(array, kind), kind)
+    return _counted(found).astype(np.int64)
+
+
+def _hash_keys(keys: Sequence[Key], kind: KeyType) -> npt.NDArray[np.int32]:
+    return np.array([mmh3.hash(_hashed_bytes(key, kind), 0, True) for key in keys], dtype=np.int32)
+
+
+def _counted(hashes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Return hashes as numbers from 0."""
+    return hashes & np.int32(0x7FFFFFFF)
 
 
 _HASHED_AS_LONG = (KeyKind.INTEGER, KeyKind.DATE, KeyKind.TIME, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ)

@@ -12,7 +12,7 @@ from gateway.catalog.transforms.calendar import DEFAULT_FORMATS, PARTS, Calendar
 from gateway.catalog.transforms.hashing import Bucket
 from gateway.catalog.transforms.tables import DEFAULT, LookupTransform, Range
 from gateway.catalog.transforms.values import Identity, Truncate
-from gateway.errors import did_you_mean
+from gateway.suggestions import did_you_mean
 
 CALENDAR = ("year", *DEFAULT_FORMATS, *PARTS)
 KINDS = ("identity", *CALENDAR, "bucket", "truncate", "range", "lookup")

@@ -4,7 +4,7 @@
 executed as it was written: only the names of its tables, and its calls that read the clock, are replaced, by position.
 """
 
-from gateway.plan.analysis.constants import Dimension
+from gateway.plan.analysis.constants import Dimension, Refuted
 from gateway.plan.analysis.cut import render
 from gateway.plan.analysis.prepare import prepare
 from gateway.plan.analysis.prepared import (
@@ -18,6 +18,7 @@ from gateway.plan.analysis.prepared import (
     bind,
     dimension_query,
     learn,
+    refute,
 )
 from gateway.plan.analysis.text import NOW
 
@@ -29,11 +30,13 @@ __all__ = [
     "Learned",
     "PreparedQuery",
     "PreparedScan",
+    "Refuted",
     "Unused",
     "Used",
     "bind",
     "dimension_query",
     "learn",
     "prepare",
+    "refute",
     "render",
 ]

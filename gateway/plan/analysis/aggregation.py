@@ -38,7 +38,7 @@ def always_yields(block: SelectBlock) -> bool:
     if group is None:
         return bool(block.node.args.get("having")) or is_aggregating(block.node) or _aggregates_below(block)
     if group.args.get("all"):
-        return not any(_is_key(block, item) for item in block.node.expressions)
+        return not any(is_key(block, item) for item in block.node.expressions)
     keys = [key.unnest() for key in group.expressions]
     return not keys or has_sets(block) or any(isinstance(key, exp.Tuple) and not key.expressions for key in keys)
 
@@ -52,7 +52,7 @@ def has_sets(block: SelectBlock) -> bool:
     return others or group.find(*_SETS) is not None
 
 
-def _is_key(block: SelectBlock, item: exp.Expr) -> bool:
+def is_key(block: SelectBlock, item: exp.Expr) -> bool:
     """Return whether GROUP BY ALL certainly groups by an item of the SELECT list: a column of the block is in it."""
     if is_aggregating(item):
         return False
@@ -64,10 +64,10 @@ def _is_key(block: SelectBlock, item: exp.Expr) -> bool:
 
 def is_aggregating(node: exp.Expr) -> bool:
     """Return whether aggregate functions stand in a SELECT list, HAVING, QUALIFY or ORDER BY, or may stand there."""
-    return any(_is_aggregate(found) for found in own(node, exp.Func, exp.Columns))
+    return any(is_aggregate(found) for found in own(node, exp.Func, exp.Columns))
 
 
-def _is_aggregate(node: exp.Expr) -> bool:
+def is_aggregate(node: exp.Expr) -> bool:
     if isinstance(node.parent, exp.Window) and node.arg_key == "this":
         return False
     if isinstance(node, exp.AggFunc | exp.Columns):
@@ -104,7 +104,7 @@ def _calls(block: SelectBlock) -> Iterator[exp.Expr]:
 
 def _is_foreign(found: exp.Expr, inner: SelectBlock, block: SelectBlock) -> bool:
     columns = [*found.find_all(exp.Column)]
-    return bool(columns) and _is_aggregate(found) and not any(_is_of(column, inner, block) for column in columns)
+    return bool(columns) and is_aggregate(found) and not any(_is_of(column, inner, block) for column in columns)
 
 
 def _is_of(column: exp.Column, inner: SelectBlock, block: SelectBlock) -> bool:

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.facts import Edge, Fact, keys
-from gateway.plan.analysis.leaves import RULES, Compiler
+from gateway.plan.analysis.leaves import RULES, Compiler, refuted
 from gateway.plan.analysis.leaves.comparison import OPERATORS
 from gateway.plan.analysis.terms import Naming, term
 from gateway.predicate import TRUE, NullCheck, Operator, Term, all_of
@@ -18,7 +18,7 @@ def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) ->
     sql = shown(node, constants)
     if edges:
         return [edge_fact(edge, sql, rule, id(node)) for edge in edges]
-    compiler = Compiler(naming=naming, constants=constants, rules=RULES)
+    compiler = Compiler(naming=naming, constants=constants, rules=RULES, otherwise=refuted)
     predicate = compiler.compile(node)
     mentions = keys(predicate) | mentioned(node, naming)
     reason = compiler.reasons[0] if compiler.reasons and predicate == TRUE else None

@@ -92,7 +92,23 @@ class Dimension:
     aspect: Aspect = Aspect.VALUES
 
 
-Constant = Union[Literal, ParameterValue, ComputedConstant, Absent, FirstPresent, LikePrefix, Dimension]  # noqa: UP007 - they name it early
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """The ranges of values of type ``type`` that a condition is TRUE for none of, or (``of_null``) if it is for NULL.
+
+    ``forms`` are the condition over the two ends of a grain (``possible``), by the name of the grain. Until the engine
+    has been asked (``prepared.refute``), nothing is pruned by it.
+    """
+
+    type: str
+    forms: tuple[tuple[str, str], ...]
+    parameters: tuple[str, ...]
+    of_null: bool = False
+
+
+Constant = Union[  # noqa: UP007 - they name it early
+    Literal, ParameterValue, ComputedConstant, Absent, FirstPresent, LikePrefix, Dimension, Refuted
+]
 
 _DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
 _TIMESTAMP = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d [0-2]\d:[0-5]\d(:[0-5]\d)?")
@@ -143,9 +159,12 @@ class Constants:
         """Let the engine evaluate *node*, cast to *target* (wide enough for any value where that is a number)."""
         sql = self.text.executable(node.sql(dialect="duckdb"))
         wide = target if self.kind(node) == STRING else _wide(target, self.kind(node))
-        named = {item.name for item in node.find_all(exp.Placeholder) if self.text.clock(item.name) is None}
-        clocks = {NOW} if any(self.text.clock(item.name) for item in node.find_all(exp.Placeholder)) else set()
-        return ComputedConstant(f"CAST({sql} AS {wide})", target, tuple(sorted(named | clocks)))
+        return ComputedConstant(f"CAST({sql} AS {wide})", target, self.named(node))
+
+    def named(self, node: exp.Expr) -> tuple[str, ...]:
+        """Name the parameters that *node* is evaluated with, the instant of the request among them."""
+        found = {item.name for item in node.find_all(exp.Placeholder)}
+        return tuple(sorted({NOW if self.text.clock(name) is not None else name for name in found}))
 
     def condition(self, node: exp.Expr, negated: bool = False) -> int | None:
         """Return the slot that says whether a constant condition is TRUE (or, *negated*, FALSE)."""

@@ -21,6 +21,7 @@ from gateway.predicate import (
     Membership,
     NullCheck,
     Operator,
+    Outside,
     Predicate,
     Term,
     all_of,
@@ -124,7 +125,7 @@ class Dimensions:
 def _filters(key: DimensionKey) -> bool:
     """Return whether a scan is filtered by more than its key, which the other side is filtered by already."""
     return key.known != TRUE and any(
-        not isinstance(leaf, Condition)
+        not isinstance(leaf, Condition | Outside)
         and leaf.term.column != key.term.column
         and not (isinstance(leaf, NullCheck) and leaf.negated)
         for leaf in leaves(key.known)

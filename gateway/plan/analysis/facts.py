@@ -22,6 +22,7 @@ from gateway.predicate import (
     NullCheck,
     Operator,
     Or,
+    Outside,
     Predicate,
     StartsWith,
     Term,
@@ -76,7 +77,7 @@ def keys(predicate: Predicate) -> frozenset[str]:
     return frozenset(leaf.term.column for leaf in leaves(predicate) if not isinstance(leaf, Condition))
 
 
-def leaves(predicate: Predicate) -> Iterator[Comparison | Membership | NullCheck | StartsWith | Condition]:
+def leaves(predicate: Predicate) -> Iterator[Comparison | Membership | NullCheck | StartsWith | Outside | Condition]:
     """Walk the leaves of a predicate."""
     if isinstance(predicate, And | Or):
         for part in predicate.parts:

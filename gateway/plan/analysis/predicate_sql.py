@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gateway.model import Value
 from gateway.predicate import (
@@ -15,6 +15,7 @@ from gateway.predicate import (
     Nothing,
     NullCheck,
     Or,
+    Outside,
     Predicate,
     StartsWith,
     Term,
@@ -42,8 +43,16 @@ def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
             return f"{'NOT ' if negated else ''}starts_with({_term(term)}, {_literal(values[slot], term.type)})"
         case Comparison(term, operator, slot):
             return f"{_term(term)} {operator.value} {_literal(values[slot], term.type)}"
+        case Outside(term, slot):
+            return f"({' AND '.join([f'{_term(term)} IS NOT NULL', *_ranges(term, values[slot])])})"
         case Membership():
             return _membership(predicate, values)
+
+
+def _ranges(term: Term, ranges: Value) -> Iterator[str]:
+    for pair in ranges if isinstance(ranges, list) else ():
+        if isinstance(pair, list):
+            yield f"NOT {_term(term)} BETWEEN {' AND '.join(_literal(end, term.type) for end in pair)}"
 
 
 def _membership(leaf: Membership, values: Sequence[Value]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import sqlglot
 from sqlglot import exp
@@ -16,7 +16,7 @@ from gateway.plan.analysis.build import Builder, cte_of
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.cut import cut
 from gateway.plan.analysis.dimensions import RULE
-from gateway.plan.analysis.facts import Fact, substitute
+from gateway.plan.analysis.facts import Fact, leaves, substitute
 from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.prepared import PreparedQuery, PreparedScan, Unused, Used
 from gateway.plan.analysis.reasons import Reason
@@ -24,7 +24,7 @@ from gateway.plan.analysis.text import Text, read
 from gateway.plan.analysis.used import used_names
 from gateway.plan.analysis.walk import Walk
 from gateway.plan.shield import needs_whole
-from gateway.predicate import TRUE, Predicate, Term, all_of
+from gateway.predicate import TRUE, Outside, Predicate, Term, all_of
 
 _WITH_UNIT = (exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff, exp.DateBin)
 _TEXT_FIRST = re.compile(r"\s*\(\s*'")
@@ -42,7 +42,7 @@ def prepare(
     """
     known = {name.lower(): columns for name, columns in tables.items()}
     text = read(sql, {column.name.lower() for columns in known.values() for column in columns})
-    tree = _parse(text)
+    tree = parsed(text)
     scans = _scans(tree, known)
     constants = Constants(text, parameters)
     names = [[column.name for column in known[node.name.lower()]] for node in scans]
@@ -65,10 +65,11 @@ def prepare(
         tables=tuple(dict.fromkeys(scan.table for scan in prepared)),
         shield=needs_whole(tree),
         names=used_names(tree),
+        asked=tuple(_asked(prepared)),
     )
 
 
-def _parse(text: Text) -> exp.Expr:
+def parsed(text: Text) -> exp.Expr:
     try:
         trees = [tree for tree in sqlglot.parse(text.parsed, read="duckdb") if tree is not None]
     except (SqlglotError, RecursionError) as error:
@@ -132,6 +133,13 @@ def _prepared_scan(
         used=tuple(dict.fromkeys(used)),
         unused=tuple(note for note in dict.fromkeys(unused) if note.sql not in {filter_.sql for filter_ in used}),
     )
+
+
+def _asked(scans: Sequence[PreparedScan]) -> Iterator[tuple[int, Term, int]]:
+    for number, scan in enumerate(scans):
+        for leaf in dict.fromkeys(leaves(scan.predicate)):
+            if isinstance(leaf, Outside):
+                yield number, leaf.term, leaf.slot
 
 
 def _of_table(predicate: Predicate, names: Sequence[str], prunable: Collection[str]) -> Predicate:

@@ -20,6 +20,7 @@ from gateway.plan.analysis.constants import (
     LikePrefix,
     Literal,
     ParameterValue,
+    Refuted,
     fits,
 )
 from gateway.plan.analysis.facts import leaves
@@ -38,8 +39,10 @@ from gateway.predicate import (
     NullCheck,
     Operator,
     Or,
+    Outside,
     Predicate,
     StartsWith,
+    Term,
     all_of,
     any_of,
 )
@@ -81,7 +84,8 @@ class PreparedQuery:
     ``constants`` are the slots of the predicates. ``clock``: the text reads the clock; ``instant``: it reads it
     through the reserved parameter ``__now`` (``text.NOW``), which then has to be bound. ``shield``: no filter of the
     text may be evaluated by the statistics of files, see ``plan.shield``. ``names``: all that the text uses, in lower
-    case; None where it may use any column.
+    case; None where it may use any column. ``asked``: the terms, each with its scan and slot, whose values the engine
+    is asked about, see ``plan.refuting``.
     """
 
     scans: tuple[PreparedScan, ...]
@@ -92,6 +96,7 @@ class PreparedQuery:
     tables: tuple[str, ...]
     shield: bool = False
     names: frozenset[str] | None = None
+    asked: tuple[tuple[int, Term, int], ...] = ()
 
     def dimensions(self, scan: int) -> tuple[Dimension, ...]:
         """List the dimensions that could prune a scan, by its place in text order."""
@@ -150,6 +155,15 @@ def learn(prepared: PreparedQuery, bound: Bound, found: Mapping[Dimension, Learn
     return _bound(prepared, known)
 
 
+def refute(prepared: PreparedQuery, bound: Bound, found: Mapping[Refuted, Value]) -> Bound:
+    """Take in what the engine said of conditions: for a ``Refuted`` its ranges, or whether it holds of NULL."""
+    known = list(bound.known)
+    for slot, constant in enumerate(prepared.constants):
+        if isinstance(constant, Refuted) and constant in found:
+            known[slot] = found[constant]
+    return _bound(prepared, known)
+
+
 def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) -> str:
     """Write the query that learns a dimension from *source*: its distinct values if at most *most*, and its bounds."""
     name = '"' + dimension.column.replace('"', '""') + '"'
@@ -200,7 +214,7 @@ def _value(
             return like_prefix(text) if isinstance(text, str) else text
         case ComputedConstant():
             return computed[constant]
-        case Dimension():
+        case Dimension() | Refuted():
             return _UNKNOWN
 
 
@@ -264,6 +278,9 @@ def simplified(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
             return _simplified_comparison(predicate, values[predicate.slot])
         case Membership():
             return _simplified_membership(predicate, values)
+        case Outside(_, slot):
+            # A condition that nothing refutes is no filter, see ``limits.require_filter``.
+            return predicate if isinstance(values[slot], list) and values[slot] else TRUE
         case StartsWith(_, slot, _):
             return TRUE if isinstance(values[slot], Unknown) else FALSE if values[slot] is None else predicate
         case Everything() | Nothing() | NullCheck():

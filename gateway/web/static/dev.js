@@ -3,6 +3,7 @@
 // In a block of its own: the other scripts of a page share the names outside of it.
 {
   const EVERY = 300;
+  const SAVED = new URL("../dev/saved", document.currentScript.src);
   let shown = null;
 
   function notice() {
@@ -28,7 +29,7 @@
 
   async function look() {
     try {
-      const response = await fetch("/dev/saved", { cache: "no-store" });
+      const response = await fetch(SAVED, { cache: "no-store" });
       const saved = await response.json();
       if (shown !== null && saved.number !== shown && !saved.broken) { location.reload(); return; }
       if (saved.number !== shown) show(saved);

@@ -17,5 +17,7 @@ function show() {
 }
 
 field.hidden = rows.length < 2;
-input.addEventListener("input", show);
-show();
+if (none) {
+  input.addEventListener("input", show);
+  show();
+}

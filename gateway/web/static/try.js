@@ -7,7 +7,7 @@ let following = null;
 
 function given() {
   const pairs = new URLSearchParams();
-  for (const control of form.querySelectorAll("[name]")) {
+  for (const control of form.querySelectorAll("[name]:not([type=hidden])")) {
     const values = control.multiple ? [...control.selectedOptions].map((option) => option.value)
       : "lines" in control.dataset ? control.value.split("\n").map((line) => line.trim()) : [control.value];
     for (const value of values) if (value !== "") pairs.append(control.name, value);
@@ -184,7 +184,26 @@ at("explain").addEventListener("click", () => {
   });
 });
 
+// Over plain HTTP browsers give pages no clipboard: there a selection is copied as by hand.
+async function copied(text) {
+  try {
+    if (navigator.clipboard) { await navigator.clipboard.writeText(text); return true; }
+  } catch (error) {
+    // Not allowed here: copy as by hand.
+  }
+  const range = document.createRange();
+  range.selectNodeContents(at("curl"));
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+  try {
+    return document.execCommand("copy");
+  } catch (error) {
+    return false;
+  }
+}
+
 at("copy").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(at("curl").textContent);
-  at("state").textContent = "Copied.";
+  at("state").textContent = "";
+  const done = await copied(at("curl").textContent);
+  at("state").textContent = done ? "Copied." : "The browser does not copy it: it is selected, press Ctrl+C.";
 });

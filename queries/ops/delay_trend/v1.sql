@@ -3,8 +3,8 @@ summary: Mean delay by day, smoothed over a week
 description: The first six days of the range are smoothed over the days before them that are in the range.
 owner: ops-analytics
 parameters:
-  start: {type: date, description: first day}
-  end: {type: date, description: first day left out}
+  start: {type: date, zone: America/New_York, epoch: ms, description: first day}
+  end: {type: date, zone: America/New_York, epoch: ms, description: first day left out}
 cache: {ttl: 15m, stale_while_revalidate: 6h, stale_if_error: 1d}
 examples:
   - {start: 2013-06-01, end: 2013-07-01}

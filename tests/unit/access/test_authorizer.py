@@ -93,6 +93,30 @@ def test_a_cookie_counts_for_nothing_in_a_request_from_another_site(
     assert gatekeeper.identify(headers) == ANONYMOUS
 
 
+@pytest.mark.parametrize(
+    ("origin", "counts"),
+    [
+        (None, True),
+        ("http://gateway.example:8080", True),
+        ("http://GATEWAY.example:8080", True),
+        ("http://gateway.example", False),
+        ("http://gateway.example:9090", False),
+        ("http://app.gateway.example:8080", False),
+        ("https://elsewhere.example", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+def test_over_plain_http_a_cookie_counts_for_nothing_in_a_request_of_another_origin(
+    gatekeeper: Authorizer, file: KeyFile, origin: str | None, counts: bool
+) -> None:
+    headers = {"cookie": f"gateway-key={file.add('ana')}", "host": "gateway.example:8080"}
+    headers |= {} if origin is None else {"origin": origin}
+    assert (gatekeeper.identify(headers) == ANA) is counts
+    key = {"x-api-key": headers["cookie"].partition("=")[2]}
+    assert gatekeeper.identify(headers | key) == ANA
+
+
 def test_a_key_that_was_revoked_is_refused_at_once(gatekeeper: Authorizer, file: KeyFile) -> None:
     key = file.add("ana")
     assert gatekeeper.identify({"x-api-key": key}) == ANA

@@ -120,7 +120,7 @@ def test_an_empty_file_grants_nothing() -> None:
         ("grants:\n  - to: [ana]\n    query: [a]\n", 3, "unknown key 'query'"),
         ("limits:\n  - to: [ana]\n", 2, "limits nothing"),
         ("limits:\n  - to: [ana]\n    requests: 5\n", 3, "is not a rate"),
-        ("grants: [\n", 2, "not valid YAML"),
+        ("grants: [\n", 1, "the [ that opens here is not closed"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(text: str, line: int, message: str) -> None:

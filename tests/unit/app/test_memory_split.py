@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.app.memory_split import INTERPRETER, STARTER, MemorySplit, available_memory, group_limit, split_memory
+from gateway.app.memory_split import MemorySplit, available_memory, group_limit, split_memory
 from gateway.config import Settings
 from gateway.errors import SettingsInvalid
 
@@ -22,7 +23,7 @@ def budget(memory: int | None = 2 * GIB, *, workers: int = 1, cores: int = 4, **
 
 
 @given(
-    memory=st.integers(1 * GIB, 256 * GIB),
+    memory=st.integers(3 * GIB // 2, 256 * GIB),
     workers=st.integers(1, 3),
     cores=st.integers(1, 128),
     engine=st.none() | st.integers(10 * MIB, 40 * MIB),
@@ -34,7 +35,8 @@ def test_the_parts_are_never_more_than_the_whole(
 ) -> None:
     kept = {"memory": cache, "max_result": result}
     found = budget(memory, workers=workers, cores=cores, engine={"memory": engine}, cache=kept)
-    assert STARTER + workers * sum(found.parts.values()) <= memory
+    assert sum(found.parts.values()) <= memory
+    assert found.bound == found.parts["engine"] + found.parts["beyond"]
     assert min(found.parts.values()) >= 0
     assert found.max_result * 2 <= found.results
     assert found.share * found.slots + found.gathered <= found.results // 2 + found.cache
@@ -44,21 +46,20 @@ def test_the_parts_are_never_more_than_the_whole(
 
 
 def test_a_part_that_is_set_leaves_the_rest_to_the_others() -> None:
-    free = 2 * GIB - STARTER - INTERPRETER
     usual, found = budget(), budget(engine={"memory": 100 * MIB})
     assert found.engine == 100 * MIB < usual.engine
     assert found.cache > usual.cache
-    assert sum(found.parts.values()) == pytest.approx(free + INTERPRETER, abs=2)
+    assert sum(found.parts.values()) == pytest.approx(2 * GIB, abs=4)
 
 
 @pytest.mark.parametrize(
     ("sections", "named"),
     [
-        ({"engine": {"memory": "2GiB"}}, "2663MiB for engine.memory"),
+        ({"engine": {"memory": "2GiB"}}, "3GiB for engine.memory"),
         ({"cache": {"memory": "3GiB"}}, "3GiB for cache.memory"),
         ({"cache": {"max_result": "1GiB"}}, "2GiB for cache.max_result"),
         ({"engine": {"memory": "1GiB"}, "cache": {"memory": "600MiB"}}, "600MiB for cache.memory"),
-        ({"workers": 16}, "too little for 16 workers: each has 122MiB and needs 288MiB"),
+        ({"workers": 16}, "too little for 16 workers: they need 5GiB"),
     ],
 )
 def test_parts_that_are_too_much_together_stop_the_start(sections: dict[str, Any], named: str) -> None:
@@ -70,16 +71,16 @@ def test_the_memory_that_is_asked_for_is_enough() -> None:
     with pytest.raises(SettingsInvalid) as raised:
         budget(512 * MIB, workers=4, engine={"memory": "1GiB"})
     hint = raised.value.diagnostics[0].hint
-    assert hint == "set memory to 6061MiB or more, or fewer workers"
-    assert budget(6061 * MIB, workers=4, engine={"memory": "1GiB"}).engine == GIB
+    assert hint == "set memory to 2688MiB or more, or fewer workers"
+    assert budget(2688 * MIB, workers=4, engine={"memory": "1GiB"}).engine == GIB
 
 
 def test_as_many_queries_run_at_once_as_cores_and_memory_allow() -> None:
     assert budget(8 * GIB, cores=16).slots == 16
-    assert budget(8 * GIB, cores=16, workers=4).slots == 4
+    assert budget(8 * GIB, cores=16, workers=4).slots == 16, "of the machine"
     assert budget(8 * GIB, cores=1).slots == 2, "one for cheap queries"
-    assert budget(1 * GIB, cores=16).slots == 2
-    assert budget(1 * GIB, cores=16, engine={"slots": 7}).slots == 7
+    assert budget(3 * GIB // 2, cores=16).slots == 2
+    assert budget(3 * GIB // 2, cores=16, engine={"slots": 7}).slots == 7
 
 
 def test_without_a_number_it_is_what_there_is() -> None:
@@ -119,3 +120,20 @@ def test_a_limited_control_group_gives_most_of_its_limit(tmp_path: Path) -> None
 
 def test_a_machine_without_control_groups_has_no_limit(tmp_path: Path) -> None:
     assert group_limit(tmp_path) is None
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
+
+
+def test_the_least_memory_is_what_the_documentation_says() -> None:
+    section = PAGE.split("`memory` is at least:")[1]
+    rows = re.findall(r"^\| (\d+) \| (\d+) MiB \|$", section, re.MULTILINE)
+    assert rows
+    for workers, least in rows:
+        assert budget(int(least) * MIB, workers=int(workers)).engine > 0
+        with pytest.raises(SettingsInvalid, match=f"they need {least}MiB"):
+            budget(int(least) * MIB - 1, workers=int(workers))
+
+
+def test_the_line_of_the_start_is_what_the_documentation_shows() -> None:
+    assert f"\nMemory: {budget(4 * GIB, workers=2, cores=4)}\n" in PAGE

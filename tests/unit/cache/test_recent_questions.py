@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gateway.cache.recent_questions import RecentQuestions
-from gateway.model import BoundQuery, Request, TypedValue
+from gateway.model import BoundQuery, RelativeTimes, Request, TypedValue
 
 WANTED = {("q", 1): 3}
 
@@ -86,3 +87,17 @@ def test_a_question_of_a_novel_s_length_is_not_recorded(tmp_path: Path) -> None:
     note(usage, "x" * 5_000)
     usage.flush()
     assert values(usage) == []
+
+
+def test_a_question_in_relative_times_is_one_question_whenever_it_is_asked(tmp_path: Path) -> None:
+    usage = RecentQuestions(tmp_path, WANTED, clock=Clock())
+    asked = {"n": "now-1h"}
+    for hour in range(5):
+        value = TypedValue(value=datetime(2024, 1, 1, hour), type="TIMESTAMP")
+        relative = {"n": RelativeTimes(written=("now-1h",), until=3600.0 * hour)}
+        shared = {"normalised": "q", "parameters": {"n": value}, "relative": relative}
+        bound = BoundQuery(name="q", version=1, sql="", tables=(), **shared)
+        usage.note(bound, Request(query="q", version=1, parameters=asked))
+    note(usage, 7)
+    usage.flush()
+    assert values(usage) == [7, "now-1h"]

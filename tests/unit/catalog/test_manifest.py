@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from gateway.catalog.listing import SCHEMA
-from gateway.catalog.manifest import NOT_DATA, Snapshot, build, newest, unchanged
+from gateway.catalog.manifest import Snapshot, build, newest, unchanged
 from gateway.catalog.table import Table, parse_table
+from gateway.declaration import DeclarationError
 from gateway.errors import TableInvalid
 from gateway.model import Column
 
@@ -53,6 +54,18 @@ def test_partitions_count_their_files_and_bytes() -> None:
     ]
     assert found.files["path"].to_pylist() == [A[0], "day=2013-01-02/a.parquet", B[0]]
     assert found.size == 35
+
+
+def test_no_level_can_have_the_name_of_what_is_kept_beside_the_levels() -> None:
+    kept = snapshot(A).partitions.column_names[len(table().partitioned_by) :]
+    assert len(kept) == 5
+    for name in kept:
+        for fields in (f"[{{column: {name}, source: x}}]", f"[[{{column: {name}, source: x}}]]"):
+            with pytest.raises(DeclarationError) as caught:
+                parse_table(f"table: events\nlocation: x\npartitioned_by: {fields}\n", "catalog/events.yaml")
+            [told] = caught.value.diagnostics
+            assert f"the gateway keeps something else by the name {name!r}" in told.message
+            assert (told.line, told.column, told.hint) == (3, 18 + fields.count("["), "rename the folders")
 
 
 def test_the_id_does_not_depend_on_the_order_or_the_time_of_the_listing() -> None:
@@ -117,7 +130,7 @@ def test_files_that_are_not_data_are_among_the_problems() -> None:
     found = snapshot(A, ("day=2013-01-01/readme.md", 3, "e"), ("oops.parquet", 3, "e"))
     assert [(problem.path, problem.reason) for problem in found.problems] == [
         ("oops.parquet", "the partition column 'day' is missing"),
-        ("day=2013-01-01/readme.md", NOT_DATA),
+        ("day=2013-01-01/readme.md", "not read: its name does not end in .parquet or .parq"),
     ]
     assert found.problem_count == 2
     assert found.files.num_rows == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
+from misspelt import one_edit
 
 from gateway.catalog.sql_type import SqlType, canonical_type
 
@@ -31,22 +32,25 @@ def described(text: str) -> str:
 def names() -> list[str]:
     """List the names that DuckDB has for the types that the gateway knows."""
     with duckdb.connect() as connection:
-        found = connection.execute("SELECT DISTINCT type_name FROM duckdb_types() ORDER BY 1").fetchall()
-    return [name for (name,) in found if SqlType.parse(name).known]
+        found = connection.execute("SELECT type_name FROM duckdb_types()").fetchall()
+    return sorted({name for (name,) in found if SqlType.parse(name).known})
 
 
-@pytest.mark.parametrize("text", [*names(), *NESTED])
+NAMES = names()
+
+
+@pytest.mark.parametrize("text", [*NAMES, *NESTED])
 def test_a_type_has_the_name_that_the_engine_gives_it(text: str) -> None:
     assert described(text) == str(SqlType.parse(text))
 
 
-@pytest.mark.parametrize("text", [*names(), *NESTED])
+@pytest.mark.parametrize("text", [*NAMES, *NESTED])
 def test_a_canonical_name_is_read_as_the_same_type(text: str) -> None:
     assert SqlType.parse(text) == SqlType.parse(str(SqlType.parse(text)))
 
 
 def test_most_names_of_the_engine_are_known() -> None:
-    assert len(names()) > 50
+    assert len(NAMES) > 50
 
 
 @pytest.mark.parametrize(
@@ -58,3 +62,42 @@ def test_a_text_that_is_no_type_is_kept_and_not_known(text: str) -> None:
     assert text == str(parsed)
     with pytest.raises(ValueError, match=r"DuckDB type|DECIMAL"):
         canonical_type(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["BOOLEAN", "BIGINT", "INTEGER", "DOUBLE", "DECIMAL", "VARCHAR", "BLOB", "DATE", "TIME", "TIMESTAMP", "UUID"],
+)
+def test_a_type_misspelt_by_one_edit_is_refused_with_the_one_that_is_meant(name: str) -> None:
+    for wrong in one_edit(name):
+        for text in (wrong, f"{wrong.lower()}[]", f"{wrong}(9)"):
+            with pytest.raises(ValueError, match=rf"is not a DuckDB type: did you mean .*'{name}'"):
+                canonical_type(text)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "meant"),
+    [
+        ("float64", "DOUBLE"),
+        ("Float32", "FLOAT"),
+        ("datetime64[ns]", "TIMESTAMP"),
+        ("datetime64[ns, UTC]", "TIMESTAMPTZ"),
+        ("timestamp[us]", "TIMESTAMP"),
+        ("timestamp[us, tz=UTC]", "TIMESTAMPTZ"),
+        ("TIMESTAMP_TZ", "TIMESTAMPTZ"),
+        ("date32[day]", "DATE"),
+        ("object", "VARCHAR"),
+        ("utf8", "VARCHAR"),
+        ("VARCHAR2(20)", "VARCHAR"),
+        ("number(10,2)", "DECIMAL(10,2)"),
+        ("decimal128(12, 4)", "DECIMAL(12, 4)"),
+        ("large_binary", "BLOB"),
+    ],
+)
+def test_the_name_that_a_type_has_elsewhere_is_answered_with_a_type_that_holds_its_values(
+    elsewhere: str, meant: str
+) -> None:
+    with pytest.raises(ValueError, match="is not a DuckDB type") as caught:
+        canonical_type(elsewhere)
+    assert str(caught.value).endswith(f"did you mean {meant!r}?")
+    assert SqlType.parse(meant).known

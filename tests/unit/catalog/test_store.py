@@ -8,7 +8,8 @@ import pytest
 from obstore.exceptions import GenericError, InvalidPathError, NotFoundError, PermissionDeniedError
 from pydantic import ValidationError
 
-from gateway.catalog.store import Credentials, S3Settings, credentials, open_store, storage_errors
+from gateway.catalog.store import Credentials, S3Settings, credentials, open_store, place_of, storage_errors
+from gateway.catalog.table import parse_table
 from gateway.errors import StorageFailed
 
 KEYS = S3Settings.model_validate({"access_key_id": "AKIA", "secret_access_key": "hush", "session_token": "quiet"})
@@ -122,3 +123,10 @@ def test_failures_that_may_pass_are_told_from_those_that_do_not(error: Exception
     with pytest.raises(StorageFailed) as caught, storage_errors("s3://bucket/a"):
         raise error
     assert caught.value.passing is may_pass
+
+
+def test_tables_of_projects_from_before_keep_their_identity() -> None:
+    declared = "table: t\nlocation: data/t\ncolumns: {id: BIGINT}\npartitioned_by: [{column: id, source: id}]\n"
+    place = place_of("data/t", KEYS, Path("/srv/project"), {})
+    assert place == place_of("file:///srv/project/data/t", KEYS, Path("/elsewhere"), {}) == "file:/srv/project/data/t/"
+    assert parse_table(declared, "t.yaml").identity(place) == "f52de9d3da4e5e8a190e07e54a91124e"

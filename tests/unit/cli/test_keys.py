@@ -9,6 +9,7 @@ from gateway.cli.keys import command
 
 
 def run(project: Path, *arguments: str) -> Result:
+    (project / "gateway.toml").touch()
     return CliRunner().invoke(command, [arguments[0], "--project", str(project), *arguments[1:]])
 
 

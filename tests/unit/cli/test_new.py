@@ -122,5 +122,5 @@ def test_a_version_that_is_no_text_is_not_copied(project: Path) -> None:
     (folder / "v1.sql").write_bytes(b"/*\nsummary: caf\xe9\n*/\nSELECT 1 AS n\n")
     error = new(project, "a", "--version").exception
     assert isinstance(error, TemplateInvalid)
-    assert [str(item) for item in error.diagnostics] == ["queries/a/v1.sql:2:13: is not UTF-8 text"]
+    assert [str(item) for item in error.diagnostics] == ["queries/a/v1.sql:2:13: is not UTF-8 text (save it as UTF-8)"]
     assert [path.name for path in folder.iterdir()] == ["v1.sql"]

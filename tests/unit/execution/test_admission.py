@@ -204,6 +204,18 @@ def test_a_query_that_is_cancelled_while_it_waits_leaves_no_trace() -> None:
         assert running.end_in_order() == ["first"]
 
 
+def test_a_query_that_is_cancelled_before_it_waits_leaves_no_trace() -> None:
+    cancellation = Cancellation()
+    cancellation.cancel(DeadlineExceeded("It is too late."))
+    admission = Admission(slots=1, queue=1)
+    with (
+        pytest.raises(DeadlineExceeded, match="too late"),
+        admission.slot(time.monotonic() + SOON, cancellation=cancellation),
+    ):
+        pytest.fail("it was given a slot")
+    assert (admission.running, admission.waiting) == (0, 0)
+
+
 def test_the_numbers_and_the_refusals_are_told() -> None:
     events: list[events.Event] = []
     admission = Admission(slots=1, queue=0, observe=events.append)

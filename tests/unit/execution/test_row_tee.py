@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import EngineFailed, FilesChanged
 from gateway.execution.row_tee import RowTee
-from gateway.model import Streamed
+from gateway.streaming import Streamed
 
 
 def batch(value: int) -> pa.RecordBatch:

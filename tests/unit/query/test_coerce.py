@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from gateway.interval import Interval
 from gateway.query.coerce import Refused, coerce, format_value, shown
 from gateway.query.types import parse_type
 
@@ -37,19 +38,23 @@ ACCEPTED: list[tuple[str, Any, Any]] = [
     ("varchar", "", ""),
     ("varchar", "Zürich ✈", "Zürich ✈"),
     ("uuid", "123E4567-e89b-12d3-a456-426614174000", UUID("123e4567-e89b-12d3-a456-426614174000")),
-    ("interval", "P7D", timedelta(days=7)),
-    ("interval", "PT0S", timedelta()),
-    ("interval", "-P1DT1H30M0.5S", -timedelta(days=1, hours=1, minutes=30, milliseconds=500)),
-    ("interval", "P2W", timedelta(days=14)),
-    ("interval", "1 hour 30 minutes", timedelta(minutes=90)),
-    ("interval", "7 days", timedelta(days=7)),
+    ("interval", "P7D", Interval(days=7, microseconds=0)),
+    ("interval", "PT0S", Interval(days=0, microseconds=0)),
+    ("interval", "-P1DT1H30M0.5S", Interval(days=-1, microseconds=-5_400_500_000)),
+    ("interval", "P2W", Interval(days=14, microseconds=0)),
+    ("interval", "1 hour 30 minutes", Interval(days=0, microseconds=5_400_000_000)),
+    ("interval", "PT36H", Interval(days=0, microseconds=129_600_000_000)),
+    ("interval", "-1 day 36 hours", Interval(days=-1, microseconds=129_600_000_000)),
+    ("interval", "PT-0.5S", Interval(days=0, microseconds=-500_000)),
+    ("interval", "-P1DT-1H", Interval(days=-1, microseconds=3_600_000_000)),
+    ("interval", "7 days", Interval(days=7, microseconds=0)),
 ]
 
 
 @pytest.mark.parametrize(("type_", "given", "expected"), ACCEPTED)
 def test_a_value_written_by_the_rule_of_its_type_is_read(type_: str, given: Any, expected: Any) -> None:
     value = coerce(given, parse_type(type_))
-    assert (type(value), value) == (type(expected), expected)
+    assert (type(value), value, str(value)) == (type(expected), expected, str(expected))
 
 
 REFUSED: list[tuple[str, Any, str]] = [
@@ -90,7 +95,9 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("date", "2013-02-29", "not a date of the calendar"),
     ("date", "2013-1-1", "a date such as"),
     ("date", "20130101", "a date such as"),
-    ("date", "2013-01-01T00:00:00", "a date such as"),
+    ("date", "2013-01-01T00:00:00.000001", "has a time of day"),
+    ("date", "2013-01-01T00:00Z", "has a time zone"),
+    ("date", "2013-02-30T00:00", "not a time of the calendar"),
     ("date", "2013-01-01' OR 1=1--", "a date such as"),
     ("date", 20130101, "a date such as"),
     ("timestamp", "2013-01-01T00:00:00Z", "leave the offset out"),
@@ -128,6 +135,15 @@ def test_a_value_written_otherwise_is_refused_with_what_is_expected(type_: str, 
         coerce(given, parse_type(type_))
     assert message in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(("given", "spelled"), [(None, "null"), (True, "true"), (False, "false")])
+@pytest.mark.parametrize("type_", ["timestamp", "integer", "double", "varchar", "decimal(9,2)", "date", "uuid"])
+def test_what_json_calls_null_and_true_is_called_so_in_messages(type_: str, given: object, spelled: str) -> None:
+    with pytest.raises(Refused) as caught:
+        coerce(given, parse_type(type_))
+    assert spelled in str(caught.value)
+    assert str(given) not in str(caught.value)
 
 
 def test_nan_and_infinity_are_read_where_they_are_declared() -> None:

@@ -92,7 +92,7 @@ def test_other_files_are_no_templates(write: Write, load: Load) -> None:
 def test_bytes_that_are_no_text_have_a_place(tmp_path: Path, load: Load) -> None:
     (tmp_path / "queries" / "q").mkdir(parents=True)
     (tmp_path / "queries" / "q" / "v1.sql").write_bytes(b"/*\nsummary: \xff\n*/ SELECT 1")
-    assert load()[1] == ["queries/q/v1.sql:2:10: is not UTF-8 text"]
+    assert load()[1] == ["queries/q/v1.sql:2:10: is not UTF-8 text (save it as UTF-8)"]
 
 
 def test_no_version_means_the_newest_that_is_not_deprecated(write: Write, load: Load) -> None:
@@ -141,6 +141,14 @@ def test_the_next_day_on_which_a_version_goes_away_is_known(write: Write, load: 
 def test_a_successor_must_exist(write: Write, load: Load) -> None:
     write("q/v1.sql", "successor: other/v3")
     assert load()[1] == ["queries/q/v1.sql: the successor other/v3 does not exist, or has mistakes"]
+
+
+@pytest.mark.parametrize("name", ["DELAYS", "Delays", "dleays", "DLEAYS", "delay"])
+def test_a_query_in_other_letters_or_with_one_misspelt_is_suggested(name: str, write: Write, load: Load) -> None:
+    write("delays/v1.sql")
+    with pytest.raises(QueryNotFound, match="Did you mean delays") as caught:
+        load()[0].template(name, None)
+    assert caught.value.members == {"suggestions": ["delays"]}
 
 
 def test_an_unknown_query_suggests_others(write: Write, load: Load) -> None:

@@ -30,6 +30,10 @@ def test_a_declared_type_has_a_type_of_the_engine(declared: str, sql: str) -> No
     ("declared", "message"),
     [
         ("timestmp", "did you mean 'timestamp'?"),
+        ("strng", "did you mean 'varchar'?"),
+        ("list[string]", "did you mean 'varchar'?"),
+        ("datetime", "did you mean 'timestamp'?"),
+        ("Int64", "did you mean 'bigint'?"),
         ("float", "expected one of"),
         ("decimal(39,2)", "1 to 38 digits"),
         ("decimal(2,3)", "cannot have 3"),

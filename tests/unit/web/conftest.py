@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -24,9 +24,10 @@ from gateway.content import Content
 from gateway.errors import CursorExpired, TableNotFound
 from gateway.execution.single_flight import Gone
 from gateway.execution.work import StreamOptions
-from gateway.model import BoundQuery, Column, Principal, Reading, Request, Result, Streamed, Summary
+from gateway.model import BoundQuery, Column, Principal, Reading, Request, Result, Summary
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.streaming import Chunk, Form, Streamed
 from gateway.telemetry.events import Event, fan_out
 from gateway.telemetry.metrics import Metrics
 from gateway.web.site import build_site
@@ -124,12 +125,24 @@ class FakeStores:
 
 
 @dataclass
+class FakeSlots:
+    known: dict[str, Any] = field(default_factory=lambda: {"running": 0, "waiting": 0, "slots": 2})
+    failure: Exception | None = None
+
+    def status(self) -> dict[str, Any]:
+        if self.failure is not None:
+            raise self.failure
+        return self.known
+
+
+@dataclass
 class FakeGateway:
     registry: Registry
     catalog: FakeCatalog
     table: pa.Table
     status: CacheStatus = field(default_factory=lambda: CacheStatus(outcome=Outcome.MISS, stored=True, ttl=300.0))
     age: float = 0.0
+    now: float = NOW
     asked: list[Request] = field(default_factory=list)
     directives: list[Directives] = field(default_factory=list)
     deadlines: list[float | None] = field(default_factory=list)
@@ -140,6 +153,7 @@ class FakeGateway:
     failure: Exception | None = None
     key: str = KEY
     stores: FakeStores = field(default_factory=FakeStores)
+    admission: FakeSlots = field(default_factory=FakeSlots)
     double: bool = False
     """Both columns of the result have one name."""
     evicted: bool = False
@@ -150,6 +164,8 @@ class FakeGateway:
     """What a large result breaks off with after its first batch."""
     closed: int = 0
     """How many large results were closed."""
+    losses: list[Exception] = field(default_factory=list)
+    """What the writing of large results raises before its first byte, in turn; none left: it is not written."""
 
     def _answer(
         self,
@@ -160,7 +176,7 @@ class FakeGateway:
         directives: Directives = Directives(),  # noqa: B008  # frozen
         gone: Gone | None = None,
     ) -> Answer:
-        query = self.registry.bind(request)
+        query = self.registry.bind(request, now=self.now)
         self.deadlines.append(deadline)
         self.gone.append(gone)
         self.asked.append(request)
@@ -199,7 +215,12 @@ class FakeGateway:
             more=limit is not None and limit < rows.num_rows,
         )
         status = CacheStatus(outcome=Outcome.TOO_LARGE)
+        if self.losses:
+            streamed = replace(streamed, written=self._losing)
         return Export(query=answer.query, result=streamed, status=status, age=0.0, timings={})
+
+    def _losing(self, form: Form, count: Callable[[int], None]) -> Iterator[Chunk]:
+        raise self.losses.pop()
 
     def _batches(self, rows: pa.Table) -> Iterator[pa.RecordBatch]:
         for batch in rows.to_batches(max_chunksize=1_000):
@@ -211,7 +232,7 @@ class FakeGateway:
         self.closed += 1
 
     def explain(self, request: Request, *, principal: Principal) -> Any:
-        return FakeExplanation(plan=FakePlan(query=self.registry.bind(request)))
+        return FakeExplanation(plan=FakePlan(query=self.registry.bind(request, now=self.now)))
 
     @property
     def cache(self) -> FakeGateway:
@@ -231,6 +252,10 @@ class FakeGateway:
 
     def keep_encoding(self, result: Result, form: str, body: bytes) -> None:
         self.bodies[result.key, form] = body
+
+    @property
+    def largest_body(self) -> int:
+        return 64 * 2**20
 
     def drop(self, which: Purge) -> dict[str, int]:
         self.dropped.append(which)

@@ -31,7 +31,9 @@ def test_results_are_dropped_by_what_is_given(
     assert gateway.dropped == [expected]
 
 
-@pytest.mark.parametrize("criteria", ["", "?", "?qery=delays", "?older=soon", "?query=delays&age=1h"])
+@pytest.mark.parametrize(
+    "criteria", ["", "?", "?qery=delays", "?older=soon", "?query=delays&age=1h", "?query=delays&query=planes"]
+)
 def test_what_is_not_understood_drops_nothing(client: FlaskClient, gateway: Any, criteria: str) -> None:
     assert client.delete(f"/v1/cache{criteria}").status_code == 422
     assert gateway.dropped == []

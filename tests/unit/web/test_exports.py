@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
 
-from gateway.errors import FilesChanged
+from gateway.errors import EngineFailed, Fate, FilesChanged
 from gateway.telemetry.events import Event, RequestServed
 
 ASKED = "/v1/queries/delays/v2/result?start=2013-01-01"
@@ -102,3 +102,18 @@ def test_the_record_of_a_broken_transfer_names_the_error(
     response.close()
     [served] = [event for event in events if isinstance(event, RequestServed)]
     assert (served.rows, served.error, served.complete) == (1_000, "files-changed", False)
+
+
+def test_rows_whose_engine_ends_before_the_first_byte_are_computed_again(client: FlaskClient, gateway: Any) -> None:
+    gateway.losses = [EngineFailed("Gone.", lost=fate) for fate in (Fate.BYSTANDER, Fate.SUSPECT)]
+    response = client.get(f"{ASKED}&_format=csv")
+    assert response.status_code == 200
+    assert response.data.count(b"\r\n") == 4
+    assert gateway.closed == 2, "those that were lost"
+
+
+def test_rows_that_end_their_engine_are_not_computed_again(client: FlaskClient, gateway: Any) -> None:
+    gateway.losses = [EngineFailed("It took more memory than it may.")]
+    response = client.get(f"{ASKED}&_format=csv")
+    assert response.status_code == 502
+    assert len(gateway.asked) == 1

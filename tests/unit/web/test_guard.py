@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sites import Lenient
 from werkzeug.test import TestResponse
 
 from gateway.access.base import ANONYMOUS
-from gateway.access.rates import Rates
 from gateway.errors import QuotaExceeded, Unauthenticated
 from gateway.model import Principal
 from gateway.telemetry.events import Event, RequestServed
@@ -38,12 +38,11 @@ HIDDEN = [
 
 
 @dataclass
-class FakeAccess:
+class FakeAccess(Lenient):
     """Knows ``ana``, and lets callers do what *grants* says: (who, action, name), ``*`` for everybody."""
 
     grants: set[tuple[str, str, str]] = field(default_factory=set)
     scope: str = ""
-    generation: int = 0
 
     def identify(self, headers: Mapping[str, str], *, wait: bool = True) -> Principal:
         key = headers.get("x-api-key")
@@ -58,15 +57,6 @@ class FakeAccess:
 
     def shared(self, action: str, name: str) -> bool:
         return ("*", action, name) in self.grants
-
-    def limit(self, principal: Principal) -> Rates:
-        return Rates()
-
-    def failures(self) -> Mapping[str, str]:
-        return {}
-
-    def ready(self) -> None:
-        pass
 
 
 class OneRequest:

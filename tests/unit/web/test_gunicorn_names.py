@@ -39,7 +39,6 @@ PRIVATE: dict[type, tuple[str, ...]] = {
         "_closed",
         "_current_request",
         "_flow_control",
-        "_forwarded_trust",
         "_handle_h1c_exception",
         "_http1_buffered",
         "_is_websocket_upgrade",
@@ -97,7 +96,7 @@ PUBLIC: dict[type, tuple[str, ...]] = {
     ThreadWorker: ("enqueue_req", "handle", "handle_error", "handle_exit", "handle_request", "log"),
 }
 """Names that are not private, and are no more documented."""
-IN_MODULE = ("_CACHED_SERVER_HEADER", "_get_cached_date_header", "_get_cached_status_line")
+IN_MODULE = ("_CACHED_SERVER_HEADER", "_REASON_PHRASES", "_get_cached_date_header", "_get_cached_status_line")
 OVERRIDING = {
     EventProtocol: ASGIProtocol,
     EventWorker: ASGIWorker,

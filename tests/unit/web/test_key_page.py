@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from sites import OneKey
 
-from gateway.access.authorizer import credential
-from gateway.access.base import ANONYMOUS
-from gateway.access.rates import Rates
-from gateway.errors import Unauthenticated
-from gateway.model import Principal
+from gateway.web.proxies import Proxies, networks
 
 MakeSite = Callable[..., FlaskClient]
-
-
-@dataclass
-class OneKey:
-    """The key ``k`` is ana's, who may ask ``delays``."""
-
-    valid: set[str] = field(default_factory=lambda: {"k"})
-    generation: int = 0
-
-    def identify(self, headers: Mapping[str, str], *, wait: bool = True) -> Principal:
-        shown = credential(headers)
-        if shown is None:
-            return ANONYMOUS
-        if shown not in self.valid:
-            raise Unauthenticated("The key or token is not valid.")
-        return Principal(name="ana", credential="qg_1")
-
-    def may(self, principal: Principal, action: str, name: str) -> bool:
-        return principal.name == "ana" and name == "delays"
-
-    def shared(self, action: str, name: str) -> bool:
-        return False
-
-    def limit(self, principal: Principal) -> Rates:
-        return Rates()
-
-    def failures(self) -> Mapping[str, str]:
-        return {}
-
-    def ready(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -79,12 +44,17 @@ def test_with_a_key_pages_show_what_its_owner_may_see(guarded: FlaskClient) -> N
     assert "Key of ana" in guarded.get("/docs").text
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(guarded: FlaskClient) -> None:
-    cookie = guarded.post("/docs/key", data={"key": "k"}).headers["Set-Cookie"]
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
-    assert "Secure" not in cookie
-    cookie = guarded.post("/docs/key", data={"key": "k"}, headers={"X-Forwarded-Proto": "https"}).headers["Set-Cookie"]
-    assert "Secure" in cookie.split("; ")
+def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(make_site: MakeSite, access: OneKey) -> None:
+    def cookie(trusted: str, **headers: str) -> set[str]:
+        client = make_site(access=access, proxies=Proxies(trusted=networks([trusted])))
+        response = client.post("/docs/key", data={"key": "k"}, headers=headers)
+        return set(response.headers["Set-Cookie"].split("; "))
+
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= cookie("127.0.0.1")
+    assert "Secure" not in cookie("127.0.0.1")
+    said = {"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/data/gw"}
+    assert {"Secure", "Path=/data/gw"} <= cookie("127.0.0.1", **said)
+    assert {"Secure", "Path=/data/gw"} & cookie("10.0.0.0/8", **said) == set()
 
 
 def test_a_page_that_needs_a_key_asks_for_it_and_comes_back(guarded: FlaskClient) -> None:
@@ -163,3 +133,16 @@ def test_where_nobody_needs_a_key_none_is_asked_for(client: FlaskClient) -> None
     assert client.get("/docs/key").status_code == 404
     assert client.post("/docs/key", data={"key": "k"}).status_code == 404
     assert "/docs/key" not in client.get("/docs").text
+
+
+def test_a_person_without_a_key_is_told_of_it_on_a_page_at_every_address(guarded: FlaskClient) -> None:
+    for path in ("/v1/tables", "/v1/tables/flights", "/v1/queries/delays/v1/result?start=2013-01-01", "/v1/reload"):
+        shown = guarded.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+        assert shown.mimetype == "text/html", path
+        told = guarded.get(path)
+        assert told.status_code == shown.status_code, path
+
+
+def test_what_a_caller_sends_is_text_on_the_page_of_an_error(guarded: FlaskClient) -> None:
+    shown = guarded.get("/docs/<script>alert(1)</script>/v1", headers={"Accept": "text/html"})
+    assert "<script>alert" not in shown.text

@@ -53,3 +53,21 @@ def test_a_deprecated_version_is_marked(client: FlaskClient) -> None:
 def test_the_document_is_validated_by_its_tag_when_it_is_asked_for_again(client: FlaskClient) -> None:
     tag = client.get("/openapi.json").headers["ETag"]
     assert client.get("/openapi.json", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_row_of_each_version_is_a_schema_with_a_name(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").json
+    schema = document["paths"]["/v1/queries/delays/v2/result"]["get"]["responses"]["200"]["content"]["application/json"]
+    named = schema["schema"]["properties"]["data"]["anyOf"][0]["items"]["$ref"]
+    assert named == "#/components/schemas/delays_v2_row"
+    assert document["components"]["schemas"]["delays_v2_row"]["type"] == "object"
+
+
+def test_an_answer_that_is_promised_data_has_it(client: FlaskClient) -> None:
+    content = client.get("/openapi.json").json["paths"]["/v1/queries/delays/v2/result"]["get"]["responses"]["200"]
+    assert content["content"]["application/json"]["schema"]["required"] == ["data"]
+
+
+def test_no_format_is_of_an_unknown_type(client: FlaskClient) -> None:
+    content = client.get("/openapi.json").json["paths"]["/v1/queries/delays/v2/result"]["get"]["responses"]["200"]
+    assert [name for name, body in content["content"].items() if body["schema"] == {}] == []

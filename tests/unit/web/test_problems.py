@@ -20,7 +20,7 @@ from gateway.web.problems import MEANINGS, from_http, kinds, problem
 
 
 def test_a_problem_has_the_standard_members_and_those_of_its_error() -> None:
-    response = problem(InvalidParameters([{"parameter": "start", "detail": "is missing"}]), request_id="r1")
+    response = problem(InvalidParameters([{"parameter": "start", "detail": "is missing"}]), request_id="r1", prefix="")
     assert response.status_code == 422
     assert response.content_type == "application/problem+json"
     assert json.loads(response.data) == {
@@ -35,12 +35,12 @@ def test_a_problem_has_the_standard_members_and_those_of_its_error() -> None:
 
 
 def test_a_member_cannot_take_the_place_of_a_standard_one() -> None:
-    document = json.loads(problem(MalformedRequest("wrong", status=200, type="x"), request_id="r").data)
+    document = json.loads(problem(MalformedRequest("wrong", status=200, type="x"), request_id="r", prefix="").data)
     assert (document["status"], document["type"]) == (400, "/errors/malformed-request")
 
 
 def test_a_problem_is_never_kept_by_a_cache() -> None:
-    assert problem(MalformedRequest("wrong"), request_id="r").headers["Cache-Control"] == "no-store"
+    assert problem(MalformedRequest("wrong"), request_id="r", prefix="").headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_a_problem_is_never_kept_by_a_cache() -> None:
     ],
 )
 def test_who_may_try_again_is_told_when(error: QueueFull, expected: str | None) -> None:
-    assert problem(error, request_id="r").headers.get("Retry-After") == expected
+    assert problem(error, request_id="r", prefix="").headers.get("Retry-After") == expected
 
 
 def test_the_files_of_a_wrong_definition_are_not_shown() -> None:
     error = TemplateInvalid([Diagnostic(path="queries/secret/v1.sql", message="no such column")])
-    assert b"secret" not in problem(error, request_id="r").data
+    assert b"secret" not in problem(error, request_id="r", prefix="").data
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_files_of_a_wrong_definition_are_not_shown() -> None:
     [(NotFound(), "not-found"), (ImATeapot(), "malformed-request"), (ServiceUnavailable(), "internal-error")],
 )
 def test_errors_of_the_http_library_have_codes_of_the_gateway(error: HTTPException, code: str) -> None:
-    assert from_http(error).code == code
+    assert from_http(error, prefix="").code == code
 
 
 def test_every_code_has_a_meaning_and_every_meaning_a_code() -> None:

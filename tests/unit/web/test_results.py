@@ -12,10 +12,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway.answer import CacheStatus, Directives, Outcome
-from gateway.encode import encode
+from gateway.encode import FORMATS, encode
 from gateway.errors import EngineFailed
+from gateway.query.registry import Registry
+from gateway.query.template import Template
 from gateway.telemetry.events import Event, RequestServed
 from gateway.web.content_coding import compressed
+from gateway.web.cursor import Cursor, question_digest
 
 RESULT = "/v1/queries/delays/v2/result"
 ASKED = f"{RESULT}?start=2013-01-01"
@@ -57,7 +60,7 @@ def test_an_answer_is_fresh_no_longer_because_its_rows_took_long_to_write(
         yield from encode(*given, **options)
         clock["now"] += 30.0
 
-    monkeypatch.setattr("gateway.web.results.encode", slowly)
+    monkeypatch.setattr("gateway.web.payload.encode", slowly)
     headers = make_site(clock=lambda: clock["now"]).get(ASKED).headers
     assert clock["now"] == 1_400_000_030.0
     assert headers["X-Accel-Expires"] == "@1400000300"
@@ -91,7 +94,9 @@ def test_all_wrong_parameters_are_told_at_once(client: FlaskClient) -> None:
 
 
 def test_parameters_of_a_post_belong_in_its_body(client: FlaskClient) -> None:
-    assert client.post(ASKED, json={}).json["type"] == "/errors/malformed-request"
+    problem = client.post(ASKED, json={}).json
+    assert problem["type"] == "/errors/malformed-request"
+    assert problem["detail"] == "start belongs in the body: a POST has its parameters there, as one JSON object."
 
 
 def test_options_of_a_post_belong_in_its_query_string(client: FlaskClient) -> None:
@@ -228,14 +233,14 @@ def test_the_suffix_decides_the_format_then_the_option_then_accept(
 
 @pytest.mark.parametrize(
     ("path", "accept"),
-    [(ASKED, "image/png"), (f"{RESULT}.xml?start=2013-01-01", "*/*"), (f"{ASKED}&_format=xls", "*/*")],
+    [(ASKED, "image/png"), (f"{RESULT}.xml?start=2013-01-01", "*/*"), (f"{ASKED}&_format=xlsm", "*/*")],
 )
 def test_a_format_that_there_is_not_is_refused_with_those_that_there_are(
     client: FlaskClient, path: str, accept: str
 ) -> None:
     response = client.get(path, headers={"Accept": accept})
     assert response.status_code == 406
-    assert {one["format"] for one in response.json["available"]} == {"json", "csv", "ndjson", "arrow", "parquet"}
+    assert {one["format"] for one in response.json["available"]} == set(FORMATS)
 
 
 def test_two_formats_at_once_are_refused(client: FlaskClient) -> None:
@@ -323,6 +328,19 @@ def test_the_pages_of_a_post_are_asked_for_with_the_same_body(client: FlaskClien
     assert (response.status_code, response.headers["Gateway-More"]) == (200, "false")
     assert len(gateway.asked) == 1
     assert client.post(link[1 : link.index(">")], json={"start": "2013-01-02"}).status_code == 400
+
+
+def test_a_question_that_no_query_string_asks_is_told_as_none(client: FlaskClient, gateway: Any) -> None:
+    text = "/*\nsummary: x\nparameters: {top: {type: integer, default: 10, optional: true}}\n*/\nSELECT $top AS carrier"
+    known = Template.load(f"{text} FROM flights", path="queries/q/v1.sql", name="q", version=1, tables={"flights"})
+    gateway.registry = Registry.of([known])
+    told = [client.post("/v1/queries/q/v1/result", json=body).headers for body in ({}, {"top": 5}, {"top": None})]
+    assert [headers.get("Gateway-Parameters") for headers in told] == ["top=10", "top=5", None]
+
+
+def test_an_explanation_tells_the_parameters_as_they_were_understood(client: FlaskClient) -> None:
+    response = client.get("/v1/queries/delays/v2/explain?start=2013-01-01T00:00")
+    assert response.headers["Gateway-Parameters"] == "start=2013-01-01&top=10"
 
 
 def test_an_explanation_is_json_or_text(client: FlaskClient) -> None:
@@ -499,3 +517,46 @@ def test_an_error_counts_for_the_query_that_was_asked(client: FlaskClient, event
     client.get(f"{RESULT}?start=yesterday").close()
     (served,) = [event for event in events if isinstance(event, RequestServed)]
     assert (served.query, served.version, served.status, served.key) == ("delays", 2, 422, None)
+
+
+def test_a_cursor_of_the_release_before_is_a_page_of_the_question_as_it_was_spelled(
+    client: FlaskClient, gateway: Any
+) -> None:
+    client.get(f"{ASKED}&_limit=1")
+    (kept,) = gateway.kept.values()
+    put = ("delays", 2, True, [("start", ["2013-01-01"])], "", ["s3://warehouse/flights"])
+    cursor = Cursor(key=f"{kept.key}-{kept.digest}", question=question_digest(*put), offset=1, limit=1).encode()
+    page = client.get(f"{ASKED}&_cursor={cursor}")
+    assert [row["carrier"] for row in page.json["data"]] == ["DL"]
+    assert client.get(page.json["next"]).json["data"][0]["carrier"] == "AA"
+    assert client.get(f"{RESULT}?start=2013-01-02&_cursor={cursor}").status_code == 400
+
+
+def test_after_a_page_of_no_rows_come_all_of_them(client: FlaskClient) -> None:
+    none = client.get(f"{ASKED}&_limit=0").json
+    assert (none["data"], none["rows"], none["more"]) == ([], 3, True)
+    rest = client.get(none["next"]).json
+    assert ([row["carrier"] for row in rest["data"]], rest["more"], "next" in rest) == (
+        ["UA", "DL", "AA"],
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_the_rest_of_a_result_is_no_representation_of_the_whole(client: FlaskClient, form: str) -> None:
+    whole = client.get(f"{ASKED}&_format={form}")
+    first = client.get(f"{ASKED}&_format={form}&_limit=1")
+    link = first.headers["Link"].partition(">")[0][1:]
+    none = client.get(f"{link}&_limit=0")
+    rest = client.get(f"{none.headers['Link'].partition('>')[0][1:]}&_limit=5")
+    assert len({reply.headers["ETag"] for reply in (whole, first, none, rest)}) == 4
+    assert b"UA" in whole.data
+    assert (b"UA" in rest.data, b"DL" in rest.data, b"AA" in rest.data) == (False, True, True)
+
+
+def test_a_page_of_no_rows_leaves_the_size_of_the_pages(client: FlaskClient) -> None:
+    first = client.get(f"{ASKED}&_limit=1").json
+    none = client.get(f"{first['next']}&_limit=0").json
+    assert (none["data"], none["more"]) == ([], True)
+    assert [row["carrier"] for row in client.get(none["next"]).json["data"]] == ["DL"]

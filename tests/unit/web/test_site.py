@@ -11,7 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from gateway.errors import EngineFailed, QueueFull
+from gateway.model import origin_of
 from gateway.query.registry import Registry
+from gateway.query.template import Template
 from gateway.telemetry.events import Event, RequestServed, Unexpected
 from gateway.web.context import Site
 
@@ -220,6 +222,39 @@ def test_a_request_is_answered_by_one_gateway_while_a_reload_puts_another_in_ser
     gateway.answer = answer_while_it_is_replaced
     assert client.get(RESULT).headers["Gateway-Version"] == "2"
     assert client.get(RESULT).status_code == 404
+
+
+def test_what_the_engine_does_is_told(client: FlaskClient) -> None:
+    assert client.get("/readyz").json["engine"] == {"running": 0, "waiting": 0, "slots": 2}
+
+
+def test_queries_that_run_apart_are_told_as_long_as_their_text_is_in_service(
+    make_site: Callable[..., FlaskClient], gateway: Any
+) -> None:
+    client, texts = make_site(), {each.version: each.unbound.origin for each in gateway.registry.templates()}
+    apart = {
+        texts[2]: {"reason": "memory", "since": 7.5},
+        origin_of("delays", 1, "an older text"): {"reason": "deadline", "since": 6.5},
+        origin_of("removed", 1, "SELECT 1"): {"reason": "crash", "since": 5.5},
+    }
+    gateway.admission.known = {"running": 3, "waiting": 1, "slots": 4, "apart": apart, "ended": {"memory": 2}}
+    response = client.get("/readyz")
+    told = {"query": "delays", "version": 2, "reason": "memory", "since": 7.5}
+    assert response.status_code == 200
+    assert response.json["engine"] == {"running": 3, "waiting": 1, "slots": 4, "apart": [told], "ended": {"memory": 2}}
+    text = "/*\nsummary: Carriers\n*/\nSELECT carrier FROM flights ORDER BY carrier"
+    path = "queries/delays/v2.sql"
+    changed = Template.load(text, path=path, name="delays", version=2, tables={"flights"})
+    site: Site = client.application.extensions["gateway"]
+    site.gateway = replace(gateway, registry=Registry.of([changed]))
+    assert client.get("/readyz").json["engine"]["apart"] == []
+
+
+def test_an_engine_that_does_not_tell_keeps_the_rest_from_nobody(client: FlaskClient, gateway: Any) -> None:
+    gateway.admission.failure = EngineFailed("The engine does not answer.")
+    response = client.get("/readyz")
+    assert "engine" not in response.json
+    assert response.json["queries"] == 1
 
 
 def test_a_store_that_is_left_alone_is_told_and_does_not_make_the_server_unready(

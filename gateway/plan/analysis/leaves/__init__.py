@@ -8,8 +8,9 @@ from gateway.plan.analysis.leaves.lists import list_membership
 from gateway.plan.analysis.leaves.membership import membership
 from gateway.plan.analysis.leaves.nulls import distinct_from, null_check
 from gateway.plan.analysis.leaves.prefix import prefix
+from gateway.plan.analysis.leaves.refuted import refuted
 
-__all__ = ["RULES", "Compiler"]
+__all__ = ["RULES", "Compiler", "refuted"]
 
 RULES: tuple[Rule, ...] = (
     comparison,

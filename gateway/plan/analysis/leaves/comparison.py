@@ -6,11 +6,11 @@ from sqlglot import exp
 
 from gateway.plan.analysis.facts import MIRRORED
 from gateway.plan.analysis.leaves.compiler import Compiler
-from gateway.plan.analysis.leaves.rows import same_row
+from gateway.plan.analysis.leaves.rows import ordered_row, same_row
 from gateway.plan.analysis.terms import Opaque
 from gateway.predicate import Operator, Predicate
 
-_NEGATED = {
+NEGATED = {
     Operator.EQ: Operator.NE,
     Operator.NE: Operator.EQ,
     Operator.LT: Operator.GE,
@@ -35,10 +35,12 @@ def comparison(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate |
         return None
     left, right = node.this.unnest(), node.expression.unnest()
     if isinstance(left, exp.Tuple) or isinstance(right, exp.Tuple):
+        if negated or operator is Operator.NE:
+            return compiler.unused("row value")
         return (
-            same_row(compiler, left, right) if operator is Operator.EQ and not negated else compiler.unused("row value")
+            same_row(compiler, left, right) if operator is Operator.EQ else ordered_row(compiler, left, operator, right)
         )
-    operator = _NEGATED[operator] if negated else operator
+    operator = NEGATED[operator] if negated else operator
     if compiler.constants.kind(left) is not None:
         left, right, operator = right, left, MIRRORED[operator]
     found = compiler.term(left)

@@ -31,11 +31,15 @@ _KNOWN = {"this", "expression", "expressions", "query", "field", "low", "high", 
 
 @dataclass(slots=True, kw_only=True)
 class Compiler:
-    """Compiles the conditions of one clause by *rules*; ``reasons`` says what could not be used."""
+    """Compiles the conditions of one clause by *rules*; ``reasons`` says what could not be used.
+
+    *otherwise* reads the leaves that no rule can use.
+    """
 
     naming: Naming
     constants: Constants
     rules: Sequence[Rule]
+    otherwise: Otherwise
     reasons: list[str] = field(default_factory=list)
 
     def compile(self, node: exp.Expr, negated: bool = False) -> Predicate:
@@ -49,6 +53,15 @@ class Compiler:
         condition = self.constants.condition(node, negated)
         if condition is not None:
             return _decided(self.constants, condition)
+        noted = len(self.reasons)
+        made = self._leaf(node, negated)
+        asked = self.otherwise(self.constants, self.naming, node, negated) if made == TRUE else None
+        if asked is None:
+            return made
+        del self.reasons[noted:]
+        return asked
+
+    def _leaf(self, node: exp.Expr, negated: bool) -> Predicate:
         if any(value and key not in _KNOWN for key, value in node.args.items()):
             return self.unused(f"not understood: {node.key}")
         for rule in self.rules:
@@ -116,3 +129,4 @@ def _decided(constants: Constants, slot: int) -> Predicate:
 
 Rule = Callable[[Compiler, exp.Expr, bool], Predicate | None]
 """Reads one form of leaf (negated or not); None: the condition is not of that form."""
+Otherwise = Callable[[Constants, Naming, exp.Expr, bool], Predicate | None]

@@ -56,7 +56,7 @@ def distinct_from(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicat
 
 
 def null_safe(compiler: Compiler, found: Term, constant: exp.Expr, kinds: Sequence[str], same: bool) -> Predicate:
-    missing, present = _presence(compiler, constant)
+    missing, present = presence(compiler, constant)
     if same:
         equal = compiler.comparison(found, Operator.EQ, constant, kinds)
         return any_of(equal, all_of(missing, NullCheck(found)))
@@ -64,7 +64,7 @@ def null_safe(compiler: Compiler, found: Term, constant: exp.Expr, kinds: Sequen
     return any_of(differs, all_of(present, NullCheck(found)), all_of(missing, NullCheck(found, negated=True)))
 
 
-def _presence(compiler: Compiler, constant: exp.Expr) -> tuple[Predicate, Predicate]:
+def presence(compiler: Compiler, constant: exp.Expr) -> tuple[Predicate, Predicate]:
     """Return when a constant is NULL, and when it is not."""
     constants = compiler.constants
     if constants.kind(constant) == NULL:

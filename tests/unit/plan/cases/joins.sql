@@ -54,7 +54,7 @@ SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k WHERE coalesce(b.s, 'a') = 'a';
 --> a: TRUE
 --> b: k IS NOT NULL
 --! a: a.k = b.k | preserved side of LEFT JOIN
---! b: COALESCE(b.s, 'a') = 'a' | function not monotone: coalesce
+--! b: COALESCE(b.s, 'a') = 'a' | null-supplying side of LEFT JOIN
 
 -- LEFT JOIN is INNER where WHERE rejects NULL, and then for the joins below too.
 SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k AND a.d = DATE '2024-01-31' LEFT JOIN c ON b.s = c.s WHERE c.k = 1;

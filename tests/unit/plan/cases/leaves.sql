@@ -53,8 +53,7 @@ SELECT k FROM a WHERE NOT k IS NULL;
 
 -- A function may be NULL where its argument is not (the year of infinity).
 SELECT k FROM a WHERE year(d) IS NULL;
---> a: TRUE
---! a: YEAR(d) IS NULL | IS NULL of a function
+--> a: d where {value: YEAR(__lo) IS NULL} OR ([NULL: YEAR("__lo") IS NULL] AND d IS NULL)
 
 SELECT k FROM a WHERE year(d) IS NOT NULL;
 --> a: d IS NOT NULL
@@ -91,8 +90,7 @@ SELECT k FROM a WHERE s LIKE 'a_c%' AND s NOT LIKE 'b%';
 
 -- Only a pattern that is a prefix and nothing else can be negated.
 SELECT k FROM a WHERE s NOT LIKE 'a_c%';
---> a: TRUE
---! a: s NOT LIKE 'a_c%' | pattern without a prefix
+--> a: s where {value: __lo NOT LIKE 'a_c%'}
 
 SELECT k FROM a WHERE s LIKE 'a!%b%' ESCAPE '!';
 --> a: s starts with a
@@ -104,8 +102,7 @@ SELECT k FROM a WHERE s LIKE 'ab';
 --> a: s = ab
 
 SELECT k FROM a WHERE s ILIKE 'ab%';
---> a: TRUE
---! a: s ILIKE 'ab%' | not understood: ilike
+--> a: s where {value: __lo ILIKE 'ab%'}
 
 SELECT k FROM a WHERE s COLLATE NOCASE = 'A';
 --> a: TRUE
@@ -121,3 +118,17 @@ SELECT k FROM a WHERE (k, s) = ($pk, 'a');
 SELECT k FROM a WHERE (k, s) <> (1, 'a');
 --> a: TRUE
 --! a: (k, s) <> (1, 'a') | row value
+
+-- The next page of a keyset; NULL is greater than any value in a row.
+SELECT k FROM a WHERE (k, s) > (1, 'ab');
+--> a: k >= 1 OR k IS NULL
+
+SELECT k FROM a WHERE ($pk, 'ab') >= (k, s);
+--> a: k <= $pk OR [$pk IS NULL]
+
+SELECT k FROM a WHERE (ts, k) < ($pt, 2);
+--> a: ts <= $pt OR [$pt IS NULL]
+
+SELECT k FROM a WHERE NOT (k, s) > (1, 'ab');
+--> a: TRUE
+--! a: NOT (k, s) > (1, 'ab') | row value

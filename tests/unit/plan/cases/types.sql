@@ -49,5 +49,4 @@ SELECT k FROM a WHERE k = '2';
 --> a: k = {CAST('2' AS INTEGER)}
 
 SELECT k FROM a WHERE k::VARCHAR = '2';
---> a: TRUE
---! a: CAST(k AS TEXT) = '2' | cast to VARCHAR
+--> a: k where {value: CAST(__lo AS TEXT) = '2'}

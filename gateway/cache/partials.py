@@ -1,0 +1,36 @@
+"""Kept partials: aggregations of single partitions, of which answers are put together.
+
+A partial is kept under its key, which names its question and the versions of the files that it is of: it is right for
+as long as somebody asks for just these, so it has no validation and no freshness. Partials have tiers of their own:
+they make room for one another, and no answer for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pyarrow as pa
+
+from gateway.cache.tier import Tier
+from gateway.cache.tiers import Tiers
+from gateway.model import Result
+
+LIFETIME = 7 * 86_400.0
+"""Seconds that a partial is kept after it was computed, or copied from a farther tier."""
+
+
+class Partials(Tiers):
+    """Partials over tiers from the nearest to the farthest; without tiers nothing is kept."""
+
+    def __init__(self, tiers: Sequence[Tier]) -> None:
+        super().__init__(tiers, kind="partials", lifetime=LIFETIME)
+
+    def find(self, keys: Iterable[str]) -> Mapping[str, pa.Table]:
+        """Return the rows of those partials that are kept; nearer tiers are given a copy."""
+        found = {key: self._find(key) for key in keys}
+        return {key: partial.table for key, partial in found.items() if partial is not None}
+
+    def put(self, partials: Iterable[Result]) -> None:
+        """Keep partials in every tier that has room for them."""
+        for partial in partials:
+            self._put(partial)

@@ -1,0 +1,57 @@
+"""Claims on partials: each is computed by one caller at a time, among the threads, processes and hosts that share them.
+
+Claiming never waits. Who has claimed some computes them and releases the claims before it waits for those of others,
+so nobody waits for one who waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from threading import Lock
+
+import pyarrow as pa
+
+from gateway.execution.leases import Lease
+
+
+class Claims:
+    """The partials that are being computed, by key. What was computed is handed to those who wait in this process."""
+
+    def __init__(self, lease: Lease) -> None:
+        """*lease* is held for what is claimed; whoever opened it closes it."""
+        self._lease, self._lock = lease, Lock()
+        self._claimed: dict[str, Future[pa.Table | None]] = {}
+
+    def claim(self, keys: Iterable[str]) -> set[str]:
+        """Claim what nobody else has claimed; return it."""
+        return {key for key in keys if self._take(key)}
+
+    def release(self, key: str, rows: pa.Table | None) -> None:
+        """Give a claim back, with the rows of the partial; None where there are none: others may try."""
+        self._lease.release(key)
+        with self._lock:
+            future = self._claimed.pop(key)
+        future.set_result(rows)
+
+    def wait(self, keys: Collection[str], seconds: float) -> Mapping[str, pa.Table]:
+        """Wait so long at most until one of the claims of others in this process ends; return what was computed."""
+        with self._lock:
+            futures = {key: self._claimed[key] for key in keys if key in self._claimed}
+        # One that never ends stands for what other processes compute.
+        elsewhere: Future[pa.Table | None] = Future()
+        wait([*futures.values(), elsewhere], timeout=seconds, return_when=FIRST_COMPLETED)
+        ended = {key: future.result() for key, future in futures.items() if future.done()}
+        return {key: rows for key, rows in ended.items() if rows is not None}
+
+    def _take(self, key: str) -> bool:
+        with self._lock:
+            if key in self._claimed:
+                return False
+            self._claimed[key] = Future()
+        if self._lease.take(key):
+            return True
+        with self._lock:
+            future = self._claimed.pop(key)
+        future.set_result(None)
+        return False

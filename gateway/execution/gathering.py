@@ -1,0 +1,243 @@
+"""Puts answers together of partials: finds those that are kept, computes what nobody computes, waits for the rest.
+
+    keys ── kept? ──┬── all ───────────────────────────────── rows, in manifest order
+                    └── missing ── claim ── compute ── keep ──┤
+                           └── wait for those of others ──────┘
+
+Nothing is held while it waits: neither a slot nor a claim. The whole query gives the same bytes, and is run instead
+where that is known to be cheaper, or nothing may be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gateway.cache.partials import Partials
+from gateway.errors import DeadlineExceeded, QueryFailed, ResultTooLarge
+from gateway.execution.claims import Claims
+from gateway.execution.partial_sizes import LARGEST, PartialSizes, largest, weight
+from gateway.execution.run import Execution
+from gateway.execution.stores import Move
+from gateway.execution.work import KeyedFold, Limits, Part, Piece, Work, reading_of
+from gateway.model import Folded, Result
+from gateway.plan.fold.fold import NUMBER, together
+from gateway.plan.select import Chosen
+from gateway.telemetry.events import PartialsGathered
+
+_TRIED, _TOGETHER = 2, 64
+"""Partials that one statement computes: of a text of which nothing is known, and of others."""
+_POLL = (0.005, 0.1)
+"""Shortest and longest pause, in seconds, between two attempts to claim what others have claimed."""
+
+
+class _TooLarge(Exception):
+    """The partials are too large for an answer to be put together of them, or there is no room for them now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gatherer:
+    """Turns work into that of finishing an answer over its partials."""
+
+    partials: Partials
+    claims: Claims
+    sizes: PartialSizes
+
+    def folded(self, execution: Execution, work: Work, fold: KeyedFold, move: Move, limits: Limits) -> Work | None:
+        """Return the work that finishes an answer over its partials; None where it is computed as a whole.
+
+        Raises what running a plan raises, and ``DeadlineExceeded`` where others took too long.
+        """
+        if not work.keeps or self.sizes.forbid(fold):
+            return None
+        try:
+            return _Gathering(self, execution, work, fold, move, limits).finished()
+        except (_TooLarge, ResultTooLarge):
+            return None
+        except QueryFailed:  # whether the whole query fails, and how, is its author's affair
+            return None
+
+    def known(self, fold: KeyedFold, *, keeps: bool) -> Folded | None:
+        """Tell of what an answer would be put together now; None: it would be computed as a whole."""
+        if not keeps or self.sizes.forbid(fold):
+            return None
+        kept = len(self.partials.find(piece.key for piece in fold.pieces))
+        return Folded(kept=kept, computed=len(fold.pieces) - kept)
+
+
+class _Gathering:
+    """The partials of one answer, on their way together."""
+
+    def __init__(
+        self, gatherer: Gatherer, execution: Execution, work: Work, fold: KeyedFold, move: Move, limits: Limits
+    ) -> None:
+        self._partials, self._claims, self._sizes = gatherer.partials, gatherer.claims, gatherer.sizes
+        self._execution, self._work, self._fold, self._move, self._limits = execution, work, fold, move, limits
+        self._began = execution.clock()
+        self._pieces = {piece.key: piece for piece in fold.pieces}
+        self._found: dict[str, pa.Table] = {}
+        self._weight = 0
+        self._computed: list[Piece] = []
+        self._pause = _POLL[0]
+
+    def finished(self) -> Work:
+        """Gather all partials; return the work that finishes the answer over them."""
+        self._add(self._partials.find(self._pieces))
+        while missing := [key for key in self._pieces if key not in self._found]:
+            self._share(missing)
+        rows = self._rows()
+        folded = Folded(kept=len(self._pieces) - len(self._computed), computed=len(self._computed))
+        self._report(folded)
+        plan = replace(self._work.plan, statement=lambda address: self._fold.fold.finish(rows))
+        return replace(self._work, plan=plan, part=Part(folded=folded, began=self._began, whole=self._work.plan))
+
+    def _share(self, missing: Sequence[str]) -> None:
+        """Compute those partials that nobody else computes, or else wait until others have computed one."""
+        claimed = self._claims.claim(missing)
+        if claimed:
+            with self._claimed(claimed) as done:
+                done.update(self._partials.find(claimed))
+                self._add(done)
+                self._compute([key for key in missing if key in claimed and key not in done], done)
+            self._pause = _POLL[0]
+            return
+        self._add(self._claims.wait(missing, self._pause))
+        self._pause = min(self._pause * 2, _POLL[1])
+        self._check()
+        if self._sizes.forbid(self._fold):  # as others have found meanwhile
+            raise _TooLarge
+
+    @contextmanager
+    def _claimed(self, keys: Collection[str]) -> Iterator[dict[str, pa.Table]]:
+        """Give up the claims on *keys* at the end, with those rows that are in the given dictionary then."""
+        done: dict[str, pa.Table] = {}
+        try:
+            yield done
+        finally:
+            for key in keys:
+                self._claims.release(key, done.get(key))
+
+    def _compute(self, keys: Sequence[str], done: dict[str, pa.Table]) -> None:
+        """Compute partials, a few at first where nothing is known of their sizes; add them to *done*."""
+        left = [self._pieces[key] for key in keys]
+        while left:
+            count = _TRIED if self._sizes.fitting(self._fold.text) is None else _TOGETHER
+            batch, left = left[:count], left[count:]
+            made = self._run(batch)
+            self._partials.put(self._kept(piece, made[piece.key]) for piece in batch)
+            done.update(made)
+            self._computed += batch
+            self._add(made)
+
+    def _run(self, batch: Sequence[Piece]) -> Mapping[str, pa.Table]:
+        """Compute partials by one statement. Raises ``_TooLarge``, as soon as one is."""
+        work, sizes = self._work, _Sizes(batch)
+        (scan,) = work.plan.scans
+        plan = replace(
+            work.plan,
+            scans=(replace(scan, selection=_joined(batch)),),
+            statement=partial(together, [piece.partial for piece in batch]),
+        )
+        computing = replace(work, plan=plan, part=Part(partials=True))
+        try:
+            rows = self._execution.partials(computing, self._move, self._limits, sizes.fit)
+        except QueryFailed:
+            self._sizes.unfit(piece.key for piece in batch)
+            raise
+        if rows is None:
+            self._sizes.unfit(sizes.too_large)
+            self._sizes.too_many(self._fold.text, 1)
+            raise _TooLarge
+        self._sizes.fits(self._fold.text)
+        return {piece.key: _of(rows, number) for number, piece in enumerate(batch)}
+
+    def _add(self, found: Mapping[str, pa.Table]) -> None:
+        """Add partials to those that were found before. Raises ``_TooLarge`` where they are too large together."""
+        self._found.update(found)
+        self._weight += sum(map(weight, found.values()))
+        if self._weight > LARGEST:
+            self._sizes.too_many(self._fold.text, len(self._found))
+            raise _TooLarge
+
+    def _rows(self) -> pa.Table:
+        """Return the rows of all partials, in manifest order, within the budget of memory. Raises ``_TooLarge``.
+
+        The partials are those of the selected partitions, each once.
+        """
+        assert self._found.keys() == self._pieces.keys()
+        rows = pa.concat_tables(self._found[piece.key] for piece in self._fold.pieces)
+        if not self._execution.budget.hold(rows):
+            raise _TooLarge
+        return rows
+
+    def _kept(self, piece: Piece, rows: pa.Table) -> Result:
+        query = self._work.plan.query
+        (scan,) = self._work.plan.scans
+        return Result(
+            key=piece.key,
+            table=rows,
+            columns=(),
+            readings=(reading_of(replace(scan, selection=piece.partial.selection)),),
+            created_at=self._began,
+            seconds=0.0,
+            query=query.name,
+            version=query.version,
+        )
+
+    def _check(self) -> None:
+        self._limits.cancellation.check()
+        if self._execution.monotonic() >= self._limits.deadline:
+            raise DeadlineExceeded("What others compute for this answer was not ready in time.", retry_after=1.0)
+
+    def _report(self, folded: Folded) -> None:
+        query = self._work.plan.query
+        (scan,) = self._work.plan.scans
+        reading = replace(reading_of(scan), partitions=0, files=0, size=0)
+        if self._computed:
+            reading = reading_of(replace(scan, selection=_joined(self._computed)))
+        self._execution.observe(
+            PartialsGathered(
+                query=query.name,
+                version=query.version,
+                kept=folded.kept,
+                computed=folded.computed,
+                readings=(reading,),
+            )
+        )
+
+
+class _Sizes:
+    """The sizes of the partials of one statement, while their rows come."""
+
+    def __init__(self, batch: Sequence[Piece]) -> None:
+        self._batch = batch
+        self._most = [largest(piece.partial.selection.size) for piece in batch]
+        self._sizes = [0 for _ in batch]
+
+    @property
+    def too_large(self) -> Iterable[str]:
+        """The keys of those that are too large."""
+        sizes = zip(self._batch, self._sizes, self._most, strict=True)
+        return [piece.key for piece, size, most in sizes if size > most]
+
+    def fit(self, rows: pa.RecordBatch) -> bool:
+        """Count more rows; tell whether no partial is too large."""
+        table = pa.table(rows)
+        for number in pc.unique(table[NUMBER]):
+            self._sizes[number.as_py()] += weight(_of(table, number.as_py()))
+        return not self.too_large
+
+
+def _joined(pieces: Sequence[Piece]) -> Chosen:
+    first, *others = [piece.partial.selection for piece in pieces]
+    return first.joined(others)
+
+
+def _of(rows: pa.Table, number: int) -> pa.Table:
+    """Return the rows of one partial, in memory of their own."""
+    return rows.filter(pc.equal(rows[NUMBER], pa.scalar(number, pa.int32()))).drop_columns([NUMBER]).combine_chunks()

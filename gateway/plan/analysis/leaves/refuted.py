@@ -1,0 +1,53 @@
+"""Any other deterministic condition on one column: the engine says for which ranges of the column it is never TRUE."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlglot import exp
+
+from gateway.plan.analysis.constants import Constants, Refuted
+from gateway.plan.analysis.deterministic import columns_in, is_deterministic, is_strict
+from gateway.plan.analysis.possible import Grain, Possible, at
+from gateway.plan.analysis.terms import Naming, term
+from gateway.plan.analysis.types import INTEGERS, TIMESTAMPTZ
+from gateway.predicate import Condition, NullCheck, Outside, Predicate, Term, all_of, any_of
+
+_GRAINS = {
+    **dict.fromkeys(("DATE", *INTEGERS), (Grain.VALUE, Grain.RANGE)),
+    **dict.fromkeys(("VARCHAR", "BOOLEAN"), (Grain.VALUE,)),
+    **dict.fromkeys(("TIMESTAMP", TIMESTAMPTZ), (Grain.DAY, Grain.HOUR)),
+}
+"""The grains that ranges of a type are cut into."""
+
+
+def refuted(constants: Constants, naming: Naming, node: exp.Expr, negated: bool) -> Predicate | None:
+    """Return what the engine can say of the column of a condition; None where it cannot say anything."""
+    found = _column(node, naming)
+    if found is None or not is_deterministic(node):
+        return None
+    forms = [
+        (grain.value, constants.text.executable(sql))
+        for grain in _GRAINS.get(found.type, ())
+        if (sql := Possible(constants, grain, found.type).sql(node, negated)) is not None
+    ]
+    if not forms:
+        return None
+    constant = Refuted(found.type, tuple(forms), constants.named(node))
+    value = Outside(found, constants.add(constant))
+    if is_strict(node):
+        return value
+    of_null = replace(constant, forms=((Grain.VALUE.value, _at_null(constants, node, negated)),), of_null=True)
+    return any_of(value, all_of(Condition(constants.add(of_null)), NullCheck(found)))
+
+
+def _column(node: exp.Expr, naming: Naming) -> Term | None:
+    """Return the one column that a condition is about."""
+    found = {term(column, naming) for column in columns_in(node)}
+    only = next(iter(found)) if len(found) == 1 else None
+    return only if isinstance(only, Term) and not only.functions else None
+
+
+def _at_null(constants: Constants, node: exp.Expr, negated: bool) -> str:
+    condition = at(node, "__lo")
+    return constants.text.executable((exp.not_(condition) if negated else condition).sql(dialect="duckdb"))

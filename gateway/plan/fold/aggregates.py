@@ -1,0 +1,97 @@
+"""The aggregates of a query: the states that a partition keeps of them, and what stands for them afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlglot import exp
+
+from gateway.plan.fold.algebra import ALGEBRA, DISTINCT_IS_NOTHING, FLOATS, INSTEAD, OF_DISTINCT, Algebra
+from gateway.plan.fold.block import Block
+from gateway.plan.fold.clauses import Span
+from gateway.plan.fold.cuts import Cut
+from gateway.plan.fold.parts import STATE, Refused, key
+
+_DISTINCT: Final = re.compile(r"^distinct\b\s*", re.IGNORECASE)
+_FILTER: Final = re.compile(r"filter\s*\(\s*where\b(.*)\)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(slots=True)
+class States:
+    """The states of all aggregates that were split, in the author's words; equal ones are kept once."""
+
+    keys: int
+    floats: Collection[str] = ()
+    """The states that are known to be floating-point numbers."""
+    names: dict[str, str] = field(default_factory=dict)
+    algebras: list[Algebra] = field(default_factory=list)
+    grains: list[str] = field(default_factory=list)
+    """What partials group by beside the keys: the values whose distinct ones are counted or added up."""
+
+    def add(self, block: Block, node: exp.Expr) -> Cut:
+        """Split an aggregate; return what stands in its place. Raises ``Refused``."""
+        filtered = node.parent if isinstance(node.parent, exp.Filter) else node
+        start = block.start_of(node)
+        name = _type_name(node) if start is None else block.clauses.name_at(start)
+        if name in OF_DISTINCT and isinstance(node.this, exp.Distinct) and len(node.this.expressions) == 1:
+            return self._distinct(block, name, filtered, _call(block, node, start))
+        algebra = _algebra(name, node)
+        call, arguments, filter_ = _call(block, node, start)
+        if block.sql(call) in self.floats:
+            algebra = FLOATS.get(name, algebra)
+        block.check_columns(filtered)
+        known = {
+            "call": block.sql(call),
+            "argument": block.sql(arguments),
+            "filter": "" if filter_ is None else f" {block.sql(filter_)}",
+        }
+        states = [state.format(**known) for state in algebra.states]
+        kept = [self._kept(state, algebra) for state in states]
+        whole = None if algebra.over_rows is None else algebra.over_rows.format(*states)
+        return Cut(span=call, finish=algebra.merge.format(*kept), whole=whole)
+
+    def _distinct(self, block: Block, name: str, filtered: exp.Expr, found: tuple[Span, Span, Span | None]) -> Cut:
+        """Have partials keep each distinct value: other aggregates are merged over groups of any size."""
+        call, arguments, filter_ = found
+        block.check_columns(filtered)
+        value = _DISTINCT.sub("", block.sql(arguments))
+        if filter_ is not None:
+            condition = _FILTER.fullmatch(block.sql(filter_))
+            if condition is None:
+                raise Refused(f"the FILTER of {name}(DISTINCT …) is not understood")
+            value = f"CASE WHEN {condition[1]} THEN {value} END"
+        if value not in self.grains:
+            self.grains.append(value)
+        grain = key(self.keys + self.grains.index(value))
+        return Cut(span=call, finish=f"{name}(DISTINCT {grain})", whole=None)
+
+    def _kept(self, sql: str, algebra: Algebra) -> str:
+        if sql not in self.names:
+            self.names[sql] = STATE.format(len(self.names))
+            self.algebras.append(algebra)
+        return f'"{self.names[sql]}"'
+
+
+def _type_name(node: exp.Expr) -> str:
+    return node.sql_name().lower() if isinstance(node, exp.Func) else ""
+
+
+def _algebra(name: str, node: exp.Expr) -> Algebra:
+    algebra = ALGEBRA.get("avg" if name == "mean" else name)
+    if algebra is None:
+        raise Refused(f"{name}() cannot be merged", INSTEAD.get(name))
+    if node.find(exp.Distinct) and name not in DISTINCT_IS_NOTHING:
+        raise Refused(f"{name}(DISTINCT …) cannot be merged")
+    if node.find(exp.Order) or sum(not isinstance(child, exp.Boolean) for child in node.iter_expressions()) > 1:
+        raise Refused(f"{name}() of several arguments or in an order cannot be merged")
+    return algebra
+
+
+def _call(block: Block, node: exp.Expr, start: int | None) -> tuple[Span, Span, Span | None]:
+    found = block.clauses.call(start) if start is not None else None
+    if found is None:
+        raise Refused(f"{node.sql('duckdb')} cannot be merged")
+    return found

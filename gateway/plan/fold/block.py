@@ -1,0 +1,160 @@
+"""One SELECT over one table: what its names mean, and where its expressions stand in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlglot import exp
+
+from gateway.plan.analysis.text import Text
+from gateway.plan.fold.clauses import Clauses, Span
+from gateway.plan.fold.cuts import Cut, over_rows
+from gateway.plan.fold.parts import Refused
+from gateway.plan.rewrite import identifier
+from gateway.query.functions import reviewed
+
+_SPELT: Final = {"with_": "WITH", "joins": "JOIN", "laterals": "LATERAL", "windows": "WINDOW"}
+_UNCERTAIN: Final = (
+    (exp.Collate, "it has a COLLATE", "upper() or lower() of the column"),
+    (exp.Lambda, "it has a lambda, whose names may be those of columns", None),
+    (exp.Comprehension, "it has a list comprehension, whose names may be those of columns", None),
+    (exp.PositionalColumn, "it has a column by its number", "the name of the column"),
+)
+"""What may mean something else in another query than in the author's."""
+_OF_SEVERAL_ROWS: Final = frozenset({"unnest", "generate_subscripts"})
+_CLAUSES: Final = {
+    *("expressions", "from_", "where", "group", "having", "qualify", "order", "limit", "offset", "distinct"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A SELECT over one table of the columns *names* (in lower case), which the text calls *table*."""
+
+    text: Text
+    tree: exp.Select
+    clauses: Clauses
+    names: Collection[str]
+    table: str
+    aliases: Mapping[str, exp.Expr]
+    items: tuple[tuple[exp.Expr, Span], ...]
+    """The items of its SELECT list, without their aliases."""
+
+    @classmethod
+    def read(cls, text: Text, tree: exp.Expr, names: Collection[str]) -> Block:
+        """Read a query. Raises ``Refused`` where it is none that is folded, and ``SqlError``."""
+        select, clauses = _single(tree), Clauses(text.parsed)
+        if clauses.first != "select":
+            raise Refused("it does not begin with SELECT")
+        _refuse_volatile(clauses)
+        if "__gateway_" in text.parsed.lower():
+            raise Refused("it has a name that begins with __gateway_", "another name")
+        table = select.args["from_"].this.alias_or_name
+        aliases = {item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)}
+        items = tuple(_items(select, clauses))
+        return cls(text=text, tree=select, clauses=clauses, names=names, table=table, aliases=aliases, items=items)
+
+    def sql(self, span: Span) -> str:
+        """Return a part of the text."""
+        return span.of(self.text.parsed)
+
+    def item_of(self, node: exp.Expr) -> int | None:
+        """Return the position, from 1, of the first item of the SELECT list that is an expression."""
+        found = self.same(node)
+        return next((number for number, (item, _) in enumerate(self.items, 1) if self.same(item) == found), None)
+
+    def same(self, node: exp.Expr) -> str:
+        """Write an expression in the form that it shares with all that mean the same columns."""
+        made = node.copy()
+        for column in list(made.find_all(exp.Column)):
+            plain = exp.column(exp.to_identifier(column.name.lower(), quoted=True))
+            made = plain if column is made else made
+            if column.parent is not None:
+                column.replace(plain)
+        return made.sql("duckdb")
+
+    def check_columns(self, node: exp.Expr) -> None:
+        """Raise ``Refused`` where a name in an expression is not certainly a column of the table."""
+        for column in node.find_all(exp.Column):
+            if column.name.lower() not in self.names or column.table.lower() not in ("", self.table.lower()):
+                raise Refused(f"{column.sql('duckdb')} is no column of the table")
+
+    def qualified(self, node: exp.Expr, span: Span) -> str:
+        """Write an expression so that no name in it means a result of the query."""
+        prefix = f"{identifier(self.table)}."
+        starts = {
+            int(c.this.meta["start"]) for c in node.find_all(exp.Column) if not c.table and "start" in c.this.meta
+        }
+        cuts = (Cut(span=Span(start, start), finish=None, whole=prefix) for start in starts)
+        return over_rows(self.text.parsed, span, cuts)
+
+    def start_of(self, node: exp.Expr) -> int | None:
+        """Return where a call begins. Of some calls the tree does not say; it then does of a column in it."""
+        if "start" in node.meta:
+            return int(node.meta["start"])
+        inside = next((column.this for column in node.find_all(exp.Column) if "start" in column.this.meta), None)
+        name = type(node).__name__.lower()
+        return None if inside is None else self.clauses.around(int(inside.meta["start"]), name)
+
+    def span_of(self, node: exp.Expr) -> Span:
+        """Return the text of a column or of a call. Raises ``Refused`` for others: where they end is not known."""
+        if isinstance(node, exp.Column):
+            first = node.args.get("table") or node.this
+            return Span(int(first.meta["start"]), int(node.this.meta["end"]) + 1)
+        if isinstance(node, exp.Cast) and isinstance(node.this, exp.Column):
+            cast = self.clauses.cast(self.span_of(node.this).start)
+            if cast is not None:
+                return cast
+        start = node.meta.get("start")
+        found = self.clauses.call(int(start)) if start is not None else None
+        if found is None:
+            name = node.sql("duckdb")
+            raise Refused(f"{name} is a key inside of another expression", f"name it: {name} AS key … GROUP BY key")
+        return found[0]
+
+
+def _single(tree: exp.Expr) -> exp.Select:
+    """Return *tree* as the SELECT over one table that it must be."""
+    if not isinstance(tree, exp.Select):
+        raise Refused("it is not one SELECT")
+    for key, value in tree.args.items():
+        if value and key not in _CLAUSES:
+            raise Refused(f"its {_SPELT.get(key, key.upper())} is not folded")
+    distinct = tree.args.get("distinct")
+    if distinct is not None and distinct.args.get("on"):
+        raise Refused("its DISTINCT ON is not folded")
+    from_ = tree.args.get("from_")
+    table = from_.this if from_ is not None else None
+    if not isinstance(table, exp.Table) or any(v for k, v in table.args.items() if k not in ("this", "alias")):
+        raise Refused("it reads something other than one table")
+    if table.args.get("alias") is not None and table.args["alias"].args.get("columns"):
+        raise Refused("its table has other names for its columns")
+    if sum(1 for _ in tree.find_all(exp.Query)) > 1:
+        raise Refused("it has a subquery")
+    for kind, reason, hint in _UNCERTAIN:
+        if tree.find(kind):
+            raise Refused(reason, hint)
+    return tree
+
+
+def _refuse_volatile(clauses: Clauses) -> None:
+    for name in clauses.calls():
+        if name in _OF_SEVERAL_ROWS:
+            raise Refused(f"{name}() makes several rows of one, which nothing tells apart")
+        if reviewed().get(name) == "volatile":
+            raise Refused(f"{name}() has another value at each call")
+
+
+def _items(tree: exp.Select, clauses: Clauses) -> list[tuple[exp.Expr, Span]]:
+    places = clauses.items("select")
+    if len(places) != len(tree.expressions):
+        raise Refused("its SELECT list is not understood")
+    for item in tree.expressions:
+        if any(not isinstance(star.parent, exp.Count) for star in item.find_all(exp.Star, exp.Columns)):
+            raise Refused("its SELECT list has a star", "name its columns")
+    return [
+        (item.unalias(), clauses.item_span(place, alias=isinstance(item, exp.Alias)))
+        for item, place in zip(tree.expressions, places, strict=True)
+    ]

@@ -1,0 +1,130 @@
+"""The plan of a fold: the partial of every selected partition, and what finishes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+
+import pyarrow as pa
+
+from gateway.catalog.manifest import Snapshot
+from gateway.model import BoundQuery, Plan, Principal, Statement
+from gateway.plan.analysis import Evaluate
+from gateway.plan.explain import readable
+from gateway.plan.fold.forms import Describe, Form, Forms, partial_of, whole_of
+from gateway.plan.fold.holding import Holding
+from gateway.plan.fold.parts import Refused, Whole
+from gateway.plan.planner import Planner
+from gateway.plan.reading import NUMBERED
+from gateway.plan.rewrite import Address
+from gateway.plan.select import Chosen
+
+LEAST: Final = 4
+"""Partitions below which a query is not folded: there is nothing to be kept that another question could use."""
+MOST: Final = 1_000
+"""Partitions above which it is not: looking them all up would cost more than it saves."""
+NUMBER: Final = NUMBERED.name
+"""The column of a statement of several partials that tells which of them a row is of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """The partial of one partition: its query, which has only the filters and parameters that remain in it."""
+
+    query: BoundQuery
+    selection: Chosen
+    numbered: Callable[[Mapping[int, Chosen], Address], Statement] = field(repr=False)
+    """Renders the partials of several partitions in one query, whose column ``NUMBER`` tells their rows apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """A query as a fold over the partials of its partitions, in manifest order.
+
+    ``whole`` makes the statement that gives the same bytes over all rows.
+    """
+
+    pieces: tuple[Piece, ...]
+    form: Form
+    query: BoundQuery
+    whole: Callable[[Address], Statement] = field(repr=False)
+
+    def finish(self, rows: pa.Table) -> Statement:
+        """Return the statement that makes the answer of all partials, whose *rows* are in manifest order."""
+        return self.form.over(rows, self.form.split.finish, self.query.parameters)
+
+
+class FoldPlanner:
+    """Plans folds over what *planner* has selected; thread-safe."""
+
+    def __init__(self, planner: Planner, evaluate: Evaluate, describe: Describe, *, least: int = 0) -> None:
+        """*describe* returns the columns of a statement, without running it.
+
+        Queries whose partitions have fewer than *least* bytes on average are not folded.
+        """
+        self.planner, self._evaluate, self.least = planner, evaluate, least
+        self._forms = Forms(planner, describe)
+
+    def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Fold | Whole:
+        """Fold a planned query, or say why it stays whole: by its text and by the manifest alone."""
+        query = plan.query
+        try:
+            form = self._forms.form(query, snapshots)
+        except Refused as refused:
+            return Whole(reason=refused.reason, hint=refused.hint)
+        (scan,) = plan.scans
+        chosen = scan.selection
+        assert isinstance(chosen, Chosen)
+        over = self.planner.statement_over
+        whole = partial(over, whole_of(query, form), [chosen], snapshots, principal)
+        if not LEAST <= chosen.partitions <= MOST:
+            reason = f"it reads {chosen.partitions} partitions, and {LEAST} to {MOST} are folded"
+            return Whole(reason=reason, statement=whole)
+        if chosen.size < self.least * chosen.partitions:
+            mean = readable(chosen.size / chosen.partitions)
+            reason = f"its partitions have {mean} on average, and those of {readable(self.least)} and more are folded"
+            return Whole(reason=reason, statement=whole)
+        pieces = []
+        queries: dict[tuple[int, ...], BoundQuery] = {}
+        numbered: dict[tuple[int, ...], Callable[[Mapping[int, Chosen], Address], Statement]] = {}
+        holding = Holding(
+            planner=self.planner, evaluate=self._evaluate, query=query, snapshots=snapshots, chosen=chosen
+        )
+        for without, selection in zip(holding.without(form.split.filters), chosen.each(), strict=True):
+            if without not in queries:
+                queries[without] = partial_of(query, form.split.partial(without), snapshots[scan.table].columns)
+                several = replace(queries[without], sql=form.split.partial(without, number=NUMBER))
+                numbered[without] = partial(self._numbered, several, snapshots, principal)
+            pieces.append(Piece(query=queries[without], selection=selection, numbered=numbered[without]))
+        return Fold(pieces=tuple(pieces), form=form, query=query, whole=whole)
+
+    def _numbered(
+        self,
+        query: BoundQuery,
+        snapshots: Mapping[str, Snapshot],
+        principal: Principal,
+        chosen: Mapping[int, Chosen],
+        address: Address,
+    ) -> Statement:
+        return self.planner.numbered(query, chosen, snapshots, principal, address)
+
+
+def together(pieces: Sequence[Piece], address: Address) -> Statement:
+    """Return one statement for the partials of several partitions; ``NUMBER`` tells their rows apart.
+
+    Those of one text are computed in one scan.
+    """
+    alike: dict[str, dict[int, Piece]] = {}
+    for number, piece in enumerate(pieces):
+        alike.setdefault(piece.query.sql, {})[number] = piece
+    made = [
+        next(iter(group.values())).numbered({number: piece.selection for number, piece in group.items()}, address)
+        for group in alike.values()
+    ]
+    return Statement(
+        sql=" UNION ALL ".join(f"SELECT * FROM (\n{each.sql}\n)" for each in made),
+        parameters={name: value for each in made for name, value in each.parameters.items()},
+        files=[file for each in made for file in each.files],
+    )

@@ -1,0 +1,150 @@
+"""Splits of texts whose types are known and allow a fold; each is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from threading import Lock
+from typing import Final
+
+import pyarrow as pa
+from cachetools import LRUCache
+
+from gateway.catalog.manifest import Snapshot
+from gateway.errors import QueryFailed
+from gateway.model import BoundQuery, Column, Relation, Statement, TypedValue
+from gateway.plan.analysis import NOW
+from gateway.plan.analysis.prepare import parsed
+from gateway.plan.analysis.text import read
+from gateway.plan.fold.algebra import FLOATING, SAME_BYTES, base
+from gateway.plan.fold.parts import PARTIALS, Refused, Split
+from gateway.plan.fold.split import split
+from gateway.plan.planner import Planner
+from gateway.query.lexer import TokenKind, lex
+from gateway.query.normalise import normalise
+
+_ROWS: Final = "__gateway_rows"
+_KEPT = 2_000
+"""Split texts that are kept."""
+
+Describe = Callable[[Statement], tuple[Column, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A split, the columns of its partials, and those of the answer."""
+
+    split: Split
+    states: tuple[Column, ...]
+    columns: tuple[Column, ...]
+
+    def over(self, rows: pa.Table, sql: str, parameters: Mapping[str, TypedValue]) -> Statement:
+        """Return the statement that runs *sql* over partials, whose *rows* are in manifest order."""
+        # Arrow has no HUGEINT: the engine hands it out as a DECIMAL, which some functions treat otherwise.
+        source = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in self.states)
+        text = f'WITH "{PARTIALS}" AS (SELECT {source} FROM "{_ROWS}")\n{sql}'
+        return Statement(sql=text, parameters=parameters, files=(), relation=Relation(name=_ROWS, rows=rows))
+
+
+class Forms:
+    """Makes and keeps the forms of texts; thread-safe."""
+
+    def __init__(self, planner: Planner, describe: Describe) -> None:
+        """*describe* returns the columns of a statement, without running it."""
+        self._planner, self._describe = planner, describe
+        self._known: LRUCache[tuple[str, tuple[Column, ...], tuple[tuple[str, str], ...]], Form | Refused]
+        self._known = LRUCache(_KEPT)
+        self._lock = Lock()
+
+    def form(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Form:
+        """Return the form of a query's text for the columns that its table has now. Raises ``Refused``."""
+        if len(query.tables) != 1:
+            raise Refused("it reads more than one table")
+        columns = tuple(snapshots[query.tables[0]].columns)
+        key = (query.sql, columns, tuple((name, value.type) for name, value in query.parameters.items()))
+        with self._lock:
+            known = self._known.get(key)
+        if known is None:
+            known = self._made(query, columns, snapshots)
+            with self._lock:
+                self._known[key] = known
+        if isinstance(known, Refused):
+            raise Refused(known.reason, known.hint)
+        return known
+
+    def _made(self, query: BoundQuery, columns: Sequence[Column], snapshots: Mapping[str, Snapshot]) -> Form | Refused:
+        try:
+            return self._formed(query, columns, partial(self._planner.over_nothing, snapshots=snapshots))
+        except Refused as refused:  # without its traceback, whose frames would keep answers in memory
+            return Refused(refused.reason, refused.hint)
+        except QueryFailed:
+            return Refused("the engine does not take the texts that it was split into")
+
+    def _formed(self, query: BoundQuery, columns: Sequence[Column], over_nothing: Callable[..., Statement]) -> Form:
+        text = read(query.sql, {column.name.lower() for column in columns})
+        described: list[Column] = []
+
+        def names() -> Sequence[str]:
+            described.extend(self._describe(over_nothing(query)))
+            return [column.name for column in described]
+
+        tree = parsed(text)
+        made = split(text, tree, columns, names)
+        states = self._describe(over_nothing(partial_of(query, made.partial(), columns)))
+        floats = floats_of(made, [state.type for state in states[made.keys :]])
+        if floats:
+            made = split(text, tree, columns, lambda: [column.name for column in described], floats)
+        form = Form(split=made, states=states, columns=tuple(described))
+        self._check_states(form)
+        self._check_results(form, query, over_nothing)
+        return form
+
+    def _check_states(self, form: Form) -> None:
+        keys, states = form.states[: form.split.keys], form.states[form.split.keys :]
+        for key in keys:
+            if base(key.type) not in SAME_BYTES:
+                raise Refused(f"it groups by or counts a {key.type}, whose equal values may differ in bytes")
+        for sql, algebra, state in zip(form.split.written, form.split.states, states, strict=True):
+            if state.type in FLOATING and not algebra.types >= FLOATING:
+                hint = "CAST the argument AS DECIMAL(18, 6), or what fits, which is added up exactly"
+                raise Refused(f"{sql} is a {state.type}, which depends on the order of the rows", hint)
+            if base(state.type) not in algebra.types:
+                raise Refused(f"{sql} is a {state.type}, which is not merged")
+
+    def _check_results(self, form: Form, query: BoundQuery, over_nothing: Callable[..., Statement]) -> None:
+        nothing = pa.table({column.name: pa.nulls(0) for column in form.states})
+        columns = self._describe(form.over(nothing, form.split.finish, query.parameters))
+        if columns != form.columns or self._describe(over_nothing(whole_of(query, form))) != form.columns:
+            raise Refused("its results would have other types")
+        if form.split.types is not None:
+            for argument in self._describe(form.over(nothing, form.split.types, query.parameters)):
+                if base(argument.type) not in SAME_BYTES:
+                    raise Refused(f"it has a window over a {argument.type}, which depends on the order of its rows")
+        if form.split.distinct and any(base(column.type) not in SAME_BYTES for column in form.columns):
+            raise Refused("its DISTINCT is of values that are equal and may differ in bytes")
+
+
+def floats_of(made: Split, types: Iterable[str]) -> frozenset[str]:
+    """Return those of the states of a split that are floating-point numbers, by their *types*."""
+    return frozenset(sql for sql, kind in zip(made.written, types, strict=True) if kind in FLOATING)
+
+
+def whole_of(query: BoundQuery, form: Form) -> BoundQuery:
+    """Return the query over all rows, in the order and the bytes of its fold."""
+    return replace(query, sql=form.split.whole)
+
+
+def partial_of(query: BoundQuery, sql: str, columns: Sequence[Column]) -> BoundQuery:
+    """Return the query of a partial, with only those parameters that are left in its text."""
+    normalised, named = _read(sql, tuple(column.name.lower() for column in columns))
+    parameters = {name: value for name, value in query.parameters.items() if name.lower() in named}
+    return replace(query, sql=sql, normalised=normalised, parameters=parameters)
+
+
+@lru_cache(maxsize=2 * _KEPT)
+def _read(sql: str, columns: tuple[str, ...]) -> tuple[str, frozenset[str]]:
+    """Normalise the text of a partial, and name its parameters in lower case."""
+    text = read(sql, columns)
+    named = {token.name[1:].lower() for token in lex(sql) if token.kind is TokenKind.PARAMETER}
+    return normalise(lex(text.parsed), parsed(text)), frozenset(named | ({NOW} if text.clocks else set()))

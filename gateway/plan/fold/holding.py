@@ -1,0 +1,72 @@
+"""The strict projection: which filters hold in every row of which partitions.
+
+Where one does, the partial of the partition is computed without it, so that it is the same for all windows that the
+partition lies within. A filter holds where the inclusive projection of its negation does not select the partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from gateway.catalog.manifest import Snapshot
+from gateway.catalog.transforms.keys import Array
+from gateway.model import BoundQuery, Value
+from gateway.plan.analysis import Evaluate, bind
+from gateway.plan.fold.parts import Filter
+from gateway.plan.planner import Planner
+from gateway.plan.select import Chosen, PartitionIndex
+from gateway.plan.states import Mask
+from gateway.predicate import TRUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Finds what holds in the partitions that were selected for a query."""
+
+    planner: Planner
+    evaluate: Evaluate
+    query: BoundQuery
+    snapshots: Mapping[str, Snapshot]
+    chosen: Chosen
+
+    def without(self, filters: tuple[Filter, ...]) -> Iterator[tuple[int, ...]]:
+        """Return for each partition, in order, the numbers of the filters that hold in all of its rows."""
+        index = PartitionIndex.build(self._selected())
+        found = [(number, self._mask(each, index)) for number, each in enumerate(filters)]
+        masks = [(number, mask.tolist()) for number, mask in found if mask is not None]
+        for position in range(index.partitions):
+            yield tuple(number for number, holds in masks if holds[position])
+
+    def _selected(self) -> Snapshot:
+        """Return the snapshot of the selected files alone, with what their footers say."""
+        (snapshot,) = self.snapshots.values()
+        files: Array = pa.array(self.chosen.file_positions())
+        positions: Array = pa.array(list(self.chosen.positions()), pa.int64())
+        known = self.planner.with_facts(snapshot, self.chosen.file_positions())
+        partitions = known.partitions.take(positions)
+        counts = np.array([each.files for each in self.chosen.each()], dtype=np.int64)
+        for name, values in (("first_file", np.cumsum(counts) - counts), ("file_count", counts)):
+            number = partitions.schema.get_field_index(name)
+            partitions = partitions.set_column(number, partitions.field(number), pa.array(values))
+        return replace(known, partitions=partitions, files=known.files.take(files))
+
+    def _mask(self, each: Filter, index: PartitionIndex) -> Mask | None:
+        """Return in which partitions a filter is TRUE for every row; None: in none that is known."""
+        if each.fails is None or any(_has_null(self.query.parameters[name].value) for name in each.parameters):
+            return None
+        prepared = self.planner.prepared(replace(self.query, sql=each.fails), self.snapshots)
+        bound = bind(prepared, self.query.parameters, self.evaluate)
+        if bound.predicates[0] == TRUE:
+            return None
+        mask: Mask = np.ones(index.partitions, dtype=np.bool_)
+        failing = index.select(bound.predicates[0], bound.values)
+        mask[np.asarray(failing.positions(), dtype=np.int64)] = False
+        return mask
+
+
+def _has_null(value: Value) -> bool:
+    return value is None or (isinstance(value, list) and any(map(_has_null, value)))

@@ -1,0 +1,71 @@
+"""The total order of an answer: the author's ORDER BY, and after it all that tells two rows apart.
+
+Groups are told apart by their keys, and the rows of DISTINCT by all of their columns. So neither ties, nor a LIMIT
+among them, nor a missing ORDER BY show how an answer was computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.plan.fold.block import Block
+from gateway.plan.fold.clauses import Span
+from gateway.plan.fold.cuts import Cut
+from gateway.plan.fold.keys import Grouping
+from gateway.plan.fold.parts import key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Terms of an ORDER BY as text: in the finish, and over all rows."""
+
+    finish: tuple[str, ...]
+    whole: tuple[str, ...]
+
+    def cut(self, at: int, before: str) -> Cut:
+        """Insert the terms at a position, after the text *before*."""
+        finish, whole = (f"{before}{', '.join(terms)} " for terms in (self.finish, self.whole))
+        return Cut(span=Span(at, at), finish=finish, whole=whole)
+
+
+def _set_of(keys: Sequence[str]) -> str:
+    """Write what tells sets of keys apart: NULL for a key may also be that the set is without it."""
+    return f"GROUPING({', '.join(keys)})"
+
+
+NO_TERMS: Final = Terms(finish=(), whole=())
+
+
+def terms_of_keys(block: Block, grouping: Grouping) -> Terms:
+    """Write the keys as terms of a window's ORDER BY; of several sets of keys also which of them a group is of."""
+    finish = tuple(key(number) for number in range(len(grouping.keys)))
+    whole = tuple(block.qualified(node, span) for node, span in grouping.keys)
+    if not grouping.sets:
+        return Terms(finish=finish, whole=whole)
+    return Terms(finish=(*finish, _set_of(finish)), whole=(*whole, _set_of(whole)))
+
+
+def last_terms(block: Block, grouping: Grouping) -> Terms:
+    """Write what tells rows apart as the last terms of ORDER BY: by position where it is in the result.
+
+    A name there means a result rather than a column, and DISTINCT orders by nothing else than results.
+    """
+    if block.tree.args.get("distinct"):
+        every = tuple(str(number) for number in range(1, len(block.items) + 1))
+        return Terms(finish=every, whole=every)
+    plain = terms_of_keys(block, grouping)
+    places = [block.item_of(node) for node, _ in grouping.keys] + [None] * bool(grouping.sets)
+    finish, whole = (
+        tuple(sql if place is None else str(place) for sql, place in zip(terms, places, strict=True))
+        for terms in (plain.finish, plain.whole)
+    )
+    return Terms(finish=finish, whole=whole)
+
+
+def every_result(block: Block, last: Terms) -> Terms:
+    """Write ORDER BY ALL, with what follows ALL, as the terms that it stands for, before the last ones."""
+    how = block.clauses.after_all("order", block.text.parsed)
+    every = tuple(f"{number}{how}" for number in range(1, len(block.items) + 1))
+    return Terms(finish=every + last.finish, whole=every + last.whole)

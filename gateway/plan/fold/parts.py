@@ -1,0 +1,108 @@
+"""What a query is split into, and why one is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Final
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from gateway.model import Statement
+from gateway.plan.fold.algebra import Algebra
+from gateway.plan.rewrite import Address
+
+PARTIALS: Final = "__gateway_partials"
+"""The relation that the finish reads: the partials of all partitions, one after the other."""
+STATE: Final = "__gateway_s{}"
+
+
+def key(number: int) -> str:
+    """Name the column of partials that has a key, quoted.
+
+    >>> key(0)
+    '"__gateway_k0"'
+    """
+    return f'"__gateway_k{number}"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """One of the conditions that WHERE joins by AND.
+
+    ``fails`` is the text of a query that finds the rows for which it is not TRUE, as long as none of the parameters
+    that it names is NULL, or a list with a NULL; None where that cannot be asked.
+    """
+
+    sql: str
+    fails: str | None
+    parameters: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The texts of a fold: its partials, what is made of them (*finish*), and the query over all rows (*whole*).
+
+    Finish and whole give equal bytes, for both have the same total order. *states* are the algebras of the states,
+    one for each, and *written* how they are computed. The finish reads the clock through ``NOW``. *types* is a query
+    whose columns are the arguments of windows: they must have types of ``SAME_BYTES``. *distinct*: columns of the
+    result must.
+    """
+
+    select: str
+    source: str
+    filters: tuple[Filter, ...]
+    finish: str
+    whole: str
+    keys: int
+    states: tuple[Algebra, ...]
+    written: tuple[str, ...]
+    types: str | None = None
+    distinct: bool = False
+
+    def partial(self, without: Collection[int] = (), *, number: str | None = None) -> str:
+        """Write the query of a partition, *without* those of its filters that hold in all of its rows.
+
+        With a column that has the *number* of the partition of each row, it is the query of several at once.
+        """
+        kept = [filter_.sql for number, filter_ in enumerate(self.filters) if number not in without]
+        where = [f"WHERE {' AND '.join(kept)}"] if kept else []
+        keys = self.keys if number is None else self.keys + 1
+        select = self.select if number is None else f'"{number}", {self.select}'
+        group = [f"GROUP BY {', '.join(str(place + 1) for place in range(keys))}"] if keys else []
+        return "\n".join([f"SELECT {select}", self.source, *where, *group])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """Why a query is not folded, and what could be written instead, if anything.
+
+    ``statement`` is there where its text could be folded: it is to be run in place of the plan's own, so that the
+    bytes of the answer do not depend on whether it is.
+    """
+
+    reason: str
+    hint: str | None = None
+    statement: Callable[[Address], Statement] | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        """Say why, and what could be written instead."""
+        return self.reason if self.hint is None else f"{self.reason}; instead: {self.hint}"
+
+
+class Refused(Exception):
+    """Raised inside of a split for a query that is not folded: why, and what could be written instead, if anything."""
+
+    def __init__(self, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.hint = reason, hint
+
+
+def parsed(sql: str) -> exp.Expr:
+    """Return the tree of an SQL text. Raises ``Refused``."""
+    try:
+        return sqlglot.parse_one(sql, read="duckdb")
+    except SqlglotError as error:
+        raise Refused("its text cannot be cut") from error

@@ -1,0 +1,49 @@
+"""A gateway whose answers real clients read, and where they find its results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from npm import Npm, find_npm
+from readings import END, START, make_project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A running gateway as a client knows it: by the addresses of its results."""
+
+    base: str
+
+    def of(self, query: str, suffix: str, **parameters: Any) -> str:
+        """Return the address of a result. *suffix* is ``.csv`` and the like, or empty."""
+        return f"{self.base}/v1/queries/{query}/v1/result{suffix}?{urlencode(parameters, doseq=True)}"
+
+    def readings(self, suffix: str, **more: Any) -> str:
+        """Return the address of all rows of ``readings``."""
+        return self.of("readings", suffix, start=START, end=END, **more)
+
+
+@pytest.fixture(scope="session")
+def readings_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("readings"))
+
+
+@pytest.fixture(scope="module")
+def gateway(serve_for_module: Any, readings_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two workers over the readings, with a state folder of their own."""
+    return serve_for_module(readings_project, {"GATEWAY_STATE": str(tmp_path_factory.mktemp("state"))})
+
+
+@pytest.fixture(scope="module")
+def address(gateway: Any) -> Address:
+    return Address(base=f"http://{gateway.host}:{gateway.port}")
+
+
+@pytest.fixture
+def npm(tmp_path: Path) -> Npm:
+    """Node.js in a folder where the npm packages are found."""
+    return find_npm(tmp_path / "web")

@@ -1,0 +1,205 @@
+"""What the engine says of ranges of a column holds of every value in them: no row of an answer lies in a refuted range.
+
+The rows are those that DuckDB finds for the condition as it is written, so that what sqlglot makes of it counts too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+from restriction import Database, written
+
+from gateway.model import Column, TypedValue
+from gateway.plan.analysis import NOW, bind, prepare
+from gateway.plan.refuting import Refuting
+from gateway.plan.samples import Samples, grains_of_keys, grains_of_ranges
+from gateway.predicate import TRUE, Term
+
+DAY = 86_400_000_000
+HOUR = DAY // 24
+START = 19_700 * DAY
+"""In December 2023."""
+PARAMETERS = {
+    "pn": TypedValue(value=7, type="INTEGER"),
+    "none": TypedValue(value=None, type="TIMESTAMP"),
+    "pd": TypedValue(value=datetime(2024, 1, 20, 5), type="TIMESTAMP"),
+    "pf": TypedValue(value=False, type="BOOLEAN"),
+    "ps": TypedValue(value="ab", type="VARCHAR"),
+    NOW: TypedValue(value=datetime(2024, 1, 25, 6, 30, tzinfo=UTC), type="TIMESTAMP WITH TIME ZONE"),
+}
+MOMENTS = ("TIMESTAMP '2024-01-20'", "TIMESTAMP '2024-01-31 23:30:00'", "DATE '2024-02-29'", "$pd", "now()::TIMESTAMP")
+LENGTHS = (
+    "INTERVAL 1 MONTH",
+    "INTERVAL 36 HOUR",
+    "INTERVAL '1.5 days'",
+    "$pn * INTERVAL 1 DAY",
+    "INTERVAL (-$pn) MONTH",
+)
+UNITS = ("hour", "day", "week", "month", "quarter", "year")
+NUMBERS = (
+    *("year({x}) * 100 + month({x})", "epoch_ms({x})", "epoch({x})", "hour({x})", "dayofweek({x})", "isodow({x})"),
+    *("date_diff('day', {x}, {c})", "datediff('month', {c}, {x})", "date_diff('hour', {x}, {c})", "week({x})"),
+    *("extract(doy FROM {x})", "date_part('dow', {x})", "yearweek({x})", "day({x} + {l})", "minute({x})"),
+)
+TIMES = (
+    *("{x}", "{x} + {l}", "{x} - {l}", "{x} + INTERVAL 5 HOUR + {l}", "date_trunc('{u}', {x})", "{x} + {l} - {l}"),
+    *("time_bucket(INTERVAL '7 days', {x})", "time_bucket(INTERVAL '5 hours', {x})", "coalesce({x}, {c})"),
+    *("time_bucket(INTERVAL '1 month', {x})", "greatest({x}, {c})", "least({x}, {c}, {c})", "last_day({x})"),
+    *(
+        "date_trunc('{u}', {x} + {l})",
+        "make_date(year({x}), month({x}), 1)",
+        "{x}::DATE",
+        "date_trunc('{u}', {x}) + {l}",
+    ),
+    *("CASE WHEN {x} < {c} THEN {c} ELSE {c} END", "nullif({x}, {c})", "{x}::DATE + 3", "CAST({x} AS DATE) + {l}"),
+)
+TEXTS = (
+    *("{x}::VARCHAR", "left({x}::VARCHAR, 10)", "substr({x}::VARCHAR, 1, 7)", "strftime({x}, '%d/%m/%Y')"),
+    *("strftime({x}, '%Y-%m-%d %H:%M')", "dayname({x})", "monthname({x})", "strftime({x}, '%H')", "{x}::DATE::VARCHAR"),
+    *("strftime({x}, '%-d.%-m.%y')", "CASE WHEN {x} < {c} THEN 'old' WHEN {x} < {c} THEN '2024-01-31' END"),
+    *("CASE WHEN {x} >= {c} OR {x} IS NULL THEN 'old' ELSE 'new' END", "concat(monthname({x}), '!')"),
+)
+WORDS = ("'2024-01-31'", "'2024-01'", "'31/01/2024'", "'Monday'", "'January'", "'old'", "'05'", "'new'", "'31.1.24'")
+PATTERNS = ("'2024-01%'", "'2024-0_-31%'", "'%1%'", "'J%'", "'2024-01-31 2%'")
+COMPARED = ("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
+LETTERS = (
+    *("lower({x}) = 'ab'", "{x} ILIKE 'A%'", "regexp_matches({x}, '^a')", "{x} SIMILAR TO 'a.*'", "upper({x}) <> 'AB'"),
+    *(
+        "length({x}) = 2",
+        "{x} || 'c' = 'abc'",
+        "concat({x}, 'c') = 'c'",
+        "left({x}, 1) = 'a'",
+        "{x} = coalesce($ps, {x})",
+    ),
+    *("{x} NOT ILIKE 'a%'", "suffix({x}, 'b')", "contains({x}, 'b')", "trim({x}) = 'ab'", "{x} IN (lower({x}), 'Z')"),
+    *("$ps IN ({x}, 'all')", "replace({x}, 'a', 'b') = 'bb'", "{x}[1] = 'a'", "coalesce({x}, 'q') = 'q'"),
+    *("CASE WHEN {x} = 'ab' THEN 1 ELSE 2 END = 2", "split_part({x}, 'b', 1) = 'a'", "{x} LIKE '%b'", "{x} ^@ 'a'"),
+)
+COUNTS = (
+    *(
+        "{x} % 7 = 3",
+        "abs({x}) > 400",
+        "{x} * 2 > 300",
+        "-{x} > 20",
+        "{x} + 1 = $pn",
+        "100 - {x} < $pn",
+        "{x} // 10 = 3",
+    ),
+    *("{x}::VARCHAR LIKE '1%'", "coalesce({x}, 7) = $pn", "greatest({x}, 50) <= 50", "{x} BETWEEN $pn AND 50.5"),
+    *("CASE WHEN {x} < 50 THEN 'a' ELSE 'b' END = 'a'", "{x}::DOUBLE / 3 > 5.5", "NOT ({x} + 1 <> 8)", "{x} / 2 = 3.5"),
+)
+
+
+@st.composite
+def of_times(draw: st.DrawFn) -> str:
+    form = draw(st.sampled_from(("time", "time", "number", "text", "pattern", "between", "in", "row")))
+    if form == "number":
+        return f"{draw(st.sampled_from(NUMBERS))} {draw(st.sampled_from(COMPARED))} {draw(st.sampled_from(_SOME))}"
+    if form == "text":
+        return f"{draw(st.sampled_from(TEXTS))} {draw(st.sampled_from(COMPARED))} {draw(st.sampled_from(WORDS))}"
+    if form == "pattern":
+        return f"{draw(st.sampled_from(TEXTS))} LIKE {draw(st.sampled_from(PATTERNS))}"
+    time = draw(st.sampled_from(TIMES))
+    if form == "between":
+        return f"{time} {draw(st.sampled_from(('', 'NOT ')))}BETWEEN {{c}} AND {{c}}"
+    if form == "in":
+        return f"{time} {draw(st.sampled_from(('', 'NOT ')))}IN ({{c}}, {{c}})"
+    operator = draw(st.sampled_from(COMPARED))
+    sides = [time, draw(st.sampled_from(("{c}", "$none")))]
+    return f" {operator} ".join(sides if draw(st.booleans()) else reversed(sides))
+
+
+_SOME = ("202401", "1706000000000", "1706000000", "3", "0", "-7", "31", "202405")
+
+
+@st.composite
+def conditions(draw: st.DrawFn, leaves: st.SearchStrategy[str]) -> str:
+    found = [draw(leaves) for _ in range(draw(st.sampled_from((1, 1, 1, 2))))]
+    text = draw(st.sampled_from((" AND ", " OR "))).join(found)
+    text = f"NOT ({text})" if draw(st.integers(0, 3)) == 0 else text
+    if draw(st.integers(0, 5)) == 0:
+        result = draw(st.sampled_from(("TRUE", "FALSE", "NULL", "$pf", "x IS NULL")))
+        text = f"CASE WHEN {text} THEN {result} WHEN {draw(leaves)} THEN {draw(leaves)} ELSE {draw(leaves)} END"
+        text = f"NOT {text}" if draw(st.booleans()) else text
+    for name, choices in (("c", MOMENTS), ("l", LENGTHS), ("u", UNITS)):
+        while f"{{{name}}}" in text:
+            text = text.replace(f"{{{name}}}", draw(st.sampled_from(choices)), 1)
+    return text.replace("{x}", "x")
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield Database(connection=connection)
+
+
+def check(database: Database, condition: str, kind: str, values: Sequence[str], grains: Samples | None) -> None:
+    """Compare the rows that satisfy a condition with what it keeps of a table of these values and NULL."""
+    database.connection.execute(f"CREATE OR REPLACE TABLE t (x {kind})")
+    database.connection.execute(
+        f"INSERT INTO t SELECT v::{kind} FROM (VALUES {', '.join(f'({v})' for v in values)}, (NULL)) AS r(v)"
+    )
+    prepared = prepare(
+        f"SELECT x FROM t WHERE {condition}",
+        {"t": [Column(name="x", type=kind)]},
+        {"t": ["x"]},
+        {name: typed.type for name, typed in PARAMETERS.items()},
+    )
+    bound = bind(prepared, PARAMETERS, database.evaluate)
+
+    def samples_of(scan: int, term: Term) -> Samples | None:
+        return grains
+
+    refuted = Refuting(evaluate=database.evaluate).refute(prepared, bound, PARAMETERS, samples_of)
+    kept = written(refuted.predicates[0], refuted.values)
+    event("prunes" if refuted.predicates[0] != TRUE else "prunes nothing")
+    sql = "(" + condition.replace("now()", f"${NOW}") + ")"
+    try:
+        lost = database.rows(f"SELECT x FROM t WHERE ({sql} IS TRUE) AND NOT ({kept} IS TRUE)", PARAMETERS)
+    except duckdb.Error as error:
+        event(str(error).partition(":")[0])
+        return
+    assert lost == [], (condition, kept)
+
+
+@given(data=st.data(), kind=st.sampled_from(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE")))
+def test_times(data: st.DataObject, kind: str, database: Database) -> None:
+    condition = data.draw(conditions(of_times()))
+    step = DAY if kind == "DATE" else data.draw(st.sampled_from((DAY, HOUR)))
+    starts = data.draw(st.lists(st.integers(0, 200 if step == DAY else 1_000), min_size=1, max_size=6))
+    lo = np.array([START // step * step + start * step for start in starts], dtype=np.int64)
+    wide = data.draw(st.sampled_from((1, 1, 31)))
+    hi = lo + wide * step - 1
+    inside = data.draw(
+        st.lists(st.tuples(st.sampled_from(range(len(lo))), st.integers(0, wide * step - 1)), max_size=6)
+    )
+    moments = [*lo.tolist(), *hi.tolist(), *(int(lo[unit]) + offset for unit, offset in inside)]
+    values = [f"make_timestamp({moment})" for moment in moments]
+    grains = grains_of_ranges(lo // DAY, hi // DAY, kind) if kind == "DATE" else grains_of_ranges(lo, hi, kind)
+    check(database, condition, kind, values, grains)
+
+
+@given(data=st.data(), condition=conditions(st.sampled_from(LETTERS)))
+def test_texts(data: st.DataObject, condition: str, database: Database) -> None:
+    texts = data.draw(st.lists(st.sampled_from(["", "a", "A", "ab", "Ab", "abc", "b", "Z", "ä'b", "İ"]), min_size=1))
+    known = texts[: data.draw(st.integers(1, len(texts)))]
+    values = ["'" + text.replace("'", "''") + "'" for text in texts]
+    check(database, condition, "VARCHAR", values, grains_of_keys([text.encode() for text in known], "VARCHAR"))
+
+
+@given(data=st.data(), condition=conditions(st.sampled_from(COUNTS)), kind=st.sampled_from(("INTEGER", "BIGINT")))
+def test_numbers(data: st.DataObject, condition: str, kind: str, database: Database) -> None:
+    starts = data.draw(st.lists(st.integers(-50, 500), min_size=1, max_size=5))
+    width = data.draw(st.sampled_from((1, 10, 20_000)))
+    lo = np.array(starts, dtype=np.int64)
+    hi = lo + width - 1
+    offsets = data.draw(st.lists(st.integers(0, width - 1), min_size=1, max_size=6))
+    values = [str(n) for n in (*lo.tolist(), *hi.tolist(), *(start + offset for start in starts for offset in offsets))]
+    check(database, condition, kind, values, grains_of_ranges(lo, hi, kind))

@@ -1,0 +1,79 @@
+"""A table of days in files, planned and folded as a server does, but piece by piece and without what keeps answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from folded import FOLDED
+
+from gateway.app.gateway import open_gateway
+from gateway.config import load_settings
+from gateway.model import BoundQuery, Plan, Principal, Statement, TypedValue
+from gateway.pipeline import Gateway
+from gateway.plan.analysis import NOW
+from gateway.plan.fold.fold import NUMBER, Fold, together
+from gateway.plan.fold.parts import Whole
+from gateway.query.adhoc import Adhoc
+from gateway.telemetry.events import unobserved
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The table ``t`` of a project, and what folds queries over it."""
+
+    folder: Path
+    gateway: Gateway
+    clock: Mapping[str, TypedValue]
+
+    def plan(self, sql: str, given: Mapping[str, Any] | None = None) -> tuple[BoundQuery, Plan, Fold | Whole]:
+        """Plan a query, and fold it where it can be."""
+        gateway = self.gateway
+        adhoc = Adhoc(sql, "q.sql", gateway.catalog.tables)
+        snapshots = gateway.catalog.pin(adhoc.tables)
+        query = adhoc.bind(dict(given or {}), {name: one.columns for name, one in snapshots.items()})
+        query = replace(query, parameters={**query.parameters, **self.clock})
+        plan = gateway.planning.planner.plan(query, snapshots)
+        return query, plan, gateway.planning.folds.fold(plan, snapshots, Principal())
+
+    def rows(self, statement: Statement) -> pa.Table:
+        stream = self.gateway.engine.execute(statement)
+        return pa.Table.from_batches(stream, schema=stream.schema)
+
+    def whole(self, fold: Fold) -> pa.Table:
+        return self.rows(fold.whole(self.gateway.engine.address))
+
+    def folded(self, fold: Fold, *, at_once: bool = False) -> pa.Table:
+        """Compute the partials one by one, or in one statement, and finish them."""
+        return self.rows(fold.finish(pa.concat_tables(self.partials(fold, at_once=at_once))))
+
+    def partials(self, fold: Fold, *, at_once: bool = False) -> list[pa.Table]:
+        address = self.gateway.engine.address
+        if not at_once:
+            return [self.rows(together([piece], address)).drop([NUMBER]) for piece in fold.pieces]
+        found = self.rows(together(fold.pieces, address))
+        numbers = found[NUMBER].to_numpy()
+        return [found.filter(pa.array(numbers == number)).drop([NUMBER]) for number in range(len(fold.pieces))]
+
+    def scanned(self, sql: str, files: Sequence[str] | None = None) -> pa.Table:
+        """Answer a text by one thread of a plain DuckDB that reads the files themselves, all of them or some."""
+        paths = list(map(str, sorted((self.folder / "t").rglob("*.parquet")))) if files is None else list(files)
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet({paths!r}, hive_partitioning = false)")
+            return connection.sql(sql).to_arrow_table()
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Days]:
+    """Open the project in a folder, whose table is ``t``."""
+    with open_gateway(load_settings(folder, FOLDED), observe=unobserved, background=False) as gateway:
+        gateway.catalog.refresh("t")
+        now = TypedValue(value=datetime(2024, 1, 15, 12, tzinfo=UTC), type="TIMESTAMP WITH TIME ZONE")
+        yield Days(folder, gateway, {NOW: now})

@@ -1,0 +1,171 @@
+"""Unsound versions of the lines of the algebra and of the rules of a fold, and what puts one in force.
+
+As a plugin of pytest (``-p fold_mutants``) it applies the mutant that the environment names in ``GATEWAY_MUTANT``; see
+``tests/property/mutants_of_folds.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from mutating import Mutant, put_in_force
+from sqlglot import exp
+
+from gateway.plan.fold import (
+    aggregates,
+    algebra,
+    block,
+    cuts,
+    filters,
+    fold,
+    forms,
+    holding,
+    keys,
+    order,
+    parts,
+    split,
+    windows,
+)
+
+_MODULES = (aggregates, algebra, block, cuts, filters, fold, forms, holding, keys, order, parts, split, windows)
+
+
+def merged_as(merge: str) -> Callable[[Any], Any]:
+    return lambda right: replace(right, merge=merge)
+
+
+def lines() -> Iterator[Mutant]:
+    """Break each line of the algebra: another aggregate merges its states."""
+    wrong = {
+        "min": "max({0})",
+        "max": "min({0})",
+        "bool_and": "bool_or({0})",
+        "bool_or": "bool_and({0})",
+        "bit_and": "bit_or({0})",
+        "bit_or": "bit_and({0})",
+        "bit_xor": "bit_or({0})",
+        "count": "CAST(sum({0}) AS BIGINT)",
+        "count_star": "count({0})",
+        "count_if": "coalesce(sum({0}), 0)",
+        "countif": "max({0})",
+        "sum": "max({0})",
+        "avg": "(CAST(max({0}) AS DOUBLE) / sum({1}))",
+    }
+    for name in algebra.ALGEBRA:
+        yield Mutant("algebra", f"{name} merged by {wrong[name]}", algebra.ALGEBRA, name, merged_as(wrong[name]))
+    plain = {name: f"{name}({{0}})" for name in algebra.FLOATS}
+    for name, merge in plain.items():
+        yield Mutant("algebra", f"{name} of any zero", algebra.FLOATS, name, merged_as(merge))
+        yield Mutant("algebra", f"{name} of any zero over all rows", algebra.FLOATS, name, without_over_rows)
+    yield Mutant("algebra", "avg by itself over all rows", algebra.ALGEBRA, "avg", without_over_rows)
+
+
+def without_over_rows(right: Any) -> Any:
+    return replace(right, over_rows=None)
+
+
+def column_first(_: Any) -> Any:
+    return lambda block_, node, span: (node, span)
+
+
+def in_windows(right: Any) -> Any:
+    return lambda block_, node: replace(right(block_, node), at=None)
+
+
+def inexact_windows(right: Any) -> Any:
+    return lambda block_, node: replace(right(block_, node), arguments=None)
+
+
+def without_sets(right: Any) -> Any:
+    def wrong(block_: Any, grouping: Any) -> Any:
+        return right(block_, replace(grouping, sets=()))
+
+    return wrong
+
+
+def unqualified(_: Any) -> Any:
+    return lambda self, node, span: self.sql(span)
+
+
+def without_grains(_: Any) -> Any:
+    return lambda self, block_, name, filtered, found: cuts.Cut(
+        span=found[0], finish=f"sum({self._kept(block_.sql(found[0]), algebra.ALGEBRA['sum'])})", whole=None
+    )
+
+
+def one_state(right: Any) -> Any:
+    def wrong(self: Any, sql: str, algebra_: Any) -> str:
+        made: str = right(self, sql.partition(" FILTER")[0], algebra_)
+        return made
+
+    return wrong
+
+
+def without_nulls(right: Any) -> Any:
+    return lambda node: None if right(node) is None else []
+
+
+def without_columns(right: Any) -> Any:
+    def wrong(node: exp.Expr) -> Any:
+        made = right(node)
+        return None if made is None else [part for part in made if not isinstance(part, exp.Column)]
+
+    return wrong
+
+
+def also_failing(right: Any) -> Any:
+    def wrong(self: Any, each: Any, index: Any) -> Any:
+        made = right(self, each, index)
+        return None if made is None else made | True
+
+    return wrong
+
+
+def nothing_failing(right: Any) -> Any:
+    return lambda self, filters_: iter([()] * self.chosen.partitions)
+
+
+def all_files_of_the_first(right: Any) -> Any:
+    def wrong(self: Any, plan: Any, snapshots: Any, principal: Any) -> Any:
+        made = right(self, plan, snapshots, principal)
+        return replace(made, pieces=made.pieces[:-1]) if isinstance(made, fold.Fold) else made
+
+    return wrong
+
+
+MUTANTS = [
+    *lines(),
+    Mutant("types", "keys that differ in bytes", forms, "SAME_BYTES", lambda right: right | {"DOUBLE", "FLOAT"}),
+    Mutant("types", "floating-point numbers are not told", forms, "floats_of", lambda _: lambda *_: frozenset()),
+    Mutant(
+        "DISTINCT", "changes no aggregate", aggregates, "DISTINCT_IS_NOTHING", lambda right: right | {"avg", "bit_xor"}
+    ),
+    Mutant("DISTINCT", "counted by partition", aggregates.States, "_distinct", without_grains),
+    Mutant("SELECT DISTINCT", "keeps no row", keys, "_of_distinct", lambda _: lambda _: ()),
+    Mutant("volatile functions", "let through", block, "_refuse_volatile", lambda _: lambda _: None),
+    Mutant("states", "of different filters are one", aggregates.States, "_kept", one_state),
+    Mutant("keys", "a place or an alias is an expression", keys, "_named", column_first),
+    Mutant("names", "a result wins over a column", block.Block, "qualified", unqualified),
+    Mutant("names", "results are called as they come", split, "_label", lambda _: lambda item: str(id(item))),
+    Mutant("order", "ties are left open", order, "last_terms", lambda _: lambda *_: order.NO_TERMS),
+    Mutant("order", "sets of keys are not told apart", order, "terms_of_keys", without_sets),
+    Mutant("order", "ORDER BY ALL forgotten", order, "every_result", lambda _: lambda _, last: last),
+    Mutant("windows", "ties are left open", windows, "ordering", in_windows),
+    Mutant("windows", "over inexact sums", windows, "ordering", inexact_windows),
+    Mutant("windows", "any frame", windows, "_OF_FRAMES", lambda right: dict.fromkeys(right, ("", "rows", "range"))),
+    Mutant("filters", "NULL in no part", filters, "_parts", without_nulls),
+    Mutant("filters", "NULL in no column", filters, "_parts", without_columns),
+    Mutant("filters", "IS NULL is strict", filters, "_STRICT", lambda right: (*right, exp.Is, exp.Coalesce)),
+    Mutant("strict projection", "all filters hold", holding.Holding, "_mask", also_failing),
+    Mutant("strict projection", "no filter holds", holding.Holding, "without", nothing_failing),
+    Mutant("strict projection", "NULL parameters hold", holding, "_has_null", lambda _: lambda _: False),
+    Mutant("pieces", "the last is lost", fold.FoldPlanner, "fold", all_files_of_the_first),
+    Mutant("few partitions", "in the author's order", fold, "whole_of", lambda _: lambda query, form: query),
+]
+
+
+def pytest_configure() -> None:
+    """Put the mutant in force whose number the environment names."""
+    put_in_force(MUTANTS, _MODULES)

@@ -1,0 +1,109 @@
+"""A small project whose answers are put together of partials: sales by day, and queries over windows of days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+
+from gateway.project.loader import load_tables
+from gateway.writer import Mode, Options, write
+
+FIRST, DAYS = date(2024, 1, 1), 40
+FOLDED = {"GATEWAY_CACHE_PARTIALS": "0.2", "GATEWAY_CACHE_PARTIALS_FROM": "0"}
+"""The settings with which answers are put together of partials, also of small partitions."""
+TABLE = """\
+table: sales
+location: warehouse/sales
+partitioned_by: [{column: day, transform: day, source: sold}]
+columns: {sold: TIMESTAMP, store: VARCHAR, units: INTEGER, big: BIGINT, amount: "DECIMAL(10,2)"}
+refresh: REFRESH
+"""
+FRONT = """\
+/*
+summary: {summary}
+parameters:
+  start: {{type: date}}
+  end: {{type: date}}
+cache: {cache}
+*/
+"""
+WHERE = "FROM sales WHERE sold >= $start AND sold < $end"
+QUERIES = {
+    "exact": f"""\
+SELECT store AS shop, count(*) AS sales, sum(units) AS units, sum(amount) AS amount,
+    min(sold) AS first, max(big) AS most
+{WHERE} GROUP BY store ORDER BY store""",
+    "mean": f"""\
+SELECT store AS shop, avg(big) AS mean, avg(amount) AS amount {WHERE} GROUP BY store ORDER BY store""",
+    "wide": f"""\
+SELECT sold AS at, store AS shop, count(*) AS sales, sum(units) AS units
+{WHERE} GROUP BY sold, store ORDER BY sold, store""",
+}
+"""By name: one of many aggregates, one of means, and one that has too many groups."""
+TOTAL = """\
+/*
+summary: Units of all days
+parameters: {least: {type: integer}}
+cache: CACHE
+*/
+SELECT store AS shop, sum(units) AS total FROM sales GROUP BY store HAVING sum(units) >= $least ORDER BY store
+"""
+"""A query whose parameter means nothing to its partials."""
+
+
+def make_project(folder: Path, *, refresh: str = "1h", cache: str = "{ttl: 10m}") -> Path:
+    """Declare the table and the queries, of no rows yet."""
+    texts = {
+        "catalog/sales.yaml": TABLE.replace("REFRESH", refresh),
+        "queries/total/v1.sql": TOTAL.replace("CACHE", cache),
+    }
+    for name, sql in QUERIES.items():
+        texts[f"queries/{name}/v1.sql"] = FRONT.format(summary=f"Sales, {name}", cache=cache) + sql + "\n"
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def put(project: Path, days: Iterable[int], *, seed: int = 0, rows: int = 200) -> None:
+    """Write the rows of the days, those of *seed*, in place of what is there."""
+    tables, _ = load_tables(project)
+    made = [row for day in days for row in _rows(day, seed, rows)]
+    schema = pa.schema(
+        [
+            ("sold", pa.timestamp("us")),
+            ("store", pa.string()),
+            ("units", pa.int32()),
+            ("big", pa.int64()),
+            ("amount", pa.decimal128(10, 2)),
+        ]
+    )
+    table = pa.Table.from_pylist(made, schema=schema)
+    write(tables["sales"], table, root=project, options=Options(mode=Mode.OVERWRITE_PARTITIONS))
+
+
+def between(start: int, end: int) -> dict[str, str]:
+    """Spell the parameters of the queries for the days from *start* up to *end*."""
+    return {"start": str(FIRST + timedelta(days=start)), "end": str(FIRST + timedelta(days=end))}
+
+
+def folder_of(day: int) -> str:
+    """Name the partition of a day."""
+    return f"day={FIRST + timedelta(days=day)}"
+
+
+def _rows(day: int, seed: int, count: int) -> Iterable[dict[str, object]]:
+    random, midnight = Random(f"{day} {seed}"), datetime.combine(FIRST + timedelta(days=day), time())
+    for _ in range(count):
+        yield {
+            "sold": midnight + timedelta(seconds=random.randrange(86_400)),
+            "store": random.choice(["north", "south", "east", None]),
+            "units": random.choice([None, *range(9)]),
+            "big": random.randrange(2**62),
+            "amount": Decimal(random.randrange(10**6)) / 100,
+        }

@@ -1,0 +1,110 @@
+"""Runs the texts of a split on rows in memory, without a planner: what they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from gateway.content import Content
+from gateway.model import Column
+from gateway.plan.analysis.prepare import parsed
+from gateway.plan.analysis.text import read
+from gateway.plan.fold.algebra import SAME_BYTES, base
+from gateway.plan.fold.forms import floats_of
+from gateway.plan.fold.parts import PARTIALS, Refused, Split
+from gateway.plan.fold.split import split
+
+
+def content(table: pa.Table) -> str:
+    """Return a digest of every byte of a table: -0.0 is not 0.0, and a NaN is itself."""
+    found = Content(table.schema)
+    for batch in table.to_batches():
+        found.add(batch)
+    return found.end(())[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The table ``facts`` of some columns; queries call it ``t``."""
+
+    connection: duckdb.DuckDBPyConnection
+    columns: Mapping[str, str]
+
+    def load(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
+        self.connection.execute(f"CREATE OR REPLACE TABLE facts ({columns})")
+        if rows:
+            marks = ", ".join("?" * len(self.columns))
+            values = [[row[name] for name in self.columns] for row in rows]
+            self.connection.executemany(f"INSERT INTO facts VALUES ({marks})", values)
+
+    def reverse(self) -> None:
+        """Turn the order of the rows around."""
+        self.connection.execute("CREATE OR REPLACE TABLE facts AS SELECT * FROM facts ORDER BY rowid DESC")
+
+    def split(self, query: str) -> Split:
+        """Split a query, whose parameters are dates. Raises ``Refused``, also for what types forbid."""
+        text = read(query, set(self.columns))
+        known = [Column(name=name, type=kind) for name, kind in self.columns.items()]
+        made = split(text, parsed(text), known, lambda: self.names(query))
+        partial = self.connection.sql(made.partial(range(len(made.filters))))
+        if floats := floats_of(made, map(str, partial.types[made.keys :])):
+            made = split(text, parsed(text), known, lambda: self.names(query), floats)
+        for algebra, state in zip(made.states, partial.types[made.keys :], strict=True):
+            if base(str(state)) not in algebra.types:
+                raise Refused(f"a state of {state}")
+        self._same_bytes("a key", partial.types[: made.keys])
+        if made.types is not None:
+            states = ", ".join(
+                f'NULL::{kind} AS "{name}"' for name, kind in zip(partial.columns, partial.types, strict=True)
+            )
+            nothing = f'WITH "{PARTIALS}" AS (SELECT {states} WHERE false)'
+            self._same_bytes("a window over", self.connection.sql(f"{nothing} {made.types}").types)
+        if made.distinct:
+            self._same_bytes("a DISTINCT of", self.connection.sql(query).types)
+        return made
+
+    def _same_bytes(self, what: str, types: Sequence[Any]) -> None:
+        for kind in types:
+            if base(str(kind)) not in SAME_BYTES:
+                raise Refused(f"{what} {kind}")
+
+    def names(self, query: str) -> list[str]:
+        bound = re.sub(r"\$\w+", "DATE '2024-01-02'", query)
+        return [row[0] for row in self.connection.sql(f"DESCRIBE SELECT * FROM ({bound})").fetchall()]
+
+    def table(self, sql: str) -> pa.Table:
+        return self.connection.sql(sql).to_arrow_table()
+
+    def near(self, sql: str) -> list[str]:
+        """Return the rows as texts in no order: a DOUBLE in 12 digits, all else exactly."""
+        names = [f"c{number}" for number in range(len(self.connection.sql(sql).columns))]
+        found = self.connection.sql(f"SELECT COLUMNS(*)::VARCHAR FROM ({sql}) AS t({', '.join(names)})").fetchall()
+        double = [str(kind) == "DOUBLE" for kind in self.connection.sql(sql).types]
+        return sorted(
+            repr([f"{float(x) + 0.0:.12g}" if x and is_double else x for x, is_double in zip(row, double, strict=True)])
+            for row in found
+        )
+
+    def folded(self, made: Split, parts: Sequence[str]) -> pa.Table:
+        """Fold over the rows of each of *parts*, which are conditions; partials go through Arrow, as they do."""
+        types = self.connection.sql(made.partial())
+        rows = pa.concat_tables([self.table(_of_part(made.partial(), part)) for part in parts])
+        cast = ", ".join(
+            f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in zip(types.columns, types.types, strict=True)
+        )
+        self.connection.register("__gateway_rows", rows)
+        try:
+            return self.table(f'WITH "{PARTIALS}" AS (SELECT {cast} FROM "__gateway_rows") {made.finish}')
+        finally:
+            self.connection.unregister("__gateway_rows")
+
+
+def _of_part(sql: str, part: str) -> str:
+    assert sql.count("FROM facts AS t") == 1
+    return sql.replace("FROM facts AS t", f"FROM (FROM facts WHERE {part}) AS t")

@@ -1,0 +1,99 @@
+-- What no other rule reads is asked of the engine, on the grains that partitions hold: here of a day at its first moment.
+SELECT k FROM a WHERE strftime(ts, '%d/%m/%Y') = '31/01/2024';
+--> a: ts where {day/hour: STRFTIME(__lo, '%d/%m/%Y') = '31/01/2024'}
+
+SELECT k FROM a WHERE dayname(ts + INTERVAL 1 MONTH) = 'Friday';
+--> a: ts where {day/hour: DAYNAME(__lo + INTERVAL '1' MONTH) = 'Friday'}
+
+-- An hour is not the same all day, and a day and a half moves the hours.
+SELECT k FROM a WHERE hour(ts) = 6;
+--> a: hour(ts) = 6
+
+SELECT k FROM a WHERE dayname(ts + INTERVAL '1 day 12 hours') = 'Friday';
+--> a: TRUE
+--! a: DAYNAME(ts + INTERVAL '1 day 12 hours') = 'Friday' | function not monotone: dayname
+
+-- A monotone function is between its values at the two ends.
+SELECT k FROM a WHERE epoch_ms(ts) >= 1706745600000;
+--> a: ts where {day/hour: EPOCH_MS(__hi) >= 1706745600000}
+
+SELECT k FROM a WHERE greatest(ts, TIMESTAMP '2024-01-05') = TIMESTAMP '2024-01-31 09:00:00';
+--> a: ts where {day/hour: GREATEST(__lo, CAST('2024-01-05' AS TIMESTAMP)) <= CAST('2024-01-31 09:00:00' AS TIMESTAMP) AND GREATEST(__hi, CAST('2024-01-05' AS TIMESTAMP)) >= CAST('2024-01-31 09:00:00' AS TIMESTAMP)} OR ([NULL: GREATEST("__lo", CAST('2024-01-05' AS TIMESTAMP)) = CAST('2024-01-31 09:00:00' AS TIMESTAMP)] AND ts IS NULL)
+
+SELECT k FROM a WHERE ts::VARCHAR LIKE '2024-01-3%';
+--> a: ts where {day/hour: LEFT((CAST(__lo AS TEXT)), 9) <= '2024-01-3' AND LEFT((CAST(__hi AS TEXT)), 9) >= '2024-01-3'}
+
+SELECT k FROM a WHERE date_diff('hour', ts, $pt) <= 30;
+--> a: ts where {day: DATE_DIFF('HOUR', __hi, $pt) <= 30; hour: DATE_DIFF('HOUR', __lo, $pt) <= 30}
+
+SELECT k FROM a WHERE time_bucket(INTERVAL '5 hours', ts) <> TIMESTAMP '2024-01-31';
+--> a: ts where {day/hour: NOT (TIME_BUCKET(INTERVAL '5' HOURS, __lo) = CAST('2024-01-31' AS TIMESTAMP) AND TIME_BUCKET(INTERVAL '5' HOURS, __hi) = CAST('2024-01-31' AS TIMESTAMP))}
+
+-- A month is monotone on the column itself; after hours it is not.
+SELECT k FROM a WHERE ts + INTERVAL 1 MONTH BETWEEN TIMESTAMP '2024-02-29' AND TIMESTAMP '2024-03-01';
+--> a: ts where {day/hour: (__hi + INTERVAL '1' MONTH) >= CAST('2024-02-29' AS TIMESTAMP) AND (__lo + INTERVAL '1' MONTH) <= CAST('2024-03-01' AS TIMESTAMP)}
+
+SELECT k FROM a WHERE ts + INTERVAL 20 HOUR + INTERVAL 1 MONTH < TIMESTAMP '2024-02-29 12:00:00';
+--> a: TRUE
+--! a: ts + INTERVAL '20' HOUR + INTERVAL '1' MONTH < CAST('2024-02-29 12:00:00' AS TIMESTAMP) | arithmetic on the column
+
+-- A branch that is reached; before it no other was TRUE, be it FALSE or NULL.
+SELECT k FROM a WHERE CASE WHEN ts < '2024-01-31' THEN 'old' WHEN ts > $pt THEN 'new' ELSE 'mid' END = 'mid';
+--> a: ts where {day/hour: (__lo < '2024-01-31' AND (CASE WHEN TRUE THEN 'old' WHEN FALSE THEN 'new' ELSE 'mid' END) = 'mid') OR (COALESCE(__hi >= '2024-01-31', TRUE) AND __hi > $pt AND (CASE WHEN FALSE THEN 'old' WHEN TRUE THEN 'new' ELSE 'mid' END) = 'mid') OR (COALESCE(__hi >= '2024-01-31', TRUE) AND COALESCE(__lo <= $pt, TRUE) AND (CASE WHEN FALSE THEN 'old' WHEN FALSE THEN 'new' ELSE 'mid' END) = 'mid')} OR ([NULL: CASE WHEN "__lo" < '2024-01-31' THEN 'old' WHEN "__lo" > $pt THEN 'new' ELSE 'mid' END = 'mid'] AND ts IS NULL)
+
+-- NULL is asked about where a condition may hold of it.
+SELECT k FROM a WHERE coalesce(ts, TIMESTAMP '1970-01-01') < '2024-01-31';
+--> a: ts where {day/hour: COALESCE(__lo, CAST('1970-01-01' AS TIMESTAMP)) < '2024-01-31'} OR ([NULL: COALESCE("__lo", CAST('1970-01-01' AS TIMESTAMP)) < '2024-01-31'] AND ts IS NULL)
+
+SELECT k FROM a WHERE s = coalesce($ps, s);
+--> a: s where {value: __lo = COALESCE($ps, __lo)} OR ([NULL: "__lo" = COALESCE($ps, "__lo")] AND s IS NULL)
+
+SELECT k FROM a WHERE concat(s, 'b') = 'b';
+--> a: s where {value: CONCAT(__lo, 'b') = 'b'} OR ([NULL: CONCAT("__lo", 'b') = 'b'] AND s IS NULL)
+
+-- Of days, numbers and texts each value is asked about.
+SELECT k FROM a WHERE last_day(d) = DATE '2024-01-31' AND k % 2 = 1 AND s SIMILAR TO 'a.*';
+--> a: d where {value: LAST_DAY(__lo) = CAST('2024-01-31' AS DATE)} AND k where {value: __lo % 2 = 1} AND s where {value: __lo SIMILAR TO 'a.*'}
+
+SELECT k FROM a WHERE year(d) * 100 + month(d) = 202401;
+--> a: d where {value: YEAR(__lo) * 100 + MONTH(__lo) = 202401}
+
+SELECT k FROM a WHERE NOT (lower(s) = 'ab' OR regexp_matches(s, '^b'));
+--> a: s where {value: NOT LOWER(__lo) = 'ab'} AND s where {value: NOT REGEXP_MATCHES(__lo, '^b')}
+
+-- A condition along an equality, and out of a derived table.
+SELECT count(*) FROM a JOIN b ON a.d = b.d WHERE dayname(b.d) = 'Wednesday';
+--> a: d IS NOT NULL AND d where {value: DAYNAME(__lo) = 'Wednesday'}
+--> b: d where {value: DAYNAME(__lo) = 'Wednesday'} AND d IS NOT NULL
+
+SELECT count(*) FROM (SELECT s AS t FROM a) AS x WHERE upper(x.t) = 'AB';
+--> a: s where {value: UPPER(__lo) = 'AB'}
+
+-- Two columns, a subquery and what is volatile are not asked about.
+SELECT k FROM a WHERE lower(s) = k::VARCHAR;
+--> a: TRUE
+--! a: LOWER(s) = CAST(k AS TEXT) | function not monotone: lower
+
+SELECT k FROM a WHERE lower(s) = (SELECT min(s) FROM b);
+--> a: TRUE
+--> b: TRUE
+--! a: LOWER(s) = (SELECT MIN(s) FROM b) | function not monotone: lower
+
+SELECT k FROM a WHERE k % 2 = 1 + (random() > 2)::INTEGER;
+--> a: TRUE
+--! a: k % 2 = 1 + CAST((RANDOM() > 2) AS INT) | arithmetic on the column
+
+SELECT k FROM a WHERE len(list_filter([1, 2], x -> x = k)) = 1;
+--> a: TRUE
+--! a: LENGTH(LIST_FILTER([1, 2], LAMBDA x : x = k)) = 1 | function not monotone: length
+
+-- A CASE that is a condition itself: an optional filter.
+SELECT k FROM a WHERE CASE WHEN $pf THEN TRUE ELSE ts >= '2024-02-01' END;
+--> a: ts where {day/hour: $pf OR (COALESCE(NOT $pf, TRUE) AND __hi >= '2024-02-01')} OR ([NULL: CASE WHEN $pf THEN TRUE ELSE "__lo" >= '2024-02-01' END] AND ts IS NULL)
+
+SELECT k FROM a WHERE NOT CASE WHEN ts < '2024-01-31' THEN s IS NULL OR TRUE WHEN ts > $pt THEN NULL END;
+--> a: TRUE
+--! a: NOT CASE WHEN ts < '2024-01-31' THEN s IS NULL OR TRUE WHEN ts > $pt THEN NULL END | not understood: case
+
+SELECT k FROM a WHERE NOT CASE WHEN ts < '2024-01-31' THEN TRUE WHEN ts > $pt THEN NULL ELSE ts > '2024-01-31 12:00' END;
+--> a: ts where {day/hour: (__lo < '2024-01-31' AND NOT TRUE) OR (COALESCE(__hi >= '2024-01-31', TRUE) AND __hi > $pt AND NOT NULL) OR (COALESCE(__hi >= '2024-01-31', TRUE) AND COALESCE(__lo <= $pt, TRUE) AND __lo <= '2024-01-31 12:00')} OR ([NULL: NOT CASE WHEN "__lo" < '2024-01-31' THEN TRUE WHEN "__lo" > $pt THEN NULL ELSE "__lo" > '2024-01-31 12:00' END] AND ts IS NULL)

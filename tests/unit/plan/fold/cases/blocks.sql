@@ -1,0 +1,35 @@
+-- What does not aggregate has nothing to merge.
+SELECT k FROM facts AS t;
+--! it does not aggregate
+
+SELECT count(*) OVER () AS n FROM facts AS t;
+--! it does not aggregate
+
+-- Not understood yet: other blocks than one SELECT over one table.
+SELECT n FROM (SELECT count(*) AS n FROM facts AS t);
+--! it reads something other than one table
+
+SELECT count(*) AS n FROM facts AS t JOIN facts AS u USING (k);
+--! its JOIN is not folded
+
+SELECT count(*) AS n FROM facts AS t UNION ALL SELECT 1;
+--! it is not one SELECT
+
+WITH c AS (SELECT 1) SELECT count(*) AS n FROM facts AS t;
+--! its WITH is not folded
+
+SELECT count(*) AS n FROM facts AS t WHERE i > (SELECT 1);
+--! it has a subquery
+
+SELECT count(*) AS n FROM facts AS t TABLESAMPLE 10%;
+--! it reads something other than one table
+
+SELECT count(*) AS n, * FROM facts AS t GROUP BY ALL;
+--! its SELECT list has a star | name its columns
+
+FROM facts AS t SELECT count(*) AS n;
+--! it does not begin with SELECT
+
+-- Two results of one name.
+SELECT count(*), count(*) FROM facts AS t;
+--! two of its results have one name | give each a name of its own

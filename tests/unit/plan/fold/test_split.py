@@ -1,0 +1,109 @@
+"""How texts are split, one case each: partial, finish and whole, or why not; and the proof that they mean the same.
+
+A case file holds SQL texts over ``facts AS t`` that end in ``;``. The lines after one say what is expected:
+``--> partial``, ``--> finish`` and ``--> whole`` (without it, the text itself), ``--> fails`` for each filter that can
+be known to hold; or ``--! reason | hint``.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from folding import Texts, content
+
+from gateway.plan.fold.parts import Refused
+
+CASES = Path(__file__).parent / "cases"
+COLUMNS = {
+    "k": "VARCHAR",
+    "j": "INTEGER",
+    "ts": "TIMESTAMP",
+    "i": "INTEGER",
+    "m": "DECIMAL(9,2)",
+    "t": "BOOLEAN",
+    "f": "DOUBLE",
+}
+CASE = re.compile(r"^(?P<sql>(?:(?!--).+\n)*?(?!--).*;)\n(?P<expected>(?:^--[>!].*\n)*)", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    sql: str
+    expected: list[str]
+
+
+def read_cases() -> list[Case]:
+    return list(_cases())
+
+
+def _cases() -> Iterator[Case]:
+    for path in sorted(CASES.glob("*.sql")):
+        text = path.read_text()
+        for match in CASE.finditer(text):
+            line = text[: match.start()].count("\n") + 1
+            yield Case(f"{path.stem}:{line}", match["sql"].removesuffix(";"), match["expected"].splitlines())
+
+
+@pytest.fixture(scope="module")
+def texts() -> Iterator[Texts]:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        texts = Texts(connection, COLUMNS)
+        texts.load(list(rows(random.Random(0))))
+        yield texts
+
+
+def rows(chance: random.Random) -> Iterator[dict[str, Any]]:
+    for _ in range(60):
+        yield {
+            "k": chance.choice([None, "a", "A", "b", ""]),
+            "j": chance.choice([None, 1, 2]),
+            "ts": chance.choice([None, "2024-01-01", "2024-01-02 12:00:00"]),
+            "i": chance.choice([None, 1, 2, 3]),
+            "m": chance.choice([None, "1.50", "-2.25"]),
+            "t": chance.choice([None, True, False]),
+            "f": chance.choice([None, 0.0, -0.0, 1.5, float("nan")]),
+        }
+
+
+@pytest.mark.parametrize("case", read_cases(), ids=lambda case: case.name)
+def test_a_text_is_split_as_the_case_states(texts: Texts, case: Case) -> None:
+    assert case.expected == list(shown(texts, case.sql))
+
+
+def shown(texts: Texts, sql: str) -> Iterator[str]:
+    try:
+        made = texts.split(sql)
+    except Refused as refused:
+        yield f"--! {refused.reason}" + (f" | {refused.hint}" if refused.hint else "")
+        return
+    yield f"--> partial: {line(made.partial())}"
+    yield f"--> finish: {line(made.finish)}"
+    if line(made.whole) != line(sql):
+        yield f"--> whole: {line(made.whole)}"
+    yield from (f"--> fails: {line(filter_.fails)}" for filter_ in made.filters if filter_.fails)
+
+
+def line(sql: str) -> str:
+    return " ".join(sql.replace("__gateway_", "").split())
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in read_cases() if "$" not in case.sql and not any(one.startswith("--!") for one in case.expected)],
+    ids=lambda case: case.name,
+)
+def test_the_fold_is_the_query_over_all_rows(texts: Texts, case: Case) -> None:
+    made = texts.split(case.sql)
+    folded = texts.folded(made, ["i = 1", "i IS NULL", "i > 1", "i > 7"])
+    assert content(folded) == content(texts.table(made.whole))
+    if "LIMIT" not in case.sql and "OVER" not in case.sql and "OFFSET" not in case.sql:
+        assert texts.near(made.whole) == texts.near(case.sql)
