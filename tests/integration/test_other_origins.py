@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsers import chromium, site
+from browsers import chromium, element, site
 from events import between, make_project, put
 from nginx import DEPLOY, Reply, find_nginx, running
 from real_servers import server_missing
@@ -212,7 +212,7 @@ def test_pages_are_shown_in_frames_of_the_origins_that_are_named(
     for origin, shown in ((around.first, True), (around.second, False), (around.refused, False)):
         browser.get_log("browser")
         browser.get(f"{origin}{path}")
-        frame = browser.find_element(By.TAG_NAME, "iframe")
+        frame = element(browser, By.TAG_NAME, "iframe")
         browser.switch_to.frame(frame)
         assert ("Queries" in [each.text for each in browser.find_elements(By.TAG_NAME, "h1")]) is shown
         browser.switch_to.default_content()
@@ -223,14 +223,14 @@ def test_pages_are_shown_in_frames_of_the_origins_that_are_named(
 def test_the_pages_work_below_a_path_of_another_site(browser: webdriver.Chrome, around: Around) -> None:
     browser.get_log("browser")
     browser.get(around.below)
-    browser.find_element(By.LINK_TEXT, "Queries").click()
-    browser.find_element(By.LINK_TEXT, "rows").click()
+    element(browser, By.LINK_TEXT, "Queries").click()
+    element(browser, By.LINK_TEXT, "rows").click()
     assert browser.current_url == f"{around.below}/docs/rows/v1"
-    browser.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
-    state = browser.find_element(By.ID, "state")
+    element(browser, By.CSS_SELECTOR, "button[type=submit]").click()
+    state = element(browser, By.ID, "state")
     WebDriverWait(browser, 20).until(lambda _: state.text == "Done.")
-    assert f"{around.below}{ROWS}" in browser.find_element(By.ID, "curl").text
-    browser.find_element(By.ID, "next").click()
+    assert f"{around.below}{ROWS}" in element(browser, By.ID, "curl").text
+    element(browser, By.ID, "next").click()
     rows = (By.CSS_SELECTOR, "#rows tbody tr")  # 100 of the first page until the 50 of the second are there
     WebDriverWait(browser, 20).until(lambda _: len(browser.find_elements(*rows)) == 50)
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
@@ -238,7 +238,7 @@ def test_the_pages_work_below_a_path_of_another_site(browser: webdriver.Chrome, 
     assert [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"] == []
     for name in ("Tables", "OpenAPI", "Health"):
         browser.get(f"{around.below}/docs")
-        browser.find_element(By.LINK_TEXT, name).click()
+        element(browser, By.LINK_TEXT, name).click()
         assert browser.current_url.startswith(f"{around.below}/")
         assert '"status": 404' not in browser.page_source
 

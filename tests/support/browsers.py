@@ -12,6 +12,8 @@ from threading import Thread
 from real_servers import server_missing
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 
 FLAGS = (
     "--headless",
@@ -41,6 +43,11 @@ def chromium(profile: Path, server_used: Callable[[str], None]) -> Iterator[webd
     with webdriver.Chrome(options=options, service=Service(str(driver))) as chrome:
         server_used(f"chromium {chrome.capabilities['browserVersion']}")
         yield chrome
+
+
+def element(browser: webdriver.Chrome, by: str, what: str) -> WebElement:
+    """Return an element as soon as it is there: the page that a click leads to may still be on its way."""
+    return WebDriverWait(browser, 20).until(lambda _: browser.find_element(by, what))
 
 
 @contextmanager
