@@ -29,10 +29,13 @@ from gateway.plan.analysis import (
     conjuncts,
     deterministic,
     facts,
+    fixed,
+    guarantees,
     joins,
     names,
     possible,
     prepared,
+    sources,
     subqueries,
     terms,
     types,
@@ -210,6 +213,42 @@ MUTATIONS = [
     Mutation("refuted", "months are of fixed length", possible, "_is_fixed_length", lambda _: True),
     Mutation("refuted", "an earlier branch is never reached", possible.Possible, "_not_true", wrong_not_true),
     Mutation("optional filters", "an absent parameter asks for nothing", prepared, "TRUE", FALSE),
+]
+
+
+def wrong_marks(tree: Any, certain: bool) -> None:
+    for source in tree.sources():
+        source.certain = True
+
+
+def wrong_rows(block: Any, kind: fixed.Kind) -> Any:
+    if isinstance(block, sources.SetBlock) and block.left.rows is not None:
+        return block.left.rows
+    return right_rows(block, kind)
+
+
+right_rows = fixed.of_block
+
+
+def wrong_alternatives(node: exp.Expr, naming: Any, kind: fixed.Kind) -> list[exp.Expr]:
+    return right_alternatives(node, naming, kind)[:1]
+
+
+right_alternatives = fixed.alternatives
+
+
+def wrong_among(self: guarantees.Guarantees, rows: Any, terms: Any) -> list[facts.Fact]:
+    made = right_among(self, rows, terms)
+    return [replace(one, predicate=one.predicate.parts[0]) if isinstance(one.predicate, Or) else one for one in made]
+
+
+right_among = guarantees.Guarantees._among
+MUTATIONS += [
+    Mutation("rows of constants", "an outer join keeps them", sources, "mark_certain", wrong_marks),
+    Mutation("rows of constants", "UNION has the rows of its left arm", fixed, "of_block", wrong_rows),
+    Mutation("rows of constants", "the first row stands for all", fixed, "alternatives", wrong_alternatives),
+    Mutation("rows of constants", "a key of ROLLUP is never NULL", fixed, "has_sets", lambda block: False),
+    Mutation("rows of constants", "a parameter in them is not NULL", guarantees.Guarantees, "_among", wrong_among),
 ]
 
 

@@ -242,11 +242,32 @@ class Generator:
         if depth > 0 and (siblings or self.chance(25)):
             sql, columns = self.query(depth - 1, [*outer, *siblings])
             return f"{'LATERAL ' if siblings else ''}({sql}) AS {name}", columns, name
+        if not siblings and self.chance(8):
+            return self.fixed(name)
         if self.ctes and self.chance(50):
             cte, columns = self.pick(self.ctes)
             return f"{cte} AS {name}", dict(columns), name
         table, columns = self.pick(list(self.tables.items()))
         return f"{table} AS {name}", dict(columns), name
+
+    def fixed(self, name: str) -> tuple[str, dict[str, str], str]:
+        """Write rows of constants: one of a SELECT, or some of VALUES or UNION ALL."""
+        columns = {self.name("o"): self.pick(("DATE", "TIMESTAMP", "INTEGER", "VARCHAR")) for _ in range(2)}
+        rows = [[self.cell(kind) for kind in columns.values()] for _ in range(self.pick((1, 1, 2, 3)))]
+        if self.chance(40):
+            listed = ", ".join(f"({', '.join(row)})" for row in rows)
+            return f"(VALUES {listed}) AS {name}({', '.join(columns)})", columns, name
+        arms = [", ".join(f"{cell} AS {c}" for cell, c in zip(row, columns, strict=True)) for row in rows]
+        where = self.pick(("", "", f" WHERE {self.pick(('$pf', 'false', '$pk = 1'))}"))
+        sql = " UNION ALL ".join(f"SELECT {arm}{where}" for arm in arms)
+        by = f" GROUP BY ROLLUP ({', '.join(columns)})"
+        over = f"SELECT {', '.join(columns)} FROM ({sql}) AS r{self.pick(('', '', by))}"
+        return f"({self.pick((sql, over))}) AS {name}", columns, name
+
+    def cell(self, kind: str) -> str:
+        if self.chance(40):
+            return f"${self.pick([name for name in _PARAMETERS[kind] if kind != 'TIMESTAMP' or name == 'pt'])}"
+        return f"CAST({self.pick(self.literals.get(kind, ('NULL',)))} AS {kind})"
 
     # Conditions
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 
 from sqlglot import exp
 
 from gateway.model import Column
+from gateway.plan.analysis.fixed import Kind, kinds, of_block, of_values
 from gateway.plan.analysis.merging import common, merge
 from gateway.plan.analysis.outputs import outputs_of, united
 from gateway.plan.analysis.reasons import Reason
@@ -24,6 +26,7 @@ from gateway.plan.analysis.sources import (
     Source,
     Tree,
     folded,
+    mark_certain,
 )
 from gateway.plan.analysis.types import canonical
 
@@ -86,11 +89,15 @@ def _is_recursive(with_: exp.With, cte: exp.CTE) -> bool:
 
 
 class Builder:
-    """Makes the blocks of one statement. *scans* maps the identity of a table node to its place in text order."""
+    """Makes the blocks of one statement.
 
-    def __init__(self, tables: Mapping[str, Sequence[Column]], scans: Mapping[int, int]) -> None:
+    *scans* maps the identity of a table node to its place in text order; *kind* tells the types of constants.
+    """
+
+    def __init__(self, tables: Mapping[str, Sequence[Column]], scans: Mapping[int, int], kind: Kind) -> None:
         self._tables = tables
         self._scans = scans
+        self._kind = kind
         self._ctes: dict[int, Cte] = {}
         self._numbers = count()
 
@@ -106,7 +113,16 @@ class Builder:
             made = self._opaque(node, outer)
         if closed and not isinstance(made, OpaqueBlock):
             made.closed = made.closed or closed
-        return made
+        return self._with_rows(made)
+
+    def _with_rows(self, block: Block) -> Block:
+        """Note the rows of a block of constants, and so the types of its columns."""
+        rows = None if isinstance(block, OpaqueBlock) else of_block(block, self._kind)
+        if rows is not None and block.outputs is not None and not isinstance(block, OpaqueBlock):
+            block.rows = rows
+            typed = zip(block.outputs, kinds(rows, self._kind), strict=True)
+            block.outputs = tuple(replace(output, type=output.type or kind) for output, kind in typed)
+        return block
 
     def _with(self, node: exp.Expr, outer: SelectBlock | None) -> list[Cte]:
         with_ = node.args.get("with_")
@@ -150,6 +166,7 @@ class Builder:
         from_ = node.args.get("from_")
         if from_ is not None:
             block.tree = self._joined(block, from_.this, node.args.get("joins") or [])
+            mark_certain(block.tree, True)
         block.outputs = outputs_of(block)
         self._children(block)
         return block
@@ -197,13 +214,21 @@ class Builder:
             barrier = self._table(source, node)
         elif isinstance(node, exp.Subquery | exp.Lateral) and isinstance(node.this, exp.Query):
             source.block = self.block(node.this, scope_in_from(block, next(self._numbers)))
-            source.columns = _columns(source.block)
+            source.columns, source.rows = _columns(source.block), source.block.rows
             barrier = None if _plain(node, _SUBQUERY | {"view", "outer"}) else _barrier(node)
         else:
             source.block = self._opaque(node, block)
+            if isinstance(node, exp.Values):
+                self._values(source, node)
         _rename(source, node, barrier)
         block.sources.append(source)
         return Leaf(source=source, barrier=barrier)
+
+    def _values(self, source: Source, node: exp.Values) -> None:
+        """Note the rows of VALUES, whose columns are called col0, col1, …"""
+        source.rows = of_values(node, self._kind)
+        if source.rows is not None:
+            source.columns = tuple((f"col{at}", kind) for at, kind in enumerate(kinds(source.rows, self._kind)))
 
     def _table(self, source: Source, node: exp.Table) -> Reason | None:
         barrier = None if _plain(node, _TABLE) else _barrier(node)
@@ -214,6 +239,7 @@ class Builder:
         elif cte is not None and id(cte) in self._ctes:
             source.cte = self._ctes[id(cte)]
             source.columns = _cte_columns(source.cte)
+            source.rows = source.cte.block.rows if source.cte.block is not None and not source.cte.recursive else None
         return barrier
 
     def _children(self, block: SelectBlock) -> None:

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
 from sqlglot import exp
 
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.facts import Edge, Fact, keys
+from gateway.plan.analysis.fixed import alternatives, together
 from gateway.plan.analysis.leaves import RULES, Compiler, refuted
 from gateway.plan.analysis.leaves.comparison import OPERATORS
 from gateway.plan.analysis.terms import Naming, term
-from gateway.predicate import TRUE, NullCheck, Operator, Term, all_of
+from gateway.predicate import TRUE, NullCheck, Operator, Term, all_of, any_of
+
+JOINT: Final = 0
+"""Stands for the identity of several conjuncts."""
 
 
 def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) -> list[Fact]:
     """Return what holds of every row for which the conjunct *node* is TRUE."""
     edges = edges_of(node, naming)
     sql = shown(node, constants)
-    if edges:
-        return [edge_fact(edge, sql, rule, id(node)) for edge in edges]
+    forms = alternatives(node, naming, constants.kind)
+    made = [edge_fact(edge, sql, rule, id(node)) for edge in edges]
+    if made and forms == [node]:
+        return made
     compiler = Compiler(naming=naming, constants=constants, rules=RULES, otherwise=refuted)
-    predicate = compiler.compile(node)
+    predicate = any_of(*(compiler.compile(form) for form in forms))
     mentions = keys(predicate) | mentioned(node, naming)
     reason = compiler.reasons[0] if compiler.reasons and predicate == TRUE else None
-    return [Fact(predicate=predicate, sql=sql, rule=rule, origin=id(node), mentions=mentions, blocked=reason)]
+    if made and predicate == TRUE:
+        return made
+    return [*made, Fact(predicate=predicate, sql=sql, rule=rule, origin=id(node), mentions=mentions, blocked=reason)]
+
+
+def facts_of_all(nodes: Sequence[exp.Expr], naming: Naming, constants: Constants, rule: str) -> list[Fact]:
+    """Return what holds where conjuncts that speak of the same rows of constants are TRUE together."""
+    joint = together(nodes, naming)
+    return [replace(fact, origin=JOINT) for node in joint for fact in facts_of(node, naming, constants, rule)]
 
 
 def edge_fact(edge: Edge, sql: str, rule: str, origin: int) -> Fact:

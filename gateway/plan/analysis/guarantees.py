@@ -15,8 +15,8 @@ from sqlglot import exp
 from gateway.plan.analysis import barriers, joins
 from gateway.plan.analysis.aggregation import always_yields
 from gateway.plan.analysis.build import conjuncts
-from gateway.plan.analysis.conjuncts import edge_fact, facts_of, shown
-from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.conjuncts import edge_fact, facts_of, facts_of_all, shown
+from gateway.plan.analysis.constants import Constants, Literal
 from gateway.plan.analysis.dimensions import Dimensions
 from gateway.plan.analysis.facts import Edge, Fact, closure, either, keys, moved, project
 from gateway.plan.analysis.names import Aliases
@@ -24,6 +24,8 @@ from gateway.plan.analysis.sources import (
     Block,
     Child,
     Join,
+    OpaqueBlock,
+    Row,
     SelectBlock,
     SetBlock,
     Source,
@@ -33,7 +35,7 @@ from gateway.plan.analysis.sources import (
 )
 from gateway.plan.analysis.subqueries import conditions, positive_subquery, tested_columns
 from gateway.plan.analysis.terms import Naming
-from gateway.predicate import TRUE, NullCheck, Operator, Term
+from gateway.predicate import TRUE, Membership, NullCheck, Operator, Predicate, Term, any_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +60,8 @@ class Guarantees:
         """Return what WHERE says of the rows of a block."""
         if block.number not in self._where:
             nodes = conditions(block, "where")
-            self._where[block.number] = [fact for node in nodes for fact in self._conjunct(block, node)]
+            made = [fact for node in nodes for fact in self._conjunct(block, node)]
+            self._where[block.number] = [*made, *facts_of_all(nodes, Naming(block=block), self.constants, "WHERE")]
         return self._where[block.number]
 
     def on(self, join: Join, block: SelectBlock) -> list[Fact]:
@@ -79,15 +82,39 @@ class Guarantees:
         inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
         if inner is None or source.columns is None:
             return []
-        targets = {output_key(inner, index): source.term(index) for index in range(len(source.columns))}
+        terms = [source.term(index) for index in range(len(source.columns))]
+        if isinstance(inner, OpaqueBlock):
+            return self._among(source.rows or (), terms)
+        targets = {output_key(inner, index): term for index, term in enumerate(terms)}
         return _useful(moved(fact, targets) for fact in self.outputs(inner))
 
     def outputs(self, block: Block) -> list[Fact]:
         """Return what every output row of a block satisfies."""
         if block.number not in self._outputs:
             self._outputs[block.number] = []  # for a block that is met inside itself
-            self._outputs[block.number] = self._of_set(block) if isinstance(block, SetBlock) else self._of_select(block)
+            outputs = enumerate(block.outputs or ())
+            terms = [Term(output_key(block, at), output.type) if output.type else None for at, output in outputs]
+            known = self._of_set(block) if isinstance(block, SetBlock) else self._of_select(block)
+            self._outputs[block.number] = [*self._among(block.rows or (), terms), *known]
         return self._outputs[block.number]
+
+    def _among(self, rows: Sequence[Row], terms: Sequence[Term | None]) -> list[Fact]:
+        """Return what columns satisfy of which all values are constants: they are one of them, or NULL."""
+        made = []
+        for term, cells in zip(terms, zip(*rows, strict=True), strict=False):
+            known = [cell for cell in cells if cell is not None]
+            slots = [] if term is None else [self.constants.slot(cell, term.type) for cell in known]
+            certain = [slot for slot in slots if slot is not None]
+            if term is None or not certain or len(certain) < len(cells):
+                continue
+            predicate: Predicate = Membership(term, tuple(dict.fromkeys(certain)))
+            if not all(isinstance(self.constants.slots[slot], Literal) for slot in certain):
+                predicate = any_of(predicate, NullCheck(term))
+            sql = ", ".join(dict.fromkeys(shown(cell, self.constants) for cell in known))
+            made.append(
+                Fact(predicate=predicate, sql=sql, rule="constants", origin=0, mentions=frozenset({term.column}))
+            )
+        return made
 
     def _conjunct(self, block: SelectBlock, node: exp.Expr) -> list[Fact]:
         query = positive_subquery(node)
@@ -139,8 +166,10 @@ class Guarantees:
     def _matching(self, join: Join, block: SelectBlock) -> list[Fact]:
         made = []
         naming = Naming(block=join.scope or block, aliases=Aliases.UNSEEN)
-        for node in conjuncts(join.on):
-            made += facts_of(node, naming, self.constants, f"ON of {join.kind} JOIN")
+        nodes, rule = list(conjuncts(join.on)), f"ON of {join.kind} JOIN"
+        for node in nodes:
+            made += facts_of(node, naming, self.constants, rule)
+        made += facts_of_all(nodes, naming, self.constants, rule)
         for left, right in join.using:
             name = f"USING ({left.column} = {right.column})"
             made.append(edge_fact(Edge(left, Operator.EQ, right), name, "USING", id(join)))

@@ -47,7 +47,7 @@ def prepare(
     constants = Constants(text, parameters)
     names = [[column.name for column in known[node.name.lower()]] for node in scans]
     walk = Walk(guarantees=Guarantees(constants=constants, names=names), references=_references(tree))
-    builder = Builder(known, {id(node): index for index, node in enumerate(scans)})
+    builder = Builder(known, {id(node): index for index, node in enumerate(scans)}, constants.kind)
     walk.query(builder.block(tree), [], [])
     prunable = {name.lower(): {column.lower() for column in columns} for name, columns in partitioning.items()}
     prepared = [

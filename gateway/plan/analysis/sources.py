@@ -41,9 +41,16 @@ def folded(name: str) -> str:
 _ASCII = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
+Row = tuple[exp.Expr | None, ...]
+"""A row of constants; None where a cell is not known."""
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Source:
-    """One item of a FROM clause. ``columns`` is None where they are not known; so is the name of a column."""
+    """One item of a FROM clause. ``columns`` is None where they are not known; so is the name of a column.
+
+    ``rows`` are all that it can have, where they are constants. ``certain``: no join makes a row without one of its.
+    """
 
     number: int
     name: str
@@ -51,6 +58,8 @@ class Source:
     scan: int | None = None
     block: Block | None = None
     cte: Cte | None = None
+    rows: tuple[Row, ...] | None = None
+    certain: bool = False
 
     def key(self, index: int) -> str:
         """Return the key of one of the columns."""
@@ -141,6 +150,15 @@ class Join:
 Tree = Union[Leaf, Join]  # noqa: UP007 - Join names it before it exists
 
 
+def mark_certain(tree: Tree, certain: bool) -> None:
+    """Mark the sources of which every row that the joins make has a row."""
+    if isinstance(tree, Leaf):
+        tree.source.certain = certain and tree.barrier is None
+        return
+    mark_certain(tree.left, certain and tree.kind in ("INNER", "LEFT", "SEMI", "ANTI", "ASOF"))
+    mark_certain(tree.right, certain and tree.kind in ("INNER", "RIGHT", "SEMI"))
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Cte:
     """A common table expression; ``requests`` gathers what each reference to it would keep."""
@@ -183,6 +201,8 @@ class SelectBlock:
     """No unqualified name can be resolved."""
     closed: Reason | None = None
     """Why nothing at all may be pushed into the sources."""
+    rows: tuple[Row, ...] | None = None
+    """All rows that it can have, where they are constants."""
 
     @property
     def seen(self) -> list[Source]:
@@ -206,6 +226,7 @@ class SetBlock:
     outputs: tuple[Output, ...] | None = None
     ctes: list[Cte] = field(default_factory=list)
     closed: Reason | None = None
+    rows: tuple[Row, ...] | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -215,6 +236,7 @@ class OpaqueBlock:
     number: int
     inner: list[Block] = field(default_factory=list)
     outputs: None = None
+    rows: None = None
     ctes: list[Cte] = field(default_factory=list)
 
 
