@@ -19,6 +19,8 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic_core import PydanticCustomError
 
+from gateway.catalog.foreign_addresses import as_location
+
 SCHEMES = ("s3", "gs", "az", "file")
 _OTHER_NAMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az"}
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
@@ -55,6 +57,11 @@ def local_folder(location: str, base: Path) -> Path | None:
 def _wrong(text: str) -> _Wrong | None:
     if not text.strip() or any(ord(character) < 32 for character in text):
         return _Wrong("a location is one folder, without control characters")
+    meant = as_location(text)
+    if meant is not None:
+        return _Wrong(f"{text!r} is no location here", f"write {meant}")
+    if re.match(r"[A-Za-z]:[\\/]", text):
+        return _Wrong("a location has no drive letter", "write the folder as Linux names it, such as /mnt/c/data")
     if any(character in "*?[]{}\\" for character in text):
         return _pattern(text)
     if not _FILE.sub("", text, count=1).rstrip("/"):

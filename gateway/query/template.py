@@ -26,6 +26,7 @@ from gateway.query.functions import Volatility
 from gateway.query.lexer import SqlError
 from gateway.query.lint import SEVERITIES, lint_front_matter
 from gateway.query.parameters import Parameter, bind_parameters, relative_times
+from gateway.query.placeholders import foreign_placeholder
 from gateway.query.relative import SECOND, Now
 from gateway.query.sizes import unbounded_sizes
 from gateway.query.validate import ValidSql, validate
@@ -183,7 +184,8 @@ def _agreement(
     """Find where the front matter and the SQL speak of different things."""
     unused = [name for name in names if name not in statement.parameters]
     if unused:
-        hint = f"write ${unused[0]} in the query, or remove it here"
+        other = foreign_placeholder(statement.sql, unused[0])
+        hint = f"write ${unused[0]} in the query" + (f" instead of {other}" if other else ", or remove it here")
         message = f"the query does not use the parameter{'s' * (len(unused) > 1)} {', '.join(unused)}"
         yield declared.diagnostic(("parameters", unused[0]), message, hint, rule=Rule.UNUSED_PARAMETER)
     if front is None:

@@ -387,6 +387,33 @@ def test_a_key_whose_value_has_another_shape_is_shown_as_it_is_written(line: str
     parse_table(f"table: flights\nlocation: data/flights\n{hint.removeprefix('write ')}\n", "catalog/flights.yaml")
 
 
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        ("https://lake.s3.amazonaws.com/raw/", "s3://lake/raw/"),
+        ("https://lake.s3.eu-west-1.amazonaws.com/raw%20data", "s3://lake/raw data"),
+        ("https://my.lake.s3.dualstack.eu-west-1.amazonaws.com/raw", "s3://my.lake/raw"),
+        ("https://s3-eu-west-1.amazonaws.com/lake/raw?list-type=2", "s3://lake/raw"),
+        ("http://s3.cn-north-1.amazonaws.com.cn/lake", "s3://lake"),
+        ("arn:aws:s3:::lake/raw", "s3://lake/raw"),
+        ("s3//lake/raw", "s3://lake/raw"),
+        ("https://storage.googleapis.com/lake/raw", "gs://lake/raw"),
+        ("https://lake.storage.googleapis.com/raw", "gs://lake/raw"),
+        ("https://acme.blob.core.windows.net/lake/raw", "az://lake/raw"),
+        ("wasbs://lake@acme.blob.core.windows.net/raw", "az://lake/raw"),
+        ("abfss://lake@acme.dfs.core.windows.net/raw/2024", "az://lake/raw/2024"),
+        ("D:/lake", None),
+    ],
+)
+def test_an_address_from_elsewhere_is_shown_as_a_location(address: str, location: str | None) -> None:
+    hint = mistake(f"table: flights\nlocation: {address}\n").hint
+    if location is None:
+        assert hint == "write the folder as Linux names it, such as /mnt/c/data"
+    else:
+        assert hint == f"write {location}"
+        parse_table(f"table: flights\nlocation: {location}\n", "catalog/flights.yaml")
+
+
 @pytest.mark.parametrize(("first", "second"), [("d", "D"), ("Time", "tIME"), ("x", "X")])
 def test_columns_that_differ_only_in_case_are_refused(first: str, second: str) -> None:
     found = mistake(f"table: flights\nlocation: data/flights\ncolumns: {{{first}: DATE, {second}: DATE}}\n")

@@ -159,6 +159,14 @@ def test_a_mistake_is_told_at_its_place(text: str, expected: str) -> None:
     assert mistakes(text)[0].startswith(expected)
 
 
+@pytest.mark.parametrize(
+    "written", [":b", "{{ b }}", "'{{b}}'", "{b}", "'{b}'", "@b", "':b'", "'$b'", "[[b]]", "'%(b)s'", "'${b}'"]
+)
+def test_a_parameter_that_is_written_as_elsewhere_is_shown_as_it_is_written_here(written: str) -> None:
+    template = with_front("parameters:\n  b: {type: date}", f"SELECT carrier FROM flights WHERE carrier >= {written}")
+    assert mistakes(template)[0].endswith(f"(write $b in the query instead of {written})")
+
+
 def test_examples_are_read_like_a_request() -> None:
     front = "parameters:\n  day: {type: date}\nexamples:\n  - {day: 2013-01-01}\n  - {}\n  - {day: x}"
     assert mistakes(with_front(front, "SELECT $day")) == [
