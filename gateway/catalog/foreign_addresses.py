@@ -15,7 +15,7 @@ _FORMS = (
     (r"(?:wasb|abfs)s?://(?P<bucket>[^/@]+)@[^/]+(?P<key>/.*)?", "az"),
     (r"(?P<scheme>s3|gs|az)a?//(?P<bucket>[^/]+)(?P<key>/.*)?", None),
 )
-"""The ARN and both URLs of URL of S3, those of Cloud Storage, Blob Storage and its Hadoop drivers; a colon forgotten."""
+"""The ARN and both styles of URL of S3, those of Cloud Storage, Blob Storage and its drivers; a colon forgotten."""
 
 
 def as_location(address: str) -> str | None:
