@@ -57,14 +57,29 @@ class DimensionReader:
         found: dict[Dimension, Learned] = {}
         lookups: dict[int, tuple[Lookup, ...]] = {}
         for position, fact in enumerate(chosen):
-            asked = prepared.dimensions(position)
-            made = [
-                self._look(dimension, prepared, bound, fact, chosen[dimension.scan], snapshots, found)
-                for dimension in asked
-            ]
+            made: list[Lookup] = []
+            for dimension in prepared.dimensions(position):
+                bound = self._look_through(dimension, prepared, bound, fact, chosen, snapshots, found, made)
             if made:
                 lookups[position] = tuple(made)
-        return (learn(prepared, bound, found) if found else bound), lookups
+        return bound, lookups
+
+    def _look_through(
+        self,
+        dimension: Dimension,
+        prepared: PreparedQuery,
+        bound: Bound,
+        fact: Chosen,
+        chosen: Sequence[Chosen],
+        snapshots: Mapping[str, Snapshot],
+        found: dict[Dimension, Learned],
+        made: list[Lookup],
+    ) -> Bound:
+        """Learn a dimension, and before it those that filter it; note what was looked up."""
+        for further in prepared.dimensions_in(dimension.predicate):
+            bound = self._look_through(further, prepared, bound, fact, chosen, snapshots, found, made)
+        made.append(self._look(dimension, prepared, bound, fact, chosen[dimension.scan], snapshots, found))
+        return learn(prepared, bound, found) if dimension in found else bound
 
     def _look(
         self,

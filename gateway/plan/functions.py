@@ -37,6 +37,7 @@ _TEMPORAL = (KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ)
 _FIELDS = ("%Y", "%m", "%d", "%H", "%M", "%S")
 _CUTS = {"%Y": "Y", "%m": "M", "%d": "D", "%H": "h", "%M": "m", "%S": "s"}
 _NUMPY = {"microsecond": "us", "millisecond": "ms", "second": "s", "minute": "m", "hour": "h", "day": "D", "month": "M"}
+_MOST_MONTHS = 120_000
 _YEARS = {"decade": 10, "century": 100, "millennium": 1000}
 
 TRUNCATIONS = frozenset({*_NUMPY, "microseconds", "milliseconds", "week", "quarter", "year"} | set(_YEARS))
@@ -72,7 +73,7 @@ def supported(function: Function, argument: str) -> bool:
 
     The functions are ``cast(type)``, ``date_trunc(part)``, ``date_part(part)`` with a name of ``PARTS`` or
     ``REPEATING`` (which are also functions by themselves), ``strftime(format)``, and ``add(n)``: n units of the order
-    key of the type, that is integers, days of a DATE, µs of a TIMESTAMP.
+    key of the type, that is integers, days of a DATE, µs of a TIMESTAMP; ``add_months(n)`` to a DATE.
     """
     source, target = key_type(argument), key_type(function.returns)
     if source is None or target is None or source.wide:
@@ -149,6 +150,8 @@ def _mapping(function: Function, argument: str) -> _Mapping | None:
         return _cast(source, target)
     if function.name == "add":
         return _add(function, source, target)
+    if function.name == "add_months":
+        return _add_months(function, source, target)
     if source.kind not in _TEMPORAL or source.per_second not in (0, 10**6):
         return None
     if function.name == "date_trunc":
@@ -201,6 +204,24 @@ def _add(function: Function, source: KeyType, target: KeyType) -> _Mapping | Non
     if not isinstance(step, int) or not LOWEST < step < HIGHEST:
         return None
     return _both(lambda keys: _plus(keys, step))
+
+
+def _add_months(function: Function, source: KeyType, target: KeyType) -> _Mapping | None:
+    """Move days by months; the last days of a long month become the last of a short one."""
+    months = function.arguments[0]
+    if source.kind is not KeyKind.DATE or target.kind is not KeyKind.TIMESTAMP or target.per_second != 10**6:
+        return None
+    if not isinstance(months, int) or abs(months) > _MOST_MONTHS:
+        return None
+
+    def moved(keys: Ordinals) -> Ordinals:
+        days = keys.astype("datetime64[D]")
+        month = days.astype("datetime64[M]")
+        length = (month + months + 1).astype("datetime64[D]") - (month + months).astype("datetime64[D]")
+        within = np.minimum(days - month.astype("datetime64[D]"), length - np.timedelta64(1, "D"))
+        return _to_keys((month + months).astype("datetime64[D]") + within, target)
+
+    return _both(moved)
 
 
 def _truncate(part: str, source: KeyType, target: KeyType) -> _Mapping | None:

@@ -23,6 +23,11 @@ JOIN dates AS d ON d.date_sk = s.date_sk WHERE d.year = 2001 AND d.moy = 11 GROU
 SEMI = "SELECT count(*) AS n FROM sales WHERE date_sk IN (SELECT date_sk FROM dates WHERE holiday)"
 OUTER = "SELECT count(*) AS n FROM sales AS s LEFT JOIN dates AS d ON d.date_sk = s.date_sk AND d.holiday"
 ANTI = "SELECT count(*) AS n FROM sales WHERE date_sk NOT IN (SELECT date_sk FROM dates WHERE holiday)"
+NESTED = """
+SELECT count(*) AS n FROM sales WHERE date_sk IN (
+    SELECT date_sk FROM dates WHERE moy IN (SELECT moy FROM dates WHERE holiday AND date_sk > 350))
+"""
+RANGE = "SELECT count(*) AS n FROM sales AS s JOIN dates AS d ON s.date_sk > d.date_sk WHERE d.holiday AND d.moy = 4"
 OTHER_WAY = "SELECT count(*) AS n FROM dates AS d JOIN sales AS s ON d.date_sk = s.date_sk WHERE s.amount > 1"
 
 
@@ -80,7 +85,8 @@ def plain(project: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("sql", "partitions"), [(JOINED, 30), (SEMI, 3), (OUTER, DAYS), (ANTI, DAYS), (OTHER_WAY, DAYS)]
+    ("sql", "partitions"),
+    [(JOINED, 30), (SEMI, 3), (OUTER, DAYS), (ANTI, DAYS), (OTHER_WAY, DAYS), (NESTED, 30), (RANGE, 259)],
 )
 def test_the_keys_of_a_filtered_dimension_prune_where_that_is_sound(
     project: Path, gateway: Gateway, sql: str, partitions: int

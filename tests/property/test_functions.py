@@ -40,6 +40,10 @@ def functions_of(source: str) -> list[tuple[Function, str]]:
     found += [
         (Function("date_part", (part,), "BIGINT"), f"date_part('{part}', x)") for part in ("year", "month", "hour")
     ]
+    found += [
+        (Function("add_months", (months,), "TIMESTAMP"), f"x + INTERVAL ({months}) MONTHS")
+        for months in (1, -1, 11, 48)
+    ]
     found += [(Function("epoch", (), "DOUBLE"), "epoch(x)")]
     found += [(Function("strftime", (pattern,), "VARCHAR"), f"strftime(x, '{pattern}')") for pattern in FORMATS]
     return found

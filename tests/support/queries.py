@@ -157,6 +157,8 @@ class Generator:
             text, found = self.column(scope, kind)
             if width is None and self.chance(10) and found in ("TIMESTAMP", "DATE"):
                 text, found = f"date_trunc('month', {text})", "TIMESTAMP"
+            elif width is None and self.chance(5) and found == "TIMESTAMP":
+                text, found = f"{text}::DATE", "DATE"
             elif width is None and depth > 0 and self.chance(8):
                 text, found = f"({self.scalar(depth, scope, outer)})", "BIGINT"
             items.append(f"{text} AS {name}")
@@ -342,7 +344,7 @@ class Generator:
             return self.pick((text, f"NOT {text}", f"{text} IS TRUE", f"{text} IS NOT TRUE"))
         if self.chance(15):
             other, _ = self.column(scope, kind)
-            return f"{text} {self.pick(_OPERATORS)} {other}"
+            return f"{text} {self.pick(_OPERATORS)} {other}" if self.chance(70) else self.times(scope, scope)
         if self.chance(12):
             parts = [self.simple(scope) for _ in range(2)]
             return f"({self.pick((' OR ', ' OR ', ' AND ')).join(parts)})"
@@ -353,7 +355,33 @@ class Generator:
             return f"({other}, {other}) IN ((1, 1), ({self.pick(('2', '$pk'))}, 2))"
         return self.comparison(text, kind)
 
+    def times(self, left: Scope, right: Scope) -> str:
+        """Compare a time of each side, under functions; columns of one side only where the other has none."""
+        texts = []
+        for scope in (left, right):
+            text, kind = self.column(scope, self.pick(("DATE", "TIMESTAMP")))
+            functions = [
+                *(
+                    f"{text}::DATE",
+                    f"date_trunc('month', {text})",
+                    f"date_trunc('week', {text})",
+                    f"CAST({text} AS TIMESTAMP)",
+                ),
+                *(f"{text} + INTERVAL 1 DAY", f"{text} - INTERVAL 9 HOUR", f"{text}::DATE + 1"),
+                *(f"{text}::DATE + INTERVAL 1 MONTH", f"date_trunc('day', {text}) - INTERVAL 1 DAY"),
+            ]
+            texts.append((self.pick((text, *functions)), kind))
+        (one, _), (other, kind) = texts
+        if self.chance(25):
+            number = self.pick((f"month({one}) = month({other})", f"year({one}) = year({other})"))
+            return self.pick((number, f"strftime({one}, '%Y-%m') = strftime({other}, '%Y-%m')"))
+        if self.chance(30):
+            return f"{one} BETWEEN {other} AND {other} + INTERVAL {self.pick(('1 DAY', '9 HOUR', '1 MONTH'))}"
+        return f"{one} {self.pick(_OPERATORS)} {other}"
+
     def equality(self, scope: Scope, name: str, columns: dict[str, str]) -> str:
+        if self.chance(35):
+            return self.times(scope, [(name, columns)])
         column = self.pick(list(columns))
         other, _ = self.column(scope, columns[column])
         operator = self.pick(("=", "=", "=", "=", "<", ">="))
@@ -362,6 +390,8 @@ class Generator:
     def condition(self, depth: int, scope: Scope, outer: Scope) -> str:
         """Write a conjunct of WHERE; one about the blocks around where there are any."""
         if outer and self.chance(45):
+            if self.chance(30):
+                return self.times(scope, outer)
             text, kind = self.column(outer)
             own, _ = self.column(scope, kind)
             return f"{own} {self.pick(('=', '=', '=', '<', '>='))} {text}"

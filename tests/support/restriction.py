@@ -17,7 +17,7 @@ import numpy as np
 from gateway.catalog.transforms.keys import key_range, key_type
 from gateway.errors import QueryFailed
 from gateway.model import Column, TypedValue, Value
-from gateway.plan.analysis import Bound, PreparedQuery, bind, dimension_query, learn, prepare, render
+from gateway.plan.analysis import Bound, Dimension, PreparedQuery, bind, dimension_query, learn, prepare, render
 from gateway.plan.refuting import Refuting
 from gateway.plan.samples import Samples, grains_of_keys, grains_of_ranges
 from gateway.predicate import (
@@ -86,12 +86,17 @@ class Database:
         bound = bind(prepared, parameters, self.evaluate)
         refuting = Refuting(evaluate=self.evaluate)
         bound = refuting.refute(prepared, bound, parameters, lambda scan, term: self.samples(prepared, scan, term))
-        found = {}
         for index in range(len(prepared.scans)):
             for number, one in enumerate(prepared.dimensions(index)):
-                sql = dimension_query(one, bound, prepared.scans[one.scan].table, most=0 if number % 2 else 100)
-                found[one] = self.connection.execute(sql).fetchall()[0]
-        return learn(prepared, bound, found)
+                bound = self.learned(prepared, bound, one, most=0 if number % 2 else 100)
+        return bound
+
+    def learned(self, prepared: PreparedQuery, bound: Bound, one: Dimension, most: int) -> Bound:
+        """Learn a dimension after those that filter it."""
+        for further in prepared.dimensions_in(one.predicate):
+            bound = self.learned(prepared, bound, further, most)
+        sql = dimension_query(one, bound, prepared.scans[one.scan].table, most)
+        return learn(prepared, bound, {one: self.connection.execute(sql).fetchall()[0]})
 
     def samples(self, prepared: PreparedQuery, scan: int, term: Term) -> Samples | None:
         """Cut the values that a term has in a table into grains: every second value has none, or times whole days."""
@@ -185,6 +190,8 @@ def _applied(function: Function, text: str) -> str:
             return f"date_trunc('{function.arguments[0]}', {text})"
         case "add" if function.returns.startswith("TIMESTAMP"):
             return f"({text} + INTERVAL ({function.arguments[0]}) MICROSECONDS)"
+        case "add_months":
+            return f"({text} + INTERVAL ({function.arguments[0]}) MONTHS)"
         case "add":
             return f"({text} + {function.arguments[0]})"
         case _:

@@ -24,6 +24,7 @@ from gateway.plan.analysis import NOW, PreparedQuery
 from gateway.plan.analysis.constants import (
     Absent,
     Aspect,
+    Carried,
     ComputedConstant,
     Constant,
     Dimension,
@@ -136,6 +137,11 @@ def spelt(constant: Constant, prepared: PreparedQuery, names: list[str]) -> str:
                 grains.setdefault(condition.replace('"', ""), []).append(grain)
             texts = ["/".join(names) + ": " + condition for condition, names in grains.items()]
             return f"NULL: {forms[0][1]}" if of_null else "{" + "; ".join(texts) + "}"
+        case Carried(slot, _, functions, upper, step):
+            text = names[slot] + {-1: "-", 0: "", 1: "+"}[step]
+            for function in functions:
+                text = f"{function.name}({', '.join([text, *map(str, function.arguments)])})"
+            return text + {True: " up", False: " down", None: ""}[upper]
         case Dimension(scan, column, _, predicate, Aspect.VALUES):
             return f"<{prepared.scans[scan].table}.{column} where {shown(predicate, names)}>"
         case Dimension():

@@ -14,10 +14,13 @@ from gateway.plan.analysis.fixed import alternatives, together
 from gateway.plan.analysis.leaves import RULES, Compiler, refuted
 from gateway.plan.analysis.leaves.comparison import OPERATORS
 from gateway.plan.analysis.terms import Naming, term
-from gateway.predicate import TRUE, NullCheck, Operator, Term, all_of, any_of
+from gateway.plan.analysis.types import TIMESTAMPTZ
+from gateway.predicate import TRUE, Function, NullCheck, Operator, Term, all_of, any_of
 
 JOINT: Final = 0
 """Stands for the identity of several conjuncts."""
+_TIMES = ("DATE", "TIMESTAMP", TIMESTAMPTZ)
+"""Types of times that compare with each other, in the greater of the two."""
 
 
 def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) -> list[Fact]:
@@ -66,31 +69,34 @@ def edges_of(node: exp.Expr, naming: Naming) -> list[Edge]:
     """Return the comparisons between two columns that *node* consists of."""
     node = node.unnest()
     if isinstance(node, exp.Between) and not node.args.get("symmetric"):
-        middle, low, high = (_bare(node.args[key], naming) for key in ("this", "low", "high"))
-        # All three operands are brought to one type, so one type is asked of all three.
-        if middle is None or low is None or high is None or not middle.type == low.type == high.type:
-            return []
-        return [Edge(middle, Operator.GE, low), Edge(middle, Operator.LE, high)]
+        # All three operands are brought to one type.
+        sides = _compared([node.args[key] for key in ("this", "low", "high")], naming)
+        found = [] if sides is None else [(sides[0], Operator.GE, sides[1]), (sides[0], Operator.LE, sides[2])]
+        # One of two that cannot be used would hide the whole condition: an edge is all that is read of it.
+        edges = [Edge(*one) for one in found if one[0].column != one[2].column]
+        return edges if len(edges) == len(found) else []
     operator = OPERATORS.get(type(node))
-    if operator is None:
+    if operator is None or isinstance(node.this.unnest(), exp.Tuple):
         return []
-    if isinstance(node.this.unnest(), exp.Tuple):
-        return []
-    left, right = _side(node.this, naming), _side(node.expression, naming)
-    if left is None or right is None or left.column == right.column or left.type != right.type:
-        return []
-    if operator is Operator.EQ and left.functions:
-        left, right = right, left
-    if left.functions or (right.functions and operator is not Operator.EQ):
-        return []
-    return [Edge(left, operator, right)]
+    sides = _compared([node.this, node.expression], naming)
+    return [] if sides is None or sides[0].column == sides[1].column else [Edge(sides[0], operator, sides[1])]
 
 
-def _side(node: exp.Expr, naming: Naming) -> Term | None:
-    found = term(node, naming)
-    return found if isinstance(found, Term) else None
+def _compared(nodes: list[exp.Expr], naming: Naming) -> list[Term] | None:
+    """Read operands as terms in the one type in which they are compared; None where they cannot be."""
+    found = [term(node, naming) for node in nodes]
+    terms = [side for side in found if isinstance(side, Term)]
+    if len(terms) < len(nodes):
+        return None
+    kinds = {side.type for side in terms}
+    if len(kinds) == 1:
+        return terms
+    if not kinds <= set(_TIMES):
+        return None
+    common = max(kinds, key=_TIMES.index)
+    return [_as(side, common) for side in terms]
 
 
-def _bare(node: exp.Expr, naming: Naming) -> Term | None:
-    found = _side(node, naming)
-    return found if found is not None and not found.functions else None
+def _as(side: Term, kind: str) -> Term:
+    """Cast a time to a type that is compared with it; the engine's time zone is UTC."""
+    return side if side.type == kind else Term(side.column, kind, (*side.functions, Function("cast", (kind,), kind)))

@@ -19,7 +19,8 @@ from sqlglot import exp
 from gateway.model import Value
 from gateway.plan.analysis.text import NOW, Text
 from gateway.plan.analysis.types import INTEGERS, NULL, STRING, TIMESTAMPTZ, canonical, decimal_scale
-from gateway.predicate import Predicate
+from gateway.plan.functions import supported
+from gateway.predicate import Function, Predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,9 @@ class Aspect(StrEnum):
 class Dimension:
     """The distinct values of a column among the rows of another scan that ``predicate`` keeps, or their bounds.
 
-    ``scan`` is that scan's place in text order; the predicate speaks of all columns of its table, not only of those
-    that prune. Until they are learned (``prepared.learn``), nothing is pruned by them.
+    Of a column under functions they are the values of the last one, which are of type ``type``. ``scan`` is that scan's
+    place in text order; the predicate speaks of all columns of its table, not only of those that prune. Until they are
+    learned (``prepared.learn``), nothing is pruned by them.
     """
 
     scan: int
@@ -90,6 +92,7 @@ class Dimension:
     type: str
     predicate: Predicate
     aspect: Aspect = Aspect.VALUES
+    functions: tuple[Function, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,23 @@ class Refuted:
     of_null: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What functions make of the value (or the list) in an earlier slot, of type ``type``.
+
+    Where they round, it is the greatest value that they may make of it (``upper``) or the least; None: it is unknown.
+    ``step`` is 1 for the next greater value of the type in place of it, -1 for the next smaller one.
+    """
+
+    slot: int
+    type: str
+    functions: tuple[Function, ...]
+    upper: bool | None
+    step: int = 0
+
+
 Constant = Union[  # noqa: UP007 - they name it early
-    Literal, ParameterValue, ComputedConstant, Absent, FirstPresent, LikePrefix, Dimension, Refuted
+    Literal, ParameterValue, ComputedConstant, Absent, FirstPresent, LikePrefix, Dimension, Refuted, Carried
 ]
 
 _DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
@@ -134,6 +152,17 @@ class Constants:
         if constant not in self.slots:
             self.slots.append(constant)
         return self.slots.index(constant)
+
+    def carried(
+        self, slot: int, kind: str, functions: tuple[Function, ...], upper: bool | None, step: int = 0
+    ) -> int | None:
+        """Return the slot of what functions make of a constant of type *kind*; None where they are not understood."""
+        before = kind
+        for function in functions:
+            if not supported(function, before):
+                return None
+            before = function.returns
+        return self.add(Carried(slot, kind, functions, upper, step))
 
     def slot(self, node: exp.Expr, target: str) -> int | None:
         """Return the slot of *node* in the type *target*; None where it cannot be had exactly."""

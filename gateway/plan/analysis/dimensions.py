@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from gateway.plan.analysis import barriers
 from gateway.plan.analysis.aggregation import always_yields
+from gateway.plan.analysis.closing import closure
 from gateway.plan.analysis.constants import Aspect, Constants, Dimension
-from gateway.plan.analysis.facts import Fact, closure, leaves, project, substitute
+from gateway.plan.analysis.facts import MIRRORED, Fact, compose, leaves, project, substitute
 from gateway.plan.analysis.sources import SelectBlock, Source
 from gateway.predicate import (
     TRUE,
@@ -56,7 +57,7 @@ class Dimensions:
     def of_source(self, source: Source, facts: Sequence[Fact]) -> list[Fact]:
         """Return what the (closed) facts about a source and its neighbours say of its keys."""
         own = source.keys()
-        return list(self._across(facts, lambda key: key in own))
+        return list(self._across(facts, lambda key: key in own, frozenset({source.number})))
 
     def of_block(self, block: SelectBlock, facts: Sequence[Fact]) -> list[Fact]:
         """Return what the (closed) facts of a subquery say of the columns around it."""
@@ -66,44 +67,55 @@ class Dimensions:
     def of_output(self, tested: Term, block: SelectBlock, index: int, about: Fact) -> list[Fact]:
         """Return what ``tested IN (block)`` says of *tested*: the block need not filter."""
         self.register(block)
-        key = self._below(block, index)
+        key = self._below(block, index, Term("", tested.type))
         return [] if key is None else [self._fact(tested, key, about)]
 
-    def _across(self, facts: Sequence[Fact], wanted: Callable[[str], bool]) -> Iterator[Fact]:
+    def _across(
+        self, facts: Sequence[Fact], wanted: Callable[[str], bool], around: frozenset[int] = frozenset()
+    ) -> Iterator[Fact]:
         for fact in facts:
             edge = fact.edge
-            if edge is None or edge.operator is not Operator.EQ:
+            if edge is None or edge.operator is Operator.NE:
                 continue
-            for here, there in ((edge.left, edge.right), (edge.right, edge.left)):
-                if there.functions or not wanted(here.column) or wanted(there.column):
+            for here, operator, there in (
+                (edge.left, edge.operator, edge.right),
+                (edge.right, MIRRORED[edge.operator], edge.left),
+            ):
+                if not wanted(here.column) or wanted(there.column):
                     continue
-                key = self._key(there, facts)
+                key = self._key(there, facts, around)
                 if key is not None and _filters(key):
-                    yield self._fact(here, key, fact)
+                    yield self._fact(here, key, fact, operator)
 
-    def _key(self, found: Term, facts: Sequence[Fact]) -> DimensionKey | None:
-        """Follow a column to the scan that it comes from."""
+    def _key(self, found: Term, facts: Sequence[Fact], around: frozenset[int]) -> DimensionKey | None:
+        """Follow a term to the scan that its column comes from; *around* are the sources that it is followed for."""
         source = self._sources.get(found.column)
-        if source is None:
+        if source is None or source.number in around:
             return None
         if source.scan is not None:
             own = source.keys()
-            known = all_of(*(project(fact.predicate, lambda key: key in own) for fact in facts))
+            # A dimension may itself be filtered by another one.
+            further = self._across(facts, lambda key: key in own, around | {source.number})
+            known = all_of(*(project(fact.predicate, lambda key: key in own) for fact in [*facts, *further]))
             return DimensionKey(source, found, known)
         inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
-        return self._below(inner, int(found.column.partition(".")[2])) if isinstance(inner, SelectBlock) else None
+        if not isinstance(inner, SelectBlock):
+            return None
+        return self._below(inner, int(found.column.partition(".")[2]), found, around | {source.number})
 
-    def _below(self, block: SelectBlock, index: int) -> DimensionKey | None:
+    def _below(
+        self, block: SelectBlock, index: int, above: Term, around: frozenset[int] = frozenset()
+    ) -> DimensionKey | None:
         output = block.outputs[index] if block.outputs is not None else None
         group = barriers.grouping(block)
-        if output is None or output.term is None or output.term.functions or block.closed or always_yields(block):
+        if output is None or output.term is None or block.closed or always_yields(block):
             return None
         if group is not None and not group(output.term):
             return None
         self.register(block)
-        return self._key(output.term, closure(self.rows(block)))
+        return self._key(compose(output.term, above), closure(self.rows(block), self.constants), around)
 
-    def _fact(self, here: Term, key: DimensionKey, about: Fact) -> Fact:
+    def _fact(self, here: Term, key: DimensionKey, about: Fact, operator: Operator = Operator.EQ) -> Fact:
         scan = key.source.scan or 0
         index = int(key.term.column.partition(".")[2])
         names = self.names[scan]
@@ -111,15 +123,20 @@ class Dimensions:
             key.known,
             lambda term: Term(names[int(term.column.partition(".")[2])], term.type, term.functions),
         )
-        slots = [
-            self.constants.add(Dimension(scan, names[index], key.term.type, predicate, aspect)) for aspect in Aspect
-        ]
-        among = all_of(
-            Membership(here, (slots[0],), is_list=True),
-            Comparison(here, Operator.GE, slots[1]),
-            Comparison(here, Operator.LE, slots[2]),
+        values, least, greatest = (
+            self.constants.add(
+                Dimension(scan, names[index], key.term.type, predicate, aspect, functions=key.term.functions)
+            )
+            for aspect in Aspect
         )
-        return Fact(predicate=among, sql=about.sql, rule=RULE, origin=about.origin, mentions=frozenset({here.column}))
+        among: list[Predicate] = [Membership(here, (values,), is_list=True)] if operator is Operator.EQ else []
+        if operator in (Operator.EQ, Operator.GT, Operator.GE):
+            among.append(Comparison(here, Operator.GT if operator is Operator.GT else Operator.GE, least))
+        if operator in (Operator.EQ, Operator.LT, Operator.LE):
+            among.append(Comparison(here, Operator.LT if operator is Operator.LT else Operator.LE, greatest))
+        return Fact(
+            predicate=all_of(*among), sql=about.sql, rule=RULE, origin=about.origin, mentions=frozenset({here.column})
+        )
 
 
 def _filters(key: DimensionKey) -> bool:

@@ -30,8 +30,6 @@ from gateway.predicate import (
     any_of,
 )
 
-CLOSURE: Final = 400
-"""Facts derived at one place of a query; beyond it no more are derived, which only reads more."""
 MIRRORED: Final = {
     Operator.EQ: Operator.EQ,
     Operator.NE: Operator.NE,
@@ -44,7 +42,7 @@ MIRRORED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """``left operator right`` between columns of one type; under ``=``, ``right`` may stand under known functions."""
+    """``left operator right`` between two columns, both perhaps under known functions, compared in one type."""
 
     left: Term
     operator: Operator
@@ -56,7 +54,8 @@ class Fact:
     """A predicate that every useful row satisfies, where it came from, and why it may not be used here.
 
     ``mentions`` are the keys that the filter speaks of; they outlive the predicate, so that each scan can say
-    which filters on its columns were not used. ``origin`` is the identity of the conjunct in the statement.
+    which filters on its columns were not used. ``origin`` is the identity of the conjunct in the statement; ``passed``
+    are the keys of the columns that it was about before comparisons carried it to others.
     """
 
     predicate: Predicate
@@ -66,6 +65,7 @@ class Fact:
     mentions: frozenset[str]
     edge: Edge | None = None
     blocked: str | None = None
+    passed: frozenset[str] = frozenset()
 
     def block(self, reason: Reason) -> Fact:
         """Return the fact as one that may no longer be used, for *reason*."""
@@ -185,79 +185,3 @@ def _may_hold_on_null(predicate: Predicate, columns: frozenset[str]) -> bool:
         case _:
             # Every function that a term may hold gives NULL for NULL, and NULL compares as neither TRUE nor FALSE.
             return predicate.term.column not in columns
-
-
-def closure(facts: Iterable[Fact]) -> list[Fact]:
-    """Add what follows from the facts along their equalities and inequalities between columns."""
-    known = list(facts)
-    edges = [fact for fact in known if fact.edge is not None]
-    seen = {fact.predicate for fact in known}
-    at = 0
-    while at < len(known) and len(known) < CLOSURE:
-        fact = known[at]
-        at += 1
-        for edge in edges:
-            for copied in _copies(fact, edge):
-                if copied.predicate not in seen and copied.predicate != TRUE:
-                    seen.add(copied.predicate)
-                    known.append(copied)
-    return known
-
-
-def _copies(fact: Fact, over: Fact) -> Iterator[Fact]:
-    if over.edge is None or fact.predicate == TRUE or fact is over:
-        return
-    mentioned = keys(fact.predicate)
-    for rule, copied in _along(fact.predicate, over.edge, mentioned):
-        yield replace(
-            fact,
-            predicate=copied,
-            rule=rule,
-            edge=None,
-            sql=f"{fact.sql} AND {over.sql}" if over.sql not in fact.sql else fact.sql,
-            mentions=keys(copied),
-        )
-
-
-def _along(predicate: Predicate, edge: Edge, mentioned: frozenset[str]) -> Iterator[tuple[str, Predicate]]:
-    if edge.operator is Operator.EQ:
-        yield from (("equality", copied) for copied in equality_copies(predicate, edge, mentioned))
-    elif edge.operator is not Operator.NE:
-        for part in predicate.parts if isinstance(predicate, And) else (predicate,):
-            if isinstance(part, Comparison):
-                yield from (("order", copied) for copied in order_copies(part, edge))
-
-
-def equality_copies(predicate: Predicate, edge: Edge, mentioned: frozenset[str]) -> Iterator[Predicate]:
-    """Say of one side of ``left = right`` what is known of the other."""
-    left, right = edge.left, edge.right
-    if left.column in mentioned:
-        yield substitute(predicate, lambda term: compose(right, term) if term.column == left.column else term)
-    if right.column in mentioned and not right.functions:
-        yield substitute(predicate, lambda term: compose(left, term) if term.column == right.column else term)
-
-
-def _keeps_order(term: Term) -> bool:
-    """Return whether the functions of a term keep the order of any two values (``month`` and texts do not)."""
-    return all(
-        function.name in ("cast", "date_trunc", "year", "add") and function.returns != "VARCHAR"
-        for function in term.functions
-    )
-
-
-def order_copies(leaf: Comparison, edge: Edge) -> Iterator[Predicate]:
-    """Carry the upper bounds of the greater side to the smaller, and the lower bounds of the smaller to the greater."""
-    for small, operator, great in (
-        (edge.left, edge.operator, edge.right),
-        (edge.right, MIRRORED[edge.operator], edge.left),
-    ):
-        if operator not in (Operator.LT, Operator.LE) or not _keeps_order(leaf.term):
-            continue
-        # Below a function the strictness of the edge is lost: f(a) <= f(b) is all that a < b says.
-        strict = operator is Operator.LT and not leaf.term.functions
-        if leaf.term.column == great.column and leaf.operator in (Operator.LT, Operator.LE, Operator.EQ):
-            bound = Operator.LT if strict or leaf.operator is Operator.LT else Operator.LE
-            yield Comparison(compose(small, leaf.term), bound, leaf.slot)
-        if leaf.term.column == small.column and leaf.operator in (Operator.GT, Operator.GE, Operator.EQ):
-            bound = Operator.GT if strict or leaf.operator is Operator.GT else Operator.GE
-            yield Comparison(compose(great, leaf.term), bound, leaf.slot)

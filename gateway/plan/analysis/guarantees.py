@@ -15,10 +15,11 @@ from sqlglot import exp
 from gateway.plan.analysis import barriers, joins
 from gateway.plan.analysis.aggregation import always_yields
 from gateway.plan.analysis.build import conjuncts
+from gateway.plan.analysis.closing import closure
 from gateway.plan.analysis.conjuncts import edge_fact, facts_of, facts_of_all, shown
 from gateway.plan.analysis.constants import Constants, Literal
 from gateway.plan.analysis.dimensions import Dimensions
-from gateway.plan.analysis.facts import Edge, Fact, closure, either, keys, moved, project
+from gateway.plan.analysis.facts import Edge, Fact, either, keys, moved, project
 from gateway.plan.analysis.names import Aliases
 from gateway.plan.analysis.sources import (
     Block,
@@ -132,7 +133,7 @@ class Guarantees:
         if not isinstance(inner, SelectBlock) or inner.closed or always_yields(inner):
             return []
         self.dimensions.register(inner)
-        facts = closure(self.rows(inner))
+        facts = closure(self.rows(inner), self.constants)
         own = frozenset[str]().union(*(source.keys() for source in inner.sources))
         made = []
         for fact in [*facts, *self.dimensions.of_block(inner, facts)]:
@@ -180,11 +181,19 @@ class Guarantees:
             return []
         group = barriers.grouping(block)
         targets: dict[str, Term | None] = {}
+        computed: list[Fact] = []
         for index, output in enumerate(block.outputs):
-            term = output.term
-            if term is not None and not term.functions and (group is None or group(term)):
-                targets.setdefault(term.column, Term(output_key(block, index), term.type))
-        return _useful(moved(fact, targets) for fact in closure(self.rows(block)))
+            term, named = output.term, output_key(block, index)
+            if term is None or not (group is None or group(term)):
+                continue
+            if term.functions:
+                computed.append(_computed(Edge(Term(named, term.type), Operator.EQ, term)))
+            else:
+                targets.setdefault(term.column, Term(named, term.type))
+        facts = closure([*self.rows(block), *computed], self.constants)
+        for edge in computed:
+            targets |= {key: Term(key, "") for key in edge.mentions if key.startswith(f"o{block.number}.")}
+        return _useful(moved(fact, targets) for fact in facts)
 
     def _of_set(self, block: SetBlock) -> list[Fact]:
         sides = []
@@ -197,6 +206,12 @@ class Guarantees:
         if block.kind is exp.Intersect:
             return [*sides[0], *sides[1]]
         return sides[0] if block.kind is exp.Except else either(sides)
+
+
+def _computed(edge: Edge) -> Fact:
+    """Return that an output column is computed so; it may be NULL."""
+    mentions = frozenset({edge.left.column, edge.right.column})
+    return Fact(predicate=TRUE, sql="", rule="", origin=-1, mentions=mentions, edge=edge)
 
 
 def _useful(facts: Iterable[Fact]) -> list[Fact]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.plan.analysis.facts import Fact, closure, rejects_null, without
+from gateway.plan.analysis.closing import closure
+from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.facts import Fact, rejects_null, without
 from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import Operator
 
@@ -24,6 +26,7 @@ class Meeting:
     right: list[Fact]
     left_keys: frozenset[str]
     right_keys: frozenset[str]
+    constants: Constants
 
     @property
     def both(self) -> list[Fact]:
@@ -96,7 +99,7 @@ def asof(meeting: Meeting) -> Sides:
     """The nearest right row is chosen among those of one key, so only whole keys may go from the right side."""
     known = [*without(meeting.above, meeting.right_keys), *meeting.left]
     equal = [fact for fact in meeting.on if fact.edge is not None and fact.edge.operator is Operator.EQ]
-    kept = [fact for fact in closure([*known, *equal]) if fact not in equal]
+    kept = [fact for fact in closure([*known, *equal], meeting.constants) if fact not in equal]
     ordered = [fact for fact in meeting.on if fact not in equal]
     hidden = _unused([*meeting.above, *ordered], meeting.left_keys | meeting.right_keys, Reason.ASOF)
     return [*meeting.above, *meeting.left], [*kept, *hidden]

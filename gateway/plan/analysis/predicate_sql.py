@@ -38,13 +38,13 @@ def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
         case Condition(slot):
             return "TRUE" if values[slot] is True else "FALSE"
         case NullCheck(term, negated):
-            return f"{_term(term)} IS {'NOT ' if negated else ''}NULL"
+            return f"{term_sql(term)} IS {'NOT ' if negated else ''}NULL"
         case StartsWith(term, slot, negated):
-            return f"{'NOT ' if negated else ''}starts_with({_term(term)}, {_literal(values[slot], term.type)})"
+            return f"{'NOT ' if negated else ''}starts_with({term_sql(term)}, {_literal(values[slot], term.type)})"
         case Comparison(term, operator, slot):
-            return f"{_term(term)} {operator.value} {_literal(values[slot], term.type)}"
+            return f"{term_sql(term)} {operator.value} {_literal(values[slot], term.type)}"
         case Outside(term, slot):
-            return f"({' AND '.join([f'{_term(term)} IS NOT NULL', *_ranges(term, values[slot])])})"
+            return f"({' AND '.join([f'{term_sql(term)} IS NOT NULL', *_ranges(term, values[slot])])})"
         case Membership():
             return _membership(predicate, values)
 
@@ -52,19 +52,20 @@ def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
 def _ranges(term: Term, ranges: Value) -> Iterator[str]:
     for pair in ranges if isinstance(ranges, list) else ():
         if isinstance(pair, list):
-            yield f"NOT {_term(term)} BETWEEN {' AND '.join(_literal(end, term.type) for end in pair)}"
+            yield f"NOT {term_sql(term)} BETWEEN {' AND '.join(_literal(end, term.type) for end in pair)}"
 
 
 def _membership(leaf: Membership, values: Sequence[Value]) -> str:
     listed = values[leaf.slots[0]] if leaf.is_list else [values[slot] for slot in leaf.slots]
     present = [value for value in listed if value is not None] if isinstance(listed, list) else []
     if not present:
-        return f"{_term(leaf.term)} IS NOT NULL" if leaf.negated else "FALSE"
+        return f"{term_sql(leaf.term)} IS NOT NULL" if leaf.negated else "FALSE"
     members = ", ".join(_literal(value, leaf.term.type) for value in present)
-    return f"{_term(leaf.term)} {'NOT ' if leaf.negated else ''}IN ({members})"
+    return f"{term_sql(leaf.term)} {'NOT ' if leaf.negated else ''}IN ({members})"
 
 
-def _term(term: Term) -> str:
+def term_sql(term: Term) -> str:
+    """Write a column under its functions."""
     text = '"' + term.column.replace('"', '""') + '"'
     for function in term.functions:
         text = _applied(function, text)
@@ -81,6 +82,8 @@ def _applied(function: Function, text: str) -> str:
             return f"date_trunc('{function.arguments[0]}', {text})"
         case "add" if function.returns.startswith("TIMESTAMP"):
             return f"({text} + to_microseconds({function.arguments[0]}))"
+        case "add_months":
+            return f"({text} + to_months({function.arguments[0]}))"
         case "add":
             return f"({text} + {function.arguments[0]})"
         case _:

@@ -10,9 +10,11 @@ from typing import Final
 
 from gateway.errors import QueryFailed
 from gateway.model import TypedValue, Value
+from gateway.plan.analysis.carried import carried
 from gateway.plan.analysis.constants import (
     Absent,
     Aspect,
+    Carried,
     ComputedConstant,
     Constant,
     Dimension,
@@ -25,7 +27,7 @@ from gateway.plan.analysis.constants import (
 )
 from gateway.plan.analysis.facts import leaves
 from gateway.plan.analysis.leaves.prefix import like_prefix
-from gateway.plan.analysis.predicate_sql import predicate_sql
+from gateway.plan.analysis.predicate_sql import predicate_sql, term_sql
 from gateway.plan.analysis.types import INTEGERS, decimal_scale
 from gateway.predicate import (
     FALSE,
@@ -100,9 +102,23 @@ class PreparedQuery:
 
     def dimensions(self, scan: int) -> tuple[Dimension, ...]:
         """List the dimensions that could prune a scan, by its place in text order."""
-        members = [leaf for leaf in leaves(self.scans[scan].predicate) if isinstance(leaf, Membership)]
-        named = (self.constants[slot] for slot in sorted({slot for leaf in members for slot in leaf.slots}))
-        return tuple(constant for constant in named if isinstance(constant, Dimension))
+        return self.dimensions_in(self.scans[scan].predicate)
+
+    def dimensions_in(self, predicate: Predicate) -> tuple[Dimension, ...]:
+        """List the dimensions that a predicate speaks of."""
+        named = (self.constants[self._source(slot)] for slot in sorted(_slots(predicate)))
+        found = (replace(constant, aspect=Aspect.VALUES) for constant in named if isinstance(constant, Dimension))
+        return tuple(dict.fromkeys(found))
+
+    def _source(self, slot: int) -> int:
+        """Return the slot of the constant that functions are applied to."""
+        constant = self.constants[slot]
+        return self._source(constant.slot) if isinstance(constant, Carried) else slot
+
+
+def _slots(predicate: Predicate) -> frozenset[int]:
+    compared = {leaf.slot for leaf in leaves(predicate) if isinstance(leaf, Comparison)}
+    return frozenset(compared).union(*(leaf.slots for leaf in leaves(predicate) if isinstance(leaf, Membership)))
 
 
 class Unknown:
@@ -166,7 +182,7 @@ def refute(prepared: PreparedQuery, bound: Bound, found: Mapping[Refuted, Value]
 
 def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) -> str:
     """Write the query that learns a dimension from *source*: its distinct values if at most *most*, and its bounds."""
-    name = '"' + dimension.column.replace('"', '""') + '"'
+    name = term_sql(Term(dimension.column, dimension.type, dimension.functions))
     kept = predicate_sql(simplified(dimension.predicate, bound.known), bound.values)
     return (
         f"SELECT CASE WHEN count(DISTINCT {name}) <= {most} THEN coalesce(list(DISTINCT {name}), []) END, "
@@ -174,12 +190,28 @@ def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) 
     )
 
 
-def _bound(prepared: PreparedQuery, known: Sequence[_Known]) -> Bound:
+def _bound(prepared: PreparedQuery, given: Sequence[_Known]) -> Bound:
+    known = list(given)
+    for slot, constant in enumerate(prepared.constants):
+        if isinstance(constant, Carried):
+            known[slot] = _carried(constant, known[constant.slot])
     return Bound(
         values=tuple(None if isinstance(value, Unknown) else value for value in known),
         predicates=tuple(simplified(scan.predicate, known) for scan in prepared.scans),
         known=tuple(known),
     )
+
+
+def _carried(constant: Carried, before: _Known) -> _Known:
+    """Apply functions to a value, or to each member of a list."""
+    if before is None or isinstance(before, Unknown):
+        return before
+    listed = before if isinstance(before, list) else [before]
+    made = carried([value for value in listed if value is not None], constant.type, constant.functions, constant.step)
+    if made is None or (constant.upper is None and any(low != high for low, high in made)):
+        return _UNKNOWN
+    ends = [high if constant.upper else low for low, high in made]
+    return ends if isinstance(before, list) else ends[0]
 
 
 def _compute(
@@ -214,7 +246,7 @@ def _value(
             return like_prefix(text) if isinstance(text, str) else text
         case ComputedConstant():
             return computed[constant]
-        case Dimension() | Refuted():
+        case Dimension() | Refuted() | Carried():
             return _UNKNOWN
 
 

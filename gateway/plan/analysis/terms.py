@@ -41,6 +41,7 @@ _PART_CLASSES: dict[type[exp.Expr], str] = {
     exp.Hour: "hour",
     exp.Minute: "minute",
 }
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _LENGTHS = {
     "microsecond": 1,
     "millisecond": 10**3,
@@ -185,6 +186,11 @@ def _sum(node: exp.Expr, naming: Naming) -> Term | Opaque:
     inner = term(left, naming)
     if isinstance(inner, Opaque):
         return inner
+    months = _months(right)
+    if months is not None and inner.type == "DATE":
+        return Term(
+            inner.column, "TIMESTAMP", (*inner.functions, Function("add_months", (sign * months,), "TIMESTAMP"))
+        )
     micros = _micros(right)
     if micros is not None and inner.type in _TEMPORAL:
         if inner.type == "DATE":
@@ -207,6 +213,15 @@ def _micros(node: exp.Expr) -> int | None:
     unit = node.args["unit"].name.lower().removesuffix("s") if node.args.get("unit") else ""
     text = node.this.name
     return int(text) * _LENGTHS[unit] if unit in _LENGTHS and text.lstrip("-").isdigit() and len(text) < 9 else None
+
+
+def _months(node: exp.Expr) -> int | None:
+    """Return the length of an INTERVAL literal in months, if it is one of months or years."""
+    if not isinstance(node, exp.Interval) or not isinstance(node.this, exp.Literal):
+        return None
+    unit = node.args["unit"].name.lower().removesuffix("s") if node.args.get("unit") else ""
+    text = node.this.name
+    return int(text) * _MONTHS[unit] if unit in _MONTHS and text.lstrip("-").isdigit() and len(text) < 5 else None
 
 
 def _why(node: exp.Expr) -> str:

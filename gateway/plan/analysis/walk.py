@@ -70,8 +70,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.plan.analysis import barriers, joins
+from gateway.plan.analysis.closing import closure
 from gateway.plan.analysis.conjuncts import facts_of
-from gateway.plan.analysis.facts import Fact, about, closure, either, moved, substitute
+from gateway.plan.analysis.facts import Fact, about, either, moved, substitute
 from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.names import Aliases
 from gateway.plan.analysis.reasons import Reason
@@ -144,9 +145,10 @@ class Walk:
             else:
                 self._tree(block.tree, block, rows)
                 rows += self.guarantees.tree(block.tree, block)
+        constants = self.guarantees.constants
         for child in block.children.values():
             around = [fact for fact in rows if child.conjunct is None or fact.origin != child.conjunct]
-            known = outer if block.closed or not is_evaluated_per_row(block, child) else closure(around)
+            known = outer if block.closed or not is_evaluated_per_row(block, child) else closure(around, constants)
             self._child(block, child, list(known))
 
     def _close(self, block: SelectBlock, rows: Sequence[Fact], reason: Reason) -> None:
@@ -159,7 +161,7 @@ class Walk:
         required: list[Fact] = []
         if edges:
             outputs = frozenset(output_key(child.block, index) for index in range(len(child.block.outputs or ())))
-            required = about(closure([*around, *edges]), outputs)
+            required = about(closure([*around, *edges], self.guarantees.constants), outputs)
         self.query(child.block, required, around)
 
     def _below_clauses(self, block: SelectBlock, required: Sequence[Fact]) -> list[Fact]:
@@ -177,7 +179,11 @@ class Walk:
     def _tree(self, tree: Tree, block: SelectBlock, above: Sequence[Fact]) -> None:
         """Carry facts about the rows of a join tree to its leaves."""
         if isinstance(tree, Leaf):
-            facts = [fact.block(tree.barrier) for fact in above] if tree.barrier else closure(above)
+            facts = (
+                [fact.block(tree.barrier) for fact in above]
+                if tree.barrier
+                else closure(above, self.guarantees.constants)
+            )
             self._source(tree.source, facts)
             return
         left, right = joins.RULES[tree.kind](
@@ -188,6 +194,7 @@ class Walk:
                 right=self.guarantees.tree(tree.right, block),
                 left_keys=tree.left.keys(),
                 right_keys=tree.right.keys(),
+                constants=self.guarantees.constants,
             )
         )
         self._tree(tree.left, block, left)

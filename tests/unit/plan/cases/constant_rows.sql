@@ -1,13 +1,13 @@
 -- A row of constants is as good as the constants.
 WITH p AS (SELECT DATE '2024-01-31' AS a, $pd AS b) SELECT count(*) FROM a, p WHERE a.ts >= p.a AND a.d < p.b;
---> a: ts >= 2024-01-31 00:00:00 AND d IS NOT NULL AND d < $pd
+--> a: ts IS NOT NULL AND ts >= 2024-01-31 00:00:00 AND d IS NOT NULL AND d < $pd
 
 SELECT count(*) FROM a JOIN (SELECT $pk AS lo, lo + 1 AS hi) p ON a.k BETWEEN p.lo AND p.hi;
 --> a: k IS NOT NULL AND k >= $pk AND k <= {CAST(($pk) + 1 AS HUGEINT)}
 
 -- Also in sums, below functions, and through queries over it.
 WITH p AS (SELECT DATE '2024-01-31' AS x, $pj AS n), q AS (SELECT x - n AS lo, x AS hi FROM p) SELECT count(*) FROM a CROSS JOIN q WHERE a.ts::DATE >= lo AND a.d <= hi;
---> a: cast(ts, DATE) >= {CAST((CAST('2024-01-31' AS DATE)) - ($pj) AS DATE)} AND d IS NOT NULL AND d <= 2024-01-31
+--> a: ts IS NOT NULL AND cast(ts, DATE) >= {CAST((CAST('2024-01-31' AS DATE)) - ($pj) AS DATE)} AND d IS NOT NULL AND d <= 2024-01-31
 
 -- A string in a row is a VARCHAR.
 SELECT count(*) FROM a, (SELECT 'ab' AS x) p WHERE a.s = p.x;

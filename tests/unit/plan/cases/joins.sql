@@ -58,7 +58,7 @@ SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k WHERE coalesce(b.s, 'a') = 'a';
 
 -- LEFT JOIN is INNER where WHERE rejects NULL, and then for the joins below too.
 SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k AND a.d = DATE '2024-01-31' LEFT JOIN c ON b.s = c.s WHERE c.k = 1;
---> a: k IS NOT NULL AND d = 2024-01-31
+--> a: k IS NOT NULL AND d = 2024-01-31 AND k IN <b.k where s IS NOT NULL AND k IS NOT NULL AND s IN <c.s where k = 1 AND s IS NOT NULL>>
 --> b: s IS NOT NULL AND k IS NOT NULL AND s IN <c.s where k = 1 AND s IS NOT NULL> AND k IN <a.k where k IS NOT NULL AND d = 2024-01-31>
 --> c: k = 1 AND s IS NOT NULL
 
@@ -141,3 +141,72 @@ SELECT count(*) FROM a LEFT JOIN (b JOIN c ON b.k = c.k AND c.s = 'a') ON a.d = 
 SELECT count(*) > 0 FROM a TABLESAMPLE 100% WHERE k = 1;
 --> a: TRUE
 --! a: k = 1 | SAMPLE
+
+-- Functions on both sides: what is known of one column is known of its function, with the function of the constant.
+SELECT count(*) FROM a JOIN b ON date_trunc('month', a.ts) = date_trunc('month', b.d) WHERE b.d = DATE '2024-01-31';
+--> a: ts IS NOT NULL AND date_trunc(ts, month) >= date_trunc(2024-01-31, month) down AND date_trunc(ts, month) <= date_trunc(2024-01-31, month) up
+--> b: d = 2024-01-31 AND d IS NOT NULL
+
+SELECT count(*) FROM a JOIN b ON date_trunc('month', a.ts) = date_trunc('month', b.d) WHERE b.d < DATE '2024-02-01';
+--> a: ts IS NOT NULL AND date_trunc(ts, month) <= date_trunc(2024-02-01-, month) up
+--> b: d < 2024-02-01 AND d IS NOT NULL
+
+SELECT count(*) FROM a JOIN b ON month(a.ts) = month(b.d) AND strftime(a.ts, '%Y') = strftime(b.d, '%Y') WHERE b.d IN (DATE '2024-01-31', $pd);
+--> a: ts IS NOT NULL AND month(ts) IN (month(2024-01-31), month($pd)) AND strftime(ts, %Y) IN (strftime(2024-01-31, %Y), strftime($pd, %Y))
+--> b: d IN (2024-01-31, $pd) AND d IS NOT NULL
+
+-- A number that repeats says nothing of a range.
+SELECT count(*) FROM a JOIN b ON month(a.d) = month(b.d) WHERE b.d > DATE '2024-01-30';
+--> a: d IS NOT NULL
+--> b: d > 2024-01-30 AND d IS NOT NULL
+
+-- The day of a time and a date, either way round, and a day later.
+SELECT count(*) FROM a JOIN b ON a.ts::DATE = b.ts::DATE + 1 WHERE b.ts >= TIMESTAMP '2024-01-31 09:00:00';
+--> a: ts IS NOT NULL AND cast(ts, DATE) >= add(cast(2024-01-31 09:00:00, DATE), 1) down
+--> b: ts >= 2024-01-31 09:00:00 AND ts IS NOT NULL
+
+SELECT count(*) FROM a JOIN b ON a.d = b.d - INTERVAL 1 MONTH WHERE b.d >= DATE '2024-03-31';
+--> a: d IS NOT NULL AND cast(d, TIMESTAMP) >= add_months(2024-03-31, -1) down
+--> b: d >= 2024-03-31 AND d IS NOT NULL
+
+-- A range: both of its ends, the strictness of the comparison kept.
+SELECT count(*) FROM a JOIN b ON a.ts >= b.d AND a.ts < b.d + INTERVAL 7 DAY WHERE b.d = DATE '2024-01-31';
+--> a: ts IS NOT NULL AND ts >= cast(2024-01-31, TIMESTAMP) down AND ts < add(cast(2024-01-31, TIMESTAMP), 604800000000) up
+--> b: d = 2024-01-31 AND d IS NOT NULL
+
+SELECT count(*) FROM a JOIN b ON b.ts BETWEEN a.ts AND a.ts + INTERVAL 2 HOUR WHERE a.ts::DATE = DATE '2024-01-31';
+--> a: cast(ts, DATE) = 2024-01-31 AND ts IS NOT NULL AND ts IS NOT NULL
+--> b: ts IS NOT NULL AND cast(ts, DATE) >= 2024-01-31 AND ts <= add(add(cast(2024-01-31, TIMESTAMP), 86400000000) up-, 7200000000) up
+
+-- Not where a month is added to a time: it keeps the order of days only.
+SELECT count(*) FROM a JOIN b ON a.ts < b.ts + INTERVAL 1 MONTH WHERE b.ts < TIMESTAMP '2024-01-31 09:00:00';
+--> a: TRUE
+--> b: ts < 2024-01-31 09:00:00
+--! a: a.ts < b.ts + INTERVAL '1' MONTH | compared with no constant
+--! b: a.ts < b.ts + INTERVAL '1' MONTH | compared with no constant
+
+-- A range between two columns of a table that is filtered by others.
+SELECT count(*) FROM a JOIN b ON a.ts BETWEEN b.d AND b.ts WHERE b.s = 'a';
+--> a: ts IS NOT NULL
+--> b: s = a AND d IS NOT NULL AND ts IS NOT NULL
+
+-- A day of a table that is filtered by others.
+SELECT count(*) FROM a JOIN b ON a.d = b.ts::DATE WHERE b.s = 'a';
+--> a: d IS NOT NULL AND d IN <b.ts where s = a AND ts IS NOT NULL>
+--> b: s = a AND ts IS NOT NULL
+
+-- A dimension of a dimension.
+SELECT count(*) FROM a JOIN b ON a.k = b.k JOIN c ON b.d = c.d WHERE c.s = 'a';
+--> a: k IS NOT NULL AND k IN <b.k where d IS NOT NULL AND k IS NOT NULL AND d IN <c.d where s = a AND d IS NOT NULL>>
+--> b: d IS NOT NULL AND k IS NOT NULL AND d IN <c.d where s = a AND d IS NOT NULL>
+--> c: s = a AND d IS NOT NULL
+
+SELECT count(*) FROM a WHERE k IN (SELECT k FROM b WHERE d IN (SELECT d FROM c WHERE s = 'a'));
+--> a: k IS NOT NULL AND k IN <b.k where d IS NOT NULL AND d IN <c.d where s = a>>
+--> b: d IS NOT NULL AND d IN <c.d where s = a> AND k IS NOT NULL
+--> c: s = a AND d IS NOT NULL
+
+-- A column that a subquery computes.
+SELECT count(*) FROM a JOIN (SELECT date_trunc('month', d) AS month FROM b WHERE d >= DATE '2024-01-31' GROUP BY 1) AS o ON date_trunc('month', a.ts) = o.month;
+--> a: ts IS NOT NULL AND date_trunc(ts, month) >= date_trunc(2024-01-31, month) down
+--> b: d >= 2024-01-31 AND date_trunc(d, month) IS NOT NULL
