@@ -41,12 +41,16 @@ def result_key(question: str, plan: Plan, engine: str) -> str:
     return _digest(parts)
 
 
-def partial_key(question: str, states: Iterable[str], table: str, selection: bytes) -> str:
+def partial_key(
+    question: str, states: Iterable[str], table: str, selection: bytes, beside: Iterable[bytes] = ()
+) -> str:
     """Digest the question of a partial with the versions of the files of its partition, in 40 hexadecimal digits.
 
     *states* are the names and types of its columns: the text of a question has others where its table has others.
+    *beside* are the digests of the files that are read with every partition.
     """
     parts = [_FORMAT, b"partial", question.encode(), table.encode(), selection, *(state.encode() for state in states)]
+    parts += beside
     return _digest(parts)
 
 

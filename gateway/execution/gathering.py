@@ -25,7 +25,7 @@ from gateway.execution.partial_sizes import LARGEST, PartialSizes, largest, weig
 from gateway.execution.run import Execution
 from gateway.execution.stores import Move
 from gateway.execution.work import KeyedFold, Limits, Part, Piece, Work, reading_of
-from gateway.model import Folded, Result
+from gateway.model import Folded, Result, Scan
 from gateway.plan.fold.fold import NUMBER, together
 from gateway.plan.select import Chosen
 from gateway.telemetry.events import PartialsGathered
@@ -137,10 +137,9 @@ class _Gathering:
     def _run(self, batch: Sequence[Piece]) -> Mapping[str, pa.Table]:
         """Compute partials by one statement. Raises ``_TooLarge``, as soon as one is."""
         work, sizes = self._work, _Sizes(batch)
-        (scan,) = work.plan.scans
         plan = replace(
             work.plan,
-            scans=(replace(scan, selection=_joined(batch)),),
+            scans=self._scans(_joined(batch)),
             statement=partial(together, [piece.partial for piece in batch]),
         )
         computing = replace(work, plan=plan, part=Part(partials=True))
@@ -175,14 +174,18 @@ class _Gathering:
             raise _TooLarge
         return rows
 
+    def _scans(self, selection: Chosen) -> tuple[Scan, ...]:
+        """Return what is read for partials of the selected partitions of the fact."""
+        fact, scans = self._fold.fold.fact, self._work.plan.scans
+        return (*scans[:fact], replace(scans[fact], selection=selection), *scans[fact + 1 :])
+
     def _kept(self, piece: Piece, rows: pa.Table) -> Result:
         query = self._work.plan.query
-        (scan,) = self._work.plan.scans
         return Result(
             key=piece.key,
             table=rows,
             columns=(),
-            readings=(reading_of(replace(scan, selection=piece.partial.selection)),),
+            readings=tuple(map(reading_of, self._scans(piece.partial.selection))),
             created_at=self._began,
             seconds=0.0,
             query=query.name,
@@ -196,17 +199,18 @@ class _Gathering:
 
     def _report(self, folded: Folded) -> None:
         query = self._work.plan.query
-        (scan,) = self._work.plan.scans
-        reading = replace(reading_of(scan), partitions=0, files=0, size=0)
         if self._computed:
-            reading = reading_of(replace(scan, selection=_joined(self._computed)))
+            readings = tuple(map(reading_of, self._scans(_joined(self._computed))))
+        else:
+            scans = self._work.plan.scans
+            readings = tuple(replace(reading_of(scan), partitions=0, files=0, size=0) for scan in scans)
         self._execution.observe(
             PartialsGathered(
                 query=query.name,
                 version=query.version,
                 kept=folded.kept,
                 computed=folded.computed,
-                readings=(reading,),
+                readings=readings,
             )
         )
 

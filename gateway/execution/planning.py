@@ -83,11 +83,11 @@ class Planning:
         types = [f"{column.name} {column.type}" for column in columns]
         queries = {id(piece.query): piece.query for piece in fold.pieces}  # few, which many partitions share
         questions = {number: question_key(query, principal, tables, origin=origin) for number, query in queries.items()}
-        table = plan.scans[0].table
+        table, beside = plan.scans[fold.fact].table, _beside(plan, fold.fact)
         return KeyedFold(
             fold=fold,
             pieces=tuple(
-                Piece(partial_key(questions[id(piece.query)], types, table, piece.selection.digest()), piece)
+                Piece(partial_key(questions[id(piece.query)], types, table, piece.selection.digest(), beside), piece)
                 for piece in fold.pieces
             ),
         )
@@ -107,6 +107,11 @@ class Planning:
             timings=timings,
             fold=partial(self.fold, plan, snapshots, principal),
         )
+
+
+def _beside(plan: Plan, fact: int) -> list[bytes]:
+    """Return the digests of what is read with every partition of the fact."""
+    return [scan.selection.digest() for number, scan in enumerate(plan.scans) if number != fact]
 
 
 def _editions(validations: Sequence[Validation]) -> Mapping[str, Sequence[Edition]]:

@@ -50,6 +50,7 @@ _Schema = tuple[tuple[tuple[tuple[Column, ...], frozenset[str]], ...], tuple[tup
 parameters."""
 BOUND: Final = "min:"
 """What stands before the name of a column in that of its lower bounds; see ``catalog.footers``."""
+_NO_NUMBERS: Final[Mapping[int, Sequence[int]]] = {}
 
 
 class Planner:
@@ -146,23 +147,26 @@ class Planner:
     def numbered(
         self,
         query: BoundQuery,
+        table: str,
         chosen: Mapping[int, Chosen],
+        selected: Sequence[Chosen],
         snapshots: Mapping[str, Snapshot],
         principal: Principal,
         address: Address,
     ) -> Statement:
-        """Render a query of one scan over several selections at once; its table has the column ``NUMBERED``."""
-        (name,) = query.tables
-        snapshot = snapshots[name]
-        prepared = self.prepared(query, {name: replace(snapshot, columns=(*snapshot.columns, NUMBERED))})
-        (predicate,) = filters(self._policy, principal, [name])
+        """Render a query over several selections at once of a *table*, which has the column ``NUMBERED``.
+
+        One scan reads it; the others read what is *selected* for them.
+        """
+        numbered = replace(snapshots[table], columns=(*snapshots[table].columns, NUMBERED))
+        prepared = self.prepared(query, {**snapshots, table: numbered})
+        (fact,) = (place for place, scan in enumerate(prepared.scans) if scan.table == table)
+        seen = filters(self._policy, principal, [scan.table for scan in prepared.scans])
         ordered = sorted(chosen.items(), key=lambda one: one[1].positions()[0])
-        numbers = [number for number, each in ordered for _ in range(each.files)]
-        first, *others = (each for _, each in ordered)
-        joined = first.joined(others)
-        files = joined.versions()
-        text = _source(snapshot, joined, files, self._with_facts, address, prepared, predicate, numbers)
-        return Statement(sql=render(prepared, [filtered(text, predicate)]), parameters=query.parameters, files=files)
+        first, *more = (each for _, each in ordered)
+        numbers = {fact: [number for number, each in ordered for _ in range(each.files)]}
+        files = [*selected[:fact], first.joined(more), *selected[fact + 1 :]]
+        return _statement(query, prepared, files, snapshots, seen, self._with_facts, address, numbers)
 
     def over_nothing(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Statement:
         """Render a query over no files at all: its result has the right columns and no work behind it."""
@@ -231,13 +235,17 @@ def _statement(
     seen: Sequence[str | None],
     with_facts: WithFacts,
     address: Address,
+    numbers: Mapping[int, Sequence[int]] = _NO_NUMBERS,
 ) -> Statement:
-    """Render the author's text with every scan over its selected files, and what may be seen of their rows."""
+    """Render the author's text with every scan over its selected files, and what may be seen of their rows.
+
+    *numbers* are those of the files of some scans, whose tables have the column ``NUMBERED``.
+    """
     files = [found.versions() for found in chosen]
-    sources = [
-        filtered(_source(snapshots[scan.table], found, versions, with_facts, address, prepared, predicate), predicate)
-        for scan, found, versions, predicate in zip(prepared.scans, chosen, files, seen, strict=True)
-    ]
+    sources = []
+    for place, (scan, found, predicate) in enumerate(zip(prepared.scans, chosen, seen, strict=True)):
+        given = (snapshots[scan.table], found, files[place], with_facts, address, prepared, predicate)
+        sources.append(filtered(_source(*given, numbers.get(place)), predicate))
     every = [file for versions in files for file in versions]
     return Statement(sql=render(prepared, sources), parameters=query.parameters, files=every)
 

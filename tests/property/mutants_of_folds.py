@@ -19,6 +19,7 @@ NOTICING = (
     "tests/integration/test_partials.py",
     "tests/property/test_fold_split.py",
     "tests/property/test_folds.py",
+    "tests/integration/test_folds_joined.py",
 )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from foldable import ANYTHING, CONDITIONS, KEYS, NUMBERS, aggregates, queries
+from foldable import ANYTHING, BESIDE, CONDITIONS, KEYS, NUMBERS, aggregates, beside, joined_queries
 from folding import Texts, content
 from hypothesis import event, given, note
 from hypothesis import strategies as st
@@ -62,15 +63,19 @@ values = st.fixed_dictionaries(
 def texts() -> Iterator[Texts]:
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        yield Texts(connection, COLUMNS)
+        yield Texts(connection, COLUMNS, BESIDE)
 
 
-QUERIES = queries("facts AS t", KEYS, aggregates(NUMBERS, (*ANYTHING, "f", "g", "f + i"), ("i", "b", "h")), CONDITIONS)
+QUERIES = joined_queries(
+    "facts AS t", KEYS, aggregates(NUMBERS, (*ANYTHING, "f", "g", "f + i"), ("i", "b", "h")), CONDITIONS
+)
 
 
-@given(query=QUERIES, rows=st.lists(values, max_size=12))
-def test_a_fold_is_the_query_over_all_rows(texts: Texts, query: str, rows: list[dict[str, Any]]) -> None:
+@given(query=QUERIES, rows=st.lists(values, max_size=12), seed=st.integers(0, 99))
+def test_a_fold_is_the_query_over_all_rows(texts: Texts, query: str, rows: list[dict[str, Any]], seed: int) -> None:
     texts.load(rows)
+    for table, others in beside(Random(seed)).items():
+        texts.load(others, table)
     try:
         made = texts.split(query)
     except duckdb.BinderException:

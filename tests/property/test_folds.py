@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from days import Days, opened
-from foldable import ANYTHING, CONDITIONS, KEYS, NUMBERS, aggregates, queries
+from foldable import ANYTHING, BESIDE, CONDITIONS, KEYS, NUMBERS, aggregates, beside, joined_queries
 from folding import content
 from hypothesis import event, given, note
 from hypothesis import strategies as st
@@ -59,7 +59,7 @@ CONDITIONS_OF_FILES = (
     *("NOT (ts < '2023-12-31'::TIMESTAMP)", "ts > TIMESTAMP '2024-01-02' - INTERVAL 36 HOUR", "f < 'nan'::DOUBLE"),
     *("(ts >= '2023-12-30'::TIMESTAMP OR k = 'b')", "ts IN ('2024-01-01'::TIMESTAMP, '2024-01-02'::TIMESTAMP)"),
 )
-QUERIES = queries(
+QUERIES = joined_queries(
     "t",
     [*KEYS, "f"],
     aggregates([*NUMBERS, "f"], [*ANYTHING, "f"], ("i", "b")),
@@ -110,6 +110,21 @@ def build(folder: Path, seed: int) -> None:
             if made := list(rows(chance)):
                 connection.executemany(f"INSERT INTO facts VALUES ({', '.join('?' * len(COLUMNS))})", made)
             write(connection, folder / "t", layout, chance)
+        build_beside(folder, connection, chance)
+
+
+def build_beside(folder: Path, connection: duckdb.DuckDBPyConnection, chance: random.Random) -> None:
+    """Write the tables that are joined, each in one file."""
+    for table, others in beside(chance).items():
+        columns = BESIDE[table]
+        declared = "\n".join(f"  {name}: {kind}" for name, kind in columns.items())
+        (folder / "catalog" / f"{table}.yaml").write_text(f"table: {table}\nlocation: {table}\ncolumns:\n{declared}\n")
+        connection.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
+        if others:
+            marks = ", ".join("?" * len(columns))
+            connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [[*row.values()] for row in others])
+        (folder / table).mkdir()
+        connection.execute(f"COPY {table} TO '{folder / table / 'all.parquet'}' (FORMAT parquet)")
 
 
 def write(connection: duckdb.DuckDBPyConnection, folder: Path, layout: str, chance: random.Random) -> None:

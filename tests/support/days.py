@@ -26,7 +26,7 @@ from gateway.telemetry.events import unobserved
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The table ``t`` of a project, and what folds queries over it."""
+    """The table ``t`` of a project, others of single files, and what folds queries over it."""
 
     folder: Path
     gateway: Gateway
@@ -67,6 +67,10 @@ class Days:
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet({paths!r}, hive_partitioning = false)")
+            for table in self.gateway.catalog.tables:
+                beside = list(map(str, (self.folder / table).glob("*.parquet")))
+                if table != "t":
+                    connection.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({beside!r})")
             return connection.sql(sql).to_arrow_table()
 
 
@@ -74,6 +78,7 @@ class Days:
 def opened(folder: Path) -> Iterator[Days]:
     """Open the project in a folder, whose table is ``t``."""
     with open_gateway(load_settings(folder, FOLDED), observe=unobserved, background=False) as gateway:
-        gateway.catalog.refresh("t")
+        for table in gateway.catalog.tables:
+            gateway.catalog.refresh(table)
         now = TypedValue(value=datetime(2024, 1, 15, 12, tzinfo=UTC), type="TIMESTAMP WITH TIME ZONE")
         yield Days(folder, gateway, {NOW: now})

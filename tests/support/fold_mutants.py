@@ -22,6 +22,7 @@ from gateway.plan.fold import (
     fold,
     forms,
     holding,
+    joined,
     keys,
     order,
     parts,
@@ -29,7 +30,7 @@ from gateway.plan.fold import (
     windows,
 )
 
-_MODULES = (aggregates, algebra, block, cuts, filters, fold, forms, holding, keys, order, parts, split, windows)
+_MODULES = (aggregates, algebra, block, cuts, filters, fold, forms, holding, joined, keys, order, parts, split, windows)
 
 
 def merged_as(merge: str) -> Callable[[Any], Any]:
@@ -135,6 +136,20 @@ def all_files_of_the_first(right: Any) -> Any:
     return wrong
 
 
+def any_side(right: Any) -> Any:
+    def wrong(self: Any, tree: Any) -> bool:
+        return any(leaf.source.scan == self.fact for leaf in joined._leaves(tree))
+
+    return wrong
+
+
+def first_of_a_name(right: Any) -> Any:
+    def wrong(self: Any, column: exp.Column) -> Any:
+        return next((source for source in self.block.seen if source.has(column.name.lower())), None)
+
+    return wrong
+
+
 MUTANTS = [
     *lines(),
     Mutant("types", "keys that differ in bytes", forms, "SAME_BYTES", lambda right: right | {"DOUBLE", "FLOAT"}),
@@ -155,6 +170,12 @@ MUTANTS = [
     Mutant("windows", "ties are left open", windows, "ordering", in_windows),
     Mutant("windows", "over inexact sums", windows, "ordering", inexact_windows),
     Mutant("windows", "any frame", windows, "_OF_FRAMES", lambda right: dict.fromkeys(right, ("", "rows", "range"))),
+    Mutant("joins", "that keep rows of others", joined.Joined, "_keeps", any_side),
+    Mutant("joins", "of rows that change", joined, "check_steady", lambda _: lambda _: None),
+    Mutant("joins", "a column of any table", joined.Joined, "owner", first_of_a_name),
+    Mutant("joins", "a name in USING is of the left side of any", joined, "_LEADING", lambda right: {*right, "RIGHT"}),
+    Mutant("joins", "with a part of a table", fold, "_others", lambda _: lambda *_: iter(())),
+    Mutant("filters", "of joined tables hold", filters, "_is_of_fact", lambda _: lambda *_: True),
     Mutant("filters", "NULL in no part", filters, "_parts", without_nulls),
     Mutant("filters", "NULL in no column", filters, "_parts", without_columns),
     Mutant("filters", "IS NULL is strict", filters, "_STRICT", lambda right: (*right, exp.Is, exp.Coalesce)),

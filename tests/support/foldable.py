@@ -1,8 +1,9 @@
-"""A grammar of aggregations over one table, most of which fold."""
+"""A grammar of aggregations over one table and what is joined to it, most of which fold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -36,6 +37,67 @@ WINDOWS = (
     "count(*) OVER (PARTITION BY count(*))",
     "avg(sum(j)) OVER (ORDER BY count(*) RANGE UNBOUNDED PRECEDING)",
 )
+_OF_JOINED = ("sum(d.rate)", "sum(t.i * rate)", "count(label)", "max(label) FILTER (WHERE rate > 0)", "min(k || label)")
+BESIDE = {
+    "dims": {"dj": "INTEGER", "dk": "VARCHAR", "label": "VARCHAR", "rate": "DECIMAL(5,2)", "day": "DATE"},
+    "kinds": {"j": "INTEGER", "kind": "VARCHAR"},
+}
+"""The columns of tables that are joined to the one that is folded."""
+_SEEN = (
+    *("{} JOIN dims AS d ON d.dj = t.j", "{} LEFT JOIN dims AS d ON d.dj = t.j AND d.label <> t.k"),
+    *("{} CROSS JOIN dims AS d", "{}, dims AS d", "dims AS d JOIN {} ON dk = k", "dims AS d RIGHT JOIN {} ON dk = k"),
+    *(
+        "{} LEFT JOIN (SELECT dj, label, max(rate) AS rate FROM dims GROUP BY dj, label) AS d ON dj = j",
+        "dims AS d, {}",
+    ),
+    "{} JOIN (dims AS d JOIN dims AS other USING (dj)) ON d.dj = t.j",
+)
+_UNSEEN = (
+    *("{} SEMI JOIN dims ON dj = j", "{} ANTI JOIN dims ON dk = k", "{} LEFT JOIN kinds USING (j)"),
+    *("{} JOIN kinds USING (j)", "{} NATURAL JOIN kinds"),
+)
+_REFUSED = ("dims AS d LEFT JOIN {} ON dk = k", "{} FULL JOIN dims AS d ON dk = k", "{} RIGHT JOIN dims AS d ON dk = k")
+JOINED_KEYS = ("label", "d.label", "coalesce(label, k)", "D.RATE", "upper(d.label)", "rate > 1")
+SUBQUERIES = (
+    *(
+        "j IN (SELECT dj FROM dims)",
+        "t.k NOT IN (SELECT dk FROM dims WHERE dk IS NOT NULL)",
+        "i > (SELECT count(*) FROM dims)",
+    ),
+    *("EXISTS (SELECT 1 FROM dims WHERE dk = k AND dj >= j)", "NOT EXISTS (SELECT 1 FROM dims WHERE dj = t.j)"),
+    *("k IN (SELECT DISTINCT dk FROM dims GROUP BY dk HAVING count(*) > 1)", "t.j = ANY (SELECT dj FROM dims)"),
+    "j IN (SELECT dj FROM dims WHERE rate > 1 UNION SELECT j FROM kinds)",
+)
+
+
+def beside(chance: Random) -> dict[str, list[dict[str, Any]]]:
+    """Make rows of the tables that are joined: some keys have several, and some none."""
+    dims = [
+        {
+            "dj": chance.choice([None, 0, 1, 1, 2, 3]),
+            "dk": chance.choice([None, "a", "A", "b", "z"]),
+            "label": chance.choice([None, "", "x", "y", "a"]),
+            "rate": chance.choice([None, "0.00", "1.50", "-2.25"]),
+            "day": chance.choice([None, "2024-01-01", "2023-12-30"]),
+        }
+        for _ in range(chance.choice([0, 3, 6]))
+    ]
+    kinds = [{"j": chance.choice([None, 0, 1, 2]), "kind": chance.choice([None, "p", "q"])} for _ in range(4)]
+    return {"dims": dims, "kinds": kinds}
+
+
+@st.composite
+def joined_queries(
+    draw: Any, source: str, keys: Sequence[str], made_of: st.SearchStrategy[str], conditions: Sequence[str]
+) -> str:
+    """Make a query over *source*, which is called ``t``, alone or joined to others."""
+    template = draw(st.one_of(st.just("{}"), st.sampled_from([*_SEEN, *_UNSEEN, *_REFUSED])))
+    more = template in _SEEN or template in _REFUSED
+    conditions = [*conditions, *SUBQUERIES]
+    if more:
+        keys, conditions = [*keys, *JOINED_KEYS], [*conditions, "rate > 0", "label IS NULL", "(d.label = t.k OR i > 3)"]
+        made_of = st.one_of(made_of, st.sampled_from(_OF_JOINED))
+    return str(draw(queries(template.format(source), keys, made_of, conditions)))
 
 
 def aggregates(numbers: Sequence[str], anything: Sequence[str], integers: Sequence[str]) -> st.SearchStrategy[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from gateway.content import Content
 from gateway.model import Column
+from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.prepare import parsed
+from gateway.plan.analysis.structure import structure
 from gateway.plan.analysis.text import read
 from gateway.plan.fold.algebra import SAME_BYTES, base
 from gateway.plan.fold.forms import floats_of
@@ -30,31 +32,42 @@ def content(table: pa.Table) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The table ``facts`` of some columns; queries call it ``t``."""
+    """The table ``facts`` of some columns; queries call it ``t``. ``others`` are the columns of tables beside it."""
 
     connection: duckdb.DuckDBPyConnection
     columns: Mapping[str, str]
+    others: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def load(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
-        self.connection.execute(f"CREATE OR REPLACE TABLE facts ({columns})")
+    def load(self, rows: Sequence[Mapping[str, Any]], table: str = "facts") -> None:
+        known = self._tables()[table]
+        columns = ", ".join(f"{name} {kind}" for name, kind in known.items())
+        self.connection.execute(f"CREATE OR REPLACE TABLE {table} ({columns})")
         if rows:
-            marks = ", ".join("?" * len(self.columns))
-            values = [[row[name] for name in self.columns] for row in rows]
-            self.connection.executemany(f"INSERT INTO facts VALUES ({marks})", values)
+            marks = ", ".join("?" * len(known))
+            values = [[row[name] for name in known] for row in rows]
+            self.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
 
     def reverse(self) -> None:
         """Turn the order of the rows around."""
-        self.connection.execute("CREATE OR REPLACE TABLE facts AS SELECT * FROM facts ORDER BY rowid DESC")
+        for table in self._tables():
+            self.connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {table} ORDER BY rowid DESC")
+
+    def _tables(self) -> dict[str, Mapping[str, str]]:
+        return {"facts": self.columns, **self.others}
 
     def split(self, query: str) -> Split:
         """Split a query, whose parameters are dates. Raises ``Refused``, also for what types forbid."""
-        text = read(query, set(self.columns))
-        known = [Column(name=name, type=kind) for name, kind in self.columns.items()]
-        made = split(text, parsed(text), known, lambda: self.names(query))
+        tables = {
+            table: [Column(name=name, type=kind) for name, kind in columns.items()]
+            for table, columns in self._tables().items()
+        }
+        text = read(query, {column.name for columns in tables.values() for column in columns})
+        found = structure(parsed(text), tables, Constants(text, {}).kind)
+        fact = next((number for number, scan in enumerate(found.scans) if scan.name == "facts"), 0)
+        made = split(text, found, fact, lambda: self.names(query))
         partial = self.connection.sql(made.partial(range(len(made.filters))))
         if floats := floats_of(made, map(str, partial.types[made.keys :])):
-            made = split(text, parsed(text), known, lambda: self.names(query), floats)
+            made = split(text, found, fact, lambda: self.names(query), floats)
         for algebra, state in zip(made.states, partial.types[made.keys :], strict=True):
             if base(str(state)) not in algebra.types:
                 raise Refused(f"a state of {state}")
@@ -106,5 +119,5 @@ class Texts:
 
 
 def _of_part(sql: str, part: str) -> str:
-    assert sql.count("FROM facts AS t") == 1
-    return sql.replace("FROM facts AS t", f"FROM (FROM facts WHERE {part}) AS t")
+    assert sql.count("facts AS t") == 1
+    return sql.replace("facts AS t", f"(FROM facts WHERE {part}) AS t")

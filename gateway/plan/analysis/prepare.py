@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 
 from gateway.errors import Diagnostic, TemplateInvalid
 from gateway.model import Column
-from gateway.plan.analysis.build import Builder, cte_of
+from gateway.plan.analysis.build import cte_of
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.cut import cut
 from gateway.plan.analysis.dimensions import RULE
@@ -20,6 +20,7 @@ from gateway.plan.analysis.facts import Fact, leaves, substitute
 from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.prepared import PreparedQuery, PreparedScan, Unused, Used
 from gateway.plan.analysis.reasons import Reason
+from gateway.plan.analysis.structure import structure
 from gateway.plan.analysis.text import Text, read
 from gateway.plan.analysis.used import used_names
 from gateway.plan.analysis.walk import Walk
@@ -43,12 +44,12 @@ def prepare(
     known = {name.lower(): columns for name, columns in tables.items()}
     text = read(sql, {column.name.lower() for columns in known.values() for column in columns})
     tree = parsed(text)
-    scans = _scans(tree, known)
     constants = Constants(text, parameters)
+    found = structure(tree, known, constants.kind)
+    scans = found.scans
     names = [[column.name for column in known[node.name.lower()]] for node in scans]
     walk = Walk(guarantees=Guarantees(constants=constants, names=names), references=_references(tree))
-    builder = Builder(known, {id(node): index for index, node in enumerate(scans)}, constants.kind)
-    walk.query(builder.block(tree), [], [])
+    walk.query(found.block, [], [])
     prunable = {name.lower(): {column.lower() for column in columns} for name, columns in partitioning.items()}
     prepared = [
         _prepared_scan(node, text, known[node.name.lower()], prunable, walk.reached.get(index, []))
@@ -88,19 +89,6 @@ def _restore_columns(tree: exp.Expr, text: Text) -> None:
         is_first = not isinstance(call, exp.DateBin)
         if isinstance(unit, exp.Var | exp.Literal) and not (is_first and _TEXT_FIRST.match(text.parsed, after)):
             call.set("unit", exp.paren(exp.column(unit.name.lower())))
-
-
-def _scans(tree: exp.Expr, tables: Collection[str]) -> list[exp.Table]:
-    """Find the tables of the catalog, in text order."""
-    found = [
-        node
-        for node in tree.find_all(exp.Table)
-        if isinstance(node.this, exp.Identifier)
-        and node.args.get("db") is None
-        and node.name.lower() in tables
-        and cte_of(node) is None
-    ]
-    return sorted(found, key=lambda node: int(node.this.meta["start"]))
 
 
 def _references(tree: exp.Expr) -> Counter[int]:

@@ -93,5 +93,5 @@ def _algebra(name: str, node: exp.Expr) -> Algebra:
 def _call(block: Block, node: exp.Expr, start: int | None) -> tuple[Span, Span, Span | None]:
     found = block.clauses.call(start) if start is not None else None
     if found is None:
-        raise Refused(f"{node.sql('duckdb')} cannot be merged")
+        raise Refused(f"{node.sql('duckdb', comments=False)} cannot be merged")
     return found

@@ -1,4 +1,4 @@
-"""One SELECT over one table: what its names mean, and where its expressions stand in the text."""
+"""One SELECT over a fact: what its names mean, and where its expressions stand in the text."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Final
 
 from sqlglot import exp
 
+from gateway.plan.analysis.sources import SelectBlock
+from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.clauses import Clauses, Span
 from gateway.plan.fold.cuts import Cut, over_rows
+from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import Refused
 from gateway.plan.rewrite import identifier
 from gateway.query.functions import reviewed
 
-_SPELT: Final = {"with_": "WITH", "joins": "JOIN", "laterals": "LATERAL", "windows": "WINDOW"}
+_SPELT: Final = {"with_": "WITH", "laterals": "LATERAL", "windows": "WINDOW"}
 _UNCERTAIN: Final = (
     (exp.Collate, "it has a COLLATE", "upper() or lower() of the column"),
     (exp.Lambda, "it has a lambda, whose names may be those of columns", None),
@@ -25,40 +28,62 @@ _UNCERTAIN: Final = (
 """What may mean something else in another query than in the author's."""
 _OF_SEVERAL_ROWS: Final = frozenset({"unnest", "generate_subscripts"})
 _CLAUSES: Final = {
-    *("expressions", "from_", "where", "group", "having", "qualify", "order", "limit", "offset", "distinct"),
+    *("expressions", "from_", "joins", "where", "group", "having", "qualify", "order", "limit", "offset", "distinct"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A SELECT over one table of the columns *names* (in lower case), which the text calls *table*."""
+    """A SELECT over a fact and what is *joined* to it."""
 
     text: Text
     tree: exp.Select
     clauses: Clauses
-    names: Collection[str]
-    table: str
+    joined: Joined
     aliases: Mapping[str, exp.Expr]
     items: tuple[tuple[exp.Expr, Span], ...]
     """The items of its SELECT list, without their aliases."""
 
     @classmethod
-    def read(cls, text: Text, tree: exp.Expr, names: Collection[str]) -> Block:
-        """Read a query. Raises ``Refused`` where it is none that is folded, and ``SqlError``."""
-        select, clauses = _single(tree), Clauses(text.parsed)
+    def read(cls, text: Text, found: Structure, fact: int) -> Block:
+        """Read a query whose scan of that number is the fact.
+
+        Raises ``Refused`` where it is none that is folded, and ``SqlError``.
+        """
+        select, clauses = _single(found), Clauses(text.parsed)
         if clauses.first != "select":
             raise Refused("it does not begin with SELECT")
         _refuse_volatile(clauses)
         if "__gateway_" in text.parsed.lower():
             raise Refused("it has a name that begins with __gateway_", "another name")
-        table = select.args["from_"].this.alias_or_name
-        aliases = {item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)}
-        items = tuple(_items(select, clauses))
-        return cls(text=text, tree=select, clauses=clauses, names=names, table=table, aliases=aliases, items=items)
+        table = found.scans[fact].name
+        if sum(scan.name.lower() == table.lower() for scan in found.scans) > 1:
+            raise Refused(f"it reads {table} at two places")
+        aliases = {item.alias.lower(): item.this for item in select.node.expressions if isinstance(item, exp.Alias)}
+        return cls(
+            text=text,
+            tree=select.node,
+            clauses=clauses,
+            joined=Joined(select, fact, table),
+            aliases=aliases,
+            items=tuple(_items(select.node, clauses)),
+        )
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of the columns that it reads, in lower case."""
+        return self.joined.names
 
     def sql(self, span: Span) -> str:
         """Return a part of the text."""
         return span.of(self.text.parsed)
+
+    @property
+    def fact(self) -> str:
+        """The FROM of the fact alone."""
+        if self.joined.alone:
+            return self.sql(self.clauses.span("from"))
+        return f"FROM {identifier(self.joined.table)} AS {identifier(self.joined.name)}"
 
     def item_of(self, node: exp.Expr) -> int | None:
         """Return the position, from 1, of the first item of the SELECT list that is an expression."""
@@ -69,25 +94,30 @@ class Block:
         """Write an expression in the form that it shares with all that mean the same columns."""
         made = node.copy()
         for column in list(made.find_all(exp.Column)):
-            plain = exp.column(exp.to_identifier(column.name.lower(), quoted=True))
+            owner = None if self.joined.alone else self.joined.owner(column)
+            table = exp.to_identifier(owner.name, quoted=True) if owner is not None else None
+            plain = exp.column(exp.to_identifier(column.name.lower(), quoted=True), table=table)
             made = plain if column is made else made
             if column.parent is not None:
                 column.replace(plain)
-        return made.sql("duckdb")
+        return made.sql("duckdb", comments=False)
 
     def check_columns(self, node: exp.Expr) -> None:
-        """Raise ``Refused`` where a name in an expression is not certainly a column of the table."""
+        """Raise ``Refused`` where a name in an expression is not certainly a column of what is read."""
         for column in node.find_all(exp.Column):
-            if column.name.lower() not in self.names or column.table.lower() not in ("", self.table.lower()):
-                raise Refused(f"{column.sql('duckdb')} is no column of the table")
+            if self.joined.owner(column) is None:
+                raise Refused(
+                    f"{column.sql('duckdb', comments=False)} is not certainly a column of the tables that it reads"
+                )
 
     def qualified(self, node: exp.Expr, span: Span) -> str:
         """Write an expression so that no name in it means a result of the query."""
-        prefix = f"{identifier(self.table)}."
-        starts = {
-            int(c.this.meta["start"]) for c in node.find_all(exp.Column) if not c.table and "start" in c.this.meta
-        }
-        cuts = (Cut(span=Span(start, start), finish=None, whole=prefix) for start in starts)
+        prefixes: dict[int, str] = {}
+        for column in node.find_all(exp.Column):
+            owner = self.joined.owner(column)
+            if not column.table and owner is not None and "start" in column.this.meta:
+                prefixes[int(column.this.meta["start"])] = f"{identifier(owner.name)}."
+        cuts = (Cut(span=Span(at, at), finish=None, whole=prefix) for at, prefix in prefixes.items())
         return over_rows(self.text.parsed, span, cuts)
 
     def start_of(self, node: exp.Expr) -> int | None:
@@ -110,33 +140,27 @@ class Block:
         start = node.meta.get("start")
         found = self.clauses.call(int(start)) if start is not None else None
         if found is None:
-            name = node.sql("duckdb")
+            name = node.sql("duckdb", comments=False)
             raise Refused(f"{name} is a key inside of another expression", f"name it: {name} AS key … GROUP BY key")
         return found[0]
 
 
-def _single(tree: exp.Expr) -> exp.Select:
-    """Return *tree* as the SELECT over one table that it must be."""
-    if not isinstance(tree, exp.Select):
+def _single(found: Structure) -> SelectBlock:
+    """Return a query as the SELECT that it must be."""
+    block = found.block
+    if not isinstance(block, SelectBlock):
         raise Refused("it is not one SELECT")
+    tree = block.node
     for key, value in tree.args.items():
         if value and key not in _CLAUSES:
             raise Refused(f"its {_SPELT.get(key, key.upper())} is not folded")
     distinct = tree.args.get("distinct")
     if distinct is not None and distinct.args.get("on"):
         raise Refused("its DISTINCT ON is not folded")
-    from_ = tree.args.get("from_")
-    table = from_.this if from_ is not None else None
-    if not isinstance(table, exp.Table) or any(v for k, v in table.args.items() if k not in ("this", "alias")):
-        raise Refused("it reads something other than one table")
-    if table.args.get("alias") is not None and table.args["alias"].args.get("columns"):
-        raise Refused("its table has other names for its columns")
-    if sum(1 for _ in tree.find_all(exp.Query)) > 1:
-        raise Refused("it has a subquery")
     for kind, reason, hint in _UNCERTAIN:
         if tree.find(kind):
             raise Refused(reason, hint)
-    return tree
+    return block
 
 
 def _refuse_volatile(clauses: Clauses) -> None:

@@ -7,8 +7,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from gateway.plan.analysis.text import Text
-from gateway.plan.fold.clauses import Clauses
+from gateway.plan.fold.block import Block
 from gateway.plan.fold.parts import Filter, Refused, parsed
 
 _STRICT: Final = (
@@ -20,32 +19,38 @@ _VALUES: Final = (exp.Literal, exp.Parameter, exp.Placeholder)
 _SPELLING: Final = (exp.DataType, exp.Var, exp.Identifier)
 
 
-def filters(text: Text, clauses: Clauses, where: exp.Where | None) -> Iterator[Filter]:
+def filters(block: Block) -> Iterator[Filter]:
     """Walk the conditions of WHERE; they are one where their text is not understood."""
+    where, text = block.tree.args.get("where"), block.text
     if where is None:
         return
-    texts = [span.of(text.parsed) for span in clauses.conditions()]
+    texts = [span.of(text.parsed) for span in block.clauses.conditions()]
     nodes = list(_operands(where.this))
     if len(nodes) != len(texts) or any(_parsed(sql) != node for sql, node in zip(texts, nodes, strict=False)):
         yield Filter(sql=text.readable(f"({' AND '.join(texts)})"), fails=None, parameters=frozenset())
         return
-    source = clauses.span("from").of(text.parsed)
     for sql, node in zip(texts, nodes, strict=True):
-        yield _filter(text, source, sql, node)
+        yield _filter(block, sql, node)
 
 
-def _filter(text: Text, source: str, sql: str, node: exp.Expr) -> Filter:
-    parts = _parts(node)
+def _filter(block: Block, sql: str, node: exp.Expr) -> Filter:
+    text = block.text
+    parts = _parts(node) if _is_of_fact(block, node) else None
     fails = None
     if parts is not None:
-        missing = [f"({part}) IS NULL" for part in dict.fromkeys(part.sql("duckdb") for part in parts)]
-        fails = text.readable(f"SELECT 1 {source} WHERE {' OR '.join([f'NOT ({sql})', *missing])}")
+        missing = [f"({part}) IS NULL" for part in dict.fromkeys(part.sql("duckdb", comments=False) for part in parts)]
+        fails = text.readable(f"SELECT 1 {block.fact} WHERE {' OR '.join([f'NOT ({sql})', *missing])}")
     parameters = frozenset(parameter.name for parameter in node.find_all(exp.Parameter, exp.Placeholder))
     return Filter(
         sql=text.readable(sql),
         fails=fails,
         parameters=frozenset(name for name in parameters if text.clock(name) is None),
     )
+
+
+def _is_of_fact(block: Block, node: exp.Expr) -> bool:
+    """Return whether a condition is one on each row of the fact alone."""
+    return node.find(exp.Query) is None and all(map(block.joined.is_of_fact, node.find_all(exp.Column)))
 
 
 def _parts(node: exp.Expr) -> list[exp.Expr] | None:

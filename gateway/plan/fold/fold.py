@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 
 from gateway.catalog.manifest import Snapshot
-from gateway.model import BoundQuery, Plan, Principal, Statement
+from gateway.model import BoundQuery, Plan, Principal, Scan, Statement
 from gateway.plan.analysis import Evaluate
 from gateway.plan.explain import readable
 from gateway.plan.fold.forms import Describe, Form, Forms, partial_of, whole_of
@@ -49,6 +49,8 @@ class Fold:
     pieces: tuple[Piece, ...]
     form: Form
     query: BoundQuery
+    fact: int
+    """The number of the scan whose partitions they are; the others are read with each of them."""
     whole: Callable[[Address], Statement] = field(repr=False)
 
     def finish(self, rows: pa.Table) -> Statement:
@@ -71,14 +73,12 @@ class FoldPlanner:
         """Fold a planned query, or say why it stays whole: by its text and by the manifest alone."""
         query = plan.query
         try:
-            form = self._forms.form(query, snapshots)
+            fact, form = self._form(plan, snapshots)
         except Refused as refused:
             return Whole(reason=refused.reason, hint=refused.hint)
-        (scan,) = plan.scans
-        chosen = scan.selection
-        assert isinstance(chosen, Chosen)
-        over = self.planner.statement_over
-        whole = partial(over, whole_of(query, form), [chosen], snapshots, principal)
+        scan, selected = plan.scans[fact], [_chosen(each) for each in plan.scans]
+        chosen = selected[fact]
+        whole = partial(self.planner.statement_over, whole_of(query, form), selected, snapshots, principal)
         if not LEAST <= chosen.partitions <= MOST:
             reason = f"it reads {chosen.partitions} partitions, and {LEAST} to {MOST} are folded"
             return Whole(reason=reason, statement=whole)
@@ -86,29 +86,62 @@ class FoldPlanner:
             mean = readable(chosen.size / chosen.partitions)
             reason = f"its partitions have {mean} on average, and those of {readable(self.least)} and more are folded"
             return Whole(reason=reason, statement=whole)
+        if some := [each.table for each in _others(plan, fact) if each.selection.partitions < each.partitions_total]:
+            reason = f"it reads a part of {some[0]} beside {scan.table}, which may be another one for each question"
+            return Whole(reason=reason, statement=whole)
+        numbered_over = partial(self._numbered, scan.table, selected, snapshots, principal)
         pieces = []
         queries: dict[tuple[int, ...], BoundQuery] = {}
         numbered: dict[tuple[int, ...], Callable[[Mapping[int, Chosen], Address], Statement]] = {}
-        holding = Holding(
-            planner=self.planner, evaluate=self._evaluate, query=query, snapshots=snapshots, chosen=chosen
-        )
+        snapshot = snapshots[scan.table]
+        holding = Holding(planner=self.planner, evaluate=self._evaluate, query=query, snapshot=snapshot, chosen=chosen)
+        columns = [column for each in snapshots.values() for column in each.columns]
         for without, selection in zip(holding.without(form.split.filters), chosen.each(), strict=True):
             if without not in queries:
-                queries[without] = partial_of(query, form.split.partial(without), snapshots[scan.table].columns)
+                queries[without] = partial_of(query, form.split.partial(without), columns)
                 several = replace(queries[without], sql=form.split.partial(without, number=NUMBER))
-                numbered[without] = partial(self._numbered, several, snapshots, principal)
+                numbered[without] = partial(numbered_over, several)
             pieces.append(Piece(query=queries[without], selection=selection, numbered=numbered[without]))
-        return Fold(pieces=tuple(pieces), form=form, query=query, whole=whole)
+        return Fold(pieces=tuple(pieces), form=form, query=query, fact=fact, whole=whole)
+
+    def _form(self, plan: Plan, snapshots: Mapping[str, Snapshot]) -> tuple[int, Form]:
+        """Return the form of a query, and the number of the scan that it is folded by. Raises ``Refused``.
+
+        It is one of a partitioned table: that of the most partitions by which the query can be folded.
+        """
+        partitioned = [number for number, scan in enumerate(plan.scans) if snapshots[scan.table].table.partitioned_by]
+        found = sorted(
+            partitioned or range(len(plan.scans)), key=lambda number: -plan.scans[number].selection.partitions
+        )
+        refusals = []
+        for number in found:
+            try:
+                return number, self._forms.form(plan.query, snapshots, number)
+            except Refused as refused:
+                refusals.append(refused)
+        raise refusals[0] if refusals else Refused("it reads no table")
 
     def _numbered(
         self,
-        query: BoundQuery,
+        table: str,
+        selected: Sequence[Chosen],
         snapshots: Mapping[str, Snapshot],
         principal: Principal,
+        query: BoundQuery,
         chosen: Mapping[int, Chosen],
         address: Address,
     ) -> Statement:
-        return self.planner.numbered(query, chosen, snapshots, principal, address)
+        return self.planner.numbered(query, table, chosen, selected, snapshots, principal, address)
+
+
+def _chosen(scan: Scan) -> Chosen:
+    assert isinstance(scan.selection, Chosen)
+    return scan.selection
+
+
+def _others(plan: Plan, fact: int) -> Iterator[Scan]:
+    """Walk what is read beside the fact."""
+    return (scan for number, scan in enumerate(plan.scans) if number != fact)
 
 
 def together(pieces: Sequence[Piece], address: Address) -> Statement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from threading import Lock
@@ -15,7 +15,9 @@ from gateway.catalog.manifest import Snapshot
 from gateway.errors import QueryFailed
 from gateway.model import BoundQuery, Column, Relation, Statement, TypedValue
 from gateway.plan.analysis import NOW
+from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.prepare import parsed
+from gateway.plan.analysis.structure import structure
 from gateway.plan.analysis.text import read
 from gateway.plan.fold.algebra import FLOATING, SAME_BYTES, base
 from gateway.plan.fold.parts import PARTIALS, Refused, Split
@@ -29,6 +31,7 @@ _KEPT = 2_000
 """Split texts that are kept."""
 
 Describe = Callable[[Statement], tuple[Column, ...]]
+_Tables = Mapping[str, Sequence[Column]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,35 +56,36 @@ class Forms:
     def __init__(self, planner: Planner, describe: Describe) -> None:
         """*describe* returns the columns of a statement, without running it."""
         self._planner, self._describe = planner, describe
-        self._known: LRUCache[tuple[str, tuple[Column, ...], tuple[tuple[str, str], ...]], Form | Refused]
-        self._known = LRUCache(_KEPT)
+        self._known: LRUCache[tuple[Hashable, ...], Form | Refused] = LRUCache(_KEPT)
         self._lock = Lock()
 
-    def form(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Form:
-        """Return the form of a query's text for the columns that its table has now. Raises ``Refused``."""
-        if len(query.tables) != 1:
-            raise Refused("it reads more than one table")
-        columns = tuple(snapshots[query.tables[0]].columns)
-        key = (query.sql, columns, tuple((name, value.type) for name, value in query.parameters.items()))
+    def form(self, query: BoundQuery, snapshots: Mapping[str, Snapshot], fact: int) -> Form:
+        """Return the form of a query's text, folded by the rows of its scan number *fact*, for the columns of now.
+
+        Raises ``Refused``.
+        """
+        tables = tuple((name, tuple(snapshots[name].columns)) for name in query.tables)
+        key = (query.sql, fact, tables, tuple((name, value.type) for name, value in query.parameters.items()))
         with self._lock:
             known = self._known.get(key)
         if known is None:
-            known = self._made(query, columns, snapshots)
+            known = self._made(query, dict(tables), fact, snapshots)
             with self._lock:
                 self._known[key] = known
         if isinstance(known, Refused):
             raise Refused(known.reason, known.hint)
         return known
 
-    def _made(self, query: BoundQuery, columns: Sequence[Column], snapshots: Mapping[str, Snapshot]) -> Form | Refused:
+    def _made(self, query: BoundQuery, tables: _Tables, fact: int, snapshots: Mapping[str, Snapshot]) -> Form | Refused:
         try:
-            return self._formed(query, columns, partial(self._planner.over_nothing, snapshots=snapshots))
+            return self._formed(query, tables, fact, partial(self._planner.over_nothing, snapshots=snapshots))
         except Refused as refused:  # without its traceback, whose frames would keep answers in memory
             return Refused(refused.reason, refused.hint)
         except QueryFailed:
             return Refused("the engine does not take the texts that it was split into")
 
-    def _formed(self, query: BoundQuery, columns: Sequence[Column], over_nothing: Callable[..., Statement]) -> Form:
+    def _formed(self, query: BoundQuery, tables: _Tables, fact: int, over_nothing: Callable[..., Statement]) -> Form:
+        columns = [column for each in tables.values() for column in each]
         text = read(query.sql, {column.name.lower() for column in columns})
         described: list[Column] = []
 
@@ -89,12 +93,13 @@ class Forms:
             described.extend(self._describe(over_nothing(query)))
             return [column.name for column in described]
 
-        tree = parsed(text)
-        made = split(text, tree, columns, names)
+        constants = Constants(text, {name: value.type for name, value in query.parameters.items()})
+        found = structure(parsed(text), {name.lower(): each for name, each in tables.items()}, constants.kind)
+        made = split(text, found, fact, names)
         states = self._describe(over_nothing(partial_of(query, made.partial(), columns)))
         floats = floats_of(made, [state.type for state in states[made.keys :]])
         if floats:
-            made = split(text, tree, columns, lambda: [column.name for column in described], floats)
+            made = split(text, found, fact, lambda: [column.name for column in described], floats)
         form = Form(split=made, states=states, columns=tuple(described))
         self._check_states(form)
         self._check_results(form, query, over_nothing)

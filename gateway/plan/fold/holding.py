@@ -6,7 +6,7 @@ partition lies within. A filter holds where the inclusive projection of its nega
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,7 +30,7 @@ class Holding:
     planner: Planner
     evaluate: Evaluate
     query: BoundQuery
-    snapshots: Mapping[str, Snapshot]
+    snapshot: Snapshot
     chosen: Chosen
 
     def without(self, filters: tuple[Filter, ...]) -> Iterator[tuple[int, ...]]:
@@ -43,7 +43,7 @@ class Holding:
 
     def _selected(self) -> Snapshot:
         """Return the snapshot of the selected files alone, with what their footers say."""
-        (snapshot,) = self.snapshots.values()
+        snapshot = self.snapshot
         files: Array = pa.array(self.chosen.file_positions())
         positions: Array = pa.array(list(self.chosen.positions()), pa.int64())
         known = self.planner.with_facts(snapshot, self.chosen.file_positions())
@@ -58,7 +58,8 @@ class Holding:
         """Return in which partitions a filter is TRUE for every row; None: in none that is known."""
         if each.fails is None or any(_has_null(self.query.parameters[name].value) for name in each.parameters):
             return None
-        prepared = self.planner.prepared(replace(self.query, sql=each.fails), self.snapshots)
+        name = self.snapshot.table.name
+        prepared = self.planner.prepared(replace(self.query, sql=each.fails, tables=(name,)), {name: self.snapshot})
         bound = bind(prepared, self.query.parameters, self.evaluate)
         if bound.predicates[0] == TRUE:
             return None

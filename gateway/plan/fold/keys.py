@@ -56,7 +56,7 @@ def _of_sets(block: Block, group: exp.Group) -> Grouping:
         found = [number for number, (key, _) in enumerate(keys) if block.same(key) == block.same(meant)]
         # DuckDB takes one key in two spellings for two keys, and what is selected for the last of them.
         if any(number in found and other != node for (other, _), number in places):
-            raise Refused(f"its sets have {meant.sql('duckdb')} in two spellings", "one of them")
+            raise Refused(f"its sets have {meant.sql('duckdb', comments=False)} in two spellings", "one of them")
         places.append(((node, span), found[0] if found else len(keys)))
         keys += [] if found else [(meant, text)]
     return Grouping(keys=tuple(keys), sets=tuple(places))

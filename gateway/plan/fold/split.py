@@ -23,8 +23,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from gateway.model import Column
 from gateway.plan.analysis.aggregation import is_aggregate, is_aggregating
+from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.aggregates import States
 from gateway.plan.fold.block import Block
@@ -43,18 +43,18 @@ _AGGREGATED: Final = ("select", "having", "qualify", "order")
 Names = Callable[[], Sequence[str]]
 
 
-def split(text: Text, tree: exp.Expr, columns: Sequence[Column], names: Names, floats: Collection[str] = ()) -> Split:
-    """Split the query *tree*, read from *text*, over a table of these *columns*. Raises ``Refused``.
+def split(text: Text, found: Structure, fact: int, names: Names, floats: Collection[str] = ()) -> Split:
+    """Split a query, read from *text*, by the rows of its scan number *fact*. Raises ``Refused``.
 
     *names* returns how the results of the author's text are called. *floats* are the states, as a split without them
     wrote them, that are floating-point numbers.
     """
     try:
-        block = Block.read(text, tree, frozenset(column.name.lower() for column in columns))
+        block = Block.read(text, found, fact)
         if not (is_aggregating(block.tree) or block.tree.args.get("group") or block.tree.args.get("distinct")):
             raise Refused("it does not aggregate")
-        found = grouping(block)
-        return _Splitter(block, found, States(len(found.keys), floats)).split(names)
+        grouped = grouping(block)
+        return _Splitter(block, grouped, States(len(grouped.keys), floats)).split(names)
     except SqlError as error:
         raise Refused(error.message) from error
 
@@ -85,7 +85,7 @@ class _Splitter:
         return Split(
             select=text.readable(self._select()),
             source=text.readable(block.sql(block.clauses.span("from"))),
-            filters=tuple(filters(text, block.clauses, block.tree.args.get("where"))),
+            filters=tuple(filters(block)),
             finish=text.executable(self._finish()),
             whole=text.readable(self._whole()),
             keys=len(self.grouping.keys) + len(self.states.grains),
@@ -119,7 +119,7 @@ class _Splitter:
         if is_aggregate(called) and not isinstance(called, exp.Grouping | exp.GroupingId):
             self._replace(node, self.states.add(self.block, called))
         elif isinstance(node, exp.Column):
-            raise Refused(f"{node.sql('duckdb')} stands outside of the aggregates and of GROUP BY")
+            raise Refused(f"{node.sql('duckdb', comments=False)} stands outside of the aggregates and of GROUP BY")
         else:
             self._visit_inside(node, clause)
 
@@ -215,6 +215,7 @@ class _Splitter:
         finish = finished(self.block.text.parsed, self._everything, [*self.cuts, *cuts])
         expected = self._expected([(node, cut.finish) for node, cut in self.replaced], finish=True)
         expected.set("from_", parsed(f"SELECT 1 {from_}").args["from_"])
+        expected.set("joins", None)
         expected.set("where", None)
         if clauses.has("group"):
             expected.set("group", parsed(f"SELECT 1 {' '.join(group)}").args.get("group"))
@@ -259,7 +260,7 @@ def _outside_aggregates(node: exp.Expr) -> Iterator[exp.Column]:
 def _label(item: exp.Expr) -> str:
     """Return what makes the name of a result, in lower case."""
     named = item.alias or (item.name if isinstance(item, exp.Column) else "")
-    return (named or item.sql("duckdb")).lower()
+    return (named or item.sql("duckdb", comments=False)).lower()
 
 
 def _add_terms(node: exp.Expr, terms: Sequence[str]) -> None:
@@ -272,5 +273,5 @@ def _add_terms(node: exp.Expr, terms: Sequence[str]) -> None:
 
 def _compare(made: str, expected: exp.Expr) -> None:
     """Raise ``Refused`` where a text is not the tree that it must be."""
-    if parsed(made).sql("duckdb") != expected.sql("duckdb"):
+    if parsed(made).sql("duckdb", comments=False) != expected.sql("duckdb", comments=False):
         raise Refused("its text cannot be cut")

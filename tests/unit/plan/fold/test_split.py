@@ -1,8 +1,8 @@
 """How texts are split, one case each: partial, finish and whole, or why not; and the proof that they mean the same.
 
-A case file holds SQL texts over ``facts AS t`` that end in ``;``. The lines after one say what is expected:
-``--> partial``, ``--> finish`` and ``--> whole`` (without it, the text itself), ``--> fails`` for each filter that can
-be known to hold; or ``--! reason | hint``.
+A case file holds SQL texts over ``facts AS t`` that end in ``;``, some with ``dims`` and ``kinds`` joined to it. The
+lines after one say what is expected: ``--> partial``, ``--> finish`` and ``--> whole`` (without it, the text itself),
+``--> fails`` for each filter that can be known to hold; or ``--! reason | hint``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from foldable import BESIDE, beside
 from folding import Texts, content
 
 from gateway.plan.fold.parts import Refused
@@ -56,8 +57,10 @@ def _cases() -> Iterator[Case]:
 def texts() -> Iterator[Texts]:
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        texts = Texts(connection, COLUMNS)
+        texts = Texts(connection, COLUMNS, BESIDE)
         texts.load(list(rows(random.Random(0))))
+        for table, others in beside(random.Random(7)).items():
+            texts.load(others, table)
         yield texts
 
 

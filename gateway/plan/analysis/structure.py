@@ -1,0 +1,40 @@
+"""The blocks of a query, and the scans of the catalog's tables in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from gateway.model import Column
+from gateway.plan.analysis.build import Builder, cte_of
+from gateway.plan.analysis.fixed import Kind
+from gateway.plan.analysis.sources import Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """The outermost block of a query, and its scans in text order: a source of a block has the number of its scan."""
+
+    scans: tuple[exp.Table, ...]
+    block: Block
+
+
+def structure(tree: exp.Expr, tables: Mapping[str, Sequence[Column]], kind: Kind) -> Structure:
+    """Find the blocks of a query over *tables*, whose names are in lower case; *kind* tells the types of constants."""
+    scans = _scans(tree, tables)
+    builder = Builder(tables, {id(node): index for index, node in enumerate(scans)}, kind)
+    return Structure(scans=tuple(scans), block=builder.block(tree))
+
+
+def _scans(tree: exp.Expr, tables: Collection[str]) -> list[exp.Table]:
+    found = [
+        node
+        for node in tree.find_all(exp.Table)
+        if isinstance(node.this, exp.Identifier)
+        and node.args.get("db") is None
+        and node.name.lower() in tables
+        and cte_of(node) is None
+    ]
+    return sorted(found, key=lambda node: int(node.this.meta["start"]))

@@ -1,0 +1,146 @@
+"""Answers put together of partials that other tables are joined to: what these change, and what they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from folded import DAYS, FIRST, FOLDED, FRONT, between, folder_of, make_project, put
+
+from gateway.answer import Answer, Directives
+from gateway.app.gateway import open_gateway
+from gateway.cache.tier import Purge
+from gateway.config import load_settings
+from gateway.model import Folded, Principal, Request
+from gateway.pipeline import Gateway
+from gateway.telemetry.events import unobserved
+
+STORES = """\
+table: stores
+location: warehouse/stores
+columns: {name: VARCHAR, region: VARCHAR}
+"""
+CLOSED = """\
+table: closed
+location: warehouse/closed
+partitioned_by: [{column: day, transform: day, source: since}]
+columns: {since: TIMESTAMP, name: VARCHAR}
+"""
+QUERIES = {
+    "by_region": """\
+SELECT region, count(*) AS sales, sum(amount) AS amount
+FROM stores JOIN sales ON name = store
+WHERE sold >= $start AND sold < $end GROUP BY region ORDER BY sales""",
+    "of_known": """\
+SELECT store AS shop, sum(units) AS units FROM sales
+WHERE sold >= $start AND sold < $end AND store IN (SELECT name FROM stores) GROUP BY store""",
+    "of_open": """\
+SELECT store AS shop, sum(units) AS units FROM sales ANTI JOIN closed ON name = store AND since < $start
+WHERE sold >= $start AND sold < $end GROUP BY store""",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    made = make_project(tmp_path)
+    put(made, range(DAYS))
+    (made / "catalog/stores.yaml").write_text(STORES)
+    (made / "catalog/closed.yaml").write_text(CLOSED)
+    for name, sql in QUERIES.items():
+        (made / f"queries/{name}").mkdir()
+        text = FRONT.format(summary=name, cache="{ttl: 10m}") + sql + "\n"
+        (made / f"queries/{name}/v1.sql").write_text(text)
+    put_stores(made, {"north": "up", "south": "down", "east": "up"})
+    for day in (0, 1):
+        rows = pa.table(
+            {"since": pa.array([FIRST + timedelta(days=day)], pa.date32()).cast(pa.timestamp("us")), "name": ["east"]}
+        )
+        write(made / f"warehouse/closed/{folder_of(day)}", rows)
+    return made
+
+
+def put_stores(project: Path, regions: Mapping[str, str]) -> None:
+    write(project / "warehouse/stores", pa.table({"name": list(regions), "region": list(regions.values())}))
+
+
+def write(folder: Path, rows: pa.Table) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows, folder / "all.parquet")
+
+
+@contextmanager
+def opened(project: Path, **environment: str) -> Iterator[Gateway]:
+    with open_gateway(
+        load_settings(project, {**FOLDED, **environment}), observe=unobserved, background=False
+    ) as gateway:
+        yield gateway
+
+
+def ask(gateway: Gateway, query: str, start: int, end: int) -> Answer:
+    request = Request(query=query, version=1, parameters=between(start, end))
+    return gateway.answer(request, principal=Principal(), directives=Directives(no_cache=True))
+
+
+def rows_of(answer: Answer) -> list[dict[str, Any]]:
+    return answer.result.table.to_pylist()
+
+
+def anew(project: Path, query: str, start: int, end: int) -> list[dict[str, Any]]:
+    """Return what a gateway answers that has nothing kept and folds nothing."""
+    with opened(project, GATEWAY_STATE=mkdtemp(), GATEWAY_CACHE_PARTIALS="0") as gateway:
+        return rows_of(ask(gateway, query, start, end))
+
+
+@pytest.mark.parametrize("query", ["by_region", "of_known"])
+def test_a_window_that_slides_computes_its_new_days_only(project: Path, query: str) -> None:
+    with opened(project) as gateway:
+        answers = [ask(gateway, query, start, start + 30) for start in (0, 1, 3)]
+    assert [answer.result.folded for answer in answers] == [
+        Folded(kept=0, computed=30),
+        Folded(kept=29, computed=1),
+        Folded(kept=28, computed=2),
+    ]
+    assert rows_of(answers[2]) == anew(project, query, 3, 33)
+
+
+@pytest.mark.parametrize("query", ["by_region", "of_known"])
+def test_nothing_is_kept_for_long_of_what_was_joined_to_other_rows(project: Path, query: str) -> None:
+    with opened(project) as gateway:
+        ask(gateway, query, 0, 30)
+        put_stores(project, {"north": "down", "west": "down"})
+        gateway.catalog.refresh("stores")
+        answer = ask(gateway, query, 0, 30)
+    assert answer.result.folded == Folded(kept=0, computed=30)
+    assert rows_of(answer) == anew(project, query, 0, 30)
+
+
+def test_a_table_without_files_is_joined_as_an_empty_one(project: Path) -> None:
+    (project / "warehouse/stores/all.parquet").unlink()
+    with opened(project) as gateway:
+        answer = ask(gateway, "by_region", 0, 30)
+    assert rows_of(answer) == []
+
+
+def test_what_operators_drop_of_a_joined_table_is_computed_again(project: Path) -> None:
+    with opened(project) as gateway:
+        ask(gateway, "by_region", 0, 30)
+        gateway.cache.drop(Purge(table="stores"))
+        again = ask(gateway, "by_region", 0, 30)
+    assert again.result.folded == Folded(kept=0, computed=30)
+
+
+def test_a_table_of_which_each_question_reads_another_part_keeps_its_answer_whole(project: Path) -> None:
+    with opened(project) as gateway:
+        request = Request(query="of_open", version=1, parameters=between(0, 30))
+        explained = gateway.explain(request, principal=Principal()).as_text()
+        answers = [ask(gateway, "of_open", start, 30) for start in (0, 5)]
+    assert "it reads a part of closed beside sales, which may be another one for each question" in explained
+    assert [answer.result.folded for answer in answers] == [None, Folded(kept=0, computed=25)]
+    assert [rows_of(answer) for answer in answers] == [anew(project, "of_open", start, 30) for start in (0, 5)]
