@@ -57,7 +57,7 @@ _UNSEEN = (
     *("{} JOIN kinds USING (j)", "{} NATURAL JOIN kinds"),
 )
 _REFUSED = ("dims AS d LEFT JOIN {} ON dk = k", "{} FULL JOIN dims AS d ON dk = k", "{} RIGHT JOIN dims AS d ON dk = k")
-JOINED_KEYS = ("label", "d.label", "coalesce(label, k)", "D.RATE", "upper(d.label)", "rate > 1")
+JOINED_KEYS = ("label", "d.label", "coalesce(label, k)", "D.RATE", "upper(d.label)", "abs(rate)")
 SUBQUERIES = (
     *(
         "j IN (SELECT dj FROM dims)",

@@ -30,6 +30,9 @@ SELECT label, other.kind, count(*) AS n FROM facts AS t JOIN (dims AS d JOIN kin
 --> whole: SELECT label AS "label", other.kind AS "kind", count(*) AS n FROM facts AS t JOIN (dims AS d JOIN kinds AS other ON other.j = d.dj) ON d.dj = t.j GROUP BY ALL ORDER BY 1, 2
 
 SELECT v.name, count(*) AS n FROM facts AS t JOIN (VALUES (1, 'one'), (2, 'two')) AS v(j, name) ON v.j = t.j GROUP BY v.name;
+--> partial: SELECT v.name AS "k0", count(*) AS "s0" FROM facts AS t JOIN (VALUES (1, 'one'), (2, 'two')) AS v(j, name) ON v.j = t.j GROUP BY 1
+--> finish: SELECT "k0" AS "name", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY "k0" ORDER BY 1
+--> whole: SELECT v.name AS "name", count(*) AS n FROM facts AS t JOIN (VALUES (1, 'one'), (2, 'two')) AS v(j, name) ON v.j = t.j GROUP BY v.name ORDER BY 1
 
 -- A name in USING means the column of the left side.
 SELECT j, max(kind) AS m FROM facts AS t LEFT JOIN kinds USING (j) GROUP BY j;
