@@ -6,7 +6,7 @@ TRUE for no value of a grain, a row with a value there is not in the answer. Not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -27,6 +27,22 @@ SamplesOf = Callable[[int, Term], Samples | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """A condition on grains, or on NULL where there are none, with the values that it is evaluated with."""
+
+    condition: str
+    grains: Samples | None
+    sql: str
+    parameters: Mapping[str, TypedValue]
+
+    @property
+    def key(self) -> Any:
+        """What the answer depends on."""
+        values = tuple((name, typed.type, repr(typed.value)) for name, typed in self.parameters.items())
+        return (self.condition, self.grains, self.sql if self.grains is None else "", values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refuting:
     """Refutes conditions through an engine; thread-safe. What was answered is kept for the same grains and values."""
 
@@ -37,53 +53,74 @@ class Refuting:
     def refute(
         self, prepared: PreparedQuery, bound: Bound, parameters: Mapping[str, TypedValue], samples_of: SamplesOf
     ) -> Bound:
-        """Take in what the engine says of the conditions of a query."""
-        found: dict[Refuted, Value] = {}
+        """Take in what the engine says of the conditions of a query, which it is asked about in one call."""
+        asked: list[tuple[Refuted, _Question]] = []
         for scan, term, slot in prepared.asked:
             constant, grains = prepared.constants[slot], samples_of(scan, term)
             if isinstance(constant, Refuted) and grains is not None and grains.type == constant.type:
-                ranges, known = self._ranges(constant, grains, parameters), found.get(constant, [])
-                if ranges is not None and isinstance(known, list):
-                    found[constant] = [*known, *ranges]
-        for constant in prepared.constants if found else ():
+                question = _of_ranges(constant, grains, parameters)
+                asked += [(constant, question)] if question is not None else []
+        for constant in prepared.constants if asked else ():
             if isinstance(constant, Refuted) and constant.of_null:
-                answer = self._of_null(constant, parameters)
-                if answer is not None:
-                    found[constant] = answer == [True]
+                asked.append((constant, _of_null(constant, parameters)))
+        answers = self._answers([question for _, question in asked])
+        found: dict[Refuted, Value] = {}
+        for (constant, _), answer in zip(asked, answers, strict=True):
+            if answer is not None:
+                known = found.get(constant, [])
+                found[constant] = answer == [True] if constant.of_null else [*_listed(known), *answer]
         return refute(prepared, bound, found) if found else bound
 
-    def _ranges(self, constant: Refuted, grains: Samples, parameters: Mapping[str, TypedValue]) -> list[Value] | None:
-        condition = dict(constant.forms).get(grains.grain.value)
-        if condition is None:
-            return None
-        sql = f"list(i ORDER BY i) FILTER (NOT coalesce({condition}, FALSE))"
-        return self._answer(condition, grains, f"(SELECT {sql} FROM ({grains.source}))", _used(constant, parameters))
-
-    def _of_null(self, constant: Refuted, parameters: Mapping[str, TypedValue]) -> list[Value] | None:
-        (_, condition), *_ = constant.forms
-        sql = f'(SELECT [{condition}] FROM (SELECT CAST(NULL AS {constant.type}) AS "{LOW}"))'
-        return self._answer(condition, None, sql, _used(constant, parameters))
-
-    def _answer(
-        self, condition: str, grains: Samples | None, sql: str, parameters: Mapping[str, TypedValue]
-    ) -> list[Value] | None:
-        """Evaluate a list, of numbers of grains if there are any, or take it from those that are kept."""
-        values = tuple((name, typed.type, repr(typed.value)) for name, typed in parameters.items())
-        key = (condition, grains, sql if grains is None else "", values)
+    def _answers(self, questions: Sequence[_Question]) -> list[list[Value] | None]:
+        """Take answers from those that are kept, and ask for the others."""
         with self._lock:
-            kept = self._kept.get(key)
-        if kept is not None:
-            return kept
+            known = {question.key: self._kept.get(question.key) for question in questions}
+        missing = {question.key: question for question in questions if known[question.key] is None}
+        known.update(self._asked(missing))
+        return [known[question.key] for question in questions]
+
+    def _asked(self, missing: Mapping[Any, _Question]) -> dict[Any, list[Value] | None]:
+        """Evaluate questions together; where one fails, each alone: whether the query fails is for the query to say."""
+        if not missing:
+            return {}
+        parameters = {name: typed for question in missing.values() for name, typed in question.parameters.items()}
         try:
-            listed = self.evaluate([sql], parameters)[0]
+            listed = self.evaluate([question.sql for question in missing.values()], parameters)
         except QueryFailed:
-            return None  # whether the query itself fails is for the query to say
-        answer = listed if isinstance(listed, list) else []
-        if grains is not None:
-            answer = merged(grains, [number for number in answer if isinstance(number, int)])
+            if len(missing) == 1:
+                return dict.fromkeys(missing)
+            return {key: self._asked({key: question})[key] for key, question in missing.items()}
+        found = {key: _answer(question, value) for (key, question), value in zip(missing.items(), listed, strict=True)}
         with self._lock:
-            self._kept[key] = answer
+            self._kept.update(found)
+        return dict(found)
+
+
+def _of_ranges(constant: Refuted, grains: Samples, parameters: Mapping[str, TypedValue]) -> _Question | None:
+    condition = dict(constant.forms).get(grains.grain.value)
+    if condition is None:
+        return None
+    listed = f"list(i ORDER BY i) FILTER (NOT coalesce({condition}, FALSE))"
+    sql = f"(SELECT {listed} FROM ({grains.source}))"
+    return _Question(condition=condition, grains=grains, sql=sql, parameters=_used(constant, parameters))
+
+
+def _of_null(constant: Refuted, parameters: Mapping[str, TypedValue]) -> _Question:
+    (_, condition), *_ = constant.forms
+    sql = f'(SELECT [{condition}] FROM (SELECT CAST(NULL AS {constant.type}) AS "{LOW}"))'
+    return _Question(condition=condition, grains=None, sql=sql, parameters=_used(constant, parameters))
+
+
+def _answer(question: _Question, value: Value) -> list[Value]:
+    """Read a list: of numbers of grains, which become ranges, if there are any."""
+    answer = _listed(value)
+    if question.grains is None:
         return answer
+    return merged(question.grains, [number for number in answer if isinstance(number, int)])
+
+
+def _listed(value: Value) -> list[Value]:
+    return value if isinstance(value, list) else []
 
 
 def _used(constant: Refuted, parameters: Mapping[str, TypedValue]) -> dict[str, TypedValue]:

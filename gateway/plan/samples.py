@@ -99,12 +99,25 @@ def _of_times(lo: Ordinals, hi: Ordinals, kind: str) -> Samples | None:
     unit = _DAY if daily else _HOUR
     numbers = _counted(lo // unit, hi // unit)
     if numbers is None:
-        return None
+        return _of_time_ranges(lo, hi, kind)
     first, last = f"make_timestamp(i * {unit})", f"make_timestamp(i * {unit} + {unit - 1})"
     source = f'SELECT i, CAST({first} AS {kind}) AS "{LOW}", CAST({last} AS {kind}) AS "{HIGH}" FROM ({numbers.sql})'
     zone = UTC if key_type(kind) == key_type("TIMESTAMP WITH TIME ZONE") else None
     ends = {n: (_time(n * unit, zone), _time(n * unit + unit - 1, zone)) for n in numbers.values}
     return Samples(grain=Grain.DAY if daily else Grain.HOUR, type=kind, source=source, ends=ends)
+
+
+def _of_time_ranges(lo: Ordinals, hi: Ordinals, kind: str) -> Samples | None:
+    """Take the ranges of times as they are, where they have too many hours."""
+    if not 0 < len(lo) <= MOST:
+        return None
+    columns = f"unnest(range({len(lo)})) AS i, unnest({lo.tolist()}) AS a, unnest({hi.tolist()}) AS b"
+    first, last = f"CAST(make_timestamp(a) AS {kind})", f"CAST(make_timestamp(b) AS {kind})"
+    source = f'SELECT i, {first} AS "{LOW}", {last} AS "{HIGH}" FROM (SELECT {columns})'
+    zone = UTC if key_type(kind) == key_type("TIMESTAMP WITH TIME ZONE") else None
+    pairs = zip(lo.tolist(), hi.tolist(), strict=True)
+    ends = {number: (_time(first, zone), _time(last, zone)) for number, (first, last) in enumerate(pairs)}
+    return Samples(grain=Grain.RANGE, type=kind, source=source, ends=ends)
 
 
 def _time(micros: int, zone: object) -> datetime:

@@ -41,11 +41,19 @@ LENGTHS = (
     "$pn * INTERVAL 1 DAY",
     "INTERVAL (-$pn) MONTH",
 )
+ZONES = ("America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "UTC", "America/St_Johns")
 UNITS = ("hour", "day", "week", "month", "quarter", "year")
 NUMBERS = (
     *("year({x}) * 100 + month({x})", "epoch_ms({x})", "epoch({x})", "hour({x})", "dayofweek({x})", "isodow({x})"),
     *("date_diff('day', {x}, {c})", "datediff('month', {c}, {x})", "date_diff('hour', {x}, {c})", "week({x})"),
     *("extract(doy FROM {x})", "date_part('dow', {x})", "yearweek({x})", "day({x} + {l})", "minute({x})"),
+    *(
+        "datesub('day', {x}, {c})",
+        "date_sub('week', {c}, {x})",
+        "hour({x} AT TIME ZONE '{z}')",
+        "round(epoch({x}), -4)",
+    ),
+    *("dayofweek({x}::TIMESTAMP AT TIME ZONE 'UTC' AT TIME ZONE '{z}')", "day(timezone('{z}', {x}))"),
 )
 TIMES = (
     *("{x}", "{x} + {l}", "{x} - {l}", "{x} + INTERVAL 5 HOUR + {l}", "date_trunc('{u}', {x})", "{x} + {l} - {l}"),
@@ -57,6 +65,14 @@ TIMES = (
         "{x}::DATE",
         "date_trunc('{u}', {x}) + {l}",
     ),
+    *(
+        "date({x})",
+        "{x} AT TIME ZONE '{z}'",
+        "date_trunc('{u}', {x} AT TIME ZONE '{z}')",
+        "({x} AT TIME ZONE '{z}')::DATE",
+    ),
+    *("date_trunc('{u}', timezone('{z}', {x}))", "{x}::TIMESTAMP AT TIME ZONE 'UTC' AT TIME ZONE '{z}'"),
+    *("date_trunc('day', {x} AT TIME ZONE '{z}') + {l}", "({x} AT TIME ZONE '{z}' + {l})::DATE"),
     *("CASE WHEN {x} < {c} THEN {c} ELSE {c} END", "nullif({x}, {c})", "{x}::DATE + 3", "CAST({x} AS DATE) + {l}"),
 )
 TEXTS = (
@@ -64,6 +80,8 @@ TEXTS = (
     *("strftime({x}, '%Y-%m-%d %H:%M')", "dayname({x})", "monthname({x})", "strftime({x}, '%H')", "{x}::DATE::VARCHAR"),
     *("strftime({x}, '%-d.%-m.%y')", "CASE WHEN {x} < {c} THEN 'old' WHEN {x} < {c} THEN '2024-01-31' END"),
     *("CASE WHEN {x} >= {c} OR {x} IS NULL THEN 'old' ELSE 'new' END", "concat(monthname({x}), '!')"),
+    *("strftime('%d/%m/%Y', {x})", "strftime({x} AT TIME ZONE '{z}', '%Y-%m-%d')", "dayname({x} AT TIME ZONE '{z}')"),
+    *("concat(year({x}), '-', lpad(month({x})::VARCHAR, 2, '0'))", "format('{{}}-{{:02d}}', year({x}), month({x}))"),
 )
 WORDS = ("'2024-01-31'", "'2024-01'", "'31/01/2024'", "'Monday'", "'January'", "'old'", "'05'", "'new'", "'31.1.24'")
 PATTERNS = ("'2024-01%'", "'2024-0_-31%'", "'%1%'", "'J%'", "'2024-01-31 2%'")
@@ -80,6 +98,13 @@ LETTERS = (
     *("{x} NOT ILIKE 'a%'", "suffix({x}, 'b')", "contains({x}, 'b')", "trim({x}) = 'ab'", "{x} IN (lower({x}), 'Z')"),
     *("$ps IN ({x}, 'all')", "replace({x}, 'a', 'b') = 'bb'", "{x}[1] = 'a'", "coalesce({x}, 'q') = 'q'"),
     *("CASE WHEN {x} = 'ab' THEN 1 ELSE 2 END = 2", "split_part({x}, 'b', 1) = 'a'", "{x} LIKE '%b'", "{x} ^@ 'a'"),
+    *(
+        "reverse({x}) = 'ba'",
+        "regexp_replace({x}, 'a', 'b') = 'bb'",
+        "regexp_extract({x}, '^.') = 'a'",
+        "ascii({x}) = 97",
+    ),
+    *("regexp_full_match({x}, 'a.')", "concat_ws('-', {x}, 'q') = 'q'", "lpad({x}, 3, 'z') = 'zab'"),
 )
 COUNTS = (
     *(
@@ -93,6 +118,8 @@ COUNTS = (
     ),
     *("{x}::VARCHAR LIKE '1%'", "coalesce({x}, 7) = $pn", "greatest({x}, 50) <= 50", "{x} BETWEEN $pn AND 50.5"),
     *("CASE WHEN {x} < 50 THEN 'a' ELSE 'b' END = 'a'", "{x}::DOUBLE / 3 > 5.5", "NOT ({x} + 1 <> 8)", "{x} / 2 = 3.5"),
+    *("floor({x} / 10) = 3", "round({x}, -2) = 300", "power({x}, 2) < 900", "{x} & 3 = 1", "sqrt(abs({x})) >= 20"),
+    *("lpad({x}::VARCHAR, 4, '0') = '0007'", "format('{{}}', {x}) = '42'", "sign({x}) < 0", "ceil({x} * 1.5) = 6"),
 )
 
 
@@ -127,10 +154,10 @@ def conditions(draw: st.DrawFn, leaves: st.SearchStrategy[str]) -> str:
         result = draw(st.sampled_from(("TRUE", "FALSE", "NULL", "$pf", "x IS NULL")))
         text = f"CASE WHEN {text} THEN {result} WHEN {draw(leaves)} THEN {draw(leaves)} ELSE {draw(leaves)} END"
         text = f"NOT {text}" if draw(st.booleans()) else text
-    for name, choices in (("c", MOMENTS), ("l", LENGTHS), ("u", UNITS)):
+    for name, choices in (("c", MOMENTS), ("l", LENGTHS), ("u", UNITS), ("z", ZONES)):
         while f"{{{name}}}" in text:
             text = text.replace(f"{{{name}}}", draw(st.sampled_from(choices)), 1)
-    return text.replace("{x}", "x")
+    return text.replace("{x}", "x").replace("{{", "{").replace("}}", "}")
 
 
 @pytest.fixture(scope="module")
@@ -173,9 +200,9 @@ def check(database: Database, condition: str, kind: str, values: Sequence[str], 
 def test_times(data: st.DataObject, kind: str, database: Database) -> None:
     condition = data.draw(conditions(of_times()))
     step = DAY if kind == "DATE" else data.draw(st.sampled_from((DAY, HOUR)))
-    starts = data.draw(st.lists(st.integers(0, 200 if step == DAY else 1_000), min_size=1, max_size=6))
+    starts = data.draw(st.lists(st.integers(0, 400 if step == DAY else 8_000), min_size=1, max_size=6))
     lo = np.array([START // step * step + start * step for start in starts], dtype=np.int64)
-    wide = data.draw(st.sampled_from((1, 1, 31)))
+    wide = data.draw(st.sampled_from((1, 1, 31, 12_000)))
     hi = lo + wide * step - 1
     inside = data.draw(
         st.lists(st.tuples(st.sampled_from(range(len(lo))), st.integers(0, wide * step - 1)), max_size=6)

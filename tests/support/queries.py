@@ -332,7 +332,13 @@ class Generator:
             return f"{text} {negated}LIKE {pattern}" if self.chance(70) else f"{negated}starts_with({text}, $ps)"
         if form == "optional" and kind in _PARAMETERS:
             name = self.pick(_PARAMETERS[kind])
-            return f"(${name} IS NULL OR {text} = ${name})"
+            forms = [f"(${name} IS NULL OR {text} = ${name})"] * 2
+            forms += [f"{text} = coalesce(${name}, {text})", f"${name} IN ({text}, {self.constant(kind)})"]
+            forms += [f"CASE WHEN ${name} IS NULL THEN $pf WHEN $pf THEN {text} < ${name} ELSE {text} = ${name} END"]
+            forms += [f"if($pf, {text} <> ${name}, {text} IS NULL)", f"coalesce(${name}, $pk, {text}) = {text}"]
+            if kind == "INTEGER":
+                forms += [f"(len($pl) = 0 OR {text} IN $pl)", f"(list_contains($pl, 2) OR list_has($pl, {text}))"]
+            return negated + self.pick(forms)
         if self.chance(15):
             return f"{self.constant(kind)} {self.pick(_OPERATORS)} {text}"
         return f"{text} {self.pick(_OPERATORS)} {self.constant(kind)}"

@@ -17,6 +17,7 @@ from typing import Union
 from sqlglot import exp
 
 from gateway.model import Value
+from gateway.plan.analysis.deterministic import is_constant, is_deterministic
 from gateway.plan.analysis.text import NOW, Text
 from gateway.plan.analysis.types import INTEGERS, NULL, STRING, TIMESTAMPTZ, canonical, decimal_scale
 from gateway.plan.functions import supported
@@ -200,7 +201,7 @@ class Constants:
         node = node.unnest()
         if isinstance(node, exp.Not):
             return self.condition(node.this, not negated)
-        if self.kind(node) not in ("BOOLEAN", NULL):
+        if self.kind(node) not in ("BOOLEAN", NULL) and not _is_question(node):
             return None
         if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
             tested = node.this.unnest()
@@ -208,7 +209,7 @@ class Constants:
                 return self.add(Absent(tested.name, negated))
         if negated:
             return self.add(self.computed(exp.Not(this=exp.Paren(this=node.copy())), "BOOLEAN"))
-        return self.slot(node, "BOOLEAN")
+        return self.slot(node, "BOOLEAN") if self.kind(node) is not None else self.add(self.computed(node, "BOOLEAN"))
 
     def list_slot(self, node: exp.Expr, target: str) -> int | None:
         """Return the slot of a list parameter, its members delivered as *target*."""
@@ -377,6 +378,13 @@ def _kind_of_truncation(constants: Constants, node: exp.Expr) -> str | None:
     return _TRUNCATIONS.get(constants.kind(node.this) or "")
 
 
+def _kind_of_local(constants: Constants, node: exp.Expr) -> str | None:
+    """Read ``AT TIME ZONE``: a local time becomes an instant, an instant a local time."""
+    if constants.kind(node.args["zone"]) not in (STRING, "VARCHAR"):
+        return None
+    return {"TIMESTAMP": TIMESTAMPTZ, TIMESTAMPTZ: "TIMESTAMP"}.get(constants.kind(node.this) or "")
+
+
 def _kind_of_choice(constants: Constants, node: exp.Expr) -> str | None:
     kinds = [constants.kind(part) for part in (node.this, *node.expressions)]
     if any(kind is None for kind in kinds):
@@ -410,6 +418,11 @@ def _kind_of_inner(constants: Constants, node: exp.Expr) -> str | None:
     return constants.kind(node.this)
 
 
+def _is_question(node: exp.Expr) -> bool:
+    """Return whether a node is a condition on constants of any types: the engine knows them."""
+    return isinstance(node, _QUESTIONS) and is_constant(node) and is_deterministic(node)
+
+
 _CONDITIONS: tuple[type[exp.Expr], ...] = (
     exp.EQ,
     exp.NEQ,
@@ -424,6 +437,10 @@ _CONDITIONS: tuple[type[exp.Expr], ...] = (
     exp.Between,
     exp.NullSafeEQ,
     exp.NullSafeNEQ,
+)
+_QUESTIONS = (
+    *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Is, exp.Between, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In),
+    *(exp.Like, exp.ILike, exp.StartsWith, exp.Contains, exp.ArrayContains, exp.RegexpLike),
 )
 _KINDS: dict[type[exp.Expr], Callable[[Constants, exp.Expr], str | None]] = {
     exp.Literal: _kind_of_literal,
@@ -440,6 +457,8 @@ _KINDS: dict[type[exp.Expr], Callable[[Constants, exp.Expr], str | None]] = {
     exp.Mul: _kind_of_product,
     exp.TimestampTrunc: _kind_of_truncation,
     exp.DateTrunc: _kind_of_truncation,
+    exp.AtTimeZone: _kind_of_local,
     exp.Coalesce: _kind_of_choice,
+    exp.Date: lambda constants, node: "DATE" if constants.kind(node.this) in ("DATE", "TIMESTAMP", STRING) else None,
     **dict.fromkeys(_CONDITIONS, _kind_of_condition),
 }

@@ -23,20 +23,35 @@ _NODES: Final[frozenset[type[exp.Expr]]] = frozenset(
         *(exp.Case, exp.If, exp.Coalesce, exp.Greatest, exp.Least, exp.Nullif),
         # Numbers and casts.
         *(exp.Cast, exp.TryCast, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Abs),
+        *(exp.Floor, exp.Ceil, exp.Round, exp.Pow, exp.Sqrt, exp.Sign, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor),
         # Texts.
         *(exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Substring, exp.Left, exp.Right, exp.Concat, exp.DPipe),
-        *(exp.Replace, exp.StrPosition, exp.SplitPart),
+        *(exp.Replace, exp.StrPosition, exp.SplitPart, exp.Pad, exp.Reverse, exp.ConcatWs, exp.Format, exp.Ascii),
+        *(exp.RegexpExtract, exp.RegexpReplace, exp.RegexpFullMatch, exp.ArraySize),
         # Dates and times.
         *(exp.Year, exp.Quarter, exp.Month, exp.Week, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek),
         *(exp.DayOfWeekIso, exp.Hour, exp.Minute, exp.Dayname, exp.Monthname, exp.Extract, exp.TimestampTrunc),
         *(exp.DateTrunc, exp.DateBin, exp.DateDiff, exp.LastDay, exp.DateFromParts, exp.TimestampFromParts),
         *(exp.TimeToStr, exp.StrToTime, exp.UnixToTime, exp.TimeToUnix, exp.ToDays),
+        *(exp.Date, exp.DateAdd, exp.DateSub, exp.AtTimeZone),
     }
 )
 _NAMES: Final = frozenset(
     {
         *("date_part", "datepart", "weekday", "isoyear", "yearweek", "era", "century", "decade", "millennium"),
         *("epoch_us", "epoch_ns", "prefix", "suffix", "ends_with", "second", "millisecond", "microsecond"),
+        *(
+            "datesub",
+            "date_sub",
+            "timezone",
+            "to_hours",
+            "to_minutes",
+            "to_seconds",
+            "to_weeks",
+            "to_months",
+            "to_years",
+        ),
+        *("printf", "bit_count"),
     }
 )
 """Functions that sqlglot has no class for."""
@@ -69,6 +84,7 @@ _STRICT: Final = (
     *(exp.Week, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek, exp.DayOfWeekIso, exp.Hour, exp.Minute),
     *(exp.Dayname, exp.Monthname, exp.Extract, exp.TimestampTrunc, exp.DateBin, exp.DateDiff, exp.LastDay),
     *(exp.DateFromParts, exp.TimeToStr, exp.UnixToTime, exp.TimeToUnix, exp.Anonymous),
+    *(exp.Date, exp.AtTimeZone, exp.Pad, exp.Reverse, exp.Floor, exp.Ceil, exp.Round, exp.Sign),
 )
 """Nodes that are NULL where one of their operands is."""
 

@@ -12,8 +12,9 @@ OR of them; what neither reads counts as TRUE.
   a constant, turn the order round.
 
 A sum with months is monotone only from one day to the next: of two times of different days the later may come out
-earlier (January 30 23:00 and January 31 01:00 plus a month). So it stands directly on the column, and a grain of a
-TIMESTAMP never spans days. ``AT TIME ZONE`` is not monotone where clocks are set back, ``month`` not across years.
+earlier (January 30 23:00 and January 31 01:00 plus a month). So it stands directly on the column, and where a grain
+of a TIMESTAMP spans days it is not read. ``AT TIME ZONE`` is monotone where no clock is set: the condition counts as
+TRUE in a grain whose ends differ by another time in the zone. ``month`` is not monotone across years.
 
 >>> from gateway.plan.analysis.text import read
 >>> import sqlglot
@@ -25,7 +26,7 @@ TIMESTAMP never spans days. ``AT TIME ZONE`` is not monotone where clocks are se
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -59,6 +60,10 @@ _HOUR_FORMATS = _DAY_FORMATS | frozenset("HIp")
 _FIXED_UNITS = {"microsecond", "millisecond", "second", "minute", "hour", "day", "week"}
 
 
+_SETTLED = exp.Interval(this=exp.Literal.string("6"), unit=exp.Var(this="DAY"))
+"""No zone has set its clocks twice in so short a time."""
+
+
 class Grain(StrEnum):
     """The ranges that a condition is asked about."""
 
@@ -78,8 +83,30 @@ class Possible:
 
     def sql(self, node: exp.Expr, negated: bool = False) -> str | None:
         """Write what holds of every grain with a value for which *node* is TRUE; None where that is nothing."""
-        found = self._of(node, negated)
+        found = _either([self._of(node, negated), *self._unsteady(node)])
         return None if _is_true(found) else found.sql(dialect="duckdb")
+
+    def _unsteady(self, node: exp.Expr) -> Iterator[exp.Expr]:
+        """Write that the clocks of a zone were set in a range; beside other hours in it where hours are counted."""
+        if self.grain is Grain.VALUE:
+            return
+        for part in dict.fromkeys(part for part in node.walk() if _zoned(part) is not None and not is_constant(part)):
+            lengths = [
+                exp.paren(exp.Sub(this=_closed(at(one, HIGH)), expression=_closed(at(one, LOW))))
+                for one in (part, _zoned(part))
+                if one is not None
+            ]
+            yield exp.NullSafeNEQ(this=lengths[0], expression=lengths[1])
+            if self.grain is Grain.RANGE:
+                yield exp.GT(this=lengths[0].copy(), expression=_SETTLED.copy())
+            elif self.grain is Grain.HOUR:
+                hours = [exp.TimestampTrunc(this=at(part, end), unit=exp.Var(this="HOUR")) for end in (LOW, HIGH)]
+                if any(self._counts(one, part) for one in node.walk()):
+                    yield exp.NullSafeNEQ(this=hours[0], expression=hours[1])
+
+    def _counts(self, node: exp.Expr, part: exp.Expr) -> bool:
+        """Return whether a function of *part* is taken for the same in all of an hour."""
+        return not is_constant(node) and any(below is part for below in node.walk()) and self._is_counted(node)
 
     def _of(self, node: exp.Expr, negated: bool) -> exp.Expr:
         node = node.unnest()
@@ -204,9 +231,12 @@ class Possible:
         if isinstance(node, exp.DateDiff):
             sides = [side for side in (node.this, node.expression) if not is_constant(side)]
             return self._is_coarse(node.args.get("unit")) and all(self._is_moved(side) for side in sides)
+        if isinstance(node, exp.Date):
+            return self._is_moved(node.this)
         if isinstance(node, exp.Anonymous):
             return self._is_part(node)
         if isinstance(node, exp.TimeToStr):
+            node = in_order(node)
             pattern = node.args.get("format")
             known = _HOUR_FORMATS if hours else _DAY_FORMATS
             return isinstance(pattern, exp.Literal) and _is_within(pattern.name, known) and self._is_moved(node.this)
@@ -229,6 +259,9 @@ class Possible:
         node = node.unnest()
         if isinstance(node, exp.Column):
             return True
+        local = _zoned(node)
+        if local is not None:
+            return self.grain is Grain.HOUR and self._is_moved(local)
         if isinstance(node, exp.Cast | exp.TryCast):
             return canonical(node.to.sql(dialect="duckdb")) in _TEMPORAL and self._is_moved(node.this)
         if not isinstance(node, exp.Add | exp.Sub) or not isinstance(node.expression.unnest(), exp.Interval):
@@ -246,6 +279,9 @@ class Possible:
         node = node.unnest()
         if isinstance(node, exp.Column):
             return 1 if self.kind != "BOOLEAN" else None
+        local = _zoned(node)
+        if local is not None:
+            return self._direction(local)
         if isinstance(node, exp.Add | exp.Sub):
             return self._of_sum(node)
         if isinstance(node, exp.Neg):
@@ -258,12 +294,16 @@ class Possible:
             return self._direction(node.this) if all(is_constant(part) for part in others) else None
         if isinstance(node, exp.Cast | exp.TryCast):
             return self._direction(node.this) if self._keeps_order(node) else None
+        if isinstance(node, exp.Date):
+            return self._direction(node.this) if self.kind in _TEMPORAL else None
         if isinstance(node, exp.TimestampTrunc | exp.DateTrunc):
             return self._direction(node.this) if isinstance(node.args.get("unit"), exp.Var | exp.Literal) else None
         if isinstance(node, exp.DateBin):
             return self._of_bucket(node)
         if isinstance(node, exp.UnixToTime | exp.TimeToUnix):
             return self._direction(node.this) if self.kind in _TEMPORAL else None
+        if isinstance(node, exp.Anonymous):
+            return self._of_periods(node)
         if isinstance(node, exp.DateDiff) and isinstance(node.args.get("unit"), exp.Var | exp.Literal):
             return self._of_difference(node)
         if isinstance(node, exp.Left | exp.Substring):
@@ -281,6 +321,8 @@ class Possible:
         is_near = isinstance(left, exp.Column) or (
             isinstance(left, exp.Cast) and isinstance(left.this.unnest(), exp.Column)
         )
+        # Months keep the order of days only, so not of the times in a range of several days.
+        is_near = is_near and (self.grain is not Grain.RANGE or self.kind == "DATE")
         if inner is None or not (is_near or _is_fixed_length(right)):
             return None
         return sign * inner
@@ -293,8 +335,19 @@ class Possible:
             return None
         return self._direction(node.expression)
 
+    def _of_periods(self, node: exp.Anonymous) -> int | None:
+        """Read ``datesub(unit, earlier, later)``: whole periods of a fixed length."""
+        if node.name.lower() not in ("datesub", "date_sub") or len(node.expressions) != 3:
+            return None
+        unit, earlier, later = node.expressions
+        if not isinstance(unit, exp.Literal) or unit.name.lower().removesuffix("s") not in _FIXED_UNITS:
+            return None
+        return self._between_times(later, earlier)
+
     def _of_difference(self, node: exp.DateDiff) -> int | None:
-        later, earlier = node.this, node.expression
+        return self._between_times(node.this, node.expression)
+
+    def _between_times(self, later: exp.Expr, earlier: exp.Expr) -> int | None:
         if is_constant(earlier):
             return self._direction(later)
         inner = self._direction(earlier) if is_constant(later) else None
@@ -328,6 +381,28 @@ def at(node: exp.Expr, end: str) -> exp.Expr:
     return node.copy().transform(
         lambda part: exp.column(exp.to_identifier(end, quoted=True)) if isinstance(part, exp.Column) else part
     )
+
+
+def in_order(node: exp.TimeToStr) -> exp.TimeToStr:
+    """Return a call of strftime with the time first: the engine takes its arguments either way round."""
+    pattern = node.this.unnest()
+    if (
+        not isinstance(pattern, exp.Literal)
+        or not pattern.is_string
+        or isinstance(node.args.get("format"), exp.Literal)
+    ):
+        return node
+    return exp.TimeToStr(this=node.args["format"].copy(), format=pattern.copy())
+
+
+def _zoned(node: exp.Expr) -> exp.Expr | None:
+    """Return what is moved to or from the local time of a constant zone."""
+    if isinstance(node, exp.AtTimeZone):
+        return node.this.unnest() if is_constant(node.args["zone"]) else None
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "timezone" and len(node.expressions) == 2:
+        zone, moved = node.expressions
+        return moved.unnest() if is_constant(zone) else None
+    return None
 
 
 def _made(operator: Operator, left: exp.Expr, right: exp.Expr) -> exp.Expr:

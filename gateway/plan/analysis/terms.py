@@ -154,12 +154,19 @@ def _extract(node: exp.Expr, naming: Naming) -> Term | Opaque:
     return _part_of(_SHORT.get(name, name), node.expression, naming)
 
 
+def _date(node: exp.Expr, naming: Naming) -> Term | Opaque:
+    return _cast(exp.Cast(this=node.this.copy(), to=exp.DataType.build("DATE")), naming)
+
+
 def _strftime(node: exp.Expr, naming: Naming) -> Term | Opaque:
-    pattern = node.args.get("format")
+    given = node.args.get("format")
+    # The engine takes the format first as well.
+    swapped = isinstance(node.this, exp.Literal) and not isinstance(given, exp.Literal)
+    pattern, moment = (node.this, given) if swapped and given is not None else (given, node.this)
     if not isinstance(pattern, exp.Literal) or pattern.name not in _FORMATS:
         return Opaque("function not monotone: strftime")
     return _apply(
-        node.this,
+        moment,
         naming,
         lambda kind: Function("strftime", (pattern.name,), "VARCHAR") if kind in _TEMPORAL else None,
         "strftime",
@@ -248,5 +255,6 @@ _FUNCTIONS: dict[type[exp.Expr], Callable[[exp.Expr, Naming], Term | Opaque]] = 
     exp.Sub: _sum,
     exp.Extract: _extract,
     exp.TimeToStr: _strftime,
+    exp.Date: _date,
     exp.Anonymous: _anonymous,
 }

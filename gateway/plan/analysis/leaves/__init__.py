@@ -2,17 +2,22 @@
 
 from gateway.plan.analysis.leaves.between import between
 from gateway.plan.analysis.leaves.boolean import boolean
+from gateway.plan.analysis.leaves.choice import choice
 from gateway.plan.analysis.leaves.comparison import comparison
 from gateway.plan.analysis.leaves.compiler import Compiler, Rule
 from gateway.plan.analysis.leaves.lists import list_membership
 from gateway.plan.analysis.leaves.membership import membership
 from gateway.plan.analysis.leaves.nulls import distinct_from, null_check
+from gateway.plan.analysis.leaves.optional import among_columns, or_itself
 from gateway.plan.analysis.leaves.prefix import prefix
 from gateway.plan.analysis.leaves.refuted import refuted
 
 __all__ = ["RULES", "Compiler", "refuted"]
 
 RULES: tuple[Rule, ...] = (
+    choice,
+    or_itself,
+    among_columns,
     comparison,
     between,
     list_membership,

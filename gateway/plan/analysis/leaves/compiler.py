@@ -26,6 +26,7 @@ from gateway.predicate import (
 )
 
 _KNOWN = {"this", "expression", "expressions", "query", "field", "low", "high", "symmetric", "table", "negate"}
+_KNOWN |= {"ifs", "default", "true", "false"}
 """What a condition may hold besides its operands: the rules look at all of these, and at nothing else."""
 
 

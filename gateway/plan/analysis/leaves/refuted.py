@@ -16,7 +16,7 @@ from gateway.predicate import Condition, NullCheck, Outside, Predicate, Term, al
 _GRAINS = {
     **dict.fromkeys(("DATE", *INTEGERS), (Grain.VALUE, Grain.RANGE)),
     **dict.fromkeys(("VARCHAR", "BOOLEAN"), (Grain.VALUE,)),
-    **dict.fromkeys(("TIMESTAMP", TIMESTAMPTZ), (Grain.DAY, Grain.HOUR)),
+    **dict.fromkeys(("TIMESTAMP", TIMESTAMPTZ), (Grain.DAY, Grain.HOUR, Grain.RANGE)),
 }
 """The grains that ranges of a type are cut into."""
 

@@ -43,8 +43,11 @@ def _is_alike(column: str, kind: str) -> bool:
 def _row_part(compiler: Compiler, column: exp.Expr, constant: exp.Expr) -> Predicate:
     found = compiler.term(column)
     kind = compiler.constants.kind(constant)
-    if isinstance(found, Opaque) or found.functions or kind is None:
+    if isinstance(found, Opaque) or kind is None:
         return compiler.unused("row value")
     if not _is_alike(found.type, kind):
         return compiler.unused("type")
+    if found.functions:
+        missing, _ = presence(compiler, constant)
+        return any_of(compiler.comparison(found, Operator.EQ, constant, [kind]), missing)
     return null_safe(compiler, found, constant, [kind], same=True)

@@ -17,7 +17,7 @@ SELECT k FROM a WHERE $ps = 'all' OR s = $ps;
 --> a: [{CAST($ps = 'all' AS BOOLEAN)}] OR s = $ps
 
 SELECT k FROM a WHERE CASE WHEN $pf THEN k = 1 ELSE TRUE END;
---> a: k where {value: CASE WHEN $pf THEN __lo = 1 ELSE TRUE END; range: ($pf AND (__lo <= 1 AND __hi >= 1)) OR COALESCE(NOT $pf, TRUE)} OR ([NULL: CASE WHEN $pf THEN "__lo" = 1 ELSE TRUE END] AND k IS NULL)
+--> a: ([$pf] AND k = 1) OR [{CAST(NOT (($pf) IS TRUE) AS BOOLEAN)}]
 
 -- A pattern that is a parameter
 SELECT k FROM a WHERE s LIKE $ps;

@@ -132,3 +132,35 @@ SELECT k FROM a WHERE (ts, k) < ($pt, 2);
 SELECT k FROM a WHERE NOT (k, s) > (1, 'ab');
 --> a: TRUE
 --! a: NOT (k, s) > (1, 'ab') | row value
+
+-- Parameters that turn a filter off.
+SELECT k FROM a WHERE k = coalesce($pk, k);
+--> a: k = $pk OR ([$pk IS NULL] AND k IS NOT NULL)
+
+SELECT k FROM a WHERE coalesce($pk, $pj, k) = k AND s = ifnull($ps, s);
+--> a: (k = coalesce($pk, $pj) OR ([{CAST((COALESCE($pk, $pj)) IS NULL AS BOOLEAN)}] AND k IS NOT NULL)) AND (s = $ps OR ([$ps IS NULL] AND s IS NOT NULL))
+
+-- Not where they are of another type than the column.
+SELECT k FROM a WHERE m = coalesce($pk, m);
+--> a: TRUE
+--! a: m = COALESCE($pk, m) | compared with no constant
+
+SELECT k FROM a WHERE $pk IN (k, -1) AND $ps IN (s, 'all');
+--> a: (k = $pk OR [{CAST($pk = -1 AS BOOLEAN)}]) AND (s = $ps OR [{CAST($ps = 'all' AS BOOLEAN)}])
+
+SELECT k FROM a WHERE len($pl) = 0 OR k IN $pl;
+--> a: [{CAST(LENGTH($pl) = 0 AS BOOLEAN)}] OR k IN $pl
+
+SELECT k FROM a WHERE list_contains($pl, 1) OR list_has($pl, k);
+--> a: [{CAST(ARRAY_CONTAINS($pl, 1) AS BOOLEAN)}] OR k IN $pl
+
+-- Parameters that choose a branch.
+SELECT k FROM a WHERE CASE WHEN $pk IS NULL THEN TRUE WHEN $pk = 1 THEN k = $pk ELSE d = $pd END;
+--> a: [$pk IS NULL] OR ([{CAST(NOT (($pk IS NULL) IS TRUE) AS BOOLEAN)}] AND [{CAST($pk = 1 AS BOOLEAN)}] AND k = $pk) OR ([{CAST(NOT (($pk IS NULL) IS TRUE) AS BOOLEAN)}] AND [{CAST(NOT (($pk = 1) IS TRUE) AS BOOLEAN)}] AND d = $pd)
+
+SELECT k FROM a WHERE NOT if($pk = 1, k <> 2, d = $pd);
+--> a: ([{CAST($pk = 1 AS BOOLEAN)}] AND k = 2) OR ([{CAST(NOT (($pk = 1) IS TRUE) AS BOOLEAN)}] AND d <> $pd)
+
+-- Rows whose members are functions.
+SELECT k FROM a WHERE (year(ts), month(ts)) IN ((2024, 1), (2024, $pk));
+--> a: (year(ts) = 2024 AND month(ts) = 1) OR (year(ts) = 2024 AND (month(ts) = $pk OR [$pk IS NULL]))

@@ -15,19 +15,19 @@ SELECT k FROM a WHERE dayname(ts + INTERVAL '1 day 12 hours') = 'Friday';
 
 -- A monotone function is between its values at the two ends.
 SELECT k FROM a WHERE epoch_ms(ts) >= 1706745600000;
---> a: ts where {day/hour: EPOCH_MS(__hi) >= 1706745600000}
+--> a: ts where {day/hour/range: EPOCH_MS(__hi) >= 1706745600000}
 
 SELECT k FROM a WHERE greatest(ts, TIMESTAMP '2024-01-05') = TIMESTAMP '2024-01-31 09:00:00';
---> a: ts where {day/hour: GREATEST(__lo, CAST('2024-01-05' AS TIMESTAMP)) <= CAST('2024-01-31 09:00:00' AS TIMESTAMP) AND GREATEST(__hi, CAST('2024-01-05' AS TIMESTAMP)) >= CAST('2024-01-31 09:00:00' AS TIMESTAMP)} OR ([NULL: GREATEST("__lo", CAST('2024-01-05' AS TIMESTAMP)) = CAST('2024-01-31 09:00:00' AS TIMESTAMP)] AND ts IS NULL)
+--> a: ts where {day/hour/range: GREATEST(__lo, CAST('2024-01-05' AS TIMESTAMP)) <= CAST('2024-01-31 09:00:00' AS TIMESTAMP) AND GREATEST(__hi, CAST('2024-01-05' AS TIMESTAMP)) >= CAST('2024-01-31 09:00:00' AS TIMESTAMP)} OR ([NULL: GREATEST("__lo", CAST('2024-01-05' AS TIMESTAMP)) = CAST('2024-01-31 09:00:00' AS TIMESTAMP)] AND ts IS NULL)
 
 SELECT k FROM a WHERE ts::VARCHAR LIKE '2024-01-3%';
---> a: ts where {day/hour: LEFT((CAST(__lo AS TEXT)), 9) <= '2024-01-3' AND LEFT((CAST(__hi AS TEXT)), 9) >= '2024-01-3'}
+--> a: ts where {day/hour/range: LEFT((CAST(__lo AS TEXT)), 9) <= '2024-01-3' AND LEFT((CAST(__hi AS TEXT)), 9) >= '2024-01-3'}
 
 SELECT k FROM a WHERE date_diff('hour', ts, $pt) <= 30;
---> a: ts where {day: DATE_DIFF('HOUR', __hi, $pt) <= 30; hour: DATE_DIFF('HOUR', __lo, $pt) <= 30}
+--> a: ts where {day/range: DATE_DIFF('HOUR', __hi, $pt) <= 30; hour: DATE_DIFF('HOUR', __lo, $pt) <= 30}
 
 SELECT k FROM a WHERE time_bucket(INTERVAL '5 hours', ts) <> TIMESTAMP '2024-01-31';
---> a: ts where {day/hour: NOT (TIME_BUCKET(INTERVAL '5' HOURS, __lo) = CAST('2024-01-31' AS TIMESTAMP) AND TIME_BUCKET(INTERVAL '5' HOURS, __hi) = CAST('2024-01-31' AS TIMESTAMP))}
+--> a: ts where {day/hour/range: NOT (TIME_BUCKET(INTERVAL '5' HOURS, __lo) = CAST('2024-01-31' AS TIMESTAMP) AND TIME_BUCKET(INTERVAL '5' HOURS, __hi) = CAST('2024-01-31' AS TIMESTAMP))}
 
 -- A month is monotone on the column itself; after hours it is not.
 SELECT k FROM a WHERE ts + INTERVAL 1 MONTH BETWEEN TIMESTAMP '2024-02-29' AND TIMESTAMP '2024-03-01';
@@ -39,14 +39,14 @@ SELECT k FROM a WHERE ts + INTERVAL 20 HOUR + INTERVAL 1 MONTH < TIMESTAMP '2024
 
 -- A branch that is reached; before it no other was TRUE, be it FALSE or NULL.
 SELECT k FROM a WHERE CASE WHEN ts < '2024-01-31' THEN 'old' WHEN ts > $pt THEN 'new' ELSE 'mid' END = 'mid';
---> a: ts where {day/hour: (__lo < '2024-01-31' AND (CASE WHEN TRUE THEN 'old' WHEN FALSE THEN 'new' ELSE 'mid' END) = 'mid') OR (COALESCE(__hi >= '2024-01-31', TRUE) AND __hi > $pt AND (CASE WHEN FALSE THEN 'old' WHEN TRUE THEN 'new' ELSE 'mid' END) = 'mid') OR (COALESCE(__hi >= '2024-01-31', TRUE) AND COALESCE(__lo <= $pt, TRUE) AND (CASE WHEN FALSE THEN 'old' WHEN FALSE THEN 'new' ELSE 'mid' END) = 'mid')} OR ([NULL: CASE WHEN "__lo" < '2024-01-31' THEN 'old' WHEN "__lo" > $pt THEN 'new' ELSE 'mid' END = 'mid'] AND ts IS NULL)
+--> a: ts where {day/hour/range: (__lo < '2024-01-31' AND (CASE WHEN TRUE THEN 'old' WHEN FALSE THEN 'new' ELSE 'mid' END) = 'mid') OR (COALESCE(__hi >= '2024-01-31', TRUE) AND __hi > $pt AND (CASE WHEN FALSE THEN 'old' WHEN TRUE THEN 'new' ELSE 'mid' END) = 'mid') OR (COALESCE(__hi >= '2024-01-31', TRUE) AND COALESCE(__lo <= $pt, TRUE) AND (CASE WHEN FALSE THEN 'old' WHEN FALSE THEN 'new' ELSE 'mid' END) = 'mid')} OR ([NULL: CASE WHEN "__lo" < '2024-01-31' THEN 'old' WHEN "__lo" > $pt THEN 'new' ELSE 'mid' END = 'mid'] AND ts IS NULL)
 
 -- NULL is asked about where a condition may hold of it.
 SELECT k FROM a WHERE coalesce(ts, TIMESTAMP '1970-01-01') < '2024-01-31';
---> a: ts where {day/hour: COALESCE(__lo, CAST('1970-01-01' AS TIMESTAMP)) < '2024-01-31'} OR ([NULL: COALESCE("__lo", CAST('1970-01-01' AS TIMESTAMP)) < '2024-01-31'] AND ts IS NULL)
+--> a: ts where {day/hour/range: COALESCE(__lo, CAST('1970-01-01' AS TIMESTAMP)) < '2024-01-31'} OR ([NULL: COALESCE("__lo", CAST('1970-01-01' AS TIMESTAMP)) < '2024-01-31'] AND ts IS NULL)
 
 SELECT k FROM a WHERE s = coalesce($ps, s);
---> a: s where {value: __lo = COALESCE($ps, __lo)} OR ([NULL: "__lo" = COALESCE($ps, "__lo")] AND s IS NULL)
+--> a: s = $ps OR ([$ps IS NULL] AND s IS NOT NULL)
 
 SELECT k FROM a WHERE concat(s, 'b') = 'b';
 --> a: s where {value: CONCAT(__lo, 'b') = 'b'} OR ([NULL: CONCAT("__lo", 'b') = 'b'] AND s IS NULL)
@@ -89,11 +89,32 @@ SELECT k FROM a WHERE len(list_filter([1, 2], x -> x = k)) = 1;
 
 -- A CASE that is a condition itself: an optional filter.
 SELECT k FROM a WHERE CASE WHEN $pf THEN TRUE ELSE ts >= '2024-02-01' END;
---> a: ts where {day/hour: $pf OR (COALESCE(NOT $pf, TRUE) AND __hi >= '2024-02-01')} OR ([NULL: CASE WHEN $pf THEN TRUE ELSE "__lo" >= '2024-02-01' END] AND ts IS NULL)
+--> a: [$pf] OR ([{CAST(NOT (($pf) IS TRUE) AS BOOLEAN)}] AND ts >= 2024-02-01 00:00:00)
 
 SELECT k FROM a WHERE NOT CASE WHEN ts < '2024-01-31' THEN s IS NULL OR TRUE WHEN ts > $pt THEN NULL END;
 --> a: TRUE
 --! a: NOT CASE WHEN ts < '2024-01-31' THEN s IS NULL OR TRUE WHEN ts > $pt THEN NULL END | not understood: case
 
 SELECT k FROM a WHERE NOT CASE WHEN ts < '2024-01-31' THEN TRUE WHEN ts > $pt THEN NULL ELSE ts > '2024-01-31 12:00' END;
---> a: ts where {day/hour: (__lo < '2024-01-31' AND NOT TRUE) OR (COALESCE(__hi >= '2024-01-31', TRUE) AND __hi > $pt AND NOT NULL) OR (COALESCE(__hi >= '2024-01-31', TRUE) AND COALESCE(__lo <= $pt, TRUE) AND __lo <= '2024-01-31 12:00')} OR ([NULL: NOT CASE WHEN "__lo" < '2024-01-31' THEN TRUE WHEN "__lo" > $pt THEN NULL ELSE "__lo" > '2024-01-31 12:00' END] AND ts IS NULL)
+--> a: ts where {day/hour/range: (__lo < '2024-01-31' AND NOT TRUE) OR (COALESCE(__hi >= '2024-01-31', TRUE) AND __hi > $pt AND NOT NULL) OR (COALESCE(__hi >= '2024-01-31', TRUE) AND COALESCE(__lo <= $pt, TRUE) AND __lo <= '2024-01-31 12:00')} OR ([NULL: NOT CASE WHEN "__lo" < '2024-01-31' THEN TRUE WHEN "__lo" > $pt THEN NULL ELSE "__lo" > '2024-01-31 12:00' END] AND ts IS NULL)
+
+-- The local time of a zone keeps its order where no clock is set: a range whose ends are moved by other lengths is kept.
+SELECT k FROM a WHERE ts AT TIME ZONE 'UTC' >= TIMESTAMPTZ '2024-01-31 00:00:00+00';
+--> a: ts where {day/hour: __hi AT TIME ZONE 'UTC' >= CAST('2024-01-31 00:00:00+00' AS TIMESTAMPTZ) OR (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') IS DISTINCT FROM (__hi - __lo); range: __hi AT TIME ZONE 'UTC' >= CAST('2024-01-31 00:00:00+00' AS TIMESTAMPTZ) OR (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') IS DISTINCT FROM (__hi - __lo) OR (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') > INTERVAL '6' DAY}
+
+SELECT k FROM a WHERE (ts AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin')::DATE = DATE '2024-01-31';
+--> a: ts where {day: (CAST((__lo AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') AS DATE) <= CAST('2024-01-31' AS DATE) AND CAST((__hi AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') AS DATE) >= CAST('2024-01-31' AS DATE)) OR (__hi AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' - __lo AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') IS DISTINCT FROM (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') OR (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') IS DISTINCT FROM (__hi - __lo); hour: CAST((__lo AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') AS DATE) = CAST('2024-01-31' AS DATE) OR (__hi AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' - __lo AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') IS DISTINCT FROM (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') OR DATE_TRUNC('HOUR', __lo AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') IS DISTINCT FROM DATE_TRUNC('HOUR', __hi AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') OR (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') IS DISTINCT FROM (__hi - __lo) OR DATE_TRUNC('HOUR', __lo AT TIME ZONE 'UTC') IS DISTINCT FROM DATE_TRUNC('HOUR', __hi AT TIME ZONE 'UTC'); range: (CAST((__lo AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') AS DATE) <= CAST('2024-01-31' AS DATE) AND CAST((__hi AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') AS DATE) >= CAST('2024-01-31' AS DATE)) OR (__hi AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' - __lo AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') IS DISTINCT FROM (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') OR (__hi AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' - __lo AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin') > INTERVAL '6' DAY OR (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') IS DISTINCT FROM (__hi - __lo) OR (__hi AT TIME ZONE 'UTC' - __lo AT TIME ZONE 'UTC') > INTERVAL '6' DAY}
+
+-- Where hours are counted in it, the local hour too is the same at both ends.
+SELECT k FROM a WHERE dayofweek(timezone('Asia/Kolkata', timezone('UTC', ts))) = 0;
+--> a: ts where {hour: DAYOFWEEK(TIMEZONE('Asia/Kolkata', TIMEZONE('UTC', __lo))) = 0 OR (TIMEZONE('Asia/Kolkata', TIMEZONE('UTC', __hi)) - TIMEZONE('Asia/Kolkata', TIMEZONE('UTC', __lo))) IS DISTINCT FROM (TIMEZONE('UTC', __hi) - TIMEZONE('UTC', __lo)) OR DATE_TRUNC('HOUR', TIMEZONE('Asia/Kolkata', TIMEZONE('UTC', __lo))) IS DISTINCT FROM DATE_TRUNC('HOUR', TIMEZONE('Asia/Kolkata', TIMEZONE('UTC', __hi))) OR (TIMEZONE('UTC', __hi) - TIMEZONE('UTC', __lo)) IS DISTINCT FROM (__hi - __lo) OR DATE_TRUNC('HOUR', TIMEZONE('UTC', __lo)) IS DISTINCT FROM DATE_TRUNC('HOUR', TIMEZONE('UTC', __hi))}
+
+SELECT k FROM a WHERE datesub('day', ts, $pt) < 2;
+--> a: ts where {day/hour/range: DATESUB('day', __hi, $pt) < 2}
+
+-- The format may come first.
+SELECT k FROM a WHERE strftime('%d/%m/%Y', ts) = '31/01/2024' AND strftime('%Y-%m-%d', d) = '2024-01-31';
+--> a: ts where {day/hour: STRFTIME('%d/%m/%Y', __lo) = '31/01/2024'} AND strftime(d, %Y-%m-%d) = 2024-01-31
+
+SELECT k FROM a WHERE date(ts) = DATE '2024-01-31' AND floor(k / 10) = 3;
+--> a: cast(ts, DATE) = 2024-01-31 AND (k where {value: FLOOR(__lo / 10) = 3} OR ([NULL: FLOOR("__lo" / 10) = 3] AND k IS NULL))
