@@ -82,10 +82,9 @@ def open_leases(settings: Settings, observe: Observer, cooldown: Cooldown) -> Le
     cache = settings.cache
     leases: list[Lease] = [MachineLease(settings.state / "flights.lock")]
     if cache.redis is not None:
-        redis = _redis()
-        leases.append(
-            redis.RedisLease(redis.connect(cache.redis), observe, namespace=cache.namespace, cooldown=cooldown)
-        )
+        client = _redis().connect(cache.redis)
+        lease = import_module("gateway.cache.redis_lease").RedisLease
+        leases.append(lease(client, observe, namespace=cache.namespace, cooldown=cooldown))
     return Leases(leases)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from gateway.cache.cooldown import Cooldown
@@ -36,6 +36,17 @@ class FaultTolerantTier:
 
     def put(self, result: Result, *, lifetime: float) -> bool:
         return self._tried("keep", lambda: self._tier.put(result, lifetime=lifetime), False)
+
+    def results(self, keys: Iterable[str]) -> Mapping[str, Result]:
+        nothing: Mapping[str, Result | ValueRejected] = {}
+        found = self._tried("result", lambda: self._tier.results(keys), nothing)
+        for value in found.values():
+            if isinstance(value, ValueRejected):
+                self._reject("result", value)
+        return {key: value for key, value in found.items() if not isinstance(value, ValueRejected)}
+
+    def put_all(self, results: Sequence[Result], *, lifetime: float) -> None:
+        self._tried("keep", lambda: self._tier.put_all(results, lifetime=lifetime), None)
 
     def extend(self, key: str, *, lifetime: float) -> None:
         self._tried("extend", lambda: self._tier.extend(key, lifetime=lifetime), None)
@@ -79,7 +90,7 @@ class FaultTolerantTier:
             found = attempt()
         except ValueRejected as error:
             self._cooldown.succeeded()
-            self._observe(CacheValueRejected(tier=self.name, operation=operation, reason=str(error)))
+            self._reject(operation, error)
             return otherwise
         except TierError as error:
             self._cooldown.failed()
@@ -88,6 +99,9 @@ class FaultTolerantTier:
             return otherwise
         self._cooldown.succeeded()
         return found
+
+    def _reject(self, operation: str, error: ValueRejected) -> None:
+        self._observe(CacheValueRejected(tier=self.name, operation=operation, reason=str(error)))
 
     def _missed(self, operation: str) -> None:
         if operation in _ORDERING:

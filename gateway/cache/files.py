@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.serialization import entry_from_schema, with_header, without_header
-from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
+from gateway.cache.tier import Entry, OneByOne, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
 from gateway.model import Result
 
 _ABANDONED = 600.0
@@ -39,7 +39,7 @@ _UNREADABLE = (pa.ArrowException, KeyError, TypeError, ValueError, AttributeErro
 """What reading a file raises that is no result."""
 
 
-class FileTier:
+class FileTier(OneByOne):
     """Keep results in a folder, up to *size* bytes; several processes may use the folder at once."""
 
     name = "disk"

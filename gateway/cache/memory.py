@@ -16,7 +16,7 @@ from threading import Lock
 from cachetools import LRUCache
 
 from gateway.cache.epochs import Epoch
-from gateway.cache.tier import Entry, Purge, Ready, Replaced, Validation, entry_of, succeeding
+from gateway.cache.tier import Entry, OneByOne, Purge, Ready, Replaced, Validation, entry_of, succeeding
 from gateway.model import Result
 from gateway.telemetry.events import Observer, ResultEvicted, unobserved
 
@@ -48,7 +48,7 @@ class _Validated:
     """What the validation is trusted for as long as it holds; None: it is not."""
 
 
-class MemoryTier:
+class MemoryTier(OneByOne):
     """Keep results in this process, up to *size* bytes of Arrow buffers and bodies.
 
     *share* is the part of it that one query may use; *observe* is told of what had to make room. *clock* counts

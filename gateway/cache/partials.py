@@ -7,7 +7,7 @@ they make room for one another, and no answer for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -27,10 +27,10 @@ class Partials(Tiers):
 
     def find(self, keys: Iterable[str]) -> Mapping[str, pa.Table]:
         """Return the rows of those partials that are kept; nearer tiers are given a copy."""
-        found = {key: self._find(key) for key in keys}
-        return {key: partial.table for key, partial in found.items() if partial is not None}
+        return {key: partial.table for key, partial in self._find_all(keys).items()}
 
-    def put(self, partials: Iterable[Result]) -> None:
-        """Keep partials in every tier that has room for them."""
+    def put(self, partials: Sequence[Result], found: Callable[[str], None] = lambda key: None) -> None:
+        """Keep partials in every tier that has room for them; *found* is told of each that others can find then."""
+        self._put_all(partials)
         for partial in partials:
-            self._put(partial)
+            found(partial.key)

@@ -1,4 +1,4 @@
-"""The tier shared by hosts, on Redis, and the lease that goes with it.
+"""The tier shared by hosts, on Redis.
 
 Results are Arrow IPC streams, compressed by zstd; Redis itself forgets them when their lifetime ends. Every command
 has a time limit, and nothing is retried here: a Redis that is gone, slow or full is a tier that fails.
@@ -10,46 +10,26 @@ format and the namespace of the deployment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.cache.cooldown import Cooldown
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.serialization import entry_from_schema, with_header, without_header
 from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
-from gateway.concurrency.ticker import Ticker
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.model import Result
-from gateway.telemetry.events import Observer, TierFailed
 
-_PREFIX = "query-gateway:2:"
+PREFIX = "query-gateway:2:"
+"""What all names begin with."""
 _TIMEOUT = 0.25
 """Seconds that one command may take: a few times a large value on a local network."""
-_LEASE_MS = 1_500
-"""Milliseconds after which the lease of a holder that died is free again."""
-_HEARTBEAT = 0.5
-"""Seconds between two renewals of the leases that are held: three fit in a lease."""
-_TAKE = (
-    "if redis.call('set', KEYS[1], ARGV[1], 'nx', 'px', ARGV[2]) then return 1 end "
-    "local left = redis.call('pttl', KEYS[1]) "
-    "if left >= 0 and left <= tonumber(ARGV[2]) then return 0 end "
-    "redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[2]) return 1"
-)
-"""Take a lease that nobody holds: what does not expire as a lease does is none."""
-_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
-_RENEW = (
-    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end"
-)
-
 _EXTEND = (
     "if redis.call('pttl', KEYS[1]) < tonumber(ARGV[1]) then return redis.call('pexpire', KEYS[1], ARGV[1]) "
     "else return 0 end"
@@ -70,6 +50,8 @@ What was read is passed over where it is no validation, and begun anew what is n
 _ATTEMPTS = 8
 """Times that a validation is read and replaced while others replace it, before it is given up."""
 _PAGE = 5_000
+_TOGETHER, _SENT = 64, 4 * 2**20
+"""Results that are asked for in one round trip, and bytes that are sent in one."""
 _HEAD = 1_048_576
 """Bytes that the header of a result takes at most; the rows come after it."""
 _LARGEST_VALIDATION = 1_048_576
@@ -117,27 +99,39 @@ class RedisTier:
         seal: Seal = _NO_SEAL,
     ) -> None:
         self._client, self._largest, self._host, self._seal = client, largest, host, seal
-        self._results, self._validations = f"{_PREFIX}{namespace}:{kind}:", f"{_PREFIX}{namespace}:mark:"
+        self._results, self._validations = f"{PREFIX}{namespace}:{kind}:", f"{PREFIX}{namespace}:mark:"
         self._feed = _feed_name(namespace)
 
     def result(self, key: str) -> Result | None:
         name = f"{self._results}{key}"
-        content = self._opened(name, self._read(name, self._largest))
-        if content is None:
-            return None
-        try:
-            return without_header(pa.ipc.open_stream(pa.py_buffer(content)).read_all())
-        except _UNREADABLE as error:
-            raise ValueRejected(f"no result: {type(error).__name__}") from error
+        return self._unpacked(name, self._read(name, self._largest))
+
+    def results(self, keys: Iterable[str]) -> Mapping[str, Result | ValueRejected]:
+        found: dict[str, Result | ValueRejected] = {}
+        for some in _of_count(list(keys), _TOGETHER):
+            pipeline = self._client.pipeline(transaction=False)
+            for key in some:
+                pipeline.getrange(f"{self._results}{key}", 0, self._largest + OVERHEAD)
+            replies = self._asked(partial(pipeline.execute, raise_on_error=False))
+            for key, reply in zip(some, replies, strict=True):
+                result = self._replied(f"{self._results}{key}", reply)
+                if result is not None:
+                    found[key] = result
+        return found
 
     def put(self, result: Result, *, lifetime: float) -> bool:
-        content = _packed(result)
-        if content.size > self._largest:
-            return False
-        name, expiry = f"{self._results}{result.key}", max(1, int(lifetime * 1000))
-        value = self._seal.seal(name, memoryview(content))
-        self._asked(lambda: self._client.set(name, value, px=expiry))
-        return True
+        value = self._sealed(result)
+        if value is not None:
+            expiry = max(1, int(lifetime * 1000))
+            self._asked(lambda: self._client.set(f"{self._results}{result.key}", value, px=expiry))
+        return value is not None
+
+    def put_all(self, results: Sequence[Result], *, lifetime: float) -> None:
+        for some in _of_bytes(self._values(results), _SENT):
+            pipeline = self._client.pipeline(transaction=False)
+            for name, value in some:
+                pipeline.set(name, value, px=max(1, int(lifetime * 1000)))
+            self._asked(pipeline.execute)
 
     def extend(self, key: str, *, lifetime: float) -> None:
         expiry = max(1, int(lifetime * 1000))
@@ -191,7 +185,10 @@ class RedisTier:
 
     def _read(self, name: str, largest: int) -> bytes:
         """Return what is kept under a name, nothing where there is nothing. Raises ``ValueRejected``."""
-        value: bytes = self._asked(lambda: self._client.getrange(name, 0, largest + OVERHEAD))
+        return self._bounded(self._asked(lambda: self._client.getrange(name, 0, largest + OVERHEAD)), largest)
+
+    def _bounded(self, value: bytes, largest: int) -> bytes:
+        """Return a value that is not too large. Raises ``ValueRejected``."""
         if len(value) > largest + OVERHEAD:
             raise ValueRejected("too large")
         return value
@@ -204,6 +201,39 @@ class RedisTier:
             return self._seal.unseal(name, value)
         except Unsealed as error:
             raise ValueRejected("unverified") from error
+
+    def _unpacked(self, name: str, value: bytes) -> Result | None:
+        content = self._opened(name, value)
+        if content is None:
+            return None
+        try:
+            return without_header(pa.ipc.open_stream(pa.py_buffer(content)).read_all())
+        except _UNREADABLE as error:
+            raise ValueRejected(f"no result: {type(error).__name__}") from error
+
+    def _replied(self, name: str, reply: Any) -> Result | ValueRejected | None:
+        """Return the result in one of several replies. Raises ``TierError``."""
+        try:
+            with _as_tier_error():
+                if isinstance(reply, redis.RedisError):
+                    raise reply
+                return self._unpacked(name, self._bounded(reply, self._largest))
+        except ValueRejected as rejected:
+            return rejected
+
+    def _values(self, results: Iterable[Result]) -> Iterator[tuple[str, bytes]]:
+        """Return the names and values of those results that are not too large."""
+        for result in results:
+            value = self._sealed(result)
+            if value is not None:
+                yield f"{self._results}{result.key}", value
+
+    def _sealed(self, result: Result) -> bytes | None:
+        """Return what is kept of a result; None for one that is too large."""
+        content = _packed(result)
+        if content.size > self._largest:
+            return None
+        return self._seal.seal(f"{self._results}{result.key}", memoryview(content))
 
     def _described(self) -> Iterator[tuple[bytes, Entry]]:
         """Read the headers of all results, and no more of them than these.
@@ -259,63 +289,6 @@ class RedisChangeFeed:
         self._client.close()
 
 
-class RedisLease:
-    """Leases among hosts: a key that expires by itself, renewed while its holder lives (SET NX PX, and a token).
-
-    Where Redis fails, every lease is free: hosts then work side by side rather than wait for nobody. While it rests,
-    nothing is asked of it.
-    """
-
-    def __init__(
-        self, client: redis.Redis, observe: Observer, *, namespace: str = "", cooldown: Cooldown | None = None
-    ) -> None:
-        self._client, self._observe = client, observe
-        self._prefix = f"{_PREFIX}{namespace}:lease:"
-        self._cooldown = Cooldown() if cooldown is None else cooldown
-        self._token, self._lock, self._held = uuid4().hex, Lock(), set[str]()
-        self._ticker = Ticker("redis-lease", self._renew, lambda: _HEARTBEAT)
-        self._ticker.start()
-
-    def take(self, key: str) -> bool:
-        taken = self._tried("take", _TAKE, key, str(_LEASE_MS))
-        if taken:
-            with self._lock:
-                self._held.add(key)
-        return taken is None or bool(taken)
-
-    def release(self, key: str) -> None:
-        with self._lock:
-            held = key in self._held
-            self._held.discard(key)
-        if held:
-            self._tried("release", _RELEASE, key)
-
-    def close(self) -> None:
-        self._ticker.close()
-        for key in list(self._held):
-            self.release(key)
-        self._client.close()
-
-    def _renew(self) -> None:
-        with self._lock:
-            held = list(self._held)
-        for key in held:
-            self._tried("renew", _RENEW, key, str(_LEASE_MS))
-
-    def _tried(self, operation: str, script: str, key: str, *arguments: str) -> Any:
-        """Run a script on a lease; return what it returns, None where Redis fails or rests."""
-        if not self._cooldown.permits():
-            return None
-        try:
-            done = self._client.eval(script, 1, f"{self._prefix}{key}", self._token, *arguments)
-        except redis.RedisError as error:
-            self._cooldown.failed()
-            self._observe(TierFailed(tier="redis", operation=f"lease {operation}", error=type(error).__name__))
-            return None
-        self._cooldown.succeeded()
-        return done
-
-
 @contextmanager
 def _as_tier_error() -> Iterator[None]:
     try:
@@ -326,8 +299,24 @@ def _as_tier_error() -> Iterator[None]:
         raise TierError(type(error).__name__) from error
 
 
+def _of_count(keys: Sequence[str], most: int) -> Iterator[Sequence[str]]:
+    return (keys[first : first + most] for first in range(0, len(keys), most))
+
+
+def _of_bytes(values: Iterable[tuple[str, bytes]], most: int) -> Iterator[list[tuple[str, bytes]]]:
+    """Group names and values by what is sent together: *most* bytes, or one value."""
+    some: list[tuple[str, bytes]] = []
+    for name, value in values:
+        if some and sum(len(one) for _, one in some) + len(value) > most:
+            yield some
+            some = []
+        some.append((name, value))
+    if some:
+        yield some
+
+
 def _feed_name(namespace: str) -> str:
-    return f"{_PREFIX}{namespace}:answers"
+    return f"{PREFIX}{namespace}:answers"
 
 
 def _packed(result: Result) -> pa.Buffer:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
@@ -136,6 +137,34 @@ class ValueRejected(TierError):
     """A value that a tier keeps is not what it should be: it counts as absent, and the tier goes on."""
 
 
+class OneByOne(ABC):
+    """A tier to which several results at once mean no more than one after the other."""
+
+    @abstractmethod
+    def result(self, key: str) -> Result | None:
+        """Return the result of a key, or None."""
+
+    @abstractmethod
+    def put(self, result: Result, *, lifetime: float) -> bool:
+        """Keep a result; return whether it was kept."""
+
+    def results(self, keys: Iterable[str]) -> Mapping[str, Result | ValueRejected]:
+        """Return those of several results that there are."""
+        found = {key: self._found(key) for key in keys}
+        return {key: result for key, result in found.items() if result is not None}
+
+    def put_all(self, results: Sequence[Result], *, lifetime: float) -> None:
+        """Keep several results."""
+        for result in results:
+            self.put(result, lifetime=lifetime)
+
+    def _found(self, key: str) -> Result | ValueRejected | None:
+        try:
+            return self.result(key)
+        except ValueRejected as rejected:
+            return rejected
+
+
 class Tier(Protocol):
     """A place that keeps results and validations for a while. A tier may forget anything at any time.
 
@@ -150,6 +179,12 @@ class Tier(Protocol):
 
     def put(self, result: Result, *, lifetime: float) -> bool:
         """Keep a result; return whether it was kept (it may be too large)."""
+
+    def results(self, keys: Iterable[str]) -> Mapping[str, Result | ValueRejected]:
+        """Return those of several results that there are, all at once; the error in place of one that is rejected."""
+
+    def put_all(self, results: Sequence[Result], *, lifetime: float) -> None:
+        """Keep several results, all at once, as far as there is room for them."""
 
     def extend(self, key: str, *, lifetime: float) -> None:
         """Keep the result of a key, if there is one, for *lifetime* from now at least."""

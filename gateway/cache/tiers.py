@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from gateway.cache.tier import Purge, Tier, TierError
+from gateway.cache.tier import Purge, Tier, TierError, ValueRejected
 from gateway.model import Result
 
 
@@ -39,6 +39,23 @@ class Tiers:
         for tier in self._tiers:
             tier.put(result, lifetime=self._lifetime)
 
+    def _put_all(self, results: Sequence[Result]) -> None:
+        for tier in self._tiers:
+            tier.put_all(results, lifetime=self._lifetime)
+
+    def _find_all(self, keys: Iterable[str]) -> Mapping[str, Result]:
+        """Return those of several results that there are, as ``_find`` does."""
+        found: dict[str, Result] = {}
+        missing = list(keys)
+        for depth, tier in enumerate(self._tiers):
+            if missing:
+                here = _results(tier.results(missing))
+                for nearer in self._tiers[:depth] if here else ():
+                    nearer.put_all(list(here.values()), lifetime=self._lifetime)
+                found |= here
+                missing = [key for key in missing if key not in here]
+        return found
+
     def _find(self, key: str) -> Result | None:
         """Return the result of a key, from the nearest tier that has it; nearer ones are given a copy."""
         for depth, tier in enumerate(self._tiers):
@@ -48,3 +65,7 @@ class Tiers:
                     nearer.put(found, lifetime=self._lifetime)
                 return found
         return None
+
+
+def _results(found: Mapping[str, Result | ValueRejected]) -> Mapping[str, Result]:
+    return {key: result for key, result in found.items() if isinstance(result, Result)}

@@ -1,7 +1,7 @@
 """Claims on partials: each is computed by one caller at a time, among the threads, processes and hosts that share them.
 
-Claiming never waits. Who has claimed some computes them and releases the claims before it waits for those of others,
-so nobody waits for one who waits.
+Claiming never waits. Who has claimed some computes them, and waits for those of others only after, so nobody waits for
+one who waits. A claim is held until its partial is written where other processes look for it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,19 @@ class Claims:
         """Claim what nobody else has claimed; return it."""
         return {key for key in keys if self._take(key)}
 
-    def release(self, key: str, rows: pa.Table | None) -> None:
-        """Give a claim back, with the rows of the partial; None where there are none: others may try."""
+    def hand_over(self, key: str, rows: pa.Table) -> None:
+        """Hand the rows of a claimed partial to all who wait for them in this process; the claim goes on."""
+        with self._lock:
+            future = self._claimed[key]
+        future.set_result(rows)
+
+    def release(self, key: str) -> None:
+        """Give a claim back: by now others find what was handed over, and may try what was not."""
         self._lease.release(key)
         with self._lock:
             future = self._claimed.pop(key)
-        future.set_result(rows)
+        if not future.done():
+            future.set_result(None)
 
     def wait(self, keys: Collection[str], seconds: float) -> Mapping[str, pa.Table]:
         """Wait so long at most until one of the claims of others in this process ends; return what was computed."""

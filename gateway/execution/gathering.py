@@ -4,13 +4,13 @@
                     └── missing ── claim ── compute ── keep ──┤
                            └── wait for those of others ──────┘
 
-Nothing is held while it waits: neither a slot nor a claim. The whole query gives the same bytes, and is run instead
-where that is known to be cheaper, or nothing may be kept.
+Nothing is held while it waits: neither a slot nor a claim, except on what only waits to be written. The whole query
+gives the same bytes, and is run instead where that is known to be cheaper, or nothing may be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -100,10 +100,9 @@ class _Gathering:
         """Compute those partials that nobody else computes, or else wait until others have computed one."""
         claimed = self._claims.claim(missing)
         if claimed:
-            with self._claimed(claimed) as done:
-                done.update(self._partials.find(claimed))
-                self._add(done)
-                self._compute([key for key in missing if key in claimed and key not in done], done)
+            with self._claimed(claimed) as held:
+                self._take(self._partials.find(claimed), held)
+                self._compute([key for key in missing if key in held], held)
             self._pause = _POLL[0]
             return
         self._add(self._claims.wait(missing, self._pause))
@@ -113,24 +112,34 @@ class _Gathering:
             raise _TooLarge
 
     @contextmanager
-    def _claimed(self, keys: Collection[str]) -> Iterator[dict[str, pa.Table]]:
-        """Give up the claims on *keys* at the end, with those rows that are in the given dictionary then."""
-        done: dict[str, pa.Table] = {}
+    def _claimed(self, keys: set[str]) -> Iterator[set[str]]:
+        """Release those claims on *keys* that are still held at the end."""
+        held = set(keys)
         try:
-            yield done
+            yield held
         finally:
-            for key in keys:
-                self._claims.release(key, done.get(key))
+            for key in held:
+                self._claims.release(key)
 
-    def _compute(self, keys: Sequence[str], done: dict[str, pa.Table]) -> None:
-        """Compute partials, a few at first where nothing is known of their sizes; add them to *done*."""
+    def _take(self, found: Mapping[str, pa.Table], held: set[str]) -> None:
+        """Release the claims on what others have computed just before."""
+        for key, rows in found.items():
+            self._claims.hand_over(key, rows)
+            self._claims.release(key)
+        held.difference_update(found)
+        self._add(found)
+
+    def _compute(self, keys: Sequence[str], held: set[str]) -> None:
+        """Compute partials, a few at first where nothing is known of their sizes; their claims end as they are kept."""
         left = [self._pieces[key] for key in keys]
         while left:
             count = _TRIED if self._sizes.fitting(self._fold.text) is None else _TOGETHER
             batch, left = left[:count], left[count:]
             made = self._run(batch)
-            self._partials.put(self._kept(piece, made[piece.key]) for piece in batch)
-            done.update(made)
+            for key, rows in made.items():
+                self._claims.hand_over(key, rows)
+            held.difference_update(made)
+            self._partials.put([self._kept(piece, made[piece.key]) for piece in batch], self._claims.release)
             self._computed += batch
             self._add(made)
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pytest
 from clocks import Clock
+from redis import Connection
 
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
@@ -58,6 +59,55 @@ def test_a_kept_result_comes_back_whole(tier: Tier) -> None:
     given = result("aa11")
     assert tier.put(given, lifetime=60)
     assert tier.result("aa11") == given
+
+
+def test_several_results_are_kept_and_come_back_at_once(tier: Tier) -> None:
+    given = {f"{number:040x}": result(f"{number:040x}", rows=number) for number in range(150)}
+    tier.put_all(list(given.values()), lifetime=60)
+    assert tier.results([*given, "ff11"]) == given
+
+
+def test_of_several_values_one_that_is_damaged_is_the_only_one_rejected(tmp_path: Path) -> None:
+    tier, keys = FileTier(tmp_path, 1_000_000), [f"{number:040x}" for number in range(3)]
+    tier.put_all([result(key) for key in keys], lifetime=60)
+    [path] = tmp_path.glob(f"??/{keys[1]}.arrow")
+    expires = path.stat().st_mtime
+    path.write_bytes(b"damaged")
+    os.utime(path, (expires, expires))
+    found = tier.results(keys)
+    assert isinstance(found.pop(keys[1]), ValueRejected)
+    assert found == {key: result(key) for key in (keys[0], keys[2])}
+
+
+def test_several_results_of_redis_cost_one_round_trip_each_way(redis_server: Any) -> None:
+    sent = list[object]()
+
+    class Counted(Connection):
+        def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            sent.append(command)
+            super().send_packed_command(command, check_health)
+
+    client = connect(redis_server.url)
+    client.connection_pool.connection_class = Counted
+    tier, kept = RedisTier(client, largest=100_000), [result(f"{number:040x}") for number in range(30)]
+    assert tier.results(["ff11"]) == {}  # connected by now
+    sent.clear()
+    tier.put_all(kept, lifetime=60)
+    assert tier.results([one.key for one in kept]) == {one.key: one for one in kept}
+    assert len(sent) == 2
+
+
+def test_of_several_values_in_redis_what_is_not_ours_is_the_only_one_rejected(redis_server: Any) -> None:
+    client = connect(redis_server.url)
+    tier, keys = RedisTier(client, largest=100_000), [f"{number:040x}" for number in range(4)]
+    tier.put_all([result(key) for key in keys], lifetime=60)
+    names = {key: name for name in client.scan_iter() for key in keys if key.encode() in name}
+    client.set(names[keys[0]], b"something else")
+    client.delete(names[keys[1]])
+    client.lpush(names[keys[1]], b"a list")
+    found = tier.results(keys)
+    assert [isinstance(found.pop(key), ValueRejected) for key in keys[:2]] == [True, True]
+    assert found == {key: result(key) for key in keys[2:]}
 
 
 def test_a_result_of_no_rows_comes_back_with_its_columns(tier: Tier) -> None:

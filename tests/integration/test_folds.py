@@ -23,8 +23,9 @@ from gateway.cache.tier import Purge
 from gateway.config import load_settings
 from gateway.errors import DeadlineExceeded
 from gateway.execution.work import KeyedFold
-from gateway.model import Folded, Principal, Request
+from gateway.model import Folded, Principal, Request, Statement
 from gateway.pipeline import Gateway
+from gateway.plan.fold.fold import together
 from gateway.telemetry.events import Event, PartialsComputed, TierFailed, unobserved
 from gateway.web.headers import cache_status
 
@@ -250,15 +251,42 @@ def test_who_waits_for_a_partial_gives_up_at_his_deadline_and_harms_nobody(proje
         with pytest.raises(DeadlineExceeded):
             gateway.answer(request, principal=Principal(), deadline=time.monotonic() + 0.5)
         assert len(rows_of(patient.result())) == 4
-        gatherer.claims.release(keys[0], None)  # he fails
+        gatherer.claims.release(keys[0])  # he fails
         assert len(rows_of(ask(gateway, "exact", 0, 30))) == 4
+
+
+@pytest.mark.parametrize("query", ["exact", "mean", "wide"])
+def test_partials_of_large_and_of_small_partitions_are_the_same(project: Path, query: str) -> None:
+    with opened(project) as gateway:
+        fold = fold_of(gateway, Request(query=query, version=1, parameters=between(0, 30)))
+        pieces = [piece.partial for piece in fold.pieces]
+        found = [
+            [row for batch in run(gateway, together(pieces, gateway.engine.address, large=large)) for row in batch]
+            for large in (0, 2**60)
+        ]
+    assert len({row["__gateway_n"] for row in found[0]}) == 30
+    assert sorted(map(repr, found[0])) == sorted(map(repr, found[1]))
+
+
+def run(gateway: Gateway, statement: Statement) -> Iterator[list[dict[str, Any]]]:
+    """Run a statement in the engine, and yield its rows."""
+    stream = gateway.engine.execute(statement, deadline=time.monotonic() + 60, started=lambda cancel: None)
+    try:
+        yield from (batch.to_pylist() for batch in stream)
+    finally:
+        stream.close()
 
 
 def keys_of(gateway: Gateway, request: Request) -> list[str]:
     """Return the keys of the partials of a question."""
+    return [piece.key for piece in fold_of(gateway, request).pieces]
+
+
+def fold_of(gateway: Gateway, request: Request) -> KeyedFold:
+    """Return a question cut into its partials."""
     query = gateway.registry.bind(request, now=0.0)
     snapshots = gateway.catalog.pin(query.tables)
     plan = gateway.planning.planner.plan(query, snapshots)
     fold = gateway.planning.fold(plan, snapshots, Principal())
     assert isinstance(fold, KeyedFold)
-    return [piece.key for piece in fold.pieces]
+    return fold

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.cache.cooldown import Cooldown
 from gateway.cache.fault_tolerant import FaultTolerantTier
-from gateway.cache.redis import RedisLease, RedisTier, connect
+from gateway.cache.redis import RedisTier, connect
+from gateway.cache.redis_lease import RedisLease
 from gateway.cache.tier import Validation
 from gateway.model import Result
 from gateway.telemetry.events import CacheValueRejected, Event, TierFailed, unobserved

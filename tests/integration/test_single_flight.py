@@ -21,7 +21,8 @@ from serving import a_question, serving
 
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
-from gateway.cache.redis import RedisLease, RedisTier, connect
+from gateway.cache.redis import RedisTier, connect
+from gateway.cache.redis_lease import RedisLease
 from gateway.cache.results import ResultCache
 from gateway.execution.leases import MachineLease
 from gateway.model import CachePolicy, Principal, Result

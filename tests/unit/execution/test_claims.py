@@ -29,7 +29,7 @@ def test_what_is_claimed_is_not_claimed_again_until_it_is_released() -> None:
     claims = Claims(NoLease())
     assert claims.claim(KEYS[:2]) == set(KEYS[:2])
     assert claims.claim(KEYS[:3]) == {KEYS[2]}
-    claims.release(KEYS[0], None)
+    claims.release(KEYS[0])
     assert claims.claim(KEYS[:3]) == {KEYS[0]}
 
 
@@ -46,7 +46,7 @@ def test_who_waits_is_given_what_was_computed() -> None:
     claims.claim(KEYS)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(claims.wait, KEYS[:2], 60.0)
-        claims.release(KEYS[1], ROWS)
+        claims.hand_over(KEYS[1], ROWS)
         assert waiting.result() == {KEYS[1]: ROWS}
 
 
@@ -55,7 +55,7 @@ def test_who_waits_for_what_failed_is_told_at_once_and_may_try() -> None:
     claims.claim(KEYS[:1])
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(claims.wait, KEYS[:1], 60.0)
-        claims.release(KEYS[0], None)
+        claims.release(KEYS[0])
         assert waiting.result() == {}
     assert claims.claim(KEYS[:1]) == {KEYS[0]}
 
@@ -73,5 +73,5 @@ def test_of_any_order_of_claims_a_key_has_one_holder_at_most(steps: list[tuple[s
             held |= keys
         else:
             for key in keys & held:
-                claims.release(key, None)
+                claims.release(key)
             held -= keys
