@@ -38,7 +38,9 @@ _SYNTAX = _words(
     rows sample semi sets similar similarly substring system tablesample trim try try_cast unpack unnest values within
     """
 )
-BEFORE_BRACKET = RESERVED | _TYPES | _SYNTAX | {"ordinality", "escape", "rows", "range", "groups"}
+_CALLS = _words("date percentile_cont percentile_disc")
+"""Words that the grammar makes a cast, or a function of another name: ``date(x)``, ``percentile_cont(…) WITHIN …``."""
+BEFORE_BRACKET = RESERVED | _TYPES | _SYNTAX | _CALLS | {"ordinality", "escape", "rows", "range", "groups"}
 """Words that may stand before an opening bracket as grammar: what follows is no call of a function of that name."""
 
 FOLDED = (

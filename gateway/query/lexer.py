@@ -140,13 +140,36 @@ def _check_glued(last: Token | None, token: Token) -> None:
     if last is None or last.end != token.start:
         return
     if token.kind is TokenKind.STRING and last.kind is TokenKind.WORD and last.name in _AMBIGUOUS_PREFIX:
-        raise SqlError(last.start, f"the prefix {last.text} of a string is not supported")
+        message = f"the prefix {last.text} of a string is not supported"
+        raise SqlError(last.start, message, _without_prefix(last.name, token.text))
     wordlike = {TokenKind.WORD, TokenKind.NUMBER, TokenKind.PARAMETER}
     quotes = {TokenKind.STRING, TokenKind.QUOTED}
     if (last.kind in wordlike and token.kind in wordlike | quotes) or (last.kind in quotes and token.kind in wordlike):
-        raise SqlError(token.start, f"{token.text[:20]} follows {last.text[:20]} without a space", "write a space")
+        message = f"{token.text[:20]} follows {last.text[:20]} without a space"
+        raise SqlError(token.start, message, _apart(last, token))
     if last.kind in quotes and last.kind is token.kind:
         raise SqlError(token.start, "two quoted texts stand side by side", "write || between strings")
+
+
+_BASES = re.compile(r"0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+")
+
+
+def _without_prefix(prefix: str, text: str) -> str:
+    """Say how bytes, bits and other strings with a prefix are written."""
+    inner = text[1:-1]
+    if prefix == "x" and re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,32}", inner):
+        return "write '" + re.sub("..", lambda pair: "\\x" + pair[0], inner) + "'::BLOB"
+    return f"write {text}::BIT" if prefix == "b" and re.fullmatch("[01]{1,64}", inner) else "write the string alone"
+
+
+def _apart(last: Token, token: Token) -> str:
+    """Say what to write for two tokens that people take for one: a number of another base, a dollar-quoted string."""
+    written = last.text + token.text
+    if len(written) <= 34 and _BASES.fullmatch(written):
+        return f"write {int(written, 0)}"
+    if last.kind is token.kind is TokenKind.PARAMETER:
+        return "write a string in single quotes, and a space between parameters"
+    return "write a space"
 
 
 _OTHER_QUOTES = frozenset("`´‘’‚“”„«»‹›′″")

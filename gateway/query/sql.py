@@ -41,6 +41,15 @@ _OTHER_STATEMENTS = frozenset(
     {"alter", "attach", "call", "copy", "delete", "detach", "drop", "execute", "explain", "export", "import", "insert"}
     | {"install", "load", "merge", "pragma", "prepare", "reset", "set", "truncate", "update", "use", "vacuum"}
 )
+_COLUMNS = "GET /v1/tables and the page of a table tell its columns"
+STATEMENTS = {
+    "table": "write FROM and the name of the table",
+    "pivot": "write FROM t PIVOT (sum(x) FOR k IN ('a', 'b') GROUP BY g)",
+    "unpivot": "write FROM t UNPIVOT (value FOR name IN (a, b))",
+    **dict.fromkeys(("describe", "desc", "show", "summarize"), _COLUMNS),
+    "explain": "gateway explain shows how a query runs",
+}
+"""What to write for a statement that is no template."""
 _CODE = frozenset({TokenKind.WORD, TokenKind.OPERATOR, TokenKind.PUNCTUATION})
 _ATOMS = frozenset({TokenKind.STRING, TokenKind.QUOTED, TokenKind.NUMBER})
 
@@ -78,7 +87,7 @@ def statement_tokens(sql: str) -> list[Token]:
             raise SqlError(token.start, f"{what} semicolon", "a template is one SELECT")
     if tokens[0].name not in _STATEMENTS or tokens[0].kind is TokenKind.QUOTED:
         message = f"a template is one SELECT, and {tokens[0].text[:40]} starts none"
-        hint = did_you_mean(tokens[0].name, ["select", "with"])
+        hint = STATEMENTS.get(tokens[0].name) or did_you_mean(tokens[0].name, ["select", "with"])
         raise SqlError(tokens[0].start, message, hint, Rule.NOT_ALLOWED)
     _check_size(tokens)
     _check_statements(tokens)
@@ -175,27 +184,30 @@ def _compare(ours: Sequence[Token], theirs: Sequence[ParserToken]) -> None:
     for token in theirs:
         position = bisect_right(starts, token.start) - 1
         if position < 0 or ours[position].end <= token.start:
-            raise _ambiguous(token.start)
+            raise _ambiguous(ours[max(position, 0)])
         if position > reached:
-            raise _ambiguous(ours[reached].start)
+            raise _ambiguous(ours[reached])
         reached = max(reached, _covered(ours, position, token))
     if reached < len(ours):
-        raise _ambiguous(ours[reached].start)
+        raise _ambiguous(ours[reached])
 
 
 def _covered(ours: Sequence[Token], position: int, token: ParserToken) -> int:
     """Return the place after the last token of ours that *token* covers in full."""
     first, end = ours[position], token.end + 1
     if first.kind in _ATOMS and (first.start, first.end) != (token.start, end):
-        raise _ambiguous(first.start)
+        raise _ambiguous(first)
     while position < len(ours) and ours[position].end <= end:
         if ours[position].kind in _ATOMS and ours[position] is not first:
-            raise _ambiguous(ours[position].start)
+            raise _ambiguous(ours[position])
         position += 1
     if position < len(ours) and ours[position].start < end and ours[position] is not first:
-        raise _ambiguous(ours[position].start)
+        raise _ambiguous(ours[position])
     return position
 
 
-def _ambiguous(position: int) -> SqlError:
-    return SqlError(position, "this cannot be read in one way only", "put spaces around operators and brackets")
+def _ambiguous(token: Token) -> SqlError:
+    hint = "put spaces around operators and brackets"
+    if token.kind is TokenKind.NUMBER and token.text.startswith("."):
+        hint = f"write 0{token.text}"
+    return SqlError(token.start, "this cannot be read in one way only", hint)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from sqlglot import exp
 
 from gateway.errors import Rule
+from gateway.query.foreign import INSTEAD
 from gateway.query.functions import (
     CLOCK_WORDS,
     MACHINE_WORDS,
@@ -26,7 +27,7 @@ from gateway.query.keywords import BANNED, BEFORE_BRACKET, RESERVED
 from gateway.query.lexer import SqlError, Token, TokenKind
 from gateway.query.lint import lint_sql
 from gateway.query.normalise import normalise
-from gateway.query.sql import parse_tokens, position_of, start_of, statement_tokens
+from gateway.query.sql import STATEMENTS, parse_tokens, position_of, start_of, statement_tokens
 from gateway.suggestions import did_you_mean
 
 _NODES = (
@@ -69,9 +70,13 @@ def validate(
     """
     try:
         tokens = statement_tokens(sql)
-        tree = parse_tokens(sql, tokens)
     except SqlError as error:
         return None, [error]
+    try:
+        tree = parse_tokens(sql, tokens)
+    except SqlError as error:
+        # The parser knows functions of other databases, and how they are called there.
+        return None, list(_foreign(tokens)) or [error]
     declared = {name.lower(): name for name in tables}
     scans = list(scanned_tables(tree, sql))
     errors = [
@@ -124,8 +129,19 @@ def _calls(tokens: Sequence[Token], named: Collection[int]) -> Iterator[SqlError
             and token.start not in named
             and not (token.kind is TokenKind.WORD and name in BEFORE_BRACKET)
         ):
-            hint = did_you_mean(name, allowed()) or "functions must be on the reviewed list of the gateway"
-            yield SqlError(token.start, f"unknown function {token.text[:60]}", hint, Rule.UNKNOWN_FUNCTION)
+            yield _unknown(token)
+
+
+def _foreign(tokens: Sequence[Token]) -> Iterator[SqlError]:
+    return (_unknown(token) for token in _called(tokens) if token.kind is TokenKind.WORD and token.name in INSTEAD)
+
+
+def _unknown(token: Token) -> SqlError:
+    """Refuse a function that there is not, and say what to write."""
+    instead = INSTEAD.get(token.name)
+    guess = did_you_mean(token.name, allowed()) or "functions must be on the reviewed list of the gateway"
+    hint = guess if instead is None else f"write {instead}"
+    return SqlError(token.start, f"unknown function {token.text[:60]}", hint, Rule.UNKNOWN_FUNCTION)
 
 
 def _words(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlError]:
@@ -159,11 +175,12 @@ def _parameters(tokens: Sequence[Token], declared: Collection[str]) -> Iterator[
 
 def _syntax(tree: exp.Expr) -> Iterator[SqlError]:
     for node in tree.walk():
-        refused = None
+        refused = hint = None
         if not isinstance(node, _NODES):
             refused = _spaced(type(node).__name__)
         elif isinstance(node, exp.Pivot) and not _is_static(node):
             refused = "PIVOT without a list of values"
+            hint = STATEMENTS["unpivot" if node.args.get("unpivot") else "pivot"]
         elif isinstance(node, exp.Select) and (node.args.get("into") or node.args.get("locks")):
             refused = "SELECT INTO or FOR UPDATE"
         elif isinstance(node, exp.Select) and not node.expressions:
@@ -172,7 +189,7 @@ def _syntax(tree: exp.Expr) -> Iterator[SqlError]:
             refused = "a parameter without a name"
         if refused is not None:
             message = f"{refused} is not allowed in a template"
-            yield SqlError(position_of(node), message, rule=Rule.NOT_ALLOWED)
+            yield SqlError(position_of(node), message, hint, rule=Rule.NOT_ALLOWED)
 
 
 def _is_static(pivot: exp.Pivot) -> bool:
@@ -232,7 +249,8 @@ def _tables(scans: Sequence[exp.Table], declared: Mapping[str, str], sql: str) -
         position = position_of(table)
         start = start_of(table.this)
         if table.args.get("db") or table.args.get("catalog"):
-            hint = "name a declared table, such as flights"
+            known = declared.get(table.name.lower())
+            hint = f"write {known}" if known is not None else "name a declared table, such as flights"
             yield SqlError(position, "a table's name has no schema", hint, Rule.NOT_ALLOWED)
         elif start is None:
             message = "a parameter cannot stand in place of a table"

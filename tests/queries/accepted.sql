@@ -108,3 +108,9 @@ SELECT '{"a": [1, 2]}'::JSON->'a'->>0 AS a, json_extract_string('{"b": "x"}', '$
 SELECT carrier FROM flights WHERE carrier COLLATE NOCASE = 'aa' ORDER BY carrier COLLATE NOCASE
 === words that are names as well
 SELECT f.copy, f.load, f."set", (f.copy IS NULL) AS no_copy, (load) AS load2 FROM (SELECT 1 AS copy, 2 AS load, 3 AS "set") AS f
+=== the day of a time as a call
+SELECT date(time_hour) AS day, count(*) FROM flights WHERE date(time_hour) >= date('2013-01-01') GROUP BY date(time_hour) ORDER BY 1
+=== percentiles of the standard
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY dep_delay DESC) AS half, percentile_disc(0.9) WITHIN GROUP (ORDER BY arr_delay) AS most FROM flights
+=== a pivot behind FROM
+FROM (SELECT origin, carrier FROM flights) PIVOT (count(*) FOR carrier IN ('AA', 'UA') GROUP BY origin) ORDER BY ALL
