@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 .DEFAULT_GOAL := help
+export PYTHONDONTWRITEBYTECODE := # modules are compiled once, and not by each process that tests start
 .PHONY: help demo serve test web check fuzz mutate bench load soak format settings constraints clean
 
 help: ## list the targets
@@ -21,7 +22,7 @@ web: .venv/web/node_modules ## install the npm packages that tests of clients on
 
 check: .venv/dev ## lint, types, import contract, unit tests: under two minutes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit tests/house $(ARGS)
+	$(BIN)/pytest -q --numprocesses 2 -p no:schemathesis tests/unit tests/house $(ARGS)
 
 fuzz: .venv/dev ## run the properties with 20,000 examples each
 	$(BIN)/pytest tests/property tests/integration/test_pipelined.py tests/integration/test_never_back.py --hypothesis-profile=fuzz --timeout 0 $(ARGS)

@@ -14,6 +14,7 @@ from gateway.authoring.guesses import verify_guesses
 from gateway.cli.formats import FORMATS, write
 from gateway.cli.project import opened, project_option
 from gateway.config import load_settings
+from gateway.engine.binder_process import one_after_another
 from gateway.errors import Rule, Severity
 from gateway.pr_review.base import NoBase
 from gateway.pr_review.review import Review, review
@@ -41,6 +42,7 @@ from gateway.project.loader import Project, load_project
 )
 @click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
 @click.option("--format", "form", type=click.Choice([*FORMATS]), default="text", show_default=True)
+@one_after_another()
 def command(
     project: Path, paths: tuple[Path, ...], data: bool, fix: bool, revision: str | None, strict: bool, form: str
 ) -> None:

@@ -29,6 +29,7 @@ from gateway.cli.formats import as_text
 from gateway.cli.project import project_option
 from gateway.cli.serve import serve, with_server
 from gateway.config import Settings, load_settings
+from gateway.engine.binder_process import one_after_another
 from gateway.query.template import Template
 from gateway.web.describe import example_url
 from gateway.web.server import free_port
@@ -59,7 +60,7 @@ def command(project: Path, host: str | None, port: int | None, serving: bool) ->
     listening = free_port(settings.server.host, settings.server.port)
     signal.signal(signal.SIGTERM, _end)
     desk = _Desk(settings, f"http://{_bracketed(settings.server.host)}:{listening}")
-    with _server(settings, listening) as process:
+    with _server(settings, listening) as process, one_after_another():
         desk.wait(process)
         desk.welcome()
         while process.poll() is None:

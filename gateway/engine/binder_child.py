@@ -3,7 +3,7 @@
 Started by ``gateway.engine.binder_process``. A constant that is computed while a text is bound may take any time and
 memory, and heeds no interrupt: this process has a limit of memory of its own, and can be killed. One line of JSON a
 request, ``{"do", "sql", "parameters"}``, and one a reply: ``rows`` of values, or ``error``, ``memory`` or ``fatal``.
-It imports little, so that it starts fast.
+``{"do": "open"}`` replaces the instance by a new one. It imports little, so that it starts fast.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from gateway.engine.values import from_json, to_json
 from gateway.errors import QueryFailed
 from gateway.query.functions import SESSION_WORDS
 
+OPEN = "open"
+"""What is asked for to have a new instance."""
 DESCRIBE = "DESCRIBE "
 """What stands before a text that is bound: positions in it are counted from here."""
 SESSION = "query_gateway_session"
@@ -53,12 +55,24 @@ def main(memory: int) -> None:
     """Answer requests until the other end is closed, with *memory* bytes of data at most."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     die_with(os.getppid())
-    with socket.socket(fileno=0) as channel, opened() as connection:
-        limit_memory(memory)
+    with socket.socket(fileno=0) as channel:
         lines = channel.makefile("rb")
-        channel.sendall(b"{}\n")
-        for line in lines:
-            channel.sendall(_written(replied(connection, orjson.loads(line))) + b"\n")
+        again = True
+        while again:
+            with opened() as connection:
+                limit_memory(memory)
+                channel.sendall(b"{}\n")
+                again = _answered(connection, channel, lines)
+
+
+def _answered(connection: duckdb.DuckDBPyConnection, channel: socket.socket, lines: Iterable[bytes]) -> bool:
+    """Answer requests until the other end is closed or asks for a new instance; return whether it does."""
+    for line in lines:
+        request = orjson.loads(line)
+        if request["do"] == OPEN:
+            return True
+        channel.sendall(_written(replied(connection, request)) + b"\n")
+    return False
 
 
 def limit_memory(memory: int) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from io import BufferedReader
+from threading import get_ident
 from typing import Any
 
 import orjson
@@ -48,7 +52,8 @@ class _Running:
 class BinderProcess:
     """The process that binds, started at its first use and again after it ended. Close it; not thread-safe.
 
-    What was ``prepare``d is done again in each process. The process ends with the thread that started it.
+    What was ``prepare``d is done again in each process. The process ends with the thread that started it. Within
+    ``one_after_another`` it is left to the next that needs one.
     """
 
     def __init__(self, *, seconds: float = SECONDS, memory: int = MEMORY) -> None:
@@ -77,14 +82,22 @@ class BinderProcess:
             self._left = max(self._left - (time.monotonic() - before), 0.0)
 
     def close(self) -> None:
-        """End the process; idempotent."""
+        """Leave the process to the next, or end it; idempotent."""
+        spare = _SPARE.get()
+        if self._running is not None and spare is not None:
+            spare.put(self._running, self._memory)
+            self._running = None
+        self._end()
+
+    def _end(self) -> None:
         if self._running is not None:
             _end(self._running)
             self._running = None
 
     def _started(self) -> _Running:
         if self._running is None:
-            self._running = _start(self._memory)
+            spare = _SPARE.get()
+            self._running = (spare and spare.take(self._memory)) or _start(self._memory)
             try:
                 for statement in self._prepared:
                     self._answered(self._running, "compute", statement, {}, _STARTING)
@@ -100,7 +113,7 @@ class BinderProcess:
         try:
             reply = self._exchanged(running, request, seconds)
         except BindingEnded:
-            self.close()
+            self._end()
             raise
         if "error" in reply:
             raise BindingRefused(reply["error"], computing=reply["computing"])
@@ -123,6 +136,72 @@ class BinderProcess:
         if "fatal" in reply:
             raise BindingEnded(f"failed inside the engine: {reply['fatal'].splitlines()[0]}")
         return reply
+
+
+@contextmanager
+def one_after_another() -> Iterator[None]:
+    """Have what binds in this thread, one after another, use one process until the block ends.
+
+    Each finds a new instance of the engine in it: starting the process and importing the engine is what takes long.
+    """
+    if _SPARE.get() is not None:  # of a block around this one
+        yield
+        return
+    spare = _Spare()
+    before = _SPARE.set(spare)
+    try:
+        yield
+    finally:
+        _SPARE.reset(before)
+        spare.close()
+
+
+class _Spare:
+    """The process that was closed last, for the next that needs one of the same memory."""
+
+    def __init__(self) -> None:
+        self._owner = _thread()
+        self._idle: tuple[_Running, int] | None = None
+
+    def put(self, running: _Running, memory: int) -> None:
+        """Keep a process that is no longer used; where there is one already, end it."""
+        if self._idle is None and self._owner == _thread():
+            self._idle = running, memory
+        else:
+            _end(running)
+
+    def take(self, memory: int) -> _Running | None:
+        """Return the process with a new engine; None where there is none that is alive."""
+        if self._idle is None or self._owner != _thread():
+            return None
+        (running, of), self._idle = self._idle, None
+        if of == memory and _opened_anew(running):
+            return running
+        _end(running)
+        return None
+
+    def close(self) -> None:
+        """End the process that is kept; idempotent."""
+        if self._idle is not None and self._owner == _thread():
+            _end(self._idle[0])
+            self._idle = None
+
+
+_SPARE: ContextVar[_Spare | None] = ContextVar("spare", default=None)
+
+
+def _thread() -> tuple[int, int]:
+    """Identify this thread: a process ends with the one that started it, and a fork shares its parent's channel."""
+    return os.getpid(), get_ident()
+
+
+def _opened_anew(running: _Running) -> bool:
+    try:
+        running.channel.settimeout(_STARTING)
+        running.channel.sendall(orjson.dumps({"do": binder_child.OPEN}) + b"\n")
+    except OSError:  # it has ended meanwhile
+        return False
+    return _ready(running)
 
 
 def _start(memory: int) -> _Running:
