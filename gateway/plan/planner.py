@@ -26,12 +26,14 @@ from gateway.model import (
     Principal,
     Scan,
     Statement,
+    TypedValue,
 )
 from gateway.plan.analysis import Bound, Evaluate, PreparedQuery, PreparedScan, bind, prepare, render
 from gateway.plan.details import details_of
 from gateway.plan.dynamic import DimensionReader
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
+from gateway.plan.ranks import RankReader
 from gateway.plan.readable import refuse_misread
 from gateway.plan.reading import NUMBERED, WithFacts, reading, with_known_facts
 from gateway.plan.refuting import Refuting
@@ -68,7 +70,7 @@ class Planner:
         with_facts: WithFacts = with_known_facts,
     ) -> None:
         self._evaluate, self._dimensions, self._policy, self._with_facts = evaluate, dimensions, policy, with_facts
-        self._refuting = Refuting(evaluate=evaluate)
+        self._refuting, self._ranks = Refuting(evaluate=evaluate), RankReader(dimensions=dimensions)
         self._lock = Lock()
         self._prepared: LRUCache[str, tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
@@ -94,10 +96,17 @@ class Planner:
         prepared = self.prepared(query, snapshots)
         seen = filters(self._policy, principal, [scan.table for scan in prepared.scans])
         indexes = [self.index(snapshots[scan.table]) for scan in prepared.scans]
-        bound = bind(prepared, query.parameters, self._evaluate)
+        parameters = query.parameters
+        bound = bind(prepared, parameters, self._evaluate)
         chosen = _select(indexes, bound)
+        ranks: Mapping[int, tuple[Lookup, ...]] = {}
+        if prepared.ranked and not any(seen):
+            known, ranks = self._ranks.learn(prepared, bound, indexes, chosen, snapshots, parameters)
+            parameters = {**parameters, **known}
+            bound = bind(prepared, parameters, self._evaluate) if known else bound
+            chosen = _select(indexes, bound) if known else chosen
         if prepared.asked:
-            bound = self._refuted(query, prepared, bound, indexes, chosen)
+            bound = self._refuted(parameters, prepared, bound, indexes, chosen)
             chosen = _select(indexes, bound)
         lookups: Mapping[int, tuple[Lookup, ...]] = {}
         if not any(seen):
@@ -107,14 +116,15 @@ class Planner:
         scans = []
         for position, (scan, index, found) in enumerate(zip(prepared.scans, indexes, chosen, strict=True)):
             check_limits(index.snapshot.table, found, bound.predicates[position])
-            details = partial(details_of, scan, bound, index, found, lookups.get(position, ()))
+            looked = (*ranks.get(position, ()), *lookups.get(position, ()))
+            details = partial(details_of, scan, bound, index, found, looked)
             scans.append(_scan(scan, snapshots[scan.table], index, found, details))
         statement = partial(_statement, query, prepared, chosen, snapshots, seen, self._with_facts)
         return Plan(query=query, scans=tuple(scans), statement=statement)
 
     def _refuted(
         self,
-        query: BoundQuery,
+        parameters: Mapping[str, TypedValue],
         prepared: PreparedQuery,
         bound: Bound,
         indexes: Sequence[PartitionIndex],
@@ -125,7 +135,7 @@ class Planner:
         def samples_of(scan: int, term: Term) -> Samples | None:
             return indexes[scan].axes.samples(term) if chosen[scan].partitions > 1 else None
 
-        return self._refuting.refute(prepared, bound, query.parameters, samples_of)
+        return self._refuting.refute(prepared, bound, parameters, samples_of)
 
     def statement_over(
         self,

@@ -232,6 +232,24 @@ class Chosen:
                 files = some[begin:end]
             yield Chosen(index, slice(position, position + 1), files)
 
+    def among(self, units: Ordinals) -> Chosen:
+        """Select of this what is in some partitions of it, ascending."""
+        files = None
+        if self._some is not None:
+            files = self._some[np.isin(self._index.first_file.searchsorted(self._some, "right") - 1, units)]
+        return Chosen(self._index, units.astype(np.int32), files)
+
+    def without(self, other: Chosen) -> Chosen:
+        """Select the files of this that another selection of the same index does not have."""
+        return self._of_files(np.setdiff1d(self.file_positions(), other.file_positions()))
+
+    def and_files_of(self, other: Chosen) -> Chosen:
+        """Select the files of this and of another selection of the same index."""
+        return self._of_files(np.union1d(self.file_positions(), other.file_positions()))
+
+    def _of_files(self, files: Ordinals) -> Chosen:
+        return Chosen(self._index, self._index.partitions_of(files), files)
+
     def joined(self, others: Iterable[Chosen]) -> Chosen:
         """Select the partitions of this and of *others*, which are of the same index and apart."""
         every = sorted([self, *others], key=lambda chosen: chosen.positions()[0])

@@ -35,6 +35,7 @@ from gateway.plan.analysis import (
     names,
     possible,
     prepared,
+    ranked,
     sources,
     subqueries,
     terms,
@@ -243,7 +244,22 @@ def wrong_among(self: guarantees.Guarantees, rows: Any, terms: Any) -> list[fact
 
 
 right_among = guarantees.Guarantees._among
+
+
+def wrong_top(self: ranked.Ranking, block: Any) -> Any:
+    made = right_top(self, block)
+    return made.parts[0] if isinstance(made, Or) else made
+
+
+right_top = ranked.Ranking._top
 MUTATIONS += [
+    Mutation("order", "NULL never comes first", ranked.Ranking, "_top", wrong_top),
+    Mutation("order", "windows do not look at other rows", ranked, "_SEVERAL", (exp.Explode,)),
+    Mutation("order", "LIMIT takes rows, not groups", ranked, "_CLAUSES", ("sample",)),
+    Mutation(
+        "order", "other aggregates look at no row", ranked, "is_aggregate", lambda node: isinstance(node, exp.Max)
+    ),
+    Mutation("rows of constants", "there is always one", fixed, "is_single", lambda block, rows: rows is not None),
     Mutation("rows of constants", "an outer join keeps them", sources, "mark_certain", wrong_marks),
     Mutation("rows of constants", "UNION has the rows of its left arm", fixed, "of_block", wrong_rows),
     Mutation("rows of constants", "the first row stands for all", fixed, "alternatives", wrong_alternatives),

@@ -17,7 +17,20 @@ from gateway.catalog import bounds, footers, layout, manifest
 from gateway.catalog.transforms import calendar, hashing, tables, values
 from gateway.catalog.transforms.base import Spans, WideSpans
 from gateway.catalog.transforms.keys import HIGHEST
-from gateway.plan import axis, derived, dynamic, functions, index, project, reading, rewrite, select, states, statistics
+from gateway.plan import (
+    axis,
+    derived,
+    dynamic,
+    functions,
+    index,
+    project,
+    ranks,
+    reading,
+    rewrite,
+    select,
+    states,
+    statistics,
+)
 from gateway.plan.analysis import dimensions
 from gateway.plan.states import Codes
 from gateway.predicate import Operator
@@ -33,6 +46,7 @@ _PLANNING = (
     layout,
     manifest,
     project,
+    ranks,
     reading,
     rewrite,
     select,
@@ -182,6 +196,22 @@ def any_edge(right: Any) -> Any:
     return wrong
 
 
+def found_at_once(right: Any) -> Any:
+    return lambda self, value, read: self._found(value, read)
+
+
+def a_row_less(right: Any) -> Any:
+    def wrong(ranked: Any, parameters: Any) -> Any:
+        rows = right(ranked, parameters)
+        return rows if rows is None or ranked.extreme else max(1, rows - 1)
+
+    return wrong
+
+
+def the_first_step(right: Any) -> Any:
+    return lambda *of: [next(iter(right(*of)))]
+
+
 MUTANTS = [
     Mutant("NULL", "IS NULL keeps no partition", states.States, "nulls", lambda _: lambda _: states.NO_CODES),
     Mutant("NULL", "a lookup's default holds none", axis.Listing, "nulls", lambda _: lambda self: self.states.nulls()),
@@ -258,6 +288,9 @@ MUTANTS = [
     Mutant("folders", "the default partition is a text", layout, "HIVE_NULL", lambda _: "no such folder"),
     Mutant("folders", "those of the next file", rewrite, "NUMBER", lambda right: right.replace("+ 1", "+ 2")),
     Mutant("dimensions", "only their least key", dynamic, "learn", only_the_least),
+    Mutant("order", "the first value that is found is the greatest", ranks._Search, "_first_of_all", found_at_once),
+    Mutant("order", "a row too few", ranks, "_rows", a_row_less),
+    Mutant("order", "the first partition has a row", ranks, "steps", the_first_step),
     Mutant("dimensions", "any comparison taken for an equality", dimensions.Dimensions, "_across", any_edge),
 ]
 

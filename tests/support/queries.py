@@ -144,7 +144,13 @@ class Generator:
         if shape == "distinct on" and not tail:
             head = f"SELECT DISTINCT ON ({next(iter(columns))}) "
             tail = " ORDER BY ALL"
-        if shape == "limit":
+        if shape == "limit" and len(columns) == len(items) and self.chance(60):
+            first = self.pick(list(columns))
+            others = [name for name in columns if name != first]
+            order = f"{first}{self.pick(('', ' DESC', ' DESC'))}{self.pick(('', ' NULLS FIRST', ' NULLS LAST'))}"
+            tail = f" ORDER BY {', '.join([order, *others])} LIMIT {self.pick((1, 1, 2, 3))}"
+            tail += self.pick(("", "", " OFFSET 1"))
+        elif shape == "limit":
             tail = f" ORDER BY ALL LIMIT {self.pick((1, 2, 3))}" + self.pick(("", " OFFSET 1"))
         return f"{head}{', '.join(items)} FROM {from_}{filters}{tail}", columns
 
@@ -178,7 +184,7 @@ class Generator:
             columns[name] = found
         if width is None:
             name, (text, found) = self.name("o"), self.column(scope)
-            call = self.pick(("count(*)", f"count({text})", f"min({text})", f"max({text})"))
+            call = self.pick(("count(*)", f"count({text})", f"min({text})", f"max({text})", f"max({text})"))
             items.append(f"{call} AS {name}")
             columns[name] = "BIGINT" if call.startswith("count") else found
         if not keys:
@@ -407,10 +413,14 @@ class Generator:
 
     def subquery(self, depth: int, scope: Scope, outer: Scope) -> str:
         around = [*outer, *scope]
-        form = self.pick(("exists", "exists", "not exists", "in", "in", "not in", "scalar", "or", "pair"))
+        form = self.pick(
+            ("exists", "exists", "not exists", "in", "in", "not in", "scalar", "extreme", "extreme", "or", "pair")
+        )
         if form in ("exists", "not exists"):
             sql, _ = self.query(depth - 1, around)
             return f"{'NOT ' if form.startswith('not') else ''}EXISTS ({sql})"
+        if form == "extreme":
+            return self.extreme(scope)
         if form == "scalar":
             return f"{self.pick(('1', '0', '2'))} {self.pick(('<=', '=', '<'))} ({self.scalar(depth, scope, outer)})"
         text, kind = self.column(scope)
@@ -424,6 +434,18 @@ class Generator:
         if form == "or":
             return f"({self.simple(scope)} OR {text} IN ({sql}))"
         return f"{text} {'NOT ' if form == 'not in' else ''}IN ({sql})"
+
+    def extreme(self, scope: Scope) -> str:
+        """Compare a column with the greatest or the least value of another one."""
+        text, kind = self.column(scope)
+        name, table = self.name("x"), self.pick(list(self.tables))
+        inner: Scope = [(name, self.tables[table])]
+        other, _ = self.column(inner, kind)
+        where = self.pick(("", f" WHERE {self.simple(inner)}"))
+        value = f"(SELECT {self.pick(('max', 'max', 'min'))}({other}) FROM {table} AS {name}{where})"
+        if kind in ("DATE", "TIMESTAMP") and self.chance(30):
+            value = self.pick((f"{value} - INTERVAL 1 DAY", f"{value}::DATE", f"coalesce({value}, DATE '2024-01-31')"))
+        return f"{self.pick(('', '', 'NOT '))}{text} {self.pick(_OPERATORS)} {value}"
 
     def scalar(self, depth: int, scope: Scope, outer: Scope) -> str:
         from_, inner = self.from_clause(0, [])

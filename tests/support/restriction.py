@@ -17,7 +17,17 @@ import numpy as np
 from gateway.catalog.transforms.keys import key_range, key_type
 from gateway.errors import QueryFailed
 from gateway.model import Column, TypedValue, Value
-from gateway.plan.analysis import Bound, Dimension, PreparedQuery, bind, dimension_query, learn, prepare, render
+from gateway.plan.analysis import (
+    Bound,
+    Dimension,
+    PreparedQuery,
+    bind,
+    dimension_query,
+    learn,
+    prepare,
+    ranked_query,
+    render,
+)
 from gateway.plan.refuting import Refuting
 from gateway.plan.samples import Samples, grains_of_keys, grains_of_ranges
 from gateway.predicate import (
@@ -83,6 +93,7 @@ class Database:
 
     def bound(self, prepared: PreparedQuery, parameters: Mapping[str, TypedValue]) -> Bound:
         """Bind the parameters, and learn all dimensions; every second one is too long to be listed."""
+        parameters = {**parameters, **self.ranks(prepared, parameters)}
         bound = bind(prepared, parameters, self.evaluate)
         refuting = Refuting(evaluate=self.evaluate)
         bound = refuting.refute(prepared, bound, parameters, lambda scan, term: self.samples(prepared, scan, term))
@@ -97,6 +108,20 @@ class Database:
             bound = self.learned(prepared, bound, further, most)
         sql = dimension_query(one, bound, prepared.scans[one.scan].table, most)
         return learn(prepared, bound, {one: self.connection.execute(sql).fetchall()[0]})
+
+    def ranks(self, prepared: PreparedQuery, parameters: Mapping[str, TypedValue]) -> dict[str, TypedValue]:
+        """Learn the values that are read first, over all rows: of those that a LIMIT takes where there are enough."""
+        found = {}
+        for rank in prepared.ranked:
+            counts = [parameters[count].value if isinstance(count, str) else count for count in rank.ranked.rows]
+            rows = sum(count for count in counts if isinstance(count, int))
+            if None in counts or rows < 1:
+                continue
+            table = prepared.scans[rank.ranked.scan].table
+            ((missing, value),) = self.rows(ranked_query(rank, rows, f"(SELECT * FROM {table})"), parameters)
+            if rank.ranked.extreme or not missing:
+                found[rank.ranked.name] = TypedValue(value=value, type=rank.ranked.term.type)
+        return found
 
     def samples(self, prepared: PreparedQuery, scan: int, term: Term) -> Samples | None:
         """Cut the values that a term has in a table into grains: every second value has none, or times whole days."""

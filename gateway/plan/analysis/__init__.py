@@ -16,10 +16,12 @@ from gateway.plan.analysis.prepared import (
     Unused,
     Used,
     bind,
+    delivered,
     dimension_query,
     learn,
     refute,
 )
+from gateway.plan.analysis.ranked import PreparedRank, Ranked, ranked_query
 from gateway.plan.analysis.text import NOW
 
 __all__ = [
@@ -29,14 +31,18 @@ __all__ = [
     "Evaluate",
     "Learned",
     "PreparedQuery",
+    "PreparedRank",
     "PreparedScan",
+    "Ranked",
     "Refuted",
     "Unused",
     "Used",
     "bind",
+    "delivered",
     "dimension_query",
     "learn",
     "prepare",
+    "ranked_query",
     "refute",
     "render",
 ]

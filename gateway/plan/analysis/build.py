@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
 from sqlglot import exp
 
 from gateway.model import Column
-from gateway.plan.analysis.fixed import Kind, kinds, of_block, of_values
+from gateway.plan.analysis.fixed import Kind, is_single, kinds, of_block, of_values
 from gateway.plan.analysis.merging import common, merge
 from gateway.plan.analysis.outputs import outputs_of, united
 from gateway.plan.analysis.reasons import Reason
@@ -21,6 +21,7 @@ from gateway.plan.analysis.sources import (
     Join,
     Leaf,
     OpaqueBlock,
+    Row,
     SelectBlock,
     SetBlock,
     Source,
@@ -88,16 +89,32 @@ def _is_recursive(with_: exp.With, cte: exp.CTE) -> bool:
     return bool(with_.args.get("recursive")) and isinstance(cte.this.unnest(), exp.SetOperation)
 
 
+OnlyRow = Callable[[SelectBlock], Row | None]
+"""Returns the one row of a block whose values are read first."""
+
+
+def no_row(_: SelectBlock) -> None:
+    """Stand in where no value is read first."""
+
+
 class Builder:
     """Makes the blocks of one statement.
 
-    *scans* maps the identity of a table node to its place in text order; *kind* tells the types of constants.
+    *scans* maps the identity of a table node to its place in text order; *kind* tells the types of constants, *row*
+    the one row of a block whose values are read first.
     """
 
-    def __init__(self, tables: Mapping[str, Sequence[Column]], scans: Mapping[int, int], kind: Kind) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, Sequence[Column]],
+        scans: Mapping[int, int],
+        kind: Kind,
+        row: OnlyRow,
+    ) -> None:
         self._tables = tables
         self._scans = scans
         self._kind = kind
+        self._row = row
         self._ctes: dict[int, Cte] = {}
         self._numbers = count()
 
@@ -118,6 +135,10 @@ class Builder:
     def _with_rows(self, block: Block) -> Block:
         """Note the rows of a block of constants, and so the types of its columns."""
         rows = None if isinstance(block, OpaqueBlock) else of_block(block, self._kind)
+        if isinstance(block, SelectBlock):
+            only = self._row(block) if rows is None else None
+            rows = rows if only is None else (only,)
+            block.single = only is not None or is_single(block, rows)
         if rows is not None and block.outputs is not None and not isinstance(block, OpaqueBlock):
             block.rows = rows
             typed = zip(block.outputs, kinds(rows, self._kind), strict=True)
@@ -252,6 +273,9 @@ class Builder:
                 around = scopes.get(id(root)) or block
                 child = Child(block=self.block(query, around), clause=clause, conjunct=conjunct)
                 block.children[id(query)] = child
+        for join in block.tree.joins() if block.tree is not None else ():
+            if join.scope is not None:
+                join.scope.children = block.children
 
 
 def _condition(node: exp.Select, clause: str) -> exp.Expr | None:

@@ -6,7 +6,7 @@ A constant expression is used only if its type is certain; what is not in the ta
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -140,8 +140,12 @@ class Constants:
     """Gives every constant of a statement its slot; equal ones share it."""
 
     text: Text
-    parameters: Mapping[str, str]
+    parameters: dict[str, str]
     slots: list[Constant] = field(default_factory=list)
+
+    def declare(self, name: str, kind: str) -> None:
+        """Declare a parameter of the planner's own."""
+        self.parameters[name] = kind
 
     def kind(self, node: exp.Expr) -> str | None:
         """Return the DuckDB type of a constant expression, STRING or NULL for those two, None for anything else."""
@@ -229,6 +233,22 @@ class Constants:
         if _converts(declared, target):
             return ParameterValue(name, target)
         return self.computed(exp.Placeholder(this=name), target)
+
+
+def parameters_of(constant: Constant) -> Iterator[str]:
+    """Walk the parameters that a constant is computed from."""
+    match constant:
+        case ParameterValue(name, _) | Absent(name, _):
+            yield name
+        case ComputedConstant(_, _, names) | Refuted(_, _, names, _):
+            yield from names
+        case FirstPresent(parts):
+            for part in parts:
+                yield from parameters_of(part)
+        case LikePrefix(pattern):
+            yield from parameters_of(pattern)
+        case Literal() | Dimension() | Carried():
+            yield from ()
 
 
 def fits(value: Value, target: str) -> bool:

@@ -6,6 +6,7 @@ Otherwise only calls that read the clock, and calls of ``date_trunc`` that the e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlglot import exp
 
@@ -13,6 +14,7 @@ from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.prepared import PreparedQuery
 from gateway.plan.analysis.text import Text
 from gateway.plan.analysis.truncations import BUILT_IN, built_in_truncations
+from gateway.query.lexer import SqlError, TokenKind, lex
 
 
 def cut(constants: Constants, tree: exp.Expr, scans: Sequence[tuple[int, int, bool]]) -> tuple[tuple[str, ...], bool]:
@@ -71,3 +73,47 @@ def render(prepared: PreparedQuery, sources: Sequence[str]) -> str:
     for source, piece in zip(sources, prepared.pieces[1:], strict=True):
         parts += [source, piece]
     return "".join(parts)
+
+
+def until_where(text: str) -> str | None:
+    """Cut what follows the one source of a SELECT after its WHERE; None where the text is not understood.
+
+    >>> until_where(" AS t WHERE a > (1) ORDER BY b"), until_where(" AS t) SELECT 1"), until_where(" AS t, u")
+    (' AS t WHERE a > (1) ', ' AS t', None)
+    """
+    depth, inside, before = 0, False, ""
+    try:
+        tokens = lex(text)
+    except SqlError:
+        return None
+    for token in tokens:
+        depth += (token.text in _OPEN) - (token.text in _CLOSED)
+        word = token.name if depth == 0 and token.kind is TokenKind.WORD and before != "." else ""
+        if depth < 0 or token.text == ";" or word in _AFTER:
+            return text[: token.start]
+        inside |= word == "where"
+        if depth == 0 and not inside and token.text == ",":
+            return None
+        before = token.text
+    return text
+
+
+_OPEN: Final = frozenset("([{")
+_CLOSED: Final = frozenset(")]}")
+_AFTER: Final = frozenset(
+    {
+        "group",
+        "having",
+        "window",
+        "qualify",
+        "order",
+        "limit",
+        "offset",
+        "fetch",
+        "union",
+        "intersect",
+        "except",
+        "select",
+    }
+)
+"""Words that end a WHERE; a column of such a name is quoted."""

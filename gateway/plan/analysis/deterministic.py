@@ -57,9 +57,12 @@ _NAMES: Final = frozenset(
 """Functions that sqlglot has no class for."""
 
 
-def is_deterministic(node: exp.Expr) -> bool:
-    """Return whether *node* depends on nothing but its columns and parameters, all of them of one row."""
-    return all(type(part) in _NODES or _is_named(part) for part in node.walk())
+def is_deterministic(node: exp.Expr, *others: type[exp.Expr]) -> bool:
+    """Return whether *node* depends on nothing but its columns and parameters, all of them of one row.
+
+    Nodes of *others* are allowed beside those that the engine can be asked about.
+    """
+    return all(type(part) in _NODES or isinstance(part, others) or _is_named(part) for part in node.walk())
 
 
 def _is_named(node: exp.Expr) -> bool:

@@ -86,6 +86,16 @@ def leaves(predicate: Predicate) -> Iterator[Comparison | Membership | NullCheck
         yield predicate
 
 
+def slots_of(predicate: Predicate) -> frozenset[int]:
+    """Return the slots of the constants of a predicate."""
+    found = [
+        leaf.slots if isinstance(leaf, Membership) else (leaf.slot,)
+        for leaf in leaves(predicate)
+        if not isinstance(leaf, NullCheck)
+    ]
+    return frozenset(slot for slots in found for slot in slots)
+
+
 def substitute(predicate: Predicate, change: Callable[[Term], Term | None]) -> Predicate:
     """Replace the terms of a predicate; a leaf whose term becomes None becomes TRUE, which keeps more rows."""
     match predicate:

@@ -28,6 +28,10 @@ from gateway.predicate import Term
 
 MOST: Final = 100
 """Rows, and combinations of rows, that are looked at; of more, none is."""
+_PLAIN: Final = frozenset({"expressions", "from_", "joins", "with_"})
+_SEVERAL: Final = (exp.Explode, exp.Unnest)
+_LISTS: Final = (exp.In, exp.Exists, exp.Any, exp.All)
+"""What takes a subquery, but not its value."""
 Kind = Callable[[exp.Expr], str | None]
 """Returns the type of a constant; see ``Constants.kind``."""
 _Values = dict[int, Row]
@@ -58,8 +62,26 @@ def of_block(block: Block, kind: Kind) -> tuple[Row, ...] | None:
 def alternatives(node: exp.Expr, naming: Naming, kind: Kind) -> list[exp.Expr]:
     """Write a condition with the constants of each of the rows that it speaks of; of none of them: as it is."""
     sources = _spoken_of([node], naming)
-    read = _combined(sources) if sources else None
-    return [node] if read is None else [_replaced(node, naming, values, kind) for values in read]
+    read = _combined(sources)
+    if read is None or not (sources or any(_value(part, naming) for part in _parts(node))):
+        return [node]
+    return [_replaced(node, naming, values, kind) for values in read]
+
+
+def is_single(block: SelectBlock, rows: Sequence[Row] | None) -> bool:
+    """Return whether a block of constants has exactly one row: nothing leaves rows out, or makes several of one."""
+    node = block.node
+    if rows is None or any(value and key not in _PLAIN for key, value in node.args.items()):
+        return False
+    joins = [] if block.tree is None else list(block.tree.joins())
+    if any(join.kind != "INNER" or join.on is not None or join.names for join in joins):
+        return False
+    return all(map(_is_single, block.sources)) and not any(item.find(*_SEVERAL) for item in node.expressions)
+
+
+def _is_single(source: Source) -> bool:
+    inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
+    return source.certain and isinstance(inner, SelectBlock) and inner.single
 
 
 def together(nodes: Sequence[exp.Expr], naming: Naming) -> list[exp.Expr]:
@@ -132,17 +154,39 @@ def _column(term: Term | None, block: SelectBlock, values: _Values) -> exp.Expr 
 def _replaced(node: exp.Expr, naming: Naming, values: _Values, kind: Kind) -> exp.Expr:
     """Write the constants of rows in the place of their columns."""
     holder = exp.Paren(this=node.copy())
-    for column in list(own(holder, exp.Column)):
-        meant = _meant(column, naming)
+    for part, copied in zip(_parts(node), list(_parts(holder.this)), strict=True):
+        meant = _meant(part, naming)
         if isinstance(meant, Alias):
             inner = Naming(block=naming.block, before=meant.position)
             cell = _constant(_replaced(meant.expression, inner, values, kind), kind)
         else:
-            cell = _column(meant, naming.block, values)
+            cell = _value(part, naming) or _column(meant, naming.block, values)
         if cell is not None:
-            column.replace(exp.Paren(this=cell.copy()))
+            copied.replace(exp.Paren(this=cell.copy()))
     made: exp.Expr = holder.this
     return made
+
+
+def _parts(node: exp.Expr) -> Iterator[exp.Expr]:
+    """Walk the columns of an expression, and its subqueries without what is in them."""
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, exp.Column | exp.Query):
+            yield here
+        else:
+            pending += here.iter_expressions()
+
+
+def _value(part: exp.Expr, naming: Naming) -> exp.Expr | None:
+    """Return the constant that a scalar subquery is."""
+    if not isinstance(part, exp.Subquery) or isinstance(part.parent, _LISTS):
+        return None
+    child = naming.block.children.get(id(part))
+    if child is None or not isinstance(child.block, SelectBlock) or not child.block.single:
+        return None
+    (row,) = child.block.rows or ((),)
+    return row[0] if len(row) == 1 else None
 
 
 def _constant(node: exp.Expr, kind: Kind) -> exp.Expr | None:

@@ -64,12 +64,16 @@ def _membership(leaf: Membership, values: Sequence[Value]) -> str:
     return f"{term_sql(leaf.term)} {'NOT ' if leaf.negated else ''}IN ({members})"
 
 
-def term_sql(term: Term) -> str:
-    """Write a column under its functions."""
-    text = '"' + term.column.replace('"', '""') + '"'
+def term_sql(term: Term, source: str | None = None) -> str:
+    """Return a term as SQL, its column as that of a *source*."""
+    text = f"{_quoted(source)}.{_quoted(term.column)}" if source is not None else _quoted(term.column)
     for function in term.functions:
         text = _applied(function, text)
     return text
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _applied(function: Function, text: str) -> str:

@@ -13,14 +13,15 @@ from sqlglot.errors import SqlglotError
 from gateway.errors import Diagnostic, TemplateInvalid
 from gateway.model import Column
 from gateway.plan.analysis.build import cte_of
-from gateway.plan.analysis.constants import Constants
-from gateway.plan.analysis.cut import cut
+from gateway.plan.analysis.constants import Constant, Constants
+from gateway.plan.analysis.cut import cut, until_where
 from gateway.plan.analysis.dimensions import RULE
 from gateway.plan.analysis.facts import Fact, leaves, substitute
 from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.prepared import PreparedQuery, PreparedScan, Unused, Used
+from gateway.plan.analysis.ranked import PreparedRank, Ranked, Ranking, depending
 from gateway.plan.analysis.reasons import Reason
-from gateway.plan.analysis.structure import structure
+from gateway.plan.analysis.structure import scans_in, structure
 from gateway.plan.analysis.text import Text, read
 from gateway.plan.analysis.used import used_names
 from gateway.plan.analysis.walk import Walk
@@ -44,11 +45,13 @@ def prepare(
     known = {name.lower(): columns for name, columns in tables.items()}
     text = read(sql, {column.name.lower() for columns in known.values() for column in columns})
     tree = parsed(text)
-    constants = Constants(text, parameters)
-    found = structure(tree, known, constants.kind)
-    scans = found.scans
+    constants = Constants(text, dict(parameters))
+    scans = scans_in(tree, known)
     names = [[column.name for column in known[node.name.lower()]] for node in scans]
-    walk = Walk(guarantees=Guarantees(constants=constants, names=names), references=_references(tree))
+    ranking = Ranking(constants=constants, names=names)
+    found = structure(tree, known, constants.kind, scans=scans, row=ranking.row)
+    guarantees = Guarantees(constants=constants, names=names)
+    walk = Walk(guarantees=guarantees, ranking=ranking, references=_references(tree))
     walk.query(found.block, [], [])
     prunable = {name.lower(): {column.lower() for column in columns} for name, columns in partitioning.items()}
     prepared = [
@@ -67,7 +70,20 @@ def prepare(
         shield=needs_whole(tree),
         names=used_names(tree),
         asked=tuple(_asked(prepared)),
+        ranked=tuple(_read_first(ranking.found, constants.slots, prepared, pieces)),
     )
+
+
+def _read_first(
+    found: Sequence[Ranked], constants: Sequence[Constant], scans: Sequence[PreparedScan], pieces: Sequence[str]
+) -> Iterator[PreparedRank]:
+    """Take the values that can prune, each with the text that follows its scan: an alias, and its WHERE."""
+    for ranked in found:
+        numbered = enumerate(scans)
+        filters = tuple(number for number, scan in numbered if depending(constants, scan.predicate, ranked.name))
+        tail = until_where(pieces[ranked.scan + 1]) if filters else None
+        if tail is not None:
+            yield PreparedRank(ranked=ranked, filters=filters, tail=tail)
 
 
 def parsed(text: Text) -> exp.Expr:

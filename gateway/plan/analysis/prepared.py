@@ -25,9 +25,10 @@ from gateway.plan.analysis.constants import (
     Refuted,
     fits,
 )
-from gateway.plan.analysis.facts import leaves
+from gateway.plan.analysis.facts import slots_of
 from gateway.plan.analysis.leaves.prefix import like_prefix
 from gateway.plan.analysis.predicate_sql import predicate_sql, term_sql
+from gateway.plan.analysis.ranked import PreparedRank
 from gateway.plan.analysis.types import INTEGERS, decimal_scale
 from gateway.predicate import (
     FALSE,
@@ -87,7 +88,7 @@ class PreparedQuery:
     through the reserved parameter ``__now`` (``text.NOW``), which then has to be bound. ``shield``: no filter of the
     text may be evaluated by the statistics of files, see ``plan.shield``. ``names``: all that the text uses, in lower
     case; None where it may use any column. ``asked``: the terms, each with its scan and slot, whose values the engine
-    is asked about, see ``plan.refuting``.
+    is asked about, see ``plan.refuting``. ``ranked``: the values that are read first where they can prune.
     """
 
     scans: tuple[PreparedScan, ...]
@@ -99,6 +100,7 @@ class PreparedQuery:
     shield: bool = False
     names: frozenset[str] | None = None
     asked: tuple[tuple[int, Term, int], ...] = ()
+    ranked: tuple[PreparedRank, ...] = ()
 
     def dimensions(self, scan: int) -> tuple[Dimension, ...]:
         """List the dimensions that could prune a scan, by its place in text order."""
@@ -106,7 +108,7 @@ class PreparedQuery:
 
     def dimensions_in(self, predicate: Predicate) -> tuple[Dimension, ...]:
         """List the dimensions that a predicate speaks of."""
-        named = (self.constants[self._source(slot)] for slot in sorted(_slots(predicate)))
+        named = (self.constants[self._source(slot)] for slot in sorted(slots_of(predicate)))
         found = (replace(constant, aspect=Aspect.VALUES) for constant in named if isinstance(constant, Dimension))
         return tuple(dict.fromkeys(found))
 
@@ -114,11 +116,6 @@ class PreparedQuery:
         """Return the slot of the constant that functions are applied to."""
         constant = self.constants[slot]
         return self._source(constant.slot) if isinstance(constant, Carried) else slot
-
-
-def _slots(predicate: Predicate) -> frozenset[int]:
-    compared = {leaf.slot for leaf in leaves(predicate) if isinstance(leaf, Comparison)}
-    return frozenset(compared).union(*(leaf.slots for leaf in leaves(predicate) if isinstance(leaf, Membership)))
 
 
 class Unknown:
@@ -219,6 +216,10 @@ def _compute(
 ) -> dict[ComputedConstant, _Known]:
     if not wanted:
         return {}
+    later = [constant for constant in wanted if not parameters.keys() >= set(constant.parameters)]
+    if later:  # for the value of a parameter that is read first
+        now = [constant for constant in wanted if constant not in later]
+        return {**_compute(now, parameters, evaluate), **dict.fromkeys(later, _UNKNOWN)}
     names = {name for constant in wanted for name in constant.parameters}
     used = {name: value for name, value in parameters.items() if name in names}
     try:
@@ -235,9 +236,9 @@ def _value(
         case Literal(value, _):
             return value
         case ParameterValue(name, cast_to):
-            return _converted(parameters[name].value, cast_to)
+            return _converted(parameters[name].value, cast_to) if name in parameters else _UNKNOWN
         case Absent(name, negated):
-            return (parameters[name].value is None) != negated
+            return (parameters[name].value is None) != negated if name in parameters else _UNKNOWN
         case FirstPresent(parts):
             values = (_value(part, parameters, computed) for part in parts)
             return next((value for value in values if value is not None), None)
@@ -281,6 +282,12 @@ def _delivered(value: Value, target: str) -> _Known:
         return value if 1 < value.year < 9999 else _UNKNOWN
     expected = _PYTHON.get(target)
     return value if expected is not None and type(value).__name__ in expected else _UNKNOWN
+
+
+def delivered(value: Value, target: str) -> Value:
+    """Return *value* as what stands for *target* in a comparison; None where that is not exact, and for NULL."""
+    found = _delivered(value, target)
+    return None if isinstance(found, Unknown) else found
 
 
 _PYTHON = {"VARCHAR": ("str",), "BOOLEAN": ("bool",), "UUID": ("UUID",)}

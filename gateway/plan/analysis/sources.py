@@ -203,6 +203,8 @@ class SelectBlock:
     """Why nothing at all may be pushed into the sources."""
     rows: tuple[Row, ...] | None = None
     """All rows that it can have, where they are constants."""
+    single: bool = False
+    """It has exactly one row."""
 
     @property
     def seen(self) -> list[Source]:

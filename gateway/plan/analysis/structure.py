@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from gateway.model import Column
-from gateway.plan.analysis.build import Builder, cte_of
+from gateway.plan.analysis.build import Builder, OnlyRow, cte_of, no_row
 from gateway.plan.analysis.fixed import Kind
 from gateway.plan.analysis.sources import Block
 
@@ -21,14 +21,25 @@ class Structure:
     block: Block
 
 
-def structure(tree: exp.Expr, tables: Mapping[str, Sequence[Column]], kind: Kind) -> Structure:
-    """Find the blocks of a query over *tables*, whose names are in lower case; *kind* tells the types of constants."""
-    scans = _scans(tree, tables)
-    builder = Builder(tables, {id(node): index for index, node in enumerate(scans)}, kind)
+def structure(
+    tree: exp.Expr,
+    tables: Mapping[str, Sequence[Column]],
+    kind: Kind,
+    *,
+    scans: Sequence[exp.Table] | None = None,
+    row: OnlyRow = no_row,
+) -> Structure:
+    """Find the blocks of a query over *tables*, whose names are in lower case; *kind* tells the types of constants.
+
+    *scans* are those of ``scans_in``; *row* returns the one row of a block whose values are read first.
+    """
+    scans = scans_in(tree, tables) if scans is None else scans
+    builder = Builder(tables, {id(node): index for index, node in enumerate(scans)}, kind, row)
     return Structure(scans=tuple(scans), block=builder.block(tree))
 
 
-def _scans(tree: exp.Expr, tables: Collection[str]) -> list[exp.Table]:
+def scans_in(tree: exp.Expr, tables: Collection[str]) -> list[exp.Table]:
+    """Find the tables of the catalog in a query, in text order."""
     found = [
         node
         for node in tree.find_all(exp.Table)

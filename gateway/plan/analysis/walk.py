@@ -75,6 +75,7 @@ from gateway.plan.analysis.conjuncts import facts_of
 from gateway.plan.analysis.facts import Fact, about, either, moved, substitute
 from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.names import Aliases
+from gateway.plan.analysis.ranked import Ranking
 from gateway.plan.analysis.reasons import Reason
 from gateway.plan.analysis.sources import (
     Block,
@@ -104,6 +105,7 @@ class Walk:
     """
 
     guarantees: Guarantees
+    ranking: Ranking
     references: Mapping[int, int]
     reached: dict[int, list[Fact]] = field(default_factory=dict)
 
@@ -139,6 +141,7 @@ class Walk:
     def _select(self, block: SelectBlock, required: Sequence[Fact], outer: Sequence[Fact]) -> None:
         self.guarantees.dimensions.register(block)
         rows = [*outer, *self.guarantees.where(block), *self._below_clauses(block, required)]
+        rows += self.ranking.facts(block)
         if block.tree is not None:
             if block.closed:
                 self._close(block, rows, block.closed)

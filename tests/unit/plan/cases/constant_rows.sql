@@ -55,3 +55,11 @@ SELECT count(*) FROM a, (SELECT x FROM (VALUES (DATE '2024-01-31')) v(x) GROUP B
 
 SELECT count(*) FROM a, (SELECT x FROM (VALUES (1), (2)) v(x) WHERE x > $pj) p WHERE a.k >= p.x;
 --> a: k IS NOT NULL AND (k >= 1 OR k >= 2)
+
+-- A scalar subquery is a constant where it has exactly one row.
+SELECT count(*) FROM a WHERE d >= (SELECT DATE '2024-01-31') - 1;
+--> a: d >= {CAST((CAST('2024-01-31' AS DATE)) - 1 AS DATE)}
+
+SELECT count(*) FROM a WHERE d >= (SELECT DATE '2024-01-31' WHERE $pj = 1) OR (SELECT DATE '2024-01-31' WHERE $pj = 1) IS NULL;
+--> a: TRUE
+--! a: d >= (SELECT CAST('2024-01-31' AS DATE) WHERE $pj = 1) OR (SELECT CAST('2024-01-31' AS DATE) WHERE $pj = 1) IS NULL | subquery

@@ -22,8 +22,8 @@ SELECT count(*) FROM a JOIN (SELECT k, count(*) AS n FROM b WHERE s = 'a' GROUP 
 --> a: k IS NOT NULL AND k IN <b.k where s = a>
 --> b: s = a AND k IS NOT NULL
 
--- Not through a key that is computed.
-SELECT count(*) FROM a JOIN (SELECT max(k) AS k FROM b WHERE s = 'a') t ON a.k = t.k;
+-- Not through a key that is computed, unless it is one that is read first itself.
+SELECT count(*) FROM a JOIN (SELECT max(k) + count(*) AS k FROM b WHERE s = 'a') t ON a.k = t.k;
 --> a: TRUE
 --> b: s = a
 --! a: a.k = t.k | compared with no constant

@@ -74,10 +74,15 @@ SELECT k FROM a WHERE lower(s) = k::VARCHAR;
 --> a: TRUE
 --! a: LOWER(s) = CAST(k AS TEXT) | function not monotone: lower
 
-SELECT k FROM a WHERE lower(s) = (SELECT min(s) FROM b);
+SELECT k FROM a WHERE lower(s) = (SELECT any_value(s) FROM b);
 --> a: TRUE
 --> b: TRUE
---! a: LOWER(s) = (SELECT MIN(s) FROM b) | function not monotone: lower
+--! a: LOWER(s) = (SELECT ANY_VALUE(s) FROM b) | function not monotone: lower
+
+-- But for one that is read first.
+SELECT k FROM a WHERE lower(s) = (SELECT min(s) FROM b);
+--> a: s where {value: LOWER(__lo) = ($__ranked_0)}
+--> b: s <= $__ranked_0
 
 SELECT k FROM a WHERE k % 2 = 1 + (random() > 2)::INTEGER;
 --> a: TRUE

@@ -1,0 +1,130 @@
+-- The greatest value of a scan is read first: it is a constant, and the scan needs no row before it.
+SELECT count(*) FROM a WHERE d = (SELECT max(d) FROM a);
+--> a: d = $__ranked_0
+--> a: d >= $__ranked_0
+
+SELECT count(*) FROM a WHERE d >= (SELECT max(d) FROM b WHERE k > 1) - INTERVAL 1 DAY AND s = 'a';
+--> a: cast(d, TIMESTAMP) >= {CAST(($__ranked_0) - INTERVAL '1' DAY AS TIMESTAMP)} AND s = a
+--> b: k > 1 AND d >= $__ranked_0
+
+SELECT count(*) FROM a WHERE ts::DATE = (SELECT max(ts)::DATE FROM a WHERE d < $pd);
+--> a: cast(ts, DATE) = {CAST(CAST($__ranked_0 AS DATE) AS DATE)}
+--> a: d < $pd AND ts >= $__ranked_0
+
+SELECT count(*) FROM a WHERE NOT (d < (SELECT coalesce(max(d), DATE '2024-01-31') FROM b WHERE k > $pk));
+--> a: d >= coalesce($__ranked_0, 2024-01-31)
+--> b: k > $pk AND d >= $__ranked_0
+
+SELECT count(*) FROM a JOIN b ON a.k = b.k AND a.d >= (SELECT min(d) FROM c WHERE s = 'ab');
+--> a: k IS NOT NULL AND d >= $__ranked_0
+--> b: k IS NOT NULL AND k IN <a.k where k IS NOT NULL AND d >= $__ranked_0>
+--> c: s = ab AND d <= $__ranked_0
+
+-- By a name of its own
+WITH m AS (SELECT max(d) AS d FROM a) SELECT count(*) FROM a JOIN m USING (d);
+--> a: d >= $__ranked_0
+--> a: d IS NOT NULL AND (d IN ($__ranked_0) OR d IS NULL)
+
+WITH m AS (SELECT max(d) AS d, min(k) AS k FROM b) SELECT count(*) FROM a WHERE a.d = (SELECT d FROM m) OR a.d IS NULL;
+--> b: k <= $__ranked_0 OR d >= $__ranked_1
+--> a: d = $__ranked_1 OR d IS NULL
+
+SELECT count(*) FROM a, (SELECT max(ts) AS t FROM b) m WHERE a.ts > m.t - INTERVAL 12 HOUR;
+--> a: ts IS NOT NULL AND ts > {CAST(($__ranked_0) - INTERVAL '12' HOUR AS TIMESTAMP)}
+--> b: ts >= $__ranked_0
+
+-- As the whole question
+SELECT max(ts), min(ts)::DATE FROM a WHERE k = 1;
+--> a: k = 1 AND (ts <= $__ranked_0 OR ts >= $__ranked_1)
+
+SELECT max(m), max(ts::DATE) FROM a;
+--> a: cast(ts, DATE) >= $__ranked_0 OR m >= $__ranked_1
+
+-- Where other rows matter too, or a filter cannot be evaluated apart from the rest, it is not read first.
+SELECT max(d), count(*) FROM a;
+--> a: TRUE
+
+SELECT k, max(d) FROM a GROUP BY k;
+--> a: TRUE
+
+SELECT max(d) FILTER (WHERE k = 1) FROM a;
+--> a: TRUE
+
+SELECT max(d) FROM a HAVING max(d) > DATE '2024-02-01';
+--> a: TRUE
+--! a: MAX(d) > CAST('2024-02-01' AS DATE) | function not monotone: max
+
+SELECT count(*) FROM a WHERE d <= (SELECT max(d) FROM b WHERE b.k = a.k);
+--> a: TRUE
+--> b: k IS NOT NULL
+--! a: d <= (SELECT MAX(d) FROM b WHERE b.k = a.k) | subquery
+
+SELECT count(*) FROM a WHERE d <= (SELECT max(d) FROM b WHERE k + random() > 1.5);
+--> a: TRUE
+--> b: TRUE
+--! a: d <= (SELECT MAX(d) FROM b WHERE k + RANDOM() > 1.5) | subquery
+--! b: k + RANDOM() > 1.5 | arithmetic on the column
+
+SELECT count(*) FROM a WHERE d = (SELECT max(b.d) FROM b JOIN c ON b.k = c.k);
+--> a: TRUE
+--> b: k IS NOT NULL
+--> c: k IS NOT NULL
+--! a: d = (SELECT MAX(b.d) FROM b JOIN c ON b.k = c.k) | subquery
+
+SELECT count(*) FROM a WHERE EXISTS (SELECT max(d) FROM b WHERE k = 7);
+--> a: TRUE
+--> b: k = 7 AND d >= $__ranked_0
+
+SELECT count(*) FROM a WHERE d NOT IN (SELECT max(d) FROM b);
+--> a: TRUE
+--> b: d >= $__ranked_0
+--! a: NOT d IN (SELECT MAX(d) FROM b) | subquery
+
+SELECT max(k, 2) FROM a;
+--> a: TRUE
+
+SELECT max(x) FROM a AS t(x, y);
+--> a: TRUE
+
+-- LIMIT after ORDER BY: no row before the last of those that it takes.
+SELECT k, ts, s, d FROM a ORDER BY ts DESC, k, s, d LIMIT 3 OFFSET 2;
+--> a: ts >= $__ranked_0
+
+SELECT k, ts AS x, s, d FROM a WHERE k > 0 ORDER BY x, k, s, d LIMIT $pj;
+--> a: k > 0 AND ts <= $__ranked_0
+
+SELECT d, count(*) FROM (SELECT d FROM a ORDER BY d, k LIMIT 4) GROUP BY d;
+--> a: d <= $__ranked_0
+
+-- NULL comes last, or first where that is asked for.
+SELECT k, d FROM a ORDER BY d DESC NULLS FIRST, k LIMIT 3;
+--> a: d >= $__ranked_0 OR d IS NULL
+
+SELECT k, d FROM a WHERE k = 1 ORDER BY d NULLS LAST, k LIMIT 20;
+--> a: k = 1 AND d <= $__ranked_0
+
+-- The next page by its keys
+SELECT k, d, s FROM a WHERE (d, k) > ($pd, $pk) ORDER BY 2, 1, 3 LIMIT 5;
+--> a: (d >= $pd OR d IS NULL) AND d <= $__ranked_0
+
+-- All rows matter to a window, a grouping, DISTINCT, and to an order by what is computed.
+SELECT k, ts, count(*) OVER () AS n FROM a ORDER BY ts, k, n LIMIT 3;
+--> a: TRUE
+
+SELECT ts, count(*) FROM a GROUP BY ts ORDER BY ts LIMIT 3;
+--> a: TRUE
+
+SELECT DISTINCT d FROM a ORDER BY d LIMIT 3;
+--> a: TRUE
+
+SELECT k, s, ts AS k2 FROM a ORDER BY k + 1 DESC, s, ts LIMIT 3;
+--> a: add(k, 1) >= $__ranked_0
+
+SELECT max(d) AS d FROM a ORDER BY d LIMIT 1;
+--> a: TRUE
+
+SELECT -k AS d, s FROM a ORDER BY d, s LIMIT 3;
+--> a: TRUE
+
+SELECT unnest([d, d + 1]) AS u, d FROM a WHERE k = 1 ORDER BY d, u LIMIT 3;
+--> a: k = 1
