@@ -130,7 +130,7 @@ class CacheSettings(_Section):
         ge=0,
         lt=1,
         description="Part of the memory and of the disk of results that is for partials, of which answers are put "
-        "together; `0`: every answer is computed as a whole.",
+        "together; in Redis they take as much as on the disk. `0`: every answer is computed as a whole.",
     )
     partials_from: Size = Field(
         2**20,

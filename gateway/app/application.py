@@ -19,6 +19,7 @@ from gateway.app.result_tiers import redis_pool
 from gateway.app.state import CursorKey, StateFolder, calls_folder, cursor_key, deployment, reload_signal
 from gateway.cache.files import bytes_of
 from gateway.cache.recent_questions import RecentQuestions
+from gateway.cache.results import ResultCache
 from gateway.config import Settings
 from gateway.engine.current import Reaching
 from gateway.pipeline import Gateway
@@ -28,7 +29,7 @@ from gateway.telemetry.audit import AuditLog, open_file
 from gateway.telemetry.events import Observer, fan_out
 from gateway.telemetry.json_log import JsonLog, LineWriter
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.resources import ResourceMonitor
+from gateway.telemetry.resources import FarBytes, ResourceMonitor
 from gateway.telemetry.text_log import standard_output
 from gateway.telemetry.usage import CallCounter
 from gateway.warm import ANYBODY, Warmer, wanted
@@ -169,9 +170,20 @@ def _monitor(serving: Callable[[], Gateway], settings: Settings) -> ResourceMoni
     return ResourceMonitor(
         settings.state,
         cache=lambda: serving().cache.used,
-        disk=lambda: bytes_of(settings.state / "results") + bytes_of(settings.state / "partials"),
+        partials=lambda: serving().cache.partials.used,
+        disk=lambda: _far(serving().cache, settings),
         engine=lambda: cast(Reaching, serving().engine).memory(),
         observe=serving().observe,
+    )
+
+
+def _far(cache: ResultCache, settings: Settings) -> FarBytes:
+    """Measure what the workers of the machine share."""
+    partials = bytes_of(settings.state / "partials")
+    return FarBytes(
+        disk=bytes_of(settings.state / "results") + partials,
+        partials_disk=partials,
+        partials_redis=cache.partials.shared,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -48,9 +49,11 @@ def open_cache(
     memory = MemoryTier(budget.cache - near, share=cache.share, observe=observe)
     tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk - apart), observe)]
     partials: list[Tier] = []
+    held: dict[str, Callable[[], int]] = {}
     if cache.partials:
         files = FileTier(settings.state / "partials", apart)
-        partials = [MemoryTier(near, share=cache.share, observe=observe), FaultTolerantTier(files, observe)]
+        nearest = MemoryTier(near, share=cache.share, observe=observe)
+        partials, held["near"] = [nearest, FaultTolerantTier(files, observe)], lambda: nearest.used
     summaries = FileTier(settings.state / "summaries", DISK)
     summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(summaries, observe)]
     if cache.redis is not None:
@@ -63,8 +66,10 @@ def open_cache(
         far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
         summed.append(FaultTolerantTier(far, observe, cooldown=cooldown))
         if cache.partials:
-            kept = redis.RedisTier(redis.connect(cache.redis), largest=cache.redis_value, kind="partial", **corner)
+            client = redis.connect(cache.redis)
+            kept = redis.RedisTier(client, largest=cache.redis_value, kind="partial", size=apart, **corner)
             partials.append(FaultTolerantTier(kept, observe, cooldown=cooldown))
+            held["shared"] = lambda: kept.used
     return ResultCache(
         tiers,
         clock=time.time,
@@ -73,7 +78,7 @@ def open_cache(
         purges=PurgeLog(settings.state / "drops.jsonl", epochs),
         encodings=memory,
         summaries=Summaries(summed),
-        partials=Partials(partials),
+        partials=Partials(partials, **held),
     )
 
 

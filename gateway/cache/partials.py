@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from gateway.cache.tier import Tier
+from gateway.cache.tier import Entry, Tier, TierError
 from gateway.cache.tiers import Tiers
 from gateway.model import Result
 
@@ -22,8 +22,29 @@ LIFETIME = 7 * 86_400.0
 class Partials(Tiers):
     """Partials over tiers from the nearest to the farthest; without tiers nothing is kept."""
 
-    def __init__(self, tiers: Sequence[Tier]) -> None:
+    def __init__(
+        self, tiers: Sequence[Tier], *, near: Callable[[], int] = lambda: 0, shared: Callable[[], int] = lambda: 0
+    ) -> None:
+        """*near* and *shared* return the bytes that are kept in the nearest tier, and in Redis."""
         super().__init__(tiers, kind="partials", lifetime=LIFETIME)
+        self._near, self._shared = near, shared
+
+    @property
+    def used(self) -> int:
+        """Bytes that are kept in the memory of this process."""
+        return self._near()
+
+    @property
+    def shared(self) -> int | None:
+        """Bytes that are kept in Redis; None where it does not tell now."""
+        try:
+            return self._shared()
+        except TierError:
+            return None
+
+    def entries(self) -> Mapping[str, list[Entry]]:
+        """List what every tier keeps, by the name of the tier."""
+        return {tier.name: list(tier.entries()) for tier in self._tiers}
 
     def find(self, keys: Iterable[str]) -> Mapping[str, pa.Table]:
         """Return the rows of those partials that are kept; nearer tiers are given a copy."""

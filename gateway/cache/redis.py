@@ -20,6 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from gateway.cache.redis_budget import COST, KEEP, TOTAL
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.serialization import entry_from_schema, with_header, without_header
 from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
@@ -83,7 +84,8 @@ def connect(url: str) -> redis.Redis:
 class RedisTier:
     """Keep results of up to *largest* bytes, compressed, in Redis, under the names of a *namespace*.
 
-    *kind* keeps them apart from those of another tier; *host* is the name of this one in the change feed.
+    *kind* keeps them apart from those of another tier, and together they take *size* bytes at most; None: as many as
+    there are. *host* is the name of this one in the change feed.
     """
 
     name = "redis"
@@ -97,8 +99,10 @@ class RedisTier:
         host: str = "",
         namespace: str = "",
         seal: Seal = _NO_SEAL,
+        size: int | None = None,
     ) -> None:
-        self._client, self._largest, self._host, self._seal = client, largest, host, seal
+        self._client, self._largest, self._host, self._seal, self._size = client, largest, host, seal, size
+        self._expiries, self._sizes = (f"{PREFIX}{namespace}:{kind}-{what}" for what in ("expiries", "sizes"))
         self._results, self._validations = f"{PREFIX}{namespace}:{kind}:", f"{PREFIX}{namespace}:mark:"
         self._feed = _feed_name(namespace)
 
@@ -121,16 +125,15 @@ class RedisTier:
 
     def put(self, result: Result, *, lifetime: float) -> bool:
         value = self._sealed(result)
-        if value is not None:
-            expiry = max(1, int(lifetime * 1000))
-            self._asked(lambda: self._client.set(f"{self._results}{result.key}", value, px=expiry))
-        return value is not None
+        if value is None:
+            return False
+        return bool(self._asked(lambda: self._keep(self._client, f"{self._results}{result.key}", value, lifetime)))
 
     def put_all(self, results: Sequence[Result], *, lifetime: float) -> None:
         for some in _of_bytes(self._values(results), _SENT):
             pipeline = self._client.pipeline(transaction=False)
             for name, value in some:
-                pipeline.set(name, value, px=max(1, int(lifetime * 1000)))
+                self._keep(pipeline, name, value, lifetime)
             self._asked(pipeline.execute)
 
     def extend(self, key: str, *, lifetime: float) -> None:
@@ -164,6 +167,18 @@ class RedisTier:
 
     def close(self) -> None:
         self._client.close()
+
+    @property
+    def used(self) -> int:
+        """Bytes that are kept, where they are bounded."""
+        return int(self._asked(lambda: self._client.hget(self._sizes, TOTAL)) or 0)
+
+    def _keep(self, client: redis.Redis, name: str, value: bytes, lifetime: float) -> Any:
+        """Keep a value for so many seconds; *client* may be a pipeline."""
+        expiry = max(1, int(lifetime * 1000))
+        if self._size is None:
+            return client.set(name, value, px=expiry)
+        return client.eval(KEEP, 3, self._expiries, self._sizes, name, value, str(expiry), str(self._size), str(COST))
 
     def _before(self, name: str) -> tuple[bytes, Validation | None, str]:
         """Return the value under the name of a validation, the validation, and a word where it is something else."""

@@ -36,18 +36,24 @@ def command() -> None:
 @project_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def stats(project: Path, form: str) -> None:
-    """Count what is kept, by tier and query."""
+    """Count what is kept, by tier and query: answers, and the partials of which answers are put together."""
     with _opened(project) as results:
-        rows = [row for tier, entries in results.entries().items() if tier != "memory" for row in _sums(tier, entries)]
+        kept = {"answers": results.entries(), "partials": results.partials.entries()}
+    rows = [
+        {"kind": kind, **row}
+        for kind, by_tier in kept.items()
+        for tier, found in by_tier.items()
+        if tier != "memory"
+        for row in _sums(tier, found)
+    ]
     if form == "json":
         _write(rows)
         return
-    grid = Grid("tier", "query", "results", "size", "newest", box=None, header_style="bold")
+    grid = Grid("kind", "tier", "query", "kept", "size", "newest", box=None, header_style="bold")
     for row in rows:
         name = f"{row['query']} v{row['version']}"
-        grid.add_row(
-            str(row["tier"]), name, str(row["results"]), readable(int(row["bytes"])), _ago(float(row["newest"]))
-        )
+        size, newest = readable(int(row["bytes"])), _ago(float(row["newest"]))
+        grid.add_row(str(row["kind"]), str(row["tier"]), name, str(row["results"]), size, newest)
     Console().print(grid)
 
 

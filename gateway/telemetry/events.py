@@ -553,7 +553,8 @@ class StoreRequested(Event):
 class ResourcesMeasured(Event):
     """What this worker holds, in bytes. ``engine`` maps the engine's own words for what it uses memory for to bytes.
 
-    ``disk`` is the whole cache folder of the machine; None where another worker measures it.
+    ``partials`` are those in memory. ``disk`` is the whole cache folder of the machine, ``partials_disk`` that of
+    partials in it, and ``partials_redis`` what these take in Redis; None where another worker measures them.
     """
 
     level: ClassVar[str | None] = None
@@ -561,7 +562,10 @@ class ResourcesMeasured(Event):
     cache: int
     engine: Mapping[str, int]
     spilled: int
+    partials: int = 0
     disk: int | None = None
+    partials_disk: int | None = None
+    partials_redis: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.concurrency.leader import Leadership
 from gateway.concurrency.ticker import Ticker, Wait
@@ -18,11 +19,20 @@ _DISK_EVERY = 6
 _STATUS = Path("/proc/self/status")
 
 
+class FarBytes(NamedTuple):
+    """Bytes of what the workers of a machine share: the disk tiers, the partials among them, and those in Redis."""
+
+    disk: int | None = None
+    partials_disk: int | None = None
+    partials_redis: int | None = None
+
+
 class ResourceMonitor:
     """Measures the resources of this worker: ``measure`` once, ``start`` every ten seconds in a thread.
 
-    *cache* returns the bytes of the memory tier, *disk* those of the disk tier, *engine* those of the engine by purpose
-    and those that it spilled. *folder* holds the lock by which one process per machine measures the disk.
+    *cache* returns the bytes of answers in memory, *partials* those of partials, *disk* what the workers of the machine
+    share, *engine* the bytes of the engine by purpose and those that it spilled. *folder* holds the lock by which one
+    process per machine measures what is shared.
     """
 
     def __init__(
@@ -30,12 +40,14 @@ class ResourceMonitor:
         folder: Path,
         *,
         cache: Callable[[], int],
-        disk: Callable[[], int],
+        disk: Callable[[], FarBytes],
+        partials: Callable[[], int],
         engine: Callable[[], tuple[Mapping[str, int], int]],
         observe: Observer,
         resident: Callable[[], int] | None = None,
     ) -> None:
-        self._cache, self._disk, self._engine, self._observe = cache, disk, engine, observe
+        self._cache, self._disk, self._partials = cache, disk, partials
+        self._engine, self._observe = engine, observe
         self._resident = resident or resident_bytes
         self._leading = Leadership(folder / "vitals.lock")
         self._measurements = 0
@@ -50,9 +62,16 @@ class ResourceMonitor:
         due, self._measurements = self._measurements % _DISK_EVERY == 0, self._measurements + 1
         with suppress(GatewayError, OSError):
             engine, spilled = self._engine()
-            disk = self._disk() if due and self._leading.take() else None
+            far = self._disk() if due and self._leading.take() else FarBytes()
             measured = ResourcesMeasured(
-                resident=self._resident(), cache=self._cache(), engine=engine, spilled=spilled, disk=disk
+                resident=self._resident(),
+                cache=self._cache(),
+                engine=engine,
+                spilled=spilled,
+                partials=self._partials(),
+                disk=far.disk,
+                partials_disk=far.partials_disk,
+                partials_redis=far.partials_redis,
             )
             self._observe(measured)
 

@@ -11,6 +11,7 @@ import pyarrow.ipc
 import pytest
 from clocks import Clock
 from redis import Connection
+from waiting import wait_for
 
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
@@ -95,6 +96,49 @@ def test_several_results_of_redis_cost_one_round_trip_each_way(redis_server: Any
     tier.put_all(kept, lifetime=60)
     assert tier.results([one.key for one in kept]) == {one.key: one for one in kept}
     assert len(sent) == 2
+
+
+def sizes_of(tier: Tier) -> int:
+    return sum(entry.size for entry in tier.entries())
+
+
+def test_results_that_are_bounded_in_redis_make_room_the_oldest_first(redis_server: Any) -> None:
+    tier = RedisTier(connect(redis_server.url), largest=100_000, size=20_000)
+    keys = [f"{number:040x}" for number in range(60)]
+    for key in keys[:30]:
+        assert tier.put(result(key), lifetime=60)
+    tier.put_all([result(key) for key in keys[30:]], lifetime=60)
+    kept = sorted(tier.results(keys))
+    assert kept == keys[-len(kept) :]
+    assert 10_000 < sizes_of(tier) < tier.used <= 20_000
+    assert not tier.put(result("ff11", rows=20_000, query="x" * 40_000), lifetime=60)
+    assert sorted(tier.results(keys)) == kept
+
+
+def test_what_expires_in_redis_or_is_kept_again_leaves_its_room(redis_server: Any) -> None:
+    tier = RedisTier(connect(redis_server.url), largest=100_000, size=20_000)
+    tier.put(result("aa11"), lifetime=60)
+    one = tier.used
+    for _ in range(3):
+        tier.put(result("aa11"), lifetime=0.001)
+    assert tier.used == one
+    wait_for(lambda: tier.result("aa11") is None)
+    tier.put(result("bb22"), lifetime=60)
+    assert tier.used == one
+
+
+@pytest.mark.parametrize("gone", ["*-expiries", "*-sizes", "*:result:*"])
+def test_a_bound_in_redis_holds_again_where_what_tells_of_it_was_lost(redis_server: Any, gone: str) -> None:
+    client = connect(redis_server.url)
+    tier = RedisTier(client, largest=100_000, size=20_000)
+    for number in range(20):
+        tier.put(result(f"{number:040x}"), lifetime=60)
+    for name in list(client.scan_iter(gone)):
+        client.set(name, "something else")
+    for number in range(20, 60):
+        assert tier.put(result(f"{number:040x}"), lifetime=60)
+    assert tier.used <= 20_000
+    assert tier.result(f"{59:040x}") == result(f"{59:040x}")
 
 
 def test_of_several_values_in_redis_what_is_not_ours_is_the_only_one_rejected(redis_server: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -14,12 +15,14 @@ from tempfile import mkdtemp
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from folded import DAYS, FOLDED, between, folder_of, make_project, put
 from full_disks import fill, mounted
 
 from gateway.answer import Answer, Directives
 from gateway.app.gateway import open_gateway
 from gateway.cache.tier import Purge
+from gateway.cli import main
 from gateway.config import load_settings
 from gateway.errors import DeadlineExceeded
 from gateway.execution.work import KeyedFold
@@ -228,6 +231,19 @@ def test_cache_status_and_explanations_tell_of_partials(project: Path) -> None:
     assert re.search(r"fwd=miss; stored; ttl=\d+; detail=.30 partitions: 29 kept, 1 computed.$", status)
     assert whole.as_dict()["partials"] is None
     assert "it reads 3 partitions" in whole.as_text()
+
+
+def test_operators_see_what_partials_take(project: Path) -> None:
+    with opened(project) as gateway:
+        ask(gateway, "exact", 0, 30)
+        assert 30_000 < gateway.cache.partials.used < 300_000
+    told = CliRunner().invoke(main, ["cache", "stats", "--format", "json", "--project", str(project)])
+    rows = {(row["kind"], row["tier"], row["query"]): row for row in json.loads(told.stdout)}
+    assert {place: row["results"] for place, row in rows.items()} == {
+        ("answers", "disk", "exact"): 1,
+        ("partials", "disk", "exact"): 30,
+    }
+    assert rows["partials", "disk", "exact"]["bytes"] > 30 * 500
 
 
 def test_an_answer_that_is_prepared_ahead_computes_changed_days_only(project: Path) -> None:

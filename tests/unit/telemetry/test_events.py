@@ -224,12 +224,16 @@ def test_files_of_the_project_that_are_broken_are_a_gauge_and_reloads_are_counte
 
 
 def test_sizes_are_told_as_they_were_last_measured() -> None:
-    first = ResourcesMeasured(resident=9, cache=1, engine={"parquet_reader": 10}, spilled=5, disk=2)
+    first = ResourcesMeasured(
+        resident=9, cache=1, engine={"parquet_reader": 10}, spilled=5, partials=7, disk=2, partials_disk=1
+    )
     second = ResourcesMeasured(resident=8, cache=3, engine={"parquet_reader": 11}, spilled=0)
     registry = observed(first, second)
     assert registry.get_sample_value("gateway_resident_bytes") == 8
     assert registry.get_sample_value("gateway_cache_memory_bytes") == 3
     assert registry.get_sample_value("gateway_cache_disk_bytes") == 2
+    assert registry.get_sample_value("gateway_partials_memory_bytes") == 0
+    assert registry.get_sample_value("gateway_partials_disk_bytes") == 1
     assert registry.get_sample_value("gateway_engine_memory_bytes", {"purpose": "parquet_reader"}) == 11
 
 

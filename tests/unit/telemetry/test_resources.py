@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import EngineFailed
 from gateway.telemetry.events import Event, ResourcesMeasured
-from gateway.telemetry.resources import ResourceMonitor, resident_bytes
+from gateway.telemetry.resources import FarBytes, ResourceMonitor, resident_bytes
 
 ENGINE = ({"parquet_reader": 10, "external_file_cache": 20}, 5)
 
@@ -24,7 +24,13 @@ def events() -> list[Event]:
 @pytest.fixture
 def make(tmp_path: Path, events: list[Event]) -> Callable[..., ResourceMonitor]:
     def vitals(**given: Any) -> ResourceMonitor:
-        usual = {"cache": lambda: 1, "disk": lambda: 2, "engine": lambda: ENGINE, "resident": lambda: 3}
+        usual = {
+            "cache": lambda: 1,
+            "partials": lambda: 4,
+            "disk": lambda: FarBytes(2, 1, 6),
+            "engine": lambda: ENGINE,
+            "resident": lambda: 3,
+        }
         return ResourceMonitor(tmp_path, observe=events.append, **(usual | given))
 
     return vitals
@@ -36,7 +42,18 @@ def disks(events: list[Event]) -> list[int | None]:
 
 def test_a_look_tells_what_the_worker_holds(make: Callable[..., ResourceMonitor], events: list[Event]) -> None:
     make().measure()
-    assert events == [ResourcesMeasured(resident=3, cache=1, engine=ENGINE[0], spilled=5, disk=2)]
+    assert events == [
+        ResourcesMeasured(
+            resident=3,
+            cache=1,
+            engine=ENGINE[0],
+            spilled=5,
+            partials=4,
+            disk=2,
+            partials_disk=1,
+            partials_redis=6,
+        )
+    ]
 
 
 def test_the_disk_is_measured_by_one_worker_and_less_often(
