@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from days import Days, opened
-from foldable import ANYTHING, BESIDE, CONDITIONS, KEYS, NUMBERS, aggregates, beside, joined_queries
+from foldable import ANYTHING, BESIDE, CONDITIONS, KEYS, NUMBERS, aggregates, beside, joined_queries, nested_queries
 from folding import content
 from hypothesis import event, given, note
 from hypothesis import strategies as st
@@ -59,11 +59,9 @@ CONDITIONS_OF_FILES = (
     *("NOT (ts < '2023-12-31'::TIMESTAMP)", "ts > TIMESTAMP '2024-01-02' - INTERVAL 36 HOUR", "f < 'nan'::DOUBLE"),
     *("(ts >= '2023-12-30'::TIMESTAMP OR k = 'b')", "ts IN ('2024-01-01'::TIMESTAMP, '2024-01-02'::TIMESTAMP)"),
 )
-QUERIES = joined_queries(
-    "t",
-    [*KEYS, "f"],
-    aggregates([*NUMBERS, "f"], [*ANYTHING, "f"], ("i", "b")),
-    CONDITIONS_OF_FILES,
+QUERIES = st.one_of(
+    joined_queries("t", [*KEYS, "f"], aggregates([*NUMBERS, "f"], [*ANYTHING, "f"], ("i", "b")), CONDITIONS_OF_FILES),
+    nested_queries("t", NUMBERS),
 )
 WAREHOUSES = 8
 

@@ -16,6 +16,7 @@ from sqlglot import exp
 from gateway.plan.fold import (
     aggregates,
     algebra,
+    around,
     block,
     cuts,
     filters,
@@ -26,11 +27,32 @@ from gateway.plan.fold import (
     keys,
     order,
     parts,
+    place,
     split,
+    under,
     windows,
 )
 
-_MODULES = (aggregates, algebra, block, cuts, filters, fold, forms, holding, joined, keys, order, parts, split, windows)
+_MODULES = (
+    *(
+        aggregates,
+        algebra,
+        around,
+        block,
+        cuts,
+        filters,
+        fold,
+        forms,
+        holding,
+        joined,
+        keys,
+        order,
+        parts,
+        place,
+        split,
+    ),
+    *(under, windows),
+)
 
 
 def merged_as(merge: str) -> Callable[[Any], Any]:
@@ -175,6 +197,13 @@ MUTANTS = [
     Mutant("joins", "a column of any table", joined.Joined, "owner", first_of_a_name),
     Mutant("joins", "a name in USING is of the left side of any", joined, "_LEADING", lambda right: {*right, "RIGHT"}),
     Mutant("joins", "with a part of a table", fold, "_others", lambda _: lambda *_: iter(())),
+    Mutant("below", "rows are chosen", place, "_check_kept", lambda _: lambda _: None),
+    Mutant("below", "rows are read twice", place, "_check_once", lambda _: lambda *_: None),
+    Mutant("below", "columns of a star are named", under, "_renames", lambda _: lambda _: False),
+    Mutant("around", "ties are left open", around.Around, "_order", lambda _: lambda *_: None),
+    Mutant("around", "rows are told apart by nothing", around.Around, "_rows", lambda _: lambda *_: iter("1")),
+    Mutant("around", "any values", around.Around, "_require", lambda _: lambda *_: None),
+    Mutant("around", "-0.0 is 0.0", around, "_terms", lambda _: lambda place_, sql, column: iter([place_])),
     Mutant("filters", "of joined tables hold", filters, "_is_of_fact", lambda _: lambda *_: True),
     Mutant("filters", "NULL in no part", filters, "_parts", without_nulls),
     Mutant("filters", "NULL in no column", filters, "_parts", without_columns),

@@ -86,6 +86,55 @@ def beside(chance: Random) -> dict[str, list[dict[str, Any]]]:
     return {"dims": dims, "kinds": kinds}
 
 
+_BELOW = (
+    ("", "(SELECT * FROM {source} WHERE i > 0 AND k <> 'z') AS t"),
+    ("WITH low AS (SELECT * FROM {source} WHERE ts >= TIMESTAMP '2024-01-02') ", "low AS t"),
+    ("WITH low AS (SELECT *, i AS more FROM {source}), lower AS (SELECT * FROM low WHERE more > 0) ", "lower AS t"),
+)
+_INNER = (
+    "SELECT k AS g, j AS h, count(*) AS n, sum({number}) AS s, avg(i) AS m FROM {source} GROUP BY k, j",
+    "SELECT k AS g, t AS h, count({number}) AS n, min({number}) AS s, avg(j) AS m FROM {source} "
+    "WHERE i > 1 GROUP BY ALL",
+    "SELECT upper(k) AS g, j AS h, count(*) AS n, max(b) AS s, -avg(i) AS m FROM {source} "
+    "GROUP BY 1, 2 ORDER BY n LIMIT 3",
+    "SELECT dk AS g, rate AS h, count(*) AS n, sum(rate) AS s, avg(rate) AS m FROM {source} "
+    "LEFT JOIN dims ON dj = j GROUP BY ROLLUP (dk, rate)",
+)
+_OUTER = (
+    *("SELECT * FROM {inner} ORDER BY n", "SELECT o.g, s + n AS x FROM {inner} WHERE n > 1 ORDER BY 2 DESC LIMIT 2"),
+    *(
+        "SELECT g, max(s) AS x, count(DISTINCT h) AS y, sum(n) AS z FROM {inner} GROUP BY g",
+        "SELECT max(n) AS x FROM {inner}",
+    ),
+    *("SELECT g, -m AS minus, m * 0 AS zero FROM {inner}", "SELECT DISTINCT h, n FROM {inner} LIMIT 2"),
+    "SELECT g, rank() OVER (ORDER BY m) AS r, row_number() OVER (PARTITION BY h) AS w FROM {inner}",
+    "SELECT g, sum(n) OVER (ORDER BY n ROWS 1 PRECEDING) AS w, lag(s) OVER (ORDER BY m) AS l FROM {inner} LIMIT 3",
+    "SELECT sum(n) AS x FROM (SELECT n FROM {inner} ORDER BY n DESC LIMIT 2)",
+    "SELECT o.g, kind FROM {inner} JOIN (VALUES (1, 'x'), (2, 'y')) AS v(n, kind) ON v.n = o.n",
+    "SELECT h, sum(m) AS x FROM {inner} GROUP BY h",
+    "SELECT g, h, avg(n) AS x, bool_or(n > 1) AS y FROM {inner} GROUP BY CUBE (g, h) HAVING count(*) > 0 ORDER BY x",
+)
+_OUTER_OF_CTE = (
+    "SELECT o.g, p.n, n_of.x FROM {inner} LEFT JOIN o AS p ON o.n < p.n, (SELECT sum(n) AS x FROM o) AS n_of",
+    "SELECT g, n / (SELECT sum(n) FROM o) AS share FROM {inner} WHERE n > (SELECT min(n) FROM o) ORDER BY share",
+)
+
+
+@st.composite
+def nested_queries(draw: Any, source: str, numbers: Sequence[str]) -> str:
+    """Make a query whose aggregation over *source* stands below others, or above."""
+    before, under = draw(st.sampled_from([("", "{source}"), *_BELOW]))
+    inner = draw(st.sampled_from(_INNER)).format(
+        source=under.format(source=source), number=draw(st.sampled_from(numbers))
+    )
+    before = before.format(source=source)
+    if draw(st.booleans()):
+        outer = draw(st.sampled_from([*_OUTER, *_OUTER_OF_CTE])).format(inner="o")
+        return f"{before + ', ' if before else 'WITH '}o AS ({inner}) {outer}"
+    outer = draw(st.sampled_from(["{inner}", *_OUTER]))
+    return before + (inner if outer == "{inner}" else outer.format(inner=f"({inner}) AS o"))
+
+
 @st.composite
 def joined_queries(
     draw: Any, source: str, keys: Sequence[str], made_of: st.SearchStrategy[str], conditions: Sequence[str]

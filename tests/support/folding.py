@@ -18,7 +18,7 @@ from gateway.plan.analysis.structure import structure
 from gateway.plan.analysis.text import read
 from gateway.plan.fold.algebra import SAME_BYTES, base
 from gateway.plan.fold.forms import floats_of
-from gateway.plan.fold.parts import PARTIALS, Refused, Split
+from gateway.plan.fold.parts import PARTIALS, Refused, Split, over_partials
 from gateway.plan.fold.split import split
 
 
@@ -64,10 +64,10 @@ class Texts:
         text = read(query, {column.name for columns in tables.values() for column in columns})
         found = structure(parsed(text), tables, Constants(text, {}).kind)
         fact = next((number for number, scan in enumerate(found.scans) if scan.name == "facts"), 0)
-        made = split(text, found, fact, lambda: self.names(query))
+        made = split(text, found, fact, self.describe)
         partial = self.connection.sql(made.partial(range(len(made.filters))))
         if floats := floats_of(made, map(str, partial.types[made.keys :])):
-            made = split(text, found, fact, lambda: self.names(query), floats)
+            made = split(text, found, fact, self.describe, floats)
         for algebra, state in zip(made.states, partial.types[made.keys :], strict=True):
             if base(str(state)) not in algebra.types:
                 raise Refused(f"a state of {state}")
@@ -87,9 +87,10 @@ class Texts:
             if base(str(kind)) not in SAME_BYTES:
                 raise Refused(f"{what} {kind}")
 
-    def names(self, query: str) -> list[str]:
+    def describe(self, query: str) -> list[Column]:
         bound = re.sub(r"\$\w+", "DATE '2024-01-02'", query)
-        return [row[0] for row in self.connection.sql(f"DESCRIBE SELECT * FROM ({bound})").fetchall()]
+        found = self.connection.sql(f"DESCRIBE SELECT * FROM ({bound})").fetchall()
+        return [Column(name=row[0], type=row[1]) for row in found]
 
     def table(self, sql: str) -> pa.Table:
         return self.connection.sql(sql).to_arrow_table()
@@ -113,7 +114,7 @@ class Texts:
         )
         self.connection.register("__gateway_rows", rows)
         try:
-            return self.table(f'WITH "{PARTIALS}" AS (SELECT {cast} FROM "__gateway_rows") {made.finish}')
+            return self.table(over_partials(cast, "__gateway_rows", made.finish))
         finally:
             self.connection.unregister("__gateway_rows")
 

@@ -11,14 +11,15 @@ from sqlglot import exp
 from gateway.plan.analysis.sources import SelectBlock
 from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
-from gateway.plan.fold.clauses import Clauses, Span
+from gateway.plan.fold.clauses import Clauses, Span, Tokens
 from gateway.plan.fold.cuts import Cut, over_rows
 from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import Refused
+from gateway.plan.fold.place import Place
 from gateway.plan.rewrite import identifier
 from gateway.query.functions import reviewed
 
-_SPELT: Final = {"with_": "WITH", "laterals": "LATERAL", "windows": "WINDOW"}
+_SPELT: Final = {"laterals": "LATERAL", "windows": "WINDOW"}
 _UNCERTAIN: Final = (
     (exp.Collate, "it has a COLLATE", "upper() or lower() of the column"),
     (exp.Lambda, "it has a lambda, whose names may be those of columns", None),
@@ -28,7 +29,20 @@ _UNCERTAIN: Final = (
 """What may mean something else in another query than in the author's."""
 _OF_SEVERAL_ROWS: Final = frozenset({"unnest", "generate_subscripts"})
 _CLAUSES: Final = {
-    *("expressions", "from_", "joins", "where", "group", "having", "qualify", "order", "limit", "offset", "distinct"),
+    *(
+        "with_",
+        "expressions",
+        "from_",
+        "joins",
+        "where",
+        "group",
+        "having",
+        "qualify",
+        "order",
+        "limit",
+        "offset",
+        "distinct",
+    ),
 }
 
 
@@ -38,35 +52,45 @@ class Block:
 
     text: Text
     tree: exp.Select
+    span: Span
     clauses: Clauses
     joined: Joined
+    below: tuple[Joined, ...]
+    """The queries below it, the outermost first."""
     aliases: Mapping[str, exp.Expr]
     items: tuple[tuple[exp.Expr, Span], ...]
     """The items of its SELECT list, without their aliases."""
 
     @classmethod
-    def read(cls, text: Text, found: Structure, fact: int) -> Block:
-        """Read a query whose scan of that number is the fact.
+    def read(cls, text: Text, found: Structure, fact: int, place: Place) -> Block:
+        """Read the aggregation of a query whose scan of that number is the fact.
 
         Raises ``Refused`` where it is none that is folded, and ``SqlError``.
         """
-        select, clauses = _single(found), Clauses(text.parsed)
+        block, span = place.leaf.block, place.leaf.span
+        clauses = Clauses(text.parsed, span)
+        select = _checked(block)
         if clauses.first != "select":
             raise Refused("it does not begin with SELECT")
-        _refuse_volatile(clauses)
+        _refuse_volatile(text)
         if "__gateway_" in text.parsed.lower():
             raise Refused("it has a name that begins with __gateway_", "another name")
-        table = found.scans[fact].name
+        table, alias = found.scans[fact].name, found.scans[fact].args.get("alias")
+        if alias is not None and alias.args.get("columns"):
+            raise Refused("its table has other names for its columns")
         if sum(scan.name.lower() == table.lower() for scan in found.scans) > 1:
             raise Refused(f"it reads {table} at two places")
-        aliases = {item.alias.lower(): item.this for item in select.node.expressions if isinstance(item, exp.Alias)}
+        below = [placed.block for placed in place.below]
+        aliases = {item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)}
         return cls(
             text=text,
-            tree=select.node,
+            tree=select,
+            span=span,
             clauses=clauses,
-            joined=Joined(select, fact, table),
+            joined=Joined(block, fact, table, below),
+            below=tuple(Joined(one, fact, table, below[number:]) for number, one in enumerate(below, 1)),
             aliases=aliases,
-            items=tuple(_items(select.node, clauses)),
+            items=tuple(_items(select, clauses)),
         )
 
     @property
@@ -77,13 +101,6 @@ class Block:
     def sql(self, span: Span) -> str:
         """Return a part of the text."""
         return span.of(self.text.parsed)
-
-    @property
-    def fact(self) -> str:
-        """The FROM of the fact alone."""
-        if self.joined.alone:
-            return self.sql(self.clauses.span("from"))
-        return f"FROM {identifier(self.joined.table)} AS {identifier(self.joined.name)}"
 
     def item_of(self, node: exp.Expr) -> int | None:
         """Return the position, from 1, of the first item of the SELECT list that is an expression."""
@@ -121,12 +138,8 @@ class Block:
         return over_rows(self.text.parsed, span, cuts)
 
     def start_of(self, node: exp.Expr) -> int | None:
-        """Return where a call begins. Of some calls the tree does not say; it then does of a column in it."""
-        if "start" in node.meta:
-            return int(node.meta["start"])
-        inside = next((column.this for column in node.find_all(exp.Column) if "start" in column.this.meta), None)
-        name = type(node).__name__.lower()
-        return None if inside is None else self.clauses.around(int(inside.meta["start"]), name)
+        """Return where a call begins, where that is known."""
+        return start_of(self.clauses, node)
 
     def span_of(self, node: exp.Expr) -> Span:
         """Return the text of a column or of a call. Raises ``Refused`` for others: where they end is not known."""
@@ -145,11 +158,17 @@ class Block:
         return found[0]
 
 
-def _single(found: Structure) -> SelectBlock:
-    """Return a query as the SELECT that it must be."""
-    block = found.block
-    if not isinstance(block, SelectBlock):
-        raise Refused("it is not one SELECT")
+def start_of(clauses: Clauses, node: exp.Expr) -> int | None:
+    """Return where a call begins. Of some calls the tree does not say; it then does of a column in it."""
+    if "start" in node.meta:
+        return int(node.meta["start"])
+    inside = next((column.this for column in node.find_all(exp.Column) if "start" in column.this.meta), None)
+    name = type(node).__name__.lower()
+    return None if inside is None else clauses.around(int(inside.meta["start"]), name)
+
+
+def _checked(block: SelectBlock) -> exp.Select:
+    """Return the SELECT of an aggregation. Raises ``Refused`` where a clause of it is not folded."""
     tree = block.node
     for key, value in tree.args.items():
         if value and key not in _CLAUSES:
@@ -160,11 +179,11 @@ def _single(found: Structure) -> SelectBlock:
     for kind, reason, hint in _UNCERTAIN:
         if tree.find(kind):
             raise Refused(reason, hint)
-    return block
+    return tree
 
 
-def _refuse_volatile(clauses: Clauses) -> None:
-    for name in clauses.calls():
+def _refuse_volatile(text: Text) -> None:
+    for name in Tokens.read(text.parsed).calls():
         if name in _OF_SEVERAL_ROWS:
             raise Refused(f"{name}() makes several rows of one, which nothing tells apart")
         if reviewed().get(name) == "volatile":

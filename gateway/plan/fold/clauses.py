@@ -39,12 +39,71 @@ class Window:
     excludes: bool
 
 
-class Clauses:
-    """The clauses of the one SELECT that *sql* is, without those of its subqueries."""
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a query, in which its SELECTs are found."""
 
-    def __init__(self, sql: str) -> None:
+    tokens: Sequence[Token]
+
+    @classmethod
+    def read(cls, sql: str) -> Tokens:
+        """Read a text. Raises ``SqlError`` where it is not understood."""
+        return cls([token for token in lex(sql) if token.text != ";"])
+
+    def around(self, position: int) -> Span:
+        """Return the text of the innermost SELECT around a position, without its WITH."""
+        depth, index = 0, next(index for index, token in enumerate(self.tokens) if token.start >= position) - 1
+        while index >= 0:
+            depth += (self.tokens[index].text in _CLOSED) - (self.tokens[index].text in _OPEN)
+            if depth < 0:
+                depth = 0
+                if self.tokens[index].text == "(" and self.tokens[index + 1].text.lower() == "select":
+                    return Span(self.tokens[index + 1].start, self.tokens[self._closing(index) - 1].end)
+            index -= 1
+        return Span(self.tokens[self._after_with()].start, self.tokens[-1].end)
+
+    def expressions_of_with(self) -> list[Span]:
+        """Return the texts of the expressions of the outermost WITH."""
+        made, start, depth, end = [], 1, 0, self._after_with()
+        for index in range(1, end):
+            depth += (self.tokens[index].text in _OPEN) - (self.tokens[index].text in _CLOSED)
+            if depth == 0 and self.tokens[index].text == ",":
+                made.append(Span(self.tokens[start].start, self.tokens[index - 1].end))
+                start = index + 1
+        return [*made, Span(self.tokens[start].start, self.tokens[end - 1].end)]
+
+    def calls(self) -> Iterator[str]:
+        """Walk the names that stand before an opening parenthesis, in lower case."""
+        for name, opening in pairwise(self.tokens):
+            if opening.text == "(":
+                yield name.name
+
+    def _after_with(self) -> int:
+        """Return where the outermost query begins after its WITH."""
+        if self.tokens[0].text.lower() != "with":
+            return 0
+        depth = 0
+        for index, token in enumerate(self.tokens):
+            depth += (token.text in _OPEN) - (token.text in _CLOSED)
+            if depth == 0 and token.text.lower() == "select":
+                return index
+        return 0
+
+    def _closing(self, opening: int) -> int:
+        depth = 0
+        for index in range(opening, len(self.tokens)):
+            depth += (self.tokens[index].text in _OPEN) - (self.tokens[index].text in _CLOSED)
+            if depth == 0:
+                return index
+        return len(self.tokens)
+
+
+class Clauses:
+    """The clauses of one SELECT in *sql*, *within* a part of it, without those of its subqueries."""
+
+    def __init__(self, sql: str, within: Span) -> None:
         """Raises ``SqlError`` where the text is not understood."""
-        self._tokens = [token for token in lex(sql) if token.text != ";"]
+        self._tokens = [token for token in Tokens.read(sql).tokens if within.start <= token.start < within.end]
         self._starts = {token.start: index for index, token in enumerate(self._tokens)}
         self._found: dict[str, tuple[int, int, int]] = dict(self._clauses())
 
@@ -128,12 +187,6 @@ class Clauses:
         if self._is_word(whole + 1, "over") or self._is_word(end + 1, "within"):
             return None
         return self._span(name, whole + 1), arguments, filter_
-
-    def calls(self) -> Iterator[str]:
-        """Walk the names that stand before an opening parenthesis, in lower case."""
-        for name, opening in pairwise(self._tokens):
-            if opening.text == "(":
-                yield name.name
 
     def name_at(self, start: int) -> str:
         """Return the name that begins at position *start*, in lower case."""

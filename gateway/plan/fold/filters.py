@@ -7,7 +7,9 @@ from typing import Final
 
 from sqlglot import exp
 
-from gateway.plan.fold.block import Block
+from gateway.plan.analysis.text import Text
+from gateway.plan.fold.clauses import Clauses, Span
+from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import Filter, Refused, parsed
 
 _STRICT: Final = (
@@ -19,27 +21,27 @@ _VALUES: Final = (exp.Literal, exp.Parameter, exp.Placeholder)
 _SPELLING: Final = (exp.DataType, exp.Var, exp.Identifier)
 
 
-def filters(block: Block) -> Iterator[Filter]:
-    """Walk the conditions of WHERE; they are one where their text is not understood."""
-    where, text = block.tree.args.get("where"), block.text
+def filters(text: Text, clauses: Clauses, joined: Joined) -> Iterator[tuple[Span, Filter]]:
+    """Walk the conditions of WHERE with their texts; they are one where their text is not understood."""
+    where = joined.block.node.args.get("where")
     if where is None:
         return
-    texts = [span.of(text.parsed) for span in block.clauses.conditions()]
-    nodes = list(_operands(where.this))
+    spans, nodes = clauses.conditions(), list(_operands(where.this))
+    texts = [span.of(text.parsed) for span in spans]
     if len(nodes) != len(texts) or any(_parsed(sql) != node for sql, node in zip(texts, nodes, strict=False)):
-        yield Filter(sql=text.readable(f"({' AND '.join(texts)})"), fails=None, parameters=frozenset())
+        every = Span(spans[0].start, spans[-1].end)
+        yield every, Filter(sql=text.readable(f"({every.of(text.parsed)})"), fails=None, parameters=frozenset())
         return
-    for sql, node in zip(texts, nodes, strict=True):
-        yield _filter(block, sql, node)
+    for span, sql, node in zip(spans, texts, nodes, strict=True):
+        yield span, _filter(text, joined, sql, node)
 
 
-def _filter(block: Block, sql: str, node: exp.Expr) -> Filter:
-    text = block.text
-    parts = _parts(node) if _is_of_fact(block, node) else None
+def _filter(text: Text, joined: Joined, sql: str, node: exp.Expr) -> Filter:
+    parts = _parts(node) if _is_of_fact(joined, node) else None
     fails = None
     if parts is not None:
         missing = [f"({part}) IS NULL" for part in dict.fromkeys(part.sql("duckdb", comments=False) for part in parts)]
-        fails = text.readable(f"SELECT 1 {block.fact} WHERE {' OR '.join([f'NOT ({sql})', *missing])}")
+        fails = text.readable(f"SELECT 1 {joined.alone_sql} WHERE {' OR '.join([f'NOT ({sql})', *missing])}")
     parameters = frozenset(parameter.name for parameter in node.find_all(exp.Parameter, exp.Placeholder))
     return Filter(
         sql=text.readable(sql),
@@ -48,9 +50,10 @@ def _filter(block: Block, sql: str, node: exp.Expr) -> Filter:
     )
 
 
-def _is_of_fact(block: Block, node: exp.Expr) -> bool:
+def _is_of_fact(joined: Joined, node: exp.Expr) -> bool:
     """Return whether a condition is one on each row of the fact alone."""
-    return node.find(exp.Query) is None and all(map(block.joined.is_of_fact, node.find_all(exp.Column)))
+    plain = joined.reads_fact and node.find(exp.Query) is None
+    return plain and all(map(joined.is_of_fact, node.find_all(exp.Column)))
 
 
 def _parts(node: exp.Expr) -> list[exp.Expr] | None:

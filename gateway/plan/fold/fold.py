@@ -93,7 +93,8 @@ class FoldPlanner:
         if some := [each.table for each in _others(plan, fact) if each.selection.partitions < each.partitions_total]:
             reason = f"it reads a part of {some[0]} beside {scan.table}, which may be another one for each question"
             return Whole(reason=reason, statement=whole)
-        numbered_over = partial(self._numbered, scan.table, selected, snapshots, principal)
+        of_partial = [selected[number] for number in form.split.scans]
+        numbered_over = partial(self._numbered, scan.table, of_partial, snapshots, principal)
         pieces = []
         queries: dict[tuple[int, ...], BoundQuery] = {}
         numbered: dict[tuple[int, ...], Callable[[Mapping[int, Chosen], Address], Statement]] = {}

@@ -20,7 +20,7 @@ from gateway.plan.analysis.prepare import parsed
 from gateway.plan.analysis.structure import structure
 from gateway.plan.analysis.text import read
 from gateway.plan.fold.algebra import FLOATING, SAME_BYTES, base
-from gateway.plan.fold.parts import PARTIALS, Refused, Split
+from gateway.plan.fold.parts import Refused, Split, over_partials
 from gateway.plan.fold.split import split
 from gateway.plan.planner import Planner
 from gateway.query.lexer import TokenKind, lex
@@ -46,7 +46,7 @@ class Form:
         """Return the statement that runs *sql* over partials, whose *rows* are in manifest order."""
         # Arrow has no HUGEINT: the engine hands it out as a DECIMAL, which some functions treat otherwise.
         source = ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in self.states)
-        text = f'WITH "{PARTIALS}" AS (SELECT {source} FROM "{_ROWS}")\n{sql}'
+        text = over_partials(source, _ROWS, sql)
         return Statement(sql=text, parameters=parameters, files=(), relation=Relation(name=_ROWS, rows=rows))
 
 
@@ -87,20 +87,18 @@ class Forms:
     def _formed(self, query: BoundQuery, tables: _Tables, fact: int, over_nothing: Callable[..., Statement]) -> Form:
         columns = [column for each in tables.values() for column in each]
         text = read(query.sql, {column.name.lower() for column in columns})
-        described: list[Column] = []
 
-        def names() -> Sequence[str]:
-            described.extend(self._describe(over_nothing(query)))
-            return [column.name for column in described]
+        def describe(sql: str) -> Sequence[Column]:
+            return self._describe(over_nothing(replace(query, sql=sql)))
 
         constants = Constants(text, {name: value.type for name, value in query.parameters.items()})
         found = structure(parsed(text), {name.lower(): each for name, each in tables.items()}, constants.kind)
-        made = split(text, found, fact, names)
+        made = split(text, found, fact, describe)
         states = self._describe(over_nothing(partial_of(query, made.partial(), columns)))
         floats = floats_of(made, [state.type for state in states[made.keys :]])
         if floats:
-            made = split(text, found, fact, lambda: [column.name for column in described], floats)
-        form = Form(split=made, states=states, columns=tuple(described))
+            made = split(text, found, fact, describe, floats)
+        form = Form(split=made, states=states, columns=tuple(self._describe(over_nothing(query))))
         self._check_states(form)
         self._check_results(form, query, over_nothing)
         return form

@@ -8,7 +8,7 @@ another one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ from gateway.plan.analysis.aggregation import is_aggregate, own
 from gateway.plan.analysis.sources import Block, Join, Leaf, OpaqueBlock, SelectBlock, SetBlock, Source, Tree, folded
 from gateway.plan.fold.algebra import SAME_BYTES, base
 from gateway.plan.fold.parts import Refused
+from gateway.plan.rewrite import identifier
 
 _INSTEAD: Final = "FROM the fact LEFT JOIN …, or an inner JOIN"
 _LEADING: Final = frozenset({"INNER", "LEFT", "SEMI", "ANTI"})
@@ -38,6 +39,8 @@ class Joined:
     fact: int
     table: str
     """The name of the fact's table."""
+    below: Sequence[SelectBlock] = ()
+    """Queries that keep the rows of the fact; it may be read through them."""
     names: Collection[str] = field(init=False)
     """The names of all columns, in lower case."""
 
@@ -51,11 +54,29 @@ class Joined:
             check_steady(child.block)
         names = {name for source in self.block.seen for name, _ in source.columns or () if name}
         object.__setattr__(self, "names", names)
+        self._refuse_rows()
+
+    def _refuse_rows(self) -> None:
+        """Raise ``Refused`` where an expression uses all columns of a row: a partial may have one more."""
+        node, sources = self.block.node, {source.name for source in self.block.sources}
+        rows = (column for column in node.find_all(exp.Column) if not column.table)
+        if any(folded(column.name) in sources and folded(column.name) not in self.names for column in rows):
+            raise Refused("it uses a row as a value", "its columns")
+        for star in node.find_all(exp.Star, exp.Columns):
+            parent = star.parent.parent if isinstance(star.parent, exp.Column) else star.parent
+            if isinstance(star, exp.Columns) or not isinstance(parent, exp.Count | exp.Select):
+                raise Refused("it has a star in an expression", "its columns")
 
     @property
-    def name(self) -> str:
-        """What the text calls the fact, in lower case."""
-        return next(source.name for source in self.block.sources if source.scan == self.fact)
+    def alone_sql(self) -> str:
+        """The FROM of the fact alone."""
+        name = next(source.name for source in self.block.sources if source.scan == self.fact)
+        return f"FROM {identifier(self.table)} AS {identifier(name)}"
+
+    @property
+    def reads_fact(self) -> bool:
+        """Whether the fact is read here, and not in a query below."""
+        return any(source.scan == self.fact for source in self.block.sources)
 
     @property
     def alone(self) -> bool:
@@ -94,7 +115,8 @@ class Joined:
         return left or right
 
     def _is_fact(self, leaf: Leaf) -> bool:
-        if leaf.source.scan == self.fact:
+        inner = _inner(leaf.source)
+        if leaf.source.scan == self.fact or any(inner is block for block in self.below):
             _check_leaf(leaf)
             return True
         _check_source(leaf)
@@ -158,12 +180,23 @@ def _type_of(block: SelectBlock, item: exp.Expr) -> str | None:
 def _check_source(leaf: Leaf) -> None:
     source = leaf.source
     _check_leaf(leaf)
-    if isinstance(source.block, OpaqueBlock) and source.rows is not None:
-        return  # VALUES
-    if source.block is not None:
-        check_steady(source.block)
+    if is_constant(source):
+        return
+    inner = _inner(source)
+    if inner is not None:
+        check_steady(inner)
     elif source.scan is None:
         raise Refused("it reads something other than tables")
+
+
+def is_constant(source: Source) -> bool:
+    """Return whether a source is VALUES of constants."""
+    return isinstance(source.block, OpaqueBlock) and source.rows is not None
+
+
+def _inner(source: Source) -> Block | None:
+    """Return the query whose rows a source is, if it is no table."""
+    return source.cte.block if source.cte is not None else source.block
 
 
 def _check_leaf(leaf: Leaf) -> None:

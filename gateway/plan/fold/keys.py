@@ -50,7 +50,7 @@ def _of_distinct(block: Block) -> tuple[Key, ...]:
 def _of_sets(block: Block, group: exp.Group) -> Grouping:
     keys: list[Key] = []
     places: list[tuple[Key, int]] = []
-    for node in _leaves(group):
+    for node in leaves_of_sets(group):
         span = block.span_of(node)
         meant, text = _checked(block, *_named(block, node, span))
         found = [number for number, (key, _) in enumerate(keys) if block.same(key) == block.same(meant)]
@@ -62,11 +62,11 @@ def _of_sets(block: Block, group: exp.Group) -> Grouping:
     return Grouping(keys=tuple(keys), sets=tuple(places))
 
 
-def _leaves(node: exp.Expr) -> Iterator[exp.Expr]:
+def leaves_of_sets(node: exp.Expr) -> Iterator[exp.Expr]:
     """Walk the expressions in grouping sets."""
     if isinstance(node, (exp.Group, exp.Tuple, exp.Paren, *_SETS)):
         for child in node.iter_expressions():
-            yield from _leaves(child)
+            yield from leaves_of_sets(child)
     else:
         yield node
 

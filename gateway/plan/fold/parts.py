@@ -28,6 +28,16 @@ def key(number: int) -> str:
     return f'"__gateway_k{number}"'
 
 
+def over_partials(columns: str, rows: str, sql: str) -> str:
+    """Write a finish over the *columns* of a relation.
+
+    >>> over_partials("a AS b", "r", "WITH c AS (SELECT 1) SELECT * FROM c")
+    'WITH "__gateway_partials" AS (SELECT a AS b FROM "r"), c AS (SELECT 1) SELECT * FROM c'
+    """
+    partials = f'WITH "{PARTIALS}" AS (SELECT {columns} FROM "{rows}")'
+    return f"{partials}, {sql[5:]}" if sql.startswith("WITH ") else f"{partials}\n{sql}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """One of the conditions that WHERE joins by AND.
@@ -41,6 +51,12 @@ class Filter:
     parameters: frozenset[str]
 
 
+MARK: Final = "/*__gateway_f{}*/"
+"""What stands for a filter, by its number, in the text of what is below an aggregation."""
+NUMBERS: Final = "/*__gateway_number*/"
+"""What stands there after the columns of a query: those of several partitions at once have their number too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """The texts of a fold: its partials, what is made of them (*finish*), and the query over all rows (*whole*).
@@ -48,12 +64,16 @@ class Split:
     Finish and whole give equal bytes, for both have the same total order. *states* are the algebras of the states,
     one for each, and *written* how they are computed. The finish reads the clock through ``NOW``. *types* is a query
     whose columns are the arguments of windows: they must have types of ``SAME_BYTES``. *distinct*: columns of the
-    result must.
+    result must. *before* is the WITH of a partial; the first *below* of the filters stand in it or in *source*, as
+    marks. *scans* are the numbers of the scans that a partial has.
     """
 
+    before: str
     select: str
     source: str
     filters: tuple[Filter, ...]
+    below: int
+    scans: tuple[int, ...]
     finish: str
     whole: str
     keys: int
@@ -67,12 +87,18 @@ class Split:
 
         With a column that has the *number* of the partition of each row, it is the query of several at once.
         """
-        kept = [filter_.sql for number, filter_ in enumerate(self.filters) if number not in without]
+        kept = [each.sql for place, each in enumerate(self.filters) if place >= self.below and place not in without]
         where = [f"WHERE {' AND '.join(kept)}"] if kept else []
         keys = self.keys if number is None else self.keys + 1
         select = self.select if number is None else f'"{number}", {self.select}'
         group = [f"GROUP BY {', '.join(str(place + 1) for place in range(keys))}"] if keys else []
-        return "\n".join([f"SELECT {select}", self.source, *where, *group])
+        marked = "\n".join([*([self.before] if self.before else []), f"SELECT {select}", self.source])
+        return "\n".join([self._unmarked(marked, without, number), *where, *group])
+
+    def _unmarked(self, text: str, without: Collection[int], number: str | None) -> str:
+        for place in range(self.below):
+            text = text.replace(MARK.format(place), "TRUE" if place in without else self.filters[place].sql)
+        return text.replace(NUMBERS, "" if number is None else f', "{number}"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,16 +17,17 @@ trees that they must have: no SQL that a generator wrote is run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from sqlglot import exp
 
-from gateway.plan.analysis.aggregation import is_aggregate, is_aggregating
+from gateway.plan.analysis.aggregation import is_aggregate
 from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.aggregates import States
+from gateway.plan.fold.around import Around, Describe
 from gateway.plan.fold.block import Block
 from gateway.plan.fold.clauses import Span
 from gateway.plan.fold.cuts import Cut, finished, over_rows
@@ -34,27 +35,28 @@ from gateway.plan.fold.filters import filters
 from gateway.plan.fold.keys import Grouping, grouping
 from gateway.plan.fold.order import NO_TERMS, Terms, every_result, last_terms, terms_of_keys
 from gateway.plan.fold.parts import PARTIALS, Refused, Split, key, parsed
+from gateway.plan.fold.place import Place, place
+from gateway.plan.fold.under import under_aggregation
 from gateway.plan.fold.windows import ordering
 from gateway.plan.rewrite import identifier
 from gateway.query.lexer import SqlError
 
 _AGGREGATED: Final = ("select", "having", "qualify", "order")
 """The clauses that may hold aggregates."""
-Names = Callable[[], Sequence[str]]
 
 
-def split(text: Text, found: Structure, fact: int, names: Names, floats: Collection[str] = ()) -> Split:
+def split(text: Text, found: Structure, fact: int, describe: Describe, floats: Collection[str] = ()) -> Split:
     """Split a query, read from *text*, by the rows of its scan number *fact*. Raises ``Refused``.
 
-    *names* returns how the results of the author's text are called. *floats* are the states, as a split without them
+    *describe* returns the columns of a text over the same tables. *floats* are the states, as a split without them
     wrote them, that are floating-point numbers.
     """
     try:
-        block = Block.read(text, found, fact)
-        if not (is_aggregating(block.tree) or block.tree.args.get("group") or block.tree.args.get("distinct")):
-            raise Refused("it does not aggregate")
+        where = place(text, found, fact)
+        block = Block.read(text, found, fact, where)
         grouped = grouping(block)
-        return _Splitter(block, grouped, States(len(grouped.keys), floats)).split(names)
+        states = States(len(grouped.keys), floats)
+        return _Splitter(block, grouped, states, found, where).split(describe)
     except SqlError as error:
         raise Refused(error.message) from error
 
@@ -64,6 +66,8 @@ class _Splitter:
     block: Block
     grouping: Grouping
     states: States
+    found: Structure
+    place: Place
     cuts: list[Cut] = field(default_factory=list)
     replaced: list[tuple[exp.Expr, Cut]] = field(default_factory=list)
     ordered: list[tuple[exp.Window, Terms]] = field(default_factory=list)
@@ -71,8 +75,8 @@ class _Splitter:
     last: Terms = NO_TERMS
     names: Sequence[str] = ()
 
-    def split(self, names: Names) -> Split:
-        block, text = self.block, self.block.text
+    def split(self, describe: Describe) -> Split:
+        block, text, where = self.block, self.block.text, self.place
         for clause in _AGGREGATED:
             if block.clauses.has(clause):
                 for node, span in self._nodes(clause):
@@ -81,19 +85,31 @@ class _Splitter:
         for (node, span), number in self.grouping.sets:
             self._replace(node, Cut(span=span, finish=key(number), whole=None))
         self._order()
-        self._name(names())
+        self._name([column.name for column in describe(text.readable(self._alone()))])
+        under = under_aggregation(text, where, block.below)
+        around = Around(text, where, self.found, describe)
+        leaf = Cut(span=block.span, finish=self._finish(), whole=self._whole())
         return Split(
+            before=text.readable(under.before),
             select=text.readable(self._select()),
-            source=text.readable(block.sql(block.clauses.span("from"))),
-            filters=tuple(filters(block)),
-            finish=text.executable(self._finish()),
-            whole=text.readable(self._whole()),
+            source=text.readable(finished(text.parsed, block.clauses.span("from"), under.cuts)),
+            filters=(*under.filters, *(each for _, each in filters(text, block.clauses, block.joined))),
+            below=len(under.filters),
+            scans=under.scans(self.found),
+            finish=text.executable(around.finish(leaf)),
+            whole=text.readable(around.whole(leaf)),
             keys=len(self.grouping.keys) + len(self.states.grains),
             states=tuple(self.states.algebras),
             written=tuple(self.states.names),
             types=None if not self.arguments else text.executable(self._types()),
             distinct=bool(block.tree.args.get("distinct")),
         )
+
+    def _alone(self) -> str:
+        """Return the text of the aggregation by itself."""
+        needed = self.place.needed([self.place.leaf.block.node])
+        with_ = f"WITH {', '.join(self.block.sql(cte.span) for cte in needed)} " if needed else ""
+        return f"{with_}{self.block.sql(self.block.span)}"
 
     def _nodes(self, clause: str) -> Iterator[tuple[exp.Expr, Span | None]]:
         """Walk the expressions of a clause with their text, where that is known."""
@@ -156,7 +172,7 @@ class _Splitter:
     def _window(self, node: exp.Window) -> None:
         if isinstance(node.this, exp.Filter):
             raise Refused("it has a window with a FILTER")
-        found = ordering(self.block, node)
+        found = ordering(self.block.clauses, node)
         if found.arguments is not None:
             self.arguments.append(found.arguments)
         if found.at is not None and self.grouping.keys:
@@ -212,7 +228,7 @@ class _Splitter:
         clauses, (from_, *group) = self.block.clauses, self._sources()
         new = {"from": from_, "where": ""} | ({} if self.grouping.sets else {"group": "".join(group)})
         cuts = [Cut(span=clauses.span(name), finish=sql, whole=None) for name, sql in new.items() if clauses.has(name)]
-        finish = finished(self.block.text.parsed, self._everything, [*self.cuts, *cuts])
+        finish = finished(self.block.text.parsed, self.block.span, [*self.cuts, *cuts])
         expected = self._expected([(node, cut.finish) for node, cut in self.replaced], finish=True)
         expected.set("from_", parsed(f"SELECT 1 {from_}").args["from_"])
         expected.set("joins", None)
@@ -223,18 +239,15 @@ class _Splitter:
         return finish
 
     def _whole(self) -> str:
-        whole = over_rows(self.block.text.parsed, self._everything, self.cuts)
+        whole = over_rows(self.block.text.parsed, self.block.span, self.cuts)
         _compare(whole, self._expected([(node, cut.whole) for node, cut in self.replaced], finish=False))
         return whole
-
-    @property
-    def _everything(self) -> Span:
-        return Span(0, len(self.block.text.parsed))
 
     def _expected(self, replaced: Iterable[tuple[exp.Expr, str | None]], *, finish: bool) -> exp.Expr:
         """Make the tree that the author's has become."""
         made = self.block.tree.copy()
         copies = dict(zip(map(id, self.block.tree.walk()), made.walk(), strict=True))
+        made.set("with_", None)
         for window, terms in self.ordered:
             _add_terms(copies[id(window)], terms.finish if finish else terms.whole)
         for node, sql in replaced:

@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from gateway.plan.fold.block import Block
-from gateway.plan.fold.clauses import Span
+from gateway.plan.fold.block import start_of
+from gateway.plan.fold.clauses import Clauses, Span
 from gateway.plan.fold.parts import Refused
 
 _OF_PEERS: Final = frozenset({"rank", "dense_rank", "rank_dense", "percent_rank", "cume_dist"})
@@ -32,13 +32,13 @@ class Ordering:
     arguments: Span | None
 
 
-def ordering(block: Block, node: exp.Window) -> Ordering:
+def ordering(clauses: Clauses, node: exp.Window) -> Ordering:
     """Return how a window is made independent of the order of groups. Raises ``Refused``."""
-    start = block.start_of(node.this)
-    found = None if start is None else block.clauses.window(start)
+    start = start_of(clauses, node.this)
+    found = None if start is None else clauses.window(start)
     if start is None or found is None:
         raise Refused("it has a window that is not understood", "function(argument) OVER (…)")
-    name = block.clauses.name_at(start)
+    name = clauses.name_at(start)
     if name not in _OF_PEERS | _OF_ROWS | _OF_FRAMES.keys() | _AGGREGATES or node.this.find(exp.Distinct, exp.Order):
         raise Refused(f"{name}() as a window depends on the order of the groups")
     if found.excludes:

@@ -6,14 +6,8 @@ SELECT count(*) OVER () AS n FROM facts AS t;
 --! it does not aggregate
 
 -- Not understood yet: other blocks than one SELECT over one table.
-SELECT n FROM (SELECT count(*) AS n FROM facts AS t);
---! it reads something other than one table, and others joined to it
-
 SELECT count(*) AS n FROM facts AS t UNION ALL SELECT 1;
 --! it is not one SELECT
-
-WITH c AS (SELECT 1) SELECT count(*) AS n FROM facts AS t;
---! its WITH is not folded
 
 SELECT count(*) AS n FROM facts AS t TABLESAMPLE 10%;
 --! it reads something other than tables

@@ -11,7 +11,7 @@ SELECT count(DISTINCT upper(k)) AS n, count(DISTINCT k) FILTER (WHERE i > 1) AS 
 SELECT count(distinct k) + count(DISTINCT k) AS n, max(DISTINCT i) AS m FROM facts AS t WHERE i > 100;
 --> partial: SELECT k AS "k0", max(DISTINCT i) AS "s0" FROM facts AS t WHERE i > 100 GROUP BY 1
 --> finish: SELECT count(DISTINCT "k0") + count(DISTINCT "k0") AS n, max("s0") AS m FROM "partials"
---> fails: SELECT 1 FROM facts AS t WHERE NOT (i > 100) OR (i) IS NULL
+--> fails: SELECT 1 FROM "facts" AS "t" WHERE NOT (i > 100) OR (i) IS NULL
 
 SELECT k, count(DISTINCT j) AS n FROM facts AS t GROUP BY ROLLUP (k);
 --> partial: SELECT k AS "k0", j AS "k1" FROM facts AS t GROUP BY 1, 2
@@ -41,7 +41,7 @@ SELECT DISTINCT upper(k) AS u, 'x' AS x, j FROM facts AS t WHERE i > 1 ORDER BY 
 --> partial: SELECT upper(k) AS "k0", j AS "k1" FROM facts AS t WHERE i > 1 GROUP BY 1, 2
 --> finish: SELECT DISTINCT "k0" AS u, 'x' AS x, "k1" AS "j" FROM "partials" ORDER BY "k1" DESC, 1, 2, 3 LIMIT 2
 --> whole: SELECT DISTINCT upper(k) AS u, 'x' AS x, j AS "j" FROM facts AS t WHERE i > 1 ORDER BY j DESC, 1, 2, 3 LIMIT 2
---> fails: SELECT 1 FROM facts AS t WHERE NOT (i > 1) OR (i) IS NULL
+--> fails: SELECT 1 FROM "facts" AS "t" WHERE NOT (i > 1) OR (i) IS NULL
 
 SELECT DISTINCT row_number() OVER (ORDER BY i) AS r FROM facts AS t;
 --! it groups by what is no expression of columns

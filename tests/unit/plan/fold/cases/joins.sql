@@ -65,7 +65,7 @@ SELECT k, sum(i) AS s FROM facts AS t ANTI JOIN kinds USING (j) GROUP BY k;
 SELECT count(*) AS n FROM facts AS t WHERE i > 1 AND j IN (SELECT dj FROM dims WHERE rate > 1) AND NOT EXISTS (SELECT 1 FROM kinds WHERE kinds.j = t.i);
 --> partial: SELECT count(*) AS "s0" FROM facts AS t WHERE i > 1 AND j IN (SELECT dj FROM dims WHERE rate > 1) AND NOT EXISTS (SELECT 1 FROM kinds WHERE kinds.j = t.i)
 --> finish: SELECT CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials"
---> fails: SELECT 1 FROM facts AS t WHERE NOT (i > 1) OR (i) IS NULL
+--> fails: SELECT 1 FROM "facts" AS "t" WHERE NOT (i > 1) OR (i) IS NULL
 
 SELECT sum(m) AS s FROM facts AS t WHERE i > (SELECT count(*) FROM dims WHERE dims.dk = t.k);
 --> partial: SELECT sum(m) AS "s0" FROM facts AS t WHERE i > (SELECT count(*) FROM dims WHERE dims.dk = t.k)
@@ -89,7 +89,7 @@ SELECT count(*) AS n FROM dims AS d SEMI JOIN facts AS t ON dk = k;
 --! its SEMI JOIN goes by the rows of another table than the fact | FROM the fact LEFT JOIN …, or an inner JOIN
 
 SELECT count(*) AS n FROM dims WHERE dk IN (SELECT k FROM facts AS t);
---! it reads something other than one table, and others joined to it
+--! it reads the fact in a subquery of an expression | a JOIN
 
 SELECT count(*) AS n FROM facts AS t POSITIONAL JOIN dims;
 --! its POSITIONAL JOIN is not folded

@@ -23,7 +23,7 @@ SELECT coalesce(k, 'all') AS k, count(*) AS n FROM facts AS t WHERE i > 100 GROU
 --> partial: SELECT t.k AS "k0", count(*) AS "s0" FROM facts AS t WHERE i > 100 GROUP BY 1
 --> finish: SELECT coalesce("k0", 'all') AS k, CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY ROLLUP ("k0") ORDER BY "k0", GROUPING("k0")
 --> whole: SELECT coalesce(k, 'all') AS k, count(*) AS n FROM facts AS t WHERE i > 100 GROUP BY ROLLUP (t.k) ORDER BY t.k, GROUPING(t.k)
---> fails: SELECT 1 FROM facts AS t WHERE NOT (i > 100) OR (i) IS NULL
+--> fails: SELECT 1 FROM "facts" AS "t" WHERE NOT (i > 100) OR (i) IS NULL
 
 -- A key by its position, or of several words, whose end is not known.
 SELECT k, count(*) AS n FROM facts AS t GROUP BY ROLLUP (1);

@@ -1,0 +1,68 @@
+"""The text of what is below an aggregation: its filters can be left out, and its columns have one more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from gateway.plan.analysis.structure import Structure
+from gateway.plan.analysis.text import Text
+from gateway.plan.fold.clauses import Clauses, Span
+from gateway.plan.fold.cuts import Cut, finished
+from gateway.plan.fold.filters import filters
+from gateway.plan.fold.joined import Joined
+from gateway.plan.fold.parts import MARK, NUMBERS, Filter, Refused
+from gateway.plan.fold.place import Place, Placed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Under:
+    """The WITH *before* a partial, what is put into the text below, and the parts of the text that a partial has."""
+
+    before: str
+    cuts: Sequence[Cut]
+    filters: tuple[Filter, ...]
+    spans: Sequence[Span]
+
+    def scans(self, found: Structure) -> tuple[int, ...]:
+        """Return the numbers of the scans in the partial."""
+        starts = [int(scan.this.meta["start"]) for scan in found.scans]
+        return tuple(
+            number for number, at in enumerate(starts) if any(span.start <= at < span.end for span in self.spans)
+        )
+
+
+def under_aggregation(text: Text, place: Place, below: Sequence[Joined]) -> Under:
+    """Write what is below the aggregation of a query."""
+    cuts: list[Cut] = []
+    found: list[Filter] = []
+    for placed, joined in zip(place.below, below, strict=True):
+        clauses = Clauses(text.parsed, placed.span)
+        cuts += _number(clauses, placed)
+        if joined is below[-1]:
+            for span, each in filters(text, clauses, joined):
+                cuts.append(Cut(span=span, finish=MARK.format(len(found)), whole=None))
+                found.append(each)
+    needed = place.needed([place.leaf.block.node])
+    before = f"WITH {', '.join(finished(text.parsed, cte.span, cuts) for cte in needed)}" if needed else ""
+    spans = [*(cte.span for cte in needed), place.leaf.span]
+    return Under(before=before, cuts=cuts, filters=tuple(found), spans=spans)
+
+
+def _number(clauses: Clauses, placed: Placed) -> Iterator[Cut]:
+    """Have a query give the number of the partition too, after its columns, unless a star of it does."""
+    items = placed.block.node.expressions
+    if not any(item.is_star for item in items):
+        end = clauses.item_span(clauses.items("select")[-1]).end
+        yield Cut(span=Span(end, end), finish=NUMBERS, whole=None)
+    elif _renames(placed.block.node):
+        raise Refused("a query below its aggregation has a star and other names for its columns", "name its columns")
+
+
+def _renames(node: exp.Expr) -> bool:
+    """Return whether what reads a query has names for its columns: ``AS t(a, b)``."""
+    holder = node.parent
+    alias = holder.args.get("alias") if isinstance(holder, exp.Subquery | exp.CTE) else None
+    return alias is not None and bool(alias.args.get("columns"))
