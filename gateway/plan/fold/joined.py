@@ -59,9 +59,12 @@ class Joined:
     def _refuse_rows(self) -> None:
         """Raise ``Refused`` where an expression uses all columns of a row: a partial may have one more."""
         node, sources = self.block.node, {source.name for source in self.block.sources}
-        rows = (column for column in node.find_all(exp.Column) if not column.table)
-        if any(folded(column.name) in sources and folded(column.name) not in self.names for column in rows):
-            raise Refused("it uses a row as a value", "its columns")
+        # In the other clauses a name may be that of a result; what else stands there is known to be a column.
+        parts = [*node.expressions, *(node.args.get("joins") or ()), *filter(None, [node.args.get("where")])]
+        for column in (column for part in parts for column in part.find_all(exp.Column)):
+            name = folded(column.name)
+            if not column.table and name in sources and name not in self.names:
+                raise Refused("it uses a row as a value", "its columns")
         for star in node.find_all(exp.Star, exp.Columns):
             parent = star.parent.parent if isinstance(star.parent, exp.Column) else star.parent
             if isinstance(star, exp.Columns) or not isinstance(parent, exp.Count | exp.Select):

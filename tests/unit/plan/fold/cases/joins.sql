@@ -125,3 +125,9 @@ SELECT count(*) AS n FROM facts AS t, range(3);
 
 SELECT count(*) AS n FROM facts AS t JOIN facts AS u USING (k);
 --! it reads facts at two places
+
+-- A result may have the name of a table.
+SELECT label, count(*) AS dims FROM dims JOIN facts AS t ON dj = j GROUP BY label ORDER BY dims;
+--> partial: SELECT label AS "k0", count(*) AS "s0" FROM dims JOIN facts AS t ON dj = j GROUP BY 1
+--> finish: SELECT "k0" AS "label", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS dims FROM "partials" GROUP BY "k0" ORDER BY dims, 1
+--> whole: SELECT label AS "label", count(*) AS dims FROM dims JOIN facts AS t ON dj = j GROUP BY label ORDER BY dims, 1
