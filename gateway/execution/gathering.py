@@ -21,17 +21,20 @@ import pyarrow.compute as pc
 from gateway.cache.partials import Partials
 from gateway.errors import DeadlineExceeded, QueryFailed, ResultTooLarge
 from gateway.execution.claims import Claims
-from gateway.execution.partial_sizes import LARGEST, PartialSizes, largest, weight
+from gateway.execution.partial_sizes import LARGEST, TOO_LARGE, TOO_LARGE_TOGETHER, PartialSizes, largest, weight
 from gateway.execution.run import Execution
 from gateway.execution.stores import Move
 from gateway.execution.work import KeyedFold, Limits, Part, Piece, Work, reading_of
 from gateway.model import Folded, Result, Scan
 from gateway.plan.fold.fold import NUMBER, together
+from gateway.plan.fold.parts import COUNTED, Whole
 from gateway.plan.select import Chosen
 from gateway.telemetry.events import PartialsGathered
 
 _TRIED, _TOGETHER = 2, 64
 """Partials that one statement computes: of a text of which nothing is known, and of others."""
+_BESIDE = [NUMBER, COUNTED]
+"""The columns that tell of partials, and are none of theirs."""
 _POLL = (0.005, 0.1)
 """Shortest and longest pause, in seconds, between two attempts to claim what others have claimed."""
 
@@ -53,7 +56,7 @@ class Gatherer:
 
         Raises what running a plan raises, and ``DeadlineExceeded`` where others took too long.
         """
-        if not work.keeps or self.sizes.forbid(fold):
+        if not work.keeps or self.sizes.forbid(fold) is not None:
             return None
         try:
             return _Gathering(self, execution, work, fold, move, limits).finished()
@@ -62,10 +65,11 @@ class Gatherer:
         except QueryFailed:  # whether the whole query fails, and how, is its author's affair
             return None
 
-    def known(self, fold: KeyedFold, *, keeps: bool) -> Folded | None:
-        """Tell of what an answer would be put together now; None: it would be computed as a whole."""
-        if not keeps or self.sizes.forbid(fold):
-            return None
+    def known(self, fold: KeyedFold, *, keeps: bool) -> Folded | Whole:
+        """Tell of what an answer would be put together now, or why it would be computed as a whole."""
+        forbidden = self.sizes.forbid(fold) if keeps else "nothing of it may be kept"
+        if forbidden is not None:
+            return Whole(reason=forbidden)
         kept = len(self.partials.find(piece.key for piece in fold.pieces))
         return Folded(kept=kept, computed=len(fold.pieces) - kept)
 
@@ -108,7 +112,7 @@ class _Gathering:
         self._add(self._claims.wait(missing, self._pause))
         self._pause = min(self._pause * 2, _POLL[1])
         self._check()
-        if self._sizes.forbid(self._fold):  # as others have found meanwhile
+        if self._sizes.forbid(self._fold) is not None:  # as others have found meanwhile
             raise _TooLarge
 
     @contextmanager
@@ -159,7 +163,9 @@ class _Gathering:
             raise
         if rows is None:
             self._sizes.unfit(sizes.too_large)
-            self._sizes.too_many(self._fold.text, 1)
+            self._sizes.too_many(self._fold.text, 1, TOO_LARGE)
+            raise _TooLarge
+        if not self._sizes.measured(self._fold.text, *sizes.measured):
             raise _TooLarge
         self._sizes.fits(self._fold.text)
         return {piece.key: _of(rows, number) for number, piece in enumerate(batch)}
@@ -169,7 +175,7 @@ class _Gathering:
         self._found.update(found)
         self._weight += sum(map(weight, found.values()))
         if self._weight > LARGEST:
-            self._sizes.too_many(self._fold.text, len(self._found))
+            self._sizes.too_many(self._fold.text, len(self._found), TOO_LARGE_TOGETHER)
             raise _TooLarge
 
     def _rows(self) -> pa.Table:
@@ -230,7 +236,13 @@ class _Sizes:
     def __init__(self, batch: Sequence[Piece]) -> None:
         self._batch = batch
         self._most = [largest(piece.partial.selection.size) for piece in batch]
-        self._sizes = [0 for _ in batch]
+        self._sizes, self._rows, self._read = ([0 for _ in batch] for _ in range(3))
+
+    @property
+    def measured(self) -> tuple[int, int, int]:
+        """Those partials that passed no row over: how many there are, their rows, and the rows that they read."""
+        every = [number for number, piece in enumerate(self._batch) if not piece.partial.filtered]
+        return len(every), sum(self._rows[number] for number in every), sum(self._read[number] for number in every)
 
     @property
     def too_large(self) -> Iterable[str]:
@@ -241,8 +253,12 @@ class _Sizes:
     def fit(self, rows: pa.RecordBatch) -> bool:
         """Count more rows; tell whether no partial is too large."""
         table = pa.table(rows)
-        for number in pc.unique(table[NUMBER]):
-            self._sizes[number.as_py()] += weight(_of(table, number.as_py()))
+        for found in pc.unique(table[NUMBER]):
+            number = found.as_py()
+            some = _numbered(table, number)
+            self._sizes[number] += weight(some.drop_columns(_BESIDE))
+            self._rows[number] += some.num_rows
+            self._read[number] += pc.sum(some[COUNTED]).as_py()
         return not self.too_large
 
 
@@ -251,6 +267,10 @@ def _joined(pieces: Sequence[Piece]) -> Chosen:
     return first.joined(others)
 
 
+def _numbered(rows: pa.Table, number: int) -> pa.Table:
+    return rows.filter(pc.equal(rows[NUMBER], pa.scalar(number, pa.int32())))
+
+
 def _of(rows: pa.Table, number: int) -> pa.Table:
     """Return the rows of one partial, in memory of their own."""
-    return rows.filter(pc.equal(rows[NUMBER], pa.scalar(number, pa.int32()))).drop_columns([NUMBER]).combine_chunks()
+    return _numbered(rows, number).drop_columns(_BESIDE).combine_chunks()

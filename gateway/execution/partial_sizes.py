@@ -1,6 +1,7 @@
 """How large partials may be, and what is known of those that were computed.
 
-A partial that is large beside the files of its partition saves nothing, and a query with one is computed as a whole.
+A partial that is large beside its partition, in bytes or in rows, saves nothing, and a query with one is computed as a
+whole. That is measured, so it is asked only where the whole query gives the same bytes.
 The size of a partial is a function of its values alone, so that this does not depend on how its rows came.
 """
 
@@ -24,6 +25,12 @@ SMALL: Final = 64 * 2**10
 """Bytes of a partial that is never too large."""
 SHRUNK: Final = 4
 """So many times smaller than the files of its partition has a larger one to be."""
+CROWDED: Final = 0.05
+"""Part of the rows of its partition that a partial may have."""
+FEW: Final = 1_000
+"""Rows of a partial that are never too many."""
+TOO_LARGE: Final = "a partial of it is large beside the files of its partition, or cannot be computed"
+TOO_LARGE_TOGETHER: Final = f"its partials are larger than {LARGEST >> 20} MiB together"
 _REMEMBERED, _FORGOTTEN = 10_000, 3_600.0
 """Texts and partials of which something is remembered, and for how many seconds."""
 
@@ -47,6 +54,7 @@ class PartialSizes:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = Lock()
+        self._reasons: TTLCache[str, str] = TTLCache(_REMEMBERED, _FORGOTTEN, timer=clock)
         self._fitting: TTLCache[str, float] = TTLCache(_REMEMBERED, _FORGOTTEN, timer=clock)
         self._unfit: TTLCache[str, None] = TTLCache(_REMEMBERED, _FORGOTTEN, timer=clock)
 
@@ -60,23 +68,32 @@ class PartialSizes:
         with self._lock:
             self._fitting.setdefault(text, math.inf)
 
-    def too_many(self, text: str, count: int) -> None:
-        """Remember of a text that so many of its partials are too large together; of one: that it is too large."""
+    def too_many(self, text: str, count: int, reason: str) -> None:
+        """Remember of a text that so many of its partials are too large together, and why; of one: that it is alone."""
         with self._lock:
             self._fitting[text] = min(count - 1, self._fitting.get(text, math.inf))
+            self._reasons[text] = reason
+
+    def measured(self, text: str, partials: int, rows: int, read: int) -> bool:
+        """Learn how many *rows* some partials of a text have, made of those that were *read*; tell whether few."""
+        few = rows <= max(FEW * partials, CROWDED * read)
+        if not few:
+            share = f"{rows / read:.0%} of the rows of their partitions"
+            self.too_many(text, 1, f"its partials have {share}, and up to {CROWDED:.0%} are kept")
+        return few
 
     def unfit(self, keys: Iterable[str]) -> None:
         """Remember partials that are too large, or that cannot be computed."""
         with self._lock:
             self._unfit.update(dict.fromkeys(keys))
 
-    def forbid(self, fold: KeyedFold) -> bool:
-        """Tell whether an answer is known to be computed as a whole."""
+    def forbid(self, fold: KeyedFold) -> str | None:
+        """Tell why an answer is known to be computed as a whole; None: nothing forbids it."""
         fitting = self.fitting(fold.text)
-        if fitting is not None and len(fold.pieces) > fitting:
-            return True
         with self._lock:
-            return any(piece.key in self._unfit for piece in fold.pieces)
+            if fitting is not None and len(fold.pieces) > fitting:
+                return self._reasons.get(fold.text, TOO_LARGE)
+            return TOO_LARGE if any(piece.key in self._unfit for piece in fold.pieces) else None
 
 
 def _weight(column: Any, rows: int) -> int:

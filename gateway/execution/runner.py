@@ -75,9 +75,7 @@ class PlanRunner:
         if isinstance(fold, Whole):
             return None, fold.reason if fold.hint is None else f"{fold.reason}; it could be: {fold.hint}"
         known = self.gatherer.known(fold, keeps=plan.query.cache.enabled)
-        if known is None:
-            return None, "its partials are too large, or none may be kept"
-        return known, None
+        return (None, known.reason) if isinstance(known, Whole) else (known, None)
 
     def allowed(self, query: BoundQuery) -> float:
         """Return the seconds that *query* may take."""

@@ -131,6 +131,23 @@ def test_partials_of_too_many_groups_are_not_tried_twice(tmp_path: Path) -> None
     assert rows_of(answers[2]) == anew(project, "wide", 2, 8)
 
 
+def test_partials_of_many_rows_beside_their_partitions_are_not_folded_and_explained(tmp_path: Path) -> None:
+    project, events = make_project(tmp_path), list[Event]()
+    put(project, range(8), rows=6_000)
+    with open_gateway(load_settings(project, FOLDED), observe=events.append, background=False) as gateway:
+        answers = [ask(gateway, "minutes", start, 8) for start in (0, 1)]
+        request = Request(query="minutes", version=1, parameters=between(2, 8))
+        explained = gateway.explain(request, principal=Principal()).as_text()
+        exact = ask(gateway, "exact", 0, 8)
+    assert [answer.result.folded for answer in (*answers, exact)] == [None, None, Folded(kept=0, computed=8)]
+    read = [
+        sum(reading.partitions for reading in event.readings) for event in events if isinstance(event, PartialsComputed)
+    ]
+    assert read[0] == 2  # tried, and no more of them
+    assert "its partials have 24% of the rows of their partitions, and up to 5% are kept" in explained
+    assert rows_of(answers[1]) == anew(project, "minutes", 1, 8)
+
+
 def test_who_waits_for_partials_that_are_too_large_does_not_try_them_again(tmp_path: Path) -> None:
     project, events = make_project(tmp_path), list[Event]()
     put(project, range(12), rows=6_000)
@@ -271,7 +288,7 @@ def test_who_waits_for_a_partial_gives_up_at_his_deadline_and_harms_nobody(proje
         assert len(rows_of(ask(gateway, "exact", 0, 30))) == 4
 
 
-@pytest.mark.parametrize("query", ["exact", "mean", "wide"])
+@pytest.mark.parametrize("query", ["exact", "mean", "minutes", "wide"])
 def test_partials_of_large_and_of_small_partitions_are_the_same(project: Path, query: str) -> None:
     with opened(project) as gateway:
         fold = fold_of(gateway, Request(query=query, version=1, parameters=between(0, 30)))

@@ -40,11 +40,14 @@ SELECT store AS shop, count(*) AS sales, sum(units) AS units, sum(amount) AS amo
 {WHERE} GROUP BY store ORDER BY store""",
     "mean": f"""\
 SELECT store AS shop, avg(big) AS mean, avg(amount) AS amount {WHERE} GROUP BY store ORDER BY store""",
+    "minutes": f"""\
+SELECT date_trunc('minute', sold) AS minute, count(*) AS sales, max(big) AS most
+{WHERE} GROUP BY minute ORDER BY minute""",
     "wide": f"""\
 SELECT sold AS at, store AS shop, count(*) AS sales, sum(units) AS units
 {WHERE} GROUP BY sold, store ORDER BY sold, store""",
 }
-"""By name: one of many aggregates, one of means, and one that has too many groups."""
+"""By name: one of many aggregates, one of means, and two of too many groups: beside their rows, and in bytes."""
 TOTAL = """\
 /*
 summary: Units of all days

@@ -37,10 +37,13 @@ class Piece:
 
     query: BoundQuery
     selection: Chosen
+    filtered: bool
+    """Whether it may pass rows of the partition over."""
     alone: Callable[[Address], Statement] | None = field(repr=False)
-    """Renders it; None where other tables would be read for each partition."""
+    """Renders it, with the column ``COUNTED``; None where other tables would be read for each partition."""
     numbered: Callable[[Mapping[int, Chosen], Address], Statement] = field(repr=False)
-    """Renders the partials of several partitions in one query, whose column ``NUMBER`` tells their rows apart."""
+    """Renders the partials of several partitions in one query, whose column ``NUMBER`` tells their rows apart; it has
+    the column ``COUNTED`` too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,7 @@ class FoldPlanner:
         numbered_over = partial(self._numbered, scan.table, of_partial, snapshots, principal)
         pieces = []
         queries: dict[tuple[int, ...], BoundQuery] = {}
+        counted: dict[tuple[int, ...], BoundQuery] = {}
         numbered: dict[tuple[int, ...], Callable[[Mapping[int, Chosen], Address], Statement]] = {}
         snapshot = snapshots[scan.table]
         holding = Holding(planner=self.planner, evaluate=self._evaluate, query=query, snapshot=snapshot, chosen=chosen)
@@ -104,13 +108,15 @@ class FoldPlanner:
         for without, selection in zip(holding.without(form.split.filters), chosen.each(), strict=True):
             if without not in queries:
                 queries[without] = partial_of(query, form.split.partial(without), columns)
-                several = replace(queries[without], sql=form.split.partial(without, number=NUMBER))
+                counted[without] = replace(queries[without], sql=form.split.partial(without, counted=True))
+                several = replace(queries[without], sql=form.split.partial(without, number=NUMBER, counted=True))
                 numbered[without] = partial(numbered_over, several)
-            alone = partial(self.planner.statement_over, queries[without], [selection], snapshots, principal)
+            alone = partial(self.planner.statement_over, counted[without], [selection], snapshots, principal)
             pieces.append(
                 Piece(
                     query=queries[without],
                     selection=selection,
+                    filtered=len(without) < len(form.split.filters),
                     alone=None if len(plan.scans) > 1 else alone,
                     numbered=numbered[without],
                 )

@@ -17,6 +17,8 @@ from gateway.plan.rewrite import Address
 PARTIALS: Final = "__gateway_partials"
 """The relation that the finish reads: the partials of all partitions, one after the other."""
 STATE: Final = "__gateway_s{}"
+COUNTED: Final = "__gateway_c"
+"""The column with the rows of a group, which is not kept."""
 
 
 def key(number: int) -> str:
@@ -82,15 +84,17 @@ class Split:
     types: str | None = None
     distinct: bool = False
 
-    def partial(self, without: Collection[int] = (), *, number: str | None = None) -> str:
+    def partial(self, without: Collection[int] = (), *, number: str | None = None, counted: bool = False) -> str:
         """Write the query of a partition, *without* those of its filters that hold in all of its rows.
 
-        With a column that has the *number* of the partition of each row, it is the query of several at once.
+        With a column that has the *number* of the partition of each row, it is the query of several at once. *counted*
+        adds a column ``COUNTED`` with the rows of each group.
         """
         kept = [each.sql for place, each in enumerate(self.filters) if place >= self.below and place not in without]
         where = [f"WHERE {' AND '.join(kept)}"] if kept else []
         keys = self.keys if number is None else self.keys + 1
         select = self.select if number is None else f'"{number}", {self.select}'
+        select += f', count(*) AS "{COUNTED}"' if counted else ""
         group = [f"GROUP BY {', '.join(str(place + 1) for place in range(keys))}"] if keys else []
         marked = "\n".join([*([self.before] if self.before else []), f"SELECT {select}", self.source])
         return "\n".join([self._unmarked(marked, without, number), *where, *group])
