@@ -39,10 +39,12 @@ PARTITIONED_BY = {
     '{column: day, transform: day_of_month, source: ts, format: "%d"}]',
     "zt": "[{column: day, transform: day, source: tz, zone: America/New_York}]",
     "sf": f"[{{column: r, transform: {{range: {list(range(0, 1110, 30))}}}, source: sk}}]",
+    "bk": "[{column: kind, source: kind}, {column: slot, transform: {bucket: 8}, source: uid}]",
     "dd": "[]",
     "cc": "[]",
     "us": "[]",
     "org": "[]",
+    "cal": "[]",
 }
 ROWS = {
     "ev": "SELECT row_number() OVER () AS id, t + INTERVAL (h) MICROSECONDS AS ts, (h + n) % 97 AS uid, country, "
@@ -57,6 +59,8 @@ ROWS = {
     "zt": "SELECT row_number() OVER () AS id, t::TIMESTAMPTZ AS tz, 1.5 AS x FROM range(TIMESTAMP '2024-02-24 05:00', "
     "TIMESTAMP '2024-03-26 04:00', INTERVAL 1 HOUR) AS hours(t)",
     "sf": "SELECT row_number() OVER () AS id, sk, (sk % 97)::INTEGER AS uid FROM range(0, 1096) AS r(sk)",
+    "bk": "SELECT row_number() OVER () AS id, i AS uid, kind "
+    "FROM range(64) AS r(i), unnest(['a', 'b', 'c']) AS k(kind)",
     "dd": "SELECT row_number() OVER () - 1 AS sk, d::DATE AS day, year(d)::INTEGER AS y, month(d)::INTEGER AS m, "
     "quarter(d)::INTEGER AS q, dayname(d) AS wd "
     "FROM range(DATE '2022-01-01', DATE '2025-01-01', INTERVAL 1 DAY) AS r(d)",
@@ -65,6 +69,8 @@ ROWS = {
     "us": "SELECT i::INTEGER AS uid, CASE WHEN i % 2 = 0 THEN 'gold' ELSE 'free' END AS tier, i % 5 AS org "
     "FROM range(97) AS r(i)",
     "org": "SELECT i AS org, ['acme', 'b', 'c', 'd', 'e'][i + 1] AS oname FROM range(5) AS r(i)",
+    "cal": "SELECT * FROM (VALUES ('spring 24', 2024::INTEGER, 2::INTEGER), ('winter 23', 2023::INTEGER, 4::INTEGER)) "
+    "AS v(name, y, q)",
 }
 
 

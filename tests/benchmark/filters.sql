@@ -228,3 +228,380 @@ SELECT * FROM ev a WHERE a.country='US' AND a.ts = (SELECT max(b.ts) FROM ev b W
 --> ev: country = 'US'
 --> ev: country = 'US'
 
+SELECT count(*) FROM ev WHERE list_contains($l, country);
+--> ev: country = 'JP'
+--$ l = ['JP']::VARCHAR[]
+
+SELECT count(*) FROM bk WHERE list_contains($l, uid);
+--> bk: uid IN (3)
+--$ l = [3]::BIGINT[]
+
+SELECT count(*) FROM bk WHERE len($l) = 0 OR kind IN $l;
+--> bk: kind = 'b'
+--$ l = ['b']::VARCHAR[]
+
+SELECT count(*) FROM bk WHERE len($l) = 0 OR uid IN $l;
+--> bk: uid = 5
+--$ l = [5]::BIGINT[]
+
+SELECT count(*) FROM ev WHERE len($l) = 0 OR country IN $l;
+--> ev: country = 'JP'
+--$ l = ['JP']::VARCHAR[]
+
+SELECT count(*) FROM bk WHERE $c IN (kind, 'all');
+--> bk: kind = 'b'
+--$ c = 'b'::VARCHAR
+
+SELECT count(*) FROM ev WHERE $c IN (country, 'all');
+--> ev: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM bk WHERE $c IN (uid, -1);
+--> bk: uid = 7
+--$ c = 7::BIGINT
+
+SELECT count(*) FROM bk WHERE $c = 'all' OR kind = $c;
+--> bk: kind = 'b'
+--$ c = 'b'::VARCHAR
+
+SELECT count(*) FROM bk WHERE uid = coalesce($c, uid);
+--> bk: uid = 7
+--$ c = 7::BIGINT
+
+SELECT count(*) FROM bk WHERE CASE WHEN $c IS NULL THEN true ELSE uid = $c END;
+--> bk: uid = 7
+--$ c = 7::BIGINT
+
+SELECT count(*) FROM bk WHERE if($c IS NULL, true, uid = $c);
+--> bk: uid = 7
+--$ c = 7::BIGINT
+
+SELECT count(*) FROM bk WHERE array_length($l) = 0 OR list_has($l, kind);
+--> bk: kind = 'b'
+--$ l = ['b']::VARCHAR[]
+
+SELECT count(*) FROM bk JOIN (SELECT unnest($l) AS u) v ON bk.uid = v.u;
+--> bk: uid IN (5)
+--$ l = [5]::BIGINT[]
+
+SELECT count(*) FROM bk WHERE uid IN (SELECT unnest($l));
+--> bk: uid IN (5)
+--$ l = [5]::BIGINT[]
+
+SELECT count(*) FROM bk JOIN unnest($l) AS v(u) ON bk.uid = v.u;
+--> bk: uid IN (5)
+--$ l = [5]::BIGINT[]
+
+SELECT count(*) FROM bk, (VALUES (3), (5)) AS v(u) WHERE bk.uid = v.u;
+--> bk: uid IN (3, 5)
+
+SELECT count(*) FROM ev JOIN (VALUES ('JP')) AS v(c) ON ev.country = v.c;
+--> ev: country = 'JP'
+
+SELECT count(*) FROM ev SEMI JOIN (SELECT unnest($l) AS c) v ON ev.country = v.c;
+--> ev: country = 'JP'
+--$ l = ['JP']::VARCHAR[]
+
+SELECT count(*) FROM bk WHERE kind ILIKE 'B%';
+--> bk: kind = 'b'
+
+SELECT count(*) FROM bk WHERE upper(trim(kind)) = 'B';
+--> bk: kind = 'b'
+
+SELECT count(*) FROM bk WHERE kind SIMILAR TO '(b|c)';
+--> bk: kind IN ('b', 'c')
+
+SELECT count(*) FROM bk WHERE starts_with(kind, 'b') OR prefix(kind, 'c');
+--> bk: kind IN ('b', 'c')
+
+SELECT count(*) FROM bk WHERE kind ^@ 'b';
+--> bk: kind = 'b'
+
+SELECT count(*) FROM bk WHERE uid BETWEEN 3 AND 4;
+
+SELECT count(*) FROM bk WHERE uid + 1 = 4;
+
+SELECT count(*) FROM bk WHERE uid = 2 * $n + 1;
+--> bk: uid = 7
+--$ n = 3::INTEGER
+
+SELECT count(*) FROM ev a JOIN ev b ON b.ts BETWEEN a.ts AND a.ts + INTERVAL 7 DAY WHERE a.ts >= '2024-04-26' AND a.ts < '2024-04-27';
+--> ev: ts >= '2024-04-26' AND ts < '2024-04-27'
+--> ev: ts >= '2024-04-26'
+
+SELECT count(*) FROM ev a JOIN ev b ON b.ts > a.ts - INTERVAL 1 HOUR AND b.ts <= a.ts WHERE a.ts::date = '2024-02-03';
+--> ev: ts::date = '2024-02-03'
+--> ev: ts >= '2024-02-02 23:00' AND ts < '2024-02-04'
+
+SELECT count(*) FROM od o JOIN ev a ON a.ts >= o.d - INTERVAL 3 DAY AND a.ts < o.d WHERE o.d = '2024-02-10';
+--> od: d = '2024-02-10'
+--> ev: ts >= '2024-02-07' AND ts < '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON a.ts::date BETWEEN o.d AND o.d + 6 WHERE o.d = '2024-02-10';
+--> ev: ts >= '2024-02-10' AND ts < '2024-02-17'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON a.ts BETWEEN o.d AND o.d + INTERVAL 1 WEEK WHERE o.d BETWEEN '2024-02-10' AND '2024-02-11';
+--> ev: ts >= '2024-02-10' AND ts <= '2024-02-18'
+--> od: d BETWEEN '2024-02-10' AND '2024-02-11'
+
+SELECT count(*) FROM od a JOIN od b ON a.d = b.d - INTERVAL 1 YEAR WHERE b.d >= '2024-03-01' AND b.d < '2024-04-01';
+--> od: d >= '2023-03-01' AND d < '2023-04-01'
+--> od: d >= '2024-03-01' AND d < '2024-04-01'
+
+SELECT count(*) FROM od a JOIN od b ON a.d = b.d - 7 WHERE b.d = '2024-03-08';
+--> od: d = '2024-03-01'
+--> od: d = '2024-03-08'
+
+SELECT count(*) FROM od a JOIN od b ON a.d + INTERVAL 7 DAY = b.d WHERE b.d = '2024-03-08';
+--> od: d = '2024-03-01'
+--> od: d = '2024-03-08'
+
+SELECT count(*) FROM ev a JOIN od o ON strftime(a.ts, '%Y-%m-%d') = strftime(o.d, '%Y-%m-%d') WHERE o.d = '2024-02-10';
+--> ev: ts::date = '2024-02-10'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON year(a.ts) = year(o.d) AND month(a.ts) = month(o.d) WHERE o.d = '2024-02-10';
+--> ev: year(ts) = 2024 AND month(ts) = 2
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON date_trunc('day', a.ts) = o.d WHERE o.d = '2024-02-10';
+--> ev: ts::date = '2024-02-10'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON date_trunc('week', a.ts) = date_trunc('week', o.d) WHERE o.d >= '2024-02-12' AND o.d < '2024-02-14';
+--> ev: date_trunc('week', ts) = '2024-02-12'
+--> od: d >= '2024-02-12' AND d < '2024-02-14'
+
+WITH w AS (SELECT date_trunc('week', d) AS wk, count(*) AS n FROM od WHERE d >= '2024-02-12' AND d < '2024-02-14' GROUP BY 1) SELECT count(*) FROM ev JOIN w ON date_trunc('week', ev.ts) = w.wk;
+--> od: d >= '2024-02-12' AND d < '2024-02-14'
+--> ev: date_trunc('week', ts) = '2024-02-12'
+
+WITH a AS (SELECT ts::date AS day, count(*) n FROM ev GROUP BY 1), b AS (SELECT d AS day, count(*) m FROM od GROUP BY 1) SELECT * FROM a JOIN b USING (day) WHERE day = '2024-02-10';
+--> ev: ts::date = '2024-02-10'
+--> od: d = '2024-02-10'
+
+SELECT o.d, (SELECT count(*) FROM ev e WHERE e.ts::date = o.d) FROM od o WHERE o.d BETWEEN '2024-02-10' AND '2024-02-11';
+--> ev: ts::date BETWEEN '2024-02-10' AND '2024-02-11'
+--> od: d BETWEEN '2024-02-10' AND '2024-02-11'
+
+SELECT o.d, (SELECT count(*) FROM ev e WHERE e.ts >= o.d AND e.ts < o.d + INTERVAL 1 DAY) FROM od o WHERE o.d BETWEEN '2024-02-10' AND '2024-02-11';
+--> ev: ts::date BETWEEN '2024-02-10' AND '2024-02-11'
+--> od: d BETWEEN '2024-02-10' AND '2024-02-11'
+
+SELECT o.d, x.n FROM od o, LATERAL (SELECT count(*) AS n FROM ev e WHERE e.ts::date = o.d) x WHERE o.d = '2024-02-10';
+--> od: d = '2024-02-10'
+--> ev: ts::date = '2024-02-10'
+
+SELECT * FROM od o WHERE o.d = '2024-02-10' AND EXISTS (SELECT 1 FROM ev e WHERE e.ts::date = o.d AND e.amount > 5);
+--> od: d = '2024-02-10'
+--> ev: ts::date = '2024-02-10'
+
+SELECT count(*) FROM od o WHERE EXISTS (SELECT 1 FROM ev e WHERE e.ts::date = o.d AND e.ts >= '2024-04-28');
+--> od: d >= '2024-04-28'
+--> ev: ts >= '2024-04-28'
+
+SELECT count(*) FROM ev WHERE ts >= '2024-04-28' AND amount > (SELECT avg(e.amount) FROM ev e WHERE e.ts::date = ev.ts::date);
+--> ev: ts >= '2024-04-28'
+--> ev: ts >= '2024-04-28'
+
+SELECT count(*) FROM sf WHERE sk IN (SELECT sk FROM dd JOIN cal ON dd.q = cal.q AND dd.y = cal.y WHERE cal.name = 'spring 24');
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2024 AND q = 2)
+--> dd: TRUE
+--> cal: TRUE
+
+SELECT count(*) FROM sf JOIN dd ON sf.sk = dd.sk JOIN cal ON dd.q = cal.q AND dd.y = cal.y WHERE cal.name = 'spring 24';
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2024 AND q = 2)
+--> dd: TRUE
+--> cal: TRUE
+
+SELECT count(*) FROM sf WHERE sk IN (SELECT sk FROM dd WHERE (y, q) IN (SELECT y, q FROM cal WHERE name = 'spring 24'));
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2024 AND q = 2)
+--> dd: TRUE
+--> cal: TRUE
+
+SELECT count(*) FROM sf WHERE EXISTS (SELECT 1 FROM dd WHERE dd.sk = sf.sk AND dd.y = 2024 AND dd.m = 3);
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2024 AND m = 3)
+--> dd: TRUE
+
+SELECT count(*) FROM od WHERE d BETWEEN (SELECT min(day) FROM dd WHERE y=2024 AND m=2) AND (SELECT max(day) FROM dd WHERE y=2024 AND m=2);
+--> od: year(d) = 2024 AND month(d) = 2
+--> dd: TRUE
+--> dd: TRUE
+
+SELECT count(*) FROM ev WHERE country = (SELECT code FROM cc WHERE continent = 'Asia');
+--> ev: country = 'JP'
+--> cc: TRUE
+
+SELECT count(*) FROM ev WHERE country NOT IN (SELECT code FROM cc WHERE continent = 'Europe');
+--> ev: country NOT IN ('DE', 'FR')
+--> cc: TRUE
+
+SELECT count(*) FROM ev ANTI JOIN cc ON ev.country = cc.code AND cc.continent = 'Europe';
+--> ev: country NOT IN ('DE', 'FR')
+--> cc: TRUE
+
+SELECT count(*) FROM lg WHERE year = 2024 AND month = 1;
+--> lg: ts >= '2024-01-01' AND ts < '2024-02-01'
+
+SELECT count(*) FROM lg WHERE year = 2024 AND month IN (1, 2) AND day BETWEEN 3 AND 5;
+--> lg: year(ts) = 2024 AND month(ts) IN (1, 2) AND day(ts) BETWEEN 3 AND 5
+
+SELECT count(*) FROM lg WHERE (year, month, day) >= (2024, 1, 20);
+--> lg: ts >= '2024-01-20'
+
+SELECT count(*) FROM lg WHERE make_date(year, month, day) >= DATE '2024-01-20';
+--> lg: ts >= '2024-01-20'
+
+SELECT count(*) FROM lg WHERE year * 10000 + month * 100 + day >= 20240120;
+--> lg: ts >= '2024-01-20'
+
+SELECT count(*) FROM lg WHERE concat(year, '-', month, '-', day) >= '2024-01-20';
+--> lg: ts >= '2024-01-20'
+
+SELECT count(*) FROM ev WHERE dt = '2024-02-03';
+--> ev: ts::DATE = '2024-02-03'
+
+SELECT count(*) FROM ev WHERE dt >= current_date - 3 AND dt < current_date;
+--> ev: ts::DATE >= '2024-03-08' AND ts::date < '2024-03-11'
+
+SELECT count(*) FROM ev WHERE region IN ('EU', 'AS') AND dt BETWEEN '2024-02-03' AND '2024-02-04';
+--> ev: country IN ('DE', 'FR', 'JP') AND ts::date BETWEEN '2024-02-03' AND '2024-02-04'
+
+SELECT count(*) FROM zt WHERE (tz AT TIME ZONE 'America/New_York')::date = '2024-03-10';
+
+SELECT count(*) FROM zt WHERE date_trunc('day', timezone('America/New_York', tz)) BETWEEN '2024-03-09' AND '2024-03-10';
+
+SELECT count(*) FROM zt WHERE strftime(tz AT TIME ZONE 'America/New_York', '%Y-%m-%d') = '2024-03-10';
+
+SELECT count(*) FROM zt WHERE dayofweek(tz AT TIME ZONE 'America/New_York') = 0;
+
+SELECT count(*) FROM zt WHERE tz >= TIMESTAMP '2024-03-10' AT TIME ZONE 'America/New_York' AND tz < TIMESTAMP '2024-03-11' AT TIME ZONE 'America/New_York';
+
+SELECT count(*) FROM zt WHERE tz AT TIME ZONE $z >= '2024-03-10' AND tz AT TIME ZONE $z < '2024-03-11';
+--$ z = 'America/New_York'::VARCHAR
+
+SELECT count(*) FROM zt WHERE tz AT TIME ZONE 'Europe/Berlin' >= '2024-03-10' AND tz AT TIME ZONE 'Europe/Berlin' < '2024-03-11';
+
+SELECT count(*) FROM ev WHERE ts >= TIMESTAMP '2024-03-10' AT TIME ZONE 'Europe/Berlin' AND ts < '2024-03-12';
+--> ev: ts >= '2024-03-09 23:00' AND ts < '2024-03-12'
+
+SELECT count(*) FROM ev WHERE (ts AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin')::date = '2024-03-10';
+--> ev: ts >= '2024-03-09 23:00' AND ts < '2024-03-10 23:00'
+
+SELECT count(*) FROM ev WHERE ts >= make_timestamp(2024, 3, 10, 0, 0, 0);
+
+SELECT count(*) FROM ev WHERE ts >= strptime($s, '%d.%m.%Y');
+--$ s = '10.03.2024'::VARCHAR
+
+SELECT count(*) FROM ev WHERE ts >= greatest($a, DATE '2024-03-10');
+--$ a = '2024-01-10'::DATE
+
+SELECT count(*) FROM ev WHERE ts >= CASE WHEN $p = 'week' THEN DATE '2024-03-04' ELSE DATE '2024-01-01' END;
+--$ p = 'week'::VARCHAR
+
+SELECT count(*) FROM ev WHERE ts >= date_add(DATE '2024-03-10', INTERVAL (-$n) DAY);
+--$ n = 2::INTEGER
+
+SELECT count(*) FROM ev WHERE ts >= DATE '2024-03-10' - INTERVAL ($n) DAY;
+--$ n = 2::INTEGER
+
+SELECT count(*) FROM ev WHERE ts >= DATE '2024-03-10' - ($n || ' days')::INTERVAL;
+--$ n = 2::INTEGER
+
+SELECT count(*) FROM ev WHERE ts BETWEEN TIMESTAMP '2024-03-10' - INTERVAL 1 DAY AND TIMESTAMP '2024-03-10';
+
+SELECT count(*) FROM ev WHERE TIMESTAMP '2024-04-29' - ts < INTERVAL 2 DAY;
+
+SELECT count(*) FROM ev WHERE datesub('day', ts, TIMESTAMP '2024-04-29') <= 2;
+
+SELECT count(*) FROM ev WHERE age(TIMESTAMP '2024-04-29', ts) < INTERVAL 2 DAY;
+
+SELECT count(*) FROM ev WHERE monthname(ts) = 'February';
+
+SELECT count(*) FROM ev WHERE dayname(ts) IN ('Saturday', 'Sunday') AND ts >= '2024-04-01';
+
+SELECT count(*) FROM ev WHERE left(ts::varchar, 7) = '2024-03';
+
+SELECT count(*) FROM ev WHERE strftime(ts, '%Y-W%V') = '2024-W06';
+
+SELECT count(*) FROM ev WHERE strftime('%Y%m%d', ts) = '20240305';
+
+SELECT count(*) FROM ev WHERE ts::date IN (DATE '2024-03-05', DATE '2024-03-07');
+
+SELECT count(*) FROM ev WHERE ts::date IN ('2024-03-05', '2024-03-07');
+
+SELECT count(*) FROM ev WHERE extract('year' FROM ts) = 2024 AND extract(month FROM ts) = 3;
+
+SELECT count(*) FROM ev WHERE (year(ts), month(ts)) = (2024, 3);
+
+SELECT count(*) FROM ev WHERE (year(ts), month(ts)) IN ((2024, 3), (2024, 4));
+
+SELECT count(*) FROM ev WHERE ts >= '2024-04-28' AND ts < '2024-04-28'::timestamp + INTERVAL 1 DAY;
+
+SELECT count(*) FROM ev WHERE epoch(ts) BETWEEN 1710000000 AND 1710086400;
+
+SELECT count(*) FROM ev WHERE ts >= epoch_ms($ms);
+--$ ms = 1710000000000::BIGINT
+
+SELECT count(*) FROM ev WHERE ts::date = ANY($l);
+--> ev: ts::date = '2024-03-05'
+--$ l = ['2024-03-05']::DATE[]
+
+SELECT count(*) FROM ev WHERE contains($l, ts::date);
+--> ev: ts::date = '2024-03-05'
+--$ l = ['2024-03-05']::DATE[]
+
+SELECT count(*) FROM ev WHERE ts::date IN (SELECT unnest(generate_series(DATE '2024-03-05', DATE '2024-03-07', INTERVAL 1 DAY))::date);
+--> ev: ts::date BETWEEN '2024-03-05' AND '2024-03-07'
+
+SELECT s.d, count(e.id) FROM generate_series(DATE '2024-03-05', DATE '2024-03-07', INTERVAL 1 DAY) AS s(d) LEFT JOIN ev e ON e.ts::date = s.d GROUP BY 1;
+--> ev: ts::date BETWEEN '2024-03-05' AND '2024-03-07'
+
+SELECT s.d, count(e.id) FROM range(DATE '2024-03-05', DATE '2024-03-08', INTERVAL 1 DAY) AS s(d) LEFT JOIN ev e ON e.ts >= s.d AND e.ts < s.d + INTERVAL 1 DAY GROUP BY 1;
+--> ev: ts::date BETWEEN '2024-03-05' AND '2024-03-07'
+
+SELECT count(*) FROM od WHERE extract(year FROM d) BETWEEN 2023 AND 2024 AND extract(quarter FROM d) = 4;
+
+SELECT count(*) FROM od WHERE date_diff('month', d, DATE '2024-06-15') <= 2;
+
+SELECT count(*) FROM od WHERE d >= date_trunc('year', DATE '2024-06-15') AND d <= DATE '2024-06-15';
+
+SELECT count(*) FROM od WHERE d >= last_day($m) - INTERVAL 10 DAY;
+--$ m = '2024-11-03'::DATE
+
+SELECT count(*) FROM od WHERE strftime(d, '%B %Y') = 'March 2023';
+
+SELECT count(*) FROM od WHERE concat(year(d), '-', lpad(month(d)::varchar, 2, '0')) = '2023-03';
+
+SELECT count(*) FROM od WHERE year(d) || '-Q' || quarter(d) = '2023-Q2';
+
+SELECT count(*) FROM od WHERE format('{}-{}', year(d), quarter(d)) = '2023-2';
+
+SELECT count(*) FROM od WHERE year(d) % 2 = 0 AND month(d) IN (1, 2);
+
+SELECT count(*) FROM sf WHERE sk // 100 = 3;
+
+SELECT count(*) FROM sf WHERE sk / 100.0 >= 10;
+
+SELECT count(*) FROM sf WHERE floor(sk / 100) = 3;
+
+SELECT count(*) FROM sf WHERE abs(sk - 500) < 20;
+
+SELECT count(*) FROM sf WHERE sk - sk % 100 = 300;
+
+SELECT count(*) FROM sf WHERE sk > 1080 OR sk < 20;
+
+SELECT count(*) FROM sf WHERE power(sk, 2) < 900;
+
+SELECT count(*) FROM sf WHERE round(sk, -2) = 300;
+
+SELECT count(*) FROM sf WHERE sk::varchar = '500';
+
+SELECT count(*) FROM sf WHERE sk BETWEEN $lo AND coalesce($hi, 2000);
+--$ lo = 1080::INTEGER
+--$ hi = NULL::INTEGER
+
+SELECT count(*) FROM sf WHERE sk >= coalesce($lo, 0) AND ($hi IS NULL OR sk < $hi);
+--$ lo = 1080::INTEGER
+--$ hi = NULL::INTEGER

@@ -252,6 +252,8 @@ class Generator:
             return f"{'LATERAL ' if siblings else ''}({sql}) AS {name}", columns, name
         if not siblings and self.chance(8):
             return self.fixed(name)
+        if self.chance(7):
+            return self.members(name)
         if self.ctes and self.chance(50):
             cte, columns = self.pick(self.ctes)
             return f"{cte} AS {name}", dict(columns), name
@@ -276,6 +278,22 @@ class Generator:
         if self.chance(40):
             return f"${self.pick([name for name in _PARAMETERS[kind] if kind != 'TIMESTAMP' or name == 'pt'])}"
         return f"CAST({self.pick(self.literals.get(kind, ('NULL',)))} AS {kind})"
+
+    def members(self, name: str) -> tuple[str, dict[str, str], str]:
+        """Write a source whose rows are the members of a list."""
+        ends = self.pick(("DATE '2024-01-30', $pd", "$pe, $pd", "$pt, DATE '2024-02-02'"))
+        step = self.pick(("INTERVAL 1 DAY", "INTERVAL 9 HOUR", "INTERVAL (-1) DAY"))
+        call = self.pick((f"range({ends}, {step})", f"generate_series({ends}, {step})"))
+        forms: tuple[tuple[str, dict[str, str]], ...] = (
+            (f"unnest($pl) AS {name}(k)", {"k": "INTEGER"}),
+            (f"(SELECT unnest($pl) AS k) AS {name}", {"k": "INTEGER"}),
+            (f"(SELECT unnest($pl) AS k, unnest(range($pk)) AS o) AS {name}", {"k": "INTEGER", "o": "BIGINT"}),
+            (f"{call} AS {name}(ts)", {"ts": "TIMESTAMP"}),
+            (f"(SELECT unnest({call})::DATE AS d) AS {name}", {"d": "DATE"}),
+            (f"(SELECT ts::DATE AS d FROM {call} AS y(ts) WHERE ts > $pt) AS {name}", {"d": "DATE"}),
+        )
+        text, columns = self.pick(forms)
+        return text, columns, name
 
     # Conditions
 

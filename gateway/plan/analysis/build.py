@@ -9,7 +9,9 @@ from itertools import count
 from sqlglot import exp
 
 from gateway.model import Column
+from gateway.plan.analysis.aggregation import own
 from gateway.plan.analysis.fixed import Kind, is_single, kinds, of_block, of_values
+from gateway.plan.analysis.lists import listed
 from gateway.plan.analysis.merging import common, merge
 from gateway.plan.analysis.outputs import outputs_of, united
 from gateway.plan.analysis.reasons import Reason
@@ -188,9 +190,20 @@ class Builder:
         if from_ is not None:
             block.tree = self._joined(block, from_.this, node.args.get("joins") or [])
             mark_certain(block.tree, True)
+        self._unnest(block)
         block.outputs = outputs_of(block)
         self._children(block)
         return block
+
+    def _unnest(self, block: SelectBlock) -> None:
+        """Note the lists whose members make rows of a SELECT: a source of its own for each."""
+        for item in block.node.expressions:
+            for call in own(item, exp.Explode):
+                found = listed(call, self._kind)
+                if found is not None:
+                    columns = ((found.name, found.type),)
+                    source = Source(number=next(self._numbers), name="", columns=columns, listed=found)
+                    block.unnested[id(call)] = source
 
     def _joined(self, block: SelectBlock, first: exp.Expr, joins: Sequence[exp.Join]) -> Tree:
         """Fold a FROM list to a tree: JOIN binds more tightly than a comma."""
@@ -241,6 +254,9 @@ class Builder:
             source.block = self._opaque(node, block)
             if isinstance(node, exp.Values):
                 self._values(source, node)
+            source.listed = listed(node, self._kind)
+            if source.listed is not None:
+                source.columns = ((source.listed.name, source.listed.type),)
         _rename(source, node, barrier)
         block.sources.append(source)
         return Leaf(source=source, barrier=barrier)

@@ -116,7 +116,7 @@ def _applied(predicate: Predicate, there: Term, functions: tuple[Function, ...],
     """Apply functions to the constants of a leaf whose term they make equal to *there*."""
     if isinstance(predicate, Comparison) and predicate.operator is not Operator.NE:
         bounds = {Operator.EQ: (Operator.GE, Operator.LE)}.get(predicate.operator, (predicate.operator,))
-        if len(bounds) == 1 and not _keep_order(functions):
+        if len(bounds) == 1 and not keep_order(functions):
             return TRUE
         made = (_bound(there, operator, predicate, functions, constants) for operator in bounds)
         return all_of(*(bound for bound in made if bound is not None))
@@ -147,11 +147,11 @@ def _ordered(
         return
     reached = side[1]
     rest, applied = _rest(leaf.term, here), _rest(here, leaf.term)
-    if rest is not None and _keep_order(rest):
+    if rest is not None and keep_order(rest):
         # Below a function the strictness of the edge is lost: f(a) <= f(b) is all that a < b says.
         strict = leaf.operator is side[0] or (operator in (Operator.LT, Operator.GT) and not rest)
         yield Comparison(_under(there, leaf.term.type, rest), side[0] if strict else reached, leaf.slot)
-    elif applied and _keep_order(applied):
+    elif applied and keep_order(applied):
         bound = _bound(there, reached, leaf, applied, constants)
         if bound is not None:
             strict = operator in (Operator.LT, Operator.GT)
@@ -194,7 +194,7 @@ def _under(inner: Term, kind: str, functions: tuple[Function, ...]) -> Term:
     return compose(inner, Term("", kind, functions))
 
 
-def _keep_order(functions: tuple[Function, ...]) -> bool:
+def keep_order(functions: tuple[Function, ...]) -> bool:
     """Return whether functions keep the order of any two values (``month`` and texts do not)."""
     return all(
         function.name in ("cast", "date_trunc", "year", "add", "add_months") and function.returns != "VARCHAR"

@@ -20,7 +20,9 @@ from gateway.predicate import TRUE, Function, NullCheck, Operator, Term, all_of,
 JOINT: Final = 0
 """Stands for the identity of several conjuncts."""
 _TIMES = ("DATE", "TIMESTAMP", TIMESTAMPTZ)
-"""Types of times that compare with each other, in the greater of the two."""
+"""Types of times that compare with each other, in the later of the two here."""
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+"""Types of numbers that do."""
 
 
 def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) -> list[Fact]:
@@ -91,12 +93,13 @@ def _compared(nodes: list[exp.Expr], naming: Naming) -> list[Term] | None:
     kinds = {side.type for side in terms}
     if len(kinds) == 1:
         return terms
-    if not kinds <= set(_TIMES):
+    family = next((family for family in (_TIMES, _WHOLE) if kinds <= set(family)), None)
+    if family is None:
         return None
-    common = max(kinds, key=_TIMES.index)
+    common = max(kinds, key=family.index)
     return [_as(side, common) for side in terms]
 
 
 def _as(side: Term, kind: str) -> Term:
-    """Cast a time to a type that is compared with it; the engine's time zone is UTC."""
+    """Cast a time or a number to a type that is compared with it; the engine's time zone is UTC."""
     return side if side.type == kind else Term(side.column, kind, (*side.functions, Function("cast", (kind,), kind)))

@@ -7,11 +7,11 @@ The keys are not known when a text is prepared. They are slots, whose values are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.plan.analysis import barriers
 from gateway.plan.analysis.aggregation import always_yields
-from gateway.plan.analysis.closing import closure
+from gateway.plan.analysis.closing import closure, keep_order
 from gateway.plan.analysis.constants import Aspect, Constants, Dimension
 from gateway.plan.analysis.facts import MIRRORED, Fact, compose, leaves, project, substitute
 from gateway.plan.analysis.sources import SelectBlock, Source
@@ -19,6 +19,7 @@ from gateway.predicate import (
     TRUE,
     Comparison,
     Condition,
+    Function,
     Membership,
     NullCheck,
     Operator,
@@ -51,7 +52,7 @@ class Dimensions:
 
     def register(self, block: SelectBlock) -> None:
         """Note the sources of a block."""
-        for source in block.sources:
+        for source in (*block.sources, *block.unnested.values()):
             self._sources.update(dict.fromkeys(source.keys(), source))
 
     def of_source(self, source: Source, facts: Sequence[Fact]) -> list[Fact]:
@@ -84,7 +85,7 @@ class Dimensions:
                 if not wanted(here.column) or wanted(there.column):
                     continue
                 key = self._key(there, facts, around)
-                if key is not None and _filters(key):
+                if key is not None and (key.source.listed is not None or _filters(key)):
                     yield self._fact(here, key, fact, operator)
 
     def _key(self, found: Term, facts: Sequence[Fact], around: frozenset[int]) -> DimensionKey | None:
@@ -92,6 +93,8 @@ class Dimensions:
         source = self._sources.get(found.column)
         if source is None or source.number in around:
             return None
+        if source.listed is not None:
+            return DimensionKey(source, found, TRUE)
         if source.scan is not None:
             own = source.keys()
             # A dimension may itself be filtered by another one.
@@ -116,6 +119,10 @@ class Dimensions:
         return self._key(compose(output.term, above), closure(self.rows(block), self.constants), around)
 
     def _fact(self, here: Term, key: DimensionKey, about: Fact, operator: Operator = Operator.EQ) -> Fact:
+        if key.source.listed is not None:
+            return replace(
+                about, predicate=self._members(here, key, operator), edge=None, mentions=frozenset({here.column})
+            )
         scan = key.source.scan or 0
         index = int(key.term.column.partition(".")[2])
         names = self.names[scan]
@@ -137,6 +144,34 @@ class Dimensions:
         return Fact(
             predicate=all_of(*among), sql=about.sql, rule=RULE, origin=about.origin, mentions=frozenset({here.column})
         )
+
+    def _members(self, here: Term, key: DimensionKey, operator: Operator) -> Predicate:
+        """Say of a term that it is one of the members of a list, or below or above one."""
+        listed, functions = key.source.listed, key.term.functions
+        assert listed is not None
+        found: list[Predicate] = []
+        if operator is Operator.EQ and listed.values is not None:
+            slot = self._applied(self.constants.list_slot(listed.values, listed.type), listed.type, functions, None)
+            return TRUE if slot is None else Membership(here, (slot,), is_list=True)
+        if not keep_order(functions):
+            return TRUE
+        if operator in (Operator.EQ, Operator.GT, Operator.GE):
+            slot = self._applied(self.constants.slot(listed.least, listed.type), listed.type, functions, False)
+            bound = Operator.GT if operator is Operator.GT else Operator.GE
+            found += [] if slot is None else [Comparison(here, bound, slot)]
+        if operator in (Operator.EQ, Operator.LT, Operator.LE):
+            step = -1 if listed.open else 0
+            slot = self._applied(self.constants.slot(listed.greatest, listed.type), listed.type, functions, True, step)
+            bound = Operator.LT if operator is Operator.LT else Operator.LE
+            found += [] if slot is None else [Comparison(here, bound, slot)]
+        return all_of(*found)
+
+    def _applied(
+        self, slot: int | None, kind: str, functions: tuple[Function, ...], upper: bool | None, step: int = 0
+    ) -> int | None:
+        if slot is None or not (functions or step):
+            return slot
+        return self.constants.carried(slot, kind, functions, upper, step)
 
 
 def _filters(key: DimensionKey) -> bool:

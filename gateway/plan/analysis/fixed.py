@@ -55,6 +55,8 @@ def of_block(block: Block, kind: Kind) -> tuple[Row, ...] | None:
         return _alike(rows, kind) if len({len(row) for row in rows}) == 1 and len(rows) <= MOST else None
     if not isinstance(block, SelectBlock) or block.closed or has_sets(block) or block.outputs is None:
         return None
+    if block.unnested:
+        return None
     read = _combined(block.sources)
     return None if read is None else _alike([_selected(block, values, kind) for values in read], kind)
 

@@ -33,7 +33,8 @@ def _expanded(block: SelectBlock, item: exp.Expr, position: int) -> list[Output]
         return _star(block, item, None)
     if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
         return _star(block, item.this, folded(item.table))
-    if item.find(exp.Columns) or isinstance(item.unalias(), exp.Explode) or _is_filtered(item):
+    spreads = isinstance(item.unalias(), exp.Explode) and id(item.unalias()) not in block.unnested
+    if item.find(exp.Columns) or spreads or _is_filtered(item):
         return None  # as many columns as a pattern matches, or as a struct has fields
     return [_output(block, item, position)]
 

@@ -10,6 +10,7 @@ from typing import Final, Union
 from sqlglot import exp
 
 from gateway.plan.analysis.facts import Fact
+from gateway.plan.analysis.lists import Listed
 from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import Term
 
@@ -59,6 +60,8 @@ class Source:
     block: Block | None = None
     cte: Cte | None = None
     rows: tuple[Row, ...] | None = None
+    listed: Listed | None = None
+    """The list whose members its one column has."""
     certain: bool = False
 
     def key(self, index: int) -> str:
@@ -195,6 +198,8 @@ class SelectBlock:
     """What an unqualified name means that USING or NATURAL made one of two columns."""
     merging: dict[str, Join] = field(default_factory=dict)
     """The join that did so last."""
+    unnested: dict[int, Source] = field(default_factory=dict)
+    """What ``unnest(list)`` in the SELECT list gives, by the identity of the call."""
     unseen: set[int] = field(default_factory=set)
     """Numbers of the sources whose columns are not seen: the right sides of SEMI and ANTI joins; in ON more."""
     murky: bool = False

@@ -154,6 +154,13 @@ def _extract(node: exp.Expr, naming: Naming) -> Term | Opaque:
     return _part_of(_SHORT.get(name, name), node.expression, naming)
 
 
+def _unnested(node: exp.Expr, naming: Naming) -> Term | Opaque:
+    """Read ``unnest(list)`` as the column of the members of the list."""
+    source = naming.block.unnested.get(id(node))
+    found = None if source is None else source.term(0)
+    return found if found is not None else Opaque("unnest")
+
+
 def _date(node: exp.Expr, naming: Naming) -> Term | Opaque:
     return _cast(exp.Cast(this=node.this.copy(), to=exp.DataType.build("DATE")), naming)
 
@@ -254,6 +261,7 @@ _FUNCTIONS: dict[type[exp.Expr], Callable[[exp.Expr, Naming], Term | Opaque]] = 
     exp.Add: _sum,
     exp.Sub: _sum,
     exp.Extract: _extract,
+    exp.Explode: _unnested,
     exp.TimeToStr: _strftime,
     exp.Date: _date,
     exp.Anonymous: _anonymous,

@@ -142,6 +142,8 @@ def check_steady(block: Block) -> None:
 
 def _check_select(block: SelectBlock) -> None:
     node = block.node
+    if block.unnested:
+        raise Refused("it reads something other than tables")
     if any(node.args.get(key) for key in _CHOOSING) or next(own(node, exp.Window), None) is not None:
         raise Refused("it has a subquery with a LIMIT or a window, which may choose other rows each time")
     for join in block.tree.joins() if block.tree is not None else ():
@@ -186,7 +188,7 @@ def _check_source(leaf: Leaf) -> None:
     if is_constant(source):
         return
     inner = _inner(source)
-    if inner is not None:
+    if inner is not None and source.listed is None:
         check_steady(inner)
     elif source.scan is None:
         raise Refused("it reads something other than tables")
