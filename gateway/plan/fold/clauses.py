@@ -62,6 +62,10 @@ class Tokens:
             index -= 1
         return Span(self.tokens[self._after_with()].start, self.tokens[-1].end)
 
+    def before(self, position: int) -> int:
+        """Return where the last token before a position begins."""
+        return max((token.start for token in self.tokens if token.start < position), default=0)
+
     def expressions_of_with(self) -> list[Span]:
         """Return the texts of the expressions of the outermost WITH."""
         made, start, depth, end = [], 1, 0, self._after_with()

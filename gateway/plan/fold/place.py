@@ -63,7 +63,7 @@ class Place:
         if source is not None and source.cte is not None:
             at = _reference(block, source.cte.node)
         elif isinstance(inner, SelectBlock):
-            at = self.span_of(inner).start - 1
+            at = self.tokens.before(self.span_of(inner).start)
         else:
             raise Refused("its text cannot be cut")
         return _checked(self.text, self.tokens.around(at), block)
@@ -158,7 +158,7 @@ def _placed(text: Text, tokens: Tokens, path: Sequence[SelectBlock], fact: exp.T
     for block, outer in zip(reversed(path), [*reversed(path[:-1]), None], strict=True):
         span = _checked(text, tokens.around(at), block)
         made.append(Placed(block=block, span=span))
-        at = span.start if outer is None else _position(outer, block, span)
+        at = span.start if outer is None else _position(tokens, outer, block, span)
     yield from reversed(made)
 
 
@@ -171,12 +171,12 @@ def _checked(text: Text, span: Span, block: SelectBlock) -> Span:
     return span
 
 
-def _position(outer: SelectBlock, block: SelectBlock, span: Span) -> int:
+def _position(tokens: Tokens, outer: SelectBlock, block: SelectBlock, span: Span) -> int:
     """Return a position in the text of *outer* where it reads *block*."""
     for source in outer.sources:
         if source.cte is not None and source.cte.block is block:
             return _reference(outer, source.cte.node)
-    return span.start - 1
+    return tokens.before(span.start)
 
 
 def _reference(block: SelectBlock, cte: exp.CTE) -> int:

@@ -20,6 +20,19 @@ WITH a AS (SELECT k, avg(i) AS mean FROM facts AS t GROUP BY k) SELECT k, -mean 
 --> finish: WITH a AS (SELECT "k0" AS "k", (CAST(sum("s0") AS DOUBLE) / sum("s1")) AS mean FROM "partials" GROUP BY "k0" ORDER BY 1 ) SELECT k, -mean AS negative FROM a ORDER BY 1, 2, signbit(-mean)
 --> whole: WITH a AS (SELECT k AS "k", (CAST(sum(i) AS DOUBLE) / count(i)) AS mean FROM facts AS t GROUP BY k ORDER BY 1 ) SELECT k, -mean AS negative FROM a ORDER BY 1, 2, signbit(-mean)
 
+SELECT k, max(n) AS most
+FROM (
+  SELECT k, count(*) AS n
+  FROM (
+    SELECT k, j FROM facts AS t
+  ) AS x
+  GROUP BY k, j
+) AS y
+GROUP BY k;
+--> partial: SELECT k AS "k0", j AS "k1", count(*) AS "s0" FROM ( SELECT k, j FROM facts AS t ) AS x GROUP BY 1, 2
+--> finish: SELECT k, max(n) AS most FROM ( SELECT "k0" AS "k", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY "k0", "k1" ORDER BY 1, "k1" ) AS y GROUP BY k ORDER BY 1, 2
+--> whole: SELECT k, max(n) AS most FROM ( SELECT k AS "k", count(*) AS n FROM ( SELECT k, j FROM facts AS t ) AS x GROUP BY k, j ORDER BY 1, "x".j ) AS y GROUP BY k ORDER BY 1, 2
+
 -- Both sides of a join may be the aggregation.
 WITH a AS (SELECT k, count(*) AS n FROM facts AS t GROUP BY k) SELECT a.k, a.n, b.n AS other FROM a LEFT JOIN a AS b ON a.n < b.n;
 --> partial: SELECT k AS "k0", count(*) AS "s0" FROM facts AS t GROUP BY 1
