@@ -40,6 +40,7 @@ from gateway.plan.refuting import Refuting
 from gateway.plan.rewrite import Address, source
 from gateway.plan.samples import Samples
 from gateway.plan.select import Chosen, PartitionIndex
+from gateway.plan.witness import WitnessReader
 from gateway.predicate import Term
 
 _NOBODY_SPECIAL = Principal()
@@ -71,6 +72,7 @@ class Planner:
     ) -> None:
         self._evaluate, self._dimensions, self._policy, self._with_facts = evaluate, dimensions, policy, with_facts
         self._refuting, self._ranks = Refuting(evaluate=evaluate), RankReader(dimensions=dimensions)
+        self._witnesses = WitnessReader(dimensions=dimensions)
         self._lock = Lock()
         self._prepared: LRUCache[str, tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
@@ -107,6 +109,10 @@ class Planner:
             chosen = _select(indexes, bound) if known else chosen
         if prepared.asked:
             bound = self._refuted(parameters, prepared, bound, indexes, chosen)
+            chosen = _select(indexes, bound)
+        if prepared.witnesses and not any(seen):
+            bound, found_rows = self._witnesses.learn(prepared, bound, indexes, chosen, snapshots, parameters)
+            ranks = {number: (*ranks.get(number, ()), *found_rows.get(number, ())) for number in {*ranks, *found_rows}}
             chosen = _select(indexes, bound)
         lookups: Mapping[int, tuple[Lookup, ...]] = {}
         if not any(seen):

@@ -139,6 +139,28 @@ def test_a_limit_beyond_the_rows_reads_all_of_them(project: Path, gateway: Gatew
     assert (rows, read) == (plain(project, sql), [DAYS])
 
 
+ZEROS = "SELECT sum(CASE WHEN ts >= '2024-04-01' THEN v ELSE 0 END) AS v FROM ev"
+
+
+@pytest.mark.parametrize(
+    ("sql", "partitions"),
+    [
+        (ZEROS, 9),
+        (f"{ZEROS} WHERE kind = 'a'", 9),
+        (f"{ZEROS} WHERE kind = 'b'", DAYS),  # no row is left: NULL, or 0 if another has one
+        (f"{ZEROS} WHERE v < 50", DAYS),
+        ("SELECT count(*) FILTER (WHERE ts >= '2024-04-01') AS n FROM ev", 9),
+        ("SELECT count(*) FILTER (WHERE ts >= '2025-01-01') AS n FROM ev", 0),
+        (ZEROS.replace("2024", "2025"), DAYS),
+    ],
+)
+def test_aggregates_that_look_at_some_rows_read_no_others(
+    project: Path, gateway: Gateway, sql: str, partitions: int
+) -> None:
+    rows, read, _ = ask(gateway, sql)
+    assert (rows, read) == (plain(project, sql), [partitions])
+
+
 def test_an_explanation_says_what_was_read_first(gateway: Gateway) -> None:
     _, _, [first] = ask(gateway, NEWEST)
     assert (first.table, first.column, first.files, first.cached) == ("ev", "max(ts)", 1, True)

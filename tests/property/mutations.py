@@ -26,6 +26,8 @@ from gateway.plan.analysis import (
     aggregation,
     barriers,
     build,
+    closing,
+    conditional,
     conjuncts,
     deterministic,
     facts,
@@ -127,13 +129,13 @@ right_null_check = nulls.null_check
 wrong_rules = tuple(wrong_null_check if rule is right_null_check else rule for rule in conjuncts.RULES)
 
 
-def wrong_order(leaf: Comparison, edge: facts.Edge) -> Iterator[Predicate]:
-    for copied in right_order(leaf, edge):
+def wrong_order(leaf: Comparison, *along: Any) -> Iterator[Predicate]:
+    for copied in right_order(leaf, *along):
         if isinstance(copied, Comparison):
             yield replace(copied, operator=comparisons.NEGATED[copied.operator])
 
 
-right_order = facts.order_copies
+right_order = closing._ordered
 
 
 def wrong_null_safe(found: Any, term_: Any, constant: exp.Expr, kinds: Sequence[str], same: bool) -> Predicate:
@@ -197,8 +199,8 @@ MUTATIONS = [
     Mutation("NOT", "leaves not negated", comparisons, "NEGATED", {one: one for one in Operator}),
     Mutation("OR", "what is foreign counts as FALSE", facts, "substitute", wrong_substitute),
     Mutation("equality", "copied across types", conjuncts, "edges_of", wrong_edges),
-    Mutation("order", "bounds turned round", facts, "order_copies", wrong_order),
-    Mutation("order", "copied through month() and texts", facts, "_keeps_order", lambda _: True),
+    Mutation("order", "bounds turned round", closing, "_ordered", wrong_order),
+    Mutation("order", "copied through month() and texts", closing, "_keep_order", lambda _: True),
     Mutation("DATE beside TIMESTAMP", "compared as DATE", types._RULES, "DATE", lambda *_: types.Resolved("DATE")),
     Mutation("IS NULL", "of a function as never", conjuncts, "RULES", wrong_rules),
     Mutation("IS DISTINCT FROM", "NULL forgotten", nulls, "null_safe", wrong_null_safe),
@@ -252,12 +254,26 @@ def wrong_top(self: ranked.Ranking, block: Any) -> Any:
 
 
 right_top = ranked.Ranking._top
+
+
+def wrong_case(node: exp.Expr, is_sum: bool, *others: Any) -> Any:
+    return right_case(node, True, *others)
+
+
+right_case = conditional._case
 MUTATIONS += [
     Mutation("order", "NULL never comes first", ranked.Ranking, "_top", wrong_top),
     Mutation("order", "windows do not look at other rows", ranked, "_SEVERAL", (exp.Explode,)),
     Mutation("order", "LIMIT takes rows, not groups", ranked, "_CLAUSES", ("sample",)),
     Mutation(
         "order", "other aggregates look at no row", ranked, "is_aggregate", lambda node: isinstance(node, exp.Max)
+    ),
+    Mutation(
+        "aggregates", "the sum of no row is 0", conditional.Conditional, "_nothing_left", lambda self, block: FALSE
+    ),
+    Mutation("aggregates", "zeros change no average", conditional, "_case", wrong_case),
+    Mutation(
+        "aggregates", "list passes over NULL", conditional, "_PASSING_NULL", (exp.ArrayAgg, *conditional._PASSING_NULL)
     ),
     Mutation("rows of constants", "there is always one", fixed, "is_single", lambda block, rows: rows is not None),
     Mutation("rows of constants", "an outer join keeps them", sources, "mark_certain", wrong_marks),

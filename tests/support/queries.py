@@ -187,6 +187,8 @@ class Generator:
             call = self.pick(("count(*)", f"count({text})", f"min({text})", f"max({text})", f"max({text})"))
             items.append(f"{call} AS {name}")
             columns[name] = "BIGINT" if call.startswith("count") else found
+        if not keys and width is None and self.chance(40):
+            return self.conditional(scope, rest)
         if not keys:
             having = self.pick(("", "", " HAVING count(*) > 0"))
             return f"SELECT {', '.join(items)} {rest}{having}", columns
@@ -197,6 +199,27 @@ class Generator:
         if "ROLLUP" not in by and "CUBE" not in by and self.chance(30):
             having = f" HAVING {self.comparison(keys[0], next(iter(columns.values())))}"
         return f"SELECT {', '.join(items)} {rest} GROUP BY {by}{having}", columns
+
+    def conditional(self, scope: Scope, rest: str) -> tuple[str, dict[str, str]]:
+        """Write aggregates that look at some rows only, and now and then one that looks at all."""
+        items, columns = [], {}
+        for _ in range(self.pick((1, 1, 2))):
+            name, condition, (text, _) = self.name("o"), self.simple(scope), self.column(scope)
+            call = self.pick(
+                (
+                    f"count({self.pick(('*', text))}) FILTER (WHERE {condition})",
+                    f"count(CASE WHEN {condition} THEN {text} END)",
+                    f"sum(CASE WHEN {condition} THEN 1 ELSE {self.pick(('0', '0', 'NULL', '1'))} END)",
+                    f"count_if({condition})",
+                    f"max({text}) FILTER (WHERE {condition})::VARCHAR",
+                    f"count(*) FILTER (WHERE {condition}) OVER ()",
+                )
+            )
+            items.append(f"{call} AS {name}")
+            columns[name] = (
+                "VARCHAR" if call.startswith("max") else "BIGINT" if call.startswith("count(") else "HUGEINT"
+            )
+        return f"SELECT {', '.join(items)} {rest}", columns
 
     # FROM
 

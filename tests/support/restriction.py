@@ -21,12 +21,14 @@ from gateway.plan.analysis import (
     Bound,
     Dimension,
     PreparedQuery,
+    assumed,
     bind,
     dimension_query,
     learn,
     prepare,
     ranked_query,
     render,
+    witness_query,
 )
 from gateway.plan.refuting import Refuting
 from gateway.plan.samples import Samples, grains_of_keys, grains_of_ranges
@@ -97,6 +99,7 @@ class Database:
         bound = bind(prepared, parameters, self.evaluate)
         refuting = Refuting(evaluate=self.evaluate)
         bound = refuting.refute(prepared, bound, parameters, lambda scan, term: self.samples(prepared, scan, term))
+        bound = self.witnessed(prepared, bound, parameters)
         for index in range(len(prepared.scans)):
             for number, one in enumerate(prepared.dimensions(index)):
                 bound = self.learned(prepared, bound, one, most=0 if number % 2 else 100)
@@ -122,6 +125,16 @@ class Database:
             if rank.ranked.extreme or not missing:
                 found[rank.ranked.name] = TypedValue(value=value, type=rank.ranked.term.type)
         return found
+
+    def witnessed(self, prepared: PreparedQuery, bound: Bound, parameters: Mapping[str, TypedValue]) -> Bound:
+        """Learn which scans have a row in what would be left of them."""
+        for witness in prepared.witnesses:
+            left = assumed(prepared, bound, witness.name)
+            condition = written(left.predicates[witness.scan], left.values)
+            source = f"(SELECT * FROM {prepared.scans[witness.scan].table} WHERE {condition})"
+            if self.rows(witness_query(witness, source), parameters) == [(True,)]:
+                bound = left
+        return bound
 
     def samples(self, prepared: PreparedQuery, scan: int, term: Term) -> Samples | None:
         """Cut the values that a term has in a table into grains: every second value has none, or times whole days."""

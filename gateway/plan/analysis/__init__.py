@@ -4,6 +4,7 @@
 executed as it was written: only the names of its tables, and its calls that read the clock, are replaced, by position.
 """
 
+from gateway.plan.analysis.conditional import PreparedWitness, witness_query
 from gateway.plan.analysis.constants import Dimension, Refuted
 from gateway.plan.analysis.cut import render
 from gateway.plan.analysis.prepare import prepare
@@ -15,6 +16,7 @@ from gateway.plan.analysis.prepared import (
     PreparedScan,
     Unused,
     Used,
+    assumed,
     bind,
     delivered,
     dimension_query,
@@ -33,10 +35,12 @@ __all__ = [
     "PreparedQuery",
     "PreparedRank",
     "PreparedScan",
+    "PreparedWitness",
     "Ranked",
     "Refuted",
     "Unused",
     "Used",
+    "assumed",
     "bind",
     "delivered",
     "dimension_query",
@@ -45,4 +49,5 @@ __all__ = [
     "ranked_query",
     "refute",
     "render",
+    "witness_query",
 ]

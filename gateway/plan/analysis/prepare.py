@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import sqlglot
 from sqlglot import exp
@@ -13,6 +14,7 @@ from sqlglot.errors import SqlglotError
 from gateway.errors import Diagnostic, TemplateInvalid
 from gateway.model import Column
 from gateway.plan.analysis.build import cte_of
+from gateway.plan.analysis.conditional import Conditional, PreparedWitness
 from gateway.plan.analysis.constants import Constant, Constants
 from gateway.plan.analysis.cut import cut, until_where
 from gateway.plan.analysis.dimensions import RULE
@@ -51,7 +53,8 @@ def prepare(
     ranking = Ranking(constants=constants, names=names)
     found = structure(tree, known, constants.kind, scans=scans, row=ranking.row)
     guarantees = Guarantees(constants=constants, names=names)
-    walk = Walk(guarantees=guarantees, ranking=ranking, references=_references(tree))
+    conditional = Conditional(constants=constants, ranking=ranking)
+    walk = Walk(guarantees=guarantees, ranking=ranking, conditional=conditional, references=_references(tree))
     walk.query(found.block, [], [])
     prunable = {name.lower(): {column.lower() for column in columns} for name, columns in partitioning.items()}
     prepared = [
@@ -70,6 +73,7 @@ def prepare(
         shield=needs_whole(tree),
         names=used_names(tree),
         asked=tuple(_asked(prepared)),
+        witnesses=tuple(_asked_for(conditional.found, pieces)),
         ranked=tuple(_read_first(ranking.found, constants.slots, prepared, pieces)),
     )
 
@@ -84,6 +88,13 @@ def _read_first(
         tail = until_where(pieces[ranked.scan + 1]) if filters else None
         if tail is not None:
             yield PreparedRank(ranked=ranked, filters=filters, tail=tail)
+
+
+def _asked_for(found: Sequence[PreparedWitness], pieces: Sequence[str]) -> Iterator[PreparedWitness]:
+    for witness in found:
+        tail = until_where(pieces[witness.scan + 1])
+        if tail is not None:
+            yield replace(witness, tail=tail)
 
 
 def parsed(text: Text) -> exp.Expr:

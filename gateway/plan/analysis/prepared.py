@@ -11,6 +11,7 @@ from typing import Final
 from gateway.errors import QueryFailed
 from gateway.model import TypedValue, Value
 from gateway.plan.analysis.carried import carried
+from gateway.plan.analysis.conditional import PreparedWitness
 from gateway.plan.analysis.constants import (
     Absent,
     Aspect,
@@ -88,7 +89,8 @@ class PreparedQuery:
     through the reserved parameter ``__now`` (``text.NOW``), which then has to be bound. ``shield``: no filter of the
     text may be evaluated by the statistics of files, see ``plan.shield``. ``names``: all that the text uses, in lower
     case; None where it may use any column. ``asked``: the terms, each with its scan and slot, whose values the engine
-    is asked about, see ``plan.refuting``. ``ranked``: the values that are read first where they can prune.
+    is asked about, see ``plan.refuting``. ``ranked``: the values that are read first where they can prune,
+    ``witnesses`` the scans that are asked for a row first.
     """
 
     scans: tuple[PreparedScan, ...]
@@ -101,6 +103,7 @@ class PreparedQuery:
     names: frozenset[str] | None = None
     asked: tuple[tuple[int, Term, int], ...] = ()
     ranked: tuple[PreparedRank, ...] = ()
+    witnesses: tuple[PreparedWitness, ...] = ()
 
     def dimensions(self, scan: int) -> tuple[Dimension, ...]:
         """List the dimensions that could prune a scan, by its place in text order."""
@@ -175,6 +178,12 @@ def refute(prepared: PreparedQuery, bound: Bound, found: Mapping[Refuted, Value]
         if isinstance(constant, Refuted) and constant in found:
             known[slot] = found[constant]
     return _bound(prepared, known)
+
+
+def assumed(prepared: PreparedQuery, bound: Bound, name: str) -> Bound:
+    """Return the constants as they are where a parameter that is not known has a value."""
+    pairs = zip(prepared.constants, bound.known, strict=True)
+    return _bound(prepared, [False if constant == Absent(name) else known for constant, known in pairs])
 
 
 def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) -> str:

@@ -103,7 +103,7 @@ class Ranking:
         made: exp.Expr = holder.this
         return made if self.constants.kind(made) is not None else None
 
-    def _read(self, block: SelectBlock, without: Sequence[str]) -> Source | None:
+    def alone(self, block: SelectBlock, without: Sequence[str]) -> Source | None:
         """Return the scan that a block reads, itself and alone, by a WHERE that can be evaluated apart from it."""
         tree, node = block.tree, block.node
         if not isinstance(tree, Leaf) or tree.barrier or tree.source.scan is None or block.closed or block.children:
@@ -121,9 +121,9 @@ class Ranking:
 
     def _extremes(self, block: SelectBlock) -> dict[int, Ranked]:
         """Find the calls of ``max`` and ``min`` by their nodes; none where the block asks for anything else."""
-        scan = self._read(block, (*_CLAUSES, "order", "limit", "offset"))
+        scan = self.alone(block, (*_CLAUSES, "order", "limit", "offset"))
         calls = [node for node in own(block.node, exp.Func, exp.Columns) if is_aggregate(node)]
-        if scan is None or not calls:
+        if scan is None or not calls or any(own(block.node, exp.Window)):
             return {}
         inside = {id(column) for call in calls for column in call.find_all(exp.Column)}
         if any(id(column) not in inside for item in block.node.expressions for column in item.find_all(exp.Column)):
@@ -141,7 +141,7 @@ class Ranking:
 
     def _top(self, block: SelectBlock) -> Predicate | None:
         """Return what is known of the rows that ORDER BY and LIMIT take."""
-        order, rows, scan = block.node.args.get("order"), self._limit(block.node), self._read(block, _CLAUSES)
+        order, rows, scan = block.node.args.get("order"), self._limit(block.node), self.alone(block, _CLAUSES)
         if scan is None or rows is None or not isinstance(order, exp.Order) or is_aggregating(block.node):
             return None
         first = order.expressions[0]

@@ -71,6 +71,7 @@ from dataclasses import dataclass, field, replace
 
 from gateway.plan.analysis import barriers, joins
 from gateway.plan.analysis.closing import closure
+from gateway.plan.analysis.conditional import Conditional
 from gateway.plan.analysis.conjuncts import facts_of
 from gateway.plan.analysis.facts import Fact, about, either, moved, substitute
 from gateway.plan.analysis.guarantees import Guarantees
@@ -106,6 +107,7 @@ class Walk:
 
     guarantees: Guarantees
     ranking: Ranking
+    conditional: Conditional
     references: Mapping[int, int]
     reached: dict[int, list[Fact]] = field(default_factory=dict)
 
@@ -141,7 +143,7 @@ class Walk:
     def _select(self, block: SelectBlock, required: Sequence[Fact], outer: Sequence[Fact]) -> None:
         self.guarantees.dimensions.register(block)
         rows = [*outer, *self.guarantees.where(block), *self._below_clauses(block, required)]
-        rows += self.ranking.facts(block)
+        rows += [*self.ranking.facts(block), *self.conditional.facts(block)]
         if block.tree is not None:
             if block.closed:
                 self._close(block, rows, block.closed)

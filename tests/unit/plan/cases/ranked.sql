@@ -48,6 +48,9 @@ SELECT k, max(d) FROM a GROUP BY k;
 --> a: TRUE
 
 SELECT max(d) FILTER (WHERE k = 1) FROM a;
+--> a: k = 1
+
+SELECT max(max(d)) OVER () FROM a;
 --> a: TRUE
 
 SELECT max(d) FROM a HAVING max(d) > DATE '2024-02-01';

@@ -1,0 +1,141 @@
+"""Aggregates that look at some rows only: ``count(*) FILTER (WHERE …)``, ``sum(CASE WHEN … THEN x END)``.
+
+Where a SELECT without GROUP BY has no other aggregates, a row that none of them looks at changes nothing: it is not
+needed. ``sum(CASE WHEN … THEN x ELSE 0 END)`` adds zeros for the others, which changes nothing either, as long as one
+row is left: the sum of no row is NULL. That there is one is read first (``ranked``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlglot import exp
+
+from gateway.plan.analysis.aggregation import is_aggregate, own
+from gateway.plan.analysis.conjuncts import facts_of
+from gateway.plan.analysis.constants import Absent, Constants
+from gateway.plan.analysis.facts import Fact
+from gateway.plan.analysis.names import Aliases
+from gateway.plan.analysis.ranked import Ranking
+from gateway.plan.analysis.sources import SelectBlock
+from gateway.plan.analysis.terms import Naming, Opaque, term
+from gateway.plan.analysis.types import INTEGERS, decimal_scale
+from gateway.predicate import TRUE, Condition, Predicate, all_of, any_of
+
+RULE: Final = "aggregates"
+_PREFIX: Final = "__witness_"
+
+_WITHOUT = ("group", "qualify", "windows", "sample")
+_PASSING_NULL = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
+"""Aggregates that pass over NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The condition of the rows that an aggregate looks at; ``zeros``: it adds 0 for the others."""
+
+    condition: exp.Expr
+    zeros: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedWitness:
+    """A question whether a scan has a row: the parameter ``name`` is TRUE where it has one, and not known otherwise.
+
+    ``tail`` is the text that follows the scan, an alias and its WHERE; ``filtered``: there is one.
+    """
+
+    name: str
+    scan: int
+    tail: str = ""
+    filtered: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Conditional:
+    """Finds what the aggregates of a block look at."""
+
+    constants: Constants
+    ranking: Ranking
+    found: list[PreparedWitness] = field(default_factory=list)
+
+    def facts(self, block: SelectBlock) -> list[Fact]:
+        """Return what every row of a block satisfies that its aggregates look at."""
+        looked = _conditions(block, self.constants)
+        if not looked:
+            return []
+        naming = Naming(block=block, aliases=Aliases.UNSEEN)
+        made = [facts_of(one.condition, naming, self.constants, RULE) for one in looked]
+        predicate = any_of(*(all_of(*(fact.predicate for fact in facts)) for facts in made))
+        if predicate != TRUE and any(one.zeros for one in looked):
+            predicate = any_of(predicate, self._nothing_left(block))
+        mentions = frozenset[str]().union(*(fact.mentions for facts in made for fact in facts))
+        sql = " OR ".join(dict.fromkeys(fact.sql for facts in made for fact in facts))
+        return [Fact(predicate=predicate, sql=sql, rule=RULE, origin=0, mentions=mentions)]
+
+    def _nothing_left(self, block: SelectBlock) -> Predicate:
+        """Return the condition that no row may be left, for which all rows have to be read."""
+        scan = self.ranking.alone(block, ("group", "having", "qualify", "windows", "distinct", "sample"))
+        if scan is None:
+            return TRUE
+        name = f"{_PREFIX}{len(self.found)}"
+        filtered = block.node.args.get("where") is not None
+        self.found.append(PreparedWitness(name=name, scan=scan.scan or 0, filtered=filtered))
+        self.constants.declare(name, "BOOLEAN")
+        return Condition(self.constants.add(Absent(name)))
+
+
+def witness_query(witness: PreparedWitness, source: str) -> str:
+    """Write the query that asks whether *source* has a row."""
+    return f"SELECT (SELECT TRUE FROM {source}{witness.tail}\nLIMIT 1)"
+
+
+def _conditions(block: SelectBlock, constants: Constants) -> list[Looked]:
+    """Return the conditions of the aggregates of a block, one of which every row that matters satisfies."""
+    if block.closed or block.children or any(block.node.args.get(key) for key in _WITHOUT):
+        return []
+    if any(own(block.node, exp.Window)):
+        return []  # which looks at the rows themselves where it takes no aggregate of them
+    calls = [node for node in own(block.node, exp.Func, exp.Columns) if is_aggregate(node)]
+    naming = Naming(block=block, aliases=Aliases.UNSEEN)
+    found = [_looked(call, naming, constants) for call in calls]
+    known = [one for one in found if one is not None]
+    return known if len(known) == len(found) else []
+
+
+def _looked(call: exp.Expr, naming: Naming, constants: Constants) -> Looked | None:
+    if isinstance(call.parent, exp.Filter) and call.arg_key == "this":
+        where = call.parent.expression
+        return Looked(where.this) if isinstance(where, exp.Where) else None
+    if not isinstance(call, (*_PASSING_NULL, exp.CountIf)) or any(
+        value and key not in ("this", "big_int") for key, value in call.args.items()
+    ):
+        return None
+    argument = call.this.unnest()
+    if isinstance(call, exp.CountIf):
+        return Looked(argument, zeros=True)  # which is a sum, NULL where there is no row
+    if isinstance(argument, exp.Distinct) and len(argument.expressions) == 1:
+        argument = argument.expressions[0].unnest()
+    return _case(argument, isinstance(call, exp.Sum), naming, constants)
+
+
+def _case(node: exp.Expr, is_sum: bool, naming: Naming, constants: Constants) -> Looked | None:
+    """Read ``CASE WHEN c THEN x [WHEN …] [ELSE NULL | ELSE 0] END``, and ``if(c, x, 0)``."""
+    branches = [node] if isinstance(node, exp.If) else node.args.get("ifs") if isinstance(node, exp.Case) else None
+    if not branches or (isinstance(node, exp.Case) and node.this is not None):
+        return None
+    other = node.args.get("default") if isinstance(node, exp.Case) else node.args.get("false")
+    condition = exp.or_(*(branch.this for branch in branches), copy=True) if len(branches) > 1 else branches[0].this
+    if other is None or isinstance(other, exp.Null):
+        return Looked(condition)
+    zero = isinstance(other, exp.Literal) and not other.is_string and other.name == "0"
+    exact = all(_is_exact(branch.args.get("true"), naming, constants) for branch in branches)
+    return Looked(condition, zeros=True) if is_sum and zero and exact else None
+
+
+def _is_exact(node: exp.Expr | None, naming: Naming, constants: Constants) -> bool:
+    """Return whether zeros may be added to a value: not to one that may be a -0.0."""
+    found = Opaque("nothing") if node is None else term(node, naming)
+    kind = found.type if not isinstance(found, Opaque) else None if node is None else constants.kind(node)
+    return kind in INTEGERS or (kind is not None and decimal_scale(kind) is not None)
