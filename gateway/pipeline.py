@@ -205,7 +205,7 @@ class Gateway:
             stored = self.cache.near(question, request.enough)
             if self._decide(stored, request) is Outcome.HIT:
                 return self._kept(stored, Outcome.HIT, request)
-            found = self.cache.lookup(question, request.tables, request.enough)
+            found = self._look_up(request)
             found = found.after(partial(self.catalog.announced, request.tables))
             stored = found.stored
             if self._decide(stored, request) is Outcome.HIT:
@@ -228,6 +228,16 @@ class Gateway:
             return self._computed(self.executor.run(work, request, found.state))
         except (UpstreamError, CapacityError) as error:
             return self._instead(query, stored, request, error)
+
+    def _look_up(self, request: CacheRequest) -> CacheLookup:
+        """Look for the newest answer; where it is published and not there, wait for the process that writes it."""
+        found = self.cache.lookup(request.question, request.tables, request.enough)
+        missing = None if found.stored is not None else found.state.newest
+        if missing is None or not self.executor.wait_for_others(
+            missing.key, seconds=request.deadline - self.monotonic()
+        ):
+            return found
+        return self.cache.lookup(request.question, request.tables, request.enough)
 
     def _plan(
         self, query: BoundQuery, request: CacheRequest, found: CacheLookup, principal: Principal, timings: Timings
@@ -317,6 +327,8 @@ class Gateway:
     def stored(self, key: str, digest: str) -> Result:
         """Return the kept result of a key and digest, for its further pages. Raises ``CursorExpired``."""
         result = self.cache.stored(key, digest)
+        if result is None and self.executor.wait_for_others(key):
+            result = self.cache.stored(key, digest)
         if result is None:
             raise CursorExpired("This result is no longer kept: ask the query again for its first page.")
         return result

@@ -35,7 +35,6 @@ from gateway.execution.admission import Admission, Slots
 from gateway.execution.claims import Claims
 from gateway.execution.executor import Executor
 from gateway.execution.gathering import Gatherer
-from gateway.execution.leases import Lease
 from gateway.execution.memory_budget import MemoryBudget
 from gateway.execution.partial_sizes import PartialSizes
 from gateway.execution.planning import Planning
@@ -143,6 +142,8 @@ class _GatewayBuilder:
         stack.callback(self._engines.close)
         self.epochs = open_epochs(settings)
         self._redis_cooldown = Cooldown()  # what is found out for one of its clients is known to all
+        self._lease = open_leases(settings, observe, self._redis_cooldown)
+        stack.callback(self._lease.close)  # after the cache, which has results written until then
         self.cache = open_cache(settings, observe, self.epochs, self._redis_cooldown)
         stack.callback(self.cache.close)
 
@@ -157,7 +158,6 @@ class _GatewayBuilder:
         dimensions = _dimensions(settings, engine, stores, catalog)
         planner = Planner(engine.evaluate, dimensions, with_facts=catalog.with_facts)
         origin = f"{version('query-gateway')}/{settings.cache.namespace}/{FOLDED_BYTES}"
-        lease = open_leases(settings, self._observe, self._redis_cooldown)
         runner = PlanRunner(
             execution=self._execution(engine),
             planning=Planning(
@@ -168,9 +168,9 @@ class _GatewayBuilder:
             ),
             stores=stores,
             timeout=settings.engine.timeout,
-            gatherer=self._gatherer(lease),
+            gatherer=self._gatherer(),
         )
-        in_flight = open_single_flight(settings, lease)
+        in_flight = open_single_flight(settings, self._lease)
         executor = Executor(cache=self.cache, in_flight=in_flight, runner=runner, refreshes=Backoff(time.time))
         self._stack.callback(executor.close)
         return Gateway(
@@ -218,10 +218,10 @@ class _GatewayBuilder:
             previous=previous,
         )
 
-    def _gatherer(self, lease: Lease) -> Gatherer | None:
+    def _gatherer(self) -> Gatherer | None:
         if not self._settings.cache.partials:
             return None
-        return Gatherer(partials=self.cache.partials, claims=Claims(lease), sizes=PartialSizes())
+        return Gatherer(partials=self.cache.partials, claims=Claims(self._lease), sizes=PartialSizes())
 
     def _execution(self, engine: Reaching) -> Execution:
         settings, memory = self._settings, split_memory(self._settings)

@@ -23,6 +23,7 @@ from gateway.cache.results import ResultCache
 from gateway.cache.sealed import Seal
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
+from gateway.cache.write_behind import WriteQueue, WrittenBehind
 from gateway.config import Settings
 from gateway.engine.priority import FILLING, give_way
 from gateway.errors import Diagnostic, SettingsInvalid
@@ -30,6 +31,8 @@ from gateway.execution.leases import Lease, Leases, MachineLease
 from gateway.execution.single_flight import SingleFlight
 from gateway.telemetry.events import Observer
 
+_QUEUED, _MOST_QUEUED = 1 / 16, 32 * 2**20
+"""Part of the memory for kept results in which they wait to be written to the farther tiers, and its bytes at most."""
 _ELSEWHERE = 32
 """Answers that a worker may wait for while other processes compute them."""
 
@@ -46,8 +49,11 @@ def open_cache(
     folder, cache = settings.state / "results", settings.cache
     budget, epochs = split_memory(settings), epochs or open_epochs(settings)
     near, apart = int(budget.cache * cache.partials), int(cache.disk * cache.partials)
-    memory = MemoryTier(budget.cache - near, share=cache.share, observe=observe)
-    tiers: list[Tier] = [memory, FaultTolerantTier(FileTier(folder, cache.disk - apart), observe)]
+    queued, drops = min(int(budget.cache * _QUEUED), _MOST_QUEUED), settings.state / "drops.jsonl"
+    queue = WriteQueue(queued, observe=observe, purges=PurgeLog(drops, epochs))
+    memory = MemoryTier(budget.cache - near - queued, share=cache.share, observe=observe)
+    disk = FaultTolerantTier(FileTier(folder, cache.disk - apart), observe)
+    tiers: list[Tier] = [memory, WrittenBehind(disk, queue)]
     partials: list[Tier] = []
     held: dict[str, Callable[[], int]] = {}
     if cache.partials:
@@ -55,16 +61,16 @@ def open_cache(
         nearest = MemoryTier(near, share=cache.share, observe=observe)
         partials, held["near"] = [nearest, FaultTolerantTier(files, observe)], lambda: nearest.used
     summaries = FileTier(settings.state / "summaries", DISK)
-    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), FaultTolerantTier(summaries, observe)]
+    summed: list[Tier] = [MemoryTier(NEAR, share=1.0), WrittenBehind(FaultTolerantTier(summaries, observe), queue)]
     if cache.redis is not None:
         redis, cooldown = _redis(), cooldown or Cooldown()
         corner = {"namespace": cache.namespace, "seal": _seal(settings)}
         shared = redis.RedisTier(
             redis.connect(cache.redis), largest=cache.redis_value, host=f"{epochs.machine:x}", **corner
         )
-        tiers.append(FaultTolerantTier(shared, observe, cooldown=cooldown))
+        tiers.append(WrittenBehind(FaultTolerantTier(shared, observe, cooldown=cooldown), queue))
         far = redis.RedisTier(redis.connect(cache.redis), largest=LARGEST, kind="summary", **corner)
-        summed.append(FaultTolerantTier(far, observe, cooldown=cooldown))
+        summed.append(WrittenBehind(FaultTolerantTier(far, observe, cooldown=cooldown), queue))
         if cache.partials:
             client = redis.connect(cache.redis)
             kept = redis.RedisTier(client, largest=cache.redis_value, kind="partial", size=apart, **corner)
@@ -75,10 +81,11 @@ def open_cache(
         clock=time.time,
         ceiling=cache.max_stale,
         epochs=epochs,
-        purges=PurgeLog(settings.state / "drops.jsonl", epochs),
+        purges=PurgeLog(drops, epochs),
         encodings=memory,
         summaries=Summaries(summed),
         partials=Partials(partials, **held),
+        behind=queue,
     )
 
 

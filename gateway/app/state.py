@@ -22,7 +22,7 @@ _POLL = 0.5
 _PROBE = b"\0" * 4096
 """What is written to see whether there is room: a block of the disk."""
 _STATE_FILES = (
-    *("apart.json", "cursor.key", "drops.jsonl", "flights.lock", "limits.db", "reload", "vitals.lock"),
+    *("apart.json", "cursor.key", "drops.jsonl", "drops.lock", "flights.lock", "limits.db", "reload", "vitals.lock"),
     *("usage/questions.jsonl", "usage/questions.lock", "usage/warmer.lock", "tables/refresher.lock"),
 )
 _STATE_FOLDERS = ("calls", "metrics", "tables", "tmp", "usage")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import partial
@@ -34,6 +34,8 @@ _SWEEP_EVERY = 64 * 2**20
 """Bytes written by this process between two sweeps."""
 _PIECE = 2**18
 """Bytes that are read of a file at a time, where it is not needed as a whole."""
+_SMALL = 2**18
+"""Bytes of rows up to which a file is made in memory, so that it is written in one call."""
 _SEAL = Seal()
 _UNREADABLE = (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError)
 """What reading a file raises that is no result."""
@@ -45,7 +47,7 @@ class FileTier(OneByOne):
     name = "disk"
 
     def __init__(self, folder: Path, size: int, *, clock: Callable[[], float] = time.time) -> None:
-        self._folder, self._size, self._clock = folder, size, clock
+        self._folder, self._root, self._size, self._clock = folder, str(folder), size, clock
         self._unswept = 0
         with suppress(OSError, TierError):  # whatever is wrong with the folder, the first use of it tells
             folder.mkdir(parents=True, exist_ok=True)
@@ -55,22 +57,23 @@ class FileTier(OneByOne):
         path = self._path(key, "arrow")
         with _as_tier_error(), suppress(FileNotFoundError):
             if self._alive(path):
-                with _rejected(path), pa.OSFile(str(path), "rb") as source:
+                with _rejected(path), pa.OSFile(path, "rb") as source:
                     return without_header(pa.ipc.open_stream(self._verified(path, source.read_buffer())).read_all())
         return None
 
     def put(self, result: Result, *, lifetime: float) -> bool:
         if result.table.nbytes > self._size:
             return False
-        table = with_header(result)
-
-        def write(temporary: Path) -> None:
-            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
-                writer.write_table(table)
-            self._prove(path, temporary)
-
-        path = self._path(result.key, "arrow")
-        self._unswept += self._publish(path, write, lifetime)
+        table, path = with_header(result), self._path(result.key, "arrow")
+        with _as_tier_error():
+            if table.nbytes <= _SMALL:
+                sink = pa.BufferOutputStream()
+                _stream(table, sink)
+                content = memoryview(sink.getvalue())
+                size = self._publish(path, [content, _SEAL.proof(self._name(path), content)], lifetime)
+            else:
+                size = self._publish_large(path, table, lifetime)
+        self._unswept += size
         if self._unswept >= min(_SWEEP_EVERY, self._size // 4):
             self.sweep()
         return True
@@ -78,14 +81,15 @@ class FileTier(OneByOne):
     def extend(self, key: str, *, lifetime: float) -> None:
         path, expires = self._path(key, "arrow"), self._clock() + lifetime
         with _as_tier_error(), suppress(FileNotFoundError):
-            if path.stat().st_mtime < expires:
+            if os.stat(path).st_mtime < expires:
                 os.utime(path, (expires, expires))
 
     def validation(self, question: str) -> Validation | None:
         path = self._path(question, "mark")
         with _as_tier_error(), suppress(FileNotFoundError):
-            if self._alive(path):
-                validation = Validation.decode(self._verified(path, pa.py_buffer(path.read_bytes())).to_pybytes())
+            value = self._read(path)
+            if value is not None:
+                validation = Validation.decode(self._verified(path, pa.py_buffer(value)).to_pybytes())
                 if validation is None:
                     raise ValueRejected("no validation")
                 return validation
@@ -93,11 +97,10 @@ class FileTier(OneByOne):
 
     def put_validation(self, question: str, validation: Validation, *, lifetime: float) -> Replaced:
         path = self._path(question, "mark")
-        with self._alone(path.parent):
+        with self._alone(os.path.dirname(path)):
             before = self._before(question)
             content = succeeding(before, validation).encode()
-            value = content + _SEAL.proof(self._name(path), content)
-            self._publish(path, lambda temporary: _write(temporary, value), lifetime)
+            self._publish(path, [content, _SEAL.proof(self._name(path), content)], lifetime)
         return Replaced(before)
 
     def _before(self, question: str) -> Validation | None:
@@ -115,7 +118,7 @@ class FileTier(OneByOne):
         with _as_tier_error():
             for path, entry in self._described():
                 if which.matches(entry):
-                    path.unlink(missing_ok=True)
+                    _unlink(path)
                     dropped += 1
         return dropped
 
@@ -128,14 +131,14 @@ class FileTier(OneByOne):
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _described(self) -> Iterator[tuple[Path, Entry]]:
+    def _described(self) -> Iterator[tuple[str, Entry]]:
         """Read the headers of all results that are alive; what cannot be read is left to its reader."""
         for file in _files(self._folder):
-            path = Path(file.path)
-            if path.suffix == ".arrow":
+            path = file.path
+            if path.endswith(".arrow"):
                 with suppress(FileNotFoundError, *_UNREADABLE):
                     if self._alive(path):
-                        with pa.OSFile(str(path), "rb") as source:
+                        with pa.OSFile(path, "rb") as source:
                             yield path, entry_from_schema(pa.ipc.open_stream(source).schema, source.size())
 
     def _unexpired(self) -> list[tuple[float, int, str]]:
@@ -160,18 +163,11 @@ class FileTier(OneByOne):
             Path(path).unlink(missing_ok=True)
             total -= size
 
-    def _name(self, path: Path) -> str:
+    def _name(self, path: str) -> str:
         """Return what a file is kept as: also the folder, for results and summaries have the same keys."""
-        return f"{self._folder.name}/{path.name}"
+        return f"{self._folder.name}/{os.path.basename(path)}"
 
-    def _prove(self, path: Path, temporary: Path) -> None:
-        """Add to a file what proves that it belongs to *path*."""
-        with temporary.open("rb") as source:
-            proof = _SEAL.proof_of_pieces(self._name(path), iter(partial(source.read, _PIECE), b""))
-        with temporary.open("ab") as sink:
-            sink.write(proof)
-
-    def _verified(self, path: Path, value: pa.Buffer) -> pa.Buffer:
+    def _verified(self, path: str, value: pa.Buffer) -> pa.Buffer:
         """Return the content of a file, without a copy. Raises ``ValueRejected``."""
         length = max(0, value.size - OVERHEAD)
         content = value.slice(0, length)
@@ -181,45 +177,122 @@ class FileTier(OneByOne):
             raise ValueRejected("unverified") from error
         return content
 
-    def _path(self, key: str, kind: str) -> Path:
-        return self._folder / key[:2] / f"{key}.{kind}"
+    def _path(self, key: str, kind: str) -> str:
+        return f"{self._root}/{key[:2]}/{key}.{kind}"
 
-    def _alive(self, path: Path) -> bool:
+    def _read(self, path: str) -> bytes | None:
+        """Read a short file whose lifetime lasts. Raises ``FileNotFoundError``."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            found = os.fstat(descriptor)
+            return os.read(descriptor, found.st_size) if found.st_mtime > self._clock() else None
+        finally:
+            os.close(descriptor)
+
+    def _alive(self, path: str) -> bool:
         """Tell whether a file's lifetime lasts: its modification time is the instant at which it expires."""
-        return path.stat().st_mtime > self._clock()
+        return os.stat(path).st_mtime > self._clock()
 
     @contextmanager
-    def _alone(self, folder: Path) -> Iterator[None]:
+    def _alone(self, folder: str) -> Iterator[None]:
         """Hold the lock of a folder, among the threads and processes of the machine."""
         with _as_tier_error():
-            folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = _opened(folder)
             try:
                 _locked(descriptor)
                 yield
             finally:
                 os.close(descriptor)
 
-    def _publish(self, path: Path, write: Callable[[Path], None], lifetime: float) -> int:
-        """Write a file beside its place, then put it there in one step; return its bytes."""
-        temporary = self._folder / f"{uuid4().hex}.tmp"
+    def _publish(self, path: str, pieces: Sequence[bytes | memoryview], lifetime: float) -> int:
+        """Write a file beside its place, then put it there in one step; return its bytes. Raises ``OSError``."""
+
+        def write(temporary: str, descriptor: int) -> int:
+            return _write_all(descriptor, pieces)
+
+        return self._put_in_place(path, write, lifetime)
+
+    def _publish_large(self, path: str, table: pa.Table, lifetime: float) -> int:
+        """Publish a result of which there is to be no copy in memory."""
+
+        def write(temporary: str, descriptor: int) -> int:
+            with pa.OSFile(temporary, "wb") as sink:
+                _stream(table, sink)
+            with open(temporary, "rb") as source:
+                proof = _SEAL.proof_of_pieces(self._name(path), iter(partial(source.read, _PIECE), b""))
+            os.lseek(descriptor, 0, os.SEEK_END)
+            _write_all(descriptor, [proof])
+            return os.fstat(descriptor).st_size
+
+        return self._put_in_place(path, write, lifetime)
+
+    def _put_in_place(self, path: str, write: Callable[[str, int], int], lifetime: float) -> int:
+        try:
+            with self._draft(path, lifetime) as draft:
+                return write(*draft)
+        except FileNotFoundError:  # the folder was removed meanwhile
+            with self._draft(path, lifetime) as draft:
+                return write(*draft)
+
+    @contextmanager
+    def _draft(self, path: str, lifetime: float) -> Iterator[tuple[str, int]]:
+        """Make a file beside a place; put it there at the end, with its lifetime."""
+        temporary = f"{path}.{uuid4().hex}.tmp"
         expires = self._clock() + lifetime
-        with _as_tier_error():
+        descriptor = _made(temporary)
+        try:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write(temporary)
-                os.utime(temporary, (expires, expires))
-                size = temporary.stat().st_size
-                temporary.replace(path)
-            except OSError:
-                with suppress(OSError):
-                    temporary.unlink(missing_ok=True)
-                raise
-        return size
+                yield temporary, descriptor
+                os.utime(descriptor, (expires, expires))
+            finally:
+                os.close(descriptor)
+            os.replace(temporary, path)
+        except OSError:
+            with suppress(OSError):
+                _unlink(temporary)
+            raise
 
 
-def _write(temporary: Path, content: bytes) -> None:
-    temporary.write_bytes(content)
+def _stream(table: pa.Table, sink: pa.NativeFile) -> None:
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _write_all(descriptor: int, pieces: Sequence[bytes | memoryview]) -> int:
+    """Write pieces one after the other; return their bytes."""
+    left = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+    size = sum(map(len, left))
+    while left:
+        written = os.writev(descriptor, left)
+        while left and written >= len(left[0]):
+            written -= len(left.pop(0))
+        if left:
+            left[0] = left[0][written:]
+    return size
+
+
+def _made(temporary: str) -> int:
+    """Make a file and open it, its folder too where that is gone."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(temporary, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(temporary), exist_ok=True)
+        return os.open(temporary, flags, 0o666)
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _opened(folder: str) -> int:
+    """Open a folder, after making it where it is gone."""
+    try:
+        return os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        return os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _locked(descriptor: int) -> None:
@@ -240,17 +313,17 @@ def bytes_of(folder: Path) -> int:
 
 
 @contextmanager
-def _rejected(path: Path) -> Iterator[None]:
+def _rejected(path: str) -> Iterator[None]:
     """Remove a file that is not what it should be: damaged, or torn by a power failure before it was on the disk."""
     try:
         yield
     except OSError as error:
         if error.errno is not None:
             raise
-        path.unlink(missing_ok=True)  # Arrow's own errors have no number
+        _unlink(path)  # Arrow's own errors have no number
         raise ValueRejected(f"no file of this tier: {type(error).__name__}") from error
     except (ValueRejected, *_UNREADABLE) as error:
-        path.unlink(missing_ok=True)
+        _unlink(path)
         raise ValueRejected(str(error) or type(error).__name__) from error
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 
 from gateway.cache.epochs import Epochs
@@ -20,6 +21,7 @@ from gateway.cache.purges import PurgeLog
 from gateway.cache.summaries import Summaries
 from gateway.cache.tier import Encodings, Entry, Purge, Ready, Tier, TierError, Validation
 from gateway.cache.validations import Validations, ValidationState
+from gateway.cache.write_behind import WriteQueue, WrittenBehind
 from gateway.errors import StorageFailed
 from gateway.model import CachePolicy, Edition, Result, Summary
 
@@ -63,6 +65,7 @@ class ResultCache:
     """Answers that were given before, over tiers from the nearest to the farthest.
 
     *ceiling* is the longest time, in seconds, that an answer may be served after its ``ttl``, whatever its policy.
+    *behind* is where the farther tiers have results wait to be written; None: they are written at once.
     *epochs* tell the processes of a machine of each other's answers, *purges* brings what operators drop in other
     processes; *encodings* keeps bodies, and is the nearest of *tiers*; *summaries* are what outlives the rows.
     """
@@ -78,9 +81,10 @@ class ResultCache:
         encodings: Encodings | None = None,
         summaries: Summaries | None = None,
         partials: Partials | None = None,
+        behind: WriteQueue | None = None,
     ) -> None:
         self._tiers, self._clock, self.ceiling = tuple(tiers), clock, ceiling
-        self._purges, self._encodings = purges, encodings
+        self._purges, self._encodings, self._behind = purges, encodings, behind
         self._epochs = epochs or Epochs()
         self._validations = Validations(self._tiers, self._epochs, encodings)
         self._summaries = Summaries(()) if summaries is None else summaries
@@ -130,11 +134,21 @@ class ResultCache:
         return self._found(key)
 
     def put(self, result: Result, policy: CachePolicy) -> None:
-        """Keep a result in every tier that has room for it."""
+        """Keep a result in every tier that has room for it; in farther ones soon, see ``when_settled``."""
         kept = [tier.put(result, lifetime=self._lifetime(policy)) for tier in self._tiers]
         self._summaries.put(result)
+        farthest = self._tiers[-1]
         if not kept[-1]:
-            self._note(_UNSHARED, result.key, _UNSHARED_SECONDS)
+            self._note_unshared(result.key, kept=False)
+        elif isinstance(farthest, WrittenBehind):
+            farthest.when_written(result.key, partial(self._note_unshared, result.key))
+
+    def when_settled(self, key: str, call: Callable[[], None]) -> None:
+        """Make a call once others find the result of a key, or never will: nothing of it waits to be written."""
+        if self._behind is None:
+            call()
+        else:
+            self._behind.when_settled(key, call)
 
     def extend(self, key: str, policy: CachePolicy) -> None:
         """Keep the result of a key for another lifetime: it was found to be right."""
@@ -238,14 +252,14 @@ class ResultCache:
         Changes are read from the tier that hosts share, the farthest, so it works and is used again at once.
         """
         farthest = self._tiers[-1]
-        if isinstance(farthest, FaultTolerantTier):
+        if isinstance(farthest, FaultTolerantTier | WrittenBehind):
             farthest.wake()
         self._validations.distrust(questions)
 
     def recover(self) -> None:
         """Once the tier that hosts share is back: distrust what was found without it, publish what was given."""
         farthest = self._tiers[-1]
-        if isinstance(farthest, FaultTolerantTier) and farthest.was_missed():
+        if isinstance(farthest, FaultTolerantTier | WrittenBehind) and farthest.was_missed():
             self._validations.distrust(None)
             self._validations.publish_again()
 
@@ -276,6 +290,10 @@ class ResultCache:
             with suppress(TierError):  # FaultTolerantTier has reported it
                 nearer.drop(Purge(query=result.query))
 
+    def _note_unshared(self, key: str, kept: bool) -> None:
+        if not kept:
+            self._note(_UNSHARED, key, _UNSHARED_SECONDS)
+
     def _note(self, note: str, key: str, seconds: float) -> None:
         """Keep a note on a key in the farthest tier, for so many seconds."""
         self._tiers[-1].put_validation(
@@ -292,6 +310,8 @@ class ResultCache:
                 self._tiers[0].drop(which)
                 self._summaries.drop_near(which)
                 self.partials.drop_near(which)
+                if self._behind is not None:
+                    self._behind.forget(which)
 
     def _lifetime(self, policy: CachePolicy) -> float:
         stale = min(max(policy.stale_while_revalidate, policy.stale_if_error), self.ceiling)

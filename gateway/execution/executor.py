@@ -26,6 +26,9 @@ from gateway.model import CachePolicy, Result
 from gateway.streaming import Streamed
 from gateway.telemetry.timings import Timings
 
+_KEEPING = 1.0
+"""Seconds that a published answer which is not there yet is waited for, while another process writes it."""
+
 
 class Computed(NamedTuple):
     """A computed result, or its rows while they are computed, and its status at the cache."""
@@ -66,6 +69,10 @@ class Executor:
             future, leader = self.in_flight.start(self._task(behind, request.policy, state))
             if leader:
                 future.add_done_callback(lambda done: self._refreshed(request.question, done))
+
+    def wait_for_others(self, key: str, *, seconds: float = _KEEPING) -> bool:
+        """Wait while another process writes the result of a key, so long at most; tell whether one did."""
+        return self.in_flight.wait_elsewhere(key, seconds=min(seconds, _KEEPING))
 
     def close(self) -> None:
         """Finish what is being computed."""
@@ -144,6 +151,7 @@ class Executor:
             compute=partial(self._compute, work, policy, state, tee),
             lookup=partial(self.cache.stored, work.key),
             unshared=partial(self.cache.is_unshared, work.key),
+            settled=partial(self.cache.when_settled, work.key),
         )
 
     def _compute(
@@ -156,8 +164,9 @@ class Executor:
             if error.retry_after is None:
                 self.cache.note_too_large(work.key)
             raise
-        self.cache.put(result, policy)
-        self.cache.publish(work.question, work.validation_of(result), state, policy)
+        with work.timings("keep"):
+            self.cache.put(result, policy)
+            self.cache.publish(work.question, work.validation_of(result), state, policy)
         return result
 
     def _refreshed(self, question: str, done: Future[tuple[Result, bool]]) -> None:

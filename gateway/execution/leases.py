@@ -5,9 +5,11 @@ A lease is freed when its holder dies: by the kernel on one machine, by its own 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 _SPAN = 2**62
@@ -31,22 +33,29 @@ class MachineLease:
     """Leases among the processes of a machine: a byte of one file a key, locked by ``fcntl`` (POSIX record locks).
 
     The kernel frees the locks of a process that dies. The file is opened once and never removed: closing any
-    descriptor of it would free every lock that the process holds.
+    descriptor of it would free every lock that the process holds. Within a process it does not exclude: who takes a
+    lease that the process holds already has it too, and the last of them frees it.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        self._file, self._lock, self._held = path.open("ab"), Lock(), Counter[str]()
 
     def take(self, key: str) -> bool:
-        try:
-            lockf(self._file, LOCK_EX | LOCK_NB, 1, _offset(key))
-        except OSError:
-            return False
-        return True
+        with self._lock:
+            try:
+                lockf(self._file, LOCK_EX | LOCK_NB, 1, _offset(key))
+            except OSError:
+                return False
+            self._held[key] += 1
+            return True
 
     def release(self, key: str) -> None:
-        lockf(self._file, LOCK_UN, 1, _offset(key))
+        with self._lock:
+            self._held[key] -= 1
+            if self._held[key] <= 0:
+                del self._held[key]
+                lockf(self._file, LOCK_UN, 1, _offset(key))
 
     def close(self) -> None:
         self._file.close()

@@ -49,12 +49,14 @@ class Task:
 
     ``lookup`` finds the result where another process has made it meanwhile; it is asked once the lease is held.
     ``unshared`` tells that results of this key are not kept, so that waiting for another's is of no use.
+    ``settled`` makes a call once the result that was computed is where ``lookup`` of another process finds it.
     """
 
     key: str
     compute: Callable[[Cancellation], Result]
     lookup: Callable[[], Result | None]
     unshared: Callable[[], bool]
+    settled: Callable[[Callable[[], None]], None] = lambda call: call()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -123,12 +125,25 @@ class SingleFlight:
         made: T = self._wait(entry, deadline, gone)[0]
         return made
 
+    def wait_elsewhere(self, key: str, *, seconds: float) -> bool:
+        """Wait while another process holds the lease of a key, so long at most; tell whether one did."""
+        pause, longest = _POLL
+        waited = False
+        while not self._lease.take(key):
+            waited = True
+            if pause > seconds:
+                return waited
+            self._pause(pause)
+            seconds -= pause
+            pause = min(pause * 2, longest)
+        self._lease.release(key)
+        return waited
+
     def close(self) -> None:
-        """Take no more work, and wait for what is in flight."""
+        """Take no more work, and wait for what is in flight. Whoever opened the lease closes it, once all is kept."""
         with self._lock:
             self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._lease.close()
 
     def _join(self, task: Task) -> tuple[InFlight, bool]:
         """Join the work in flight on the same key, or start it; tell whether this call did."""
@@ -221,7 +236,7 @@ class SingleFlight:
         try:
             yield
         finally:
-            self._lease.release(task.key)
+            task.settled(partial(self._lease.release, task.key))
 
     def _finish(self, key: str, entry: InFlight) -> None:
         self._ended()

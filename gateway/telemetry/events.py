@@ -347,6 +347,16 @@ class TierFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyDropped(Event):
+    """A result was not written to a tier, where too much waits to be written already. ``size`` is in bytes."""
+
+    level: ClassVar[str | None] = None
+    tier: str
+    query: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateFailed(Event):
     """Nothing can be written to the state folder."""
 

@@ -55,7 +55,7 @@ def test_a_cache_folder_without_room_costs_no_answer_and_is_seen(project: Path) 
         assert first == [(1, 3)] * 4
         assert [row(answer) for answer in again] == first
         assert all(answer.status.hit for answer in again)
-    assert ("disk", "keep") in tier_failures(events)
+    assert ("disk", "remember") in tier_failures(events)
 
 
 def test_a_cache_folder_that_is_no_folder_costs_no_answer_and_is_seen(project: Path) -> None:

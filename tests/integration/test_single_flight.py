@@ -19,11 +19,13 @@ import pyarrow as pa
 
 from serving import a_question, serving
 
+from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisTier, connect
 from gateway.cache.redis_lease import RedisLease
 from gateway.cache.results import ResultCache
+from gateway.cache.write_behind import WriteQueue, WrittenBehind
 from gateway.execution.leases import MachineLease
 from gateway.model import CachePolicy, Principal, Result
 from gateway.telemetry.events import unobserved
@@ -48,8 +50,10 @@ if len(sys.argv) > 5:
     shared, lease = RedisTier(client, largest=50_000), RedisLease(client, unobserved)
 else:
     shared, lease = FileTier(folder / "results", 50_000), MachineLease(folder / "lease")
-tiers = [MemoryTier(50_000), shared]
-cache = ResultCache(tiers, clock=time.time)
+# What is kept is written some time after it was answered, so that others ask before it is there.
+queue = WriteQueue(50_000, pause=lambda seconds: Event().wait(0.5))
+tiers = [MemoryTier(50_000), WrittenBehind(FaultTolerantTier(shared, unobserved), queue)]
+cache = ResultCache(tiers, clock=time.time, behind=queue)
 gateway = serving(
     cache=cache, pool=ThreadPoolExecutor(8), key=lambda: KEY, run=run, clock=time.time, monotonic=time.monotonic,
     lease=lease, wait=20.0,
@@ -65,6 +69,7 @@ with ThreadPoolExecutor(threads) as pool:
 print("answers", len(answers), set(answers), flush=True)
 gateway.executor.close()
 cache.close()
+lease.close()
 """
 
 
@@ -130,6 +135,39 @@ def test_a_leader_killed_in_mid_air_is_replaced_and_no_follower_fails(tmp_path: 
     leader.stdout.close()
     assert askers.answers() == ["answers 5 {3}"]
     assert askers.log() == "sse"
+
+
+def test_who_asks_after_an_answer_and_before_it_is_written_waits_and_does_not_compute_it(
+    tmp_path: Path, shared: str | None
+) -> None:
+    askers = Askers(tmp_path, 2, threads=1, seconds=0.0, redis=shared)
+    first, second = askers.processes
+    askers.processes = [first]
+    askers.go()
+    assert first.stdout is not None
+    assert [first.stdout.readline() for _ in range(2)] == ["running\n", "answers 1 {3}\n"]
+    askers.processes = [second]
+    askers.go()
+    askers.processes = [first, second]
+    assert askers.answers() == ["answers 1 {3}"]
+    assert askers.log() == "se"
+
+
+def test_an_answer_whose_process_ends_before_it_is_written_is_computed_again(
+    tmp_path: Path, shared: str | None
+) -> None:
+    askers = Askers(tmp_path, 2, threads=1, seconds=0.0, redis=shared)
+    first, second = askers.processes
+    askers.processes = [first]
+    askers.go()
+    assert first.stdout is not None
+    assert [first.stdout.readline() for _ in range(2)] == ["running\n", "answers 1 {3}\n"]
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+    askers.processes = [second]
+    askers.go()
+    assert askers.answers() == ["answers 1 {3}"]
+    assert askers.log() == "sese"
 
 
 def test_followers_of_a_result_too_large_to_keep_compute_it_side_by_side(tmp_path: Path, shared: str | None) -> None:
