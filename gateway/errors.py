@@ -96,6 +96,7 @@ class Rule(StrEnum):
     SAME_COLUMN = "same-column"
     UNKNOWN_SCHEMA = "unknown-schema"
     UNPRUNED = "unpruned"
+    NOT_FOLDED = "not-folded"
     OWNER = "owner"
     SUNSET = "sunset"
     TEST = "test"

@@ -13,6 +13,7 @@ from rich.progress import Progress as Bars
 from gateway.authoring.checked import Checked
 from gateway.authoring.examples import Ran, run_examples
 from gateway.authoring.files import file_errors
+from gateway.authoring.folds import check_folds
 from gateway.authoring.queries import check_meaning
 from gateway.catalog.footers import UnreadFooter
 from gateway.catalog.manifest import Snapshot
@@ -52,6 +53,7 @@ def check_data(
     ]
     ran = list(run_examples(sound, gateway, project))
     found = replace(found, examples=tuple(item for item in ran if isinstance(item, Ran)))
+    found = found.plus(check_folds(sound, gateway, project), project)
     return found.plus((item for item in ran if isinstance(item, Diagnostic)), project).sorted()
 
 

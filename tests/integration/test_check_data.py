@@ -221,6 +221,19 @@ def test_an_example_without_rows_is_told_at_its_place(project: Path) -> None:
     assert (code, note["line"], note["message"]) == (0, 8, "example 2 answers no rows")
 
 
+def test_an_aggregation_that_another_spelling_would_fold_is_told(project: Path) -> None:
+    for day in range(2, 6):
+        put(project, f"dt=2024-01-0{day}/shard=0/a.parquet", [f"2024-01-0{day}T00:00"], [1])
+    text = QUERY.format(examples="[{day: 2024-01-01}]").replace("1 DAY", "9 DAY").replace("ORDER BY uid", "")
+    write_query(project, text.replace("uid, ts", "any_value(uid) AS uid"))
+    [note] = json.loads(gateway(project, "check", "--data", "--format", "json")[1])["diagnostics"]
+    assert note["rule"] == "not-folded"
+    assert note["message"] == "its answers are computed whole, not of partials: any_value() cannot be merged"
+    assert note["hint"] == "min() or max() of it, where all values of a group are equal"
+    write_query(project, text.replace("uid, ts", "max(uid) AS uid"))
+    assert json.loads(gateway(project, "check", "--data", "--format", "json")[1])["diagnostics"] == []
+
+
 def test_an_example_that_fails_is_a_mistake(project: Path) -> None:
     text = QUERY.format(examples="[{day: 2024-01-01}]").replace("uid, ts", "CAST(ts AS VARCHAR)::INTEGER AS n")
     write_query(project, text.replace("ORDER BY uid", "ORDER BY n"))
