@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,7 @@ FOLDED = {"GATEWAY_CACHE_PARTIALS": "0.2", "GATEWAY_CACHE_PARTIALS_FROM": "0"}
 """The settings with which answers are put together of partials, also of small partitions."""
 TABLE = """\
 table: sales
-location: warehouse/sales
+location: LOCATION
 partitioned_by: [{column: day, transform: day, source: sold}]
 columns: {sold: TIMESTAMP, store: VARCHAR, units: INTEGER, big: BIGINT, amount: "DECIMAL(10,2)"}
 refresh: REFRESH
@@ -30,6 +30,7 @@ parameters:
   start: {{type: date}}
   end: {{type: date}}
 cache: {cache}
+warm: {warm}
 */
 """
 WHERE = "FROM sales WHERE sold >= $start AND sold < $end"
@@ -59,14 +60,26 @@ SELECT store AS shop, sum(units) AS total FROM sales GROUP BY store HAVING sum(u
 """A query whose parameter means nothing to its partials."""
 
 
-def make_project(folder: Path, *, refresh: str = "1h", cache: str = "{ttl: 10m}") -> Path:
-    """Declare the table and the queries, of no rows yet."""
+def make_project(
+    folder: Path,
+    *,
+    refresh: str = "1h",
+    cache: str = "{ttl: 10m}",
+    location: str = "warehouse/sales",
+    warm: Sequence[tuple[int, int]] = (),
+) -> Path:
+    """Declare the table and the queries, of no rows yet; the query ``exact`` is prepared for the windows *warm*."""
+    prepared = ", ".join("{{start: {start}, end: {end}}}".format(**between(*window)) for window in warm)
     texts = {
-        "catalog/sales.yaml": TABLE.replace("REFRESH", refresh),
+        "catalog/sales.yaml": TABLE.replace("REFRESH", refresh).replace("LOCATION", location),
         "queries/total/v1.sql": TOTAL.replace("CACHE", cache),
     }
     for name, sql in QUERIES.items():
-        texts[f"queries/{name}/v1.sql"] = FRONT.format(summary=f"Sales, {name}", cache=cache) + sql + "\n"
+        texts[f"queries/{name}/v1.sql"] = (
+            FRONT.format(summary=f"Sales, {name}", cache=cache, warm=f"[{prepared}]" if name == "exact" else "[]")
+            + sql
+            + "\n"
+        )
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_text(text)
