@@ -50,8 +50,7 @@ class Partials(Tiers):
         """Return the rows of those partials that are kept; nearer tiers are given a copy."""
         return {key: partial.table for key, partial in self._find_all(keys).items()}
 
-    def put(self, partials: Sequence[Result], found: Callable[[str], None] = lambda key: None) -> None:
-        """Keep partials in every tier that has room for them; *found* is told of each that others can find then."""
+    def put(self, partials: Sequence[Result], found: Callable[[Sequence[str]], None] = lambda keys: None) -> None:
+        """Keep partials in every tier that has room for them; *found* is told of those that others can find then."""
         self._put_all(partials)
-        for partial in partials:
-            found(partial.key)
+        found([partial.key for partial in partials])

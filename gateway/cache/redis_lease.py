@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 from uuid import uuid4
@@ -48,37 +49,47 @@ class RedisLease:
         self._ticker.start()
 
     def take(self, key: str) -> bool:
-        taken = self._tried("take", _TAKE, key, str(_LEASE_MS))
-        if taken:
-            with self._lock:
-                self._held.add(key)
-        return taken is None or bool(taken)
+        return self.take_all([key]) == [key]
+
+    def take_all(self, keys: Sequence[str]) -> list[str]:
+        taken = self._tried("take", _TAKE, keys, str(_LEASE_MS))
+        if taken is None:
+            return list(keys)
+        held = [key for key, done in zip(keys, taken, strict=True) if done]
+        with self._lock:
+            self._held.update(held)
+        return held
 
     def release(self, key: str) -> None:
+        self.release_all([key])
+
+    def release_all(self, keys: Sequence[str]) -> None:
         with self._lock:
-            held = key in self._held
-            self._held.discard(key)
-        if held:
-            self._tried("release", _RELEASE, key)
+            held = [key for key in keys if key in self._held]
+            self._held.difference_update(held)
+        self._tried("release", _RELEASE, held)
 
     def close(self) -> None:
         self._ticker.close()
-        for key in list(self._held):
-            self.release(key)
+        self.release_all(list(self._held))
         self._client.close()
 
     def _renew(self) -> None:
         with self._lock:
             held = list(self._held)
-        for key in held:
-            self._tried("renew", _RENEW, key, str(_LEASE_MS))
+        self._tried("renew", _RENEW, held, str(_LEASE_MS))
 
-    def _tried(self, operation: str, script: str, key: str, *arguments: str) -> Any:
-        """Run a script on a lease; return what it returns, None where Redis fails or rests."""
+    def _tried(self, operation: str, script: str, keys: Sequence[str], *arguments: str) -> list[Any] | None:
+        """Run a script on leases, in one round trip; return what it returns, None where Redis fails or rests."""
+        if not keys:
+            return []
         if not self._cooldown.permits():
             return None
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.eval(script, 1, f"{self._prefix}{key}", self._token, *arguments)
         try:
-            done = self._client.eval(script, 1, f"{self._prefix}{key}", self._token, *arguments)
+            done = pipeline.execute()
         except redis.RedisError as error:
             self._cooldown.failed()
             self._observe(TierFailed(tier="redis", operation=f"lease {operation}", error=type(error).__name__))

@@ -6,7 +6,7 @@ one who waits. A claim is held until its partial is written where other processe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from threading import Lock
 
@@ -25,7 +25,12 @@ class Claims:
 
     def claim(self, keys: Iterable[str]) -> set[str]:
         """Claim what nobody else has claimed; return it."""
-        return {key for key in keys if self._take(key)}
+        with self._lock:
+            free = [key for key in keys if key not in self._claimed]
+            self._claimed.update((key, Future()) for key in free)
+        taken = set(self._lease.take_all(free))
+        self._forget([key for key in free if key not in taken])
+        return taken
 
     def hand_over(self, key: str, rows: pa.Table) -> None:
         """Hand the rows of a claimed partial to all who wait for them in this process; the claim goes on."""
@@ -33,13 +38,10 @@ class Claims:
             future = self._claimed[key]
         future.set_result(rows)
 
-    def release(self, key: str) -> None:
-        """Give a claim back: by now others find what was handed over, and may try what was not."""
-        self._lease.release(key)
-        with self._lock:
-            future = self._claimed.pop(key)
-        if not future.done():
-            future.set_result(None)
+    def release(self, keys: Sequence[str]) -> None:
+        """Give claims back: by now others find what was handed over, and may try what was not."""
+        self._lease.release_all(keys)
+        self._forget(keys)
 
     def wait(self, keys: Collection[str], seconds: float) -> Mapping[str, pa.Table]:
         """Wait so long at most until one of the claims of others in this process ends; return what was computed."""
@@ -51,14 +53,9 @@ class Claims:
         ended = {key: future.result() for key, future in futures.items() if future.done()}
         return {key: rows for key, rows in ended.items() if rows is not None}
 
-    def _take(self, key: str) -> bool:
+    def _forget(self, keys: Sequence[str]) -> None:
         with self._lock:
-            if key in self._claimed:
-                return False
-            self._claimed[key] = Future()
-        if self._lease.take(key):
-            return True
-        with self._lock:
-            future = self._claimed.pop(key)
-        future.set_result(None)
-        return False
+            futures = [self._claimed.pop(key) for key in keys]
+        for future in futures:
+            if not future.done():
+                future.set_result(None)

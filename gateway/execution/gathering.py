@@ -122,14 +122,13 @@ class _Gathering:
         try:
             yield held
         finally:
-            for key in held:
-                self._claims.release(key)
+            self._claims.release(list(held))
 
     def _take(self, found: Mapping[str, pa.Table], held: set[str]) -> None:
         """Release the claims on what others have computed just before."""
         for key, rows in found.items():
             self._claims.hand_over(key, rows)
-            self._claims.release(key)
+        self._claims.release(list(found))
         held.difference_update(found)
         self._add(found)
 

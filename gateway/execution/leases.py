@@ -5,6 +5,7 @@ A lease is freed when its holder dies: by the kernel on one machine, by its own 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
@@ -22,14 +23,41 @@ class Lease(Protocol):
     def take(self, key: str) -> bool:
         """Take the lease of *key* if nobody holds it; return whether it was taken."""
 
+    def take_all(self, keys: Sequence[str]) -> list[str]:
+        """Take those leases of several that nobody holds, all at once; return their keys."""
+
     def release(self, key: str) -> None:
         """Give the lease of *key* back."""
+
+    def release_all(self, keys: Sequence[str]) -> None:
+        """Give several leases back, all at once."""
 
     def close(self) -> None:
         """Give all leases back; idempotent."""
 
 
-class MachineLease:
+class OneByOne(ABC):
+    """A lease to which several keys at once mean no more than one after the other."""
+
+    @abstractmethod
+    def take(self, key: str) -> bool:
+        """Take the lease of *key* if nobody holds it; return whether it was taken."""
+
+    @abstractmethod
+    def release(self, key: str) -> None:
+        """Give the lease of *key* back."""
+
+    def take_all(self, keys: Sequence[str]) -> list[str]:
+        """Take those leases of several that nobody holds; return their keys."""
+        return [key for key in keys if self.take(key)]
+
+    def release_all(self, keys: Sequence[str]) -> None:
+        """Give several leases back."""
+        for key in keys:
+            self.release(key)
+
+
+class MachineLease(OneByOne):
     """Leases among the processes of a machine: a byte of one file a key, locked by ``fcntl`` (POSIX record locks).
 
     The kernel frees the locks of a process that dies. The file is opened once and never removed: closing any
@@ -77,9 +105,23 @@ class Leases:
             taken.append(lease)
         return True
 
+    def take_all(self, keys: Sequence[str]) -> list[str]:
+        held = list(keys)
+        for depth, lease in enumerate(self._leases):
+            taken = set(lease.take_all(held))
+            lost = [key for key in held if key not in taken]
+            for other in reversed(self._leases[:depth]):
+                other.release_all(lost)
+            held = [key for key in held if key in taken]
+        return held
+
     def release(self, key: str) -> None:
         for lease in reversed(self._leases):
             lease.release(key)
+
+    def release_all(self, keys: Sequence[str]) -> None:
+        for lease in reversed(self._leases):
+            lease.release_all(keys)
 
     def close(self) -> None:
         for lease in reversed(self._leases):

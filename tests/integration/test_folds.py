@@ -284,7 +284,7 @@ def test_who_waits_for_a_partial_gives_up_at_his_deadline_and_harms_nobody(proje
         with pytest.raises(DeadlineExceeded):
             gateway.answer(request, principal=Principal(), deadline=time.monotonic() + 0.5)
         assert len(rows_of(patient.result())) == 4
-        gatherer.claims.release(keys[0])  # he fails
+        gatherer.claims.release(keys[:1])  # he fails
         assert len(rows_of(ask(gateway, "exact", 0, 30))) == 4
 
 

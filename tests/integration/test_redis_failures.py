@@ -1,6 +1,7 @@
 """Redis killed, paused, full and back again: a skipped tier and an event, never an error or a hang."""
 
 import signal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.redis import RedisTier, connect
 from gateway.cache.redis_lease import RedisLease
 from gateway.cache.tier import Validation
+from gateway.execution.leases import Leases, MachineLease
 from gateway.model import Result
 from gateway.telemetry.events import CacheValueRejected, Event, TierFailed, unobserved
 
@@ -101,12 +103,29 @@ def test_what_does_not_expire_as_a_lease_does_keeps_nobody_from_taking_it(redis_
     lease.close()
 
 
+def test_several_leases_are_taken_and_given_back_at_once_each_by_one_host(redis_server: Any, tmp_path: Path) -> None:
+    keys = [f"{number:040x}" for number in range(30)]
+    hosts = [
+        Leases([MachineLease(tmp_path / f"host{number}"), RedisLease(connect(redis_server.url), unobserved)])
+        for number in range(2)
+    ]
+    try:
+        assert hosts[0].take_all(keys[10:]) == keys[10:]
+        assert hosts[1].take_all(keys) == keys[:10]
+        hosts[0].release_all(keys[10:20])
+        assert hosts[1].take_all(keys[10:]) == keys[10:20]
+    finally:
+        for host in hosts:
+            host.close()
+
+
 def test_without_redis_every_lease_is_free(redis_server: Any) -> None:
     events: list[Event] = []
     lease = RedisLease(connect(redis_server.url), events.append)
     redis_server.stop()
     assert lease.take("aa11")
-    lease.release("aa11")
+    assert lease.take_all(["bb22", "cc33"]) == ["bb22", "cc33"]
+    lease.release_all(["aa11", "bb22", "cc33"])
     lease.close()
     assert {event.error for event in events if isinstance(event, TierFailed)} == {"ConnectionError"}
 

@@ -13,7 +13,7 @@ from gateway.cache.results import ResultCache
 from gateway.concurrency.backoff import Backoff
 from gateway.concurrency.cancellation import Cancellation
 from gateway.execution.executor import Executor
-from gateway.execution.leases import Lease
+from gateway.execution.leases import Lease, OneByOne
 from gateway.execution.row_tee import RowTee
 from gateway.execution.single_flight import SingleFlight
 from gateway.execution.work import Work
@@ -23,7 +23,7 @@ from gateway.streaming import Streamed
 from gateway.telemetry.timings import Timings
 
 
-class NoLease:
+class NoLease(OneByOne):
     """Every lease is free: for a process that shares its results with no other."""
 
     def take(self, key: str) -> bool:

@@ -29,7 +29,7 @@ def test_what_is_claimed_is_not_claimed_again_until_it_is_released() -> None:
     claims = Claims(NoLease())
     assert claims.claim(KEYS[:2]) == set(KEYS[:2])
     assert claims.claim(KEYS[:3]) == {KEYS[2]}
-    claims.release(KEYS[0])
+    claims.release(KEYS[:1])
     assert claims.claim(KEYS[:3]) == {KEYS[0]}
 
 
@@ -55,7 +55,7 @@ def test_who_waits_for_what_failed_is_told_at_once_and_may_try() -> None:
     claims.claim(KEYS[:1])
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(claims.wait, KEYS[:1], 60.0)
-        claims.release(KEYS[0])
+        claims.release(KEYS[:1])
         assert waiting.result() == {}
     assert claims.claim(KEYS[:1]) == {KEYS[0]}
 
@@ -72,6 +72,5 @@ def test_of_any_order_of_claims_a_key_has_one_holder_at_most(steps: list[tuple[s
             assert claims.claim(keys) == keys - held
             held |= keys
         else:
-            for key in keys & held:
-                claims.release(key)
+            claims.release(list(keys & held))
             held -= keys
