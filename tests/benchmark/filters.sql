@@ -605,3 +605,302 @@ SELECT count(*) FROM sf WHERE sk BETWEEN $lo AND coalesce($hi, 2000);
 SELECT count(*) FROM sf WHERE sk >= coalesce($lo, 0) AND ($hi IS NULL OR sk < $hi);
 --$ lo = 1080::INTEGER
 --$ hi = NULL::INTEGER
+
+SELECT count(*) FROM lg WHERE (year, month) = (2024, 1);
+--> lg: ts >= '2024-01-01' AND ts < '2024-02-01'
+
+SELECT count(*) FROM lg WHERE (year = 2023 AND month = 12 AND day >= 30) OR (year = 2024 AND month = 1 AND day <= 2);
+--> lg: ts >= '2023-12-30' AND ts < '2024-01-03'
+
+SELECT count(*) FROM lg WHERE year || '-' || month = '2024-01';
+--> lg: ts >= '2024-01-01' AND ts < '2024-02-01'
+
+SELECT count(*) FROM ev WHERE ts >= '2024-04-28' OR ts IS NULL;
+
+SELECT count(*) FROM ev WHERE ts > '2024-04-28' AND ts <= '2024-04-29' AND country <> 'US';
+
+SELECT count(*) FROM ev WHERE country IN ('US') AND ts::date IN (SELECT d FROM od WHERE d BETWEEN '2024-02-01' AND '2024-02-02');
+--> ev: country = 'US' AND ts::date BETWEEN '2024-02-01' AND '2024-02-02'
+--> od: d BETWEEN '2024-02-01' AND '2024-02-02'
+
+WITH days AS (SELECT d FROM od WHERE d >= '2024-02-01' AND d < '2024-02-03') SELECT days.d, count(ev.id) FROM days LEFT JOIN ev ON ev.ts >= days.d AND ev.ts < days.d + INTERVAL 1 DAY GROUP BY 1;
+--> od: d >= '2024-02-01' AND d < '2024-02-03'
+--> ev: ts >= '2024-02-01' AND ts < '2024-02-03'
+
+SELECT a.day, a.n, b.n FROM (SELECT ts::date AS day, count(*) n FROM ev GROUP BY 1) a JOIN (SELECT ts::date AS day, count(*) n FROM ev GROUP BY 1) b ON b.day = a.day - 7 WHERE a.day = '2024-02-10';
+--> ev: ts::date = '2024-02-10'
+--> ev: ts::date = '2024-02-03'
+
+WITH m AS (SELECT date_trunc('month', ts) AS month, count(*) AS n FROM ev GROUP BY 1) SELECT cur.month, cur.n, prev.n FROM m AS cur LEFT JOIN m AS prev ON prev.month = cur.month - INTERVAL 1 MONTH WHERE cur.month = '2024-03-01';
+--> ev: ts >= '2024-02-01' AND ts < '2024-04-01'
+
+SELECT count(*) FROM ev WHERE date_trunc('month', ts) = date_trunc('month', current_date);
+--> ev: ts >= '2024-03-01' AND ts < '2024-04-01'
+
+SELECT count(*) FROM ev WHERE date_trunc('month', ts) = date_trunc('month', current_date - INTERVAL 1 MONTH);
+--> ev: ts >= '2024-02-01' AND ts < '2024-03-01'
+
+SELECT count(*) FROM ev WHERE ts >= current_date - INTERVAL '30 days';
+--> ev: ts >= DATE '2024-02-10'
+
+SELECT count(*) FROM ev WHERE ts::date = current_date - 1;
+--> ev: ts::date = '2024-03-10'
+
+SELECT count(*) FROM ev WHERE ts >= now() - INTERVAL 24 HOUR;
+--> ev: ts >= '2024-03-10 06:30'
+
+SELECT count(*) FROM ev WHERE ts > now() - $n * INTERVAL 1 HOUR;
+--> ev: ts > '2024-03-10 06:30'
+--$ n = 24::INTEGER
+
+SELECT count(*) FROM ev WHERE date_diff('day', ts, now()::TIMESTAMP) BETWEEN 0 AND 3;
+--> ev: ts::date BETWEEN '2024-03-08' AND '2024-03-11'
+
+SELECT count(*) FROM ev WHERE year(ts) = year(current_date) AND month(ts) = month(current_date);
+--> ev: ts >= '2024-03-01' AND ts < '2024-04-01'
+
+SELECT count(*) FROM ev WHERE week(ts) = week(current_date) AND isoyear(ts) = isoyear(current_date);
+--> ev: date_trunc('week', ts) = '2024-03-11'
+
+SELECT count(*) FROM ev WHERE ts BETWEEN date_trunc('week', current_date) - INTERVAL 7 DAY AND date_trunc('week', current_date);
+--> ev: ts BETWEEN '2024-03-04' AND '2024-03-11'
+
+SELECT count(*) FROM ev WHERE strftime(ts, '%Y-%m') = strftime(current_date, '%Y-%m');
+--> ev: ts >= '2024-03-01' AND ts < '2024-04-01'
+
+SELECT count(*) FROM ev WHERE strftime(ts, '%Y-%m') IN ('2024-01', '2024-03');
+
+SELECT count(*) FROM ev WHERE CAST(ts AS VARCHAR) >= '2024-04-28';
+
+SELECT count(*) FROM ev WHERE CAST(ts AS VARCHAR) BETWEEN '2024-03-01' AND '2024-03-05';
+
+SELECT count(*) FROM ev WHERE substring(ts::varchar, 1, 10) = '2024-03-05';
+
+SELECT count(*) FROM ev WHERE ts::varchar LIKE $p;
+--> ev: ts::date = '2024-03-05'
+--$ p = '2024-03-05%'::VARCHAR
+
+SELECT count(*) FROM ev WHERE ts::date::varchar = '2024-03-05';
+
+SELECT count(*) FROM ev WHERE to_days(3) > TIMESTAMP '2024-04-29' - ts;
+
+SELECT count(*) FROM ev WHERE extract(epoch FROM ts) >= 1714262400;
+
+SELECT count(*) FROM ev WHERE epoch_us(ts) // 86400000000 = 19786;
+
+SELECT count(*) FROM ev WHERE floor(epoch(ts) / 86400) = 19786;
+
+SELECT count(*) FROM ev WHERE ts - INTERVAL (hour(ts)) HOUR >= '2024-04-28';
+
+SELECT count(*) FROM ev WHERE date_part('month', ts) IN (2, 3) AND date_part('year', ts) = 2024;
+
+SELECT count(*) FROM ev WHERE date_part('hour', ts) = 3 AND ts >= '2024-04-28';
+
+SELECT count(*) FROM ev WHERE ts NOT BETWEEN '2024-01-02' AND '2024-04-29';
+
+SELECT count(*) FROM ev WHERE NOT (ts >= '2024-01-03' AND ts < '2024-04-28');
+
+SELECT count(*) FROM ev WHERE (ts >= '2024-04-28') = true;
+
+SELECT count(*) FROM ev WHERE (ts >= '2024-04-28') IS TRUE;
+
+SELECT count(*) FROM ev WHERE (ts < '2024-04-28') IS NOT TRUE;
+
+SELECT count(*) FROM ev WHERE coalesce(ts >= '2024-04-28', false);
+
+SELECT count(*) FROM ev WHERE CASE WHEN ts >= '2024-04-28' THEN 1 ELSE 0 END = 1;
+
+SELECT count(*) FROM ev WHERE if(ts >= '2024-04-28', 1, 0) = 1;
+
+SELECT count(*) FROM ev WHERE ifnull(country, 'none') = 'JP';
+
+SELECT count(*) FROM ev WHERE country || '' = 'JP';
+
+SELECT count(*) FROM ev WHERE upper(country) IN ('JP', 'FR');
+
+SELECT count(*) FROM ev WHERE lower(country) LIKE 'j%';
+
+SELECT count(*) FROM ev WHERE trim(country) = $c;
+--> ev: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM ev WHERE substr(country, 1, 1) = 'J';
+
+SELECT count(*) FROM ev WHERE left(country, 1) IN ('J', 'D');
+
+SELECT count(*) FROM ev WHERE country = 'JP' OR country = 'DE';
+
+SELECT count(*) FROM ev WHERE country = ANY(['JP']);
+
+SELECT count(*) FROM ev WHERE country IN (SELECT unnest(string_split($s, ',')));
+--> ev: country = 'JP'
+--$ s = 'JP'::VARCHAR
+
+SELECT count(*) FROM ev WHERE list_contains(string_split($s, ','), country);
+--> ev: country = 'JP'
+--$ s = 'JP'::VARCHAR
+
+SELECT count(*) FROM ev WHERE $s LIKE '%' || country || '%';
+--> ev: country = 'JP'
+--$ s = 'JP'::VARCHAR
+
+SELECT count(*) FROM ev WHERE regexp_full_match(country, 'J.');
+
+SELECT count(*) FROM ev WHERE country > 'G';
+
+SELECT count(*) FROM ev WHERE country BETWEEN 'A' AND 'D';
+
+SELECT count(*) FROM ev WHERE country = nullif($c, '');
+--> ev: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM ev WHERE (nullif($c, '') IS NULL OR country = $c);
+--> ev: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM ev WHERE ($from IS NULL OR ts >= $from) AND ($to IS NULL OR ts < $to);
+--> ev: ts >= '2024-04-28'
+--$ from = '2024-04-28'::DATE
+--$ to = NULL::DATE
+
+SELECT count(*) FROM ev WHERE ts >= coalesce($from, '2024-04-28') AND ts < coalesce($to, 'infinity');
+--> ev: ts >= '2024-04-28'
+--$ from = NULL::TIMESTAMP
+--$ to = NULL::TIMESTAMP
+
+SELECT count(*) FROM ev WHERE ts >= $day AND ts < $day + INTERVAL 1 DAY;
+--> ev: ts::date = '2024-03-05'
+--$ day = '2024-03-05'::DATE
+
+SELECT count(*) FROM ev WHERE ts::date BETWEEN $day - 2 AND $day;
+--> ev: ts::date BETWEEN '2024-03-03' AND '2024-03-05'
+--$ day = '2024-03-05'::DATE
+
+SELECT count(*) FROM ev WHERE ts >= date_trunc($g, DATE '2024-03-10');
+--> ev: ts >= '2024-03-01'
+--$ g = 'month'::VARCHAR
+
+SELECT count(*) FROM ev WHERE CASE $p WHEN 'today' THEN ts::date = current_date WHEN 'yesterday' THEN ts::date = current_date - 1 ELSE true END;
+--> ev: ts::date = '2024-03-10'
+--$ p = 'yesterday'::VARCHAR
+
+SELECT count(*) FROM ev WHERE CASE WHEN $p = 'today' THEN ts::date = current_date WHEN $p = 'yesterday' THEN ts::date = current_date - 1 ELSE true END;
+--> ev: ts::date = '2024-03-10'
+--$ p = 'yesterday'::VARCHAR
+
+SELECT count(*) FROM ev e JOIN us ON e.uid = us.uid WHERE us.tier = 'gold' AND e.ts >= '2024-04-28';
+--> ev: ts >= '2024-04-28'
+--> us: TRUE
+
+SELECT count(*) FROM ev e JOIN dd ON e.ts >= dd.day AND e.ts < dd.day + INTERVAL 1 DAY WHERE dd.y = 2024 AND dd.m = 2;
+--> ev: ts >= '2024-02-01' AND ts < '2024-03-01'
+--> dd: TRUE
+
+SELECT count(*) FROM ev e JOIN dd ON date_trunc('day', e.ts) = dd.day WHERE dd.wd = 'Monday' AND dd.y = 2024 AND dd.m = 2;
+--> ev: dayname(ts) = 'Monday' AND year(ts) = 2024 AND month(ts) = 2
+--> dd: TRUE
+
+SELECT count(*) FROM ev WHERE ts::date IN (SELECT day FROM dd WHERE wd = 'Monday' AND y = 2024 AND m = 2);
+--> ev: dayname(ts) = 'Monday' AND year(ts) = 2024 AND month(ts) = 2
+--> dd: TRUE
+
+SELECT count(*) FROM ev WHERE EXISTS (SELECT 1 FROM dd WHERE dd.day = ev.ts::date AND dd.wd = 'Monday' AND dd.y = 2024 AND dd.m = 2);
+--> ev: dayname(ts) = 'Monday' AND year(ts) = 2024 AND month(ts) = 2
+--> dd: TRUE
+
+SELECT count(*) FROM od JOIN dd ON strftime(od.d, '%Y-%m') = strftime(dd.day, '%Y-%m') WHERE dd.sk = 800;
+--> od: d >= '2024-03-01' AND d < '2024-04-01'
+--> dd: TRUE
+
+SELECT count(*) FROM od JOIN (SELECT DISTINCT y, m FROM dd WHERE q = 2 AND y = 2023) x ON year(od.d) = x.y AND month(od.d) = x.m;
+--> od: year(d) = 2023 AND quarter(d) = 2
+--> dd: TRUE
+
+SELECT count(*) FROM ev a WHERE a.ts >= '2024-04-28' AND NOT EXISTS (SELECT 1 FROM ev b WHERE b.uid = a.uid AND b.ts::date = a.ts::date - 1);
+--> ev: ts >= '2024-04-28'
+--> ev: ts >= '2024-04-27'
+
+SELECT a.id, (SELECT count(*) FROM ev b WHERE b.ts BETWEEN a.ts - INTERVAL 1 DAY AND a.ts) FROM ev a WHERE a.ts >= '2024-04-28';
+--> ev: ts >= '2024-04-27'
+--> ev: ts >= '2024-04-28'
+
+SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY country ORDER BY ts DESC) rn FROM ev WHERE ts >= '2024-04-28') WHERE rn = 1 AND country = 'JP';
+--> ev: ts >= '2024-04-28' AND country = 'JP'
+
+SELECT id FROM ev WHERE ts >= '2024-04-28' QUALIFY row_number() OVER (PARTITION BY country ORDER BY ts) = 1;
+--> ev: ts >= '2024-04-28'
+
+SELECT * FROM ev ASOF JOIN lg ON ev.ts >= lg.ts WHERE ev.ts::date = '2024-01-15';
+--> ev: ts::date = '2024-01-15'
+--> lg: TRUE
+
+SELECT count(*) FROM ev WHERE ts >= '2024-04-28' UNION ALL SELECT count(*) FROM od WHERE d >= '2024-12-01';
+--> ev: ts >= '2024-04-28'
+--> od: d >= '2024-12-01'
+
+SELECT count(*) FROM zt WHERE tz::date = '2024-03-10';
+
+SELECT count(*) FROM zt WHERE tz >= '2024-03-10' AND tz < '2024-03-11';
+
+SELECT count(*) FROM zt WHERE tz >= $t;
+--> zt: tz >= '2024-03-20 00:00:00+00'
+--$ t = '2024-03-20'::TIMESTAMP
+
+SELECT count(*) FROM zt WHERE tz >= ($d::TIMESTAMP AT TIME ZONE 'America/New_York') AND tz < (($d + 1)::TIMESTAMP AT TIME ZONE 'America/New_York');
+--> zt: tz >= '2024-03-20 04:00:00+00' AND tz < '2024-03-21 04:00:00+00'
+--$ d = '2024-03-20'::DATE
+
+SELECT count(*) FROM bk WHERE uid IN (1, 2) AND kind = 'a';
+
+SELECT count(*) FROM bk WHERE uid = 1 OR uid = 2;
+
+SELECT count(*) FROM bk WHERE (uid, kind) IN ((1, 'a'), (2, 'b'));
+
+SELECT count(*) FROM bk WHERE uid = $u AND ($k IS NULL OR kind = $k);
+--> bk: uid = 5
+--$ u = 5::BIGINT
+--$ k = NULL::VARCHAR
+
+SELECT count(*) FROM bk WHERE uid IN (SELECT uid FROM us WHERE org = 1 AND uid < 10);
+--> bk: uid IN (1, 6)
+--> us: TRUE
+
+SELECT count(*) FROM bk JOIN us USING (uid) WHERE us.org = 1 AND us.uid < 10;
+--> bk: uid IN (1, 6)
+--> us: TRUE
+
+SELECT count(*) FROM bk WHERE uid = CAST($u AS BIGINT);
+--> bk: uid = 5
+--$ u = '5'::VARCHAR
+
+SELECT count(*) FROM bk WHERE uid::varchar = '5';
+
+SELECT count(*) FROM bk WHERE uid = greatest($a, 3);
+--> bk: uid = 5
+--$ a = 5::BIGINT
+
+SELECT count(*) FROM bk WHERE uid IN ($a, $b);
+--> bk: uid IN (5, 6)
+--$ a = 5::BIGINT
+--$ b = 6::BIGINT
+
+SELECT count(*) FROM bk WHERE uid = abs($a);
+--> bk: uid = 5
+--$ a = -5::BIGINT
+
+SELECT count(*) FROM sf WHERE sk IN (SELECT sk FROM dd WHERE day BETWEEN '2024-02-01' AND '2024-02-05');
+--> sf: sk IN (SELECT sk FROM dd WHERE day BETWEEN '2024-02-01' AND '2024-02-05')
+--> dd: TRUE
+
+SELECT count(*) FROM sf WHERE sk BETWEEN (SELECT min(sk) FROM dd WHERE y = 2024 AND m = 2) AND (SELECT max(sk) FROM dd WHERE y = 2024 AND m = 2);
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2024 AND m = 2)
+--> dd: TRUE
+--> dd: TRUE
+
+SELECT count(*) FROM sf, dd WHERE sf.sk = dd.sk AND dd.y = 2024 AND dd.q = 1 AND dd.wd IN ('Saturday', 'Sunday');
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2024 AND q = 1)
+--> dd: TRUE
+
+SELECT count(*) FROM sf WHERE sk > 100 * 3 AND sk < 100 * 3 + 20;
+
+SELECT count(*) FROM sf WHERE sk * 2 >= 2100 AND sk < 1080;

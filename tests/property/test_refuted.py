@@ -30,6 +30,7 @@ PARAMETERS = {
     "none": TypedValue(value=None, type="TIMESTAMP"),
     "pd": TypedValue(value=datetime(2024, 1, 20, 5), type="TIMESTAMP"),
     "pf": TypedValue(value=False, type="BOOLEAN"),
+    "pp": TypedValue(value="2024-01-3_%", type="VARCHAR"),
     "ps": TypedValue(value="ab", type="VARCHAR"),
     NOW: TypedValue(value=datetime(2024, 1, 25, 6, 30, tzinfo=UTC), type="TIMESTAMP WITH TIME ZONE"),
 }
@@ -44,6 +45,8 @@ LENGTHS = (
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "UTC", "America/St_Johns")
 UNITS = ("hour", "day", "week", "month", "quarter", "year")
 NUMBERS = (
+    *("extract(epoch FROM {x})", "epoch_us({x}) // 86400000000", "floor(epoch({x}) / 86400)", "epoch_ms({x}) * 2"),
+    *("if({x} < {c}, 3, 0)", "if({x} >= {c}, 0, 3)"),
     *("year({x}) * 100 + month({x})", "epoch_ms({x})", "epoch({x})", "hour({x})", "dayofweek({x})", "isodow({x})"),
     *("date_diff('day', {x}, {c})", "datediff('month', {c}, {x})", "date_diff('hour', {x}, {c})", "week({x})"),
     *("extract(doy FROM {x})", "date_part('dow', {x})", "yearweek({x})", "day({x} + {l})", "minute({x})"),
@@ -84,7 +87,7 @@ TEXTS = (
     *("concat(year({x}), '-', lpad(month({x})::VARCHAR, 2, '0'))", "format('{{}}-{{:02d}}', year({x}), month({x}))"),
 )
 WORDS = ("'2024-01-31'", "'2024-01'", "'31/01/2024'", "'Monday'", "'January'", "'old'", "'05'", "'new'", "'31.1.24'")
-PATTERNS = ("'2024-01%'", "'2024-0_-31%'", "'%1%'", "'J%'", "'2024-01-31 2%'")
+PATTERNS = ("'2024-01%'", "'2024-0_-31%'", "'%1%'", "'J%'", "'2024-01-31 2%'", "$pp", "$ps")
 COMPARED = ("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
 LETTERS = (
     *("lower({x}) = 'ab'", "{x} ILIKE 'A%'", "regexp_matches({x}, '^a')", "{x} SIMILAR TO 'a.*'", "upper({x}) <> 'AB'"),
@@ -107,6 +110,7 @@ LETTERS = (
     *("regexp_full_match({x}, 'a.')", "concat_ws('-', {x}, 'q') = 'q'", "lpad({x}, 3, 'z') = 'zab'"),
 )
 COUNTS = (
+    *("{x} // 10 >= 3", "floor({x} / 7) < 9", "{x} * 3 > 100", "round({x} * 0.1) = 5", "if({x} > 50, 1, 0) = 1"),
     *(
         "{x} % 7 = 3",
         "abs({x}) > 400",

@@ -382,6 +382,9 @@ class Generator:
             forms = [f"(${name} IS NULL OR {text} = ${name})"] * 2
             forms += [f"{text} = coalesce(${name}, {text})", f"${name} IN ({text}, {self.constant(kind)})"]
             forms += [f"CASE WHEN ${name} IS NULL THEN $pf WHEN $pf THEN {text} < ${name} ELSE {text} = ${name} END"]
+            forms += [f"coalesce({text} < ${name}, {self.pick(('TRUE', 'FALSE'))})", f"({text} = ${name}) = $pf"]
+            forms += [f"({text} >= ${name}) {self.pick(('=', '<>'))} {self.pick(('TRUE', 'FALSE'))}"]
+            forms += [f"{text} = CASE WHEN $pf THEN ${name} ELSE {self.constant(kind)} END"]
             forms += [f"if($pf, {text} <> ${name}, {text} IS NULL)", f"coalesce(${name}, $pk, {text}) = {text}"]
             if kind == "INTEGER":
                 forms += [f"(len($pl) = 0 OR {text} IN $pl)", f"(list_contains($pl, 2) OR list_has($pl, {text}))"]
@@ -405,6 +408,10 @@ class Generator:
             return f"NOT ({self.simple(scope)})"
         if self.chance(5) and "INTEGER" in [t for _, columns in scope for t in columns.values()]:
             other, _ = self.column(scope, "INTEGER")
+            second, kind = self.column(scope)
+            if kind in self.literals and self.chance(50):
+                operator = self.pick(("<", "<=", ">", ">="))
+                return f"({other}, {second}) {operator} ({self.pick(('1', '$pk'))}, {self.constant(kind)})"
             return f"({other}, {other}) IN ((1, 1), ({self.pick(('2', '$pk'))}, 2))"
         return self.comparison(text, kind)
 

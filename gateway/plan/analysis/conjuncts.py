@@ -21,7 +21,7 @@ JOINT: Final = 0
 """Stands for the identity of several conjuncts."""
 _TIMES = ("DATE", "TIMESTAMP", TIMESTAMPTZ)
 """Types of times that compare with each other, in the later of the two here."""
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 """Types of numbers that do."""
 
 
@@ -88,12 +88,15 @@ def _compared(nodes: list[exp.Expr], naming: Naming) -> list[Term] | None:
     """Read operands as terms in the one type in which they are compared; None where they cannot be."""
     found = [term(node, naming) for node in nodes]
     terms = [side for side in found if isinstance(side, Term)]
-    if len(terms) < len(nodes):
-        return None
+    return in_one_type(terms) if len(terms) == len(nodes) else None
+
+
+def in_one_type(terms: list[Term]) -> list[Term] | None:
+    """Cast terms to the one type in which they are compared; None where that is not one of ours."""
     kinds = {side.type for side in terms}
     if len(kinds) == 1:
         return terms
-    family = next((family for family in (_TIMES, _WHOLE) if kinds <= set(family)), None)
+    family = next((family for family in (_TIMES, WHOLE) if kinds <= set(family)), None)
     if family is None:
         return None
     common = max(kinds, key=family.index)

@@ -6,7 +6,7 @@ A constant expression is used only if its type is certain; what is not in the ta
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -216,16 +216,21 @@ class Constants:
         return self.slot(node, "BOOLEAN") if self.kind(node) is not None else self.add(self.computed(node, "BOOLEAN"))
 
     def list_slot(self, node: exp.Expr, target: str) -> int | None:
-        """Return the slot of a list parameter, its members delivered as *target*."""
+        """Return the slot of a list, a parameter or what a text is split to, its members delivered as *target*."""
         node = node.unnest()
-        if not isinstance(node, exp.Placeholder):
+        if isinstance(node, exp.Placeholder):
+            return self.add(ParameterValue(node.name, f"{target}[]"))
+        if self.list_kind(node) != target:
             return None
-        return self.add(ParameterValue(node.name, f"{target}[]"))
+        sql = self.text.executable(node.sql(dialect="duckdb"))
+        return self.add(ComputedConstant(sql, f"{target}[]", self.named(node)))
 
     def list_kind(self, node: exp.Expr) -> str | None:
-        """Return the member type of a list parameter."""
+        """Return the member type of a list."""
         node = node.unnest()
-        declared = canonical(self.parameters.get(node.name, "")) if isinstance(node, exp.Placeholder) else ""
+        declared = self.kind(node) or "" if isinstance(node, exp.Split) else ""
+        if isinstance(node, exp.Placeholder):
+            declared = canonical(self.parameters.get(node.name, ""))
         return declared[:-2] if declared.endswith("[]") else None
 
     def _parameter(self, name: str, target: str) -> Constant:
@@ -398,6 +403,29 @@ def _kind_of_truncation(constants: Constants, node: exp.Expr) -> str | None:
     return _TRUNCATIONS.get(constants.kind(node.this) or "")
 
 
+def _kind_of_split(constants: Constants, node: exp.Expr) -> str | None:
+    parts = [constants.kind(part) for part in (node.this, node.expression)]
+    return "VARCHAR[]" if all(part in (STRING, "VARCHAR") for part in parts) else None
+
+
+def _kind_of_case(constants: Constants, node: exp.Expr) -> str | None:
+    """Read a CASE, or an if, that parameters decide: the common type of its results."""
+    is_case = isinstance(node, exp.Case)
+    branches = node.args["ifs"] if is_case else [node]
+    last = node.args.get("default" if is_case else "false")
+    results = [*(branch.args["true"] for branch in branches), *([] if last is None else [last])]
+    if is_case and node.args.get("this") is not None:
+        return None
+    if not all(is_constant(branch.this) and is_deterministic(branch.this) for branch in branches):
+        return None
+    return _common([constants.kind(result) for result in results])
+
+
+def _kind_of_date(constants: Constants, node: exp.Expr) -> str | None:
+    parts = [constants.kind(part) for part in node.iter_expressions()]
+    return "DATE" if len(parts) == 3 and all(part in INTEGERS for part in parts) else None
+
+
 def _kind_of_local(constants: Constants, node: exp.Expr) -> str | None:
     """Read ``AT TIME ZONE``: a local time becomes an instant, an instant a local time."""
     if constants.kind(node.args["zone"]) not in (STRING, "VARCHAR"):
@@ -406,7 +434,11 @@ def _kind_of_local(constants: Constants, node: exp.Expr) -> str | None:
 
 
 def _kind_of_choice(constants: Constants, node: exp.Expr) -> str | None:
-    kinds = [constants.kind(part) for part in (node.this, *node.expressions)]
+    return _common([constants.kind(part) for part in (node.this, *node.expressions)])
+
+
+def _common(kinds: Sequence[str | None]) -> str | None:
+    """Return the type of one of several constants."""
     if any(kind is None for kind in kinds):
         return None
     typed = {kind for kind in kinds if kind not in (STRING, NULL)}
@@ -478,6 +510,13 @@ _KINDS: dict[type[exp.Expr], Callable[[Constants, exp.Expr], str | None]] = {
     exp.TimestampTrunc: _kind_of_truncation,
     exp.DateTrunc: _kind_of_truncation,
     exp.AtTimeZone: _kind_of_local,
+    exp.Greatest: _kind_of_choice,
+    exp.Least: _kind_of_choice,
+    exp.Abs: _kind_of_inner,
+    exp.Case: _kind_of_case,
+    exp.If: _kind_of_case,
+    exp.DateFromParts: _kind_of_date,
+    exp.Split: _kind_of_split,
     exp.Coalesce: _kind_of_choice,
     exp.Date: lambda constants, node: "DATE" if constants.kind(node.this) in ("DATE", "TIMESTAMP", STRING) else None,
     **dict.fromkeys(_CONDITIONS, _kind_of_condition),

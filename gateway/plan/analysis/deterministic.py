@@ -27,7 +27,7 @@ _NODES: Final[frozenset[type[exp.Expr]]] = frozenset(
         # Texts.
         *(exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Substring, exp.Left, exp.Right, exp.Concat, exp.DPipe),
         *(exp.Replace, exp.StrPosition, exp.SplitPart, exp.Pad, exp.Reverse, exp.ConcatWs, exp.Format, exp.Ascii),
-        *(exp.RegexpExtract, exp.RegexpReplace, exp.RegexpFullMatch, exp.ArraySize),
+        *(exp.RegexpExtract, exp.RegexpReplace, exp.RegexpFullMatch, exp.ArraySize, exp.Split),
         # Dates and times.
         *(exp.Year, exp.Quarter, exp.Month, exp.Week, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek),
         *(exp.DayOfWeekIso, exp.Hour, exp.Minute, exp.Dayname, exp.Monthname, exp.Extract, exp.TimestampTrunc),

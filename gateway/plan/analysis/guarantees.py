@@ -16,7 +16,7 @@ from gateway.plan.analysis import barriers, joins
 from gateway.plan.analysis.aggregation import always_yields
 from gateway.plan.analysis.build import conjuncts
 from gateway.plan.analysis.closing import closure
-from gateway.plan.analysis.conjuncts import edge_fact, facts_of, facts_of_all, shown
+from gateway.plan.analysis.conjuncts import WHOLE, edge_fact, facts_of, facts_of_all, in_one_type, shown
 from gateway.plan.analysis.constants import Constants, Literal
 from gateway.plan.analysis.dimensions import Dimensions
 from gateway.plan.analysis.facts import Edge, Fact, either, keys, moved, project
@@ -155,7 +155,7 @@ class Guarantees:
                 mentions=frozenset({tested.column}),
             )
             made.append(about)
-            if output.type != tested.type:
+            if output.type != tested.type and not {output.type, tested.type} <= set(WHOLE):
                 continue
             if isinstance(child.block, SelectBlock):
                 made += self.dimensions.of_output(tested, child.block, index, about)
@@ -173,7 +173,9 @@ class Guarantees:
         made += facts_of_all(nodes, naming, self.constants, rule)
         for left, right in join.using:
             name = f"USING ({left.column} = {right.column})"
-            made.append(edge_fact(Edge(left, Operator.EQ, right), name, "USING", id(join)))
+            sides = in_one_type([left, right])
+            if sides is not None:
+                made.append(edge_fact(Edge(sides[0], Operator.EQ, sides[1]), name, "USING", id(join)))
         return made
 
     def _of_select(self, block: Block) -> list[Fact]:

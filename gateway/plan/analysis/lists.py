@@ -51,7 +51,7 @@ def _is_plain(node: exp.Expr) -> bool:
 def _of_list(node: exp.Expr, kind: Kind, name: str) -> Listed | None:
     if isinstance(node, exp.GenerateSeries):
         return _of_series(node, kind, name)
-    member = (kind(node) or "").removesuffix("[]") if isinstance(node, exp.Placeholder) else ""
+    member = (kind(node) or "").removesuffix("[]") if isinstance(node, exp.Placeholder | exp.Split) else ""
     if not member or f"{member}[]" != kind(node) or member.endswith("]"):
         return None
     ends = [exp.Anonymous(this=call, expressions=[node.copy()]) for call in ("list_min", "list_max")]

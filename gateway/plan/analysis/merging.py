@@ -19,12 +19,11 @@ def common(block: SelectBlock, left: Tree, right: Tree) -> list[str]:
 
 
 def merge(block: SelectBlock, join: Join, names: Sequence[str]) -> None:
-    """Note what the columns of USING or NATURAL mean from here on, and which of them are equal."""
+    """Note what the columns of USING or NATURAL mean from here on, and which of them are compared."""
     join.names = frozenset(names)
     equal = names[:-1] if join.kind == "ASOF" else names  # the last one is compared by >=
     pairs = [(name, _left(block, join, name), _only(block, join.right, name)) for name in equal]
-    same = [(left, right) for _, left, right in pairs if left is not None and right is not None]
-    join.using = tuple((left, right) for left, right in same if left.type == right.type)
+    join.using = tuple((left, right) for _, left, right in pairs if left is not None and right is not None)
     for name, left, right in pairs:
         block.merged[name] = _kept(block, join, name, left, right)
         block.merging[name] = join

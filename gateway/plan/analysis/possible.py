@@ -57,6 +57,8 @@ _OF_DAYS: tuple[type[exp.Expr], ...] = (
 )
 _DAY_FORMATS = frozenset("YymdjaAbBuwUWVGxF%")
 _HOUR_FORMATS = _DAY_FORMATS | frozenset("HIp")
+_COUNTING = {"epoch", "epoch_ms", "epoch_us", "epoch_ns", "year", "isoyear", "decade", "century", "millennium"}
+"""Numbers of a time that grow with it."""
 _FIXED_UNITS = {"microsecond", "millisecond", "second", "minute", "hour", "day", "week"}
 
 
@@ -120,6 +122,7 @@ class Possible:
         operator = OPERATORS.get(type(node))
         if operator is not None:
             return self._compared(node, NEGATED[operator] if negated else operator)
+        node = _as_case(node)
         if isinstance(node, exp.Case) and node.this is None:
             return self._branches(node, lambda _, result: self._of(result, negated))
         if isinstance(node, exp.Between) and not node.args.get("symmetric"):
@@ -131,7 +134,7 @@ class Possible:
         return exp.true()
 
     def _compared(self, node: exp.Expr, operator: Operator) -> exp.Expr:
-        left, right = node.this.unnest(), node.expression.unnest()
+        left, right = _as_case(node.this.unnest()), _as_case(node.expression.unnest())
         if is_constant(left):
             left, right, operator = right, left, MIRRORED[operator]
         if not is_constant(right):
@@ -196,8 +199,12 @@ class Possible:
 
     def _like(self, node: exp.Like) -> exp.Expr:
         pattern = node.expression.unnest()
+        if not self._is_text(node.this):
+            return exp.true()
+        if isinstance(pattern, exp.Placeholder):
+            return self._begins(node.this, pattern)
         prefix = like_prefix(pattern.name) if isinstance(pattern, exp.Literal) and pattern.is_string else ""
-        if not prefix or "\\" in prefix or not self._is_text(node.this):
+        if not prefix or "\\" in prefix:
             return exp.true()
         ends = [
             exp.Left(this=exp.paren(at(node.this, end)), expression=exp.Literal.number(len(prefix)))
@@ -205,6 +212,12 @@ class Possible:
         ]
         text = exp.Literal.string(prefix)
         return _both([_made(Operator.LE, ends[0], text), _made(Operator.GE, ends[1], text)])
+
+    def _begins(self, text: exp.Expr, pattern: exp.Expr) -> exp.Expr:
+        """Write that the first letters of a range of texts may be those of a pattern before its first wildcard."""
+        letters = exp.RegexpExtract(this=pattern.copy(), expression=exp.Literal.string(r"^[^%_\\]*"))
+        ends = [exp.Left(this=exp.paren(at(text, end)), expression=exp.Length(this=letters)) for end in (LOW, HIGH)]
+        return _both([_made(Operator.LE, ends[0], letters), _made(Operator.GE, ends[1], letters)])
 
     def _is_fixed(self, node: exp.Expr) -> bool:
         """Return whether an expression is the same for all values of a grain."""
@@ -302,7 +315,16 @@ class Possible:
             return self._of_bucket(node)
         if isinstance(node, exp.UnixToTime | exp.TimeToUnix):
             return self._direction(node.this) if self.kind in _TEMPORAL else None
+        if isinstance(node, exp.Extract) and node.this.name.lower() in _COUNTING:
+            return self._direction(node.expression) if self.kind in _TEMPORAL else None
+        if isinstance(node, exp.IntDiv | exp.Div | exp.Mul):
+            return self._direction(node.left) if _is_positive(node.right.unnest()) else None
+        if isinstance(node, exp.Floor | exp.Ceil | exp.Round):
+            others = [part for part in node.iter_expressions() if part is not node.this]
+            return self._direction(node.this) if all(is_constant(part) for part in others) else None
         if isinstance(node, exp.Anonymous):
+            if node.name.lower() in _COUNTING and len(node.expressions) == 1:
+                return self._direction(node.expressions[0]) if self.kind in _TEMPORAL else None
             return self._of_periods(node)
         if isinstance(node, exp.DateDiff) and isinstance(node.args.get("unit"), exp.Var | exp.Literal):
             return self._of_difference(node)
@@ -383,6 +405,15 @@ def at(node: exp.Expr, end: str) -> exp.Expr:
     )
 
 
+def _as_case(node: exp.Expr) -> exp.Expr:
+    """Write ``if(c, x, y)`` as the CASE that it is."""
+    if not isinstance(node, exp.If) or isinstance(node.parent, exp.Case):
+        return node
+    branch = exp.If(this=node.this.copy(), true=node.args["true"].copy())
+    default = node.args.get("false")
+    return exp.Case(ifs=[branch], default=None if default is None else default.copy())
+
+
 def in_order(node: exp.TimeToStr) -> exp.TimeToStr:
     """Return a call of strftime with the time first: the engine takes its arguments either way round."""
     pattern = node.this.unnest()
@@ -428,6 +459,10 @@ def _is_fixed_length(node: exp.Expr) -> bool:
         return isinstance(node, exp.Literal) and not node.is_string
     unit = node.args.get("unit")
     return isinstance(unit, exp.Var) and unit.name.lower().removesuffix("s") in _FIXED_UNITS
+
+
+def _is_positive(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and not node.is_string and node.name.strip("0.") != ""
 
 
 def _is_within(pattern: str, known: frozenset[str]) -> bool:

@@ -235,7 +235,7 @@ def _compute(
         values = evaluate([constant.sql for constant in wanted], used)
     except QueryFailed:
         return dict.fromkeys(wanted, _UNKNOWN)
-    return {constant: _delivered(value, constant.type) for constant, value in zip(wanted, values, strict=True)}
+    return {constant: _converted(value, constant.type) for constant, value in zip(wanted, values, strict=True)}
 
 
 def _value(

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from gateway.plan.analysis.aggregation import always_yields, has_sets
 from gateway.plan.analysis.build import conjuncts
-from gateway.plan.analysis.conjuncts import edge_fact, shown
+from gateway.plan.analysis.conjuncts import edge_fact, in_one_type, shown
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.facts import Edge, Fact
 from gateway.plan.analysis.leaves.lists import unnested
@@ -48,8 +48,10 @@ def membership_edges(block: SelectBlock, child: Child, constants: Constants) -> 
         return []
     made = []
     for tested, output, index in tested_columns(node, child, block):
-        if output.type == tested.type and not tested.functions:
-            edge = Edge(tested, Operator.EQ, Term(output_key(child.block, index), tested.type))
+        given = None if output.type is None else Term(output_key(child.block, index), output.type)
+        sides = in_one_type([tested, given]) if given is not None and not tested.functions else None
+        if sides is not None:
+            edge = Edge(sides[0], Operator.EQ, sides[1])
             made.append(edge_fact(edge, shown(node, constants), "IN subquery", id(node)))
     return made
 

@@ -8,7 +8,7 @@ from gateway.plan.analysis.leaves.compiler import Compiler, Rule
 from gateway.plan.analysis.leaves.lists import list_membership
 from gateway.plan.analysis.leaves.membership import membership
 from gateway.plan.analysis.leaves.nulls import distinct_from, null_check
-from gateway.plan.analysis.leaves.optional import among_columns, or_itself
+from gateway.plan.analysis.leaves.optional import among_columns, or_false, or_itself
 from gateway.plan.analysis.leaves.prefix import prefix
 from gateway.plan.analysis.leaves.refuted import refuted
 
@@ -17,6 +17,7 @@ __all__ = ["RULES", "Compiler", "refuted"]
 RULES: tuple[Rule, ...] = (
     choice,
     or_itself,
+    or_false,
     among_columns,
     comparison,
     between,

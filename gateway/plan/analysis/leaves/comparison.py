@@ -40,6 +40,8 @@ def comparison(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate |
         return (
             same_row(compiler, left, right) if operator is Operator.EQ else ordered_row(compiler, left, operator, right)
         )
+    if isinstance(right, exp.Boolean) and not isinstance(left, exp.Column) and operator in (Operator.EQ, Operator.NE):
+        return compiler.compile(left, negated != (bool(right.this) != (operator is Operator.EQ)))
     operator = NEGATED[operator] if negated else operator
     if compiler.constants.kind(left) is not None:
         left, right, operator = right, left, MIRRORED[operator]

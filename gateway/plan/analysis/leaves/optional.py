@@ -32,6 +32,15 @@ def or_itself(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate | 
     return any_of(equal, all_of(missing, NullCheck(found, negated=True)))
 
 
+def or_false(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate | None:
+    """``coalesce(condition, FALSE)``: the condition; not ``coalesce(condition, TRUE)``: its negation."""
+    if not isinstance(node, exp.Coalesce) or len(node.expressions) != 1:
+        return None
+    last = node.expressions[0].unnest()
+    is_decided = isinstance(last, exp.Boolean) and bool(last.this) == negated
+    return compiler.compile(node.this, negated) if is_decided else None
+
+
 def among_columns(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate | None:
     """``constant IN (column, constant, …)``: equal to one of them."""
     if negated or not isinstance(node, exp.In) or node.args.get("query") or node.args.get("field"):

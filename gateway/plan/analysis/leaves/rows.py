@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from gateway.plan.analysis.facts import MIRRORED
@@ -21,18 +23,31 @@ def same_row(compiler: Compiler, left: exp.Expr, right: exp.Expr) -> Predicate:
 
 
 def ordered_row(compiler: Compiler, left: exp.Expr, operator: Operator, right: exp.Expr) -> Predicate:
-    """``(a, b) > (1, 2)``, a keyset: *a* is at least 1, or NULL, which is the greatest; below a NULL all values are."""
+    """``(a, b) > (1, 2)``, a keyset: *a* is above 1, or it is 1 and *b* at least 2.
+
+    NULL is the greatest value: what is NULL is above all others, and below a NULL all values are.
+    """
     if not isinstance(left, exp.Tuple) or not isinstance(right, exp.Tuple):
         return compiler.unused("row value")
-    column, constant = left.expressions[0], right.expressions[0]
-    if compiler.constants.kind(column) is not None:
-        column, constant, operator = constant, column, MIRRORED[operator]
+    pairs = list(zip(left.expressions, right.expressions, strict=False))
+    if compiler.constants.kind(left.expressions[0]) is not None:
+        pairs, operator = [(constant, column) for column, constant in pairs], MIRRORED[operator]
+    return _ordered(compiler, pairs, above=operator in (Operator.GT, Operator.GE))
+
+
+def _ordered(compiler: Compiler, pairs: Sequence[tuple[exp.Expr, exp.Expr]], above: bool) -> Predicate:
+    """Say that columns are at least (or at most) constants, the first pair deciding before the others."""
+    (column, constant), *rest = pairs
     found, kind = compiler.term(column), compiler.constants.kind(constant)
     if isinstance(found, Opaque) or found.functions or kind in (None, NULL) or not _is_alike(found.type, str(kind)):
         return compiler.unused("row value")
-    bound = Operator.GE if operator in (Operator.GT, Operator.GE) else Operator.LE
-    compared = compiler.comparison(found, bound, constant, [str(kind)])
-    return any_of(compared, NullCheck(found) if bound is Operator.GE else presence(compiler, constant)[0])
+    beyond = NullCheck(found) if above else presence(compiler, constant)[0]
+    if not rest:
+        bound = Operator.GE if above else Operator.LE
+        return any_of(compiler.comparison(found, bound, constant, [str(kind)]), beyond)
+    strict = compiler.comparison(found, Operator.GT if above else Operator.LT, constant, [str(kind)])
+    equal = null_safe(compiler, found, constant, [str(kind)], same=True)
+    return any_of(strict, beyond, all_of(equal, _ordered(compiler, rest, above)))
 
 
 def _is_alike(column: str, kind: str) -> bool:

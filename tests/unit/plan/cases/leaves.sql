@@ -121,13 +121,13 @@ SELECT k FROM a WHERE (k, s) <> (1, 'a');
 
 -- The next page of a keyset; NULL is greater than any value in a row.
 SELECT k FROM a WHERE (k, s) > (1, 'ab');
---> a: k >= 1 OR k IS NULL
+--> a: k > 1 OR k IS NULL OR (k = 1 AND (s >= ab OR s IS NULL))
 
 SELECT k FROM a WHERE ($pk, 'ab') >= (k, s);
---> a: k <= $pk OR [$pk IS NULL]
+--> a: k < $pk OR [$pk IS NULL] OR ((k = $pk OR ([$pk IS NULL] AND k IS NULL)) AND s <= ab)
 
 SELECT k FROM a WHERE (ts, k) < ($pt, 2);
---> a: ts <= $pt OR [$pt IS NULL]
+--> a: ts < $pt OR [$pt IS NULL] OR ((ts = $pt OR ([$pt IS NULL] AND ts IS NULL)) AND k <= 2)
 
 SELECT k FROM a WHERE NOT (k, s) > (1, 'ab');
 --> a: TRUE
@@ -164,3 +164,27 @@ SELECT k FROM a WHERE NOT if($pk = 1, k <> 2, d = $pd);
 -- Rows whose members are functions.
 SELECT k FROM a WHERE (year(ts), month(ts)) IN ((2024, 1), (2024, $pk));
 --> a: (year(ts) = 2024 AND month(ts) = 1) OR (year(ts) = 2024 AND (month(ts) = $pk OR [$pk IS NULL]))
+
+-- A keyset: the first column decides, where it is equal the next.
+SELECT k FROM a WHERE (d, k) > (DATE '2024-01-31', $pk);
+--> a: d > 2024-01-31 OR d IS NULL OR ((d = 2024-01-31 OR ([{CAST((CAST('2024-01-31' AS DATE)) IS NULL AS BOOLEAN)}] AND d IS NULL)) AND (k >= $pk OR k IS NULL))
+
+-- A condition that is compared with TRUE or FALSE, or FALSE where it is NULL.
+SELECT k FROM a WHERE (d >= $pd) = TRUE AND (k < 2) <> TRUE;
+--> a: d >= $pd AND k >= 2
+
+SELECT k FROM a WHERE coalesce(d >= $pd, FALSE) AND NOT coalesce(k < 2, TRUE);
+--> a: d >= $pd AND k >= 2
+
+-- Not where NULL may be TRUE.
+SELECT k FROM a WHERE coalesce(m >= 1, TRUE);
+--> a: TRUE
+--! a: COALESCE(m >= 1, TRUE) | not understood: coalesce
+
+-- The members of a text.
+SELECT k FROM a WHERE list_contains(string_split($ps, ','), s);
+--> a: s IN {STR_SPLIT($ps, ',')}
+
+-- Constants that are chosen.
+SELECT k FROM a WHERE d >= CASE WHEN $pk = 1 THEN $pd ELSE DATE '2024-01-30' END AND k = greatest($pk, 2) AND d < make_date(2024, 2, $pk);
+--> a: d >= {CAST(CASE WHEN $pk = 1 THEN $pd ELSE CAST('2024-01-30' AS DATE) END AS DATE)} AND k = {CAST(GREATEST($pk, 2) AS HUGEINT)} AND d < {CAST(MAKE_DATE(2024, 2, $pk) AS DATE)}

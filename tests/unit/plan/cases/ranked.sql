@@ -108,7 +108,7 @@ SELECT k, d FROM a WHERE k = 1 ORDER BY d NULLS LAST, k LIMIT 20;
 
 -- The next page by its keys
 SELECT k, d, s FROM a WHERE (d, k) > ($pd, $pk) ORDER BY 2, 1, 3 LIMIT 5;
---> a: (d >= $pd OR d IS NULL) AND d <= $__ranked_0
+--> a: (d > $pd OR d IS NULL OR ((d = $pd OR ([$pd IS NULL] AND d IS NULL)) AND (k >= $pk OR k IS NULL))) AND d <= $__ranked_0
 
 -- All rows matter to a window, a grouping, DISTINCT, and to an order by what is computed.
 SELECT k, ts, count(*) OVER () AS n FROM a ORDER BY ts, k, n LIMIT 3;

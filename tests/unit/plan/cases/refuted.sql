@@ -122,4 +122,11 @@ SELECT k FROM a WHERE strftime('%d/%m/%Y', ts) = '31/01/2024' AND strftime('%Y-%
 --> a: ts where {day/hour: STRFTIME('%d/%m/%Y', __lo) = '31/01/2024'} AND strftime(d, %Y-%m-%d) = 2024-01-31
 
 SELECT k FROM a WHERE date(ts) = DATE '2024-01-31' AND floor(k / 10) = 3;
---> a: cast(ts, DATE) = 2024-01-31 AND (k where {value: FLOOR(__lo / 10) = 3} OR ([NULL: FLOOR("__lo" / 10) = 3] AND k IS NULL))
+--> a: cast(ts, DATE) = 2024-01-31 AND (k where {value: FLOOR(__lo / 10) = 3; range: FLOOR(__lo / 10) <= 3 AND FLOOR(__hi / 10) >= 3} OR ([NULL: FLOOR("__lo" / 10) = 3] AND k IS NULL))
+
+-- A pattern that a parameter gives, as far as its first wildcard.
+SELECT k FROM a WHERE ts::VARCHAR LIKE $ps;
+--> a: ts where {day/hour/range: LEFT((CAST(__lo AS TEXT)), LENGTH(REGEXP_EXTRACT($ps, '^[^%_\\]*'))) <= REGEXP_EXTRACT($ps, '^[^%_\\]*') AND LEFT((CAST(__hi AS TEXT)), LENGTH(REGEXP_EXTRACT($ps, '^[^%_\\]*'))) >= REGEXP_EXTRACT($ps, '^[^%_\\]*')}
+
+SELECT k FROM a WHERE extract(epoch FROM ts) // 3600 >= 474000 AND if(k > 1, 'more', 'less') = 'more';
+--> a: (ts where {day/hour/range: (EXTRACT(EPOCH FROM __hi) // 3600) >= 474000} OR ([NULL: EXTRACT(EPOCH FROM "__lo") // 3600 >= 474000] AND ts IS NULL)) AND (k where {value: CASE WHEN __lo > 1 THEN 'more' ELSE 'less' END = 'more'; range: (__hi > 1 AND (CASE WHEN TRUE THEN 'more' ELSE 'less' END) = 'more') OR (COALESCE(__lo <= 1, TRUE) AND (CASE WHEN FALSE THEN 'more' ELSE 'less' END) = 'more')} OR ([NULL: CASE WHEN "__lo" > 1 THEN 'more' ELSE 'less' END = 'more'] AND k IS NULL))
