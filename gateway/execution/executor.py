@@ -26,7 +26,7 @@ from gateway.model import CachePolicy, Result
 from gateway.streaming import Streamed
 from gateway.telemetry.timings import Timings
 
-_KEEPING = 1.0
+_KEEPING = 5.0
 """Seconds that a published answer which is not there yet is waited for, while another process writes it."""
 
 

@@ -66,6 +66,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_KINDS = {kind.value: kind for kind in TokenKind}
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _UNICODE_STRING = re.compile(r"""[uU]&['"]""")
 _AMBIGUOUS_PREFIX = frozenset({"b", "n", "u", "x"})
@@ -114,12 +115,12 @@ def _skip_blank(sql: str, position: int) -> int:
 
 
 def _next(sql: str, position: int) -> Token:
-    if _UNICODE_STRING.match(sql, position):
+    if sql[position] in "uU" and _UNICODE_STRING.match(sql, position):
         raise SqlError(position, "strings with the prefix U& are not supported", "write the characters themselves")
     match = _TOKEN.match(sql, position)
     if match is None:
         raise _no_token(sql, position)
-    kind = TokenKind(match.lastgroup or "")
+    kind = _KINDS[match.lastgroup or ""]
     if kind is TokenKind.OPERATOR and len(match[0].partition("--")[0]) > _LONGEST_OPERATOR:
         raise SqlError(position, f"{match[0][:_LONGEST_OPERATOR]}… is no operator")
     text = match[0] if kind is not TokenKind.OPERATOR else _operator(match[0])

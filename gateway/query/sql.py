@@ -134,11 +134,12 @@ def _check_size(tokens: Sequence[Token]) -> None:
     """Refuse, before any recursion, what nests too deep to be parsed safely."""
     opened: list[Token] = []
     counts: Counter[str] = Counter()
-    run = 0
-    for number, token in enumerate(tokens):
-        name = token.name if token.kind in _CODE else ""
-        repeated = number > 0 and name not in _BRACKETS and tokens[number - 1].name == name
-        run = run + 1 if repeated else 0
+    run, before = 0, None
+    for token in tokens:
+        named = token.name
+        name = named if token.kind in _CODE else ""
+        run = run + 1 if name not in _BRACKETS and before == name else 0
+        before = named
         counts[name] += 1
         if run > _RUN or (name in _COUNTED and counts[name] > _COUNTED[name]):
             raise _too_deep(token.start)

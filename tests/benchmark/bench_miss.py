@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from bench_export import Report
-from process_tree import cpu_seconds, tree
+from process_tree import cpu_seconds, resident, tree
 from processes import gateway_server
 from waiting import wait_for
 
@@ -41,6 +41,7 @@ DAYS, ROWS, WIDTH = 1_461, 12_000, 7
 FIRST = datetime(2021, 1, 1)
 WORKERS = os.cpu_count() or 1
 CONNECTIONS = (1, 8)
+VARIATIONS = 1_000
 RATE, KEEPING = 0.9, 0.3
 """Goals: the rate of misses against the hand-made server, and the ms that a request waits for its answer to be kept."""
 TABLE = """\
@@ -246,6 +247,20 @@ def stage_times(report: Report, server: Contestant) -> None:
         report.add(f"stage {name}", f"{ms:.2f} ms", goal, not keeping or ms < KEEPING)
 
 
+def variations(report: Report, server: Contestant) -> None:
+    """Ask one question in a thousand variations; compare the last hundred with the first, in time and memory."""
+    times, sizes = list[float](), list[int]()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        for number in range(VARIATIONS):
+            began = time.perf_counter()
+            ask(connection, f"{server.path}?{question(0).partition('&least')[0]}&least={2_000 + number * 0.001:.3f}")
+            times.append(time.perf_counter() - began)
+            if number in (100, VARIATIONS - 1):
+                sizes.append(resident(server.pid))
+    ratio, more = median(times[-100:]) / median(times[:100]), (sizes[1] - sizes[0]) >> 20
+    report.add(f"variation {VARIATIONS} against the first", f"{ratio:.2f}x the time, {more:+d} MiB")
+
+
 @click.command()
 @click.option("--seconds", default=2.0, show_default=True, help="How long a turn lasts.")
 @click.option("--turns", default=5, show_default=True, help="Turns of each server.")
@@ -262,6 +277,7 @@ def main(seconds: float, turns: int) -> None:
         )
         measure(report, gateway, by_hand, turns, seconds)
         stage_times(report, gateway)
+        variations(report, gateway)
     sys.exit(0 if report.show() else 1)
 
 
