@@ -28,6 +28,7 @@ SELECT count(*) AS n FROM sales WHERE date_sk IN (
     SELECT date_sk FROM dates WHERE moy IN (SELECT moy FROM dates WHERE holiday AND date_sk > 350))
 """
 RANGE = "SELECT count(*) AS n FROM sales AS s JOIN dates AS d ON s.date_sk > d.date_sk WHERE d.holiday AND d.moy = 4"
+SCALAR = "SELECT count(*) AS n FROM sales WHERE date_sk = (SELECT date_sk FROM dates WHERE holiday AND moy = 4)"
 OTHER_WAY = "SELECT count(*) AS n FROM dates AS d JOIN sales AS s ON d.date_sk = s.date_sk WHERE s.amount > 1"
 
 

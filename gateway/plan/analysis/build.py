@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -14,6 +14,7 @@ from gateway.plan.analysis.fixed import Kind, is_single, kinds, of_block, of_val
 from gateway.plan.analysis.lists import listed
 from gateway.plan.analysis.merging import common, merge
 from gateway.plan.analysis.outputs import outputs_of, united
+from gateway.plan.analysis.ranked import Ranking
 from gateway.plan.analysis.reasons import Reason
 from gateway.plan.analysis.scopes import scope_in_from, scope_of_on
 from gateway.plan.analysis.sources import (
@@ -23,7 +24,6 @@ from gateway.plan.analysis.sources import (
     Join,
     Leaf,
     OpaqueBlock,
-    Row,
     SelectBlock,
     SetBlock,
     Source,
@@ -91,19 +91,11 @@ def _is_recursive(with_: exp.With, cte: exp.CTE) -> bool:
     return bool(with_.args.get("recursive")) and isinstance(cte.this.unnest(), exp.SetOperation)
 
 
-OnlyRow = Callable[[SelectBlock], Row | None]
-"""Returns the one row of a block whose values are read first."""
-
-
-def no_row(_: SelectBlock) -> None:
-    """Stand in where no value is read first."""
-
-
 class Builder:
     """Makes the blocks of one statement.
 
-    *scans* maps the identity of a table node to its place in text order; *kind* tells the types of constants, *row*
-    the one row of a block whose values are read first.
+    *scans* maps the identity of a table node to its place in text order; *kind* tells the types of constants,
+    *ranking* the rows and values that are read first.
     """
 
     def __init__(
@@ -111,12 +103,12 @@ class Builder:
         tables: Mapping[str, Sequence[Column]],
         scans: Mapping[int, int],
         kind: Kind,
-        row: OnlyRow,
+        ranking: Ranking | None = None,
     ) -> None:
         self._tables = tables
         self._scans = scans
         self._kind = kind
-        self._row = row
+        self._ranking = ranking
         self._ctes: dict[int, Cte] = {}
         self._numbers = count()
 
@@ -138,7 +130,7 @@ class Builder:
         """Note the rows of a block of constants, and so the types of its columns."""
         rows = None if isinstance(block, OpaqueBlock) else of_block(block, self._kind)
         if isinstance(block, SelectBlock):
-            only = self._row(block) if rows is None else None
+            only = self._ranking.row(block) if rows is None and self._ranking is not None else None
             rows = rows if only is None else (only,)
             block.single = only is not None or is_single(block, rows)
         if rows is not None and block.outputs is not None and not isinstance(block, OpaqueBlock):
@@ -287,8 +279,10 @@ class Builder:
             for query in _queries(root, include=True):
                 conjunct = _ancestor(query, tops)
                 around = scopes.get(id(root)) or block
-                child = Child(block=self.block(query, around), clause=clause, conjunct=conjunct)
-                block.children[id(query)] = child
+                made = self.block(query, around)
+                if self._ranking is not None and isinstance(query, exp.Subquery) and isinstance(made, SelectBlock):
+                    made.value = self._ranking.value(made)
+                block.children[id(query)] = Child(block=made, clause=clause, conjunct=conjunct)
         for join in block.tree.joins() if block.tree is not None else ():
             if join.scope is not None:
                 join.scope.children = block.children

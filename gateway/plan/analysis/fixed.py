@@ -185,8 +185,10 @@ def _value(part: exp.Expr, naming: Naming) -> exp.Expr | None:
     if not isinstance(part, exp.Subquery) or isinstance(part.parent, _LISTS):
         return None
     child = naming.block.children.get(id(part))
-    if child is None or not isinstance(child.block, SelectBlock) or not child.block.single:
+    if child is None or not isinstance(child.block, SelectBlock):
         return None
+    if not child.block.single:
+        return child.block.value
     (row,) = child.block.rows or ((),)
     return row[0] if len(row) == 1 else None
 

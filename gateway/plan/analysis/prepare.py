@@ -51,7 +51,7 @@ def prepare(
     scans = scans_in(tree, known)
     names = [[column.name for column in known[node.name.lower()]] for node in scans]
     ranking = Ranking(constants=constants, names=names)
-    found = structure(tree, known, constants.kind, scans=scans, row=ranking.row)
+    found = structure(tree, known, constants.kind, scans=scans, ranking=ranking)
     guarantees = Guarantees(constants=constants, names=names)
     conditional = Conditional(constants=constants, ranking=ranking)
     walk = Walk(guarantees=guarantees, ranking=ranking, conditional=conditional, references=_references(tree))

@@ -80,6 +80,19 @@ class Ranking:
             return None
         return tuple(self._item(item.unalias(), extremes) for item in block.node.expressions)
 
+    def value(self, block: SelectBlock) -> exp.Expr | None:
+        """Return what a block of one column is as a scalar subquery: of one row or none, the greatest value.
+
+        Of more rows the engine makes an error, so that all of the scan is left to it.
+        """
+        source = self.alone(block, (*_CLAUSES, "order", "limit", "offset"))
+        items = block.node.expressions
+        if source is None or len(items) != 1 or len(block.outputs or ()) != 1 or is_aggregating(block.node):
+            return None
+        by = term(items[0].unalias(), Naming(block=block, before=0))
+        ranked = None if items[0].find(*_SEVERAL) else self._ranked(source, by, True, (1,), extreme=True)
+        return None if ranked is None else exp.Placeholder(this=ranked.name)
+
     def facts(self, block: SelectBlock) -> list[Fact]:
         """Return what the rows of a block satisfy without which it gives the same: they are not before the value."""
         made = [self._beyond(ranked) for ranked in self._extremes(block).values()]
@@ -145,7 +158,8 @@ class Ranking:
         if scan is None or rows is None or not isinstance(order, exp.Order) or is_aggregating(block.node):
             return None
         first = order.expressions[0]
-        by = None if any(item.find(*_SEVERAL) for item in block.node.expressions) else _key(first, block)
+        several = any(own(block.node, *_SEVERAL)) or any(item.find(*_SEVERAL) for item in block.node.expressions)
+        by = None if several else _key(first, block)
         ranked = None if by is None else self._ranked(scan, by, bool(first.args.get("desc")), rows)
         if ranked is None or by is None:
             return None

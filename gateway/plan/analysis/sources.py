@@ -210,6 +210,8 @@ class SelectBlock:
     """All rows that it can have, where they are constants."""
     single: bool = False
     """It has exactly one row."""
+    value: exp.Expr | None = None
+    """What it is as a scalar subquery, where it is one."""
 
     @property
     def seen(self) -> list[Source]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from gateway.model import Column
-from gateway.plan.analysis.build import Builder, OnlyRow, cte_of, no_row
+from gateway.plan.analysis.build import Builder, cte_of
 from gateway.plan.analysis.fixed import Kind
+from gateway.plan.analysis.ranked import Ranking
 from gateway.plan.analysis.sources import Block
 
 
@@ -27,14 +28,14 @@ def structure(
     kind: Kind,
     *,
     scans: Sequence[exp.Table] | None = None,
-    row: OnlyRow = no_row,
+    ranking: Ranking | None = None,
 ) -> Structure:
     """Find the blocks of a query over *tables*, whose names are in lower case; *kind* tells the types of constants.
 
-    *scans* are those of ``scans_in``; *row* returns the one row of a block whose values are read first.
+    *scans* are those of ``scans_in``; *ranking* finds the values that are read first.
     """
     scans = scans_in(tree, tables) if scans is None else scans
-    builder = Builder(tables, {id(node): index for index, node in enumerate(scans)}, kind, row)
+    builder = Builder(tables, {id(node): index for index, node in enumerate(scans)}, kind, ranking)
     return Structure(scans=tuple(scans), block=builder.block(tree))
 
 

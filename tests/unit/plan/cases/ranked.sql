@@ -33,6 +33,20 @@ SELECT count(*) FROM a, (SELECT max(ts) AS t FROM b) m WHERE a.ts > m.t - INTERV
 --> a: ts IS NOT NULL AND ts > {CAST(($__ranked_0) - INTERVAL '12' HOUR AS TIMESTAMP)}
 --> b: ts >= $__ranked_0
 
+-- A scalar subquery has one row, or none: its value is the greatest. Of more rows it is an error, which is the engine's to make.
+SELECT count(*) FROM a WHERE d > (SELECT d FROM b WHERE ts = TIMESTAMP '2024-01-30 06:00:00' AND s = 'ab');
+--> a: d > $__ranked_0
+--> b: ts = 2024-01-30 06:00:00 AND s = ab
+
+SELECT count(*) FROM a WHERE d >= (SELECT d FROM b WHERE k = 7) OR s = 'a';
+--> a: d >= $__ranked_0 OR s = a
+--> b: k = 7
+
+SELECT count(*) FROM a WHERE d >= (SELECT d FROM b WHERE k = 7) - INTERVAL 1 DAY OR (SELECT d FROM b WHERE k = 7) IS NULL;
+--> a: cast(d, TIMESTAMP) >= {CAST(($__ranked_1) - INTERVAL '1' DAY AS TIMESTAMP)} OR [$__ranked_0 IS NULL]
+--> b: k = 7
+--> b: k = 7
+
 -- As the whole question
 SELECT max(ts), min(ts)::DATE FROM a WHERE k = 1;
 --> a: k = 1 AND (ts <= $__ranked_0 OR ts >= $__ranked_1)
@@ -112,6 +126,9 @@ SELECT k, d, s FROM a WHERE (d, k) > ($pd, $pk) ORDER BY 2, 1, 3 LIMIT 5;
 
 -- All rows matter to a window, a grouping, DISTINCT, and to an order by what is computed.
 SELECT k, ts, count(*) OVER () AS n FROM a ORDER BY ts, k, n LIMIT 3;
+--> a: TRUE
+
+SELECT k, d, s FROM a ORDER BY d DESC, lag(k) OVER (ORDER BY d DESC, k, ts, s), k, s LIMIT 3;
 --> a: TRUE
 
 SELECT ts, count(*) FROM a GROUP BY ts ORDER BY ts LIMIT 3;
