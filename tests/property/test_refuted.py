@@ -155,6 +155,8 @@ def conditions(draw: st.DrawFn, leaves: st.SearchStrategy[str]) -> str:
     text = draw(st.sampled_from((" AND ", " OR "))).join(found)
     text = f"NOT ({text})" if draw(st.integers(0, 3)) == 0 else text
     if draw(st.integers(0, 5)) == 0:
+        text = f"({text}) IS {draw(st.sampled_from(('', 'NOT ')))}{draw(st.sampled_from(('TRUE', 'FALSE')))}"
+    if draw(st.integers(0, 5)) == 0:
         result = draw(st.sampled_from(("TRUE", "FALSE", "NULL", "$pf", "x IS NULL")))
         text = f"CASE WHEN {text} THEN {result} WHEN {draw(leaves)} THEN {draw(leaves)} ELSE {draw(leaves)} END"
         text = f"NOT {text}" if draw(st.booleans()) else text

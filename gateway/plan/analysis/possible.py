@@ -114,6 +114,9 @@ class Possible:
         node = node.unnest()
         if isinstance(node, exp.Not):
             return self._of(node.this, not negated)
+        if isinstance(node, exp.Is) and isinstance(node.expression, exp.Boolean):
+            wanted = bool(node.expression.this)
+            return self._not_so(node.this, not wanted) if negated else self._of(node.this, not wanted)
         if isinstance(node, exp.And | exp.Or):
             parts = [self._of(part, negated) for part in (node.left, node.right)]
             return _both(parts) if isinstance(node, exp.And) != negated else _either(parts)
@@ -170,15 +173,15 @@ class Possible:
         before: list[exp.Expr] = []
         for number, branch in enumerate(branches):
             found.append(_both([*before, self._of(branch.this, False), asked(number, branch.args["true"])]))
-            before.append(self._not_true(branch.this))
+            before.append(self._not_so(branch.this, False))
         default = case.args.get("default")
         if default is not None:
             found.append(_both([*before, asked(len(branches), default)]))
         return _either(found)
 
-    def _not_true(self, node: exp.Expr) -> exp.Expr:
-        """Write what holds where a condition is FALSE or NULL; where a constant of it is NULL, it is NULL."""
-        found = exp.true() if node.find(exp.Case) else self._of(node, True)
+    def _not_so(self, node: exp.Expr, negated: bool) -> exp.Expr:
+        """Write what holds where a condition (or its negation) is not TRUE; where a constant is NULL, it is NULL."""
+        found = exp.true() if node.find(exp.Case, exp.If) else self._of(node, not negated)
         return found if _is_true(found) else exp.Coalesce(this=found, expressions=[exp.true()])
 
     def _between(self, node: exp.Between, negated: bool) -> exp.Expr:

@@ -130,3 +130,7 @@ SELECT k FROM a WHERE ts::VARCHAR LIKE $ps;
 
 SELECT k FROM a WHERE extract(epoch FROM ts) // 3600 >= 474000 AND if(k > 1, 'more', 'less') = 'more';
 --> a: (ts where {day/hour/range: (EXTRACT(EPOCH FROM __hi) // 3600) >= 474000} OR ([NULL: EXTRACT(EPOCH FROM "__lo") // 3600 >= 474000] AND ts IS NULL)) AND (k where {value: CASE WHEN __lo > 1 THEN 'more' ELSE 'less' END = 'more'; range: (__hi > 1 AND (CASE WHEN TRUE THEN 'more' ELSE 'less' END) = 'more') OR (COALESCE(__lo <= 1, TRUE) AND (CASE WHEN FALSE THEN 'more' ELSE 'less' END) = 'more')} OR ([NULL: CASE WHEN "__lo" > 1 THEN 'more' ELSE 'less' END = 'more'] AND k IS NULL))
+
+-- FALSE or NULL: where a constant is NULL, and where the column is.
+SELECT k FROM a WHERE (ts < $pt) IS NOT TRUE AND (k > 1) IS TRUE;
+--> a: (ts where {day/hour/range: COALESCE(__hi >= $pt, TRUE)} OR ([NULL: NOT ("__lo" < $pt) IS TRUE] AND ts IS NULL)) AND k > 1
