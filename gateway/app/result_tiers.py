@@ -59,7 +59,8 @@ def open_cache(
     if cache.partials:
         files = FileTier(settings.state / "partials", apart)
         nearest = MemoryTier(near, share=cache.share, observe=observe)
-        partials, held["near"] = [nearest, FaultTolerantTier(files, observe)], lambda: nearest.used
+        partials = [nearest, WrittenBehind(FaultTolerantTier(files, observe), queue)]
+        held["near"] = lambda: nearest.used
     summaries = FileTier(settings.state / "summaries", DISK)
     summed: list[Tier] = [MemoryTier(NEAR, share=1.0), WrittenBehind(FaultTolerantTier(summaries, observe), queue)]
     if cache.redis is not None:
@@ -74,7 +75,7 @@ def open_cache(
         if cache.partials:
             client = redis.connect(cache.redis)
             kept = redis.RedisTier(client, largest=cache.redis_value, kind="partial", size=apart, **corner)
-            partials.append(FaultTolerantTier(kept, observe, cooldown=cooldown))
+            partials.append(WrittenBehind(FaultTolerantTier(kept, observe, cooldown=cooldown), queue))
             held["shared"] = lambda: kept.used
     return ResultCache(
         tiers,
@@ -84,7 +85,7 @@ def open_cache(
         purges=PurgeLog(drops, epochs),
         encodings=memory,
         summaries=Summaries(summed),
-        partials=Partials(partials, **held),
+        partials=Partials(partials, behind=queue, **held),
         behind=queue,
     )
 
