@@ -96,7 +96,7 @@ def test_a_fold_is_the_query_over_all_rows(texts: Texts, query: str, rows: list[
         assert folded.schema == whole.schema
         texts.reverse()
         assert content(texts.table(made.whole)) == content(whole)
-        if not any(word in query for word in (" LIMIT ", " OVER ")):
+        if not any(word in query for word in (" LIMIT ", " OVER ", "max_by", "arg")):
             assert texts.near(made.whole) == texts.near(query)
     else:
         # An intermediate sum may overflow in one order and not in another; execution then runs the query whole.

@@ -165,7 +165,7 @@ def test_a_fold_is_the_query_over_all_files(warehouses: list[Days], query: str, 
     if isinstance(whole, pa.Table) and isinstance(folded, pa.Table):
         assert folded.schema == whole.schema
         assert content(folded) == content(whole), (folded, whole)
-        if " LIMIT " not in query and " OVER " not in query:
+        if not any(word in query for word in (" LIMIT ", " OVER ", "max_by", "arg")):
             assert near(whole) == near(days.scanned(query))
 
 

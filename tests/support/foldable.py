@@ -167,6 +167,13 @@ def aggregates(numbers: Sequence[str], anything: Sequence[str], integers: Sequen
         st.builds("count(DISTINCT {}){}".format, st.sampled_from(anything), st.sampled_from(FILTERS)),
         st.builds("sum(distinct {}){}".format, st.sampled_from(numbers), st.sampled_from(FILTERS)),
         st.builds("count_if({})".format, st.sampled_from(["t", "i > 0"])),
+        st.builds(
+            "{}({}, {}){}".format,
+            st.sampled_from(["arg_max", "arg_min", "max_by", "argmin"]),
+            st.sampled_from(anything),
+            st.sampled_from(anything),
+            st.sampled_from(FILTERS),
+        ),
     )
 
 

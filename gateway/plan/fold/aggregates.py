@@ -9,7 +9,16 @@ from typing import Final
 
 from sqlglot import exp
 
-from gateway.plan.fold.algebra import ALGEBRA, DISTINCT_IS_NOTHING, FLOATS, INSTEAD, OF_DISTINCT, Algebra
+from gateway.plan.fold.algebra import (
+    ALGEBRA,
+    DISTINCT_IS_NOTHING,
+    EXTREME,
+    EXTREMES,
+    FLOATS,
+    INSTEAD,
+    OF_DISTINCT,
+    Algebra,
+)
 from gateway.plan.fold.block import Block
 from gateway.plan.fold.clauses import Span
 from gateway.plan.fold.cuts import Cut
@@ -38,6 +47,8 @@ class States:
         name = _type_name(node) if start is None else block.clauses.name_at(start)
         if name in OF_DISTINCT and isinstance(node.this, exp.Distinct) and len(node.this.expressions) == 1:
             return self._distinct(block, name, filtered, _call(block, node, start))
+        if name in EXTREMES and not node.find(exp.Distinct, exp.Order):
+            return self._extreme(block, EXTREMES[name], filtered, _call(block, node, start))
         algebra = _algebra(name, node)
         call, arguments, filter_ = _call(block, node, start)
         if block.sql(call) in self.floats:
@@ -58,21 +69,46 @@ class States:
         call, arguments, filter_ = found
         block.check_columns(filtered)
         value = _DISTINCT.sub("", block.sql(arguments))
-        if filter_ is not None:
-            condition = _FILTER.fullmatch(block.sql(filter_))
-            if condition is None:
-                raise Refused(f"the FILTER of {name}(DISTINCT …) is not understood")
-            value = f"CASE WHEN {condition[1]} THEN {value} END"
+        condition = _condition(block, filter_)
+        if condition is not None:
+            value = f"CASE WHEN {condition} THEN {value} END"
         if value not in self.grains:
             self.grains.append(value)
         grain = key(self.keys + self.grains.index(value))
         return Cut(span=call, finish=f"{name}(DISTINCT {grain})", whole=None)
+
+    def _extreme(self, block: Block, way: str, filtered: exp.Expr, found: tuple[Span, Span, Span | None]) -> Cut:
+        """Have partials keep the value and what it goes by; of equals of the latter, the extreme value is chosen."""
+        call, arguments, filter_ = found
+        block.check_columns(filtered)
+        parts = [block.sql(span) for span in block.clauses.arguments(arguments)]
+        if len(parts) != 2:
+            raise Refused(f"arg_{way}() of several values cannot be merged")
+        (value, by), condition = parts, _condition(block, filter_)
+        more = "" if condition is None else f" AND ({condition})"
+        whole = (
+            f"arg_{way}({value}, row({by}, {value})) FILTER (WHERE ({value}) IS NOT NULL AND ({by}) IS NOT NULL{more})"
+        )
+        kept = self._kept(whole, EXTREME)
+        kept_by = self._kept(f"{way}({by}) FILTER (WHERE ({value}) IS NOT NULL{more})", EXTREME)
+        finish = f"arg_{way}({kept}, row({kept_by}, {kept})) FILTER (WHERE {kept} IS NOT NULL)"
+        return Cut(span=call, finish=finish, whole=whole)
 
     def _kept(self, sql: str, algebra: Algebra) -> str:
         if sql not in self.names:
             self.names[sql] = STATE.format(len(self.names))
             self.algebras.append(algebra)
         return f'"{self.names[sql]}"'
+
+
+def _condition(block: Block, filter_: Span | None) -> str | None:
+    """Return the condition of a FILTER. Raises ``Refused``."""
+    if filter_ is None:
+        return None
+    condition = _FILTER.fullmatch(block.sql(filter_))
+    if condition is None:
+        raise Refused("its FILTER is not understood")
+    return condition[1].strip()
 
 
 def _type_name(node: exp.Expr) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of the identity of partials and answers. Raised when a foldable query is answered in other bytes."""
 
 
@@ -82,6 +82,12 @@ DISTINCT_IS_NOTHING: Final = frozenset({"min", "max", "bool_and", "bool_or", "bi
 """Aggregates that DISTINCT does not change."""
 OF_DISTINCT: Final = frozenset({"count", "sum"})
 """Aggregates of distinct values that are the same for all partials that together hold these values."""
+EXTREMES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("arg_max", "argmax", "max_by"), "max"),
+    **dict.fromkeys(("arg_min", "argmin", "min_by"), "min"),
+}
+"""Aggregates that find a value beside the greatest or the least other one: of several, the greatest or the least."""
+EXTREME: Final = Algebra(states=("{call}",), merge="{0}", types=SAME_BYTES)
 INSTEAD: Final[Mapping[str, str]] = {
     "any_value": "min() or max() of it, where all values of a group are equal",
     "first": "min() or max() of it, where all values of a group are equal",

@@ -163,8 +163,10 @@ def start_of(clauses: Clauses, node: exp.Expr) -> int | None:
     if "start" in node.meta:
         return int(node.meta["start"])
     inside = next((column.this for column in node.find_all(exp.Column) if "start" in column.this.meta), None)
-    name = type(node).__name__.lower()
-    return None if inside is None else clauses.around(int(inside.meta["start"]), name)
+    names = {type(node).__name__.lower()}
+    if isinstance(node, exp.Func):
+        names |= {name.lower() for name in node.sql_names()}
+    return None if inside is None else clauses.around(int(inside.meta["start"]), names)
 
 
 def _checked(block: SelectBlock) -> exp.Select:

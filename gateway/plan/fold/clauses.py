@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -192,6 +192,18 @@ class Clauses:
             return None
         return self._span(name, whole + 1), arguments, filter_
 
+    def arguments(self, span: Span) -> list[Span]:
+        """Return what stands between the commas of a part of the text, in no parentheses."""
+        inside = [index for index, token in enumerate(self._tokens) if span.start <= token.start < span.end]
+        if not inside:
+            return []
+        made, at = [], inside[0]
+        for index in self._outside(inside[0], inside[-1] + 1):
+            if self._tokens[index].text == ",":
+                made.append(self._span(at, index))
+                at = index + 1
+        return [*made, self._span(at, inside[-1] + 1)]
+
     def name_at(self, start: int) -> str:
         """Return the name that begins at position *start*, in lower case."""
         return self._tokens[self._starts[start]].name
@@ -231,14 +243,14 @@ class Clauses:
         later = [self.span(clause).start for clause in ("limit", "offset") if self.has(clause)]
         return min(later, default=self._tokens[-1].end)
 
-    def around(self, position: int, name: str) -> int | None:
-        """Return where the innermost call of the function *name* begins whose arguments are around a position."""
+    def around(self, position: int, names: Collection[str]) -> int | None:
+        """Return where the innermost call of a function of these *names* begins that is around a position."""
         depth, index = 0, self._starts[position] - 1
         while index > 0:
             depth += (self._tokens[index].text in _CLOSED) - (self._tokens[index].text in _OPEN)
             if depth < 0:
                 depth = 0
-                if self._tokens[index - 1].name == name:
+                if self._tokens[index - 1].name in names:
                     return self._tokens[index - 1].start
             index -= 1
         return None

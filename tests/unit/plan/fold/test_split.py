@@ -108,5 +108,5 @@ def test_the_fold_is_the_query_over_all_rows(texts: Texts, case: Case) -> None:
     made = texts.split(case.sql)
     folded = texts.folded(made, ["i = 1", "i IS NULL", "i > 1", "i > 7"])
     assert content(folded) == content(texts.table(made.whole))
-    if "LIMIT" not in case.sql and "OVER" not in case.sql and "OFFSET" not in case.sql:
+    if not any(word in case.sql for word in ("LIMIT", "OVER", "OFFSET", "arg_", "_by(")):
         assert texts.near(made.whole) == texts.near(case.sql)

@@ -64,8 +64,22 @@ SELECT string_agg(k, ',' ORDER BY i) AS a FROM facts AS t;
 --! group_concat() cannot be merged
 
 SELECT arg_min(k, i) AS a FROM facts AS t;
---! arg_min() cannot be merged
+--> partial: SELECT arg_min(k, row(i, k)) FILTER (WHERE (k) IS NOT NULL AND (i) IS NOT NULL) AS "s0", min(i) FILTER (WHERE (k) IS NOT NULL) AS "s1" FROM facts AS t
+--> finish: SELECT arg_min("s0", row("s1", "s0")) FILTER (WHERE "s0" IS NOT NULL) AS a FROM "partials"
+--> whole: SELECT arg_min(k, row(i, k)) FILTER (WHERE (k) IS NOT NULL AND (i) IS NOT NULL) AS a FROM facts AS t
 
 -- A value that is another one at each call.
 SELECT count(*) FILTER (WHERE random() < 0.5) AS a FROM facts AS t;
 --! random() has another value at each call
+
+-- Of values beside one greatest value the greatest is chosen, whether folded or not.
+SELECT k, arg_max(m, i) AS a, min_by(ts, j + 1) FILTER (WHERE i > 1) AS b FROM facts AS t GROUP BY k;
+--> partial: SELECT k AS "k0", arg_max(m, row(i, m)) FILTER (WHERE (m) IS NOT NULL AND (i) IS NOT NULL) AS "s0", max(i) FILTER (WHERE (m) IS NOT NULL) AS "s1", arg_min(ts, row(j + 1, ts)) FILTER (WHERE (ts) IS NOT NULL AND (j + 1) IS NOT NULL AND (i > 1)) AS "s2", min(j + 1) FILTER (WHERE (ts) IS NOT NULL AND (i > 1)) AS "s3" FROM facts AS t GROUP BY 1
+--> finish: SELECT "k0" AS "k", arg_max("s0", row("s1", "s0")) FILTER (WHERE "s0" IS NOT NULL) AS a, arg_min("s2", row("s3", "s2")) FILTER (WHERE "s2" IS NOT NULL) AS b FROM "partials" GROUP BY "k0" ORDER BY 1
+--> whole: SELECT k AS "k", arg_max(m, row(i, m)) FILTER (WHERE (m) IS NOT NULL AND (i) IS NOT NULL) AS a, arg_min(ts, row(j + 1, ts)) FILTER (WHERE (ts) IS NOT NULL AND (j + 1) IS NOT NULL AND (i > 1)) AS b FROM facts AS t GROUP BY k ORDER BY 1
+
+SELECT arg_max(m, f) AS a FROM facts AS t;
+--! a state of DOUBLE
+
+SELECT arg_max(m, i, 2) AS a FROM facts AS t;
+--! arg_max() of several values cannot be merged
