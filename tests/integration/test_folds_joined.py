@@ -55,7 +55,7 @@ def project(tmp_path: Path) -> Path:
     (made / "catalog/closed.yaml").write_text(CLOSED)
     for name, sql in QUERIES.items():
         (made / f"queries/{name}").mkdir()
-        text = FRONT.format(summary=name, cache="{ttl: 10m}") + sql + "\n"
+        text = FRONT.format(summary=name, cache="{ttl: 10m}", warm="[]") + sql + "\n"
         (made / f"queries/{name}/v1.sql").write_text(text)
     put_stores(made, {"north": "up", "south": "down", "east": "up"})
     for day in (0, 1):
