@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -171,6 +172,35 @@ class CacheSettings(_Section):
         return value
 
 
+class ClusterSettings(_Section):
+    """Other machines that compute what is too much for this one."""
+
+    dask: str | None = Field(
+        None,
+        description="Scheduler of a Dask cluster, e.g. tls://scheduler:8786; tcp:// is for the same machine only.",
+    )
+    above: Size | None = Field(
+        None,
+        description="Planned bytes above which the cluster computes what an answer lacks; by default DuckDB's part of "
+        "`memory`.",
+    )
+    alone: Size | None = Field(
+        None,
+        description="Planned bytes up to which this machine does it while the cluster cannot be used; by default eight "
+        "times as many.",
+    )
+    ca: Path | None = Field(None, description="Certificate of the authority that signed those of the cluster.")
+    certificate: Path | None = Field(None, description="Certificate of the gateway, for tls://.")
+    key: Path | None = Field(None, description="Its private key.")
+
+    @field_validator("dask")
+    @classmethod
+    def _dask_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_dask_address(value)
+        return value
+
+
 class LogSettings(_Section):
     """What is written down, and how."""
 
@@ -204,6 +234,7 @@ class Settings(_Section):
     engine: EngineSettings = EngineSettings()
     storage: S3Settings = S3Settings()
     cache: CacheSettings = CacheSettings()
+    cluster: ClusterSettings = ClusterSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
@@ -227,6 +258,27 @@ def _check_redis_address(address: str) -> None:
         raise ValueError(f"host or port is missing or wrong: {example}")
     if not re.fullmatch(r"/?|/\d{1,5}", parts.path):
         raise ValueError(f"the database is a number: {example}")
+
+
+def _check_dask_address(address: str) -> None:
+    """Raise ``ValueError`` for what is no address of a scheduler that may be trusted with the connection."""
+    example = "write tls://host:8786, or tcp://127.0.0.1:8786 for one on this machine"
+    parts = urlsplit(address)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme not in ("tls", "tcp") or not parts.hostname or not port or parts.path or "@" in parts.netloc:
+        raise ValueError(f"not the address of a Dask scheduler: {example}")
+    if parts.scheme == "tcp" and not _is_loopback(parts.hostname):
+        raise ValueError(f"a scheduler on another machine is reached by TLS, for it runs what it is given: {example}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load_settings(project: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -350,6 +402,13 @@ def _contradictions(settings: Settings, text: str, origins: Mapping[tuple[str, .
         message = "server.cors: '*' allows the pages of everybody, and access.required asks callers for keys"
         hint = 'list the origins: cors = ["https://dash.example"]'
         yield replace(_at(("server", "cors"), text, origins), message=message, hint=hint)
+    cluster = settings.cluster
+    missing = [name for name in ("ca", "certificate", "key") if getattr(cluster, name) is None]
+    if cluster.dask is not None and cluster.dask.startswith("tls://") and missing:
+        message = f"cluster.dask: tls:// needs certificates, and {', '.join(f'cluster.{each}' for each in missing)} "
+        message += "is not set" if len(missing) == 1 else "are not set"
+        hint = "dask has a page on them: docs/scale.md"
+        yield replace(_at(("cluster", "dask"), text, origins), message=message, hint=hint)
 
 
 def _at(place: tuple[str, ...], text: str, origins: Mapping[tuple[str, ...], str]) -> Diagnostic:

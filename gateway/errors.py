@@ -29,6 +29,7 @@
     │   ├── StorageFailed         502 storage-failed
     │   ├── ValueMisfit           502 value-misfit
     │   ├── FilesChanged          503 files-changed
+    │   ├── ClusterUnavailable    503 cluster-unavailable
     │   └── DeadlineExceeded      504 deadline-exceeded
     └── DefinitionError       the repository is wrong, with file, line and column
         ├── TemplateInvalid       500 template-invalid
@@ -344,6 +345,12 @@ class FilesChanged(UpstreamError):
     """Files of the snapshot were replaced or removed under the query: plan it again on a fresh manifest."""
 
     code, status, title = "files-changed", 503, "The data kept changing while the query ran"
+
+
+class ClusterUnavailable(UpstreamError):
+    """The cluster cannot compute partials now: it is gone, has no workers that fit, or lost them under the query."""
+
+    code, status, title = "cluster-unavailable", 503, "The cluster cannot be used"
 
 
 class DeadlineExceeded(UpstreamError):

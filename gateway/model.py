@@ -109,6 +109,8 @@ class BoundQuery:
     """Rows to answer with when there is nothing at all; None: the error is the answer."""
     relative: Mapping[str, RelativeTimes] = field(default_factory=dict)
     """The parameters that were asked for in relative times."""
+    engine: str = "auto"
+    """Where its partials are computed; ``auto``: where it is cheaper. Bytes are the same."""
 
     @property
     def until(self) -> float:
@@ -349,6 +351,8 @@ class Folded:
 
     kept: int
     computed: int
+    cluster: str | None = None
+    """The cluster that computed some of them; None: all are from this machine."""
 
     def __str__(self) -> str:
         """Write it for people.

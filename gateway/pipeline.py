@@ -33,7 +33,18 @@ from gateway.execution.runner import PlanRunner
 from gateway.execution.single_flight import Gone
 from gateway.execution.stores import Stores
 from gateway.execution.work import CacheRequest, StreamOptions, Work, unread
-from gateway.model import BoundQuery, CachePolicy, Column, FileVersion, Principal, Request, Result, Summary, TypedValue
+from gateway.model import (
+    BoundQuery,
+    CachePolicy,
+    Column,
+    FileVersion,
+    Folded,
+    Principal,
+    Request,
+    Result,
+    Summary,
+    TypedValue,
+)
 from gateway.plan.analysis import NOW
 from gateway.plan.explain import Explanation, below_locations
 from gateway.query.registry import Registry
@@ -304,7 +315,7 @@ class Gateway:
             snapshots = self.catalog.pin(query.tables)
             plan = self.planning.planner.plan(query, snapshots, principal)
         key = result_key(self.question(query, principal), plan, self.engine.name)
-        folded, whole = self.runner.folded(plan, snapshots, principal)
+        found, choice = self.runner.folded(plan, snapshots, principal)
         statuses = [(name, self.catalog.status(name)) for name in query.tables]
         return Explanation(
             plan=plan,
@@ -314,8 +325,9 @@ class Gateway:
             cached=self.cache.stored(key) is not None,
             now=self.clock(),
             failing={name: status.failure.error for name, status in statuses if status.failure is not None},
-            folded=folded,
-            whole=whole,
+            folded=found if isinstance(found, Folded) else None,
+            whole=found if isinstance(found, str) else None,
+            choice=choice,
             unread={name: reason for name, each in snapshots.items() if (reason := each.nothing_read) is not None},
         )
 

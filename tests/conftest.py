@@ -10,11 +10,13 @@ import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import seaweed
+from dask_cluster import DaskProcesses, dask_installed, running
 from hypothesis import settings
 from real_servers import server_missing
 from seaweed import S3Server, find_seaweed, run_seaweed, seaweed_version
@@ -160,6 +162,20 @@ def redis_all_along(
 ) -> Iterator[RedisServer]:
     """Run a real redis-server for all tests of a module."""
     yield from _redis_server(tmp_path_factory.mktemp("redis"), free_ports, server_used)
+
+
+@pytest.fixture(scope="session")
+def dask_all_along(
+    tmp_path_factory: pytest.TempPathFactory,
+    free_ports: Callable[[int], list[int]],
+    server_used: Callable[[str], None],
+) -> Iterator[DaskProcesses]:
+    """Run a real Dask scheduler and two workers for all tests of the session."""
+    if not dask_installed():
+        server_missing("no Dask: `pip install distributed` (it is in the extra `dev`)")
+    server_used(f"Dask {version('distributed')}")
+    with running(tmp_path_factory.mktemp("dask"), free_ports(1)[0]) as cluster:
+        yield cluster
 
 
 def _redis_server(

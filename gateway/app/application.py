@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from flask import Flask
 from prometheus_client import CollectorRegistry
@@ -105,6 +105,7 @@ def open_app(
             max_stale=settings.cache.max_stale,
             secret=key,
             state=state.problem,
+            cluster=lambda: _cluster(serving()),
             access=access,
             limits=limits,
             proxies=Proxies(root_path=server.root_path, trusted=networks(server.trusted_proxies)),
@@ -117,6 +118,11 @@ def open_app(
             _started(_warmer(serving, opened.gateway.recent, settings), stack)
         _started(_monitor(serving, settings), stack)
         yield build_site(site)
+
+
+def _cluster(gateway: Gateway) -> Mapping[str, Any] | None:
+    cluster = gateway.runner.cluster
+    return None if cluster is None else cluster.status()
 
 
 def _started(part: Part, stack: ExitStack) -> Part:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.catalog.store import CredentialChain, S3Settings, region
+from gateway.catalog.store import S3Settings, region
 from gateway.config import EngineSettings
 from gateway.engine.duckdb import DuckDBEngine
-from gateway.engine.instance import BUCKETS, BucketKeys, DuckDBSettings, S3Access
+from gateway.engine.instance import BUCKETS, DuckDBSettings, S3Access
+from gateway.engine.keyring import keyring
 from gateway.engine.priority import giving_way
 from gateway.engine.spill import spill_folder
 from gateway.telemetry.events import Observer
@@ -47,10 +48,15 @@ def open_engine(
         flush=f"{max(_LEAST_FLUSH, min(_MOST_FLUSH, memory // _FLUSHES))}B",
         threads=engine.threads,
         s3=access(storage) if any(place.startswith(BUCKETS) for place in locations) else None,
-        http_timeout=max(1, min(_SILENCE, round(storage.timeout))),
+        http_timeout=silence(storage),
         first_edition=first_edition,
     )
-    return giving_way(lambda: DuckDBEngine.open(chosen, keyring=_keyring(storage), observe=observe, broken=broken))
+    return giving_way(lambda: DuckDBEngine.open(chosen, keyring=keyring(storage), observe=observe, broken=broken))
+
+
+def silence(s3: S3Settings) -> int:
+    """Return the seconds that a bucket may be silent under a query."""
+    return max(1, min(_SILENCE, round(s3.timeout)))
 
 
 def access(s3: S3Settings) -> S3Access:
@@ -58,15 +64,3 @@ def access(s3: S3Settings) -> S3Access:
     endpoint = urlsplit(s3.endpoint).netloc if s3.endpoint is not None else "s3.amazonaws.com"
     style = "path" if s3.path_style else "vhost"
     return S3Access(region=region(s3), endpoint=endpoint, url_style=style, use_ssl=s3.use_ssl)
-
-
-def _keyring(s3: S3Settings) -> Callable[[], BucketKeys | None]:
-    chain = CredentialChain(s3)
-
-    def keys() -> BucketKeys | None:
-        found = chain()
-        if found is None:
-            return None
-        return BucketKeys(key_id=found.key, secret=found.secret, session_token=found.token)
-
-    return keys

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import cast
 
 from gateway.access.limits import UNLIMITED, Charge
+from gateway.app.cluster import ClusterOpener
 from gateway.app.engine_processes import EngineProcesses
 from gateway.app.engines import open_engine
 from gateway.app.memory_split import split_memory
@@ -138,6 +139,8 @@ class _GatewayBuilder:
     ) -> None:
         self._settings, self._observe, self._charge, self._stack = settings, observe, charge, stack
         self._processes = processes
+        self._cluster = ClusterOpener(settings, observe)
+        stack.callback(self._cluster.close)
         self._engines: Engines[Reaching] = Engines(self._open_engine)
         stack.callback(self._engines.close)
         self.epochs = open_epochs(settings)
@@ -168,7 +171,7 @@ class _GatewayBuilder:
             ),
             stores=stores,
             timeout=settings.engine.timeout,
-            gatherer=self._gatherer(),
+            gatherer=self._gatherer(engine),
         )
         in_flight = open_single_flight(settings, self._lease)
         executor = Executor(cache=self.cache, in_flight=in_flight, runner=runner, refreshes=Backoff(time.time))
@@ -200,7 +203,10 @@ class _GatewayBuilder:
             engine=engine.name,
         )
         execution = replace(previous.runner.execution, engine=engine)
-        runner = replace(previous.runner, execution=execution, planning=planning, stores=stores)
+        gatherer = previous.runner.gatherer
+        if gatherer is not None:
+            gatherer = replace(gatherer, elsewhere=self._cluster.reaching(engine.locations))
+        runner = replace(previous.runner, execution=execution, planning=planning, stores=stores, gatherer=gatherer)
         return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
 
     def catalog(self, tables: Mapping[str, Table], previous: Catalog | None = None) -> Catalog:
@@ -218,10 +224,15 @@ class _GatewayBuilder:
             previous=previous,
         )
 
-    def _gatherer(self) -> Gatherer | None:
+    def _gatherer(self, engine: Reaching) -> Gatherer | None:
         if not self._settings.cache.partials:
             return None
-        return Gatherer(partials=self.cache.partials, claims=Claims(self._lease), sizes=PartialSizes())
+        return Gatherer(
+            partials=self.cache.partials,
+            claims=Claims(self._lease),
+            sizes=PartialSizes(),
+            elsewhere=self._cluster.reaching(engine.locations),
+        )
 
     def _execution(self, engine: Reaching) -> Execution:
         settings, memory = self._settings, split_memory(self._settings)

@@ -146,7 +146,12 @@ class DuckDBEngine:
 
     def address(self, file: FileVersion) -> str:
         """Return the address of this version of *file* for ``read_parquet``."""
-        return versions.address(file, use_ssl=self._access.use_ssl, edition=self.edition(file))
+        return versions.address(file, use_ssl=self.use_ssl, edition=self.edition(file))
+
+    @property
+    def use_ssl(self) -> bool:
+        """Whether requests to buckets are encrypted."""
+        return self._access.use_ssl
 
     def edition(self, file: FileVersion) -> int:
         """Return the number of the address of *file*: 0, and a higher one each time that it is retired."""

@@ -19,17 +19,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gateway.cache.partials import Partials
-from gateway.errors import DeadlineExceeded, QueryFailed, ResultTooLarge
+from gateway.errors import ClusterUnavailable, DeadlineExceeded, QueryFailed, ResultTooLarge
 from gateway.execution.claims import Claims
+from gateway.execution.elsewhere import Cluster, Elsewhere, Sent, divided
 from gateway.execution.partial_sizes import LARGEST, TOO_LARGE, TOO_LARGE_TOGETHER, PartialSizes, largest, weight
 from gateway.execution.run import Execution
 from gateway.execution.stores import Move
 from gateway.execution.work import KeyedFold, Limits, Part, Piece, Work, reading_of
 from gateway.model import Folded, Result, Scan
+from gateway.plan.explain import EngineChoice
 from gateway.plan.fold.fold import NUMBER, together
 from gateway.plan.fold.parts import COUNTED, Whole
 from gateway.plan.select import Chosen
-from gateway.telemetry.events import PartialsGathered
+from gateway.telemetry.events import ClusterFailed, PartialsGathered
 
 _TRIED, _TOGETHER = 2, 64
 """Partials that one statement computes: of a text of which nothing is known, and of others."""
@@ -50,6 +52,8 @@ class Gatherer:
     partials: Partials
     claims: Claims
     sizes: PartialSizes
+    elsewhere: Elsewhere | None = None
+    """Where partials may be computed instead of here."""
 
     def folded(self, execution: Execution, work: Work, fold: KeyedFold, move: Move, limits: Limits) -> Work | None:
         """Return the work that finishes an answer over its partials; None where it is computed as a whole.
@@ -73,6 +77,14 @@ class Gatherer:
         kept = len(self.partials.find(piece.key for piece in fold.pieces))
         return Folded(kept=kept, computed=len(fold.pieces) - kept)
 
+    def choice(self, fold: KeyedFold) -> EngineChoice | None:
+        """Say where the partials that are not kept would be computed now; None: there is only one engine."""
+        if self.elsewhere is None:
+            return None
+        kept = self.partials.find(piece.key for piece in fold.pieces)
+        missing = sum(piece.partial.selection.size for piece in fold.pieces if piece.key not in kept)
+        return self.elsewhere.choice(fold.fold.query, missing)
+
 
 class _Gathering:
     """The partials of one answer, on their way together."""
@@ -87,15 +99,20 @@ class _Gathering:
         self._found: dict[str, pa.Table] = {}
         self._weight = 0
         self._computed: list[Piece] = []
+        self._elsewhere = gatherer.elsewhere
+        self._cluster: Cluster | None = None
+        self._used: str | None = None
         self._pause = _POLL[0]
 
     def finished(self) -> Work:
         """Gather all partials; return the work that finishes the answer over them."""
         self._add(self._partials.find(self._pieces))
+        self._choose()
         while missing := [key for key in self._pieces if key not in self._found]:
             self._share(missing)
         rows = self._rows()
-        folded = Folded(kept=len(self._pieces) - len(self._computed), computed=len(self._computed))
+        computed = len(self._computed)
+        folded = Folded(kept=len(self._pieces) - computed, computed=computed, cluster=self._used)
         self._report(folded)
         plan = replace(self._work.plan, statement=lambda address: self._fold.fold.finish(rows))
         return replace(self._work, plan=plan, part=Part(folded=folded, began=self._began, whole=self._work.plan))
@@ -136,9 +153,13 @@ class _Gathering:
         """Compute partials, a few at first where nothing is known of their sizes; their claims end as they are kept."""
         left = [self._pieces[key] for key in keys]
         while left:
-            count = _TRIED if self._sizes.fitting(self._fold.text) is None else _TOGETHER
-            batch, left = left[:count], left[count:]
-            made = self._run(batch)
+            batch = left if self._cluster is not None else left[: self._at_once()]
+            try:
+                made = self._run(batch)
+            except ClusterUnavailable as error:
+                self._return(error.detail)
+                continue
+            left = left[len(batch) :]
             for key, rows in made.items():
                 self._claims.hand_over(key, rows)
             held.difference_update(made)
@@ -146,28 +167,70 @@ class _Gathering:
             self._computed += batch
             self._add(made)
 
+    def _at_once(self) -> int:
+        """Return how many partials one statement of this machine computes."""
+        return _TRIED if self._sizes.fitting(self._fold.text) is None else _TOGETHER
+
+    def _choose(self) -> None:
+        """Choose where to compute what is missing. Raises ``ClusterUnavailable`` where nobody may now."""
+        missing = self._missing()
+        if self._elsewhere is None or not missing:
+            return
+        query = self._work.plan.query
+        choice = self._elsewhere.choice(query, missing)
+        if choice.engine == self._elsewhere.cluster.name:
+            self._cluster = self._elsewhere.cluster
+        elif (problem := choice.passed_over) is not None:
+            self._execution.observe(ClusterFailed(query=query.name, version=query.version, reason=problem))
+            self._elsewhere.refuse_beyond(missing, problem)
+
+    def _return(self, problem: str) -> None:
+        """Compute the rest on this machine. Raises ``ClusterUnavailable`` where it may not."""
+        assert self._elsewhere is not None
+        self._cluster = None
+        self._elsewhere.refuse_beyond(self._missing(), problem)
+
+    def _missing(self) -> int:
+        """Return the bytes of the files whose partials are missing."""
+        return sum(piece.partial.selection.size for key, piece in self._pieces.items() if key not in self._found)
+
     def _run(self, batch: Sequence[Piece]) -> Mapping[str, pa.Table]:
-        """Compute partials by one statement. Raises ``_TooLarge``, as soon as one is."""
+        """Compute partials by one statement, or in a cluster. Raises ``_TooLarge``, as soon as one is."""
         work, sizes = self._work, _Sizes(batch)
         plan = replace(
             work.plan,
             scans=self._scans(_joined(batch)),
             statement=partial(together, [piece.partial for piece in batch]),
         )
-        computing = replace(work, plan=plan, part=Part(partials=True))
+        computing = replace(work, plan=plan, part=Part(partials=True, sent=self._sent(batch)))
         try:
             rows = self._execution.partials(computing, self._move, self._limits, sizes.fit)
         except QueryFailed:
             self._sizes.unfit(piece.key for piece in batch)
             raise
+        except ResultTooLarge as error:
+            if error.retry_after is None:  # there will never be room for it
+                self._sizes.too_many(self._fold.text, len(batch), TOO_LARGE_TOGETHER)
+            raise
         if rows is None:
             self._sizes.unfit(sizes.too_large)
             self._sizes.too_many(self._fold.text, 1, TOO_LARGE)
             raise _TooLarge
-        if not self._sizes.measured(self._fold.text, *sizes.measured):
+        if computing.part.sent is not None:  # what they cost was paid elsewhere
+            self._used = computing.part.sent.cluster.name
+        elif not self._sizes.measured(self._fold.text, *sizes.measured):
             raise _TooLarge
         self._sizes.fits(self._fold.text)
         return {piece.key: _of(rows, number) for number, piece in enumerate(batch)}
+
+    def _sent(self, batch: Sequence[Piece]) -> Sent | None:
+        """Divide partials into the tasks of the cluster; None: they are computed here."""
+        if self._cluster is None:
+            return None
+        pieces = [piece.partial for piece in batch]
+        runs = divided([piece.selection.size for piece in pieces], self._cluster.tasks)
+        tasks = [partial(together, pieces[run], first=run.start) for run in runs]
+        return Sent(cluster=self._cluster, tasks=tasks)
 
     def _add(self, found: Mapping[str, pa.Table]) -> None:
         """Add partials to those that were found before. Raises ``_TooLarge`` where they are too large together."""

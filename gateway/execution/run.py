@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from gateway.concurrency.origin import on_behalf_of
 from gateway.content import Content
-from gateway.engine.base import Engine
+from gateway.engine.base import Cancel, Engine
 from gateway.errors import (
     TOO_LARGE,
     ClientGone,
+    ClusterUnavailable,
     DeadlineExceeded,
     EngineFailed,
     GatewayError,
@@ -33,6 +34,7 @@ from gateway.execution.work import Limits, Work, reading_of
 from gateway.model import Principal, Result
 from gateway.streaming import Chunk, Form, ResultStream, Streamed, Writer
 from gateway.telemetry.events import (
+    ClusterFailed,
     Event,
     Observer,
     PartialsComputed,
@@ -222,12 +224,16 @@ class Run:
 
     def start(self) -> None:
         """Start the query. Raises what the engine raises."""
-        limits = self._limits
-        self.stream = self._engine.execute(
-            located(self._work.plan, self._execution.engine.address, self._move),
-            deadline=limits.deadline,
-            started=lambda cancel: self._held.enter_context(limits.cancellation.stops(cancel)),
-        )
+        limits, sent, plan = self._limits, self._work.part.sent, self._work.plan
+
+        def started(cancel: Cancel) -> None:
+            self._held.enter_context(limits.cancellation.stops(cancel))
+
+        if sent is not None:
+            self.stream = sent.start(plan, self._move, deadline=limits.deadline, started=started)
+        else:
+            statement = located(plan, self._execution.engine.address, self._move)
+            self.stream = self._engine.execute(statement, deadline=limits.deadline, started=started)
         self._held.callback(self.stream.close)
         self.rows = self._rows()
 
@@ -371,6 +377,8 @@ class Run:
                 allowed=self._limits.allowed,
                 readings=self._read,
             )
+        if isinstance(error, ClusterUnavailable):
+            return ClusterFailed(query=name, version=version, reason=error.detail)
         if isinstance(error, EngineFailed) and error.lost is not None:
             return QueryRunAgain(query=name, version=version, reason=error.lost)
         if isinstance(error, ClientGone) or error is self._limits.cancellation.reason:

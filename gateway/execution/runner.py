@@ -12,6 +12,7 @@ from typing import TypeVar
 from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import EngineFailed, Fate, FilesChanged, GatewayError, QueryFailed, UpstreamError
+from gateway.execution.elsewhere import LOCAL, Cluster
 from gateway.execution.gathering import Gatherer
 from gateway.execution.lives import AGAIN, Lives
 from gateway.execution.planning import Planning
@@ -20,6 +21,7 @@ from gateway.execution.run import Execution
 from gateway.execution.stores import Move, Stores
 from gateway.execution.work import KeyedFold, Limits, Work
 from gateway.model import BoundQuery, Folded, Plan, Principal, Result
+from gateway.plan.explain import EngineChoice
 from gateway.plan.fold.parts import Whole
 from gateway.streaming import Streamed
 from gateway.telemetry.events import QueryReplanned
@@ -27,6 +29,11 @@ from gateway.telemetry.events import QueryReplanned
 _RAISED = "the last attempt raised"
 T = TypeVar("T")
 _ENDED = "The engine's process ended each time that the query ran."
+_AS_A_WHOLE = EngineChoice(
+    engine=LOCAL,
+    why="it is computed as a whole, and a cluster computes partials",
+    instead="a query of which an answer is put together of partials",
+)
 MAX_PLANS = 3
 """Times that a query is planned over files that change under it, before the error is the answer."""
 
@@ -64,18 +71,36 @@ class PlanRunner:
 
     def folded(
         self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal
-    ) -> tuple[Folded | None, str | None]:
-        """Tell of what the answer of a plan would be put together now, or why it would be computed as a whole."""
+    ) -> tuple[Folded | str | None, EngineChoice | None]:
+        """Tell of what the answer of a plan would be put together now, or why it would be computed as a whole.
+
+        And which engine would compute it, where there are several.
+        """
         if self.gatherer is None:
             return None, None
+        known = self._known(self.gatherer, plan, snapshots, principal)
+        if isinstance(known, str):
+            return known, None if self.cluster is None else _AS_A_WHOLE
+        folded, fold = known
+        return folded, self.gatherer.choice(fold)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """What computes partials beside the engine of this machine."""
+        elsewhere = None if self.gatherer is None else self.gatherer.elsewhere
+        return None if elsewhere is None else elsewhere.cluster
+
+    def _known(
+        self, gatherer: Gatherer, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal
+    ) -> tuple[Folded, KeyedFold] | str:
         try:
             fold = self.planning.fold(plan, snapshots, principal)
         except UpstreamError as error:
-            return None, f"its partials cannot be described now: {error.detail}"
+            return f"its partials cannot be described now: {error.detail}"
         if isinstance(fold, Whole):
-            return None, fold.reason if fold.hint is None else f"{fold.reason}; it could be: {fold.hint}"
-        known = self.gatherer.known(fold, keeps=plan.query.cache.enabled)
-        return (None, known.reason) if isinstance(known, Whole) else (known, None)
+            return fold.reason if fold.hint is None else f"{fold.reason}; it could be: {fold.hint}"
+        known = gatherer.known(fold, keeps=plan.query.cache.enabled)
+        return known.reason if isinstance(known, Whole) else (known, fold)
 
     def allowed(self, query: BoundQuery) -> float:
         """Return the seconds that *query* may take."""

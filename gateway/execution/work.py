@@ -12,6 +12,7 @@ from gateway.answer import Directives
 from gateway.cache.results import Enough
 from gateway.cache.tier import Validation
 from gateway.concurrency.cancellation import Cancellation
+from gateway.execution.elsewhere import Sent
 from gateway.execution.single_flight import Gone
 from gateway.model import CachePolicy, Edition, Folded, Plan, Principal, Reading, Result, Scan, Summary
 from gateway.plan.fold.fold import Fold
@@ -84,6 +85,8 @@ class Part:
     """The partials of which the answer is made: the plan reads their rows, and no files."""
     began: float | None = None
     """When the first partial was looked for, in seconds since the epoch."""
+    sent: Sent | None = None
+    """How a cluster computes partials; None: the engine of this machine does."""
     whole: Plan | None = None
     """The plan of the whole query, which people are told of."""
 

@@ -26,6 +26,25 @@ def below_locations(snapshots: Iterable[Snapshot]) -> Callable[[FileVersion], st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChoice:
+    """The engine that would compute what an answer lacks (None: none may now), why, and what would change it."""
+
+    engine: str | None
+    why: str
+    instead: str
+    passed_over: str | None = None
+    """Why the cluster is not used, where it would have been."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"name": self.engine, "why": self.why, "instead": self.instead}
+
+    def __str__(self) -> str:
+        """Write it for people."""
+        return f"{self.engine or 'no engine'}: {self.why}; to change it: {self.instead}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """A plan that was not run: its statement, the key of its answer and whether that answer is kept.
 
@@ -47,6 +66,8 @@ class Explanation:
     """The partials that are kept of its answer, and those that would be computed."""
     whole: str | None = None
     """Why the answer would be computed as a whole; None: it would not, or no answer is put together of partials."""
+    choice: EngineChoice | None = None
+    """Which engine would compute it; None: there is only one."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON values."""
@@ -60,6 +81,7 @@ class Explanation:
             "cached": self.cached,
             "partials": None if self.folded is None else {"kept": self.folded.kept, "computed": self.folded.computed},
             "whole": self.whole,
+            "engine": None if self.choice is None else self.choice.as_dict(),
         }
 
     def as_text(self) -> str:
@@ -104,6 +126,8 @@ class Explanation:
             yield f"\nput together of {self.folded}"
         if self.whole is not None:
             yield f"\ncomputed as a whole: {self.whole}"
+        if self.choice is not None:
+            yield f"\nengine: {self.choice}"
 
 
 def strip(positions: Sequence[int], total: int, width: int = _WIDTH) -> str:

@@ -86,6 +86,7 @@ class FrontMatter(BaseModel):
         CacheRules, BeforeValidator(_cache_off, json_schema_input_type=CacheRules | Literal[False, "off"])
     ] = CacheRules()
     timeout: Annotated[Duration, Field(gt=0)] | None = None
+    engine: Literal["auto", "duckdb", "dask"] = "auto"
     examples: list[dict[str, Any]] = []
     warm: Annotated[
         WarmRules, BeforeValidator(_warm_as_model, json_schema_input_type=WarmRules | bool | list[dict[str, Any]])

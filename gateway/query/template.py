@@ -170,6 +170,7 @@ def _unbound(name: str, version: int, front: FrontMatter, statement: ValidSql) -
         parameters={},
         cache=front.cache.policy(),
         timeout=front.timeout,
+        engine=front.engine,
         default=None if front.default is None else tuple(front.default),
     )
 

@@ -170,6 +170,36 @@ class QueryReplanned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterReached(Event):
+    """The cluster can be used, by so many workers with so many threads together; *refused* are those that do not fit.
+
+    Told when any of these changed.
+    """
+
+    workers: int
+    threads: int
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterGone(Event):
+    """The cluster cannot be used, from now on; it is looked for again every second."""
+
+    level: ClassVar[str | None] = "warning"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFailed(Event):
+    """The cluster did not compute the partials of an answer, for which it was chosen."""
+
+    level: ClassVar[str | None] = "warning"
+    query: str
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionChanged(Event):
     """How many queries of this worker hold a slot now, and how many wait for one."""
 

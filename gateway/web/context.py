@@ -60,6 +60,8 @@ class Site:
     """Returns what signs cursors: the same in all workers of a machine."""
     state: Callable[[], str | None]
     """Says why nothing can be written to the state folder, None where something can."""
+    cluster: Callable[[], Mapping[str, Any] | None]
+    """Tells how the cluster is that computes partials; None: there is none."""
     access: Access
     limits: CallerLimits
     proxies: Proxies

@@ -9,12 +9,14 @@ from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from hashlib import blake2b
 
-from gateway.answer import Answer, CacheStatus, Export, Unread
+from gateway.answer import Answer, CacheStatus, Export, Outcome, Unread
+from gateway.execution.elsewhere import LOCAL
 from gateway.model import CachePolicy, Reading
 from gateway.query.template import Template
 from gateway.web.responses import MAX_DELTA, Header, delta_seconds
 
 CACHE_NAME = "query-gateway"
+_COMPUTED = frozenset({Outcome.MISS, Outcome.BYPASS, Outcome.STREAMED, Outcome.TOO_LARGE})
 
 
 def answer_headers(
@@ -115,6 +117,16 @@ def outcome(status: CacheStatus) -> str:
     if status.hit:
         return "stale" if status.ttl is not None and status.ttl < 0 else "hit"
     return "collapsed" if status.collapsed else status.fwd or "miss"
+
+
+def engine_of(answer: Answer | Export | Unread) -> str | None:
+    """Return the engine that computed the answer; None: nothing was computed for it here."""
+    if isinstance(answer, Unread) or answer.status.outcome not in _COMPUTED:
+        return None
+    folded = answer.result.folded
+    if folded is None:
+        return None if answer.status.collapsed else LOCAL
+    return folded.cluster or LOCAL
 
 
 def server_timing(timings: Mapping[str, float]) -> str:

@@ -67,6 +67,7 @@ HEADERS = {
     "Gateway-Parameters": "The parameters as they were understood and rounded, as a query string.",
     "Gateway-Rows": "Rows of the whole result.",
     "Gateway-More": "Whether rows follow after this page.",
+    "Gateway-Engine": "What computed the answer for this request: `duckdb`, or `dask`.",
     "Gateway-Partitions": "Partitions read, of all.",
     "Gateway-Files": "Files read, of all.",
     "Gateway-Bytes": "Bytes of the files read, of all.",

@@ -30,11 +30,12 @@ def alive() -> Response:
 def ready() -> Response:
     """Answer whether requests should be sent here, check by check, with the age of every table's manifest.
 
-    A table that was listed once stays readable, so a failing refresh is told and does not make the server unready;
-    nor does a store that is left alone, for what is kept is answered; nor a state folder that cannot be written, for
-    answers are computed without it; nor do files of the project that are broken, for what they declared before is
-    served. A project without a query in service is not ready, nor is one whose tables are all broken, with nothing from
-    before: it would answer nobody, and the mount or the checkout may be missing.
+    A table that was listed once stays readable, so a failing refresh is told and does not make the server unready; nor
+    does a store that is left alone, for what is kept is answered; nor a cluster that is gone, for this machine computes
+    what it can; nor a state folder that cannot be written, for answers are computed without it; nor do files of the
+    project that are broken, for what they declared before is served. A project without a query in service is not ready,
+    nor is one whose tables are all broken, with nothing from before: it would answer nobody, and the mount or the
+    checkout may be missing.
     """
     checks = {name: _checked(check) for name, check in site().checks.items()}
     checks["server"] = _checked(_staying)
@@ -57,6 +58,9 @@ def ready() -> Response:
     problem = site().state()
     document["state"] = {"status": "ok"} if problem is None else {"status": "failing", "detail": problem}
     document["stores"] = dict(gateway().stores.states())
+    cluster = site().cluster()
+    if cluster is not None:
+        document["cluster"] = cluster
     project = site().project
     if project is not None:
         document["project"] = _project(project)

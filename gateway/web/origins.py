@@ -22,6 +22,7 @@ EXPOSED = (
     "ETag",
     "Gateway-Bytes",
     "Gateway-Default",
+    "Gateway-Engine",
     "Gateway-Files",
     "Gateway-More",
     "Gateway-Parameters",

@@ -203,6 +203,8 @@ MEANINGS = {
     "storage-failed": "The object store did not answer, or refused. It may work when tried again.",
     "value-misfit": "A data file stores a value that the declared type of its column cannot hold without loss. "
     "The table's owner has to mend the file or the declaration; `gateway run` names the file.",
+    "cluster-unavailable": "More data has to be read than one machine may, and the cluster for that cannot be used: "
+    "try again after `Retry-After`, or ask for less. `/readyz` tells its operators why.",
     "files-changed": "Files kept being replaced while the query ran, so no answer would have been of one version.",
     "queue-full": "As many queries wait as may, or this one waited as long as it may: try again after `Retry-After`.",
     "shutting-down": "This server is stopping; another one, or this one later, will answer.",

@@ -24,7 +24,15 @@ from gateway.web.directives import read_directives
 from gateway.web.file_name import content_disposition
 from gateway.web.formats import CSV_OPTIONS, choose_dialect, choose_format, choose_shape
 from gateway.web.guard import shared
-from gateway.web.headers import answer_headers, cache_status, outcome, server_timing, template_headers, told_policy
+from gateway.web.headers import (
+    answer_headers,
+    cache_status,
+    engine_of,
+    outcome,
+    server_timing,
+    template_headers,
+    told_policy,
+)
 from gateway.web.paging import Enough, Page, first_of, first_page, next_page
 from gateway.web.parsing import RESULT_OPTIONS, QueryString, read_query_string
 from gateway.web.payload import payload_of, unchanged
@@ -178,7 +186,9 @@ def _response(
 def _rendered(response: ResultResponse, answer: Answer | Export | Unread, now: float) -> Response:
     """Have Flask write a response; the work behind it ends with its rows, or now where it sends none."""
     status, timing = cache_status(answer.status), server_timing(answer.timings)
-    rendered = render(response, response.volatile.pairs(answer.age, status, timing, now))
+    engine = engine_of(answer)
+    told = [] if engine is None else [("Gateway-Engine", engine)]
+    rendered = render(response, [*response.volatile.pairs(answer.age, status, timing, now), *told])
     if response.body is None:
         close(answer)
     elif not isinstance(response.body, bytes):

@@ -75,9 +75,9 @@ class Days:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Days]:
+def opened(folder: Path, environment: Mapping[str, str] = FOLDED) -> Iterator[Days]:
     """Open the project in a folder, whose table is ``t``."""
-    with open_gateway(load_settings(folder, FOLDED), observe=unobserved, background=False) as gateway:
+    with open_gateway(load_settings(folder, environment), observe=unobserved, background=False) as gateway:
         for table in gateway.catalog.tables:
             gateway.catalog.refresh(table)
         now = TypedValue(value=datetime(2024, 1, 15, 12, tzinfo=UTC), type="TIMESTAMP WITH TIME ZONE")

@@ -34,6 +34,7 @@ def bare_site(gateway: Any, /, **wired: Any) -> Site:
         "checks": {},
         "secret": bytes,
         "state": lambda: None,
+        "cluster": lambda: None,
         "access": OPEN,
         "limits": UNLIMITED,
         "proxies": Proxies(),

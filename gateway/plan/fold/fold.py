@@ -163,8 +163,8 @@ def _others(plan: Plan, fact: int) -> Iterator[Scan]:
     return (scan for number, scan in enumerate(plan.scans) if number != fact)
 
 
-def together(pieces: Sequence[Piece], address: Address, *, large: int = LARGE) -> Statement:
-    """Return one statement for the partials of several partitions; ``NUMBER`` tells their rows apart.
+def together(pieces: Sequence[Piece], address: Address, *, large: int = LARGE, first: int = 0) -> Statement:
+    """Return one statement for the partials of several partitions; ``NUMBER``, from *first* on, tells their rows apart.
 
     Partitions of *large* bytes and more are grouped each for itself, for the table of the groups of all does not fit
     into a processor's cache and takes up to half as long again. Small ones of one text are read by one scan, for each
@@ -173,7 +173,7 @@ def together(pieces: Sequence[Piece], address: Address, *, large: int = LARGE) -
     size = sum(piece.selection.size for piece in pieces)
     alone = [piece.alone for piece in pieces if piece.alone is not None]
     apart = len(alone) == len(pieces) and size >= large * len(pieces)
-    made = _apart(alone, address) if apart else _at_once(pieces, address)
+    made = _apart(alone, address, first) if apart else _at_once(pieces, address, first)
     return Statement(
         sql=" UNION ALL ".join(f"SELECT {columns} FROM (\n{each.sql}\n)" for columns, each in made),
         parameters={name: value for _, each in made for name, value in each.parameters.items()},
@@ -181,18 +181,20 @@ def together(pieces: Sequence[Piece], address: Address, *, large: int = LARGE) -
     )
 
 
-def _apart(partials: Sequence[Callable[[Address], Statement]], address: Address) -> Sequence[tuple[str, Statement]]:
+def _apart(
+    partials: Sequence[Callable[[Address], Statement]], address: Address, first: int
+) -> Sequence[tuple[str, Statement]]:
     """Render a query for each partial, and the columns to take of it."""
     return [
         (f'CAST({number} AS {NUMBERED.type}) AS "{NUMBER}", *', render(address))
-        for number, render in enumerate(partials)
+        for number, render in enumerate(partials, first)
     ]
 
 
-def _at_once(pieces: Sequence[Piece], address: Address) -> Sequence[tuple[str, Statement]]:
+def _at_once(pieces: Sequence[Piece], address: Address, first: int) -> Sequence[tuple[str, Statement]]:
     """Render a query for the partials of each text, and the columns to take of it."""
     alike: dict[str, dict[int, Piece]] = {}
-    for number, piece in enumerate(pieces):
+    for number, piece in enumerate(pieces, first):
         alike.setdefault(piece.query.sql, {})[number] = piece
     return [
         ("*", next(iter(group.values())).numbered({n: piece.selection for n, piece in group.items()}, address))

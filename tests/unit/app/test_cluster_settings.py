@@ -1,0 +1,61 @@
+"""Which clusters the settings accept, and what is said of others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gateway.app.cluster import ClusterOpener
+from gateway.config import load_settings
+from gateway.errors import SettingsInvalid
+from gateway.telemetry.events import unobserved
+
+CERTIFICATES = {
+    "GATEWAY_CLUSTER_CA": "ca.pem",
+    "GATEWAY_CLUSTER_CERTIFICATE": "own.pem",
+    "GATEWAY_CLUSTER_KEY": "own.key",
+}
+
+
+def refusal(project: Path, environment: Mapping[str, str]) -> str:
+    with pytest.raises(SettingsInvalid) as raised:
+        load_settings(project, environment)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:8786", "tcp://localhost:1", "tcp://[::1]:8786", "tcp://127.9.0.1:1"]
+)
+def test_a_scheduler_on_this_machine_may_be_reached_in_plain(tmp_path: Path, address: str) -> None:
+    assert load_settings(tmp_path, {"GATEWAY_CLUSTER_DASK": address}).cluster.dask == address
+
+
+@pytest.mark.parametrize("address", ["tcp://10.0.0.1:8786", "tcp://scheduler:8786", "tcp://localhost.example:8786"])
+def test_a_scheduler_elsewhere_may_not(tmp_path: Path, address: str) -> None:
+    assert "is reached by TLS" in refusal(tmp_path, {"GATEWAY_CLUSTER_DASK": address})
+
+
+@pytest.mark.parametrize(
+    "address", ["scheduler:8786", "http://localhost:8786", "tls://scheduler", "tcp://localhost:99999", "tls://u:p@s:1"]
+)
+def test_what_is_no_address_is_refused_without_being_repeated(tmp_path: Path, address: str) -> None:
+    said = refusal(tmp_path, {"GATEWAY_CLUSTER_DASK": address} | CERTIFICATES)
+    assert "write tls://host:8786" in said
+    assert address not in said
+
+
+def test_tls_needs_certificates(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, {"GATEWAY_CLUSTER_DASK": "tls://s:1"} | CERTIFICATES).cluster.key == Path("own.key")
+    some = {"GATEWAY_CLUSTER_DASK": "tls://s:1", "GATEWAY_CLUSTER_CA": "ca.pem"}
+    assert "cluster.certificate, cluster.key are not set" in refusal(tmp_path, some)
+
+
+def test_a_missing_extra_is_told_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "gateway.cluster.dask", raising=False)
+    settings = load_settings(tmp_path, {"GATEWAY_CLUSTER_DASK": "tcp://127.0.0.1:1"})
+    with pytest.raises(SettingsInvalid, match=r"pip install 'query-gateway\[dask\]'"):
+        ClusterOpener(settings, unobserved)
