@@ -179,6 +179,7 @@ MUTANTS = [
     Mutant(
         "DISTINCT", "changes no aggregate", aggregates, "DISTINCT_IS_NOTHING", lambda right: right | {"avg", "bit_xor"}
     ),
+    Mutant("arg_min", "is arg_max", algebra, "EXTREMES", lambda right: dict.fromkeys(right, "max")),
     Mutant("DISTINCT", "counted by partition", aggregates.States, "_distinct", without_grains),
     Mutant("SELECT DISTINCT", "keeps no row", keys, "_of_distinct", lambda _: lambda _: ()),
     Mutant("volatile functions", "let through", block, "_refuse_volatile", lambda _: lambda _: None),
