@@ -48,7 +48,7 @@ class Asking:
 
 @pytest.fixture
 def server(serve: Callable[..., Any], tmp_path: Path) -> Server:
-    project = make_project(tmp_path / "project", refresh="1s", cache="{ttl: 6s}", warm=[(0, 30)])
+    project = make_project(tmp_path / "project", refresh="1s", cache="{ttl: 10m}", warm=[(0, 30)])
     put(project, range(DAYS))
     made = Server(serve, project, "asgi")
     wait_for(lambda: made.prepared() >= 1)
