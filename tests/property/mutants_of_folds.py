@@ -17,6 +17,7 @@ from mutating import noticed
 NOTICING = (
     "tests/unit/plan/fold",
     "tests/integration/test_partials.py",
+    "tests/property/test_exact_sums.py",
     "tests/property/test_fold_split.py",
     "tests/property/test_folds.py",
     "tests/integration/test_folds_joined.py",

@@ -78,11 +78,18 @@ def lines() -> Iterator[Mutant]:
     }
     for name in algebra.ALGEBRA:
         yield Mutant("algebra", f"{name} merged by {wrong[name]}", algebra.ALGEBRA, name, merged_as(wrong[name]))
-    plain = {name: f"{name}({{0}})" for name in algebra.FLOATS}
+    plain = {name: f"{name}({{0}})" for name in ("min", "max")}
     for name, merge in plain.items():
         yield Mutant("algebra", f"{name} of any zero", algebra.FLOATS, name, merged_as(merge))
         yield Mutant("algebra", f"{name} of any zero over all rows", algebra.FLOATS, name, without_over_rows)
+    for name in ("sum", "avg"):
+        yield Mutant("algebra", f"{name} of digits without the middle", algebra.FLOATS, name, without_middle)
+        yield Mutant("algebra", f"{name} of DOUBLE by itself over all rows", algebra.FLOATS, name, without_over_rows)
     yield Mutant("algebra", "avg by itself over all rows", algebra.ALGEBRA, "avg", without_over_rows)
+
+
+def without_middle(right: Any) -> Any:
+    return replace(right, merge=right.merge.replace("sum({1})", "max({1})"))
 
 
 def without_over_rows(right: Any) -> Any:
@@ -213,7 +220,7 @@ MUTANTS = [
     Mutant("strict projection", "no filter holds", holding.Holding, "without", nothing_failing),
     Mutant("strict projection", "NULL parameters hold", holding, "_has_null", lambda _: lambda _: False),
     Mutant("pieces", "the last is lost", fold.FoldPlanner, "fold", all_files_of_the_first),
-    Mutant("few partitions", "in the author's order", fold, "whole_of", lambda _: lambda query, form: query),
+    Mutant("few partitions", "in the author's order", fold, "unfolded_of", lambda _: lambda query, form: query),
 ]
 
 

@@ -12,7 +12,7 @@ KEYS = (
     *("k", "t.k", "j", "date_trunc('day', ts)", "ts::DATE", "coalesce(k, 'none')", "j % 3", "t", "upper(k)"),
     *("h", "m", "u", "c", "z", "o", "i"),
 )
-NUMBERS = ("i", "b", "m", "w", "h", "i::BIGINT + j", "CASE WHEN t THEN i END", "m * 2", "abs(i::BIGINT)", "h / 2")
+NUMBERS = ("i", "b", "m", "w", "h", "i::BIGINT + j", "CASE WHEN t THEN i END", "m * 2", "abs(i::BIGINT)", "i / 2")
 ANYTHING = ("i", "b", "m", "w", "h", "k", "ts", "ts::DATE", "t", "u", "c", "z", "o", "m * 2")
 FILTERS = ("", " FILTER (WHERE t)", " FILTER (WHERE i > 0 AND k IS NOT NULL)")
 CONDITIONS = (

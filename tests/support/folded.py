@@ -40,7 +40,8 @@ SELECT store AS shop, count(*) AS sales, sum(units) AS units, sum(amount) AS amo
     min(sold) AS first, max(big) AS most
 {WHERE} GROUP BY store ORDER BY store""",
     "mean": f"""\
-SELECT store AS shop, avg(big) AS mean, avg(amount) AS amount {WHERE} GROUP BY store ORDER BY store""",
+SELECT store AS shop, avg(big) AS mean, avg(amount) AS amount, sum(units / 7) AS part, avg(big * 0.1::DOUBLE) AS tenth
+{WHERE} GROUP BY store ORDER BY store""",
     "minutes": f"""\
 SELECT date_trunc('minute', sold) AS minute, count(*) AS sales, max(big) AS most
 {WHERE} GROUP BY minute ORDER BY minute""",

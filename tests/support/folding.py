@@ -68,6 +68,7 @@ class Texts:
         partial = self.connection.sql(made.partial(range(len(made.filters))))
         if floats := floats_of(made, map(str, partial.types[made.keys :])):
             made = split(text, found, fact, self.describe, floats)
+            partial = self.connection.sql(made.partial(range(len(made.filters))))
         for algebra, state in zip(made.states, partial.types[made.keys :], strict=True):
             if base(str(state)) not in algebra.types:
                 raise Refused(f"a state of {state}")

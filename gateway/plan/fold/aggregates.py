@@ -25,6 +25,7 @@ from gateway.plan.fold.cuts import Cut
 from gateway.plan.fold.parts import STATE, Refused, key
 
 _DISTINCT: Final = re.compile(r"^distinct\b\s*", re.IGNORECASE)
+_BY_OTHER_NAMES: Final = {"mean": "avg"}
 _FILTER: Final = re.compile(r"filter\s*\(\s*where\b(.*)\)", re.IGNORECASE | re.DOTALL)
 
 
@@ -51,14 +52,14 @@ class States:
             return self._extreme(block, EXTREMES[name], filtered, _call(block, node, start))
         algebra = _algebra(name, node)
         call, arguments, filter_ = _call(block, node, start)
-        if block.sql(call) in self.floats:
-            algebra = FLOATS.get(name, algebra)
         block.check_columns(filtered)
         known = {
             "call": block.sql(call),
             "argument": block.sql(arguments),
             "filter": "" if filter_ is None else f" {block.sql(filter_)}",
         }
+        if any(state.format(**known) in self.floats for state in algebra.states):
+            algebra = FLOATS.get(_BY_OTHER_NAMES.get(name, name), algebra)
         states = [state.format(**known) for state in algebra.states]
         kept = [self._kept(state, algebra) for state in states]
         whole = None if algebra.over_rows is None else algebra.over_rows.format(*states)
@@ -116,7 +117,7 @@ def _type_name(node: exp.Expr) -> str:
 
 
 def _algebra(name: str, node: exp.Expr) -> Algebra:
-    algebra = ALGEBRA.get("avg" if name == "mean" else name)
+    algebra = ALGEBRA.get(_BY_OTHER_NAMES.get(name, name))
     if algebra is None:
         raise Refused(f"{name}() cannot be merged", INSTEAD.get(name))
     if node.find(exp.Distinct) and name not in DISTINCT_IS_NOTHING:

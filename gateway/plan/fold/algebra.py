@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-VERSION: Final = 2
+from gateway.plan.fold import exact
+
+VERSION: Final = 3
 """Part of the identity of partials and answers. Raised when a foldable query is answered in other bytes."""
 
 
@@ -67,16 +69,30 @@ ALGEBRA: Final[Mapping[str, Algebra]] = {
 
 _PLAIN: Final = "(CASE WHEN isnan({0}) THEN 'nan' ELSE {0} + 0 END)"
 """A floating-point number as the one of those that equal it that is chosen: 0.0 rather than -0.0, and one NaN."""
+_DIGITS: Final = len(exact.STATES)
+_COUNTED: Final = (*exact.STATES, "count({argument}){filter}")
+_EXACT, _EXACT_OVER_ROWS = exact.rounded(exact.MERGED), exact.rounded(exact.OVER_ROWS)
 FLOATS: Final[Mapping[str, Algebra]] = {
-    name: Algebra(
-        states=("{call}",),
-        merge=_PLAIN.replace("{0}", f"{name}({{0}})"),
-        over_rows=_PLAIN,
-        types=FLOATING,
-    )
-    for name in ("min", "max")
+    **{
+        name: Algebra(
+            states=("{call}",),
+            merge=_PLAIN.replace("{0}", f"{name}({{0}})"),
+            over_rows=_PLAIN,
+            types=FLOATING,
+        )
+        for name in ("min", "max")
+    },
+    "sum": Algebra(states=exact.STATES, merge=_EXACT, over_rows=_EXACT_OVER_ROWS, types=exact.TYPES),
+    "avg": Algebra(
+        states=_COUNTED,
+        merge=f"({_EXACT} / sum({{{_DIGITS}}}))",
+        over_rows=f"({_EXACT_OVER_ROWS} / {{{_DIGITS}}})",
+        types=exact.TYPES | {"BIGINT"},
+    ),
 }
 """What is merged otherwise where its states are floating-point numbers."""
+EXACT: Final = frozenset(ALGEBRA[name] for name in ("sum", "avg"))
+"""What is exact but for floating-point numbers: then it costs more over all rows than the aggregate itself does."""
 
 DISTINCT_IS_NOTHING: Final = frozenset({"min", "max", "bool_and", "bool_or", "bit_and", "bit_or"})
 """Aggregates that DISTINCT does not change."""
@@ -88,11 +104,19 @@ EXTREMES: Final[Mapping[str, str]] = {
 }
 """Aggregates that find a value beside the greatest or the least other one: of several, the greatest or the least."""
 EXTREME: Final = Algebra(states=("{call}",), merge="{0}", types=SAME_BYTES)
+_VARIANCE, _OF_ALL = "(sum(x * x) - sum(x) * avg(x)) / (count(x) - 1)", "avg(x * x) - avg(x) * avg(x)"
+_WHERE: Final = "where x varies by no less than a millionth of itself"
 INSTEAD: Final[Mapping[str, str]] = {
     "any_value": "min() or max() of it, where all values of a group are equal",
     "first": "min() or max() of it, where all values of a group are equal",
     "last": "min() or max() of it, where all values of a group are equal",
     "median": "avg(), where that is what is asked",
+    **dict.fromkeys(("fsum", "kahan_sum", "sumkahan"), "sum(), which is exact where it is folded"),
+    "favg": "avg(), whose sum is exact where it is folded",
+    **dict.fromkeys(("variance", "var_samp"), f"{_VARIANCE}, {_WHERE}"),
+    **dict.fromkeys(("stddev", "stddev_samp"), f"sqrt({_VARIANCE}), {_WHERE}"),
+    "var_pop": f"{_OF_ALL}, {_WHERE}",
+    "stddev_pop": f"sqrt({_OF_ALL}), {_WHERE}",
 }
 """Spellings that can be merged, by the name of an aggregate that cannot."""
 

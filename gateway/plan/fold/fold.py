@@ -13,7 +13,7 @@ from gateway.catalog.manifest import Snapshot
 from gateway.model import BoundQuery, Plan, Principal, Scan, Statement
 from gateway.plan.analysis import Evaluate
 from gateway.plan.explain import readable
-from gateway.plan.fold.forms import Describe, Form, Forms, partial_of, whole_of
+from gateway.plan.fold.forms import Describe, Form, Forms, partial_of, unfolded_of, whole_of
 from gateway.plan.fold.holding import Holding
 from gateway.plan.fold.parts import Refused, Whole
 from gateway.plan.planner import Planner
@@ -85,7 +85,8 @@ class FoldPlanner:
             return Whole(reason=refused.reason, hint=refused.hint)
         scan, selected = plan.scans[fact], [_chosen(each) for each in plan.scans]
         chosen = selected[fact]
-        whole = partial(self.planner.statement_over, whole_of(query, form), selected, snapshots, principal)
+        over = partial(self._over, selected, snapshots, principal)
+        whole = partial(over, unfolded_of(query, form))
         if not LEAST <= chosen.partitions <= MOST:
             reason = f"it reads {chosen.partitions} partitions, and {LEAST} to {MOST} are folded"
             return Whole(reason=reason, statement=whole)
@@ -121,7 +122,17 @@ class FoldPlanner:
                     numbered=numbered[without],
                 )
             )
-        return Fold(pieces=tuple(pieces), form=form, query=query, fact=fact, whole=whole)
+        return Fold(pieces=tuple(pieces), form=form, query=query, fact=fact, whole=partial(over, whole_of(query, form)))
+
+    def _over(
+        self,
+        selected: Sequence[Chosen],
+        snapshots: Mapping[str, Snapshot],
+        principal: Principal,
+        query: BoundQuery,
+        address: Address,
+    ) -> Statement:
+        return self.planner.statement_over(query, selected, snapshots, principal, address)
 
     def _form(self, plan: Plan, snapshots: Mapping[str, Snapshot]) -> tuple[int, Form]:
         """Return the form of a query, and the number of the scan that it is folded by. Raises ``Refused``.

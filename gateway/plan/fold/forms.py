@@ -19,7 +19,7 @@ from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.prepare import parsed
 from gateway.plan.analysis.structure import structure
 from gateway.plan.analysis.text import read
-from gateway.plan.fold.algebra import FLOATING, SAME_BYTES, base
+from gateway.plan.fold.algebra import EXACT, FLOATING, SAME_BYTES, base
 from gateway.plan.fold.parts import Refused, Split, over_partials
 from gateway.plan.fold.split import split
 from gateway.plan.planner import Planner
@@ -39,6 +39,8 @@ class Form:
     """A split, the columns of its partials, and those of the answer."""
 
     split: Split
+    unfolded: str
+    """The query over all rows for a question that is not folded: sums of floating-point numbers are the engine's."""
     states: tuple[Column, ...]
     columns: tuple[Column, ...]
 
@@ -96,9 +98,13 @@ class Forms:
         made = split(text, found, fact, describe)
         states = self._describe(over_nothing(partial_of(query, made.partial(), columns)))
         floats = floats_of(made, [state.type for state in states[made.keys :]])
+        unfolded = made.whole
         if floats:
+            unfolded = split(text, found, fact, describe, floats - sums_of(made)).whole
             made = split(text, found, fact, describe, floats)
-        form = Form(split=made, states=states, columns=tuple(self._describe(over_nothing(query))))
+            states = self._describe(over_nothing(partial_of(query, made.partial(), columns)))
+        described = tuple(self._describe(over_nothing(query)))
+        form = Form(split=made, unfolded=unfolded, states=states, columns=described)
         self._check_states(form)
         self._check_results(form, query, over_nothing)
         return form
@@ -109,9 +115,9 @@ class Forms:
             if base(key.type) not in SAME_BYTES:
                 raise Refused(f"it groups by or counts a {key.type}, whose equal values may differ in bytes")
         for sql, algebra, state in zip(form.split.written, form.split.states, states, strict=True):
-            if state.type in FLOATING and not algebra.types >= FLOATING:
-                hint = "CAST the argument AS DECIMAL(18, 6), or what fits, which is added up exactly"
-                raise Refused(f"{sql} is a {state.type}, which depends on the order of the rows", hint)
+            if state.type in FLOATING and state.type not in algebra.types:
+                hint = "CAST the argument AS DECIMAL(18, 6), or what fits, which is exact"
+                raise Refused(f"{sql} is a {state.type}, whose equal values may differ in bytes", hint)
             if base(state.type) not in algebra.types:
                 raise Refused(f"{sql} is a {state.type}, which is not merged")
 
@@ -131,6 +137,16 @@ class Forms:
 def floats_of(made: Split, types: Iterable[str]) -> frozenset[str]:
     """Return those of the states of a split that are floating-point numbers, by their *types*."""
     return frozenset(sql for sql, kind in zip(made.written, types, strict=True) if kind in FLOATING)
+
+
+def sums_of(made: Split) -> frozenset[str]:
+    """Return those of the states of a split that are cheaper to add up than exactly where they are floating-point."""
+    return frozenset(sql for sql, algebra in zip(made.written, made.states, strict=True) if algebra in EXACT)
+
+
+def unfolded_of(query: BoundQuery, form: Form) -> BoundQuery:
+    """Return the query over all rows, in the order of its fold."""
+    return replace(query, sql=form.unfolded)
 
 
 def whole_of(query: BoundQuery, form: Form) -> BoundQuery:

@@ -19,6 +19,7 @@ import pytest
 from foldable import BESIDE, beside
 from folding import Texts, content
 
+from gateway.plan.fold import exact
 from gateway.plan.fold.parts import Refused
 
 CASES = Path(__file__).parent / "cases"
@@ -96,7 +97,22 @@ def shown(texts: Texts, sql: str) -> Iterator[str]:
 
 
 def line(sql: str) -> str:
-    return " ".join(sql.replace("__gateway_", "").split())
+    return shortened(" ".join(sql.replace("__gateway_", "").split()))
+
+
+def shortened(sql: str) -> str:
+    """Write ``digit0(x)`` … for the digits of an exact sum, and ``exact(…)`` for what is made of them."""
+    for number, state in enumerate(exact.STATES):
+        once = (
+            re.escape(state).replace(r"\{argument\}", "(?P<argument>.+?)", 1).replace(r"\{argument\}", "(?P=argument)")
+        )
+        pattern = once.replace(r"\{filter\}", r"(?P<filter> FILTER \(.+?\)|)")
+        sql = re.sub(pattern, rf"digit{number}(\g<argument>)\g<filter>", sql)
+    for sums in (exact.MERGED, exact.OVER_ROWS):
+        template = exact.rounded(sums).format(*(f"<{number}>" for number in range(len(sums))))
+        pattern = re.sub("<([0-9])>", r"(?P<of_\1>[^,}]+?)", re.escape(template))
+        sql = re.sub(pattern, lambda found: f"exact({', '.join(found.groupdict().values())})", sql)
+    return sql
 
 
 @pytest.mark.parametrize(

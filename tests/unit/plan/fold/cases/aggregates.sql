@@ -44,10 +44,18 @@ SELECT count(DISTINCT k) AS n FROM facts AS t;
 --> partial: SELECT k AS "k0" FROM facts AS t GROUP BY 1
 --> finish: SELECT count(DISTINCT "k0") AS n FROM "partials"
 
--- A sum of DOUBLE depends on the order of its rows. Of numbers that are equal and differ in bytes, one is chosen.
+-- A sum of DOUBLE is made of digits that are added up exactly, and rounded once; a mean is one division of it.
 SELECT sum(i / 2) AS a FROM facts AS t;
---! a state of DOUBLE
+--> partial: SELECT digit0(i / 2) AS "s0", digit1(i / 2) AS "s1", digit2(i / 2) AS "s2", digit3(i / 2) AS "s3", digit4(i / 2) AS "s4", digit5(i / 2) AS "s5" FROM facts AS t
+--> finish: SELECT exact("s0", "s1", "s2", "s3", "s4", "s5") AS a FROM "partials"
+--> whole: SELECT exact(digit0(i / 2), digit1(i / 2), digit2(i / 2), digit3(i / 2), digit4(i / 2), digit5(i / 2)) AS a FROM facts AS t
 
+SELECT avg(f) FILTER (WHERE t) AS a, sum(f) FILTER (WHERE t) AS b, mean(f) AS c FROM facts AS t;
+--> partial: SELECT digit0(f) FILTER (WHERE t) AS "s0", digit1(f) FILTER (WHERE t) AS "s1", digit2(f) FILTER (WHERE t) AS "s2", digit3(f) FILTER (WHERE t) AS "s3", digit4(f) FILTER (WHERE t) AS "s4", digit5(f) FILTER (WHERE t) AS "s5", count(f) FILTER (WHERE t) AS "s6", digit0(f) AS "s7", digit1(f) AS "s8", digit2(f) AS "s9", digit3(f) AS "s10", digit4(f) AS "s11", digit5(f) AS "s12", count(f) AS "s13" FROM facts AS t
+--> finish: SELECT (exact("s0", "s1", "s2", "s3", "s4", "s5") / sum("s6")) AS a, exact("s0", "s1", "s2", "s3", "s4", "s5") AS b, (exact("s7", "s8", "s9", "s10", "s11", "s12") / sum("s13")) AS c FROM "partials"
+--> whole: SELECT (exact(digit0(f) FILTER (WHERE t), digit1(f) FILTER (WHERE t), digit2(f) FILTER (WHERE t), digit3(f) FILTER (WHERE t), digit4(f) FILTER (WHERE t), digit5(f) FILTER (WHERE t)) / count(f) FILTER (WHERE t)) AS a, exact(digit0(f) FILTER (WHERE t), digit1(f) FILTER (WHERE t), digit2(f) FILTER (WHERE t), digit3(f) FILTER (WHERE t), digit4(f) FILTER (WHERE t), digit5(f) FILTER (WHERE t)) AS b, (exact(digit0(f), digit1(f), digit2(f), digit3(f), digit4(f), digit5(f)) / count(f)) AS c FROM facts AS t
+
+-- Of numbers that are equal and differ in bytes, one is chosen.
 SELECT min(f) AS a FROM facts AS t;
 --> partial: SELECT min(f) AS "s0" FROM facts AS t
 --> finish: SELECT (CASE WHEN isnan(min("s0")) THEN 'nan' ELSE min("s0") + 0 END) AS a FROM "partials"
@@ -83,3 +91,13 @@ SELECT arg_max(m, f) AS a FROM facts AS t;
 
 SELECT arg_max(m, i, 2) AS a FROM facts AS t;
 --! arg_max() of several values cannot be merged
+
+-- The variance of DOUBLE depends on the order of the rows.
+SELECT k, stddev(f) AS a FROM facts AS t GROUP BY k;
+--! stddev() cannot be merged | sqrt((sum(x * x) - sum(x) * avg(x)) / (count(x) - 1)), where x varies by no less than a millionth of itself
+
+SELECT k, kahan_sum(f) AS a FROM facts AS t GROUP BY k;
+--! kahan_sum() cannot be merged | sum(), which is exact where it is folded
+
+SELECT corr(f, i) AS a FROM facts AS t;
+--! corr() cannot be merged
