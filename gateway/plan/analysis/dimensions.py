@@ -30,6 +30,8 @@ from gateway.predicate import (
 )
 
 RULE = "dimension"
+_DEEP = 2
+"""Sources between a scan and the dimension of a dimension that prunes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Dimensions:
     names: Sequence[Sequence[str]]
     rows: Callable[[SelectBlock], list[Fact]]
     _sources: dict[str, Source] = field(default_factory=dict)
+    _known: dict[tuple[int, int], tuple[Sequence[Fact], Predicate]] = field(default_factory=dict)
 
     def register(self, block: SelectBlock) -> None:
         """Note the sources of a block."""
@@ -97,14 +100,24 @@ class Dimensions:
             return DimensionKey(source, found, TRUE)
         if source.scan is not None:
             own = source.keys()
-            # A dimension may itself be filtered by another one.
-            further = self._across(facts, lambda key: key in own, around | {source.number})
-            known = all_of(*(project(fact.predicate, lambda key: key in own) for fact in [*facts, *further]))
-            return DimensionKey(source, found, known)
+            # A dimension may itself be filtered by another one; further ones would be looked for along every path.
+            deep = len(around) >= _DEEP
+            further = [] if deep else list(self._across(facts, lambda key: key in own, around | {source.number}))
+            filtered = (project(fact.predicate, lambda key: key in own) for fact in further)
+            return DimensionKey(source, found, all_of(self._own(source, facts), *filtered))
         inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
         if not isinstance(inner, SelectBlock):
             return None
         return self._below(inner, int(found.column.partition(".")[2]), found, around | {source.number})
+
+    def _own(self, source: Source, facts: Sequence[Fact]) -> Predicate:
+        """Return what facts say of a source, computed once for each list of them."""
+        kept = self._known.get((id(facts), source.number))
+        if kept is None:
+            own = source.keys()
+            known = all_of(*(project(fact.predicate, lambda key: key in own) for fact in facts))
+            kept = self._known[id(facts), source.number] = (facts, known)  # the list lives as long as its identity
+        return kept[1]
 
     def _below(
         self, block: SelectBlock, index: int, above: Term, around: frozenset[int] = frozenset()

@@ -169,5 +169,14 @@ def test_an_empty_dimension_leaves_nothing_to_read() -> None:
     assert learn(prepared, first, {found: ([], None, None)}).predicates[0] == FALSE
 
 
+def test_a_star_of_many_tables_is_followed_along_few_paths() -> None:
+    tables = {f"t{number}": TABLES["t"] for number in range(7)}
+    joins = " ".join(f"JOIN t{n} ON t{n}.k = t0.k AND t{n}.d = t{max(0, n - 2)}.d" for n in range(1, 7))
+    filters = " AND ".join(f"t{number}.s = 'a'" for number in range(1, 7))
+    prepared = prepare(f"SELECT count(*) FROM t0 {joins} WHERE {filters}", tables, {"t0": ["k", "d"]}, {})
+    assert prepared.dimensions(0)
+    assert len(prepared.constants) < 2_000
+
+
 def parts(predicate: Predicate) -> tuple[Predicate, ...]:
     return getattr(predicate, "parts", (predicate,))
