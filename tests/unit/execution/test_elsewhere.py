@@ -26,10 +26,10 @@ class FakeCluster:
         return self._problem
 
     def address(self, file: Any) -> str:
-        raise NotImplementedError
+        pytest.fail("nothing is asked of the cluster to choose it")
 
     def execute(self, statements: Any, **options: Any) -> Any:
-        raise NotImplementedError
+        pytest.fail("nothing is asked of the cluster to choose it")
 
     def status(self) -> dict[str, Any]:
         return {}
