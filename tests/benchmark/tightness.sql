@@ -227,7 +227,7 @@ SELECT DISTINCT origin FROM flights WHERE ts < '2024-01-03';
 --> flights: ts < '2024-01-03'
 
 SELECT * FROM (SELECT * FROM flights WHERE ts < '2024-01-04' ORDER BY ts LIMIT 5) WHERE origin = 'JFK';
---> flights: ts < '2024-01-04'
+--> flights: ts < '2024-01-02'
 
 SELECT count(*) FROM flights f JOIN airports a ON f.origin = a.faa WHERE a.city = 'Newark' AND f.ts < '2024-01-08';
 --> flights: origin = 'EWR' AND ts < '2024-01-08'
