@@ -1,6 +1,6 @@
-"""Finds out whether a scan has a row at all, where a sum of zeros hangs on it: see ``analysis.conditional``.
+"""Finds out whether a scan has a row that adds a number to a sum, on which a zero hangs: see ``analysis.conditional``.
 
-The files that would be read are asked for one row that the WHERE keeps; where they have none, every file is read.
+The files that would be read are asked for one that the WHERE keeps; where they have none, every file is read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class WitnessReader:
             side = indexes[scan].select(left.predicates[scan], left.values)
             if not 0 < side.files < chosen[scan].files:
                 continue
-            if side.rows and not witness.filtered:
+            if side.rows and witness.any_row_does:
                 bound = left
                 continue
             snapshot = snapshots[prepared.scans[scan].table]

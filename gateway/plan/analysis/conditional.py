@@ -2,11 +2,12 @@
 
 Where a SELECT without GROUP BY has no other aggregates, a row that none of them looks at changes nothing: it is not
 needed. ``sum(CASE WHEN … THEN x ELSE 0 END)`` adds zeros for the others, which changes nothing either, as long as one
-row is left: the sum of no row is NULL. That there is one is read first (``ranked``).
+row is left that adds a number: the sum of no row, or of NULLs alone, is NULL. That there is one is read first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,39 +18,52 @@ from gateway.plan.analysis.conjuncts import facts_of
 from gateway.plan.analysis.constants import Absent, Constants
 from gateway.plan.analysis.facts import Fact
 from gateway.plan.analysis.names import Aliases
+from gateway.plan.analysis.predicate_sql import term_sql
 from gateway.plan.analysis.ranked import Ranking
 from gateway.plan.analysis.sources import SelectBlock
 from gateway.plan.analysis.terms import Naming, Opaque, term
 from gateway.plan.analysis.types import INTEGERS, decimal_scale
-from gateway.predicate import TRUE, Condition, Predicate, all_of, any_of
+from gateway.predicate import TRUE, Condition, Predicate, Term, all_of, any_of
 
 RULE: Final = "aggregates"
 _PREFIX: Final = "__witness_"
 
-_WITHOUT = ("group", "qualify", "windows", "sample")
-_PASSING_NULL = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
+_WITHOUT: Final = ("group", "qualify", "windows", "sample")
+_COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_PASSING_NULL: Final = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
 """Aggregates that pass over NULL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The condition of the rows that an aggregate looks at; ``zeros``: it adds 0 for the others."""
+    """The condition of the rows that an aggregate looks at.
+
+    ``zeros``: it adds 0 for the others, and for these one of the terms ``added``, or a number.
+    """
 
     condition: exp.Expr
     zeros: bool = False
+    added: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedWitness:
-    """A question whether a scan has a row: the parameter ``name`` is TRUE where it has one, and not known otherwise.
+    """A question whether a scan has a row in which no *added* expression is NULL.
 
-    ``tail`` is the text that follows the scan, an alias and its WHERE; ``filtered``: there is one.
+    The parameter ``name`` is TRUE where it has one, and not known otherwise. ``tail`` is the text that follows the
+    scan, an alias and its WHERE; ``filtered``: there is one.
     """
 
     name: str
     scan: int
     tail: str = ""
     filtered: bool = False
+    added: tuple[str, ...] = ()
+
+    @property
+    def any_row_does(self) -> bool:
+        """Whether each row of the scan is one that is looked for."""
+        return not self.filtered and not self.added
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,26 +83,29 @@ class Conditional:
         made = [facts_of(one.condition, naming, self.constants, RULE) for one in looked]
         predicate = any_of(*(all_of(*(fact.predicate for fact in facts)) for facts in made))
         if predicate != TRUE and any(one.zeros for one in looked):
-            predicate = any_of(predicate, self._nothing_left(block))
+            predicate = any_of(predicate, self._nothing_left(block, [term for one in looked for term in one.added]))
         mentions = frozenset[str]().union(*(fact.mentions for facts in made for fact in facts))
         sql = " OR ".join(dict.fromkeys(fact.sql for facts in made for fact in facts))
         return [Fact(predicate=predicate, sql=sql, rule=RULE, origin=0, mentions=mentions)]
 
-    def _nothing_left(self, block: SelectBlock) -> Predicate:
-        """Return the condition that no row may be left, for which all rows have to be read."""
+    def _nothing_left(self, block: SelectBlock, added: Sequence[Term]) -> Predicate:
+        """Return the condition that no row may be left that adds a number, for which all rows have to be read."""
         scan = self.ranking.alone(block, ("group", "having", "qualify", "windows", "distinct", "sample"))
         if scan is None:
             return TRUE
         name = f"{_PREFIX}{len(self.found)}"
         filtered = block.node.args.get("where") is not None
-        self.found.append(PreparedWitness(name=name, scan=scan.scan or 0, filtered=filtered))
+        texts = dict.fromkeys(term_sql(self.ranking.named(scan, each), scan.name) for each in added)
+        witness = PreparedWitness(name=name, scan=scan.scan or 0, filtered=filtered, added=tuple(texts))
+        self.found.append(witness)
         self.constants.declare(name, "BOOLEAN")
         return Condition(self.constants.add(Absent(name)))
 
 
 def witness_query(witness: PreparedWitness, source: str) -> str:
-    """Write the query that asks whether *source* has a row."""
-    return f"SELECT (SELECT TRUE FROM {source}{witness.tail}\nLIMIT 1)"
+    """Write the query that asks whether *source* has a row that is looked for."""
+    there = " AND ".join(f"{text} IS NOT NULL" for text in witness.added) or "TRUE"
+    return f"SELECT (SELECT TRUE FROM (SELECT {there} AS there FROM {source}{witness.tail}\n) WHERE there LIMIT 1)"
 
 
 def _conditions(block: SelectBlock, constants: Constants) -> list[Looked]:
@@ -114,13 +131,24 @@ def _looked(call: exp.Expr, naming: Naming, constants: Constants) -> Looked | No
         return None
     argument = call.this.unnest()
     if isinstance(call, exp.CountIf):
-        return Looked(argument, zeros=True)  # which is a sum, NULL where there is no row
+        return _counted(argument, naming, constants)
     if isinstance(argument, exp.Distinct) and len(argument.expressions) == 1:
         argument = argument.expressions[0].unnest()
-    return _case(argument, isinstance(call, exp.Sum), naming, constants)
+    return _case(argument, isinstance(call, exp.Sum), naming)
 
 
-def _case(node: exp.Expr, is_sum: bool, naming: Naming, constants: Constants) -> Looked | None:
+def _counted(node: exp.Expr, naming: Naming, constants: Constants) -> Looked | None:
+    """Read ``count_if(t = c)``: a sum of ones and zeros, NULL where the term is in every row."""
+    if not isinstance(node, _COMPARISONS):
+        return None
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        found = term(one, naming)
+        if isinstance(found, Term) and constants.kind(other) is not None:
+            return Looked(node, zeros=True, added=(found,))
+    return None
+
+
+def _case(node: exp.Expr, is_sum: bool, naming: Naming) -> Looked | None:
     """Read ``CASE WHEN c THEN x [WHEN …] [ELSE NULL | ELSE 0] END``, and ``if(c, x, 0)``."""
     branches = [node] if isinstance(node, exp.If) else node.args.get("ifs") if isinstance(node, exp.Case) else None
     if not branches or (isinstance(node, exp.Case) and node.this is not None):
@@ -130,12 +158,18 @@ def _case(node: exp.Expr, is_sum: bool, naming: Naming, constants: Constants) ->
     if other is None or isinstance(other, exp.Null):
         return Looked(condition)
     zero = isinstance(other, exp.Literal) and not other.is_string and other.name == "0"
-    exact = all(_is_exact(branch.args.get("true"), naming, constants) for branch in branches)
-    return Looked(condition, zeros=True) if is_sum and zero and exact else None
+    added = [_added(branch.args.get("true"), naming) for branch in branches]
+    known = [each for each in added if each is not None]
+    if not is_sum or not zero or len(known) < len(added):
+        return None
+    return Looked(condition, zeros=True, added=tuple(each for each in known if isinstance(each, Term)))
 
 
-def _is_exact(node: exp.Expr | None, naming: Naming, constants: Constants) -> bool:
-    """Return whether zeros may be added to a value: not to one that may be a -0.0."""
+def _added(node: exp.Expr | None, naming: Naming) -> Term | exp.Literal | None:
+    """Return what is added, a term or a number; None for others: what zeros change, as -0.0, or may be NULL unseen."""
+    if isinstance(node, exp.Literal):
+        return None if node.is_string or not node.name.isdigit() else node
     found = Opaque("nothing") if node is None else term(node, naming)
-    kind = found.type if not isinstance(found, Opaque) else None if node is None else constants.kind(node)
-    return kind in INTEGERS or (kind is not None and decimal_scale(kind) is not None)
+    if isinstance(found, Opaque) or not (found.type in INTEGERS or decimal_scale(found.type) is not None):
+        return None
+    return found

@@ -187,8 +187,7 @@ class Ranking:
         own = source.keys()
         if isinstance(by, Opaque) or by.column not in own or not (by.type in _TYPES or decimal_scale(by.type)):
             return None
-        scan = source.scan or 0
-        named = Term(self.names[scan][int(by.column.partition(".")[2])], by.type, by.functions)
+        scan, named = source.scan or 0, self.named(source, by)
         for ranked in self.found:
             same = (ranked.scan, ranked.term, ranked.descending, ranked.rows, ranked.extreme)
             if same == (scan, named, descending, rows, extreme):
@@ -207,6 +206,10 @@ class Ranking:
         self.constants.declare(name, by.type)
         self._keys[name] = by
         return made
+
+    def named(self, source: Source, by: Term) -> Term:
+        """Return a term of a scan with its column as the table calls it."""
+        return Term(self.names[source.scan or 0][int(by.column.partition(".")[2])], by.type, by.functions)
 
     def _beyond(self, ranked: Ranked) -> Predicate:
         slot = self.constants.add(ParameterValue(ranked.name, ranked.term.type))

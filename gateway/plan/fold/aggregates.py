@@ -47,7 +47,7 @@ class States:
         start = block.start_of(node)
         name = _type_name(node) if start is None else block.clauses.name_at(start)
         if name in OF_DISTINCT and isinstance(node.this, exp.Distinct) and len(node.this.expressions) == 1:
-            return self._distinct(block, name, filtered, _call(block, node, start))
+            return self._distinct(block, name, node, filtered, _call(block, node, start))
         if name in EXTREMES and not node.find(exp.Distinct, exp.Order):
             return self._extreme(block, EXTREMES[name], filtered, _call(block, node, start))
         algebra = _algebra(name, node)
@@ -65,13 +65,17 @@ class States:
         whole = None if algebra.over_rows is None else algebra.over_rows.format(*states)
         return Cut(span=call, finish=algebra.merge.format(*kept), whole=whole)
 
-    def _distinct(self, block: Block, name: str, filtered: exp.Expr, found: tuple[Span, Span, Span | None]) -> Cut:
+    def _distinct(
+        self, block: Block, name: str, node: exp.Expr, filtered: exp.Expr, found: tuple[Span, Span, Span | None]
+    ) -> Cut:
         """Have partials keep each distinct value: other aggregates are merged over groups of any size."""
         call, arguments, filter_ = found
         block.check_columns(filtered)
         value = _DISTINCT.sub("", block.sql(arguments))
         condition = _condition(block, filter_)
         if condition is not None:
+            if not isinstance(node.this.expressions[0], exp.Column):  # which fails, if at all, for all rows
+                raise Refused("it has a FILTER beside DISTINCT of an expression", "a derived table with the expression")
             value = f"CASE WHEN {condition} THEN {value} END"
         if value not in self.grains:
             self.grains.append(value)

@@ -59,6 +59,8 @@ def _of_sets(block: Block, group: exp.Group) -> Grouping:
             raise Refused(f"its sets have {meant.sql('duckdb', comments=False)} in two spellings", "one of them")
         places.append(((node, span), found[0] if found else len(keys)))
         keys += [] if found else [(meant, text)]
+    if not keys:
+        raise Refused("its sets have no key")
     return Grouping(keys=tuple(keys), sets=tuple(places))
 
 

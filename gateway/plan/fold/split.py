@@ -81,6 +81,8 @@ class _Splitter:
             if block.clauses.has(clause):
                 for node, span in self._nodes(clause):
                     self._check_names(node, clause)
+                    if clause == "having":
+                        self._check_keys_of_all(node)
                     self._visit(node, span, clause)
         for (node, span), number in self.grouping.sets:
             self._replace(node, Cut(span=span, finish=key(number), whole=None))
@@ -164,6 +166,20 @@ class _Splitter:
                 continue
             if name in aliases and block.same(aliases[name]) != block.same(column):
                 raise Refused(f"{name} is the name of a column and of a result", "give the result another name")
+
+    def _check_keys_of_all(self, having: exp.Expr) -> None:
+        """Raise ``Refused`` where HAVING adds a key to GROUP BY ALL.
+
+        DuckDB 1.5 groups by the columns that HAVING reads outside of aggregates, also where they stand in a key.
+        """
+        group, aliases = self.block.tree.args.get("group"), self.block.aliases
+        if group is None or not group.args.get("all"):
+            return
+        keys = {self.block.same(node) for node, _ in self.grouping.keys if isinstance(node, exp.Column)}
+        for column in _outside_aggregates(having):
+            named = column if column.name.lower() in self.block.names else aliases.get(column.name.lower(), column)
+            if not isinstance(named, exp.Column) or self.block.same(named) not in keys:
+                raise Refused("its HAVING adds a key to GROUP BY ALL", "the keys in GROUP BY by their names")
 
     def _replace(self, node: exp.Expr, cut: Cut) -> None:
         self.cuts.append(cut)

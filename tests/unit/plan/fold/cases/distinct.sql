@@ -51,3 +51,7 @@ SELECT DISTINCT f FROM facts AS t;
 
 SELECT DISTINCT 1 AS one FROM facts AS t;
 --! it uses no column
+
+-- What a filter leaves out is not evaluated for partials: an expression could fail for it.
+SELECT sum(DISTINCT i * 2) FILTER (WHERE j < 1) AS s FROM facts AS t;
+--! it has a FILTER beside DISTINCT of an expression | a derived table with the expression

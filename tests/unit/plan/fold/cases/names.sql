@@ -64,3 +64,15 @@ SELECT k, sum(i) AS i FROM facts AS t GROUP BY k HAVING sum(i) > 1 ORDER BY sum(
 --> partial: SELECT k AS "k0", sum(i) AS "s0" FROM facts AS t GROUP BY 1
 --> finish: SELECT "k0" AS "k", sum("s0") AS i FROM "partials" GROUP BY "k0" HAVING sum("s0") > 1 ORDER BY sum("s0") DESC, 1
 --> whole: SELECT k AS "k", sum(i) AS i FROM facts AS t GROUP BY k HAVING sum(i) > 1 ORDER BY sum(i) DESC, 1
+
+-- GROUP BY ALL groups by the columns of a key that HAVING names, too.
+SELECT j % 2 AS p, count(*) AS n FROM facts AS t GROUP BY ALL HAVING p = 1;
+--! its HAVING adds a key to GROUP BY ALL | the keys in GROUP BY by their names
+
+SELECT j % 2 AS p, count(*) AS n FROM facts AS t GROUP BY ALL HAVING j % 2 = 1 AND count(*) > 1;
+--! its HAVING adds a key to GROUP BY ALL | the keys in GROUP BY by their names
+
+SELECT k AS p, count(*) AS n FROM facts AS t GROUP BY ALL HAVING p <> 'b' AND k <> 'c' AND max(i) > 0;
+--> partial: SELECT k AS "k0", count(*) AS "s0", max(i) AS "s1" FROM facts AS t GROUP BY 1
+--> finish: SELECT "k0" AS p, CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY "k0" HAVING p <> 'b' AND "k0" <> 'c' AND max("s1") > 0 ORDER BY 1
+--> whole: SELECT k AS p, count(*) AS n FROM facts AS t GROUP BY ALL HAVING p <> 'b' AND k <> 'c' AND max(i) > 0 ORDER BY 1

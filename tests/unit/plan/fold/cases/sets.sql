@@ -46,3 +46,7 @@ SELECT k, count(*) AS n FROM facts AS t GROUP BY CUBE (k, k);
 --> partial: SELECT k AS "k0", count(*) AS "s0" FROM facts AS t GROUP BY 1
 --> finish: SELECT "k0" AS "k", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY CUBE ("k0", "k0") ORDER BY 1, GROUPING("k0")
 --> whole: SELECT k AS "k", count(*) AS n FROM facts AS t GROUP BY CUBE (k, k) ORDER BY 1, GROUPING("t".k)
+
+-- Sets without keys have no groups that partials could be merged by.
+SELECT count(*) AS n FROM facts AS t GROUP BY GROUPING SETS ((), ());
+--! its sets have no key
