@@ -187,7 +187,11 @@ def queries(
     written = [f"coalesce({made[0]}, {made[0]})", *made[1:]] if made and draw(st.booleans()) else made
     if keys:
         written += draw(st.lists(st.sampled_from(WINDOWS), max_size=1))
-    by = draw(st.sampled_from(["number", "alias", "all", "text", "hidden", "rollup", "cube", "sets"])) if keys else ""
+    by = (
+        draw(st.sampled_from(["number", "alias", "all", "text", "hidden", "rollup", "cube", "sets"]))
+        if keys
+        else draw(st.sampled_from(["", "", "", "empty"]))
+    )
     shown = keys[1:] if by == "hidden" and (len(keys) > 1 or written) else keys
     names = [draw(st.sampled_from([f"g{n}", "i", "j", "k", "ts"])) for n in range(len(shown))]
     written = [f"{one} AS {draw(st.sampled_from(['b', 'i', 't']))}" if draw(st.booleans()) else one for one in written]
@@ -195,7 +199,8 @@ def queries(
     if keys and not made and draw(st.booleans()):
         return f"SELECT DISTINCT {', '.join(keys)} FROM {source} LIMIT {draw(st.integers(0, 9))}"
     where = draw(st.lists(st.sampled_from(conditions), max_size=3))
-    having = draw(st.sampled_from(["", "", " HAVING count(*) > 1", " HAVING max(i) > 5 OR min(k) IS NULL"]))
+    of_keys = [f" HAVING {key} IS NOT NULL" for key in (*names[:1], *shown[:1])]
+    having = draw(st.sampled_from(["", "", " HAVING count(*) > 1", " HAVING max(i) > 5 OR min(k) IS NULL", *of_keys]))
     # DuckDB takes neither QUALIFY nor windows with GROUP BY ALL.
     qualify = draw(st.sampled_from(["", "", " QUALIFY row_number() OVER (ORDER BY count(*)) < 3"]))
     qualify = qualify if keys and by != "all" else ""
@@ -208,6 +213,7 @@ def queries(
         "rollup": f"ROLLUP ({', '.join(keys)})",
         "cube": ", ".join([*keys[1:], f"CUBE ({', '.join(keys[:1])})"]),
         "sets": f"GROUPING SETS (({', '.join(keys)}), ({', '.join(keys[1:])}), ())",
+        "empty": "GROUPING SETS ((), ())",
         "": "",
     }[by]
     if by == "all" and any(" OVER " in item for item in items):
