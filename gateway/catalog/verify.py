@@ -41,7 +41,7 @@ from gateway.errors import StorageFailed
 from gateway.yaml_document import written
 
 _READERS = 8
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +200,7 @@ def _stray(values: Values, expected: _Expected) -> Finding | None:
     texts: Any = function.apply(values, kind).cast(pa.string())
     compute: Any = pc  # the stubs mix up arrays and expressions here
     if expected.text is None:
-        strays = compute.is_valid(texts)
+        strays = compute.fill_null(compute.not_equal(texts, ""), False)
     else:
         strays = compute.invert(compute.is_in(texts, _equal_texts(texts, expected)))
     row = compute.index(strays, True).as_py()

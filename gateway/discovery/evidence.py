@@ -114,9 +114,10 @@ class Evidence:
         """
         ends = self.ends(sample, column)
         if text is None:
-            if ends.nulls is None:
-                return Verdict.UNKNOWN
-            return Verdict.PROVEN if ends.nulls == sample.rows else Verdict.CONTRADICTS
+            if ends.nulls == sample.rows:
+                return Verdict.PROVEN
+            undecided = ends.nulls is None or transform.makes_empty_texts(column.type)
+            return Verdict.UNKNOWN if undecided else Verdict.CONTRADICTS
         if ends.nulls:
             return Verdict.CONTRADICTS
         if ends.values is None:
@@ -132,8 +133,16 @@ class Evidence:
         values = self.values(sample, column)
         if values is None or not len(values):
             return Verdict.UNKNOWN
-        agrees = values.null_count == len(values) if text is None else maps(transform, column.type, values, text)
+        agrees = (
+            is_of_null(transform, column.type, values) if text is None else maps(transform, column.type, values, text)
+        )
         return Verdict.AGREES if agrees else Verdict.CONTRADICTS
+
+
+def is_of_null(transform: Transform, source_type: str, values: Values) -> bool:
+    """Return whether all values may lie in the folder of NULL, as empty texts may."""
+    empty = pc.sum(pc.equal(values, "")).as_py() if transform.makes_empty_texts(source_type) else 0
+    return values.null_count + (empty or 0) == len(values)
 
 
 def maps(transform: Transform, source_type: str, values: Values, text: str) -> bool:

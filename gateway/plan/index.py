@@ -24,7 +24,7 @@ of ``bucket`` are an ``Image`` axis of ``id``: ``id = 7`` is hashed to one bucke
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -117,10 +117,10 @@ class Axes:
             if column not in held and not plain:
                 self._columns[column] = level
         self._join(snapshot, held)
-        self._lacking = _lacking(snapshot, held) if self._sources else frozenset()
+        self._lacking = _lacking(snapshot, held) | _emptied(self.levels) if self._sources else frozenset()
 
     def may_lack(self, column: str) -> bool:
-        """Return whether a file need not hold the source of a partition column; see ``project.Provider``."""
+        """Return whether a source may be NULL where its partition columns are not; see ``project.Provider``."""
         return folded(column) in self._lacking
 
     def axes(self, term: Term) -> Sequence[Axis]:
@@ -190,6 +190,8 @@ class Axes:
         positions[unknown] = count + null
         states = States(count=count, null=null, unknown=any_unknown)
         rows = UnitStates(positions, states.size)
+        # Where the folder is the column itself, NULL is all that it holds, as it is read.
+        doubted = transform.makes_empty_texts(source_type) and field.source.lower() != field.column.lower()
         return Level(
             field=field,
             transform=transform,
@@ -197,7 +199,7 @@ class Axes:
             rows=rows,
             states=states,
             texts=reading.texts,
-            axis=_axis(reading, transform, source_type, rows, states),
+            axis=_axis(reading, transform, source_type, rows, replace(states, doubted=doubted)),
         )
 
     def _join(self, snapshot: SnapshotView, held: set[str]) -> None:
@@ -246,6 +248,19 @@ def _lacking(snapshot: SnapshotView, held: set[str]) -> frozenset[str]:
     known_files = [file for file in facts.known(snapshot.files) if file is not None]
     found = [{folded(column.name) for column in file.columns} for file in known_files]
     return frozenset(source for source in wanted if any(source not in names for names in found))
+
+
+def _emptied(levels: Sequence[Level]) -> frozenset[str]:
+    """Name the texts that are read from a folder of NULL, which stood for an empty one when other levels were made."""
+    sources = [folded(level.field.source) for level in levels]
+    return frozenset(
+        source
+        for level, source in zip(levels, sources, strict=True)
+        if sources.count(source) > 1
+        and level.states.null
+        and level.field.source.lower() == level.field.column.lower()
+        and level.transform.makes_empty_texts(level.source_type)
+    )
 
 
 def levels_in_path(partitions: pa.Table) -> Ordinals:

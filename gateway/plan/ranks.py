@@ -202,7 +202,7 @@ def _ends(index: PartitionIndex, units: Ordinals, term: Term, descending: bool) 
         unknown, nothing = (HIGHEST, LOWEST) if descending else (LOWEST, HIGHEST)
         ends = np.full(axis.states.size, unknown, dtype=np.int64)
         ends[: axis.states.count] = axis.hi if descending else axis.lo
-        if axis.states.null:
+        if axis.states.null and not axis.states.doubted:
             ends[axis.states.count] = nothing
         here = ends[axis.rows.codes[units]]
         tighter: Callable[..., Ordinals] = np.minimum if descending else np.maximum

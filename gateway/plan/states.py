@@ -108,6 +108,8 @@ class States:
     """States with values."""
     null: bool = False
     unknown: bool = False
+    doubted: bool = False
+    """Whether the state of NULL may hold a value as well, and is kept always."""
 
     @property
     def size(self) -> int:
@@ -115,8 +117,9 @@ class States:
         return self.count + self.null + self.unknown
 
     def spared(self, codes: Codes) -> Codes:
-        """Add the state of which nothing is known."""
-        return either(codes, Codes(self.size - 1, self.size), self.size) if self.unknown else codes
+        """Add the states that are kept always."""
+        first = self.count if self.doubted else self.count + self.null
+        return either(codes, Codes(first, self.size), self.size) if first < self.size else codes
 
     def nulls(self) -> Codes:
         """Return the states that may hold NULL."""

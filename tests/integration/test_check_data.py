@@ -180,6 +180,26 @@ def test_another_spelling_of_the_same_value_is_no_mistake(project: Path) -> None
     assert count(project, "ts >= TIMESTAMP '2024-07-01'") == 1
 
 
+@pytest.mark.parametrize("transform", ["identity", "truncate[2]"])
+def test_empty_texts_in_the_folder_of_null_are_no_mistake_and_are_found(tmp_path: Path, transform: str) -> None:
+    """Hive and Spark write both there."""
+    fields = f'[{{column: kind, transform: "{transform}", source: name}}]'
+    texts = {"catalog/t.yaml": f"table: t\nlocation: data\npartitioned_by: {fields}\n", "queries/.keep": ""}
+    for folder, names in {"__HIVE_DEFAULT_PARTITION__": ["", None, ""], "a": ["a"]}.items():
+        (tmp_path / "data" / f"kind={folder}").mkdir(parents=True)
+        pq.write_table(pa.table({"name": pa.array(names, pa.string())}), tmp_path / f"data/kind={folder}/a.parquet")
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code, output = gateway(tmp_path, "check", "--data")
+    assert code == 0, output
+    counts = {"name = ''": 2, "name < 'a'": 2, "name IS NULL": 1, "name <> 'a'": 2, "name = 'a'": 1}
+    for condition, count in counts.items():
+        (tmp_path / "ask.sql").write_text(f"SELECT count(*) AS n FROM t WHERE {condition}")
+        code, output = gateway(tmp_path, "run", "--sql", str(tmp_path / "ask.sql"), "--format", "csv")
+        assert output.split() == ["n", str(count)], (condition, output)
+
+
 def test_a_column_that_is_not_enforced_promises_nothing(project: Path) -> None:
     text = DECLARATION.replace("source: ts}", "source: ts, enforced: false}")
     (project / "catalog" / "events.yaml").write_text(text)

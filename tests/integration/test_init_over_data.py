@@ -149,6 +149,16 @@ def test_a_mistake_elsewhere_keeps_no_guess_from_being_looked_at(project: Path) 
     assert day(project).enforced
 
 
+def test_a_copy_of_texts_is_found_where_the_folder_of_null_has_the_empty_ones(tmp_path: Path) -> None:
+    for folder, names in {"__HIVE_DEFAULT_PARTITION__": ["", None], "ada": ["ada"] * 2, "bob": ["bob"] * 2}.items():
+        put(tmp_path / "lake", f"people/who={folder}/a.parquet", {"name": pa.array(names, pa.string()), "id": [1, 2]})
+    for command in (("init", tmp_path / "lake", tmp_path / "project"), ("check", "--data", "--fix")):
+        done = gateway(*command, *([] if command[0] == "init" else ["--project", tmp_path / "project"]))
+        assert done.exit_code == 0, done.output
+    [field] = load_tables(tmp_path / "project")[0]["people"].partitioned_by
+    assert (field.transform, field.source, field.enforced) == ("identity", "name", True)
+
+
 def test_a_guess_that_a_file_contradicts_stays_one(project: Path, lake: Path) -> None:
     put(lake, "events/day=2024-03-04/a.parquet", {"ts": hours("2024-03-05T00:00"), "id": [1]})
     before = (project / "catalog/events.yaml").read_bytes()

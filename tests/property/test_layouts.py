@@ -97,9 +97,11 @@ def files(draw: st.DrawFn, layouts: Sequence[Sequence[str]], number: int) -> tup
     layout = draw(st.permutations(draw(st.sampled_from(layouts))))
     row = {name: draw(st.sampled_from(values)) for name, values in VALUES.items()}
     folders, told = [], {}
+    by_hive = draw(st.booleans())
     for name in layout:
         source, transform = FIELDS[name]["source"], TRANSFORMS[name]
         [text] = transform.apply(pa.array([row[source]], known(TYPES[source]).arrow), TYPES[source]).to_pylist()
+        text = None if by_hive and text == "" else text  # Hive and Spark write both to the folder of NULL
         values = transform.decode(pa.array([text], pa.string()), TYPES[source]).to_pylist() if text is not None else []
         told[name] = values[0] if values else None
         folders.append(f"{draw(st.sampled_from([name, name.title()]))}={encode_text(text)}")

@@ -13,7 +13,7 @@
 | ``range[a, b, c]`` | ``..a``, ``a..b``, ``b..c``, ``c..`` (half open) | VARCHAR |
 | ``lookup{a: x, b: y, *: z}`` | the declared value | VARCHAR |
 
-NULL has no folder text: it goes to the default partition.
+NULL has no folder text: it goes to the default partition, where Hive and Spark put the empty text too.
 """
 
 from gateway.catalog.transforms.base import Spans, Transform, TransformError, WideSpans

@@ -84,6 +84,10 @@ class Transform(ABC):
     def encode(self, values: Array, source_type: str) -> Array:
         """Turn partition values (no null) into folder texts: the inverse of ``decode``."""
 
+    def makes_empty_texts(self, source_type: str) -> bool:
+        """Return whether a folder text may be empty: Hive and Spark write such rows to the folder of NULL."""
+        return False
+
     def parse(self, text: str, source_type: str) -> Value:
         """Turn one folder text into the partition column's value. Raises ``TransformError``."""
         value: Any = self.decode(pa.array([text], pa.string()), source_type)[0].as_py()

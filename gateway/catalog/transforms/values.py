@@ -53,6 +53,9 @@ class Identity(Transform):
     def result_type(self, source_type: str) -> str:
         return source_type
 
+    def makes_empty_texts(self, source_type: str) -> bool:
+        return known(source_type).kind is KeyKind.VARCHAR
+
     def apply(self, values: Values, source_type: str) -> Dictionary:
         indices, distinct = dictionary(flat(values, source_type))
         return pa.DictionaryArray.from_arrays(indices, value_texts(distinct, known(source_type)))
@@ -88,6 +91,9 @@ class Truncate(Transform):
 
     def result_type(self, source_type: str) -> str:
         return source_type
+
+    def makes_empty_texts(self, source_type: str) -> bool:
+        return known(source_type).kind is KeyKind.VARCHAR
 
     def apply(self, values: Values, source_type: str) -> Dictionary:
         kind = known(source_type)
