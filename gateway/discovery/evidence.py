@@ -141,8 +141,11 @@ class Evidence:
 
 def is_of_null(transform: Transform, source_type: str, values: Values) -> bool:
     """Return whether all values may lie in the folder of NULL, as empty texts may."""
-    empty = pc.sum(pc.equal(values, "")).as_py() if transform.makes_empty_texts(source_type) else 0
-    return values.null_count + (empty or 0) == len(values)
+    compute: Any = pc
+    allowed = compute.is_null(values)
+    if transform.makes_empty_texts(source_type):
+        allowed = compute.or_kleene(allowed, compute.equal(values, ""))
+    return compute.all(allowed).as_py() is True
 
 
 def maps(transform: Transform, source_type: str, values: Values, text: str) -> bool:
