@@ -197,6 +197,7 @@ def test_a_result_for_which_the_others_leave_no_memory_fails_alone(open_project:
         ask(gateway, "large", 1)
     assert ask(gateway, "small").result.table.num_rows == 1
     answers.clear()
+    wait_for(lambda: gateway.runner.execution.budget.held == 0)
     assert ask(gateway, "large", 1).result.table.num_rows == 1_000_000
 
 

@@ -40,7 +40,7 @@ def test_queries_that_wait_for_a_silent_store_end_nothing_and_do_not_run_apart(
         found: int = server.get(AMOUNT, between(day, day + 1)).status
         return found
 
-    assert status(0) == 200
+    wait_for(lambda: status(0) == 200)  # within two seconds, which a busy machine may pass
     proxy.program = always(Fault(name="silent", delay=60.0), "GET", "HEAD")
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(status, (1, 2, 3))) == [504, 504, 504]
