@@ -261,18 +261,20 @@ class Edition:
     def covers(self, other: Edition) -> bool:
         """Tell whether everything that *other* may have seen was seen here too.
 
+        A table may come back to what it was: files are put back, and the list has the content of an earlier one. Only
+        where another machine lists at the same time, what was there before is taken for older.
+
         >>> first = Edition(line="a", number=1, began=10.0, ended=11.0, content="x")
         >>> meanwhile = Edition(line="b", number=7, began=10.5, ended=12.0, content="y")
         >>> later = Edition(line="b", number=8, began=13.0, ended=14.0, content="z")
         >>> later.covers(first), meanwhile.covers(first), first.covers(meanwhile)
         (True, False, False)
         """
-        return (
-            (self.line == other.line != "" and self.number >= other.number)
-            or self.began >= other.ended
-            or other.content == self.content
-            or other.content in self.before
-        )
+        if other.content == self.content:
+            return True
+        if self.line == other.line != "":
+            return self.number >= other.number
+        return self.began >= other.ended or (other.content in self.before and self.ended >= other.ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

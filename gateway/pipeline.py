@@ -217,6 +217,7 @@ class Gateway:
             if self._decide(stored, request) is Outcome.HIT:
                 return self._kept(stored, Outcome.HIT, request)
             found = self._look_up(request)
+            stored = found.stored
             found = found.after(partial(self.catalog.announced, request.tables))
             stored = found.stored
             if self._decide(stored, request) is Outcome.HIT:

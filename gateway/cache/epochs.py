@@ -24,7 +24,9 @@ from zlib import crc32
 _HEAD, _TABLES, _QUESTIONS = 16, 1_024, 65_536
 _WORDS = _HEAD + _TABLES + _QUESTIONS
 _SIZE = 8 * _WORDS
-_MACHINE, _PURGES = 0, 1
+_MACHINE, _PURGES, _GONE = 0, 1, 2
+_REPLACED = 0x9E3779B97F4A7C15
+"""Stands at ``_GONE`` in a file that was replaced by another: no file has it by chance."""
 _PAUSES = (0.0,) * 10 + (0.001,) * 50 + (0.01,) * 10
 """Seconds between attempts to be alone with a question."""
 _STRIPES = 64
@@ -118,6 +120,8 @@ class Epochs:
 
     def read(self, question: str, tables: tuple[str, ...] = ()) -> Epoch:
         """Read the numbers of a question and its tables."""
+        if self.numbers is not None and self.numbers[_GONE] == _REPLACED:
+            self.renew()
         positions = (_question(question), *map(_table, tables))
         total = sum([self._read(position) for position in positions[1:]])
         return Epoch(self, positions, self._read(positions[0]), total)
@@ -147,9 +151,13 @@ class Epochs:
         return False
 
     def _void(self) -> None:
-        """Change all numbers of a file that is gone: other processes still map it, and trust it."""
+        """Change all numbers of a file that is gone: other processes still map it, and trust it.
+
+        They map the new one from their next look on.
+        """
         if self.numbers is not None:
             self.numbers.cast("B")[:] = os.urandom(_SIZE)
+            self.numbers[_GONE] = _REPLACED
 
     def _close(self) -> None:
         if self._file >= 0:

@@ -107,13 +107,17 @@ class Catalog:
         return self.pin(others)
 
     def announced(self, names: Iterable[str]) -> dict[str, Edition]:
-        """Return, of the tables that changed by announcement, the edition that did it last. Lists nothing."""
+        """Return, of the tables that changed by announcement, the edition that did it last.
+
+        Lists nothing, but a table whose snapshot was removed from the disk. Raises what ``pin`` raises.
+        """
         found: dict[str, Edition] = {}
         for name in names:
             manifest = self._manifest(name)
             manifest.load_newest()
-            if manifest.snapshot is not None and manifest.snapshot.announced is not None:
-                found[name] = manifest.snapshot.announced
+            announced = None if manifest.snapshot is None else manifest.current().announced
+            if announced is not None:
+                found[name] = announced
         return found
 
     def identities(self, names: Iterable[str]) -> list[str]:

@@ -42,6 +42,10 @@ Announce = Callable[[str], None]
 """Announce to everybody that the table of this name has changed."""
 
 
+class _NotKept(StorageFailed):
+    """The state folder cannot be written."""
+
+
 class ManifestStore:
     """The newest snapshot of one table, in memory and on disk. Safe for use by several threads and processes.
 
@@ -87,17 +91,27 @@ class ManifestStore:
     def current(self) -> Snapshot:
         """Return the snapshot on disk or in memory; if there is none, list the table. Raises what ``refresh`` raises.
 
-        After a failure, further attempts fail at once with the same error until the back-off is over.
+        So is a table whose snapshot on disk is gone: it may have been newer than the one in memory. After a failure,
+        further attempts fail at once with the same error until the back-off is over.
         """
         self.load_newest()
-        if self.snapshot is None:
+        if self.snapshot is None or self._is_gone():
             self._failures.refuse_while_backing_off()
-            with self._exclusive():
-                self.load_newest()
+            try:
+                with self._exclusive():
+                    self.load_newest()
+                    if self.snapshot is None or self._is_gone():
+                        self._list(None, announced=self.snapshot is not None)
+            except _NotKept:
                 if self.snapshot is None:
-                    self._list(None)
+                    raise
+                self._stamp = None  # nothing can be kept on disk: go on with what is in memory
         assert self.snapshot is not None
         return self.snapshot
+
+    def _is_gone(self) -> bool:
+        """Return whether there was a snapshot on disk, and is none any more."""
+        return self._stamp is not None and self._snapshots.stamp() is None
 
     def refresh_if_old(self) -> Snapshot:
         """Return a snapshot no older than the table allows; the one in memory where listing fails."""
@@ -122,7 +136,8 @@ class ManifestStore:
         """
         with self._exclusive():
             self.load_newest()
-            return self._list(partitions, announced=announced)
+            gone = self._is_gone()
+            return self._list(None if gone else partitions, announced=announced or gone)
 
     def catch_up(self, others: Sequence[Edition]) -> Snapshot:
         """Return a snapshot that covers what other machines have seen; list the table if the newest one does not.
@@ -179,7 +194,7 @@ class ManifestStore:
         with self._exclusive():
             self.load_newest()
             current = self.snapshot or snapshot
-            if current.file_columns == snapshot.file_columns:
+            if current.file_columns == snapshot.file_columns and not self._is_gone():
                 learned = footers.attach(current, found)
                 edition = self._edition(learned.id, began=current.edition.began, whole=False)
                 self._publish(replace(learned, edition=edition))
@@ -342,4 +357,4 @@ class ManifestStore:
             yield
         except OSError as error:
             message = f"{self.table.name}: the manifest cannot be kept in the state folder ({error.strerror})."
-            raise StorageFailed(message) from error
+            raise _NotKept(message) from error

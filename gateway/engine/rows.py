@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import pyarrow as pa
 
 from gateway.engine.base import Engine
-from gateway.errors import EngineFailed
+from gateway.errors import EngineFailed, QueryFailed
 from gateway.model import FileVersion, Statement, Value
 
 
@@ -21,6 +21,7 @@ def one_row(
 ) -> Callable[[Statement], Sequence[Value]]:
     """Return a function that runs a statement of one row within *seconds* and returns its values as Python objects.
 
+    That raises ``QueryFailed`` where Python has no such value, beside what running it raises.
     *check* is called with the files first, and raises where they must not be read.
     """
 
@@ -33,6 +34,9 @@ def one_row(
             stream.close()
         if row.num_rows != 1:
             raise EngineFailed("One row was expected.")
-        return [column[0].as_py() for column in row.columns]
+        try:
+            return [column[0].as_py() for column in row.columns]
+        except (ArithmeticError, ValueError) as error:  # e.g. a day after the year 9999, or infinity
+            raise QueryFailed("A value is beyond what Python holds.") from error
 
     return read

@@ -163,8 +163,9 @@ class Supervisor:
         """Kill a process in which something passes its limits."""
         if self._processes.get(process.role) is not process:
             return
-        now, waits = self._monotonic(), process.waits(self._monotonic())
-        overdue = [number for number, one in process.running.items() if now > last_moment(one, waits)]
+        now = self._monotonic()
+        waits, starves = process.waits(now), process.starves(now)
+        overdue = [number for number, one in process.running.items() if now > last_moment(one, waits, starves)]
         if overdue:
             self._kill(process, "deadline", overdue, certain=True)
         elif process.resident > self._posts[process.role].memory:
@@ -180,25 +181,36 @@ class Supervisor:
         return wanted and any(now > one.began + TRIAL for one in process.running.values())
 
     def _kill(self, process: Watched, why: str, culprits: list[str], *, certain: bool) -> None:
-        waited = why == "deadline" and process.waits(self._monotonic())
+        late, now = why == "deadline", self._monotonic()
+        waited, starved = late and process.waits(now), late and process.starves(now)
         os.kill(process.number, signal.SIGKILL)
         os.waitpid(process.number, 0)
         self._hear(process)
-        self._sentence(process, why, culprits, certain=certain, waited=waited)
+        self._sentence(process, why, culprits, certain=certain, waited=waited, starved=starved)
         self._replace(process, why)
 
     def _end(self, process: Watched, code: int) -> None:
         """A process has ended by itself, or was killed by somebody else."""
         crashed = -code in _CRASHES
         why = "crash" if crashed else "killed" if code < 0 else "exit"
-        self._sentence(process, "crash", [], certain=not crashed, waited=False)
+        self._sentence(process, "crash", [], certain=not crashed)
         self._replace(process, why)
 
-    def _sentence(self, process: Watched, why: str, culprits: list[str], *, certain: bool, waited: bool) -> None:
+    def _sentence(
+        self,
+        process: Watched,
+        why: str,
+        culprits: list[str],
+        *,
+        certain: bool,
+        waited: bool = False,
+        starved: bool = False,
+    ) -> None:
         """Say what each query of an ended process was. Where nobody is *certain*, each may have been the reason.
 
         The only one was, in a process for one query at a time, and where it took the memory. What belongs to no query,
-        as a sign of life, is never the reason. A query that only waited for a bucket ends, and stays where it is.
+        as a sign of life, is never the reason. A query that only *waited* for a bucket, or for a processor, ends, and
+        stays where it is.
         """
         accused = [number for number, one in process.running.items() if one.text]
         alone = process.role is not Role.MAIN or (len(accused) == 1 and why == "memory")
@@ -209,7 +221,8 @@ class Supervisor:
             elif not certain and number in accused:
                 fate = Fate.CULPRIT if alone else Fate.SUSPECT
             self._fates[number] = fate, why
-            if fate is Fate.CULPRIT and not (one.remote and waited) and self._escapes.add(one.text, why):
+            blamed = fate is Fate.CULPRIT and not starved and not (one.remote and waited)
+            if blamed and self._escapes.add(one.text, why):
                 self._observe(_set_apart(one.text, why))
         while len(self._fates) > _REMEMBERED:
             del self._fates[next(iter(self._fates))]

@@ -21,6 +21,11 @@ GRACE = 1.0
 SILENCE = 20.0
 """Seconds past its deadline that a query may wait for a silent bucket, whose requests are not interrupted: DuckDB sends
 one three times, and waits for each as long as ``DuckDBSettings.http_timeout``."""
+HUNGER = 5.0
+"""The same for a process that other programs leave next to nothing of the processors: its queries cannot even look up
+whether they are interrupted."""
+_SHARE, _QUEUED = 0.1, 0.5
+"""It is starved where it has run for less than this part of the time, and waited for a processor for more than that."""
 _LOOKS = 5
 """Looks at the threads of a process in ``GRACE`` seconds."""
 _WAITING = {"x86_64": {"7", "23", "270", "271"}, "aarch64": {"72", "73"}}.get(platform.machine(), set())
@@ -67,6 +72,8 @@ class Watched:
     """When which of its threads waited for a socket, while a query is late that reads a bucket."""
     asked: float = -math.inf
     """When it was last seen to wait for a bucket."""
+    late: tuple[float, float, float] | None = None
+    """When something in it was first seen to be late, and how long it had then run and waited for a processor."""
     waiting: int = 0
     """How many queries wait for a slot in it."""
     running: dict[str, Running] = field(default_factory=dict)
@@ -111,6 +118,18 @@ class Watched:
             self.asked = now
         return now < self.asked + _BETWEEN
 
+    def starves(self, now: float) -> bool:
+        """Tell whether it has had next to nothing of the processors since something in it is late."""
+        if not any(one.deadline is not None and one.deadline < now for one in self.running.values()):
+            self.late = None
+            return False
+        ran, waited = _scheduled(self.number)
+        if self.late is None:
+            self.late = now, ran, waited
+        since, ran_before, waited_before = self.late
+        span = now - since
+        return ran - ran_before < _SHARE * span and waited - waited_before > _QUEUED * span
+
     def release(self) -> None:
         """Close what it is watched by."""
         self.channel.close()
@@ -127,11 +146,28 @@ def anonymous(statm: int) -> int:
     return (resident - shared) * _PAGE
 
 
-def last_moment(one: Running, waits: bool) -> float:
-    """Return when a query must have ended: later where it may wait for a bucket, never while it waits for a reader."""
+def last_moment(one: Running, waits: bool, starves: bool) -> float:
+    """Return when a query must have ended.
+
+    That is later where it may wait for a bucket or for a processor, and never while it waits for a reader.
+    """
     if one.deadline is None or one.stands:
         return math.inf
-    return max(one.deadline, one.began) + (SILENCE if one.remote and waits else GRACE)
+    grace = HUNGER if starves else GRACE
+    return max(one.deadline, one.began) + (SILENCE if one.remote and waits else grace)
+
+
+def _scheduled(process: int) -> tuple[float, float]:
+    """Return for how many seconds the threads of a process have run, and waited for a processor; else zeros.
+
+    They are in ``/proc/PID/task/*/schedstat`` (proc(5), Documentation/scheduler/sched-stats.rst), in nanoseconds.
+    """
+    ran = waited = 0
+    for task in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError):
+            on_processor, queued, _ = map(int, task.read_text(encoding="ascii").split())
+            ran, waited = ran + on_processor, waited + queued
+    return ran / 1e9, waited / 1e9
 
 
 def _asking(process: int) -> frozenset[str]:

@@ -98,6 +98,18 @@ def test_a_removed_state_folder_is_made_anew_and_no_older_answer_is_given(world:
     assert '"state-made"' in world.gateway.log.read_text()
 
 
+@pytest.mark.parametrize("partial", [False, True], ids=["whole", "partition"])
+def test_a_folder_that_is_removed_after_a_refresh_takes_no_worker_back(world: World, partial: bool) -> None:
+    """What one worker has listed is gone before the others have taken it up."""
+    body = b'{"partitions": ["day=a"]}' if partial else b"{}"
+    for _ in range(8):
+        assert world.clients.numbers(KEPT) == {world.number}
+        world.write()
+        assert world.gateway.post(REFRESH, body).status == 200
+        world.remove_state()
+        assert world.clients.numbers(KEPT) == {world.number}
+
+
 def test_a_drop_reaches_all_workers_after_the_state_folder_was_removed(world: World) -> None:
     world.clients.numbers(KEPT)
     world.clients.numbers(KEPT)
