@@ -217,7 +217,7 @@ class Gateway:
             if self._decide(stored, request) is Outcome.HIT:
                 return self._kept(stored, Outcome.HIT, request)
             found = self._look_up(request)
-            stored = found.stored
+            stored = found.stored  # for the case that the next line fails
             found = found.after(partial(self.catalog.announced, request.tables))
             stored = found.stored
             if self._decide(stored, request) is Outcome.HIT:

@@ -114,7 +114,8 @@ class Catalog:
         found: dict[str, Edition] = {}
         for name in names:
             manifest = self._manifest(name)
-            manifest.load_newest()
+            if manifest.snapshot is None:
+                manifest.load_newest()
             announced = None if manifest.snapshot is None else manifest.current().announced
             if announced is not None:
                 found[name] = announced

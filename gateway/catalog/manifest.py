@@ -126,15 +126,14 @@ def build(table: Table, root: str, listing: pa.Table, columns: Sequence[Column],
 
 
 def edition_after(
-    previous: Snapshot | None, snapshot: str, *, line: str, began: float, ended: float, whole: bool
+    last: Edition | None, snapshot: str, *, line: str, began: float, ended: float, whole: bool
 ) -> Edition:
-    """Return the edition of a *snapshot* that is published after *previous*, on *line* where that is another line.
+    """Return the edition of a *snapshot* that is published after the *last* one, on *line* where that is another line.
 
-    A listing that is not of the *whole* table is sure of the rest for as long back as *previous* was.
+    A listing that is not of the *whole* table is sure of the rest for as long back as the *last* one was.
     """
-    if previous is None:
+    if last is None:
         return Edition(line=line, number=1, began=began, ended=max(began, ended), content=snapshot)
-    last = previous.edition
     began = max(began, last.ended) if whole else last.began
     seen = tuple(content for content in (*last.before, last.content) if content not in ("", snapshot))
     return Edition(

@@ -101,7 +101,7 @@ class ManifestStore:
                 with self._exclusive():
                     self.load_newest()
                     if self.snapshot is None or self._is_gone():
-                        self._list(None, announced=self.snapshot is not None)
+                        self._list(None)
             except _NotKept:
                 if self.snapshot is None:
                     raise
@@ -136,8 +136,7 @@ class ManifestStore:
         """
         with self._exclusive():
             self.load_newest()
-            gone = self._is_gone()
-            return self._list(None if gone else partitions, announced=announced or gone)
+            return self._list(partitions, announced=announced)
 
     def catch_up(self, others: Sequence[Edition]) -> Snapshot:
         """Return a snapshot that covers what other machines have seen; list the table if the newest one does not.
@@ -272,13 +271,17 @@ class ManifestStore:
         return self._failures.last()
 
     def _list(self, partitions: Iterable[str] | None, *, announced: bool = False, after: float = 0.0) -> Snapshot:
-        """List and publish; the caller holds the lock. The listing counts as begun at *after* at the earliest."""
-        started, previous = self._clock(), self.snapshot
-        prefixes = folders_to_list(previous, partitions)
+        """List and publish; the caller holds the lock. The listing counts as begun at *after* at the earliest.
+
+        Where the snapshot on disk is gone, what others have published is not known: all is listed, and its changes
+        are announced.
+        """
+        started, previous, gone = self._clock(), self.snapshot, self._is_gone()
+        prefixes = folders_to_list(previous, None if gone else partitions)
         try:
             snapshot = self._lister.list(previous, prefixes, started)
             edition = self._edition(snapshot.id, began=max(started, after), whole=prefixes is None)
-            is_news = announced and (snapshot.announced is None or snapshot.announced.content != snapshot.id)
+            is_news = (announced or gone) and (snapshot.announced is None or snapshot.announced.content != snapshot.id)
             self._publish(replace(snapshot, edition=edition, announced=edition if is_news else snapshot.announced))
         except GatewayError as error:
             self._failed(error)
@@ -324,7 +327,8 @@ class ManifestStore:
         previous = self.snapshot
         on_disk = previous is not None and previous.edition.line and self._snapshots.stamp() is not None
         line = previous.edition.line if previous is not None and on_disk else secrets.token_hex(8)
-        return edition_after(previous, snapshot, line=line, began=began, ended=self._clock(), whole=whole)
+        last = None if previous is None else previous.edition
+        return edition_after(last, snapshot, line=line, began=began, ended=self._clock(), whole=whole)
 
     def _failed(self, error: GatewayError) -> None:
         with self._state_errors():

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,12 +181,11 @@ class Supervisor:
         return wanted and any(now > one.began + TRIAL for one in process.running.values())
 
     def _kill(self, process: Watched, why: str, culprits: list[str], *, certain: bool) -> None:
-        late, now = why == "deadline", self._monotonic()
-        waited, starved = late and process.waits(now), late and process.starves(now)
+        excused = process.excused(culprits, self._monotonic())
         os.kill(process.number, signal.SIGKILL)
         os.waitpid(process.number, 0)
         self._hear(process)
-        self._sentence(process, why, culprits, certain=certain, waited=waited, starved=starved)
+        self._sentence(process, why, culprits, certain=certain, excused=excused)
         self._replace(process, why)
 
     def _end(self, process: Watched, code: int) -> None:
@@ -203,14 +202,12 @@ class Supervisor:
         culprits: list[str],
         *,
         certain: bool,
-        waited: bool = False,
-        starved: bool = False,
+        excused: Collection[str] = (),
     ) -> None:
         """Say what each query of an ended process was. Where nobody is *certain*, each may have been the reason.
 
         The only one was, in a process for one query at a time, and where it took the memory. What belongs to no query,
-        as a sign of life, is never the reason. A query that only *waited* for a bucket, or for a processor, ends, and
-        stays where it is.
+        as a sign of life, is never the reason. The *excused* end, and stay where they are.
         """
         accused = [number for number, one in process.running.items() if one.text]
         alone = process.role is not Role.MAIN or (len(accused) == 1 and why == "memory")
@@ -221,8 +218,7 @@ class Supervisor:
             elif not certain and number in accused:
                 fate = Fate.CULPRIT if alone else Fate.SUSPECT
             self._fates[number] = fate, why
-            blamed = fate is Fate.CULPRIT and not starved and not (one.remote and waited)
-            if blamed and self._escapes.add(one.text, why):
+            if fate is Fate.CULPRIT and number not in excused and self._escapes.add(one.text, why):
                 self._observe(_set_apart(one.text, why))
         while len(self._fates) > _REMEMBERED:
             del self._fates[next(iter(self._fates))]

@@ -6,7 +6,7 @@ import math
 import os
 import platform
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -120,7 +120,8 @@ class Watched:
 
     def starves(self, now: float) -> bool:
         """Tell whether it has had next to nothing of the processors since something in it is late."""
-        if not any(one.deadline is not None and one.deadline < now for one in self.running.values()):
+        computing = (one.deadline for one in self.running.values() if not one.stands)
+        if not any(deadline is not None and deadline < now for deadline in computing):
             self.late = None
             return False
         ran, waited = _scheduled(self.number)
@@ -129,6 +130,12 @@ class Watched:
         since, ran_before, waited_before = self.late
         span = now - since
         return ran - ran_before < _SHARE * span and waited - waited_before > _QUEUED * span
+
+    def excused(self, numbers: Iterable[str], now: float) -> set[str]:
+        """Return those of some late queries that only wait, for a bucket or for a processor."""
+        if self.starves(now):
+            return set(numbers)
+        return {number for number in numbers if self.running[number].remote and self.waits(now)}
 
     def release(self) -> None:
         """Close what it is watched by."""

@@ -42,6 +42,10 @@ class Hosts:
     def names(self, kind: bytes) -> list[bytes]:
         return sorted(name for name in self.redis.scan_iter(count=1_000) if name.startswith(PREFIX) and kind in name)
 
+    def fill(self, kind: bytes) -> None:
+        """Ask until names of a kind are there: after an error of Redis, a host leaves it alone for a while."""
+        wait_for(lambda: self.ask_both(lambda: None) and self.names(kind), pause=1)
+
     def rejected(self) -> float:
         lines = self.second.get("/metrics").body.decode().splitlines()
         values = [line for line in lines if line.startswith("gateway_cache_values_rejected_total{")]
@@ -123,8 +127,7 @@ def test_whatever_stands_under_the_names_of_a_redis_the_answers_are_right(hosts:
         hosts.ask_both(lambda: None)
     for change in CHANGES:
         for kind in (b":result:", b":mark:", b":limits", b":"):
-            # After an error of Redis, a host leaves it alone for a while.
-            wait_for(lambda: hosts.ask_both(lambda: None) and hosts.names(kind), pause=1)  # noqa: B023 - called here
+            hosts.fill(kind)
 
             def between(change: Change = change, kind: bytes = kind) -> None:
                 change(hosts.redis, hosts.names(kind))

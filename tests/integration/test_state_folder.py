@@ -151,9 +151,9 @@ def test_a_worker_that_starts_while_the_state_folder_is_gone_signs_cursors_as_th
         for worker in others:
             os.kill(worker, signal.SIGCONT)
     wait_for(lambda: world.gateway.get("/readyz").status == 200)
-    for address in (before, world.gateway.get(page).json()["next"]):
-        # Until a worker has seen the new folder, it does not know that another one is writing the result.
-        wait_for(lambda: {seen.status for seen in world.clients.ask(address)} == {200})  # noqa: B023 - called here
+    pages = (before, world.gateway.get(page).json()["next"])
+    # Until a worker has seen the new folder, it does not know that another one is writing the result.
+    wait_for(lambda: {seen.status for address in pages for seen in world.clients.ask(address)} == {200})
 
 
 def test_a_full_disk_is_told_and_nothing_older_is_given_nor_what_was_dropped(

@@ -7,21 +7,11 @@ what one had before counts as older.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.catalog.manifest import edition_after
 from gateway.model import Edition
-
-
-@dataclass
-class Held:
-    """What is known of the newest snapshot of a machine."""
-
-    edition: Edition
-
 
 CONTENTS = st.lists(st.sampled_from("xyz"), min_size=20, max_size=20)
 LISTINGS = st.lists(
@@ -33,7 +23,7 @@ LISTINGS = st.lists(
 def test_a_list_covers_another_only_if_it_saw_no_less(
     contents: list[str], listings: list[tuple[str, int, int, int]]
 ) -> None:
-    newest: dict[str, Held] = {}
+    newest: dict[str, Edition] = {}
     made: list[tuple[int, Edition]] = []
     free = {"a": 0, "b": 0}
     for machine, moment, before, after in sorted(listings, key=lambda listing: listing[1]):
@@ -41,16 +31,15 @@ def test_a_list_covers_another_only_if_it_saw_no_less(
         if began > moment:
             continue
         free[machine] = ended = moment + after
-        previous: Held | None = newest.get(machine)
         edition = edition_after(
-            previous,  # type: ignore[arg-type]  # of a snapshot only the edition is read
+            newest.get(machine),
             contents[moment],
             line=machine,
             began=float(began),
             ended=float(ended),
             whole=True,
         )
-        newest[machine] = Held(edition)
+        newest[machine] = edition
         made.append((moment, edition))
     for seen, one in made:
         for other_seen, other in made:
