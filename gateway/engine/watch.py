@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from threading import Condition, Thread
@@ -32,6 +33,7 @@ class Watch:
         self._queries: set[WatchedQuery] = set()
         self._changed = Condition()
         self._closed = False
+        self._wakes = math.inf
         self._thread = Thread(target=self._run, name="query-deadlines", daemon=True)
         self._thread.start()
 
@@ -40,7 +42,7 @@ class Watch:
         query = WatchedQuery(interrupt, deadline)
         with self._changed:
             self._queries.add(query)
-            if deadline is not None:
+            if deadline is not None and deadline < self._wakes:
                 self._changed.notify()
         return query
 
@@ -79,7 +81,9 @@ class Watch:
     def _run(self) -> None:
         with self._changed:
             while self._queries or not self._closed:
-                self._changed.wait(self._interrupt_due())
+                wait = self._interrupt_due()
+                self._wakes = math.inf if wait is None else self._clock() + wait
+                self._changed.wait(wait)
 
     def _interrupt_due(self) -> float | None:
         """Interrupt what is due; return the seconds until the next is."""
