@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -18,8 +18,8 @@ def with_header(result: Result) -> pa.Table:
     """Return the rows of a result with everything else about it in their schema's metadata."""
     header = {
         "key": result.key,
-        "columns": [asdict(column) for column in result.columns],
-        "readings": [asdict(replace(reading, edition=None)) for reading in result.readings],
+        "columns": result.columns,
+        "readings": [replace(reading, edition=None) for reading in result.readings],
         "created_at": result.created_at,
         "seconds": result.seconds,
         "query": result.query,

@@ -16,7 +16,9 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
+from gateway.catalog.arrays import whole
 from gateway.catalog.stored import StoredColumn
+from gateway.catalog.transforms.keys import Ordinals
 
 FACTS = "facts"
 VERDICT = "verdict"
@@ -67,20 +69,20 @@ def current(files: pa.Table) -> bool:
     return FACTS in files.column_names and None not in known(files)
 
 
-def codes(files: pa.Table) -> Codes:
-    """Return for each file the place of its facts in ``known``, -1 where they are not known."""
+def codes(files: pa.Table, positions: Ordinals | None = None) -> Codes:
+    """Return for each file, or for those at *positions*, the place of its facts in ``known``; -1: not known."""
     column = _column(files)
     if column is None:
-        return np.full(files.num_rows, -1, np.int32)
-    found = _indices(column)
+        return np.full(files.num_rows if positions is None else len(positions), -1, np.int32)
+    found = _indices(column if positions is None else column.take(pa.array(positions)))
     old = [position for position, facts in enumerate(known(files)) if facts is None]
     return np.where(np.isin(found, old), np.int32(-1), found) if old else found
 
 
 def facts_of(files: pa.Table, positions: Iterable[int]) -> list[FileFacts | None]:
     """Return the facts of the files at these positions, None where they are not known."""
-    distinct, all_codes = known(files), codes(files)
-    return [distinct[code] if code >= 0 else None for code in (all_codes[position] for position in positions)]
+    distinct, found = known(files), codes(files, np.fromiter(positions, np.int64))
+    return [distinct[code] if code >= 0 else None for code in found.tolist()]
 
 
 def verdicts(files: pa.Table) -> list[str | None]:
@@ -113,7 +115,7 @@ def digest(files: pa.Table, update: Callable[[bytes], None]) -> None:
     """Digest which file has which facts, and which verdict."""
     for name in (FACTS, VERDICT):
         if name in files.column_names:
-            column: Any = files[name].combine_chunks()
+            column = whole(files, name)
             update("\0".join(_texts(column)).encode())
             update(_indices(column).tobytes())
 
@@ -128,7 +130,7 @@ def _renumbered(column: Any, positions: dict[str, int]) -> Codes:
 
 
 def _column(files: pa.Table) -> Any:
-    return files[FACTS].combine_chunks() if FACTS in files.column_names else None
+    return whole(files, FACTS) if FACTS in files.column_names else None
 
 
 def _texts(column: Any) -> list[str]:

@@ -68,7 +68,7 @@ class TableFooters:
         """Return *snapshot* with the facts of the files at *positions*; see ``ManifestStore.with_facts``."""
         if self._remembered is not None and not are_known(snapshot, positions):
             snapshot = footers.attach(snapshot, self._remembered)
-        unknown = positions[facts.codes(snapshot.files)[positions] < 0]
+        unknown = positions[facts.codes(snapshot.files, positions) < 0]
         if not len(unknown):
             return snapshot
         found = self._read_anywhere(snapshot, snapshot.files.take(unknown))
@@ -117,4 +117,4 @@ class TableFooters:
 
 def are_known(snapshot: Snapshot, positions: Ordinals) -> bool:
     """Return whether the facts of all files at these positions are known."""
-    return not len(positions) or int(facts.codes(snapshot.files)[positions].min()) >= 0
+    return not len(positions) or int(facts.codes(snapshot.files, positions).min()) >= 0

@@ -25,13 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from gateway.catalog import facts
+from gateway.catalog.arrays import whole
 from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.stored import folded
 from gateway.catalog.table import Table
@@ -263,15 +264,10 @@ def _emptied(levels: Sequence[Level]) -> frozenset[str]:
     )
 
 
-def levels_in_path(partitions: pa.Table) -> Ordinals:
-    """Return for each partition the levels that its path has, one bit each."""
-    return np.asarray(whole(partitions, "levels"), dtype=np.int64)
-
-
-def whole(table: pa.Table, name: str) -> Array:
-    """Return a column as one array."""
-    column: Any = table[name].combine_chunks()
-    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+def levels_in_path(partitions: pa.Table, positions: Ordinals | None = None) -> Ordinals:
+    """Return for each partition, or for those at *positions*, the levels that its path has, one bit each."""
+    levels = np.asarray(whole(partitions, "levels"))
+    return (levels if positions is None else levels[positions]).astype(np.int64)
 
 
 def placed(spans: Spans | WideSpans) -> tuple[Scale, Ordinals, Ordinals]:

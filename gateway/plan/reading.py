@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from gateway.catalog import facts
+from gateway.catalog.arrays import whole
 from gateway.catalog.casting import Fit, fit
 from gateway.catalog.facts import FileFacts
 from gateway.catalog.manifest import Snapshot, source_types
@@ -25,7 +26,7 @@ from gateway.catalog.transforms.keys import Array, Ordinals
 from gateway.catalog.transforms.values import value_texts
 from gateway.model import Column, FileVersion
 from gateway.plan.checked import checked
-from gateway.plan.index import levels_in_path, whole
+from gateway.plan.index import levels_in_path
 from gateway.plan.rewrite import Address, Part, per_file, read_as, source
 
 NUMBERED = Column(name="__gateway_n", type="INTEGER")
@@ -82,7 +83,7 @@ def _parts(
     """Group the files by which of their levels their paths tell, and by their shapes."""
     partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(positions, "right") - 1
     shapes, shape_of = _shapes(snapshot, positions)
-    bits = levels_in_path(snapshot.partitions)[partitions]
+    bits = levels_in_path(snapshot.partitions, partitions)
     keys, groups = np.unique(np.stack([bits, shape_of]), axis=1, return_inverse=True)
     for group, (levels, shape) in enumerate(keys.T.tolist()):
         here = np.flatnonzero(groups == group)
@@ -134,7 +135,7 @@ def _placed(
 def _shapes(snapshot: Snapshot, positions: Ordinals) -> tuple[list[_Shape], Ordinals]:
     """Return the shapes that occur, and the number of the shape of each file."""
     own = frozenset(column.name for field, column in _levels(snapshot).values() if not _path_wins(snapshot, field))
-    found = facts.codes(snapshot.files)[positions]
+    found = facts.codes(snapshot.files, positions)
     distinct = facts.known(snapshot.files)
     codes, inverse = np.unique(found, return_inverse=True)
     made = [_shape(snapshot.columns, own, distinct[code] if code >= 0 else None) for code in codes.tolist()]

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from gateway.catalog.arrays import whole
 from gateway.catalog.manifest import weak
 from gateway.catalog.transforms.keys import Ordinals
 from gateway.model import FileVersion, Value
-from gateway.plan.index import Axes, SnapshotView, whole
+from gateway.plan.index import Axes, SnapshotView
 from gateway.plan.project import Choice, project
 from gateway.plan.states import Mask, Positions
 from gateway.plan.statistics import Bounds, FileAxes

@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gateway.catalog.arrays import whole
 from gateway.catalog.transforms.keys import (
     HIGHEST,
     LOWEST,
@@ -42,7 +43,6 @@ from gateway.catalog.transforms.keys import (
 from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Interval, Range, Scale, place_wide
 from gateway.plan.derived import comparable, derived_axes
-from gateway.plan.index import whole
 from gateway.plan.states import Codes, Mask, States, UnitStates
 from gateway.predicate import And, Comparison, Membership, NullCheck, Or, Outside, Predicate, StartsWith, Term
 
