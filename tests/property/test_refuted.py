@@ -107,6 +107,7 @@ LETTERS = (
         "regexp_extract({x}, '^.') = 'a'",
         "ascii({x}) = 97",
     ),
+    *("{x} ~ 'a'", "{x} !~ 'a'", "{x} NOT SIMILAR TO 'a'", "regexp_matches({x}, 'b', 'i')", "{x} GLOB 'a*'"),
     *("regexp_full_match({x}, 'a.')", "concat_ws('-', {x}, 'q') = 'q'", "lpad({x}, 3, 'z') = 'zab'"),
 )
 COUNTS = (

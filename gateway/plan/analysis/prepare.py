@@ -105,6 +105,7 @@ def parsed(text: Text) -> exp.Expr:
     if len(trees) != 1:
         raise TemplateInvalid([Diagnostic(path="query", message="one statement is expected")])
     _restore_columns(trees[0], text)
+    _restore_matches(trees[0])
     return trees[0]
 
 
@@ -116,6 +117,13 @@ def _restore_columns(tree: exp.Expr, text: Text) -> None:
         is_first = not isinstance(call, exp.DateBin)
         if isinstance(unit, exp.Var | exp.Literal) and not (is_first and _TEXT_FIRST.match(text.parsed, after)):
             call.set("unit", exp.paren(exp.column(unit.name.lower())))
+
+
+def _restore_matches(tree: exp.Expr) -> None:
+    """Make of ``text ~ pattern`` the match of the whole text that it is: sqlglot reads ``regexp_matches``, a call."""
+    for match in list(tree.find_all(exp.RegexpLike)):
+        if "end" not in match.meta:
+            match.replace(exp.RegexpFullMatch(this=match.this, expression=match.expression))
 
 
 def _references(tree: exp.Expr) -> Counter[int]:

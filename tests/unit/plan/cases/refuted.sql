@@ -134,3 +134,7 @@ SELECT k FROM a WHERE extract(epoch FROM ts) // 3600 >= 474000 AND if(k > 1, 'mo
 -- FALSE or NULL: where a constant is NULL, and where the column is.
 SELECT k FROM a WHERE (ts < $pt) IS NOT TRUE AND (k > 1) IS TRUE;
 --> a: (ts where {day/hour/range: COALESCE(__hi >= $pt, TRUE)} OR ([NULL: NOT ("__lo" < $pt) IS TRUE] AND ts IS NULL)) AND k > 1
+
+-- The operator matches the whole text, unlike the function.
+SELECT k FROM a WHERE s !~ 'a' AND NOT regexp_matches(s, 'b');
+--> a: s where {value: NOT REGEXP_FULL_MATCH(__lo, 'a')} AND s where {value: NOT REGEXP_MATCHES(__lo, 'b')}
