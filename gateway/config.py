@@ -108,7 +108,8 @@ class EngineSettings(_Section):
     wait: Duration = Field(10.0, description="How long a query may wait for a slot.")
     cheap: Size = Field(
         64 * 2**20,
-        description="Planned bytes up to which a query is a cheap one: one slot of two or more is for these only.",
+        description="Planned bytes up to which a query is a cheap one: one slot of two or more is for these only, "
+        "and a page runs it when it is opened.",
     )
     spill: Size = Field(10 * 2**30, description="Disk space that DuckDB may use for temporary files.")
     timeout: Duration = Field(

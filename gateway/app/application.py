@@ -110,6 +110,7 @@ def open_app(
             limits=limits,
             proxies=Proxies(root_path=server.root_path, trusted=networks(server.trusted_proxies)),
             cors=Cors(origins=frozenset(server.cors)),
+            cheap=settings.engine.cheap,
             embed=server.embed,
             dev=dev,
         )

@@ -66,6 +66,8 @@ class Site:
     limits: CallerLimits
     proxies: Proxies
     cors: Cors
+    cheap: int
+    """Bytes up to which a page runs what its address asks for, without being told to."""
     embed: tuple[str, ...]
     """The origins that may show pages in a frame."""
     made: dict[str, Any] = field(default_factory=dict)

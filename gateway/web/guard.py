@@ -33,12 +33,17 @@ def admit() -> None:
         return
     record().principal = principal_of(request)
     if request.path.startswith("/v1/"):
-        g.limit_headers = site().limits.admit(principal_of(request))
+        count_request()
     named = request.view_args or {}
     if "name" in named:
         _see_query(named["name"])
     if "table" in named:
         _see_table(named["table"])
+
+
+def count_request() -> None:
+    """Count the current request against the limits of its caller. Raises ``QuotaExceeded``."""
+    g.limit_headers = site().limits.admit(principal_of(request))
 
 
 def limit_headers() -> Mapping[str, str]:

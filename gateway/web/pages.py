@@ -11,26 +11,27 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from gateway.access.authorizer import COOKIE, from_own_page
-from gateway.errors import Forbidden, Unauthenticated
+from gateway.encode import FORMATS
+from gateway.errors import Forbidden, GatewayError, Unauthenticated
 from gateway.pipeline import Gateway
-from gateway.query.coerce import format_value
-from gateway.query.parameters import Parameter
 from gateway.query.registry import Registry
 from gateway.query.template import Template
-from gateway.query.types import Kind
 from gateway.web.context import Site, found, gateway, here, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
 from gateway.web.documents import cacheable, file_response, json_bytes
+from gateway.web.form_fields import form_fields
 from gateway.web.guard import guarded, visible_queries
 from gateway.web.html import page
 from gateway.web.openapi import openapi_document
-from gateway.web.parsing import check_coding, no_parameters, read_query_string
-from gateway.web.problems import NotFound, kinds, problem
-from gateway.web.questions import version_number
+from gateway.web.parsing import QueryString, check_coding, no_parameters, read_query_string
+from gateway.web.plain_answer import PlainAnswer, plain_answer
+from gateway.web.problems import NotFound, kinds, problem_document
+from gateway.web.problems import problem as as_problem
+from gateway.web.questions import read_question, version_number
 
 routes = Blueprint("pages", __name__)
 _FILES = Path(__file__).parent / "static"
-_PAGE = re.compile(r"/docs(/[a-z][a-z0-9_.]{0,127}/[a-z0-9]{1,12})?")
+_PAGE = re.compile(r"/docs(/[a-z][a-z0-9_.]{0,127}/[a-z0-9]{1,12}(\?[!-~]{1,8000})?)?")
 """Where a person may be sent to after entering a key."""
 _NEXT = "/docs"
 _LONGEST_COOKIE = 3_800
@@ -38,7 +39,10 @@ _DOCUMENTS = 32
 """OpenAPI documents that are kept, one for each set of queries that somebody may see."""
 _INCOMPLETE = 30.0
 """Seconds for which a document is kept that lacks the columns of a version."""
-_INPUTS = {Kind.DATE: "date", Kind.INTEGER: "number"}
+_STATE = ("_view", "_sort", "_filter", "_cursor", "_form")
+"""Options of a query's page, which its scripts read and write, and its form where there are none."""
+_REFUSED = ("Retry-After", "WWW-Authenticate")
+"""Headers of a refusal that a page has too."""
 
 
 @routes.get("/")
@@ -53,14 +57,45 @@ def docs() -> Response:
 
 @routes.get("/docs/<name>/<version>")
 def try_query(name: str, version: str) -> Response:
+    """Show a query and its form. Where the form was sent by a browser without scripts, show the rows too."""
+    options = read_query_string(request.query_string, accepted=_STATE)
     registry = gateway().registry
     template = found(registry.template(name, version_number(name, version)))
+    asked = "_form" in request.args or "_cursor" in options.options
+    plain, refused = _plainly(name, version, options) if asked else (None, None)
     described = describe(template, result_columns(gateway(), template), registry.state(template))
-    fields = [_field(key, parameter, _example(template)) for key, parameter in template.parameters.items()]
-    versions = sorted(registry.queries()[name], reverse=True)
+    problem = {} if refused is None else problem_document(refused, **_where())
     instead = template.successor
-    replaced_by = f"{instead[0]}/v{instead[1]}" if instead is not None else None
-    return page("query.html", query=described, fields=fields, versions=versions, replaced_by=replaced_by)
+    response = page(
+        "query.html",
+        query=described,
+        fields=form_fields(template, options.parameters if options.parameters or asked else None),
+        versions=sorted(registry.queries()[name], reverse=True),
+        replaced_by=f"{instead[0]}/v{instead[1]}" if instead is not None else None,
+        formats=tuple(FORMATS),
+        cheap=site().cheap,
+        plain=plain,
+        problem=problem,
+        mistakes={each["parameter"]: each["detail"] for each in problem.get("errors", ())},
+    )
+    if refused is not None:
+        response.status_code = refused.status
+        told = as_problem(refused, **_where()).headers
+        response.headers.update({name: told[name] for name in _REFUSED if name in told})
+    return response
+
+
+def _plainly(name: str, version: str, options: QueryString) -> tuple[PlainAnswer, None] | tuple[None, GatewayError]:
+    """Answer a form, or tell what is wrong with it on the page itself."""
+    try:
+        return plain_answer(read_question(name, version, options), options), None
+    except GatewayError as error:
+        record().error = error.code
+        return None, error
+
+
+def _where() -> dict[str, Any]:
+    return {"request_id": record().request, "prefix": request.script_root}
 
 
 @routes.get("/docs/key")
@@ -107,7 +142,7 @@ def ask_for_key(error: Unauthenticated) -> Response:
     """Ask a person for a key where a program would get a problem."""
     record().error = error.code
     if request.endpoint == "pages.openapi":
-        return problem(error, request_id=record().request, prefix=request.script_root)
+        return as_problem(error, request_id=record().request, prefix=request.script_root)
     response = _ask_for_key(error.detail if COOKIE in request.cookies else "This page needs a key.")
     response.headers.update(error.headers)
     _forget_key(response)
@@ -115,7 +150,8 @@ def ask_for_key(error: Unauthenticated) -> Response:
 
 
 def _ask_for_key(wrong: str) -> Response:
-    response = page("key.html", next=request.path if _PAGE.fullmatch(request.path) else _NEXT, wrong=wrong)
+    asked = f"{request.path}?{request.query_string.decode('latin-1')}" if request.query_string else request.path
+    response = page("key.html", next=asked if _PAGE.fullmatch(asked) else _NEXT, wrong=wrong)
     response.status_code = 401
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -186,41 +222,3 @@ def _first_example() -> str:
         if template.examples:
             return here(example_url(template, template.examples[0]))
     return here("/v1/queries")
-
-
-def _example(template: Template) -> dict[str, Any]:
-    return dict(template.examples[0]) if template.examples else {}
-
-
-def _field(name: str, parameter: Parameter, example: dict[str, Any]) -> dict[str, Any]:
-    """Describe the control that asks for one parameter, filled from the first example."""
-    value = example.get(name, format_value(parameter.default))
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    kind = parameter.type.scalar.kind
-    choices = [str(format_value(choice)) for choice in parameter.choices or ()]
-    control = "select" if choices or kind is Kind.BOOLEAN else "lines" if parameter.type.item is not None else "input"
-    return {
-        "name": name,
-        "type": str(parameter.type),
-        "required": parameter.required,
-        "description": parameter.description,
-        "control": control,
-        "multiple": parameter.type.item is not None,
-        "choices": choices or ["true", "false"],
-        "input": "text" if parameter.epoch or parameter.relative else _INPUTS.get(kind, "text"),
-        "forms": _forms(parameter),
-        "min": format_value(parameter.min),
-        "max": format_value(parameter.max),
-        "pattern": parameter.pattern,
-        "values": [str(item).lower() if isinstance(item, bool) else str(item) for item in values],
-    }
-
-
-def _forms(parameter: Parameter) -> str:
-    """Say in which forms a time may be written beside the usual one."""
-    forms = [
-        *(["now-7d, now/d or the like"] if parameter.relative is not None else []),
-        *([f"{'milliseconds' if parameter.epoch == 'ms' else 'seconds'} since 1970"] if parameter.epoch else []),
-        *([f"with an offset; days are those of {parameter.zone.key}"] if parameter.zone is not None else []),
-    ]
-    return "; ".join(forms)

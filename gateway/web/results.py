@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
@@ -53,6 +53,7 @@ from gateway.web.reuse import next_lifecycle_instant, reuse_of
 from gateway.web.sending import close, closed_on_error
 from gateway.web.timeouts import TIMEOUT, read_deadline, read_gone
 
+Given = TypeVar("Given")
 routes = Blueprint("results", __name__)
 
 
@@ -63,7 +64,7 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
     chosen = choose_format(suffix, options.options.get("_format"), request.headers.get("Accept", ""))
     shape = choose_shape(options.options.get("_shape"), chosen)
     question = read_question(name, version, options)
-    _note_question(question)
+    note_question(question)
     settled_until = next_lifecycle_instant(question.query)  # before it is bound: a day may begin meanwhile
     dialect = choose_dialect(options.options, chosen)
     variant = Variant(format=chosen, shape=shape, coding=chosen_coding(chosen), dialect=dialect)
@@ -81,10 +82,10 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
             reuse = reuse_of(question, answer, options, settled_until=settled_until)
             return _rendered(_response(given, reuse, version, suffix, options), answer, now)
 
-    return _outliving(answered)
+    return outliving(answered)
 
 
-def _outliving(answered: Callable[[], Response]) -> Response:
+def outliving(answered: Callable[[], Given]) -> Given:
     """Answer again where the engine's process ends before the first byte of rows that are sent while computed."""
     for _ in range(MAX_LIVES - 1):
         try:
@@ -160,7 +161,7 @@ def _response(
 ) -> ResultResponse:
     """Make the response: status, headers and body; *reuse* tells where the same is found again."""
     answer = given.answer
-    _note(answer, given.page, given.variant.format)
+    note(answer, given.page, given.variant.format)
     headers = list(_stable_headers(given, version, suffix, options))
     tag = None if request.method == "POST" else given.tag
     check_match(tag)
@@ -196,13 +197,13 @@ def _rendered(response: ResultResponse, answer: Answer | Export | Unread, now: f
     return rendered
 
 
-def _note_question(question: Question) -> None:
+def note_question(question: Question) -> None:
     """Note the query in the access record, so that an error counts for it. Raises what binding raises."""
     template = gateway().registry.template(question.query, question.version)
     record().query, record().version = template.name, template.version
 
 
-def _note(answer: Answer | Export | Unread, page: Page, chosen: Format) -> None:
+def note(answer: Answer | Export | Unread, page: Page, chosen: Format) -> None:
     """Note the answer in the access record."""
     noted = record()
     noted.cache, noted.format = outcome(answer.status), chosen.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -181,22 +180,6 @@ def test_what_cannot_be_copied_is_not_said_to_be(page: Page) -> None:
     page.at("#copy").click()
     page.wait(lambda: "does not copy" in page.at("#state").text)
     assert page.browser.execute_script("return String(getSelection())") == page.at("#curl").text
-
-
-def test_a_form_works_without_scripts(page: Page) -> None:
-    page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        page.open("/docs/delays_by_carrier/v2")
-        page.fill("start", "2013-05-06")
-        page.fill("end", "2013-05-13")
-        page.fill("carriers", "UA\nDL")
-        Select(page.field("origin")).select_by_visible_text("not given")
-        page.at("form button[type=submit]").click()
-    finally:
-        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    answer = json.loads(page.at("body pre").text)
-    assert sorted(row["carrier"] for row in answer["data"]) == ["DL", "UA"]
-    assert "origin=&" in f"{page.browser.current_url}&"
 
 
 def test_tables_are_found_and_read_about(page: Page) -> None:

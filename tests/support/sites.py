@@ -39,6 +39,7 @@ def bare_site(gateway: Any, /, **wired: Any) -> Site:
         "limits": UNLIMITED,
         "proxies": Proxies(),
         "cors": Cors(),
+        "cheap": 64 * 2**20,
         "embed": (),
     }
     return Site(**(parts | wired))

@@ -308,7 +308,7 @@ def test_documents_and_files_have_the_preconditions_of_results(
         assert (reply.mimetype, reply.json["type"]) == ("application/problem+json", "/errors/precondition-failed")
 
 
-@pytest.mark.parametrize("name", ["site.css", "try.js", "icon.svg"])
+@pytest.mark.parametrize("name", ["site.css", "query.js", "icon.svg"])
 @pytest.mark.parametrize(
     "field",
     ["bytes=0-9", "bytes=5-", "bytes=-5", "bytes=-99999999", "bytes=0-99999999", "bytes=99999999-", "bytes=-0",

@@ -1,0 +1,69 @@
+"""The fields of a query's form: one control a parameter, filled from the address of the page or from an example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.query.coerce import format_value
+from gateway.query.parameters import Parameter
+from gateway.query.template import Template
+from gateway.query.types import Kind
+from gateway.web.bound_parameters import texts
+
+_INPUTS = {Kind.DATE: "date", Kind.INTEGER: "number"}
+
+
+def form_fields(template: Template, given: Mapping[str, Sequence[str]] | None) -> list[dict[str, Any]]:
+    """Describe the controls of a template's form, filled with the texts *given*; None: from its first example."""
+    filled = _example(template) if given is None else given
+    return [_field(name, parameter, filled.get(name, [])) for name, parameter in template.parameters.items()]
+
+
+def _example(template: Template) -> dict[str, list[str]]:
+    """Return the values of the first example, and the defaults of the parameters that it leaves out."""
+    defaults = {name: format_value(each.default) for name, each in template.parameters.items()}
+    example = {**defaults, **(template.examples[0] if template.examples else {})}
+    return {name: texts(value) for name, value in example.items()}
+
+
+def _field(name: str, parameter: Parameter, values: Sequence[str]) -> dict[str, Any]:
+    kind = parameter.type.scalar.kind
+    choices = [str(format_value(choice)) for choice in parameter.choices or ()]
+    control = "select" if choices or kind is Kind.BOOLEAN else "lines" if parameter.type.item is not None else "input"
+    return {
+        "name": name,
+        "type": str(parameter.type),
+        "kind": kind.value,
+        "required": parameter.required,
+        "description": parameter.description,
+        "control": control,
+        "multiple": parameter.type.item is not None,
+        "choices": choices or ["true", "false"],
+        "input": _input(parameter, kind, values),
+        "forms": _forms(parameter),
+        "min": format_value(parameter.min),
+        "max": format_value(parameter.max),
+        "values": values,
+    }
+
+
+def _input(parameter: Parameter, kind: Kind, values: Sequence[str]) -> str:
+    """Choose the type of an input: one that takes all that may be written, and shows what was written wrong."""
+    free = parameter.epoch or parameter.relative or kind not in _INPUTS
+    return "text" if free or not all(map(_is_plain, values)) else _INPUTS[kind]
+
+
+def _is_plain(value: str) -> bool:
+    """Tell whether a number or a date is written so that a browser's own control can show it."""
+    return value.isascii() and value.replace("-", "").isdecimal()
+
+
+def _forms(parameter: Parameter) -> str:
+    """Say in which forms a time may be written beside the usual one."""
+    forms = [
+        *(["now-7d, now/d or the like"] if parameter.relative is not None else []),
+        *([f"{'milliseconds' if parameter.epoch == 'ms' else 'seconds'} since 1970"] if parameter.epoch else []),
+        *([f"with an offset; days are those of {parameter.zone.key}"] if parameter.zone is not None else []),
+    ]
+    return "; ".join(forms)

@@ -1,0 +1,79 @@
+"""The answer of a query as a table of texts: for pages in browsers that run no scripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from flask import request
+
+from gateway.answer import Answer, Export, Unread
+from gateway.encode import FORMATS, encode
+from gateway.execution.work import StreamOptions
+from gateway.model import Column
+from gateway.model import Request as Question
+from gateway.web.context import gateway, principal_of, site
+from gateway.web.guard import count_request
+from gateway.web.paging import Page, first_page, next_page
+from gateway.web.parsing import QueryString
+from gateway.web.results import note, note_question, outliving
+from gateway.web.sending import closed_on_error
+from gateway.web.timeouts import read_gone
+
+ROWS = 100
+"""Rows of a page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainAnswer:
+    """Some rows of an answer. ``total`` is None where it is not known; ``following`` is the query string of the rows
+    after these."""
+
+    columns: tuple[Column, ...]
+    rows: list[list[Any]]
+    first: int
+    total: int | None
+    following: str | None
+
+
+def plain_answer(question: Question, options: QueryString) -> PlainAnswer:
+    """Answer a question that was put by the form of a page. It counts as one request of its caller.
+
+    Raises what a result raises.
+    """
+    count_request()
+    note_question(question)
+    return outliving(lambda: _answered(question, options))
+
+
+def _answered(question: Question, options: QueryString) -> PlainAnswer:
+    answer, page = _rows_of(question, options)
+    with closed_on_error(answer):
+        columns = answer.result.columns
+        body = b"".join(bytes(chunk) for chunk in encode(FORMATS["json"], page.content, columns, shape="arrays"))
+        note(answer, page, FORMATS["json"])
+        rows: list[list[Any]] = orjson.loads(body)["data"]
+        return PlainAnswer(
+            columns=columns, rows=rows, first=page.offset + 1, total=page.total, following=_following(page, options)
+        )
+
+
+def _rows_of(question: Question, options: QueryString) -> tuple[Answer | Export, Page]:
+    if "_cursor" in options.options:
+        kept, rest = next_page(question, options, None)
+        assert not isinstance(kept, Unread)  # it is for those who can do without the rows
+        return kept, rest
+    gone, stream = read_gone(request.environ), StreamOptions(limit=ROWS, has=lambda _: False, waits=False)
+    answer = gateway().answer(question, principal=principal_of(request), deadline=None, gone=gone, stream=stream)
+    assert not isinstance(answer, Unread)  # likewise
+    return answer, first_page(answer, ROWS)
+
+
+def _following(page: Page, options: QueryString) -> str | None:
+    """Write the query string of the page after, if there is one."""
+    if page.next is None:
+        return None
+    pairs = [(name, value) for name, values in options.parameters.items() for value in values]
+    return urlencode([*pairs, ("_cursor", page.next.encode(site().secret()))])

@@ -1,0 +1,76 @@
+// The form of a query: its values as texts, and what is wrong with them.
+
+import { at, element } from "./dom.js";
+
+const form = at("form");
+const controls = () => form.querySelectorAll("[name]:not([type=hidden])");
+const PLAIN = new Set(["integer", "decimal", "double", "boolean"]);
+
+// Returns what is filled in, as [name, text].
+export function given() {
+  const pairs = [];
+  for (const control of controls()) {
+    const values = control.multiple ? [...control.selectedOptions].map((option) => option.value)
+      : "lines" in control.dataset ? control.value.split("\n").map((line) => line.trim()) : [control.value];
+    for (const value of values) if (value !== "") pairs.push([control.name, value]);
+  }
+  return pairs;
+}
+
+export function fill(pairs) {
+  for (const control of controls()) {
+    const values = pairs.filter(([name]) => name === control.name).map(([, value]) => value);
+    if (control.multiple) for (const option of control.options) option.selected = values.includes(option.value);
+    else control.value = values.join("\n");
+  }
+}
+
+// Writes values as the JSON object of a POST. Numbers are written as they were typed: no digit of them is lost.
+export function body(pairs) {
+  const members = [];
+  for (const control of controls()) {
+    const values = pairs.filter(([name]) => name === control.name).map(([, value]) => literal(control, value));
+    if (values.length === 0) continue;
+    const many = control.multiple || "lines" in control.dataset;
+    members.push(`${JSON.stringify(control.name)}:${many ? `[${values.join(",")}]` : values[0]}`);
+  }
+  return `{${members.join(",")}}`;
+}
+
+function literal(control, value) {
+  const plain = PLAIN.has(control.dataset.kind) && /^(-?(0|[1-9]\d*)(\.\d+)?|true|false)$/.test(value);
+  return plain ? value : JSON.stringify(value);
+}
+
+// Shows mistakes at their fields; returns those that have none.
+export function complain(errors) {
+  const left = [];
+  for (const error of errors) {
+    const control = at(`p-${error.parameter}`);
+    const note = at(`e-${error.parameter}`);
+    if (!control) { left.push(error); continue; }
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-describedby", `d-${error.parameter} e-${error.parameter}`);
+    note.textContent = error.detail;
+    note.hidden = false;
+  }
+  return left;
+}
+
+export function forgive() {
+  for (const note of form.querySelectorAll(".wrong")) note.hidden = true;
+  for (const control of form.querySelectorAll("[aria-invalid]")) {
+    control.removeAttribute("aria-invalid");
+    control.setAttribute("aria-describedby", `d-${control.name}`);
+  }
+}
+
+export function showProblem(problem) {
+  const box = at("problem");
+  const title = element("p", {}, problem.title || "The server could not be reached.");
+  if (problem.type) title.append(" ", element("a", { href: problem.type }, "What this means"));
+  const others = complain(problem.errors || []);
+  box.replaceChildren(title, element("p", {}, problem.detail || ""));
+  for (const { parameter, detail } of others) box.append(element("p", {}, `${parameter} ${detail}`));
+  box.hidden = false;
+}

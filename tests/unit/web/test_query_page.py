@@ -1,0 +1,52 @@
+"""The page of a query as a browser without scripts uses it: its form answers with a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sites import OneKey
+
+from gateway.errors import QueueFull, QuotaExceeded
+
+PAGE = "/docs/delays/v2?_form=1&start=2013-01-01&carriers=UA%0D%0ADL"
+
+
+def test_a_form_is_answered_with_a_table_below_what_was_filled_in(client: FlaskClient, gateway: Any) -> None:
+    text = client.get(PAGE).text
+    assert gateway.asked[-1].parameters == {"start": ["2013-01-01"], "carriers": ["UA", "DL"]}
+    assert '<div class="plain">' in text
+    assert ">UA\nDL</textarea>" in text
+
+
+def test_a_page_that_was_not_asked_runs_nothing(client: FlaskClient, gateway: Any) -> None:
+    assert client.get("/docs/delays/v2?start=2013-01-01&_view=table&_sort=-flights").status_code == 200
+    assert gateway.asked == []
+
+
+def test_what_is_wrong_is_told_on_the_page(client: FlaskClient) -> None:
+    refused = client.get("/docs/delays/v2?_form=1&start=soon&top=10&colour=red")
+    assert (refused.status_code, refused.mimetype) == (422, "text/html")
+    assert 'id="e-start" class="wrong">&#39;soon&#39; is not a date' in refused.text
+    assert "<p>colour " in refused.text
+    assert 'value="soon"' in refused.text
+
+
+@pytest.mark.parametrize("failure", [QueueFull("Later.", retry_after=3), QuotaExceeded("Later.", retry_after=3)])
+def test_a_page_says_when_to_try_again(client: FlaskClient, gateway: Any, failure: Exception) -> None:
+    gateway.failure = failure
+    refused = client.get(PAGE)
+    assert (refused.headers["Retry-After"], "Later." in refused.text) == ("3", True)
+
+
+def test_an_unknown_option_is_refused(client: FlaskClient) -> None:
+    assert client.get("/docs/delays/v2?_sorted=x").status_code == 400
+
+
+def test_a_key_leads_back_to_what_was_asked(make_site: Callable[..., FlaskClient]) -> None:
+    guarded = make_site(access=OneKey())
+    asked = "/docs/delays/v2?start=2013-01-01&_view=table"
+    assert f'value="{asked.replace("&", "&amp;")}"' in guarded.get(asked).text
+    assert guarded.post("/docs/key", data={"key": "k", "next": asked}).headers["Location"] == asked
