@@ -98,6 +98,12 @@ class EngineSettings(_Section):
     threads: int | None = Field(
         None, ge=1, le=1024, description="DuckDB threads of this machine; by default the cores, and more over S3."
     )
+    one_thread_memory: Size = Field(
+        96 * 2**20,
+        ge=32 * 2**20,
+        description="Memory of a `deterministic` query that runs on one thread, beside `engine.memory`; beyond it, it "
+        "spills, and then breaks ties as this size has it: set it alike on all hosts.",
+    )
     slots: int | None = Field(
         None,
         ge=1,

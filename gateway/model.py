@@ -111,6 +111,8 @@ class BoundQuery:
     """The parameters that were asked for in relative times."""
     engine: str = "auto"
     """Where its partials are computed; ``auto``: where it is cheaper. Bytes are the same."""
+    deterministic: bool = False
+    """Whether its answer must have the same bytes each time that it is computed over the same files."""
 
     @property
     def until(self) -> float:
@@ -314,6 +316,8 @@ class Statement:
     files: Sequence[FileVersion]
     relation: Relation | None = None
     """Rows that it reads beside the files."""
+    one_thread: bool = False
+    """Whether it runs on one thread with memory of its own, so that it gives the same bytes each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,6 @@ from gateway.model import (
     CachePolicy,
     Column,
     FileVersion,
-    Folded,
     Principal,
     Request,
     Result,
@@ -316,7 +315,7 @@ class Gateway:
             snapshots = self.catalog.pin(query.tables)
             plan = self.planning.planner.plan(query, snapshots, principal)
         key = result_key(self.question(query, principal), plan, self.engine.name)
-        found, choice = self.runner.folded(plan, snapshots, principal)
+        computing = self.runner.computing(plan, snapshots, principal)
         statuses = [(name, self.catalog.status(name)) for name in query.tables]
         return Explanation(
             plan=plan,
@@ -326,9 +325,10 @@ class Gateway:
             cached=self.cache.stored(key) is not None,
             now=self.clock(),
             failing={name: status.failure.error for name, status in statuses if status.failure is not None},
-            folded=found if isinstance(found, Folded) else None,
-            whole=found if isinstance(found, str) else None,
-            choice=choice,
+            folded=computing.folded,
+            whole=computing.whole,
+            choice=computing.choice,
+            deterministic=computing.deterministic,
             unread={name: reason for name, each in snapshots.items() if (reason := each.nothing_read) is not None},
         )
 

@@ -47,6 +47,7 @@ def open_engine(
         max_temp_size=f"{engine.spill}B",
         flush=f"{max(_LEAST_FLUSH, min(_MOST_FLUSH, memory // _FLUSHES))}B",
         threads=engine.threads,
+        one_thread_memory=f"{engine.one_thread_memory}B",
         s3=access(storage) if any(place.startswith(BUCKETS) for place in locations) else None,
         http_timeout=silence(storage),
         first_edition=first_edition,

@@ -23,7 +23,8 @@ def question_key(query: BoundQuery, principal: Principal, tables: Iterable[str] 
     *tables* are the identities of the tables that it reads: elsewhere, or declared in another way, they give another
     answer. *origin* names the deployment and the software that answers.
     """
-    parts = [_FORMAT, query.normalised.encode(), principal.scope.encode(), origin.encode()]
+    form = _FORMAT + b" deterministic" if query.deterministic else _FORMAT
+    parts = [form, query.normalised.encode(), principal.scope.encode(), origin.encode()]
     parts += (identity.encode() for identity in tables)
     for name in sorted(query.parameters):
         parts += (name.encode(), canonical_bytes(query.parameters[name]))

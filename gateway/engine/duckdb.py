@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from threading import Lock, Thread
 from time import monotonic
 from typing import Any
@@ -46,7 +48,8 @@ class DuckDBEngine:
         broken: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
-        self._broken = broken
+        self._broken, self._observe = broken, observe
+        self._instances = count(1)
         self._keyring, self._clock = keyring, clock
         self._connection = connection
         self._access = settings.s3 or S3Access()
@@ -96,6 +99,8 @@ class DuckDBEngine:
         started: Callable[[Cancel], None] | None = None,
     ) -> DuckDBStream:
         """Start *statement* and return its rows as they come; see ``Engine.execute``."""
+        if statement.one_thread:
+            return self._execute_alone(statement, deadline, started)
         self._keep_keys_fresh()
         pooled = self._cursors.acquire(statement.files, deadline)
         stream = DuckDBStream(self._cursors, pooled, self._translated)
@@ -108,6 +113,22 @@ class DuckDBEngine:
         except BaseException:
             stream.close()
             raise
+        return stream
+
+    def _execute_alone(
+        self, statement: Statement, deadline: float | None, started: Callable[[Cancel], None] | None
+    ) -> DuckDBStream:
+        """Start *statement* in an instance of its own: the threads of one serve all of its statements."""
+        spill = f"{self.settings.temp_directory}.{next(self._instances)}"
+        memory = self.settings.one_thread_memory
+        settings = replace(self.settings, threads=1, memory_limit=memory, temp_directory=spill)
+        alone = DuckDBEngine.open(settings, keyring=self._keyring, clock=self._clock, observe=self._observe)
+        try:
+            stream = alone.execute(replace(statement, one_thread=False), deadline=deadline, started=started)
+        except BaseException:
+            alone.close()
+            raise
+        stream.then = alone.close
         return stream
 
     def evaluate(

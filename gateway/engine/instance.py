@@ -58,6 +58,8 @@ class DuckDBSettings:
     """Memory freed at once of which the allocator gives back all to the system that nobody uses. It keeps it by default
     up to 512 MB, more than most queries free, and what it keeps counts as memory of the process."""
     threads: int | None = None
+    one_thread_memory: str = "96MiB"
+    """What a statement that runs on one thread may use. Its ties may be broken otherwise with another limit."""
     s3: S3Access | None = None
     http_timeout: int = 5
     """Seconds that a bucket may be silent under a request, which is not interrupted meanwhile."""

@@ -34,6 +34,8 @@ class DuckDBStream:
         self._translate = translate
         self._ended = False
         self._closed = False
+        self.then: Callable[[], None] = lambda: None
+        """Called once it is closed."""
 
     def start(self, statement: duckdb.Statement, values: dict[str, duckdb.Value]) -> None:
         """Run the query until its first rows are there."""
@@ -73,6 +75,7 @@ class DuckDBStream:
         if not self._closed:
             self._closed = True
             self._cursors.release(self._pooled, reusable=self._ended)
+            self.then()
 
 
 def described(cursor: duckdb.DuckDBPyConnection) -> tuple[Column, ...]:

@@ -70,11 +70,16 @@ class Planning:
             return replace(work, plan=plan, key=result_key(work.question, plan, self.engine), fold=fold)
 
     def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> KeyedFold | Whole:
-        """Cut a plan into partials, and name them by their questions and the versions of their files."""
+        """Cut a plan into partials, and name them by their questions and the versions of their files.
+
+        Raises ``DeadlineExceeded`` for a deterministic query whose columns are not found in time, for others are whole.
+        """
         try:
             with on_behalf_of(plan.query.origin):
                 fold = self.folds.fold(plan, snapshots, principal)
         except (QueryFailed, DeadlineExceeded) as error:
+            if plan.query.deterministic and isinstance(error, DeadlineExceeded):
+                raise
             return Whole(reason=f"its partials cannot be described: {error.detail}")
         if isinstance(fold, Whole):
             return fold

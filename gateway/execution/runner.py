@@ -18,6 +18,7 @@ from gateway.execution.lives import AGAIN, Lives
 from gateway.execution.planning import Planning
 from gateway.execution.row_tee import RowTee
 from gateway.execution.run import Execution
+from gateway.execution.same_bytes import cost, statement_of
 from gateway.execution.stores import Move, Stores
 from gateway.execution.work import KeyedFold, Limits, Work
 from gateway.model import BoundQuery, Folded, Plan, Principal, Result
@@ -36,6 +37,20 @@ _AS_A_WHOLE = EngineChoice(
 )
 MAX_PLANS = 3
 """Times that a query is planned over files that change under it, before the error is the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computing:
+    """How an answer would be computed now; all None: as a whole, where no answer is put together of partials."""
+
+    folded: Folded | None = None
+    """The partials of which it would be put together."""
+    whole: str | None = None
+    """Why it would be computed as a whole."""
+    choice: EngineChoice | None = None
+    """Which engine would compute it, where there are several."""
+    deterministic: str | None = None
+    """How its bytes are the same each time, and what that costs, where it must be so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,20 +84,25 @@ class PlanRunner:
                         return self._outliving(limits, partial(self._send, planned, move, head, limit))
         raise AssertionError(_RAISED)
 
-    def folded(
-        self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal
-    ) -> tuple[Folded | str | None, EngineChoice | None]:
-        """Tell of what the answer of a plan would be put together now, or why it would be computed as a whole.
-
-        And which engine would compute it, where there are several.
-        """
-        if self.gatherer is None:
-            return None, None
-        known = self._known(self.gatherer, plan, snapshots, principal)
-        if isinstance(known, str):
-            return known, None if self.cluster is None else _AS_A_WHOLE
-        folded, fold = known
-        return folded, self.gatherer.choice(fold)
+    def computing(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Computing:
+        """Tell how the answer of a plan would be computed now."""
+        if self.gatherer is None and not plan.query.deterministic:
+            return Computing()
+        try:
+            fold = self.planning.fold(plan, snapshots, principal)
+        except UpstreamError as error:
+            return Computing(whole=f"its partials cannot be described now: {error.detail}")
+        known = self._known(plan, fold)
+        whole = known if isinstance(known, str) else None
+        choice = None if self.cluster is None else _AS_A_WHOLE
+        if self.gatherer is not None and isinstance(known, Folded) and isinstance(fold, KeyedFold):
+            choice = self.gatherer.choice(fold)
+        return Computing(
+            folded=known if isinstance(known, Folded) else None,
+            whole=whole,
+            choice=choice,
+            deterministic=cost(plan.query, fold),
+        )
 
     @property
     def cluster(self) -> Cluster | None:
@@ -90,17 +110,14 @@ class PlanRunner:
         elsewhere = None if self.gatherer is None else self.gatherer.elsewhere
         return None if elsewhere is None else elsewhere.cluster
 
-    def _known(
-        self, gatherer: Gatherer, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal
-    ) -> tuple[Folded, KeyedFold] | str:
-        try:
-            fold = self.planning.fold(plan, snapshots, principal)
-        except UpstreamError as error:
-            return f"its partials cannot be described now: {error.detail}"
+    def _known(self, plan: Plan, fold: KeyedFold | Whole) -> Folded | str | None:
+        """Tell of what an answer would be put together, or why it would not; None: no answer is."""
+        if self.gatherer is None:
+            return None
         if isinstance(fold, Whole):
             return fold.reason if fold.hint is None else f"{fold.reason}; it could be: {fold.hint}"
-        known = gatherer.known(fold, keeps=plan.query.cache.enabled)
-        return known.reason if isinstance(known, Whole) else (known, fold)
+        known = self.gatherer.known(fold, keeps=plan.query.cache.enabled)
+        return known.reason if isinstance(known, Whole) else known
 
     def allowed(self, query: BoundQuery) -> float:
         """Return the seconds that *query* may take."""
@@ -190,7 +207,7 @@ class PlanRunner:
 
 def _whole(work: Work, fold: KeyedFold | Whole) -> Work:
     """Return the work that computes an answer as a whole, in the order in which its partials would be finished."""
-    statement = fold.statement if isinstance(fold, Whole) else fold.fold.whole
+    statement = statement_of(work.plan, fold)
     return work if statement is None else replace(work, plan=replace(work.plan, statement=statement))
 
 

@@ -68,6 +68,8 @@ class Explanation:
     """Why the answer would be computed as a whole; None: it would not, or no answer is put together of partials."""
     choice: EngineChoice | None = None
     """Which engine would compute it; None: there is only one."""
+    deterministic: str | None = None
+    """How its bytes are the same each time, and what that costs; None: nobody asks for it."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON values."""
@@ -82,6 +84,7 @@ class Explanation:
             "partials": None if self.folded is None else {"kept": self.folded.kept, "computed": self.folded.computed},
             "whole": self.whole,
             "engine": None if self.choice is None else self.choice.as_dict(),
+            "deterministic": self.deterministic,
         }
 
     def as_text(self) -> str:
@@ -128,6 +131,8 @@ class Explanation:
             yield f"\ncomputed as a whole: {self.whole}"
         if self.choice is not None:
             yield f"\nengine: {self.choice}"
+        if self.deterministic is not None:
+            yield f"\ndeterministic: {self.deterministic}"
 
 
 def strip(positions: Sequence[int], total: int, width: int = _WIDTH) -> str:

@@ -32,6 +32,7 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
         "parameters": parameters_to_json(statement.parameters),
         "relation": None if statement.relation is None else statement.relation.name,
         "files": [[file.path, file.size, file.etag, file.modified] for file in statement.files],
+        "one_thread": statement.one_thread,
     }
 
 
@@ -49,6 +50,7 @@ def statement_from_json(written: Mapping[str, Any], relation: Any = None) -> Sta
         relation=None if name is None else Relation(name=name, rows=pa.ipc.open_stream(relation).read_all()),
         sql=written["sql"],
         parameters=parameters_from_json(written["parameters"]),
+        one_thread=written["one_thread"],
         files=[
             FileVersion(path=path, size=size, etag=etag, modified=modified)
             for path, size, etag, modified in written["files"]

@@ -87,6 +87,7 @@ class FrontMatter(BaseModel):
     ] = CacheRules()
     timeout: Annotated[Duration, Field(gt=0)] | None = None
     engine: Literal["auto", "duckdb", "dask"] = "auto"
+    deterministic: bool = False
     examples: list[dict[str, Any]] = []
     warm: Annotated[
         WarmRules, BeforeValidator(_warm_as_model, json_schema_input_type=WarmRules | bool | list[dict[str, Any]])

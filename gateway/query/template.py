@@ -171,6 +171,7 @@ def _unbound(name: str, version: int, front: FrontMatter, statement: ValidSql) -
         cache=front.cache.policy(),
         timeout=front.timeout,
         engine=front.engine,
+        deterministic=front.deterministic,
         default=None if front.default is None else tuple(front.default),
     )
 
@@ -200,6 +201,20 @@ def _agreement(
     if not reads_clock and front.cache.clock is not None:
         message = "cache.clock is declared, but the query reads no clock"
         yield declared.diagnostic(("cache", "clock"), message, rule=Rule.CLOCK)
+    if front.deterministic:
+        yield from _varying(front, statement, declared)
+
+
+def _varying(front: FrontMatter, statement: ValidSql, declared: Declared) -> Iterator[Diagnostic]:
+    """Find what makes a query that is to be deterministic answer differently over the same files."""
+    if statement.volatility is Volatility.VOLATILE:
+        message = "the query gives another answer each time, so it cannot be deterministic"
+        hint = "leave out deterministic, or random(), uuid(), USING SAMPLE and the like"
+        yield declared.diagnostic(("deterministic",), message, hint)
+    elif statement.volatility is Volatility.CLOCK and front.cache.clock is None:
+        message = "the query reads the clock to the microsecond, so it cannot be deterministic"
+        hint = "declare what the clock is rounded down to, cache: {clock: 1m}"
+        yield declared.diagnostic(("deterministic",), message, hint, rule=Rule.CLOCK)
 
 
 def _lint(

@@ -29,6 +29,7 @@ from gateway.model import Column, FileVersion, Relation, Statement, TypedValue
 
 HEAVY = "SELECT sum(a.i * b.i) FROM range(1000000) a(i), range(1000000) b(i)"
 ENDLESS = "SELECT i FROM range(1000000000000) t(i)"
+ON_THREADS = pytest.mark.parametrize("one_thread", [False, True], ids=["threads", "one thread"])
 
 
 @pytest.fixture
@@ -248,11 +249,12 @@ def test_any_file_name_can_be_read(engine: Engine, folder: Path, name: str) -> N
     assert rows(engine, statement(f"SELECT x FROM {source(engine, file)}", [file])) == [{"x": 7}]
 
 
+@ON_THREADS
 @pytest.mark.parametrize("sql", [HEAVY, ENDLESS], ids=["computing", "streaming"])
-def test_a_query_past_its_deadline_is_stopped(engine: Engine, sql: str) -> None:
+def test_a_query_past_its_deadline_is_stopped(engine: Engine, sql: str, one_thread: bool) -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded):
-        rows(engine, statement(sql), deadline=began + 0.2)
+        rows(engine, replace(statement(sql), one_thread=one_thread), deadline=began + 0.2)
     assert time.monotonic() - began < 5
 
 
@@ -261,7 +263,8 @@ def test_a_deadline_that_has_passed_stops_the_query_at_once(engine: Engine) -> N
         rows(engine, statement(HEAVY), deadline=time.monotonic() - 1)
 
 
-def test_a_query_is_cancelled_before_its_first_row(engine: Engine) -> None:
+@ON_THREADS
+def test_a_query_is_cancelled_before_its_first_row(engine: Engine, one_thread: bool) -> None:
     handed: list[Any] = []
     ready = threading.Event()
 
@@ -271,8 +274,9 @@ def test_a_query_is_cancelled_before_its_first_row(engine: Engine) -> None:
 
     thread = threading.Thread(target=cancel)
     thread.start()
+    heavy = replace(statement(HEAVY), one_thread=one_thread)
     with pytest.raises(EngineFailed, match="cancelled"):
-        engine.execute(statement(HEAVY), started=lambda stop: (handed.append(stop), ready.set()))
+        engine.execute(heavy, started=lambda stop: (handed.append(stop), ready.set()))
     thread.join()
 
 
@@ -281,8 +285,9 @@ def test_a_query_is_cancelled_before_it_begins(engine: Engine) -> None:
         engine.execute(statement(HEAVY), started=lambda stop: stop())
 
 
-def test_a_stream_is_cancelled_between_batches(engine: Engine) -> None:
-    stream = engine.execute(statement(ENDLESS))
+@ON_THREADS
+def test_a_stream_is_cancelled_between_batches(engine: Engine, one_thread: bool) -> None:
+    stream = engine.execute(replace(statement(ENDLESS), one_thread=one_thread))
     batches = iter(stream)
     next(batches)
     stream.cancel()
@@ -290,8 +295,9 @@ def test_a_stream_is_cancelled_between_batches(engine: Engine) -> None:
         list(batches)
 
 
-def test_a_stream_may_be_closed_early_and_twice(engine: Engine) -> None:
-    stream = engine.execute(statement(ENDLESS))
+@ON_THREADS
+def test_a_stream_may_be_closed_early_and_twice(engine: Engine, one_thread: bool) -> None:
+    stream = engine.execute(replace(statement(ENDLESS), one_thread=one_thread))
     next(iter(stream))
     stream.close()
     stream.close()
@@ -351,9 +357,10 @@ def test_files_with_different_columns_are_told_apart_from_damage(engine: Engine,
     assert str(folder) not in raised.value.detail
 
 
-def test_a_replaced_file_is_noticed(engine: Engine, folder: Path) -> None:
+@ON_THREADS
+def test_a_replaced_file_is_noticed(engine: Engine, folder: Path, one_thread: bool) -> None:
     old = write(folder / "x.parquet", {"x": [1]})
-    what = statement(f"SELECT x FROM {source(engine, old)}", [old])
+    what = replace(statement(f"SELECT x FROM {source(engine, old)}", [old]), one_thread=one_thread)
     assert rows(engine, what) == [{"x": 1}]
     write(folder / "x.parquet", {"x": [2]})
     with pytest.raises(FilesChanged):

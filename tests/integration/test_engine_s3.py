@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from itertools import count
 from typing import Any
@@ -112,6 +113,17 @@ def test_a_rewritten_file_of_the_same_size_gives_its_new_rows(engine: DuckDBEngi
         new = folder.write("x.parquet")
         assert new.size == old.size
         assert [(folder.contents[new], folder.contents[new], ROWS)] == rows(engine, reading(engine, [new]))
+
+
+def test_on_one_thread_each_file_is_read_once_and_a_version_that_is_gone_is_noticed(
+    s3: Any, engine: DuckDBEngine, folder: Folder
+) -> None:
+    files = [folder.write(f"{i}.parquet") for i in range(2)]
+    alone = replace(reading(engine, files), one_thread=True)
+    assert asked(s3, lambda: rows(engine, alone)) == {"GET": 2 * (1 + 1 + 4)}
+    folder.write("1.parquet")
+    with pytest.raises(FilesChanged):
+        rows(engine, alone)
 
 
 def test_a_rewrite_of_one_file_leaves_the_blocks_of_the_others_in_use(

@@ -48,6 +48,7 @@ parameters:
 cache: {enabled: true, ttl: 5m, clock: 1m, stale_while_revalidate: 1h, stale_if_error: 1d}
 timeout: 10s
 engine: auto
+deterministic: true
 examples:
   - {start: "2024-01-01T00:00:00Z"}
 warm: {examples: true, sets: [{start: "2024-01-01T00:00:00Z"}], recent: 5}

@@ -82,21 +82,22 @@ class FoldPlanner:
         try:
             fact, form = self._form(plan, snapshots)
         except Refused as refused:
-            return Whole(reason=refused.reason, hint=refused.hint)
+            return Whole(reason=refused.reason, hint=refused.hint, in_order=refused.in_order)
         scan, selected = plan.scans[fact], [_chosen(each) for each in plan.scans]
         chosen = selected[fact]
         over = partial(self._over, selected, snapshots, principal)
-        whole = partial(over, unfolded_of(query, form))
+        whole = partial(over, whole_of(query, form) if query.deterministic else unfolded_of(query, form))
+        stays = partial(Whole, statement=whole, exact=query.deterministic and form.sums)
         if not LEAST <= chosen.partitions <= MOST:
             reason = f"it reads {chosen.partitions} partitions, and {LEAST} to {MOST} are folded"
-            return Whole(reason=reason, statement=whole)
+            return stays(reason=reason)
         if chosen.size < self.least * chosen.partitions:
             mean = readable(chosen.size / chosen.partitions)
             reason = f"its partitions have {mean} on average, and those of {readable(self.least)} and more are folded"
-            return Whole(reason=reason, statement=whole)
+            return stays(reason=reason)
         if some := [each.table for each in _others(plan, fact) if each.selection.partitions < each.partitions_total]:
             reason = f"it reads a part of {some[0]} beside {scan.table}, which may be another one for each question"
-            return Whole(reason=reason, statement=whole)
+            return stays(reason=reason)
         of_partial = [selected[number] for number in form.split.scans]
         numbered_over = partial(self._numbered, scan.table, of_partial, snapshots, principal)
         pieces = []

@@ -20,7 +20,9 @@ from gateway.plan.analysis.prepare import parsed
 from gateway.plan.analysis.structure import structure
 from gateway.plan.analysis.text import read
 from gateway.plan.fold.algebra import EXACT, FLOATING, SAME_BYTES, base
+from gateway.plan.fold.in_order import is_in_order
 from gateway.plan.fold.parts import Refused, Split, over_partials
+from gateway.plan.fold.place import NO_AGGREGATE
 from gateway.plan.fold.split import split
 from gateway.plan.planner import Planner
 from gateway.query.lexer import TokenKind, lex
@@ -43,6 +45,11 @@ class Form:
     """The query over all rows for a question that is not folded: sums of floating-point numbers are the engine's."""
     states: tuple[Column, ...]
     columns: tuple[Column, ...]
+
+    @property
+    def sums(self) -> bool:
+        """Whether it adds up floating-point numbers, which costs more where it is exact."""
+        return self.unfolded != self.split.whole
 
     def over(self, rows: pa.Table, sql: str, parameters: Mapping[str, TypedValue]) -> Statement:
         """Return the statement that runs *sql* over partials, whose *rows* are in manifest order."""
@@ -75,14 +82,14 @@ class Forms:
             with self._lock:
                 self._known[key] = known
         if isinstance(known, Refused):
-            raise Refused(known.reason, known.hint)
+            raise Refused(known.reason, known.hint, in_order=known.in_order)
         return known
 
     def _made(self, query: BoundQuery, tables: _Tables, fact: int, snapshots: Mapping[str, Snapshot]) -> Form | Refused:
         try:
             return self._formed(query, tables, fact, partial(self._planner.over_nothing, snapshots=snapshots))
         except Refused as refused:  # without its traceback, whose frames would keep answers in memory
-            return Refused(refused.reason, refused.hint)
+            return Refused(refused.reason, refused.hint, in_order=refused.in_order)
         except QueryFailed:
             return Refused("the engine does not take the texts that it was split into")
 
@@ -95,6 +102,8 @@ class Forms:
 
         constants = Constants(text, {name: value.type for name, value in query.parameters.items()})
         found = structure(parsed(text), {name.lower(): each for name, each in tables.items()}, constants.kind)
+        if is_in_order(found.block):
+            raise Refused(NO_AGGREGATE, in_order=True)
         made = split(text, found, fact, describe)
         states = self._describe(over_nothing(partial_of(query, made.partial(), columns)))
         floats = floats_of(made, [state.type for state in states[made.keys :]])
@@ -155,10 +164,13 @@ def whole_of(query: BoundQuery, form: Form) -> BoundQuery:
 
 
 def partial_of(query: BoundQuery, sql: str, columns: Sequence[Column]) -> BoundQuery:
-    """Return the query of a partial, with only those parameters that are left in its text."""
+    """Return the query of a partial, with only those parameters that are left in its text.
+
+    It is the same one for queries that are deterministic and that are not: partials always are.
+    """
     normalised, named = _read(sql, tuple(column.name.lower() for column in columns))
     parameters = {name: value for name, value in query.parameters.items() if name.lower() in named}
-    return replace(query, sql=sql, normalised=normalised, parameters=parameters)
+    return replace(query, sql=sql, normalised=normalised, parameters=parameters, deterministic=False)
 
 
 @lru_cache(maxsize=2 * _KEPT)

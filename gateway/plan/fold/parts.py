@@ -110,12 +110,15 @@ class Whole:
     """Why a query is not folded, and what could be written instead, if anything.
 
     ``statement`` is there where its text could be folded: it is to be run in place of the plan's own, so that the
-    bytes of the answer do not depend on whether it is.
+    bytes of the answer do not depend on whether it is. ``exact`` tells whether it adds up floating-point numbers as a
+    fold does, and ``in_order`` whether the plan's own gives rows in the order of the files.
     """
 
     reason: str
     hint: str | None = None
     statement: Callable[[Address], Statement] | None = field(default=None, repr=False)
+    exact: bool = False
+    in_order: bool = False
 
     def __str__(self) -> str:
         """Say why, and what could be written instead."""
@@ -123,11 +126,14 @@ class Whole:
 
 
 class Refused(Exception):
-    """Raised inside of a split for a query that is not folded: why, and what could be written instead, if anything."""
+    """Raised inside of a split for a query that is not folded: why, and what could be written instead, if anything.
 
-    def __init__(self, reason: str, hint: str | None = None) -> None:
+    *in_order*: its rows come in the order of the files.
+    """
+
+    def __init__(self, reason: str, hint: str | None = None, *, in_order: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.hint = reason, hint
+        self.reason, self.hint, self.in_order = reason, hint, in_order
 
 
 def parsed(sql: str) -> exp.Expr:

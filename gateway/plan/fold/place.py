@@ -26,6 +26,8 @@ from gateway.plan.fold.parts import Refused, parsed
 _CHANGES: Final = ("limit", "offset", "fetch", "sample", "qualify", "having", "windows", "group", "distinct")
 """Clauses of a query that gives other rows than one for each row that it reads."""
 
+NO_AGGREGATE: Final = "it does not aggregate"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
@@ -87,7 +89,7 @@ def place(text: Text, found: Structure, fact: int) -> Place:
     path = _path(found.block, fact)
     number = next((number for number in reversed(range(len(path))) if _aggregates(path[number])), None)
     if number is None:
-        raise Refused("it does not aggregate")
+        raise Refused(NO_AGGREGATE)
     for block in path[number + 1 :]:
         _check_kept(block)
     for outer in path[number:]:

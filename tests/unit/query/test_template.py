@@ -147,6 +147,16 @@ def test_a_mistake_on_the_line_of_the_opening_comment_has_its_column() -> None:
         (with_front("cache: {ttl: 1m}", "SELECT current_date"), "3:1: the query reads the clock"),
         (with_front("", "SELECT random()"), "2:1: the query gives another answer each time"),
         (with_front("", "SELECT * FROM flights USING SAMPLE 3"), "2:1: the query gives another answer each time"),
+        (with_front("deterministic: 1"), "3:1: deterministic: write true or false"),
+        (with_front("deterministic: 'yes'"), "3:1: deterministic: write true or false"),
+        (
+            with_front("deterministic: true\ncache: off", "SELECT random()"),
+            "3:1: the query gives another answer each time, so it cannot be deterministic",
+        ),
+        (
+            with_front("deterministic: true\ncache: off", "SELECT now()"),
+            "3:1: the query reads the clock to the microsecond, so it cannot be deterministic",
+        ),
         (with_front("timeout: 0s"), "3:1: timeout: input should be greater than 0"),
         (with_front("timeout: soon"), "3:1: timeout: 'soon' is not a duration"),
         (with_front("successor: 2"), "3:1: successor: is not a text: put it in quotes"),
@@ -177,6 +187,10 @@ def test_examples_are_read_like_a_request() -> None:
 
 def test_a_cache_can_be_off() -> None:
     assert load(with_front("cache: off", "SELECT random()")).unbound.cache.enabled is False
+
+
+def test_a_query_of_the_rounded_clock_can_be_deterministic() -> None:
+    assert load(with_front("deterministic: true\ncache: {clock: 1m}", "SELECT now()")).unbound.deterministic
 
 
 def test_a_query_of_the_clock_names_its_bucket() -> None:

@@ -1,0 +1,28 @@
+"""Queries whose rows come in the order of the files and of the rows in them, on any number of threads.
+
+    SELECT id, x * 2 AS twice FROM events WHERE kind = $kind LIMIT 100
+
+DuckDB keeps the order of what it reads (``preserve_insertion_order``) where nothing groups, sorts, joins or numbers it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlglot import exp
+
+from gateway.plan.analysis.aggregation import is_aggregating
+from gateway.plan.analysis.sources import Block, SelectBlock
+
+_KEPT: Final = frozenset({"kind", "hint", "expressions", "from_", "where", "limit", "offset"})
+"""The clauses of a SELECT that keep the order."""
+_OF_OTHERS: Final = (exp.Query, exp.Window, exp.Unnest, exp.Explode)
+
+
+def is_in_order(block: Block) -> bool:
+    """Tell whether a query is one SELECT of the rows of one table, which keeps their order."""
+    if not isinstance(block, SelectBlock) or any(value and key not in _KEPT for key, value in block.node.args.items()):
+        return False
+    alone = len(block.sources) == 1 and block.sources[0].scan is not None
+    inside = (node for node in block.node.walk() if node is not block.node)
+    return alone and not is_aggregating(block.node) and not any(isinstance(node, _OF_OTHERS) for node in inside)
