@@ -108,6 +108,8 @@ LETTERS = (
         "ascii({x}) = 97",
     ),
     *("{x} ~ 'a'", "{x} !~ 'a'", "{x} NOT SIMILAR TO 'a'", "regexp_matches({x}, 'b', 'i')", "{x} GLOB 'a*'"),
+    *("{x} COLLATE NOCASE = 'ab'", "{x} COLLATE NOACCENT IN ('ab', 'b')", "hash({x}) = hash('ab')", "{x}[1:2] = 'ab'"),
+    *("levenshtein({x}, 'ac') <= 1", "md5({x}) = md5('ab')", "translate({x}, 'a', 'b') = 'bb'", "unicode({x}) = 97"),
     *("regexp_full_match({x}, 'a.')", "concat_ws('-', {x}, 'q') = 'q'", "lpad({x}, 3, 'z') = 'zab'"),
 )
 COUNTS = (

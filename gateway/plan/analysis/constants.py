@@ -6,18 +6,18 @@ A constant expression is used only if its type is certain; what is not in the ta
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import reduce
 from typing import Union
 
 from sqlglot import exp
 
 from gateway.model import Value
 from gateway.plan.analysis.deterministic import is_constant, is_deterministic
+from gateway.plan.analysis.kinds import KINDS
 from gateway.plan.analysis.text import NOW, Text
 from gateway.plan.analysis.types import INTEGERS, NULL, STRING, TIMESTAMPTZ, canonical, decimal_scale
 from gateway.plan.functions import supported
@@ -131,8 +131,6 @@ Constant = Union[  # noqa: UP007 - they name it early
 
 _DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
 _TIMESTAMP = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d [0-2]\d:[0-5]\d(:[0-5]\d)?")
-_CASTS = {"DATE", "TIMESTAMP", TIMESTAMPTZ, "VARCHAR", "BOOLEAN", "DOUBLE", "UUID", "INTERVAL", *INTEGERS}
-_TRUNCATIONS = {"DATE": "TIMESTAMP", "TIMESTAMP": "TIMESTAMP", TIMESTAMPTZ: TIMESTAMPTZ}
 
 
 @dataclass(slots=True)
@@ -149,7 +147,7 @@ class Constants:
 
     def kind(self, node: exp.Expr) -> str | None:
         """Return the DuckDB type of a constant expression, STRING or NULL for those two, None for anything else."""
-        rule = _KINDS.get(type(node))
+        rule = KINDS.get(type(node))
         return rule(self, node) if rule else None
 
     def add(self, constant: Constant) -> int:
@@ -228,7 +226,7 @@ class Constants:
     def list_kind(self, node: exp.Expr) -> str | None:
         """Return the member type of a list."""
         node = node.unnest()
-        declared = self.kind(node) or "" if isinstance(node, exp.Split) else ""
+        declared = self.kind(node) or "" if isinstance(node, exp.Split | exp.Array) else ""
         if isinstance(node, exp.Placeholder):
             declared = canonical(self.parameters.get(node.name, ""))
         return declared[:-2] if declared.endswith("[]") else None
@@ -334,190 +332,12 @@ def _midnight(day: date) -> datetime:
     return day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)
 
 
-def _kind_of_literal(_: Constants, node: exp.Expr) -> str | None:
-    text = node.name
-    if node.args.get("is_string"):
-        return STRING
-    if "e" in text.lower():
-        return "DOUBLE"
-    match = re.fullmatch(r"(\d*)\.?(\d*)", text)
-    if match is None:
-        return None
-    # 24.00 is the number 24, and 0.050 has two decimals: trailing zeros change no comparison.
-    whole, fraction = match[1].lstrip("0"), match[2].rstrip("0")
-    if len(match[1]) + len(match[2]) > 38:
-        return None
-    if fraction:
-        return f"DECIMAL({len(whole) + len(fraction)},{len(fraction)})"
-    value = int(whole or 0)
-    return "INTEGER" if value < 2**31 else "BIGINT" if value < 2**63 else "HUGEINT" if value < 2**127 else None
-
-
-def _kind_of_placeholder(constants: Constants, node: exp.Expr) -> str | None:
-    clock = constants.text.clock(node.name)
-    if clock is not None:
-        return clock.type
-    declared = canonical(constants.parameters.get(node.name, ""))
-    return STRING if declared == "VARCHAR" else declared or None
-
-
-def _kind_of_cast(constants: Constants, node: exp.Expr) -> str | None:
-    to = canonical(node.args["to"].sql(dialect="duckdb"))
-    known = to in _CASTS or decimal_scale(to) is not None
-    return to if known and constants.kind(node.this) is not None and not node.args.get("format") else None
-
-
-def _kind_of_interval(constants: Constants, node: exp.Expr) -> str | None:
-    unit = node.args.get("unit")
-    amount = node.args.get("this")
-    if amount is None or not isinstance(unit, exp.Var):
-        return None
-    return "INTERVAL" if constants.kind(amount) in (STRING, *INTEGERS) else None
-
-
-def _kind_of_sum(constants: Constants, node: exp.Expr) -> str | None:
-    left, right = constants.kind(node.left), constants.kind(node.right)  # type: ignore[attr-defined]  # Binary
-    if left is None or right is None:
-        return None
-    moved = {"DATE": "TIMESTAMP", "TIMESTAMP": "TIMESTAMP", TIMESTAMPTZ: TIMESTAMPTZ}
-    if right == "INTERVAL" and left in moved:
-        return moved[left]
-    if left == "INTERVAL" and right in moved and isinstance(node, exp.Add):
-        return moved[right]
-    if left == "DATE" and right in INTEGERS:
-        return "DATE"
-    if left == right == "DATE" and isinstance(node, exp.Sub):
-        return "BIGINT"
-    return _widest(left, right)
-
-
-def _kind_of_product(constants: Constants, node: exp.Expr) -> str | None:
-    kinds = [constants.kind(node.left), constants.kind(node.right)]  # type: ignore[attr-defined]  # Binary
-    return "BIGINT" if all(kind in INTEGERS for kind in kinds) else None
-
-
-def _kind_of_truncation(constants: Constants, node: exp.Expr) -> str | None:
-    unit = node.args.get("unit")
-    if unit is None or unit.find(exp.Column) is not None:
-        return None
-    return _TRUNCATIONS.get(constants.kind(node.this) or "")
-
-
-def _kind_of_split(constants: Constants, node: exp.Expr) -> str | None:
-    parts = [constants.kind(part) for part in (node.this, node.expression)]
-    return "VARCHAR[]" if all(part in (STRING, "VARCHAR") for part in parts) else None
-
-
-def _kind_of_case(constants: Constants, node: exp.Expr) -> str | None:
-    """Read a CASE, or an if, that parameters decide: the common type of its results."""
-    is_case = isinstance(node, exp.Case)
-    branches = node.args["ifs"] if is_case else [node]
-    last = node.args.get("default" if is_case else "false")
-    results = [*(branch.args["true"] for branch in branches), *([] if last is None else [last])]
-    if is_case and node.args.get("this") is not None:
-        return None
-    if not all(is_constant(branch.this) and is_deterministic(branch.this) for branch in branches):
-        return None
-    return _common([constants.kind(result) for result in results])
-
-
-def _kind_of_date(constants: Constants, node: exp.Expr) -> str | None:
-    parts = [constants.kind(part) for part in node.iter_expressions()]
-    return "DATE" if len(parts) == 3 and all(part in INTEGERS for part in parts) else None
-
-
-def _kind_of_local(constants: Constants, node: exp.Expr) -> str | None:
-    """Read ``AT TIME ZONE``: a local time becomes an instant, an instant a local time."""
-    if constants.kind(node.args["zone"]) not in (STRING, "VARCHAR"):
-        return None
-    return {"TIMESTAMP": TIMESTAMPTZ, TIMESTAMPTZ: "TIMESTAMP"}.get(constants.kind(node.this) or "")
-
-
-def _kind_of_choice(constants: Constants, node: exp.Expr) -> str | None:
-    return _common([constants.kind(part) for part in (node.this, *node.expressions)])
-
-
-def _common(kinds: Sequence[str | None]) -> str | None:
-    """Return the type of one of several constants."""
-    if any(kind is None for kind in kinds):
-        return None
-    typed = {kind for kind in kinds if kind not in (STRING, NULL)}
-    if not typed:
-        return "VARCHAR"
-    return reduce(lambda a, b: _widest(a, b) if a and b else None, sorted(typed, key=str))
-
-
-def _widest(left: str | None, right: str | None) -> str | None:
-    if left == right:
-        return left
-    if left in INTEGERS and right in INTEGERS:
-        return "HUGEINT"
-    scales = [(19, 0) if kind in INTEGERS else decimal_scale(kind or "") for kind in (left, right)]
-    exact = [scale for scale in scales if scale is not None]
-    if len(exact) != 2:
-        return None
-    scale = max(scale for _, scale in exact)
-    width = max(width - scale for width, scale in exact) + scale + 1
-    return f"DECIMAL({width},{scale})" if width <= 38 else None
-
-
-def _kind_of_condition(constants: Constants, node: exp.Expr) -> str | None:
-    parts = list(node.iter_expressions())
-    return "BOOLEAN" if parts and all(constants.kind(part) is not None for part in parts) else None
-
-
-def _kind_of_inner(constants: Constants, node: exp.Expr) -> str | None:
-    return constants.kind(node.this)
-
-
 def _is_question(node: exp.Expr) -> bool:
     """Return whether a node is a condition on constants of any types: the engine knows them."""
     return isinstance(node, _QUESTIONS) and is_constant(node) and is_deterministic(node)
 
 
-_CONDITIONS: tuple[type[exp.Expr], ...] = (
-    exp.EQ,
-    exp.NEQ,
-    exp.LT,
-    exp.LTE,
-    exp.GT,
-    exp.GTE,
-    exp.Is,
-    exp.And,
-    exp.Or,
-    exp.Not,
-    exp.Between,
-    exp.NullSafeEQ,
-    exp.NullSafeNEQ,
-)
 _QUESTIONS = (
     *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Is, exp.Between, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In),
     *(exp.Like, exp.ILike, exp.StartsWith, exp.Contains, exp.ArrayContains, exp.RegexpLike),
 )
-_KINDS: dict[type[exp.Expr], Callable[[Constants, exp.Expr], str | None]] = {
-    exp.Literal: _kind_of_literal,
-    exp.Null: lambda _, node: NULL,
-    exp.Boolean: lambda _, node: "BOOLEAN",
-    exp.Placeholder: _kind_of_placeholder,
-    exp.Paren: _kind_of_inner,
-    exp.Neg: _kind_of_inner,
-    exp.Cast: _kind_of_cast,
-    exp.TryCast: _kind_of_cast,
-    exp.Interval: _kind_of_interval,
-    exp.Add: _kind_of_sum,
-    exp.Sub: _kind_of_sum,
-    exp.Mul: _kind_of_product,
-    exp.TimestampTrunc: _kind_of_truncation,
-    exp.DateTrunc: _kind_of_truncation,
-    exp.AtTimeZone: _kind_of_local,
-    exp.Greatest: _kind_of_choice,
-    exp.Least: _kind_of_choice,
-    exp.Abs: _kind_of_inner,
-    exp.Case: _kind_of_case,
-    exp.If: _kind_of_case,
-    exp.DateFromParts: _kind_of_date,
-    exp.Split: _kind_of_split,
-    exp.Coalesce: _kind_of_choice,
-    exp.Date: lambda constants, node: "DATE" if constants.kind(node.this) in ("DATE", "TIMESTAMP", STRING) else None,
-    **dict.fromkeys(_CONDITIONS, _kind_of_condition),
-}

@@ -27,7 +27,8 @@ _NODES: Final[frozenset[type[exp.Expr]]] = frozenset(
         # Texts.
         *(exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Substring, exp.Left, exp.Right, exp.Concat, exp.DPipe),
         *(exp.Replace, exp.StrPosition, exp.SplitPart, exp.Pad, exp.Reverse, exp.ConcatWs, exp.Format, exp.Ascii),
-        *(exp.RegexpExtract, exp.RegexpReplace, exp.RegexpFullMatch, exp.ArraySize, exp.Split),
+        *(exp.RegexpExtract, exp.RegexpReplace, exp.RegexpFullMatch, exp.ArraySize, exp.Split, exp.Collate, exp.Glob),
+        *(exp.Bracket, exp.Slice, exp.Translate, exp.Repeat, exp.Chr, exp.Unicode, exp.Levenshtein, exp.MD5, exp.SHA2),
         # Dates and times.
         *(exp.Year, exp.Quarter, exp.Month, exp.Week, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek),
         *(exp.DayOfWeekIso, exp.Hour, exp.Minute, exp.Dayname, exp.Monthname, exp.Extract, exp.TimestampTrunc),
@@ -51,10 +52,13 @@ _NAMES: Final = frozenset(
             "to_months",
             "to_years",
         ),
-        *("printf", "bit_count"),
+        *("printf", "bit_count", "isfinite", "isinf", "isnan", "gcd", "lcm", "ord", "to_base", "jaccard", "hamming"),
+        *("jaro_similarity", "jaro_winkler_similarity", "damerau_levenshtein", "strip_accents", "nfc_normalize"),
+        *("url_encode", "url_decode", "try_strptime"),
     }
 )
-"""Functions that sqlglot has no class for."""
+"""Functions that sqlglot has no class for, NULL for NULL."""
+_NEVER_NULL: Final = frozenset({"hash"})
 
 
 def is_deterministic(node: exp.Expr, *others: type[exp.Expr]) -> bool:
@@ -66,7 +70,11 @@ def is_deterministic(node: exp.Expr, *others: type[exp.Expr]) -> bool:
 
 
 def _is_named(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Anonymous) and node.name.lower() in _NAMES
+    if not isinstance(node, exp.Anonymous):
+        return False
+    # That of one argument alone is the age today.
+    is_age = node.name.lower() == "age" and len(node.expressions) == 2
+    return is_age or node.name.lower() in _NAMES or node.name.lower() in _NEVER_NULL
 
 
 def columns_in(node: exp.Expr) -> Iterator[exp.Column]:
@@ -98,6 +106,7 @@ _STRICT: Final = (
     *(exp.Week, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.DayOfWeek, exp.DayOfWeekIso, exp.Hour, exp.Minute),
     *(exp.Dayname, exp.Monthname, exp.Extract, exp.TimestampTrunc, exp.DateBin, exp.DateDiff, exp.LastDay),
     *(exp.DateFromParts, exp.TimeToStr, exp.UnixToTime, exp.TimeToUnix, exp.Anonymous),
+    *(exp.Collate, exp.Glob, exp.Bracket, exp.Slice, exp.Translate, exp.Repeat, exp.Unicode, exp.Levenshtein, exp.MD5),
     *(exp.Date, exp.AtTimeZone, exp.Pad, exp.Reverse, exp.Floor, exp.Ceil, exp.Round, exp.Sign),
 )
 """Nodes that are NULL where one of their operands is."""
@@ -110,4 +119,6 @@ def is_strict(node: exp.Expr) -> bool:
         return is_strict(node.this) and all(is_constant(part) for part in rest)
     if is_constant(node):
         return True
+    if isinstance(node, exp.Anonymous) and node.name.lower() in _NEVER_NULL:
+        return False
     return isinstance(node, _STRICT) and all(is_strict(part) for part in node.iter_expressions())

@@ -26,3 +26,23 @@ SELECT k FROM a WHERE s LIKE $ps;
 -- Parameters without spaces between them
 SELECT k FROM a WHERE k IN ($pk,$pj) AND s <> 'a';
 --> a: k IN ($pk, $pj) AND s <> a
+
+-- Texts and times that functions make of constants.
+SELECT k FROM a WHERE s = lower($ps) AND ts >= strptime('01.02.2024', '%d.%m.%Y');
+--> a: s = {CAST(LOWER($ps) AS VARCHAR)} AND ts >= {CAST(STRPTIME('01.02.2024', '%d.%m.%Y') AS TIMESTAMP)}
+
+SELECT k FROM a WHERE s IN ('a' || $pk, trim($ps)) AND k = year($pd) - 2023;
+--> a: s IN ({CAST('a' || $pk AS VARCHAR)}, {CAST(TRIM($ps) AS VARCHAR)}) AND k = {CAST(YEAR($pd) - 2023 AS HUGEINT)}
+
+SELECT k FROM a WHERE ts >= make_timestamp(2024, 1, 31, 0, 0, 0.0) AND ts < to_timestamp(1706745600)::TIMESTAMP + to_days($pk);
+--> a: ts >= {CAST(MAKE_TIMESTAMP(2024, 1, 31, 0, 0, 0.0) AS TIMESTAMP)} AND ts < {CAST(CAST(TO_TIMESTAMP(1706745600) AS TIMESTAMP) + TO_DAYS($pk) AS TIMESTAMP)}
+
+SELECT k FROM a WHERE d BETWEEN $pd AND last_day($pd) AND s <> nullif($ps, '');
+--> a: d >= $pd AND d <= {CAST(LAST_DAY($pd) AS DATE)} AND s <> {CAST(NULLIF($ps, '') AS VARCHAR)}
+
+-- With a zone in its format it is an instant.
+SELECT k FROM a WHERE ts >= strptime('2024-02-01 00:00:00 +0100', '%Y-%m-%d %H:%M:%S %z');
+--> a: ts where {day/hour/range: __hi >= STRPTIME('2024-02-01 00:00:00 +0100', '%Y-%m-%d %H:%M:%S %z')}
+
+SELECT k FROM a WHERE list_contains(['a', 'ab'], s);
+--> a: s IN (a, ab)

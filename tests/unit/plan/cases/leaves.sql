@@ -105,8 +105,7 @@ SELECT k FROM a WHERE s ILIKE 'ab%';
 --> a: s where {value: __lo ILIKE 'ab%'}
 
 SELECT k FROM a WHERE s COLLATE NOCASE = 'A';
---> a: TRUE
---! a: s COLLATE NOCASE = 'A' | collation
+--> a: s where {value: __lo COLLATE NOCASE = 'A'}
 
 -- Rows compare NULLs as equal.
 SELECT k FROM a WHERE (k, s) IN ((1, 'a'), (2, 'b'));

@@ -138,3 +138,16 @@ SELECT k FROM a WHERE (ts < $pt) IS NOT TRUE AND (k > 1) IS TRUE;
 -- The operator matches the whole text, unlike the function.
 SELECT k FROM a WHERE s !~ 'a' AND NOT regexp_matches(s, 'b');
 --> a: s where {value: NOT REGEXP_FULL_MATCH(__lo, 'a')} AND s where {value: NOT REGEXP_MATCHES(__lo, 'b')}
+
+-- A collation, and what is NULL for nothing.
+SELECT k FROM a WHERE s COLLATE NOCASE = 'AB' AND hash(s) = hash('ab');
+--> a: s where {value: __lo COLLATE NOCASE = 'AB'} AND (s where {value: HASH(__lo) = HASH('ab')} OR ([NULL: HASH("__lo") = HASH('ab')] AND s IS NULL))
+
+SELECT k FROM a WHERE s[1:2] = 'ab' AND isfinite(ts);
+--> a: s where {value: __lo[1:2] = 'ab'}
+--! a: ISFINITE(ts) | not understood: anonymous
+
+-- The age today is another one tomorrow.
+SELECT k FROM a WHERE age(ts) < INTERVAL 1 MONTH;
+--> a: TRUE
+--! a: AGE(ts) < INTERVAL '1' MONTH | function not monotone: age
