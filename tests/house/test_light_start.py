@@ -20,3 +20,11 @@ def test_a_module_that_is_loaded_often_does_not_load_what_it_need_not(module: st
     script = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
     assert heavy & set(done.stdout.split()) == set()
+
+
+def test_a_command_is_loaded_without_looking_for_garbage_and_looks_for_it_afterwards() -> None:
+    script = "import gc; from gateway.cli import main; main.get_command(None, 'completion'); " + (
+        "print(gc.isenabled(), gc.get_freeze_count() > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["True", "True"]
