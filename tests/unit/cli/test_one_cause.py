@@ -34,13 +34,26 @@ OWNERS = "owners: {shop: {name: The shop}}\n"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    write(tmp_path, "catalog/orders.yaml", TABLE + LEVELS)
-    write(tmp_path, "catalog/owners.yaml", OWNERS)
-    (tmp_path / "data" / "orders" / "day=2024-01-01").mkdir(parents=True)
-    for number in range(QUERIES):
-        write(tmp_path, f"queries/q{number:02}/v1.sql", QUERY)
-    assert check(tmp_path)["diagnostics"] == []
-    return tmp_path
+    return with_queries(tmp_path, QUERIES)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A project for what has nothing to do with how many queries there are."""
+    return with_queries(tmp_path, 3)
+
+
+def with_queries(project: Path, count: int) -> Path:
+    write(project, "catalog/orders.yaml", TABLE + LEVELS)
+    write(project, "catalog/owners.yaml", OWNERS)
+    (project / "data" / "orders" / "day=2024-01-01").mkdir(parents=True)
+    for number in range(count):
+        write(project, f"queries/q{number:02}/v1.sql", QUERY)
+    return project
+
+
+def test_the_project_has_no_mistake_before_it_is_changed(project: Path) -> None:
+    assert check(project)["diagnostics"] == []
 
 
 def write(project: Path, place: str, text: str) -> None:
@@ -116,20 +129,20 @@ def test_the_text_names_a_few_places_and_counts_the_others(project: Path) -> Non
     "select",
     ["country order_id", "day,\n  country\n  order_id", "orders.country order_id"],
 )
-def test_a_comma_that_is_missing_is_noticed(select: str, project: Path) -> None:
+def test_a_comma_that_is_missing_is_noticed(select: str, small: Path) -> None:
     text = QUERY.replace("day, country, count(*) AS orders", select).replace("GROUP BY day, country\n", "")
-    write(project, "queries/q00/v1.sql", text)
-    [found] = check(project)["diagnostics"]
+    write(small, "queries/q00/v1.sql", text)
+    [found] = check(small)["diagnostics"]
     assert (found["rule"], found["severity"]) == ("missing-comma", "warning")
     line, column = found["line"], found["column"]
     assert text.split("\n")[line - 1][column - 1 :].startswith("order_id")
 
 
 @pytest.mark.parametrize("select", ["country AS order_id", "country land", "count(*) country", "order_id order_id"])
-def test_names_that_are_meant_are_no_missing_commas(select: str, project: Path) -> None:
+def test_names_that_are_meant_are_no_missing_commas(select: str, small: Path) -> None:
     text = QUERY.replace("day, country, count(*) AS orders", select).replace("GROUP BY day, country\n", "")
-    write(project, "queries/q00/v1.sql", text)
-    assert [item["rule"] for item in check(project)["diagnostics"]] == []
+    write(small, "queries/q00/v1.sql", text)
+    assert [item["rule"] for item in check(small)["diagnostics"]] == []
 
 
 @pytest.mark.parametrize(
@@ -148,15 +161,15 @@ def test_names_that_are_meant_are_no_missing_commas(select: str, project: Path) 
         ("queries/README.md", True),
     ],
 )
-def test_a_file_that_is_nearly_named_as_one_that_is_read_is_told(name: str, read: bool, project: Path) -> None:
-    write(project, name, "x")
-    found = [(item["path"], item["message"]) for item in check(project)["diagnostics"]]
+def test_a_file_that_is_nearly_named_as_one_that_is_read_is_told(name: str, read: bool, small: Path) -> None:
+    write(small, name, "x")
+    found = [(item["path"], item["message"]) for item in check(small)["diagnostics"]]
     assert found == ([] if read else [(name, "nothing reads this file")])
 
 
-def test_a_text_in_double_quotes_is_told_how_texts_are_written(project: Path) -> None:
-    write(project, "queries/q00/v1.sql", QUERY.replace("$start", '$start AND country = "DE"'))
-    [found] = check(project)["diagnostics"]
+def test_a_text_in_double_quotes_is_told_how_texts_are_written(small: Path) -> None:
+    write(small, "queries/q00/v1.sql", QUERY.replace("$start", '$start AND country = "DE"'))
+    [found] = check(small)["diagnostics"]
     assert found["hint"].startswith("write 'DE' for a text: double quotes name a column")
 
 
@@ -166,29 +179,29 @@ def test_a_text_in_double_quotes_is_told_how_texts_are_written(project: Path) ->
     ["Orders.yaml", "ORDERS.yml", "order.yaml", "my-orders.yaml", "orders.YAML", "Orders.yaml.txt", "orders.yal"],
 )
 def test_a_table_whose_file_has_another_name_is_one_mistake_that_says_how_to_name_both(
-    project: Path, file: str, given: str
+    small: Path, file: str, given: str
 ) -> None:
-    (project / "catalog" / "orders.yaml").unlink()
-    write(project, f"catalog/{file}", (TABLE + LEVELS).replace("table: orders", f"table: {given}"))
+    (small / "catalog" / "orders.yaml").unlink()
+    write(small, f"catalog/{file}", (TABLE + LEVELS).replace("table: orders", f"table: {given}"))
     names = {file}
     for _ in range(2):  # where both names are wrong, one is told after the other
-        [found] = check(project)["diagnostics"]
+        [found] = check(small)["diagnostics"]
         assert (found["path"], found["severity"]) == (f"catalog/{file}", "error"), found
         assert "orders.yaml" in found["hint"] or "orders.yml" in found["hint"], found
-        text = (project / "catalog" / file).read_text().replace(f"table: {given}", "table: orders")
-        (project / "catalog" / file).unlink()
+        text = (small / "catalog" / file).read_text().replace(f"table: {given}", "table: orders")
+        (small / "catalog" / file).unlink()
         file = next(word.strip(",:") for word in found["hint"].split() if word.startswith("orders.y"))
-        write(project, f"catalog/{file}", text)
+        write(small, f"catalog/{file}", text)
         names.add(file)
-        if check(project)["diagnostics"] == []:
+        if check(small)["diagnostics"] == []:
             break
-    assert check(project)["diagnostics"] == [], names
+    assert check(small)["diagnostics"] == [], names
 
 
-def test_a_file_that_nothing_reads_is_a_warning_where_no_query_needs_it(project: Path) -> None:
-    write(project, "catalog/old.yaml.txt", TABLE)
-    write(project, "catalog/orders.YAML.txt", TABLE)
-    found = check(project)["diagnostics"]
+def test_a_file_that_nothing_reads_is_a_warning_where_no_query_needs_it(small: Path) -> None:
+    write(small, "catalog/old.yaml.txt", TABLE)
+    write(small, "catalog/orders.YAML.txt", TABLE)
+    found = check(small)["diagnostics"]
     assert {(each["path"], each["severity"]) for each in found} == {
         ("catalog/old.yaml.txt", "warning"),
         ("catalog/orders.YAML.txt", "warning"),
