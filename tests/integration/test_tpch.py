@@ -1,15 +1,16 @@
-"""TPC-H as templates over partitioned tables answers like plain DuckDB over the unpartitioned ones."""
+"""TPC-H as templates over partitioned tables answers like plain DuckDB over the unpartitioned ones, folded or not."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from random import Random
+from tempfile import mkdtemp
 from typing import Any
 
 import duckdb
@@ -19,12 +20,51 @@ from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.demo import tpch
 from gateway.demo.warehouse import build_tpch
-from gateway.model import Principal, Request
+from gateway.model import Folded, Principal, Request
 from gateway.pipeline import Gateway
 from gateway.query.template import Template
 from gateway.telemetry.events import unobserved
 
-SCALE = 0.01
+SCALE, FOLDED_SCALE = 0.01, 0.1
+LINEITEM_BESIDE, ORDERS_BESIDE = (
+    "it reads a part of lineitem beside orders",
+    "it reads a part of orders beside lineitem",
+)
+SUBQUERY = "it reads the fact in a subquery of an expression"
+PARTIALS: Mapping[int, int | str] = {
+    1: 81,
+    2: "it does not aggregate",
+    3: ORDERS_BESIDE,
+    4: "it reads 3 partitions, and 4 to 1000 are folded",
+    5: ORDERS_BESIDE,
+    6: 12,
+    7: LINEITEM_BESIDE,
+    8: ORDERS_BESIDE,
+    9: 84,
+    10: ORDERS_BESIDE,
+    11: "it reads partsupp at two places",
+    12: LINEITEM_BESIDE,
+    13: "its LEFT JOIN goes by the rows of another table than the fact",
+    14: "it reads 1 partitions, and 4 to 1000 are folded",
+    15: "it reads supplier around its aggregation",
+    16: "it reads 1 partitions, and 4 to 1000 are folded",
+    17: "it reads lineitem at two places",
+    18: "it reads lineitem at two places",
+    19: 84,
+    20: SUBQUERY,
+    21: 80,
+    22: SUBQUERY,
+}
+"""Of how many partials the answer of each query is put together, or why it is computed as a whole."""
+ORDERED, SHIPPED, RECEIVED = "o_orderdate", "l_shipdate", "l_receiptdate"
+SLIDES: Mapping[int, tuple[str, int, str | None]] = {
+    4: (ORDERED, 6, None),
+    5: (ORDERED, 12, ORDERS_BESIDE),
+    6: (SHIPPED, 12, None),
+    12: (RECEIVED, 12, LINEITEM_BESIDE),
+    14: (SHIPPED, 12, None),
+}
+"""The column and the months of windows that slide by a month, and why such a question is computed as a whole."""
 
 
 @pytest.fixture(scope="module")
@@ -35,32 +75,102 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tpch(tmp_path_factory.mktemp("tpch-folded"), FOLDED_SCALE, lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def folding(large: Path) -> Iterator[Gateway]:
+    settings = load_settings(large, {"GATEWAY_CACHE_PARTIALS_FROM": "0"})
+    with open_gateway(settings, observe=unobserved, background=False) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def whole(large: Path) -> Iterator[Gateway]:
+    settings = load_settings(large, {"GATEWAY_CACHE_PARTIALS": "0", "GATEWAY_STATE": mkdtemp(dir=large)})
+    with open_gateway(settings, observe=unobserved, background=False) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def plain_large(large: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with closing(duckdb.connect()) as connection:
+        for name in tpch.TABLES:
+            read = f"read_parquet('{large}/warehouse/{name}/**/*.parquet', hive_partitioning = false)"
+            connection.execute(f"CREATE VIEW {name} AS FROM {read}")
+        load_queries(connection)
+        yield connection
+
+
+@pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     folder = tmp_path_factory.mktemp("tpch-plain")
     with closing(duckdb.connect()) as connection:
         for name, path in tpch.generate(folder, SCALE).items():
             connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{path}')")
-        extension = files("duckdb_extension_tpch") / "extensions" / f"v{duckdb.__version__}" / "tpch.duckdb_extension"
-        connection.load_extension(str(extension))
+        load_queries(connection)
         yield connection
+
+
+def load_queries(connection: duckdb.DuckDBPyConnection) -> None:
+    extension = files("duckdb_extension_tpch") / "extensions" / f"v{duckdb.__version__}" / "tpch.duckdb_extension"
+    connection.load_extension(str(extension))
 
 
 def test_all_queries_are_served(gateway: Gateway) -> None:
     assert list(gateway.registry.queries()) == [f"q{number:02}" for number in range(1, 23)]
 
 
-@pytest.mark.parametrize("number", range(1, 23))
-def test_a_template_with_its_defaults_answers_like_the_query(
-    number: int, gateway: Gateway, plain: duckdb.DuckDBPyConnection
+@pytest.mark.parametrize("number", PARTIALS)
+def test_a_query_is_put_together_of_partials_where_it_can_be(
+    number: int, folding: Gateway, whole: Gateway, plain_large: duckdb.DuckDBPyConnection
 ) -> None:
-    sql = plain.execute("SELECT query FROM tpch_queries() WHERE query_nr = ?", [number]).fetchone()
-    assert sql is not None
-    expected = plain.execute(sql[0]).fetchall()
     request = Request(query=f"q{number:02}", version=1, parameters={})
-    table = gateway.answer(request, principal=Principal()).result.table
-    rows = [tuple(row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True)]
-    assert len(rows) == len(expected)
-    assert all(same(ours, theirs) for ours, theirs in zip(rows, expected, strict=True))
+    result, expected = folding.answer(request, principal=Principal()).result, PARTIALS[number]
+    if isinstance(expected, int):
+        assert result.folded is not None
+        assert result.folded.kept + result.folded.computed == expected
+        assert result.digest == whole.answer(request, principal=Principal()).result.digest
+    else:
+        why = folding.explain(request, principal=Principal()).whole
+        assert result.folded is None
+        assert (why or "").startswith(expected)
+    sql = plain_large.execute("SELECT query FROM tpch_queries() WHERE query_nr = ?", [number]).fetchone()
+    assert sql is not None
+    theirs = plain_large.execute(sql[0]).fetchall()
+    ours = [tuple(row.values()) for row in result.table.to_pylist()]
+    assert len(ours) == len(theirs)
+    assert all(map(same, ours, theirs))
+
+
+@pytest.mark.parametrize("number", SLIDES)
+def test_a_window_that_slides_by_a_month_computes_the_new_month_only(
+    number: int, folding: Gateway, whole: Gateway
+) -> None:
+    column, months, reason = SLIDES[number]
+    start = date(1994, 1, 1)
+    for slide in range(3 if reason is None else 1):
+        names = (f"{column}_from", f"{column}_before")
+        parameters = {name: str(moved(start, slide + at, 0)) for name, at in zip(names, (0, months), strict=True)}
+        request = Request(query=f"q{number:02}", version=1, parameters=parameters)
+        result = folding.answer(request, principal=Principal()).result
+        assert result.digest == whole.answer(request, principal=Principal()).result.digest
+        if reason is not None:
+            assert (folding.explain(request, principal=Principal()).whole or "").startswith(reason)
+        elif slide:
+            assert result.folded == Folded(kept=months - 1, computed=1)
+
+
+def test_a_sum_of_all_months_so_far_computes_the_new_month_only(folding: Gateway, whole: Gateway) -> None:
+    folded = []
+    for last in ("1998-05-31", "1998-06-30", "1998-07-31"):
+        request = Request(query="q01", version=1, parameters={"l_shipdate_to": last})
+        result = folding.answer(request, principal=Principal()).result
+        assert result.digest == whole.answer(request, principal=Principal()).result.digest
+        folded.append(result.folded)
+    assert [one.kept + one.computed for one in folded if one is not None] == [77, 78, 79]
+    assert all(one is not None and one.computed <= 1 for one in folded)
 
 
 @pytest.mark.parametrize("seed", range(3))
