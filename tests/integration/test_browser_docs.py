@@ -13,7 +13,6 @@ from browsers import chromium, element
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
@@ -64,7 +63,7 @@ class Page:
         [button] = [one for one in self.all("button") if one.text == name]
         self.browser.execute_script("document.getElementById('state').textContent = ''")
         button.click()
-        self.wait(lambda: self.at("#state").text in ("Done.", "Refused.", "Failed."))
+        self.wait(lambda: self.at("#state").text in ("Done.", "Not run.", "Refused.", "Failed."))
 
     def wait(self, condition: Callable[[], Any]) -> None:
         WebDriverWait(self.browser, 20, ignored_exceptions=[StaleElementReferenceException]).until(
@@ -76,7 +75,10 @@ class Page:
         return {name.text: value.text for name, value in zip(names, values, strict=True)}
 
     def rows(self) -> list[list[str]]:
-        return [[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "td")] for row in self.all("#rows tbody tr")]
+        return [
+            [cell.text for cell in row.find_elements(By.CSS_SELECTOR, "td")]
+            for row in self.all("#rows tbody:not(.space) tr")
+        ]
 
     def complaints(self) -> list[str]:
         return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
@@ -111,9 +113,10 @@ def test_a_query_is_run_and_says_what_it_cost(page: Page) -> None:
     page.press("Run")
     assert sorted(row[0] for row in page.rows()) == ["DL", "UA"]
     costs = page.costs()
-    assert (costs["Status"], costs["Rows"], costs["Partitions read"]) == ("200", "2", "8 of 1096")
+    assert (costs["Status"], costs["Rows"], costs["Partitions read"]) == ("200", "2", "8 of 1,096")
     assert costs["Cache"] in ("miss", "hit")
-    command = page.at("#curl").text
+    page.at("#tab-code").click()
+    command = page.at("#snippet").text
     assert command.startswith("curl -i 'http://127.0.0.1:")
     assert command.endswith("result?start=2013-05-06&end=2013-05-13&carriers=UA&carriers=DL&origin=EWR'")
     page.press("Run")
@@ -140,46 +143,25 @@ def test_what_is_wrong_is_shown_beside_its_field(page: Page) -> None:
     assert not page.at("#problem").is_displayed()
 
 
-def test_a_long_answer_is_read_page_by_page(page: Page) -> None:
-    page.open("/docs/ops.daily_summary/v1")
-    page.press("Run")
-    first, total = page.rows(), int(page.costs()["Rows"].replace(",", ""))
-    assert 0 < len(first) == min(total, 100)
-    assert page.at("#next").is_displayed() == (total > 100)
-
-
 def test_a_query_is_explained_without_being_run(page: Page) -> None:
     page.open("/docs/weather_delay/v1")
     page.press("Explain")
-    plan = page.at("#plan").text
+    plan = page.at("#explanation").text
     assert "flights" in plan
     assert "of 1095 partitions" in plan
     assert not page.at("#rows").is_displayed()
 
 
-def test_a_command_is_copied_where_the_page_comes_by_plain_http_from_a_host(page: Page, local_gateway: Any) -> None:
-    page.base = f"http://gateway.test:{local_gateway.port}"
-    page.open("/docs/hourly_traffic/v1")
-    assert page.browser.execute_script("return navigator.clipboard") is None
-    page.press("Run")
-    page.at("#copy").click()
-    page.wait(lambda: page.at("#state").text == "Copied.")
-    page.field("day").clear()
-    page.browser.execute_script("arguments[0].type = 'text'", page.field("day"))
-    page.field("day").send_keys(Keys.CONTROL, "v")
-    assert page.field("day").get_attribute("value") == page.at("#curl").text
-    assert page.complaints() == []
-
-
 def test_what_cannot_be_copied_is_not_said_to_be(page: Page) -> None:
     page.open("/docs/hourly_traffic/v1")
     page.press("Run")
+    page.at("#tab-code").click()
     page.browser.execute_script(
         "document.execCommand = () => false; navigator.clipboard.writeText = () => Promise.reject(new Error('no'))"
     )
     page.at("#copy").click()
     page.wait(lambda: "does not copy" in page.at("#state").text)
-    assert page.browser.execute_script("return String(getSelection())") == page.at("#curl").text
+    assert page.browser.execute_script("return String(getSelection())") == page.at("#snippet").text
 
 
 def test_tables_are_found_and_read_about(page: Page) -> None:
@@ -246,14 +228,6 @@ def test_a_page_is_no_wider_than_its_window(page: Page, width: int) -> None:
     page.browser.set_window_size(1200, 1000)
 
 
-def test_the_addresses_that_a_page_shows_answer(page: Page, local_gateway: Any, tmp_path: Path) -> None:
-    page.open("/docs/delays_by_carrier/v2")
-    page.press("Run")
-    for link in page.all("#links a, main ul a"):
-        address = str(link.get_attribute("href"))
-        assert local_gateway.get(address.removeprefix(page.base)).status == 200, address
-
-
 def test_a_key_is_entered_once_and_the_pages_show_what_its_owner_may_ask(
     browser: webdriver.Chrome, serve: Any, flights_project: Path, tmp_path: Path
 ) -> None:
@@ -271,7 +245,8 @@ def test_a_key_is_entered_once_and_the_pages_show_what_its_owner_may_ask(
     page.complaints()  # that the page was refused before
     page.press("Run")
     assert page.costs()["Status"] == "200"
-    assert "Authorization: Bearer $GATEWAY_KEY" in page.at("#curl").text
+    page.at("#tab-code").click()
+    assert "Authorization: Bearer $GATEWAY_KEY" in page.at("#snippet").text
     assert key not in str(page.browser.execute_script("return document.cookie + document.documentElement.outerHTML"))
     page.open("/docs")
     assert [row.text.split()[0] for row in page.all("#queries tbody tr")] == ["delays_by_carrier"]

@@ -6,21 +6,23 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from browsers import chromium, element
+from browsers import chromium, element, violations
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 pytestmark = [pytest.mark.browser, pytest.mark.gunicorn]
 DAYS, ROWS = 50, 2_000
 """Days of the table, and rows of a day."""
+EVERYTHING = "start=2024-01-01&end=2024-02-20"
 TABLE = "table: sales\nlocation: data\npartitioned_by: [{column: dt, transform: day, source: ts}]\n"
 SALES = """/*
 summary: Sales, one row each
@@ -109,6 +111,14 @@ class Page:
     def script(self, text: str, *arguments: object) -> Any:
         return self.browser.execute_script(text, *arguments)
 
+    def sight(self, words: str) -> None:
+        """Wait until the page says so of the rows in sight."""
+        self.wait(lambda: self.text("#sight").startswith(words))
+
+    def column(self, place: int) -> list[str]:
+        cells = f"#rows td:nth-child({place})"
+        return list(self.script(f"return [...document.querySelectorAll('{cells}')].map((cell) => cell.innerText)"))
+
     def complaints(self) -> list[str]:
         return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
 
@@ -148,13 +158,13 @@ def test_the_address_is_what_is_asked_and_is_followed_back_and_forward(page: Pag
 
 
 def test_what_is_not_cheap_is_not_run_before_it_is_told_to(page: Page) -> None:
-    page.open("/docs/sales/v1?start=2024-01-01&end=2024-02-20")
+    page.open(f"/docs/sales/v1?{EVERYTHING}")
     assert page.text("#state") == "Not run."
     assert f"{DAYS} partitions" in page.text("#estimate")
     assert not page.at("#rows").is_displayed()
     page.press("Run")
     assert page.text("#state") == "Done."
-    page.open("/docs/sales/v1?start=2024-01-01&end=2024-02-20")
+    page.open(f"/docs/sales/v1?{EVERYTHING}")
     assert page.text("#state") == "Done."  # it is kept
 
 
@@ -167,13 +177,104 @@ def test_what_is_too_long_for_an_address_stays_out_of_it_and_is_asked_all_the_sa
     assert page.text("#state") == "Done."
     assert page.address == "/docs/sales/v1?_view=table"
     assert page.at("#long").is_displayed()
-    assert page.all("#rows tbody tr") != []
+    assert {"north"} == set(page.column(3))
+    page.at("#downloads summary").click()
+    assert [one.text for one in page.all("#files button")][:2] == ["CSV", "CSV for Excel"]
     page.fill("regions", "south")
     page.press("Run")
     assert not page.at("#long").is_displayed()
     page.browser.back()
     page.wait(lambda: page.value("regions").startswith("north") and page.at("#long").is_displayed())
     assert page.complaints() == []
+
+
+def test_a_hundred_thousand_rows_are_scrolled_sorted_filtered_and_copied(page: Page) -> None:
+    page.open(f"/docs/sales/v1?{EVERYTHING}")
+    page.press("Run")
+    page.sight("Rows 1 to 1")
+    assert page.text("#sight").endswith("of 100,000")
+    assert page.column(3)[:4] == ["north", "south", "NULL", "empty text"]
+    assert page.column(4)[1] == "7919.00"
+    assert page.column(5)[:2] == ["0.000", "0.125"]
+    page.press("→")
+    page.wait(lambda: not page.text("#sight").startswith("Rows 1 "))
+    page.press("←")
+    page.sight("Rows 1 to 1")
+    page.at("#rows table").send_keys(Keys.CONTROL, Keys.END)
+    page.at("#rows table").send_keys(Keys.CONTROL, Keys.END)
+    page.wait(lambda: page.text("#rows #here") == "0.875" and "99999" in page.column(1))
+    assert len(page.all("#rows tr")) < 100
+    page.all("#rows .head")[3].click()  # amount
+    page.wait(lambda: page.column(4)[:2] == ["0.00", "1.00"])
+    page.all("#rows .head")[3].click()
+    page.wait(lambda: page.column(4)[:2] == ["99999.00", "99998.00"])
+    assert page.address.endswith("&_sort=-amount")
+    page.at("#filter").send_keys("south 2024-02-10")
+    page.wait(lambda: page.text("#sight").endswith("of 500 found"))
+    assert page.address.endswith("&_sort=-amount&_filter=south+2024-02-10")
+    page.press("Copy table")
+    page.wait(lambda: page.text("#state") == "Copied 500 rows.")
+    page.all("#rows td:nth-child(3)")[1].click()
+    page.at("#rows table").send_keys(Keys.SHIFT, Keys.ARROW_RIGHT)
+    page.at("#rows table").send_keys(Keys.CONTROL, "c")
+    page.wait(lambda: page.text("#state") == "Copied 2 cells.")
+    page.at("#p-regions").clear()
+    page.at("#p-regions").send_keys(Keys.CONTROL, "v")
+    assert page.value("regions") == f"south\t{page.column(4)[1]}"
+    page.open(page.address)
+    page.wait(lambda: page.text("#sight").endswith("of 500 found"))  # the link shows the same
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "sorted_"),
+    [
+        ("HUGEINT", [5, None, "9007199254740993", "9007199254740992"], [5, "9007199254740992", "9007199254740993"]),
+        ("DECIMAL(20,2)", ["10.00", "9.00", None, "-0.01", "12345678901234567.02", "12345678901234567.01"],
+         ["-0.01", "9.00", "10.00", "12345678901234567.01", "12345678901234567.02"]),
+        ("DOUBLE", [2, 10, None, -1.5], [-1.5, 2, 10]),
+        ("VARCHAR", ["b", "", None, "Z", "a"], ["", "a", "b", "Z"]),
+    ],
+)  # fmt: skip
+def test_values_are_sorted_exactly_and_null_comes_last(
+    page: Page, kind: str, values: list[Any], sorted_: list[Any]
+) -> None:
+    page.open("/docs/sales/v1")
+    script = """const [kind, values, done] = arguments; import("/static/arranging.js").then(({ arrange }) => done(
+        [false, true].map((descending) => arrange({ columns: [{ name: "x", type: kind }],
+            rows: values.map((x) => [x]) }, { place: 0, descending }, "").map((place) => values[place]))));"""
+    upwards, downwards = page.browser.execute_async_script(script, kind, values)
+    assert (upwards, downwards) == ([*sorted_, None], [*reversed(sorted_), None])
+
+
+def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
+    page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north&_view=code")
+    for name in ("pandas", "Polars"):
+        Select(page.at("#language")).select_by_visible_text(name)
+        names: dict[str, Any] = {}
+        exec(page.text("#snippet").replace("gateway.test", "127.0.0.1"), names)  # noqa: S102  # as a person would
+        assert len(names["frame"]) == 500, name
+    page.at("#downloads summary").click()
+    for link in page.all("#files a"):
+        with urlopen(str(link.get_attribute("href")).replace("gateway.test", "127.0.0.1")) as file:
+            assert "sales_v1_2024-01-05_2024-01-06_north." in file.headers["Content-Disposition"]
+    assert page.complaints() == []
+
+
+def test_nothing_keeps_people_from_using_any_state(page: Page) -> None:
+    day = "start=2024-01-05&end=2024-01-06"
+    states = (day, f"{day}&_view=plan", f"{day}&_view=code", "start=soon&end=2024-01-06", EVERYTHING, "")
+    for number, state in enumerate(states):
+        features = [{"name": "prefers-color-scheme", "value": ("light", "dark")[number % 2]}]
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        page.open(f"/docs/sales/v1?{state}")
+        assert violations(page.browser) == [], state
+        loaded = page.script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+        assert all(name.startswith(page.base) for name in loaded)
+        page.browser.set_window_size(400, 900)
+        assert page.script("return document.documentElement.scrollWidth - innerWidth") <= 0, state
+        page.browser.set_window_size(1200, 1000)
+    page.complaints()  # that one was refused
 
 
 def test_a_form_without_scripts_answers_with_a_table(page: Page) -> None:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+from npm import PACKAGES
 from real_servers import server_missing
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -48,6 +49,18 @@ def chromium(profile: Path, server_used: Callable[[str], None]) -> Iterator[webd
 def element(browser: webdriver.Chrome, by: str, what: str) -> WebElement:
     """Return an element as soon as it is there: the page that a click leads to may still be on its way."""
     return WebDriverWait(browser, 20).until(lambda _: browser.find_element(by, what))
+
+
+def violations(browser: webdriver.Chrome) -> list[str]:
+    """Return what axe finds that keeps people from using the page as it is now. Skips where axe is not installed."""
+    axe = PACKAGES / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        server_missing("no axe-core: `make web` installs it where npm is (Debian: npm)")
+    browser.execute_script(axe.read_text())
+    script = "const done = arguments[0]; axe.run().then(({violations}) => done(violations.map(describe)));"
+    describe = "const describe = ({id, nodes}) => `${id}: ${nodes.map(({html}) => html.slice(0, 120)).join(' | ')}`;"
+    found: list[str] = browser.execute_async_script(describe + script)
+    return found
 
 
 @contextmanager

@@ -2,96 +2,86 @@
 
 import { at, bytes, copy, element, grouped, tell } from "./dom.js";
 import * as address from "./address.js";
-import { absolute, apart, ask, fetched, Refused } from "./asking.js";
+import { ask, Refused } from "./asking.js";
+import { showCost } from "./cost.js";
+import { offer } from "./downloads.js";
 import { fill, forgive, given, showProblem } from "./fields.js";
-import { showRows } from "./table.js";
+import { Table } from "./result.js";
+import { Rows } from "./rows.js";
+import { snippets } from "./snippets.js";
+import * as tabs from "./tabs.js";
 
-const PAGE = 100;
 const form = at("form");
 const cheap = Number(form.dataset.cheap);
-const withKey = "key" in form.dataset ? '-H "Authorization: Bearer $GATEWAY_KEY" ' : "";
+const formats = form.dataset.formats.split(" ");
 
-let state = { pairs: [], shown: { ...address.SHOWN } };
-let following = null;
+let state = { pairs: [], shown: { ...address.SHOWN }, asked: false };
+let rows = null;
 let running = new AbortController();
 
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+const table = new Table({
+  changed: (shown) => { state = { ...state, shown }; keep(); },
+  failed: (error) => { if (!running.signal.aborted) fail(error); },
+});
 
-function fate(header) {
-  if (!header) return null;
-  if (/;\s*hit\b/.test(header)) return /ttl=-/.test(header) ? "stale hit" : "hit";
-  const forward = /fwd=([\w-]+)/.exec(header);
-  return (forward ? forward[1] : "miss") + (/;\s*collapsed\b/.test(header) ? ", shared" : "");
-}
-
-function showCost(response, milliseconds) {
-  const ratio = (name) => (response.headers.get(name) || "").split("/").map(Number);
-  const facts = [["Status", `${response.status}`]];
-  const cache = fate(response.headers.get("Cache-Status"));
-  if (cache) facts.push(["Cache", cache]);
-  if (response.headers.has("Age")) facts.push(["Age", `${response.headers.get("Age")} s`]);
-  for (const [label, name, write] of [["Partitions read", "Gateway-Partitions", String], ["Files read", "Gateway-Files", String], ["Bytes read", "Gateway-Bytes", bytes]]) {
-    const [read, total] = ratio(name);
-    if (total !== undefined) facts.push([label, `${write(read)} of ${write(total)}`]);
-  }
-  if (response.headers.has("Gateway-Rows")) facts.push(["Rows", grouped(Number(response.headers.get("Gateway-Rows")))]);
-  facts.push(["Time", `${Math.round(milliseconds)} ms`]);
-  at("cost").replaceChildren(...facts.map(([label, value]) =>
-    element("div", {}, element("dt", {}, label), element("dd", {}, value))));
-  at("headers").replaceChildren(...[...response.headers].flatMap(([name, value]) =>
-    [element("dt", {}, name), element("dd", {}, value)]));
+function fail(error) {
+  showProblem(error instanceof Refused ? error.problem : { detail: String(error) });
+  tell(error instanceof Refused ? "Refused." : "Failed.");
 }
 
 function clear() {
-  following = null;
-  for (const id of ["problem", "rows", "plan", "next", "address", "links", "by-hand"]) at(id).hidden = true;
+  rows = null;
+  table.show(null);
+  for (const id of ["problem", "by-hand"]) at(id).hidden = true;
   for (const plain of document.querySelectorAll(".plain")) plain.remove();
   at("cost").replaceChildren();
   at("estimate").textContent = "";
   forgive();
 }
 
-// Does *work*, which returns a response and shows it, and tells how it went. A newer question ends it.
+// Does *work*, which may return the response to be told of, and says how it went. A newer question ends it.
 async function doing(words, work) {
   running.abort();
   running = new AbortController();
   const { signal } = running;
+  form.setAttribute("aria-busy", "true");
   clear();
   tell(words);
-  form.setAttribute("aria-busy", "true");
   const started = performance.now();
   try {
     const response = await work(signal);
+    if (signal.aborted) return;
     if (response) showCost(response, performance.now() - started);
     tell(response ? "Done." : "Not run.");
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof Refused) showCost(error.response, performance.now() - started);
-    showProblem(error instanceof Refused ? error.problem : { detail: String(error) });
-    tell(error instanceof Refused ? "Refused." : "Failed.");
+    fail(error);
   }
   at("answer").hidden = false;
   form.removeAttribute("aria-busy");
 }
 
-async function show(response) {
-  const result = await response.json();
-  showRows(result);
-  following = result.next ?? null;
-  at("next").hidden = !following;
-  return response;
+async function run(signal) {
+  const found = await Rows.of(state.pairs, signal);
+  rows = found;
+  at("answer").hidden = false;
+  await Promise.all([table.show(rows, state.shown), look()]);
+  return found.response;
 }
 
-function showAddresses() {
-  at("curl").textContent = `curl -i ${withKey}${quoted(absolute("result", state.pairs))}`;
-  at("links").replaceChildren("All rows as ", ...form.dataset.formats.split(" ").flatMap((format, place) =>
-    [place ? ", " : "", element("a", { href: absolute(`result.${format}`, state.pairs) }, format)]));
-  at("address").hidden = at("links").hidden = apart(state.pairs) !== null;
-}
-
-async function rows(signal) {
-  showAddresses();
-  return show(await ask("result", state.pairs, [["_shape", "arrays"], ["_format", "json"], ["_limit", PAGE]], signal));
+// Shows what the chosen view needs beyond the rows.
+async function look() {
+  offer(state.pairs, formats);
+  const written = snippets(state.pairs, "key" in form.dataset);
+  const before = at("language").value;
+  at("language").replaceChildren(...Object.keys(written).map((name) => element("option", {}, name)));
+  at("language").value = before in written ? before : "curl";
+  at("snippet").textContent = written[at("language").value];
+  if (state.shown._view === "plan") {
+    const response = await ask("explain", state.pairs, [["_format", "text"]], running.signal);
+    at("explanation").textContent = await response.text();
+  }
 }
 
 // What the question would read, in words, and whether it is cheap enough to be run without being told to.
@@ -106,53 +96,57 @@ async function estimate(signal) {
 }
 
 function opened() {
+  const before = state;
   state = address.read();
-  if (state.asked) fill(state.pairs);
+  if (!tabs.views.includes(state.shown._view)) state.shown._view = address.SHOWN._view;
+  tabs.show(state.shown._view);
   keep();
   if (!state.asked) return;
+  fill(state.pairs);
+  if (rows && address.same(before.pairs, state.pairs)) {
+    table.show(rows, state.shown).then(look).catch(fail);
+    return;
+  }
   doing("Looking what it takes …", async (signal) => {
     const found = await estimate(signal);
-    if (found.cheap) return rows(signal);
+    if (found.cheap) return run(signal);
     at("estimate").textContent = found.words;
+    await look();
     return null;
   });
 }
 
 // Writes the state into the address, and says so where the parameters find no room in it.
 function keep(how) {
-  const fits = !state.asked || address.write(state, how);
-  at("long").hidden = fits;
+  at("long").hidden = !state.asked || address.write(state, how);
+}
+
+function choose(view) {
+  state = { ...state, shown: { ...state.shown, _view: view } };
+  tabs.show(view);
+  keep({ push: true });
+  if (view === "table" && rows) table.show(rows, state.shown);
+  look().catch(fail);
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   state = { ...state, pairs: given(), asked: true };
   keep({ push: true });
-  doing("Running …", rows);
-});
-
-at("next").addEventListener("click", () => {
-  const url = following;
-  if (url) doing("Reading on …", async (signal) => {
-    showAddresses();
-    return show(await fetched(url, apart(state.pairs), signal));
-  });
+  doing("Running …", run);
 });
 
 at("explain").addEventListener("click", () => {
-  const pairs = given();
-  doing("Explaining …", async (signal) => {
-    const response = await ask("explain", pairs, [["_format", "text"]], signal);
-    at("curl").textContent = `curl ${withKey}-H 'Accept: text/plain' ${quoted(absolute("explain", pairs))}`;
-    at("address").hidden = apart(pairs) !== null;
-    at("plan").textContent = await response.text();
-    at("plan").hidden = false;
-    return response;
-  });
+  state = { pairs: given(), shown: { ...state.shown, _view: "plan" }, asked: true };
+  tabs.show("plan");
+  keep({ push: true });
+  doing("Explaining …", async () => { await look(); return null; });
 });
 
-at("copy").addEventListener("click", () => copy(at("curl").textContent));
+at("copy").addEventListener("click", () => copy(at("snippet").textContent));
+at("language").addEventListener("change", () => look().catch(fail));
 at("link").addEventListener("click", () => copy(location.href, "the address of this page"));
+tabs.listen(choose);
 addEventListener("popstate", opened);
 for (const hidden of document.querySelectorAll("[data-scripted]")) hidden.hidden = false;
 opened();

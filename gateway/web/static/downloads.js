@@ -1,0 +1,46 @@
+// The files in which a result can be had. The server names them by the query and its parameters.
+
+import { at, element, tell } from "./dom.js";
+import { absolute, apart, ask } from "./asking.js";
+
+const FILES = [["csv", "CSV"], ["csv?_bom=true", "CSV for Excel"], ["xlsx", "Excel workbook"], ["parquet", "Parquet"],
+  ["arrow", "Arrow stream"], ["json", "JSON"], ["ndjson", "NDJSON, an object a line"]];
+const menu = at("downloads");
+
+export function offer(pairs, formats) {
+  const there = FILES.filter(([name]) => formats.includes(name.split("?")[0]));
+  at("files").replaceChildren(...there.map(([name, title]) => element("li", {}, link(name, title, pairs))));
+}
+
+function link(name, title, pairs) {
+  const [format, option] = name.split("?");
+  const options = option ? [option.split("=")] : [];
+  if (!apart(pairs)) return element("a", { href: absolute(`result.${format}`, [...pairs, ...options]), download: "" }, title);
+  const button = element("button", { type: "button", class: "link" }, title);
+  button.addEventListener("click", () => save(format, pairs, options));
+  return button;
+}
+
+// Saves what only a POST can ask for.
+async function save(format, pairs, options) {
+  tell("Downloading …");
+  try {
+    const response = await ask(`result.${format}`, pairs, options);
+    const named = /filename="([^"]*)"/.exec(response.headers.get("Content-Disposition") ?? "");
+    const url = URL.createObjectURL(await response.blob());
+    element("a", { href: url, download: named ? named[1] : `result.${format}` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    tell("Downloaded.");
+  } catch (error) {
+    tell(`Not downloaded: ${error.message}`);
+  }
+}
+
+addEventListener("click", (event) => {
+  if (!menu.contains(event.target) || event.target.closest("li")) menu.open = false;
+});
+menu.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});

@@ -1,0 +1,111 @@
+// The table of a result: sorted, filtered, read on while it is scrolled, and through the blocks of a large one.
+
+import { at, copy, grouped, tell } from "./dom.js";
+import { arrange, pressed, readSort } from "./arranging.js";
+import { Grid } from "./grid.js";
+import { BLOCK } from "./rows.js";
+
+export class Table {
+  // Told are *changed* of how the rows are shown ({_sort, _filter}), and *failed* of what goes wrong later.
+  constructor({ changed, failed }) {
+    Object.assign(this, { changed, failed });
+    this.grid = new Grid(at("rows"), {
+      sorted: (place) => this.#press(place),
+      seen: (from, to) => this.#sight(from, to),
+      copied: (what) => tell(`Copied ${what}.`),
+      wanted: (count) => this.#later(this.rows.upTo(count)),
+    });
+    at("filter").addEventListener("input", () => this.#type());
+    at("previous").addEventListener("click", () => this.#turn(-1));
+    at("next").addEventListener("click", () => this.#turn(1));
+    at("copy-table").addEventListener("click", () => this.#copy());
+  }
+
+  // Shows rows (null: none) as the options of the address have it.
+  async show(rows, shown) {
+    this.rows = rows;
+    at("no-rows").hidden = rows !== null;
+    at("result").hidden = rows === null;
+    if (rows === null) return;
+    at("filter").value = shown._filter;
+    await this.arrange(shown);
+  }
+
+  async arrange(shown) {
+    const { rows } = this;
+    this.shown = shown;
+    const sort = readSort(shown._sort, rows.columns);
+    if (sort || shown._filter.trim()) await this.#whole();
+    if (rows !== this.rows || shown !== this.shown) return;
+    this.grid.show(rows, { order: arrange(rows, sort, shown._filter), sort });
+  }
+
+  async #whole() {
+    const { rows } = this;
+    if (rows.rows.length >= rows.size) return;
+    tell(`Reading ${grouped(rows.size)} rows …`);
+    await rows.upTo(rows.size);
+    tell("Done.");
+  }
+
+  #press(place) {
+    const { columns } = this.rows;
+    const sort = pressed(readSort(this.shown._sort, columns), place, columns);
+    this.#change({ ...this.shown, _sort: sort }).then(() => at("rows").querySelectorAll(".head")[place]?.focus());
+  }
+
+  #type() {
+    clearTimeout(this.typed);
+    this.typed = setTimeout(() => this.#change({ ...this.shown, _filter: at("filter").value }), 150);
+  }
+
+  #change(shown) {
+    this.changed(shown);
+    return this.#later(this.arrange(shown));
+  }
+
+  // Shows what *reading* brings when it is there.
+  async #later(reading) {
+    try {
+      await reading;
+      this.grid.refresh();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  #sight(from, to) {
+    const { rows, grid } = this;
+    const all = rows.total === null ? "the first; there are more" : grouped(rows.total);
+    const numbers = to === 0 ? "No rows" : `Rows ${grouped(rows.offset + from + 1)} to ${grouped(rows.offset + to)}`;
+    const arranged = Boolean(grid.order);
+    const filtered = arranged && this.shown._filter.trim() !== "";
+    const places = filtered ? `${to === 0 ? "No rows" : `Rows ${grouped(from + 1)} to ${grouped(to)}`} of ${grouped(grid.count)} found`
+      : to === 0 ? numbers : `${numbers} of ${all}`;
+    const part = arranged && rows.size !== rows.total
+      ? ` (in the ${rows.total === null ? "first" : `${grouped(rows.size)} rows from ${grouped(rows.offset + 1)}`})` : "";
+    at("sight").textContent = places + part;
+    at("previous").disabled = grid.atStart && rows.offset === 0;
+    at("next").disabled = grid.atEnd && rows.isLast;
+  }
+
+  async #turn(step) {
+    const { grid, rows } = this;
+    const leaves = step > 0 ? grid.atEnd && !rows.isLast : grid.atStart && rows.offset > 0;
+    if (!leaves) { grid.scrollBy(step); return; }
+    tell(`Reading the ${step > 0 ? "next" : "previous"} ${grouped(BLOCK)} rows …`);
+    await this.#later((step > 0 ? rows.forward() : Promise.resolve(rows.back())).then(() => this.arrange(this.shown)));
+    at("rows").scrollTop = step > 0 ? 0 : at("rows").scrollHeight;
+    tell("Done.");
+  }
+
+  async #copy() {
+    try {
+      await this.#whole();
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
+    await copy(this.grid.everything(), `${grouped(this.grid.count)} rows`);
+  }
+}
