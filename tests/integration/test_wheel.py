@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +104,21 @@ def is_ready(address: str) -> bool:
 def fetched(url: str) -> str:
     with urlopen(url, timeout=60) as reply:
         return str(reply.read().decode())
+
+
+def test_the_client_is_a_distribution_of_its_own(installed: Path, tmp_path: Path) -> None:
+    assert not list(installed.parent.glob("lib/*/site-packages/gateway/client"))
+    sources = tmp_path / "client"
+    shutil.copytree(ROOT / "gateway" / "client", sources, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
+    done = subprocess.run([sys.executable, "-c", BUILD, tmp_path], cwd=sources, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    [wheel] = tmp_path.glob("query_gateway_client-*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        names = {name for name in content.namelist() if ".dist-info/" not in name}
+        [metadata] = [content.read(name).decode() for name in content.namelist() if name.endswith("METADATA")]
+    package = sources / "query_gateway_client"
+    assert names == {f"query_gateway_client/{path.name}" for path in package.iterdir() if path.is_file()}
+    assert re.findall(r"^Requires-Dist: (\w+)", metadata, re.MULTILINE) == ["httpx", "pyarrow"]
 
 
 def test_the_command_that_runs_is_the_one_of_the_wheel(installed: Path, tmp_path: Path) -> None:

@@ -1,0 +1,224 @@
+"""The client: questions asked of a gateway, one after the other or from several threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Generator, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+import httpx
+import pyarrow as pa
+
+from query_gateway_client.answer import Answer
+from query_gateway_client.errors import StreamCut
+from query_gateway_client.pages import following, page
+from query_gateway_client.question import Question, Target, question
+from query_gateway_client.retry import Retry
+from query_gateway_client.settings import Folder, Key, settings
+from query_gateway_client.streams import Stream
+from query_gateway_client.transfer import Asked, Next, Transfer
+
+_inherited: list[httpx.Client] = []
+"""Clients of a parent process, which a forked child neither uses nor closes."""
+
+
+class Client:
+    """Asks a gateway. Threads may share it; a process that is forked or handed it opens connections of its own.
+
+        qg = Client("https://gateway.example", key=os.environ["GATEWAY_KEY"])
+        frame = qg.read("plane_history", tailnum="N328AA").polars()
+
+    ``key`` is a key or token, or a function that returns one. ``deadline`` is the time of one ``read`` in seconds, all
+    tries included, None for no end; ``silence`` is how long nothing may come on a connection before it is taken for
+    broken. ``cache`` is the folder of kept answers (None the user's own, False none), ``cache_bytes`` its bound.
+    ``transport`` and ``verify`` are httpx's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: Key | None = None,
+        retry: Retry | None = None,
+        deadline: float | None = 600.0,
+        silence: float = 120.0,
+        connections: int = 16,
+        cache: Folder = None,
+        cache_bytes: int = 1 << 30,
+        transport: httpx.BaseTransport | None = None,
+        verify: Any = True,
+    ) -> None:
+        self._settings = settings(
+            url,
+            key=key,
+            retry=retry,
+            deadline=deadline,
+            silence=silence,
+            connections=connections,
+            cache=cache,
+            cache_bytes=cache_bytes,
+        )
+        self._transport = transport
+        self._verify = verify
+        self._http: httpx.Client | None = None
+        self._process = 0
+
+    def __repr__(self) -> str:
+        return f"Client({self._settings.base!r})"
+
+    def read(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        limit: int | None = None,
+        deadline: float | None = None,
+        **more: Any,
+    ) -> Answer:
+        """Return all rows of *query*, or its first *limit* ones.
+
+        Parameters go into the mapping where their names are those of options.
+
+        Raises GatewayProblem, ConnectionFailed, DeadlineExceeded, QuestionInvalid.
+        """
+        return self._answer(question(query, parameters, more, {"limit": limit}), deadline)
+
+    def stream(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        deadline: float | None = None,
+        **more: Any,
+    ) -> Stream:
+        """Return the rows of *query* in batches, as they come. Without *deadline* it may take as long as it takes.
+
+        A connection that breaks is taken up at the byte where it broke, as long as the gateway keeps the answer.
+        Raises StreamCut where it does not: then the stream is asked for anew, or in splits.
+        """
+        attempts = self._settings.attempts(deadline)
+        transfer = self._settings.transfer(question(query, parameters, more), attempts)
+        return Stream(transfer, self._batches(transfer))
+
+    def pages(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        size: int,
+        deadline: float | None = None,
+        **more: Any,
+    ) -> Iterator[Answer]:
+        """Yield the rows of *query* in pages of *size*: slices of one result, whatever happens to the data meanwhile.
+
+        *deadline* is of each page. Raises Gone where the gateway has dropped that result in between.
+        """
+        asked: Question | None = question(query, parameters, more, {"limit": page(size)})
+        while asked is not None:
+            answer = self._answer(asked, deadline)
+            yield answer
+            asked = following(asked, answer.about)
+
+    def queries(self) -> list[dict[str, Any]]:
+        """Return the catalogue: every query that the caller may ask."""
+        found: list[dict[str, Any]] = self._document(Target(method="GET", path="/v1/queries"))["queries"]
+        return found
+
+    def describe(self, query: str) -> dict[str, Any]:
+        """Return the parameters, columns, owner, freshness and SQL of a query."""
+        found: dict[str, Any] = self._document(question(query, None, {}).description())
+        return found
+
+    def explain(self, query: str, parameters: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str, Any]:
+        """Return what would be read and why, without running it."""
+        found: dict[str, Any] = self._document(question(query, parameters, more).target("explain"))
+        return found
+
+    def _answer(self, asked: Question, deadline: float | None) -> Answer:
+        attempts = self._settings.attempts(self._settings.deadline if deadline is None else deadline)
+        while True:
+            transfer = self._settings.transfer(asked, attempts)
+            try:
+                batches = list(self._batches(transfer))
+            except StreamCut as cut:  # nobody has seen its rows: they are asked for once more
+                time.sleep(attempts.pause(cut))
+                continue
+            return Answer(table=pa.Table.from_batches(batches, schema=transfer.feed.schema), about=transfer.about)
+
+    def _batches(self, transfer: Transfer) -> Generator[pa.RecordBatch, None, None]:
+        try:
+            while not transfer.done:
+                asked, pause = transfer.request(), 0.0
+                try:
+                    with self._sent(asked) as response:
+                        match transfer.opened(response.status_code, response.headers):
+                            case Next.BODY:
+                                for piece in response.iter_raw():
+                                    yield from transfer.received(piece)
+                                pause = transfer.finished()
+                            case Next.KEPT:
+                                yield from transfer.kept_batches()
+                            case Next.PROBLEM:
+                                pause = transfer.refused(response.status_code, response.headers, response.read())
+                            case Next.AGAIN:
+                                pass
+                except httpx.TransportError as error:
+                    pause = transfer.cut(error)
+                time.sleep(pause)
+        finally:
+            transfer.close()
+
+    def _document(self, target: Target) -> Any:
+        inquiry = self._settings.inquiry(target, self._settings.deadline)
+        while True:
+            try:
+                with self._sent(inquiry.request()) as response:
+                    body = response.read()
+            except httpx.TransportError as error:
+                time.sleep(inquiry.cut(error))
+                continue
+            if response.status_code == 200:
+                return json.loads(body)
+            time.sleep(inquiry.refused(response.status_code, response.headers, body))
+
+    def _sent(self, asked: Asked) -> Any:
+        return self._connections().stream(
+            asked.method,
+            asked.url,
+            content=asked.body,
+            headers=self._settings.headers(asked),
+            timeout=httpx.Timeout(asked.timeout, pool=None),
+        )
+
+    def _connections(self) -> httpx.Client:
+        """Return this process's connections: two processes that share one would read each other's answers."""
+        if self._http is None or self._process != os.getpid():
+            if self._http is not None:
+                _inherited.append(self._http)
+            limits = httpx.Limits(max_connections=self._settings.connections)
+            self._http = httpx.Client(transport=self._transport, verify=self._verify, limits=limits)
+            self._process = os.getpid()
+        return self._http
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones. Idempotent."""
+        if self._http is not None and self._process == os.getpid():
+            self._http.close()
+        self._http = None
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_http": None, "_process": 0}
