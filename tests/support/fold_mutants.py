@@ -25,6 +25,7 @@ from gateway.plan.fold import (
     holding,
     joined,
     keys,
+    listed,
     order,
     parts,
     place,
@@ -46,6 +47,7 @@ _MODULES = (
         holding,
         joined,
         keys,
+        listed,
         order,
         parts,
         place,
@@ -125,6 +127,14 @@ def without_grains(_: Any) -> Any:
     )
 
 
+def each_once(right: Any) -> Any:
+    return lambda self, value, terms, count, where: right(self, value, terms, "1", where)
+
+
+def unfiltered(right: Any) -> Any:
+    return lambda self, value, terms, count, where: right(self, value, terms, count, "")
+
+
 def one_state(right: Any) -> Any:
     def wrong(self: Any, sql: str, algebra_: Any) -> str:
         made: str = right(self, sql.partition(" FILTER")[0], algebra_)
@@ -186,6 +196,9 @@ MUTANTS = [
     Mutant(
         "DISTINCT", "changes no aggregate", aggregates, "DISTINCT_IS_NOTHING", lambda right: right | {"avg", "bit_xor"}
     ),
+    Mutant("lists", "of equal rows one", listed.Listed, "finish", each_once),
+    Mutant("lists", "also of what FILTER leaves out", listed.Listed, "finish", unfiltered),
+    Mutant("lists", "rows that tie are left open", listed.Listed, "whole", lambda _: lambda *_: None),
     Mutant("arg_min", "is arg_max", algebra, "EXTREMES", lambda right: dict.fromkeys(right, "max")),
     Mutant("DISTINCT", "counted by partition", aggregates.States, "_distinct", without_grains),
     Mutant("SELECT DISTINCT", "keeps no row", keys, "_of_distinct", lambda _: lambda _: ()),

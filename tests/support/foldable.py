@@ -14,6 +14,8 @@ KEYS = (
 )
 NUMBERS = ("i", "b", "m", "w", "h", "i::BIGINT + j", "CASE WHEN t THEN i END", "m * 2", "abs(i::BIGINT)", "i / 2")
 ANYTHING = ("i", "b", "m", "w", "h", "k", "ts", "ts::DATE", "t", "u", "c", "z", "o", "m * 2")
+TYING = ("array_agg", "string_agg", "max_by", "arg")
+"""Names of aggregates that, in the author's text, may depend on the order of the rows."""
 FILTERS = ("", " FILTER (WHERE t)", " FILTER (WHERE i > 0 AND k IS NOT NULL)")
 CONDITIONS = (
     *("i > 0", "k IN ('a', 'b')", "j BETWEEN 1 AND 2", "(t OR i < 3)", "ts >= TIMESTAMP '2024-01-02'"),
@@ -149,6 +151,21 @@ def joined_queries(
     return str(draw(queries(template.format(source), keys, made_of, conditions)))
 
 
+def lists(anything: Sequence[str]) -> st.SearchStrategy[str]:
+    """Make lists of values in an order: those of ``TYING`` may leave it open, those of other names do not."""
+    value, filters = st.sampled_from(anything), st.sampled_from(FILTERS)
+    how = st.sampled_from(["", " DESC", " ASC NULLS FIRST", " desc NULLS LAST"])
+    return st.one_of(
+        st.builds("array_agg({} ORDER BY {}{}){}".format, value, value, how, filters),
+        st.builds("string_agg({}, '; ' ORDER BY {}{}){}".format, value, value, how, filters),
+        st.builds("listagg({0} ORDER BY {1}{2}, {0}{2}){3}".format, value, value, how, filters),
+        st.builds("list({0} ORDER BY {0}{1}, {2}){3}".format, value, how, value, filters),
+        st.builds("list(DISTINCT {0} ORDER BY {0}{1}){2}".format, value, how, filters),
+        st.builds("group_concat(DISTINCT {0}, '-' ORDER BY {0}{1})[:9]".format, st.just("k"), how),
+        st.builds("list({}){}".format, value, filters),
+    )
+
+
 def aggregates(numbers: Sequence[str], anything: Sequence[str], integers: Sequence[str]) -> st.SearchStrategy[str]:
     """Make aggregates over these expressions."""
     return st.one_of(
@@ -174,6 +191,7 @@ def aggregates(numbers: Sequence[str], anything: Sequence[str], integers: Sequen
             st.sampled_from(anything),
             st.sampled_from(FILTERS),
         ),
+        lists(anything),
     )
 
 

@@ -11,17 +11,21 @@ from sqlglot import exp
 
 from gateway.plan.fold.algebra import (
     ALGEBRA,
+    COUNT,
     DISTINCT_IS_NOTHING,
     EXTREME,
     EXTREMES,
     FLOATS,
     INSTEAD,
+    LISTS,
     OF_DISTINCT,
+    TEXTS,
     Algebra,
 )
 from gateway.plan.fold.block import Block
 from gateway.plan.fold.clauses import Span
 from gateway.plan.fold.cuts import Cut
+from gateway.plan.fold.listed import Listed
 from gateway.plan.fold.parts import STATE, Refused, key
 
 _DISTINCT: Final = re.compile(r"^distinct\b\s*", re.IGNORECASE)
@@ -39,7 +43,7 @@ class States:
     names: dict[str, str] = field(default_factory=dict)
     algebras: list[Algebra] = field(default_factory=list)
     grains: list[str] = field(default_factory=list)
-    """What partials group by beside the keys: the values whose distinct ones are counted or added up."""
+    """What partials group by beside the keys: values that are listed, or of which distinct ones count."""
 
     def add(self, block: Block, node: exp.Expr) -> Cut:
         """Split an aggregate; return what stands in its place. Raises ``Refused``."""
@@ -48,6 +52,8 @@ class States:
         name = _type_name(node) if start is None else block.clauses.name_at(start)
         if name in OF_DISTINCT and isinstance(node.this, exp.Distinct) and len(node.this.expressions) == 1:
             return self._distinct(block, name, node, filtered, _call(block, node, start))
+        if name in LISTS | TEXTS:
+            return self._listed(block, name, filtered, _call(block, node, start))
         if name in EXTREMES and not node.find(exp.Distinct, exp.Order):
             return self._extreme(block, EXTREMES[name], filtered, _call(block, node, start))
         algebra = _algebra(name, node)
@@ -77,10 +83,27 @@ class States:
             if not isinstance(node.this.expressions[0], exp.Column):  # which fails, if at all, for all rows
                 raise Refused("it has a FILTER beside DISTINCT of an expression", "a derived table with the expression")
             value = f"CASE WHEN {condition} THEN {value} END"
-        if value not in self.grains:
-            self.grains.append(value)
-        grain = key(self.keys + self.grains.index(value))
-        return Cut(span=call, finish=f"{name}(DISTINCT {grain})", whole=None)
+        return Cut(span=call, finish=f"{name}(DISTINCT {self._grain(value)})", whole=None)
+
+    def _listed(self, block: Block, name: str, filtered: exp.Expr, found: tuple[Span, Span, Span | None]) -> Cut:
+        """Have partials keep each value with what it is ordered by, and how many rows have them.
+
+        Of rows that tie, the values decide: no order of the rows shows.
+        """
+        call, arguments, filter_ = found
+        block.check_columns(filtered)
+        listed = Listed.read(block, name, arguments)
+        condition = _condition(block, filter_)
+        value, *terms = (self._grain(sql) for sql in listed.grains(condition))
+        where = "" if condition is None else f" FILTER (WHERE {self._grain(f'({condition}) IS TRUE')})"
+        count = "" if listed.distinct else self._kept("count(*)", COUNT)
+        return Cut(span=call, finish=f"{listed.finish(value, terms, count, where)}", whole=listed.whole(block, call))
+
+    def _grain(self, sql: str) -> str:
+        """Have partials group by an expression too; return the column that has it."""
+        if sql not in self.grains:
+            self.grains.append(sql)
+        return key(self.keys + self.grains.index(sql))
 
     def _extreme(self, block: Block, way: str, filtered: exp.Expr, found: tuple[Span, Span, Span | None]) -> Cut:
         """Have partials keep the value and what it goes by; of equals of the latter, the extreme value is chosen."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway.plan.fold import exact
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Part of the identity of partials and answers. Raised when a foldable query is answered in other bytes."""
 
 
@@ -41,7 +41,7 @@ SAME_BYTES: Final = INTEGERS | {
 }
 """Types whose equal values are the same bytes. Others are not: 0.0 equals -0.0, and INTERVAL 1 MONTH 30 days."""
 FLOATING: Final = frozenset({"DOUBLE", "FLOAT"})
-_COUNT: Final = Algebra(states=("{call}",), merge="CAST(coalesce(sum({0}), 0) AS BIGINT)", types=frozenset({"BIGINT"}))
+COUNT: Final = Algebra(states=("{call}",), merge="CAST(coalesce(sum({0}), 0) AS BIGINT)", types=frozenset({"BIGINT"}))
 _SUMS: Final = frozenset({"HUGEINT", "DECIMAL"})
 _MEAN: Final = "(CAST(sum({0}) AS DOUBLE) / sum({1}))"
 
@@ -54,7 +54,7 @@ ALGEBRA: Final[Mapping[str, Algebra]] = {
     **{name: _same(name, SAME_BYTES) for name in ("min", "max")},
     **{name: _same(name, frozenset({"BOOLEAN"})) for name in ("bool_and", "bool_or")},
     **{name: _same(name, INTEGERS) for name in ("bit_and", "bit_or", "bit_xor")},
-    **dict.fromkeys(("count", "count_star"), _COUNT),
+    **dict.fromkeys(("count", "count_star"), COUNT),
     # A sum of ones: NULL where there is no row.
     **dict.fromkeys(("sum", "count_if", "countif"), _same("sum", _SUMS)),
     # The aggregate itself divides in another precision, so that the query over all rows divides as the merge does.
@@ -104,6 +104,9 @@ EXTREMES: Final[Mapping[str, str]] = {
 }
 """Aggregates that find a value beside the greatest or the least other one: of several, the greatest or the least."""
 EXTREME: Final = Algebra(states=("{call}",), merge="{0}", types=SAME_BYTES)
+LISTS: Final = frozenset({"list", "array_agg"})
+TEXTS: Final = frozenset({"string_agg", "group_concat", "listagg"})
+"""Aggregates that put values one after the other: in the order that they name, and equal ones in that of the values."""
 _VARIANCE, _OF_ALL = "(sum(x * x) - sum(x) * avg(x)) / (count(x) - 1)", "avg(x * x) - avg(x) * avg(x)"
 _WHERE: Final = "where x varies by no less than a millionth of itself"
 INSTEAD: Final[Mapping[str, str]] = {

@@ -11,6 +11,7 @@ from sqlglot import exp
 from gateway.plan.analysis.sources import SelectBlock
 from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
+from gateway.plan.fold.algebra import TEXTS
 from gateway.plan.fold.clauses import Clauses, Span, Tokens
 from gateway.plan.fold.cuts import Cut, over_rows
 from gateway.plan.fold.joined import Joined
@@ -163,7 +164,7 @@ def start_of(clauses: Clauses, node: exp.Expr) -> int | None:
     if "start" in node.meta:
         return int(node.meta["start"])
     inside = next((column.this for column in node.find_all(exp.Column) if "start" in column.this.meta), None)
-    names = {type(node).__name__.lower()}
+    names = {type(node).__name__.lower()} | (TEXTS if isinstance(node, exp.GroupConcat) else frozenset())
     if isinstance(node, exp.Func):
         names |= {name.lower() for name in node.sql_names()}
     return None if inside is None else clauses.around(int(inside.meta["start"]), names)

@@ -128,12 +128,7 @@ class Clauses:
     def items(self, clause: str) -> list[tuple[int, int]]:
         """Return the items of a clause, between its commas, as the places of their tokens."""
         _, start, end = self._found[clause]
-        made, at = [], start
-        for index in self._outside(start, end):
-            if self._tokens[index].text == ",":
-                made.append((at, index))
-                at = index + 1
-        return [*made, (at, end)]
+        return self._between_commas(start, end) or [(start, end)]
 
     def conditions(self) -> list[Span]:
         """Return what the ANDs of WHERE join that stand in no parentheses."""
@@ -194,15 +189,21 @@ class Clauses:
 
     def arguments(self, span: Span) -> list[Span]:
         """Return what stands between the commas of a part of the text, in no parentheses."""
-        inside = [index for index, token in enumerate(self._tokens) if span.start <= token.start < span.end]
-        if not inside:
-            return []
-        made, at = [], inside[0]
-        for index in self._outside(inside[0], inside[-1] + 1):
-            if self._tokens[index].text == ",":
-                made.append(self._span(at, index))
-                at = index + 1
-        return [*made, self._span(at, inside[-1] + 1)]
+        start, end = self._places(span)
+        return [self._span(*item) for item in self._between_commas(start, end)]
+
+    def ordered(self, span: Span) -> tuple[list[Span], list[tuple[Span, Span]]] | None:
+        """Return the arguments in a part of the text, and the terms of the ORDER BY that follows them.
+
+        A term is its expression and all of it, with ASC or DESC. None: no ORDER BY follows.
+        """
+        start, end = self._places(span)
+        by = (at for at in self._outside(start, end) if self._is_word(at, "order") and self._is_word(at + 1, "by"))
+        at = next(by, None)
+        if at is None:
+            return None
+        terms = [(self.item_span(item, ordered=True), self._span(*item)) for item in self._between_commas(at + 2, end)]
+        return [self._span(*item) for item in self._between_commas(start, at)], terms
 
     def name_at(self, start: int) -> str:
         """Return the name that begins at position *start*, in lower case."""
@@ -270,6 +271,17 @@ class Clauses:
                 yield token.name, index, 1 + (token.name == "select" and self._is_word(index + 1, "distinct"))
             elif token.name in _DOUBLE and self._is_word(index + 1, "by"):
                 yield token.name, index, 2
+
+    def _places(self, span: Span) -> tuple[int, int]:
+        """Return the places of the first token of a part of the text, and of that after its last."""
+        inside = [index for index, token in enumerate(self._tokens) if span.start <= token.start < span.end]
+        return (inside[0], inside[-1] + 1) if inside else (0, 0)
+
+    def _between_commas(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Return what stands between the commas, in no parentheses; nothing of nothing."""
+        commas = [index for index in self._outside(start, end) if self._tokens[index].text == ","]
+        starts, ends = [start, *(comma + 1 for comma in commas)], [*commas, end]
+        return list(zip(starts, ends, strict=True)) if end > start else []
 
     def _outside(self, start: int, end: int) -> Iterator[int]:
         """Walk the tokens that stand in no parentheses, brackets or braces."""

@@ -28,6 +28,7 @@ from gateway.plan.planner import Planner
 from gateway.query.lexer import TokenKind, lex
 from gateway.query.normalise import normalise
 
+_CAST: Final = "CAST the argument AS DECIMAL(18, 6), or what fits, which is exact"
 _ROWS: Final = "__gateway_rows"
 _KEPT = 2_000
 """Split texts that are kept."""
@@ -122,11 +123,11 @@ class Forms:
         keys, states = form.states[: form.split.keys], form.states[form.split.keys :]
         for key in keys:
             if base(key.type) not in SAME_BYTES:
-                raise Refused(f"it groups by or counts a {key.type}, whose equal values may differ in bytes")
+                hint = "CAST it AS DECIMAL(18, 6), or what fits" if key.type in FLOATING else None
+                raise Refused(f"it groups by, counts or lists a {key.type}, of which equal ones may differ", hint)
         for sql, algebra, state in zip(form.split.written, form.split.states, states, strict=True):
             if state.type in FLOATING and state.type not in algebra.types:
-                hint = "CAST the argument AS DECIMAL(18, 6), or what fits, which is exact"
-                raise Refused(f"{sql} is a {state.type}, whose equal values may differ in bytes", hint)
+                raise Refused(f"{sql} is a {state.type}, whose equal values may differ in bytes", _CAST)
             if base(state.type) not in algebra.types:
                 raise Refused(f"{sql} is a {state.type}, which is not merged")
 

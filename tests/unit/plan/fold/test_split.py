@@ -124,5 +124,6 @@ def test_the_fold_is_the_query_over_all_rows(texts: Texts, case: Case) -> None:
     made = texts.split(case.sql)
     folded = texts.folded(made, ["i = 1", "i IS NULL", "i > 1", "i > 7"])
     assert content(folded) == content(texts.table(made.whole))
-    if not any(word in case.sql for word in ("LIMIT", "OVER", "OFFSET", "arg_", "_by(")):
+    ties = ("arg_", "_by(", "(i ORDER BY ts", "(k ORDER BY j", "ORDER BY i)", "' ORDER BY j)")
+    if not any(word in case.sql for word in ("LIMIT", "OVER", "OFFSET", *ties)):
         assert texts.near(made.whole) == texts.near(case.sql)

@@ -68,9 +68,6 @@ SELECT median(i) AS a FROM facts AS t;
 SELECT any_value(k) AS a FROM facts AS t;
 --! any_value() cannot be merged | min() or max() of it, where all values of a group are equal
 
-SELECT string_agg(k, ',' ORDER BY i) AS a FROM facts AS t;
---! group_concat() cannot be merged
-
 SELECT arg_min(k, i) AS a FROM facts AS t;
 --> partial: SELECT arg_min(k, row(i, k)) FILTER (WHERE (k) IS NOT NULL AND (i) IS NOT NULL) AS "s0", min(i) FILTER (WHERE (k) IS NOT NULL) AS "s1" FROM facts AS t
 --> finish: SELECT arg_min("s0", row("s1", "s0")) FILTER (WHERE "s0" IS NOT NULL) AS a FROM "partials"

@@ -28,9 +28,6 @@ SELECT sum(DISTINCT f) AS n FROM facts AS t;
 SELECT avg(DISTINCT i) AS n FROM facts AS t;
 --! avg(DISTINCT …) cannot be merged
 
-SELECT list(DISTINCT k ORDER BY k) AS l FROM facts AS t;
---! list() cannot be merged
-
 -- SELECT DISTINCT keeps each row once.
 SELECT DISTINCT k FROM facts AS t;
 --> partial: SELECT k AS "k0" FROM facts AS t GROUP BY 1

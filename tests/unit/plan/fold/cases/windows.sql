@@ -51,7 +51,7 @@ SELECT k, sum(avg(i)) OVER () AS s FROM facts AS t GROUP BY k;
 --! a window over DOUBLE
 
 SELECT k, string_agg(k, ',') OVER () AS s FROM facts AS t GROUP BY k;
---! it has a window that is not understood | function(argument) OVER (…)
+--! string_agg() as a window depends on the order of the groups
 
 SELECT k, rank() OVER w AS r FROM facts AS t GROUP BY k WINDOW w AS (ORDER BY count(*));
 --! its WINDOW is not folded
