@@ -1,26 +1,38 @@
-"""Measure answers put together of partials against the whole query: a window of 30 days that slides by one day.
+"""Measure answers put together of partials: a window of 30 days that slides by one day, and one that ends today.
 
-Run it as a script; ``--rows`` is the number of rows of all days (the goals are for 9,000,000). A thread of DuckDB that
-has no work left uses a processor until the statement ends, which a busy machine draws out for the short statements of a
-slide: ``--threads 1`` leaves that out.
+Run it as a script; ``--rows`` is the number of rows of all days (the goals are for 9,000,000). The slides are measured
+against the whole query. A thread of DuckDB that has no work left uses a processor until the statement ends, which a
+busy machine draws out for the short statements of a slide: ``--threads 1`` leaves that out.
+
+Of today, a server is told of a file every ten seconds, and asked every second, for ``--seconds`` in all. The answers
+that follow no file are measured against hits of a table that does not change.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import re
 import shutil
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import process_time
+from time import monotonic, perf_counter, process_time, sleep
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table as Grid
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from processes import Server, gateway_server
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
@@ -31,6 +43,8 @@ from gateway.telemetry.events import Event, PartialsGathered, QueryExecuted
 FIRST, WINDOW, SLIDES = date(2024, 1, 1), 30, 5
 GROUPS = {41: 15.0, 201: 15.0, 8_000: 7.0}
 """Numbers of groups, with how many times less than the whole query a slide is to take."""
+EVERY = 10
+"""Seconds between two files of today."""
 COLD = 1.15
 """How many times as much as the whole query the first answer may take."""
 TABLE = """\
@@ -61,6 +75,9 @@ def make_project(folder: Path, rows: int) -> Path:
     for groups in GROUPS:
         (folder / f"queries/by_{groups}").mkdir(parents=True)
         (folder / f"queries/by_{groups}/v1.sql").write_text(QUERY.replace("GROUPS", str(groups)))
+    (folder / "queries/fixed").mkdir()
+    (folder / "queries/fixed/v1.sql").write_text(QUERY.replace("GROUPS", "41").replace("FROM sales", "FROM old"))
+    (folder / "catalog/old.yaml").write_text(TABLE.replace("sales", "old").replace("data", "old"))
     random = np.random.default_rng(7)
     for day in range(WINDOW + SLIDES):
         midnight = np.datetime64(FIRST + timedelta(days=day), "us")
@@ -76,7 +93,76 @@ def make_project(folder: Path, rows: int) -> Path:
         place = folder / f"data/day={FIRST + timedelta(days=day)}"
         place.mkdir(parents=True)
         pq.write_table(table, place / "part.parquet")
+    shutil.copytree(folder / "data", folder / "old", copy_function=os.link)
     return folder
+
+
+def land(project: Path, day: int, name: str) -> None:
+    """Write a file of a day; it is there at once."""
+    place = project / f"data/day={FIRST + timedelta(days=day)}"
+    copied = place / ".part"
+    shutil.copy(place / "part.parquet", copied)
+    copied.rename(place / name)
+
+
+class Asked:
+    """What a server answered: the seconds that each answer took, of those that follow a file and of the others."""
+
+    def __init__(self, server: Server) -> None:
+        self._connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+        self.later: list[float] = []
+        self.others: list[float] = []
+        self.partials: Counter[str] = Counter()
+
+    def ask(self, query: str, *, landed: bool = False) -> None:
+        """Ask for the window of days until today."""
+        start, end = FIRST, FIRST + timedelta(days=WINDOW)
+        begun = perf_counter()
+        self._connection.request("GET", f"/v1/queries/{query}/v1/result?start={start}&end={end}")
+        response = self._connection.getresponse()
+        body = response.read()
+        spent = perf_counter() - begun
+        assert response.status == 200, body
+        made = re.search(r"(\d+) computed", response.headers["Cache-Status"])
+        self.partials[made[1] if made is not None and "fwd=" in response.headers["Cache-Status"] else "none"] += 1
+        (self.later if landed else self.others).append(spent)
+
+    def announce(self, day: int) -> None:
+        """Tell the server that a day has changed."""
+        named = json.dumps({"partitions": [f"day={FIRST + timedelta(days=day)}"]})
+        headers = {"Content-Type": "application/json"}
+        self._connection.request("POST", "/v1/tables/sales/refresh", named, headers)
+        response = self._connection.getresponse()
+        assert response.read(), response.status
+        assert response.status == 200
+
+
+def measure_today(project: Path, seconds: int) -> Grid:
+    """Ask a server for a window that ends today, in whose files another one lands every now and then."""
+    settings = {"CACHE_PARTIALS_FROM": 0, "STATE": project / ".state-today"}
+    query, fixed = f"by_{next(iter(GROUPS))}", "fixed"
+    with gateway_server(project, settings) as server:
+        today, hits = Asked(server), Asked(server)
+        for asked, name in ((today, query), (hits, fixed)):
+            asked.ask(name)  # nothing is kept yet
+            asked.others.clear()
+            asked.partials.clear()
+        begun = monotonic()
+        for second in range(seconds):
+            landed = second % EVERY == 0
+            if landed:
+                land(project, WINDOW - 1, f"{second}.parquet")
+                today.announce(WINDOW - 1)
+            today.ask(query, landed=landed)
+            hits.ask(fixed)
+            sleep(max(0.0, begun + second + 1 - monotonic()))
+    slowest, hit = (sorted(each)[-1 - len(each) // 100] for each in (today.others, hits.others))
+    grid = Grid("files", "answers", "partials computed", "after a file, ms", "others p99, ms", "hits p99, ms", "ratio")
+    made = ", ".join(f"{count} x {number}" for number, count in sorted(today.partials.items()))
+    after = f"{sorted(today.later)[len(today.later) // 2] * 1e3:.1f}"
+    told = [f"{value * 1e3:.2f}" for value in (slowest, hit)]
+    grid.add_row(str(len(today.later)), str(seconds), made, after, *told, f"{slowest / hit:.2f} (goal 2)")
+    return grid
 
 
 class Measured:
@@ -141,9 +227,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=900_000)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--seconds", type=int, default=60, help="how long today is measured; 0: not at all")
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
-        Console().print(measure(make_project(Path(folder), given.rows), given.threads))
+        project = make_project(Path(folder), given.rows)
+        Console().print(measure(project, given.threads))
+        if given.seconds:
+            Console().print(measure_today(project, given.seconds))
 
 
 if __name__ == "__main__":
