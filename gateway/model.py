@@ -184,6 +184,9 @@ class Selection(Protocol):
     def partition_values(self) -> list[dict[str, str | None]]:
         """List the selected partitions, each as its folder values (decoded text, None for the NULL partition)."""
 
+    def values_at(self, positions: Sequence[int]) -> list[dict[str, str | None]]:
+        """Return the folder values of partitions of the snapshot by their places, selected or not."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedFilter:

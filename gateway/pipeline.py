@@ -329,6 +329,7 @@ class Gateway:
             whole=computing.whole,
             choice=computing.choice,
             deterministic=computing.deterministic,
+            kept=computing.kept,
             unread={name: reason for name, each in snapshots.items() if (reason := each.nothing_read) is not None},
         )
 

@@ -27,7 +27,7 @@ from gateway.execution.run import Execution
 from gateway.execution.stores import Move
 from gateway.execution.work import KeyedFold, Limits, Part, Piece, Work, reading_of
 from gateway.model import Folded, Result, Scan
-from gateway.plan.explain import EngineChoice
+from gateway.plan.explain import EngineChoice, KeptPartitions
 from gateway.plan.fold.fold import NUMBER, together
 from gateway.plan.fold.parts import COUNTED, Whole
 from gateway.plan.select import Chosen
@@ -76,6 +76,17 @@ class Gatherer:
             return Whole(reason=forbidden)
         kept = len(self.partials.find(piece.key for piece in fold.pieces))
         return Folded(kept=kept, computed=len(fold.pieces) - kept)
+
+    def kept(self, fold: KeyedFold) -> KeptPartitions:
+        """Tell which partitions need not be read, since their partials are kept."""
+        found = self.partials.find(piece.key for piece in fold.pieces)
+        chosen = [piece.partial.selection for piece in fold.pieces if piece.key in found]
+        return KeptPartitions(
+            scan=fold.fold.fact,
+            positions=tuple(position for each in chosen for position in each.positions()),
+            files=sum(each.files for each in chosen),
+            size=sum(each.size for each in chosen),
+        )
 
     def choice(self, fold: KeyedFold) -> EngineChoice | None:
         """Say where the partials that are not kept would be computed now; None: there is only one engine."""

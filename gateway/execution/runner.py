@@ -22,7 +22,7 @@ from gateway.execution.same_bytes import cost, statement_of
 from gateway.execution.stores import Move, Stores
 from gateway.execution.work import KeyedFold, Limits, Work
 from gateway.model import BoundQuery, Folded, Plan, Principal, Result
-from gateway.plan.explain import EngineChoice
+from gateway.plan.explain import EngineChoice, KeptPartitions
 from gateway.plan.fold.parts import Whole
 from gateway.streaming import Streamed
 from gateway.telemetry.events import QueryReplanned
@@ -51,6 +51,8 @@ class Computing:
     """Which engine would compute it, where there are several."""
     deterministic: str | None = None
     """How its bytes are the same each time, and what that costs, where it must be so."""
+    kept: KeptPartitions | None = None
+    """The partitions whose partials are kept, where it would be put together of partials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +96,15 @@ class PlanRunner:
             return Computing(whole=f"its partials cannot be described now: {error.detail}")
         known = self._known(plan, fold)
         whole = known if isinstance(known, str) else None
-        choice = None if self.cluster is None else _AS_A_WHOLE
+        choice, kept = None if self.cluster is None else _AS_A_WHOLE, None
         if self.gatherer is not None and isinstance(known, Folded) and isinstance(fold, KeyedFold):
-            choice = self.gatherer.choice(fold)
+            choice, kept = self.gatherer.choice(fold), self.gatherer.kept(fold)
         return Computing(
             folded=known if isinstance(known, Folded) else None,
             whole=whole,
             choice=choice,
             deterministic=cost(plan.query, fold),
+            kept=kept,
         )
 
     @property

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from gateway.catalog.arrays import whole
 from gateway.catalog.manifest import weak
@@ -260,13 +261,19 @@ class Chosen:
 
     def partition_values(self) -> list[dict[str, str | None]]:
         """List the selected partitions as their decoded folder texts."""
-        names = [level.field.column for level in self._index.axes.levels]
-        table = self._index.snapshot.partitions.select(names)
-        if not names:
-            return [{} for _ in range(self.partitions)]
-        if isinstance(self._units, slice):
-            return table.slice(self._units.start, self.partitions).to_pylist()
-        return table.take(self._units).to_pylist()
+        if isinstance(self._units, slice) and self._index.axes.levels:
+            return self._folders.slice(self._units.start, self.partitions).to_pylist()
+        return self.values_at(self.positions())
+
+    def values_at(self, positions: Sequence[int]) -> list[dict[str, str | None]]:
+        """Return the folder texts of partitions of the snapshot, selected or not."""
+        if not self._index.axes.levels:
+            return [{} for _ in positions]
+        return self._folders.take(pa.array(positions, pa.int64())).to_pylist()
+
+    @property
+    def _folders(self) -> pa.Table:
+        return self._index.snapshot.partitions.select([level.field.column for level in self._index.axes.levels])
 
     @property
     def _file_slice(self) -> tuple[int, int]:

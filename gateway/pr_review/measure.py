@@ -12,7 +12,7 @@ import pyarrow as pa
 from gateway.errors import GatewayError
 from gateway.model import BoundQuery, Column, Plan, Principal, Result, Scan
 from gateway.pipeline import Gateway
-from gateway.plan.explain import Explanation, strip
+from gateway.plan.explain import Explanation, estimated_seconds, strip
 from gateway.plan.fold.parts import Whole
 from gateway.query.template import Template
 
@@ -26,9 +26,6 @@ _RUNS = 3
 """Times that each side is run, in turn; the fastest counts."""
 _LONG = 2.0
 """Seconds from which one run is enough."""
-_FIXED, _PER_FILE, _PER_BYTE = 0.01, 0.0005, 1 / 150e6
-"""Seconds of an estimate: a query, a file opened, a byte of Parquet read and aggregated. Measured with two cores over
-local files; they rank two plans, they do not promise a time."""
 STRIP = 40
 """Cells of the drawing of a table."""
 Row = tuple[str | None, ...]
@@ -168,7 +165,7 @@ def _read(scan: Scan) -> Read:
 
 def _estimate(explanation: Explanation) -> float:
     selections = [scan.selection for scan in explanation.plan.scans]
-    return _FIXED + sum(selection.files * _PER_FILE + selection.size * _PER_BYTE for selection in selections)
+    return estimated_seconds(sum(each.files for each in selections), sum(each.size for each in selections))
 
 
 def _run(

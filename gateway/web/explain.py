@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from gateway.errors import NotAcceptable
+from gateway.errors import MalformedRequest, NotAcceptable
 from gateway.web.accept import choose
 from gateway.web.bound_parameters import echo_header
 from gateway.web.context import gateway, principal_of, record
 from gateway.web.documents import json_response
+from gateway.web.formats import TRUTH
 from gateway.web.parsing import read_query_string
 from gateway.web.questions import read_question
 
@@ -18,12 +19,13 @@ FORMATS = {"json": "application/json", "text": "text/plain; charset=utf-8"}
 
 @routes.route("/v1/queries/<name>/<version>/explain", methods=["GET", "POST"])
 def explain(name: str, version: str) -> Response:
-    options = read_query_string(request.query_string, accepted=("_format",))
+    options = read_query_string(request.query_string, accepted=("_format", "_map"))
     chosen = _format(options.options.get("_format"))
+    drawn = _drawn(options.options.get("_map", "false"))
     explanation = gateway().explain(read_question(name, version, options), principal=principal_of(request))
     query = explanation.plan.query
     if chosen == "json":
-        response = json_response(explanation.as_dict())
+        response = json_response(explanation.as_dict(drawn=drawn))
     else:
         response = Response(explanation.as_text() + "\n", content_type=FORMATS[chosen])
         response.headers["Cache-Control"] = "no-cache"
@@ -33,6 +35,12 @@ def explain(name: str, version: str) -> Response:
         response.headers["Gateway-Parameters"] = understood
     response.headers["Vary"] = "Accept"
     return response
+
+
+def _drawn(option: str) -> bool:
+    if option.lower() not in TRUTH:
+        raise MalformedRequest("_map is true or false.", option="_map")
+    return TRUTH[option.lower()]
 
 
 def _format(option: str | None) -> str:

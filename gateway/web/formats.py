@@ -12,7 +12,8 @@ from gateway.suggestions import did_you_mean
 from gateway.web.accept import choose
 
 CSV_OPTIONS = ("_bom", "_delimiter")
-_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+TRUTH = {"true": True, "1": True, "false": False, "0": False}
+"""How an option that is true or false is written."""
 SHAPES = ("objects", "columns", "arrays")
 
 
@@ -52,9 +53,9 @@ def choose_dialect(options: Mapping[str, str], chosen: Format) -> CsvDialect:
     delimiter, mark = options.get("_delimiter", ","), options.get("_bom", "false").lower()
     if DELIMITERS.get(delimiter, delimiter) not in DELIMITERS.values():
         raise MalformedRequest(f"_delimiter is one of {', '.join(DELIMITERS)}.", option="_delimiter")
-    if mark not in _TRUTH:
+    if mark not in TRUTH:
         raise MalformedRequest("_bom is true or false.", option="_bom")
-    return CsvDialect(delimiter=DELIMITERS.get(delimiter, delimiter), spreadsheet=_TRUTH[mark])
+    return CsvDialect(delimiter=DELIMITERS.get(delimiter, delimiter), spreadsheet=TRUTH[mark])
 
 
 def _accepted(accept: str) -> Format:

@@ -96,9 +96,9 @@ def _version_paths(template: Template, state: Lifecycle) -> dict[str, Any]:
         },
         f"{url}/explain": {
             "get": _explained(template, f"explain_{name}", state)
-            | {"parameters": _query_parameters(template, ("explain_format",))},
+            | {"parameters": _query_parameters(template, ("explain_format", "explain_map"))},
             "post": _explained(template, f"post_explain_{name}", state)
-            | {"parameters": _references(("explain_format",)), "requestBody": _body(template)},
+            | {"parameters": _references(("explain_format", "explain_map")), "requestBody": _body(template)},
         },
     }
 

@@ -27,6 +27,7 @@ def _condition(name: str, text: str) -> dict[str, Any]:
 PARAMETERS: dict[str, Any] = {
     "format": _option("format", "The format; it has precedence over `Accept`.", {"enum": sorted(FORMATS)}),
     "explain_format": _option("format", "JSON, or text for people.", {"enum": ["json", "text"]}),
+    "explain_map": _option("map", "A map of each scan in place of lists of what it reads.", {"type": "boolean"}),
     "shape": _option("shape", "How JSON lays out rows.", {"enum": list(SHAPES)}),
     "bom": _option("bom", "CSV for a spreadsheet: a byte order mark, and no formulas.", {"type": "boolean"}),
     "delimiter": _option("delimiter", "What stands between two fields of CSV.", {"enum": list(DELIMITERS)}),

@@ -113,7 +113,7 @@ def test_a_query_is_run_and_says_what_it_cost(page: Page) -> None:
     page.press("Run")
     assert sorted(row[0] for row in page.rows()) == ["DL", "UA"]
     costs = page.costs()
-    assert (costs["Status"], costs["Rows"], costs["Partitions read"]) == ("200", "2", "8 of 1,096")
+    assert (costs["Rows"], costs["Partitions read"]) == ("2", "8 of 1,096")
     assert costs["Cache"] in ("miss", "hit")
     page.at("#tab-code").click()
     command = page.at("#snippet").text
@@ -148,7 +148,7 @@ def test_a_query_is_explained_without_being_run(page: Page) -> None:
     page.press("Explain")
     plan = page.at("#explanation").text
     assert "flights" in plan
-    assert "of 1095 partitions" in plan
+    assert "of 1,095 partitions" in plan
     assert not page.at("#rows").is_displayed()
 
 
@@ -244,7 +244,8 @@ def test_a_key_is_entered_once_and_the_pages_show_what_its_owner_may_ask(
     page.wait(lambda: page.at("h1").text == "delays_by_carrier v2")
     page.complaints()  # that the page was refused before
     page.press("Run")
-    assert page.costs()["Status"] == "200"
+    assert len(page.rows()) > 0
+    assert "Status" not in page.costs()
     page.at("#tab-code").click()
     assert "Authorization: Bearer $GATEWAY_KEY" in page.at("#snippet").text
     assert key not in str(page.browser.execute_script("return document.cookie + document.documentElement.outerHTML"))

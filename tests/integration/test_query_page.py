@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,9 +39,21 @@ ORDER BY id
 """
 
 
+BY_DAY = """/*
+summary: Sales by day
+parameters:
+  start: {type: date, description: first day}
+  end: {type: date, description: first day left out}
+examples: [{start: 2024-01-01, end: 2024-01-08}]
+*/
+SELECT CAST(ts AS DATE) AS day, count(*) AS sales, sum(amount) AS amount FROM sales
+WHERE ts >= $start AND ts < $end GROUP BY CAST(ts AS DATE) ORDER BY day
+"""
+
+
 def write_project(folder: Path) -> int:
     """Write a project of one table and its queries; return the bytes of the table."""
-    texts = {"catalog/sales.yaml": TABLE, "queries/sales/v1.sql": SALES}
+    texts = {"catalog/sales.yaml": TABLE, "queries/sales/v1.sql": SALES, "queries/by_day/v1.sql": BY_DAY}
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -72,11 +85,17 @@ class Page:
     def open(self, path: str) -> None:
         self.browser.get("about:blank")  # what stood there before is not taken for what is asked now
         self.browser.get(f"{self.base}{path}")
+        self.at("#form[data-ready]")
         self.settle()
 
     def settle(self) -> None:
         """Wait until nothing is being asked."""
         self.wait(lambda: self.all("#form[aria-busy]") == [])
+
+    def squares(self) -> Counter[str]:
+        """Count the squares of the maps by what they are of."""
+        script = "return [...document.querySelectorAll('.map rect')].map((one) => one.getAttribute('class'))"
+        return Counter(self.script(script))
 
     def at(self, selector: str) -> WebElement:
         return element(self.browser, By.CSS_SELECTOR, selector)
@@ -93,8 +112,15 @@ class Page:
         )
 
     def fill(self, name: str, text: str) -> None:
-        self.at(f"#p-{name}").clear()
-        self.at(f"#p-{name}").send_keys(text)
+        control = self.at(f"#p-{name}")
+        control.clear()
+        if control.get_attribute("type") == "date":  # typed in the order of the browser's language
+            script = (
+                "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+            )
+            self.script(script, control, text)
+        else:
+            control.send_keys(text)
 
     def value(self, name: str) -> str:
         return str(self.at(f"#p-{name}").get_attribute("value"))
@@ -131,6 +157,7 @@ def page(
     folder = tmp_path_factory.mktemp("sales")
     size = write_project(folder)
     settings = {"GATEWAY_STATE": str(folder / "state"), "GATEWAY_ENGINE_CHEAP": str(size // 2)}
+    settings["GATEWAY_CACHE_PARTIALS_FROM"] = "0"
     served = serve_for_module(folder, settings)
     with chromium(tmp_path_factory.mktemp("profile"), server_used) as chrome:
         yield Page(chrome, f"http://gateway.test:{served.port}")
@@ -160,7 +187,7 @@ def test_the_address_is_what_is_asked_and_is_followed_back_and_forward(page: Pag
 def test_what_is_not_cheap_is_not_run_before_it_is_told_to(page: Page) -> None:
     page.open(f"/docs/sales/v1?{EVERYTHING}")
     assert page.text("#state") == "Not run."
-    assert f"{DAYS} partitions" in page.text("#estimate")
+    assert f"{DAYS} of {DAYS} partitions" in page.text("#estimate")
     assert not page.at("#rows").is_displayed()
     page.press("Run")
     assert page.text("#state") == "Done."
@@ -247,6 +274,30 @@ def test_values_are_sorted_exactly_and_null_comes_last(
     assert (upwards, downwards) == ([*sorted_, None], [*reversed(sorted_), None])
 
 
+def test_what_a_question_reads_is_told_and_drawn_before_and_after_it_is_run(page: Page) -> None:
+    page.open("/docs/by_day/v1?start=2024-01-01&end=2024-01-11&_view=read")
+    page.fill("end", "2024-01-21")
+    page.wait(lambda: "20 of 50 partitions; 10 of them are kept as partials" in page.text("#estimate"))
+    page.press("Explain")
+    assert page.squares() == Counter(kept=10, read=10, skipped=30)
+    assert [one.text for one in page.all(".legend li")] == ["not read", "read", "kept as partials"]
+    assert page.at(".map rect title").get_attribute("textContent") == "dt=2024-01-01: kept as partials"
+    assert "10 are kept, 10 would be computed now" in page.text("#explanation")
+    assert "ts >= $start" in str(page.at("#explanation details").get_attribute("textContent"))
+    page.fill("start", "2023-12-01")
+    page.fill("end", "2024-03-01")
+    page.wait(lambda: page.text("#warning") == "This reads all of sales: no parameter leaves a partition out.")
+    page.press("Run")
+    assert not page.at("#warning").is_displayed()
+    facts = page.text("#explanation .facts")
+    assert "computed for this request, and kept now" in facts
+    assert "run the query" in facts
+    page.press("Run")
+    assert "kept since" in page.text("#explanation .facts")
+    assert "Data\nas of" in page.text("#explanation .facts")
+    assert page.complaints() == []
+
+
 def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
     page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north&_view=code")
     for name in ("pandas", "Polars"):
@@ -263,7 +314,7 @@ def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
 
 def test_nothing_keeps_people_from_using_any_state(page: Page) -> None:
     day = "start=2024-01-05&end=2024-01-06"
-    states = (day, f"{day}&_view=plan", f"{day}&_view=code", "start=soon&end=2024-01-06", EVERYTHING, "")
+    states = (day, f"{day}&_view=read", f"{day}&_view=code", "start=soon&end=2024-01-06", EVERYTHING, "")
     for number, state in enumerate(states):
         features = [{"name": "prefers-color-scheme", "value": ("light", "dark")[number % 2]}]
         page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})

@@ -1,11 +1,12 @@
 // The page of a query: what is asked and shown is in its address, and follows it back and forward.
 
-import { at, bytes, copy, element, grouped, tell } from "./dom.js";
+import { at, copy, element, tell } from "./dom.js";
 import * as address from "./address.js";
 import { ask, Refused } from "./asking.js";
-import { showCost } from "./cost.js";
+import { showCost, told } from "./cost.js";
 import { offer } from "./downloads.js";
 import { fill, forgive, given, showProblem } from "./fields.js";
+import { estimated, facts, showEstimate, showReading } from "./reading.js";
 import { Table } from "./result.js";
 import { Rows } from "./rows.js";
 import { snippets } from "./snippets.js";
@@ -35,7 +36,10 @@ function clear() {
   for (const id of ["problem", "by-hand"]) at(id).hidden = true;
   for (const plain of document.querySelectorAll(".plain")) plain.remove();
   at("cost").replaceChildren();
+  clearTimeout(waiting);
+  estimating.abort();
   at("estimate").textContent = "";
+  at("warning").hidden = true;
   forgive();
 }
 
@@ -71,28 +75,41 @@ async function run(signal) {
 }
 
 // Shows what the chosen view needs beyond the rows.
-async function look() {
+async function look(explained) {
   offer(state.pairs, formats);
   const written = snippets(state.pairs, "key" in form.dataset);
   const before = at("language").value;
   at("language").replaceChildren(...Object.keys(written).map((name) => element("option", {}, name)));
   at("language").value = before in written ? before : "curl";
   at("snippet").textContent = written[at("language").value];
-  if (state.shown._view === "plan") {
-    const response = await ask("explain", state.pairs, [["_format", "text"]], running.signal);
-    at("explanation").textContent = await response.text();
-  }
+  if (state.shown._view !== "read") return;
+  const explanation = explained ?? await explain(state.pairs, running.signal);
+  const response = rows?.response;
+  showReading(at("explanation"), explanation, facts(response ? told(response, explanation) : [["Estimate", estimated(explanation).words]]));
 }
 
-// What the question would read, in words, and whether it is cheap enough to be run without being told to.
-async function estimate(signal) {
-  const response = await ask("explain", state.pairs, [["_format", "json"]], signal);
-  const { scans, cached } = await response.json();
-  const size = scans.reduce((sum, scan) => sum + scan.bytes, 0);
-  const partitions = scans.reduce((sum, scan) => sum + scan.partitions.length, 0);
-  const words = cached ? "The answer is kept: nothing has to be read."
-    : `It would read ${bytes(size)} in ${grouped(partitions)} partition${partitions === 1 ? "" : "s"}.`;
-  return { cheap: cached || size <= cheap, words };
+async function explain(pairs, signal) {
+  return (await ask("explain", pairs, [["_format", "json"], ["_map", "true"]], signal)).json();
+}
+
+// Says beside the button what running it would take, some time after the last change of a value.
+let waiting = null;
+let estimating = new AbortController();
+
+function estimateSoon(delay = 400) {
+  clearTimeout(waiting);
+  estimating.abort();
+  waiting = setTimeout(async () => {
+    estimating = new AbortController();
+    at("warning").hidden = true;
+    if (!form.checkValidity()) return;
+    try {
+      showEstimate(await explain(given(), estimating.signal));
+    } catch (error) {
+      if (!(error instanceof Refused) && !estimating.signal.aborted) throw error;
+      at("estimate").textContent = "";  // what is wrong is told when it is run
+    }
+  }, delay);
 }
 
 function opened() {
@@ -101,17 +118,20 @@ function opened() {
   if (!tabs.views.includes(state.shown._view)) state.shown._view = address.SHOWN._view;
   tabs.show(state.shown._view);
   keep();
-  if (!state.asked) return;
+  if (!state.asked) {
+    estimateSoon(0);
+    return;
+  }
   fill(state.pairs);
   if (rows && address.same(before.pairs, state.pairs)) {
     table.show(rows, state.shown).then(look).catch(fail);
     return;
   }
   doing("Looking what it takes …", async (signal) => {
-    const found = await estimate(signal);
-    if (found.cheap) return run(signal);
-    at("estimate").textContent = found.words;
-    await look();
+    const explanation = await explain(state.pairs, signal);
+    if (explanation.cached || explanation.estimate.bytes <= cheap) return run(signal);
+    showEstimate(explanation);
+    await look(explanation);
     return null;
   });
 }
@@ -137,8 +157,8 @@ form.addEventListener("submit", (event) => {
 });
 
 at("explain").addEventListener("click", () => {
-  state = { pairs: given(), shown: { ...state.shown, _view: "plan" }, asked: true };
-  tabs.show("plan");
+  state = { pairs: given(), shown: { ...state.shown, _view: "read" }, asked: true };
+  tabs.show("read");
   keep({ push: true });
   doing("Explaining …", async () => { await look(); return null; });
 });
@@ -146,7 +166,9 @@ at("explain").addEventListener("click", () => {
 at("copy").addEventListener("click", () => copy(at("snippet").textContent));
 at("language").addEventListener("change", () => look().catch(fail));
 at("link").addEventListener("click", () => copy(location.href, "the address of this page"));
+form.addEventListener("input", () => estimateSoon());
 tabs.listen(choose);
 addEventListener("popstate", opened);
 for (const hidden of document.querySelectorAll("[data-scripted]")) hidden.hidden = false;
 opened();
+form.dataset.ready = "";

@@ -308,7 +308,7 @@ class FakePlan:
 class FakeExplanation:
     plan: FakePlan
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self, *, drawn: bool = False) -> dict[str, Any]:
         return {"query": self.plan.query.name, "scans": []}
 
     def as_text(self) -> str:
