@@ -100,7 +100,10 @@ class StartsWith:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """``term`` is a value, and lies in none of the ranges that the slot lists: pairs of values, both included."""
+    """``term`` is a value, and lies in none of the ranges that the slot lists: pairs of values, both included.
+
+    Of a text and None the range is all that begins with the text.
+    """
 
     term: Term
     slot: int

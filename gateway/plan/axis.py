@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Key, Ordinals, less, successor
+from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Key, Ordinals, after_prefix, less, successor
 from gateway.plan.states import NO_CODES, Codes, Mask, States, UnitStates, either
 
 Range = tuple[Key | None, Key | None]
@@ -94,6 +94,19 @@ class Landmarks:
         """List the keys of the intervals that hold a single one."""
         single = lo[(lo == hi) & (lo % 4 == 0) & (lo > LOWEST)]
         return [self._keys[position // 4] for position in single.tolist()]
+
+    def beginnings(self, lo: Ordinals, hi: Ordinals) -> list[Key]:
+        """List the texts p of the intervals that hold all texts which begin with p, and nothing else."""
+        wide = [
+            (first // 4, (last + 1) // 4)
+            for first, last in zip(lo.tolist(), hi.tolist(), strict=True)
+            if first < last and first % 4 == 0 and last % 4 == 3 and first > LOWEST and last < HIGHEST
+        ]
+        return [
+            key
+            for at, end in wide
+            if isinstance(key := self._keys[at], bytes) and self._at(end, after_prefix(key) or key)
+        ]
 
     def _at(self, position: int, key: Key) -> bool:
         return position < len(self._keys) and self._keys[position] == key

@@ -214,6 +214,9 @@ class Restriction:
     def _exclude_ranges(self, ranges: Value) -> bool:
         for pair in ranges if isinstance(ranges, list) else ():
             low, high = pair if isinstance(pair, list) else (None, None)
+            if isinstance(low, str) and high is None:
+                self._prefix(low, negated=True)
+                continue
             ends = [key_range(end, self._kind) for end in (low, high)] if self._kind is not None else []
             if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
                 self._excluded.append((ends[0][0], successor(ends[1][1])))

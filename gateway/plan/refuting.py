@@ -16,8 +16,8 @@ from cachetools import LRUCache
 from gateway.errors import QueryFailed
 from gateway.model import TypedValue, Value
 from gateway.plan.analysis import Bound, Evaluate, PreparedQuery, Refuted, refute
-from gateway.plan.analysis.possible import LOW
-from gateway.plan.samples import Samples, merged
+from gateway.plan.analysis.ranges import LOW, WHOLE, Grain
+from gateway.plan.samples import Samples, hours_of, merged
 from gateway.predicate import Term
 
 _KEPT = 1_000
@@ -97,7 +97,13 @@ class Refuting:
 
 
 def _of_ranges(constant: Refuted, grains: Samples, parameters: Mapping[str, TypedValue]) -> _Question | None:
-    condition = dict(constant.forms).get(grains.grain.value)
+    forms = dict(constant.forms)
+    condition = forms.get(grains.grain.value)
+    if condition is None and grains.grain is Grain.DAY and Grain.HOURS in forms:
+        hours = hours_of(grains)
+        condition, grains = (None, grains) if hours is None else (forms[Grain.HOURS], hours)
+    if condition is None and grains.grain is Grain.PREFIX and Grain.VALUE in forms:
+        condition = f'CASE WHEN "{WHOLE}" THEN {forms[Grain.VALUE]} ELSE TRUE END'
     if condition is None:
         return None
     listed = f"list(i ORDER BY i) FILTER (NOT coalesce({condition}, FALSE))"

@@ -1,7 +1,7 @@
 """Cuts what a column can be in the partitions of a table into grains: ranges that the engine is asked about.
 
 A grain is one value (of a DATE, a small range of integers, a text that is itself a folder's or a lookup's), an hour or
-a day of a TIMESTAMP, or, of wider ranges, what one partition holds.
+a day of a TIMESTAMP, or, of wider ranges and of texts that begin alike, what one partition holds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from gateway.catalog.transforms.keys import EPOCH, HIGHEST, LOWEST, Key, KeyKind, Ordinals, key_type
 from gateway.model import Value
-from gateway.plan.analysis.possible import HIGH, LOW, Grain
+from gateway.plan.analysis.ranges import HIGH, LOW, WHOLE, Grain
 from gateway.plan.axis import DIRECT, Axis, Interval, Landmarks, Listing
 
 MOST = 10_000
@@ -29,6 +29,7 @@ _FIRST_DAY, _LAST_DAY = -354_285, 2_932_531
 class Samples:
     """Grains of a column of type ``type``: the number of each with its ends, both included, as values.
 
+    Of texts that begin alike the first end is what they begin with, and the other one None.
     ``source`` is SQL that lists the numbers as ``i``, with their ends.
     """
 
@@ -49,7 +50,8 @@ def _of_axis(axis: Axis, kind: str) -> Samples | None:
     if not isinstance(axis, Interval) or not len(axis.lo):
         return None
     if isinstance(axis.scale, Landmarks):
-        return grains_of_keys(axis.scale.points(axis.lo, axis.hi), kind)
+        points, beginnings = axis.scale.points(axis.lo, axis.hi), axis.scale.beginnings(axis.lo, axis.hi)
+        return grains_of_beginnings(points, beginnings, kind) if beginnings else grains_of_keys(points, kind)
     if axis.scale is not DIRECT:
         return None
     lo, hi = axis.lo, axis.hi
@@ -72,6 +74,19 @@ def grains_of_keys(keys: Sequence[Key], kind: str) -> Samples | None:
     return Samples(
         grain=Grain.VALUE, type=kind, source=source, ends={number: (text, text) for number, text in enumerate(texts)}
     )
+
+
+def grains_of_beginnings(points: Sequence[Key], beginnings: Sequence[Key], kind: str) -> Samples | None:
+    """Make a grain of each of some texts, and of all that begin with each of others."""
+    pairs = [(key, True) for key in sorted(set(points))] + [(key, False) for key in sorted(set(beginnings))]
+    texts = [(key.decode(), whole) for key, whole in pairs if isinstance(key, bytes) and b"\0" not in key]
+    if not texts or len(texts) > MOST or kind != "VARCHAR":
+        return None
+    listed = ", ".join("'" + text.replace("'", "''") + "'" for text, _ in texts)
+    wholes = ", ".join("TRUE" if whole else "FALSE" for _, whole in texts)
+    columns = f'unnest(range({len(texts)})) AS i, unnest([{listed}]) AS "{LOW}", unnest([{wholes}]) AS "{WHOLE}"'
+    ends = {number: (text, text if whole else None) for number, (text, whole) in enumerate(texts)}
+    return Samples(grain=Grain.PREFIX, type=kind, source=f"SELECT {columns}", ends=ends)
 
 
 def grains_of_ranges(lo: Ordinals, hi: Ordinals, kind: str) -> Samples | None:
@@ -97,14 +112,21 @@ def _of_times(lo: Ordinals, hi: Ordinals, kind: str) -> Samples | None:
     lo, hi = lo[inside], hi[inside]
     daily = bool((lo % _DAY == 0).all() and ((hi + 1) % _DAY == 0).all())
     unit = _DAY if daily else _HOUR
-    numbers = _counted(lo // unit, hi // unit)
+    counted = _counted_times(lo // unit, hi // unit, kind, Grain.DAY if daily else Grain.HOUR)
+    return _of_time_ranges(lo, hi, kind) if counted is None else counted
+
+
+def _counted_times(lo: Ordinals, hi: Ordinals, kind: str, grain: Grain) -> Samples | None:
+    """List days or hours by their numbers; None if there is none, or too many."""
+    unit = _DAY if grain is Grain.DAY else _HOUR
+    numbers = _counted(lo, hi)
     if numbers is None:
-        return _of_time_ranges(lo, hi, kind)
+        return None
     first, last = f"make_timestamp(i * {unit})", f"make_timestamp(i * {unit} + {unit - 1})"
     source = f'SELECT i, CAST({first} AS {kind}) AS "{LOW}", CAST({last} AS {kind}) AS "{HIGH}" FROM ({numbers.sql})'
     zone = UTC if key_type(kind) == key_type("TIMESTAMP WITH TIME ZONE") else None
     ends = {n: (_time(n * unit, zone), _time(n * unit + unit - 1, zone)) for n in numbers.values}
-    return Samples(grain=Grain.DAY if daily else Grain.HOUR, type=kind, source=source, ends=ends)
+    return Samples(grain=grain, type=kind, source=source, ends=ends)
 
 
 def _of_time_ranges(lo: Ordinals, hi: Ordinals, kind: str) -> Samples | None:
@@ -118,6 +140,14 @@ def _of_time_ranges(lo: Ordinals, hi: Ordinals, kind: str) -> Samples | None:
     pairs = zip(lo.tolist(), hi.tolist(), strict=True)
     ends = {number: (_time(first, zone), _time(last, zone)) for number, (first, last) in enumerate(pairs)}
     return Samples(grain=Grain.RANGE, type=kind, source=source, ends=ends)
+
+
+def hours_of(found: Samples) -> Samples | None:
+    """Cut days into hours; None where these would be too many."""
+    numbers = np.array(sorted(found.ends), dtype=np.int64)
+    if not 0 < len(numbers) * 24 <= MOST:
+        return None
+    return _counted_times(numbers * 24, numbers * 24 + 23, found.type, Grain.HOUR)
 
 
 def _time(micros: int, zone: object) -> datetime:

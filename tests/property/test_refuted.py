@@ -18,7 +18,7 @@ from restriction import Database, written
 from gateway.model import Column, TypedValue
 from gateway.plan.analysis import NOW, bind, prepare
 from gateway.plan.refuting import Refuting
-from gateway.plan.samples import Samples, grains_of_keys, grains_of_ranges
+from gateway.plan.samples import Samples, grains_of_beginnings, grains_of_keys, grains_of_ranges
 from gateway.predicate import TRUE, Term
 
 DAY = 86_400_000_000
@@ -57,7 +57,11 @@ NUMBERS = (
         "round(epoch({x}), -4)",
     ),
     *("dayofweek({x}::TIMESTAMP AT TIME ZONE 'UTC' AT TIME ZONE '{z}')", "day(timezone('{z}', {x}))"),
+    *("datesub('month', {x}, {c})", "date_sub('year', {c}, {x})", "date_part('year', age({c}, {x}))", "year({x}) % 10"),
+    *("4048 - year({x})", "month({x}) + 12 * (year({x}) - 2024)", "extract(decade FROM {x})", "quarter({x}) * 3"),
 )
+AGES = ("age({c}, {x})", "age({x}, {c})", "age({x}::DATE, {c})", "age({c}, {x}) + INTERVAL 3 DAY")
+SPANS = ("INTERVAL 20 DAY", "INTERVAL '1 month 2 days'", "INTERVAL 2 YEAR", "INTERVAL '-30 days'", "INTERVAL 0 DAY")
 TIMES = (
     *("{x}", "{x} + {l}", "{x} - {l}", "{x} + INTERVAL 5 HOUR + {l}", "date_trunc('{u}', {x})", "{x} + {l} - {l}"),
     *("time_bucket(INTERVAL '7 days', {x})", "time_bucket(INTERVAL '5 hours', {x})", "coalesce({x}, {c})"),
@@ -76,6 +80,12 @@ TIMES = (
     ),
     *("date_trunc('{u}', timezone('{z}', {x}))", "{x}::TIMESTAMP AT TIME ZONE 'UTC' AT TIME ZONE '{z}'"),
     *("date_trunc('day', {x} AT TIME ZONE '{z}') + {l}", "({x} AT TIME ZONE '{z}' + {l})::DATE"),
+    *("{x} - INTERVAL (hour({x}::TIMESTAMP)) HOUR", "{x} - INTERVAL (dayofweek({x})) DAY", "{x} + to_months($pn)"),
+    *(
+        "date_trunc('month', {x}) + INTERVAL 1 MONTH",
+        "{x} - INTERVAL (day({x}) - 1) DAY",
+        "{x}::DATE - INTERVAL 7 MONTH",
+    ),
     *("CASE WHEN {x} < {c} THEN {c} ELSE {c} END", "nullif({x}, {c})", "{x}::DATE + 3", "CAST({x} AS DATE) + {l}"),
 )
 TEXTS = (
@@ -83,10 +93,31 @@ TEXTS = (
     *("strftime({x}, '%Y-%m-%d %H:%M')", "dayname({x})", "monthname({x})", "strftime({x}, '%H')", "{x}::DATE::VARCHAR"),
     *("strftime({x}, '%-d.%-m.%y')", "CASE WHEN {x} < {c} THEN 'old' WHEN {x} < {c} THEN '2024-01-31' END"),
     *("CASE WHEN {x} >= {c} OR {x} IS NULL THEN 'old' ELSE 'new' END", "concat(monthname({x}), '!')"),
+    *(
+        "strftime({x}, '%H:%M')",
+        "strftime({x}, '%d %H:%M:%S')",
+        "{x}::TIMESTAMP::TIME::VARCHAR",
+        "right(year({x})::VARCHAR, 1)",
+    ),
+    *("strftime({x}, '%b %Y')", "strftime({x}, '%Y-%m-%d %H')"),
     *("strftime('%d/%m/%Y', {x})", "strftime({x} AT TIME ZONE '{z}', '%Y-%m-%d')", "dayname({x} AT TIME ZONE '{z}')"),
     *("concat(year({x}), '-', lpad(month({x})::VARCHAR, 2, '0'))", "format('{{}}-{{:02d}}', year({x}), month({x}))"),
 )
-WORDS = ("'2024-01-31'", "'2024-01'", "'31/01/2024'", "'Monday'", "'January'", "'old'", "'05'", "'new'", "'31.1.24'")
+WORDS = (
+    "'05:30'",
+    "'31 23:00:00'",
+    "'4'",
+    "'Jan 2024'",
+    "'2024-01-31'",
+    "'2024-01'",
+    "'31/01/2024'",
+    "'Monday'",
+    "'January'",
+    "'old'",
+    "'05'",
+    "'new'",
+    "'31.1.24'",
+)
 PATTERNS = ("'2024-01%'", "'2024-0_-31%'", "'%1%'", "'J%'", "'2024-01-31 2%'", "$pp", "$ps")
 COMPARED = ("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")
 LETTERS = (
@@ -107,6 +138,26 @@ LETTERS = (
         "regexp_extract({x}, '^.') = 'a'",
         "ascii({x}) = 97",
     ),
+    *(
+        "left({x}, 2) = 'ab'",
+        "substr({x}, 2, 1) IN ('b', 'c')",
+        "lower({x}) LIKE 'ab_%'",
+        "{x} ILIKE '_B%'",
+        "{x}[2] = 'b'",
+    ),
+    *(
+        "split_part({x}, ' ', 1) = 'a'",
+        "rtrim({x}) = 'ab'",
+        "ltrim(lower({x})) = 'ab'",
+        "concat(left({x}, 1), '!') = 'a!'",
+    ),
+    *(
+        "regexp_matches({x}, '^(ab|b)')",
+        "{x} SIMILAR TO 'ab?c*'",
+        "starts_with(upper({x}), 'AB')",
+        "{x} LIKE $ps || '%'",
+    ),
+    *("{x} COLLATE NOCASE IN ('AB', 'B')", "prefix({x}, 'ab')", "{x} = 'AB' COLLATE NOCASE", "left({x}, 1) <> 'a'"),
     *("{x} ~ 'a'", "{x} !~ 'a'", "{x} NOT SIMILAR TO 'a'", "regexp_matches({x}, 'b', 'i')", "{x} GLOB 'a*'"),
     *("{x} COLLATE NOCASE = 'ab'", "{x} COLLATE NOACCENT IN ('ab', 'b')", "hash({x}) = hash('ab')", "{x}[1:2] = 'ab'"),
     *("levenshtein({x}, 'ac') <= 1", "md5({x}) = md5('ab')", "translate({x}, 'a', 'b') = 'bb'", "unicode({x}) = 97"),
@@ -132,7 +183,11 @@ COUNTS = (
 
 @st.composite
 def of_times(draw: st.DrawFn) -> str:
-    form = draw(st.sampled_from(("time", "time", "number", "text", "pattern", "between", "in", "row")))
+    form = draw(st.sampled_from(("time", "time", "number", "text", "pattern", "between", "in", "row", "age", "clock")))
+    if form == "age":
+        return f"{draw(st.sampled_from(AGES))} {draw(st.sampled_from(COMPARED))} {draw(st.sampled_from(SPANS))}"
+    if form == "clock":
+        return f"{{x}}::TIMESTAMP::TIME {draw(st.sampled_from(COMPARED))} TIME '05:30'"
     if form == "number":
         return f"{draw(st.sampled_from(NUMBERS))} {draw(st.sampled_from(COMPARED))} {draw(st.sampled_from(_SOME))}"
     if form == "text":
@@ -211,12 +266,13 @@ def test_times(data: st.DataObject, kind: str, database: Database) -> None:
     step = DAY if kind == "DATE" else data.draw(st.sampled_from((DAY, HOUR)))
     starts = data.draw(st.lists(st.integers(0, 400 if step == DAY else 8_000), min_size=1, max_size=6))
     lo = np.array([START // step * step + start * step for start in starts], dtype=np.int64)
-    wide = data.draw(st.sampled_from((1, 1, 31, 12_000)))
-    hi = lo + wide * step - 1
+    widths = data.draw(st.sampled_from(((1,), (1,), (31,), (12_000,), (1, 31, 12_000), (365, 31, 12_000))))
+    hi = lo + np.resize(np.array(widths, dtype=np.int64), len(lo)) * step - 1
     inside = data.draw(
-        st.lists(st.tuples(st.sampled_from(range(len(lo))), st.integers(0, wide * step - 1)), max_size=6)
+        st.lists(st.tuples(st.sampled_from(range(len(lo))), st.integers(0, max(widths) * step - 1)), max_size=6)
     )
-    moments = [*lo.tolist(), *hi.tolist(), *(int(lo[unit]) + offset for unit, offset in inside)]
+    within = ((int(lo[unit]), int(hi[unit] - lo[unit] + 1), offset) for unit, offset in inside)
+    moments = [*lo.tolist(), *hi.tolist(), *(first + offset % width for first, width, offset in within)]
     values = [f"make_timestamp({moment})" for moment in moments]
     grains = grains_of_ranges(lo // DAY, hi // DAY, kind) if kind == "DATE" else grains_of_ranges(lo, hi, kind)
     check(database, condition, kind, values, grains)
@@ -224,10 +280,16 @@ def test_times(data: st.DataObject, kind: str, database: Database) -> None:
 
 @given(data=st.data(), condition=conditions(st.sampled_from(LETTERS)))
 def test_texts(data: st.DataObject, condition: str, database: Database) -> None:
-    texts = data.draw(st.lists(st.sampled_from(["", "a", "A", "ab", "Ab", "abc", "b", "Z", "ä'b", "İ"]), min_size=1))
-    known = texts[: data.draw(st.integers(1, len(texts)))]
+    texts = data.draw(
+        st.lists(
+            st.sampled_from(["", "a", "A", "ab", "Ab", "abc", "b", "Z", "ä'b", "İ", " ab", "a b", "abcd"]), min_size=1
+        )
+    )
+    known = [text.encode() for text in texts[: data.draw(st.integers(1, len(texts)))]]
     values = ["'" + text.replace("'", "''") + "'" for text in texts]
-    check(database, condition, "VARCHAR", values, grains_of_keys([text.encode() for text in known], "VARCHAR"))
+    check(database, condition, "VARCHAR", values, grains_of_keys(known, "VARCHAR"))
+    beginnings = data.draw(st.lists(st.sampled_from([b"a", b"A", b"ab", b" ", "ä".encode(), b"b"]), min_size=1))
+    check(database, condition, "VARCHAR", values, grains_of_beginnings(known, beginnings, "VARCHAR"))
 
 
 @given(data=st.data(), condition=conditions(st.sampled_from(COUNTS)), kind=st.sampled_from(("INTEGER", "BIGINT")))

@@ -194,7 +194,10 @@ def written(predicate: Predicate, values: Sequence[Value]) -> str:
             assert isinstance(listed, list)
             pairs = [pair for pair in listed if isinstance(pair, list)]
             between = [
-                f" AND NOT {_term(term)} BETWEEN {_value(a, term.type)} AND {_value(b, term.type)}" for a, b in pairs
+                f" AND NOT starts_with({_term(term)}, {_value(a, term.type)})"
+                if b is None
+                else f" AND NOT {_term(term)} BETWEEN {_value(a, term.type)} AND {_value(b, term.type)}"
+                for a, b in pairs
             ]
             return f"({_term(term)} IS NOT NULL{''.join(between)})"
         case Comparison(term, operator, slot):

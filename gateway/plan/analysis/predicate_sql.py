@@ -51,7 +51,9 @@ def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
 
 def _ranges(term: Term, ranges: Value) -> Iterator[str]:
     for pair in ranges if isinstance(ranges, list) else ():
-        if isinstance(pair, list):
+        if isinstance(pair, list) and pair[1] is None:
+            yield f"NOT starts_with({term_sql(term)}, {_literal(pair[0], term.type)})"
+        elif isinstance(pair, list):
             yield f"NOT {term_sql(term)} BETWEEN {' AND '.join(_literal(end, term.type) for end in pair)}"
 
 

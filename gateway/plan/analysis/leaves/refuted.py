@@ -8,7 +8,9 @@ from sqlglot import exp
 
 from gateway.plan.analysis.constants import Constants, Refuted
 from gateway.plan.analysis.deterministic import columns_in, is_deterministic, is_strict
-from gateway.plan.analysis.possible import Grain, Possible, at
+from gateway.plan.analysis.possible import Possible
+from gateway.plan.analysis.prefixes import Beginnings
+from gateway.plan.analysis.ranges import LOW, WHOLE, Grain, Ranged, Ranges, name_of
 from gateway.plan.analysis.terms import Naming, term
 from gateway.plan.analysis.types import INTEGERS, TIMESTAMPTZ
 from gateway.predicate import Condition, NullCheck, Outside, Predicate, Term, all_of, any_of
@@ -26,19 +28,39 @@ def refuted(constants: Constants, naming: Naming, node: exp.Expr, negated: bool)
     found = _column(node, naming)
     if found is None or not is_deterministic(node):
         return None
-    forms = [
-        (grain.value, constants.text.executable(sql))
-        for grain in _GRAINS.get(found.type, ())
-        if (sql := Possible(constants, grain, found.type).sql(node, negated)) is not None
-    ]
+    forms = _forms(constants, node, negated, found.type)
     if not forms:
         return None
-    constant = Refuted(found.type, tuple(forms), constants.named(node))
+    constant = Refuted(found.type, tuple(forms.items()), constants.named(node))
     value = Outside(found, constants.add(constant))
     if is_strict(node):
         return value
     of_null = replace(constant, forms=((Grain.VALUE.value, _at_null(constants, node, negated)),), of_null=True)
     return any_of(value, all_of(Condition(constants.add(of_null)), NullCheck(found)))
+
+
+def _forms(constants: Constants, node: exp.Expr, negated: bool, kind: str) -> dict[str, str]:
+    """Write a condition on the ends of each grain of its column that can tell something."""
+    forms: dict[str, str] = {}
+    for grain in _GRAINS.get(kind, ()):
+        columns = {name_of(column): Ranged(grain, kind) for column in columns_in(node)}
+        sql = Possible(Ranges(constants, columns)).sql(node, negated)
+        if sql is not None:
+            forms[grain.value] = constants.text.executable(sql)
+    if kind == "VARCHAR":
+        beginning = Beginnings(constants).sql(node, negated)
+        whole = forms.get(Grain.VALUE)
+        if beginning is not None and whole is not None:
+            other = constants.text.executable(beginning)
+            forms[Grain.PREFIX.value] = f'CASE WHEN "{WHOLE}" THEN {whole} ELSE {other} END'
+    if Grain.HOUR in forms and Grain.DAY not in forms and any(map(_is_moving, node.find_all(exp.Interval))):
+        forms[Grain.HOURS.value] = forms[Grain.HOUR]
+    return forms
+
+
+def _is_moving(interval: exp.Expr) -> bool:
+    """Return whether an interval is as long as its column says: ``INTERVAL (hour(ts)) HOUR``."""
+    return interval.find(exp.Column) is not None
 
 
 def _column(node: exp.Expr, naming: Naming) -> Term | None:
@@ -49,5 +71,6 @@ def _column(node: exp.Expr, naming: Naming) -> Term | None:
 
 
 def _at_null(constants: Constants, node: exp.Expr, negated: bool) -> str:
-    condition = at(node, "__lo")
+    columns = {name_of(column): Ranged(Grain.VALUE, "") for column in columns_in(node)}
+    condition = Ranges(constants, columns).at(node, LOW)
     return constants.text.executable((exp.not_(condition) if negated else condition).sql(dialect="duckdb"))

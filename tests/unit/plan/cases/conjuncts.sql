@@ -16,11 +16,11 @@ SELECT k FROM a WHERE k = 1 OR (s = 'a' AND d IS NULL);
 
 -- What is not understood under OR makes the whole OR unusable, and says why.
 SELECT k FROM a WHERE k = 1 OR lower(s) = 'a';
---> a: k = 1 OR s where {value: LOWER(__lo) = 'a'}
+--> a: k = 1 OR s where {value: LOWER(__lo) = 'a'; prefix: CASE WHEN __whole THEN LOWER(__lo) = 'a' ELSE (STARTS_WITH(LOWER(__lo), 'a') OR STARTS_WITH('a', LOWER(__lo))) END}
 
 -- What is not understood under AND is left out.
 SELECT k FROM a WHERE k = 1 AND lower(s) = 'a';
---> a: k = 1 AND s where {value: LOWER(__lo) = 'a'}
+--> a: k = 1 AND s where {value: LOWER(__lo) = 'a'; prefix: CASE WHEN __whole THEN LOWER(__lo) = 'a' ELSE (STARTS_WITH(LOWER(__lo), 'a') OR STARTS_WITH('a', LOWER(__lo))) END}
 
 -- random() is no constant.
 SELECT k FROM a WHERE k < random() AND k > 0;

@@ -53,7 +53,7 @@ SELECT k FROM a WHERE NOT k IS NULL;
 
 -- A function may be NULL where its argument is not (the year of infinity).
 SELECT k FROM a WHERE year(d) IS NULL;
---> a: d where {value: YEAR(__lo) IS NULL} OR ([NULL: YEAR("__lo") IS NULL] AND d IS NULL)
+--> a: d where {value: YEAR(__lo) IS NULL; range: DATE_TRUNC('YEAR', __lo) IS DISTINCT FROM DATE_TRUNC('YEAR', __hi) OR YEAR(__lo) IS NULL} OR ([NULL: YEAR("__lo") IS NULL] AND d IS NULL)
 
 SELECT k FROM a WHERE year(d) IS NOT NULL;
 --> a: d IS NOT NULL
@@ -102,10 +102,10 @@ SELECT k FROM a WHERE s LIKE 'ab';
 --> a: s = ab
 
 SELECT k FROM a WHERE s ILIKE 'ab%';
---> a: s where {value: __lo ILIKE 'ab%'}
+--> a: s where {value: __lo ILIKE 'ab%'; prefix: CASE WHEN __whole THEN __lo ILIKE 'ab%' ELSE LEFT(__lo, LENGTH('ab')) ILIKE LEFT('ab', LENGTH(__lo)) END}
 
 SELECT k FROM a WHERE s COLLATE NOCASE = 'A';
---> a: s where {value: __lo COLLATE NOCASE = 'A'}
+--> a: s where {value: __lo COLLATE NOCASE = 'A'; prefix: CASE WHEN __whole THEN __lo COLLATE NOCASE = 'A' ELSE (STARTS_WITH(LOWER(__lo), LOWER('A')) OR STARTS_WITH(LOWER('A'), LOWER(__lo))) END}
 
 -- Rows compare NULLs as equal.
 SELECT k FROM a WHERE (k, s) IN ((1, 'a'), (2, 'b'));
