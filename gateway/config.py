@@ -179,6 +179,19 @@ class CacheSettings(_Section):
         return value
 
 
+class SnapshotSettings(_Section):
+    """Where the snapshots are kept that answers name, so that they can be asked for again."""
+
+    location: str | None = Field(
+        None,
+        description="Folder or bucket, e.g. `s3://warehouse/_snapshots`, that all hosts share and that nobody cleans; "
+        "without one only the snapshot of now can be asked for.",
+    )
+    keep_snapshots: Duration = Field(
+        30 * 86_400.0, gt=0, description="How long a snapshot is kept after the next one of its table was named."
+    )
+
+
 class ClusterSettings(_Section):
     """Other machines that compute what is too much for this one."""
 
@@ -241,6 +254,7 @@ class Settings(_Section):
     engine: EngineSettings = EngineSettings()
     storage: S3Settings = S3Settings()
     cache: CacheSettings = CacheSettings()
+    snapshots: SnapshotSettings = SnapshotSettings()
     cluster: ClusterSettings = ClusterSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()

@@ -194,6 +194,12 @@ class CursorExpired(RequestError):
     code, status, title = "cursor-expired", 410, "The result behind this cursor is gone"
 
 
+class SnapshotGone(RequestError):
+    """A named snapshot is not kept, or files of it were changed or removed: ``table`` and ``file`` name them."""
+
+    code, status, title = "snapshot-gone", 410, "The snapshot is gone"
+
+
 class PreconditionFailed(RequestError):
     """What is there is not what the caller has."""
 

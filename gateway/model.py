@@ -54,6 +54,8 @@ class Request:
     version: int | None
     parameters: Mapping[str, Any]
     textual: bool = False
+    snapshot: str | None = None
+    """The name of the snapshot to answer from; None: the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,8 @@ class BoundQuery:
     """Where its partials are computed; ``auto``: where it is cheaper. Bytes are the same."""
     deterministic: bool = False
     """Whether its answer must have the same bytes each time that it is computed over the same files."""
+    snapshot: str | None = None
+    """The name of the snapshot of its tables; None: the newest."""
 
     @property
     def until(self) -> float:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, overload
 from gateway.answer import Answer, CacheStatus, Directives, Export, Outcome, Unread
 from gateway.cache.default import default_result
 from gateway.cache.freshness import Prepared, Stored, age_at, decide, prepared, ttl_left
-from gateway.cache.key import question_key, result_key
+from gateway.cache.key import at_snapshot, question_key, result_key
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.results import CacheLookup, ResultCache
 from gateway.catalog.catalog import Catalog
@@ -336,7 +336,8 @@ class Gateway:
     def question(self, query: BoundQuery, principal: Principal) -> str:
         """Digest a question over the tables as they are declared now."""
         origin = f"{self.origin}/{self.engine.name}"
-        return question_key(query, principal, self.catalog.identities(query.tables), origin=origin)
+        question = question_key(query, principal, self.catalog.identities(query.tables), origin=origin)
+        return question if query.snapshot is None else at_snapshot(question, query.snapshot)
 
     def stored(self, key: str, digest: str) -> Result:
         """Return the kept result of a key and digest, for its further pages. Raises ``CursorExpired``."""
@@ -365,7 +366,7 @@ class Gateway:
         return Located(
             question=self.question(self._at_this_instant(query, now), principal),
             until=min(query.until, math.inf if width is None else (now // width + 1) * width),
-            note=(lambda: None) if self.recent is None else self.recent.noting(query, request),
+            note=(lambda: None) if self.recent is None or query.snapshot else self.recent.noting(query, request),
         )
 
     def ready(self, question: str, form: str | None, policy: CachePolicy) -> Prepared | None:
@@ -381,7 +382,7 @@ class Gateway:
             return asked
         with timings("bind"):
             query = self.registry.bind(asked, now=now)
-        if self.recent is not None:
+        if self.recent is not None and query.snapshot is None:
             self.recent.note(query, asked)
         return query
 

@@ -26,7 +26,8 @@ from gateway.cache.cooldown import Cooldown
 from gateway.cache.epochs import Epochs
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.store import open_store, place_of, root_of
+from gateway.catalog.named_snapshots import NamedSnapshots
+from gateway.catalog.store import Store, open_store, place_of, root_of
 from gateway.catalog.table import Table
 from gateway.concurrency.backoff import Backoff
 from gateway.config import Settings
@@ -149,6 +150,9 @@ class _GatewayBuilder:
         stack.callback(self._lease.close)  # after the cache, which has results written until then
         self.cache = open_cache(settings, observe, self.epochs, self._redis_cooldown)
         stack.callback(self.cache.close)
+        self._named = _named_snapshots(settings, observe)
+        if self._named is not None:
+            stack.callback(self._named.close)
 
     def first(self, project: Project) -> Gateway:
         """Build the gateway of *project*."""
@@ -222,6 +226,7 @@ class _GatewayBuilder:
             place=lambda table: place_of(table.location, settings.storage, settings.project),
             deployment=deployment(settings),
             previous=previous,
+            named=self._named,
         )
 
     def _gatherer(self, engine: Reaching) -> Gatherer | None:
@@ -266,6 +271,17 @@ class _GatewayBuilder:
             return self._processes.slots()
         engine = self._settings.engine
         return Admission(slots=slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=self._observe)
+
+
+def _named_snapshots(settings: Settings, observe: Observer) -> NamedSnapshots | None:
+    location, keep = settings.snapshots.location, settings.snapshots.keep_snapshots
+    if location is None:
+        return None
+
+    def opened() -> Store:
+        return open_store(location, settings.storage, settings.project, observe=observe, make=True)
+
+    return NamedSnapshots(opened, keep=keep, clock=time.time, observe=observe)
 
 
 def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:

@@ -31,6 +31,20 @@ def question_key(query: BoundQuery, principal: Principal, tables: Iterable[str] 
     return _digest(parts)
 
 
+def at_snapshot(question: str, snapshot: str) -> str:
+    """Digest a question that is asked of a named snapshot: its answer is another entry, of a key that they share.
+
+    >>> unpinned(at_snapshot("00ff" * 10, "11ee11ee11ee11ee")) == "00ff" * 10
+    True
+    """
+    return question + blake2b(snapshot.encode(), digest_size=_SIZE // 2).hexdigest()
+
+
+def unpinned(question: str) -> str:
+    """Return the question that is asked, of whatever snapshot."""
+    return question[: 2 * _SIZE]
+
+
 def result_key(question: str, plan: Plan, engine: str) -> str:
     """Digest a question with the versions of the files that its plan selected, in 40 hexadecimal digits.
 

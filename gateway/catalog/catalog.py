@@ -5,27 +5,36 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 from threading import Lock
 
 import pyarrow as pa
+from cachetools import LRUCache
 
+from gateway.catalog import footers
 from gateway.catalog.footers import UnreadFooter
 from gateway.catalog.jumps import Jumps
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.manifest_store import Announce, ManifestStore
+from gateway.catalog.named_snapshots import KeptSnapshot, NamedSnapshots
 from gateway.catalog.refresh import Refresher
+from gateway.catalog.snapshot_ids import name_of, part_of, parts_by_table
 from gateway.catalog.snapshot_store import snapshot_folder
 from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
 from gateway.catalog.table_listing import Describe
 from gateway.catalog.table_stores import OpenStore
 from gateway.catalog.transforms.keys import Ordinals
-from gateway.errors import TableNotFound, quoted
+from gateway.errors import SnapshotGone, TableNotFound, quoted
 from gateway.model import Edition
 from gateway.suggestions import did_you_mean
 from gateway.telemetry.events import Observer, unobserved
+
+_PINNED = 32
+"""Snapshots asked for by their names that are held in memory."""
+_NOT_KEPT = "only that of now can be asked for where [snapshots] names no location"
 
 
 class Catalog:
@@ -56,8 +65,11 @@ class Catalog:
         previous: Catalog | None = None,
         place: Callable[[Table], str] = attrgetter("location"),
         deployment: str = "",
+        named: NamedSnapshots | None = None,
     ) -> None:
-        self.tables = tables
+        self.tables, self._named = tables, named
+        self._pinned: LRUCache[tuple[str, str], Snapshot] = LRUCache(_PINNED)
+        self._pinning = Lock()
         self._lock = state / "tables" / ".".join(("refresher", *([deployment] if deployment else []), "lock"))
         self._clock, self._monotonic = clock, monotonic
         self._jitter = jitter
@@ -99,6 +111,36 @@ class Catalog:
             for manifest in manifests:
                 manifest.refresh_if_old()
         return _at_one_instant(manifests)
+
+    def at(self, names: Iterable[str], snapshot: str) -> dict[str, Snapshot]:
+        """Return the snapshots of tables that a name stands for; see ``snapshot_ids``.
+
+        Raises ``MalformedRequest``, ``SnapshotGone``, ``StorageFailed`` and what ``pin`` raises.
+        """
+        return {name: self._at(name, part) for name, part in parts_by_table(snapshot, list(names)).items()}
+
+    def before(self, names: Iterable[str], instant: datetime) -> str:
+        """Name the last snapshots of tables that were named before an instant. Raises as ``at`` does."""
+        found: dict[str, str] = {}
+        for name in names:
+            if self._named is None:
+                raise SnapshotGone(f"No snapshots are kept: {_NOT_KEPT}.", table=name)
+            root = self._manifest(name).current().root
+            last = self._named.before(self.tables[name], root, instant)
+            if last is None:
+                said = f"No snapshot of the table {name} is kept that was named before {instant:%Y-%m-%d %H:%M} UTC."
+                raise SnapshotGone(said, table=name)
+            found[name] = last
+        return name_of(found)
+
+    def name(self, snapshots: Iterable[Snapshot]) -> None:
+        """Have snapshots kept soon that are named to somebody."""
+        if self._named is not None:
+            self._named.name(each for each in snapshots if not each.pinned)
+
+    def kept(self, name: str) -> list[KeptSnapshot]:
+        """List the snapshots of a table that are kept by their names, the first one named first."""
+        return [] if self._named is None else self._named.kept(self.tables[name], self._manifest(name).current().root)
 
     def catch_up(self, others: Mapping[str, Sequence[Edition]]) -> dict[str, Snapshot]:
         """Return snapshots of tables that cover what other machines saw of them; see ``ManifestStore.catch_up``."""
@@ -195,6 +237,25 @@ class Catalog:
             if self._refresher is not None:
                 self._refresher.close()
                 self._refresher = None
+
+    def _at(self, name: str, part: str) -> Snapshot:
+        manifest = self._manifest(name)
+        with self._pinning:
+            known = self._pinned.get((name, part))
+        if known is not None:
+            return known
+        current = manifest.current()
+        if part_of(current.id) == part:
+            found = current
+        elif self._named is None:
+            said = f"The table {name} has changed since its snapshot {part}, and {_NOT_KEPT}."
+            raise SnapshotGone(said, table=name)
+        else:
+            found = self._named.find(manifest.table, current.root, part)
+            found = footers.attach(found, footers.carried(current, found))
+        found = footers.pinned(found)
+        with self._pinning:
+            return self._pinned.setdefault((name, part), found)
 
     def _manifest(self, name: str) -> ManifestStore:
         manifest = self._manifests.get(name)

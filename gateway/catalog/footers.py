@@ -251,6 +251,12 @@ def carried(previous: Snapshot, snapshot: Snapshot) -> pa.Table:
     return previous.files.select(["version", *names])
 
 
+def pinned(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot that is asked for by its name, without bounds of values: not every host has read them."""
+    bounds = [name for name in learned(snapshot.files) if ":" in name]
+    return replace(snapshot, files=snapshot.files.drop_columns(bounds), pinned=True)
+
+
 def trusted(files: pa.Table) -> pa.Table:
     """Return the files of a manifest without what another release has learned of them by other rules."""
     if facts.current(files) or (learned(files) == ["row_count"] and files["row_count"].null_count == files.num_rows):

@@ -67,6 +67,8 @@ class Snapshot:
     edition: Edition = _UNORDERED
     announced: Edition | None = None
     """The last edition that a request brought about and that had changed since the one before of that kind."""
+    pinned: bool = False
+    """It was asked for by its name: files are selected by the manifest alone, as any host at any time does."""
 
     @property
     def size(self) -> int:

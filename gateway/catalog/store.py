@@ -195,13 +195,18 @@ def _endpoint(s3: S3Settings) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
 
 
-def open_store(location: str, s3: S3Settings, base: Path, *, observe: Observer = unobserved) -> Store:
+def open_store(
+    location: str, s3: S3Settings, base: Path, *, observe: Observer = unobserved, make: bool = False
+) -> Store:
     """Open the store at *location*; a plain folder is relative to *base*. Raises ``StorageFailed``.
 
-    *observe* is notified of requests over the network.
+    *observe* is notified of requests over the network. *make*: a folder that is not there is made.
     """
     folder = local_folder(location, base)
     if folder is not None:
+        if make:
+            with storage_errors(location):
+                folder.mkdir(parents=True, exist_ok=True)
         return _local(location, folder)
     parts = urlsplit(location)
     bucket, prefix = parts.netloc, parts.path.strip("/")

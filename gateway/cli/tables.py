@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,32 @@ from gateway.plan.explain import readable
 @click.command("tables")
 @project_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(project: Path, form: str) -> None:
-    """List the tables: partitioning, partitions, files, bytes, problems."""
+@click.option("--snapshots", is_flag=True, help="List the snapshots that are kept, see [snapshots] of gateway.toml.")
+def command(project: Path, form: str, snapshots: bool) -> None:
+    """List the tables: partitioning, partitions, files, bytes, problems; or their kept snapshots."""
     with opened(project) as gateway:
-        rows = [_row(snapshot) for snapshot in gateway.catalog.pin(sorted(gateway.catalog.tables)).values()]
+        names, catalog = sorted(gateway.catalog.tables), gateway.catalog
+        if snapshots:
+            rows = [{"table": name, **kept.as_dict()} for name in names for kept in catalog.kept(name)]
+        else:
+            rows = [_row(snapshot) for snapshot in catalog.pin(names).values()]
     if form == "json":
         sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        return
+    elif snapshots:
+        _print_snapshots(rows)
+    else:
+        _print_tables(rows)
+
+
+def _print_snapshots(rows: Sequence[Mapping[str, Any]]) -> None:
+    grid = Grid("table", "snapshot", "named at", "size", "kept as", box=None, header_style="bold")
+    for row in rows:
+        kind = "whole" if row["whole"] else "difference"
+        grid.add_row(row["table"], row["snapshot"], row["named_at"], readable(row["bytes"]), kind)
+    Console().print(grid)
+
+
+def _print_tables(rows: Sequence[Mapping[str, Any]]) -> None:
     grid = Grid("table", "partitioned by", "partitions", "files", "size", "problems", box=None, header_style="bold")
     for row in rows:
         by = ", ".join(f"{column} = {rule}" for column, rule in row["partitioned_by"].items()) or "-"

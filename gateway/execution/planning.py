@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gateway.cache.key import partial_key, question_key, result_key
+from gateway.cache.key import partial_key, question_key, result_key, unpinned
 from gateway.cache.tier import Validation
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.origin import on_behalf_of
-from gateway.errors import DeadlineExceeded, QueryFailed
+from gateway.errors import DeadlineExceeded, QueryFailed, SnapshotGone
 from gateway.execution.work import KeyedFold, Piece, Work
 from gateway.model import BoundQuery, Edition, Plan, Principal
 from gateway.plan.fold.fold import FoldPlanner
 from gateway.plan.fold.parts import Whole
 from gateway.plan.planner import Planner
+from gateway.plan.select import PartitionIndex
 from gateway.telemetry.timings import Timings
 
 
@@ -53,6 +54,8 @@ class Planning:
         """
         with timings("plan"):
             work = self._plan(query, question, principal, timings)
+            if query.snapshot is not None:
+                return work
             ahead = [other for other in others if other.key != work.key and not work.validation.follows(other)]
             if ahead:
                 self.catalog.catch_up(_editions(ahead))
@@ -67,7 +70,21 @@ class Planning:
             with on_behalf_of(query.origin):
                 plan = self.planner.plan(query, snapshots, work.principal)
             fold = partial(self.fold, plan, snapshots, work.principal)
-            return replace(work, plan=plan, key=result_key(work.question, plan, self.engine), fold=fold)
+            key = result_key(work.question, plan, self.engine)
+            return replace(work, plan=plan, key=key, fold=fold, snapshots=snapshots)
+
+    def lost(self, work: Work) -> SnapshotGone:
+        """Say which file of the snapshot that was asked for is not there any more, in the version that it had."""
+        for scan in work.plan.scans:
+            now = {file.path: file for file in PartitionIndex.build(self.catalog.refresh(scan.table)).all().versions()}
+            for file in scan.selection.versions():
+                if now.get(file.path) != file:
+                    root = work.snapshots[scan.table].root
+                    said = "was changed" if file.path in now else "was removed"
+                    name = file.path.removeprefix(root)
+                    detail = f"A file of the snapshot {said} since: {name} of the table {scan.table}."
+                    return SnapshotGone(detail, table=scan.table, file=name)
+        return SnapshotGone("A file of the snapshot was changed or removed since.")
 
     def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> KeyedFold | Whole:
         """Cut a plan into partials, and name them by their questions and the versions of their files.
@@ -99,18 +116,20 @@ class Planning:
 
     def _plan(self, query: BoundQuery, question: str, principal: Principal, timings: Timings) -> Work:
         pinned_at = self.clock()
-        snapshots = self.catalog.pin(query.tables)
+        tables = query.tables
+        snapshots = self.catalog.pin(tables) if query.snapshot is None else self.catalog.at(tables, query.snapshot)
         with on_behalf_of(query.origin):
             plan = self.planner.plan(query, snapshots, principal)
         return Work(
             plan=plan,
             question=question,
-            key=result_key(question, plan, self.engine),
+            key=result_key(unpinned(question), plan, self.engine),
             principal=principal,
             pinned_at=pinned_at,
             seen={name: snapshot.edition for name, snapshot in snapshots.items()},
             timings=timings,
             fold=partial(self.fold, plan, snapshots, principal),
+            snapshots=snapshots,
         )
 
 

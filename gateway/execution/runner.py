@@ -71,6 +71,7 @@ class PlanRunner:
         limits = self._limits(work, cancellation)
         for plan in self._plans(work):
             with plan as planned:
+                self.planning.catalog.name(planned.snapshots.values())
                 for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
                     with attempt as move:
                         return self._outliving(limits, partial(self._whole, planned, move, tee))
@@ -81,6 +82,7 @@ class PlanRunner:
         limits = self._limits(work, cancellation)
         for plan in self._plans(work):
             with plan as planned:
+                self.planning.catalog.name(planned.snapshots.values())
                 for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
                     with attempt as move:
                         return self._outliving(limits, partial(self._send, planned, move, head, limit))
@@ -202,9 +204,11 @@ class PlanRunner:
         try:
             yield work
         except FilesChanged as error:
+            query = work.plan.query
+            if query.snapshot is not None:
+                raise self.planning.lost(work) from error
             if last:
                 raise
-            query = work.plan.query
             self.execution.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from gateway.answer import Directives
 from gateway.cache.results import Enough
 from gateway.cache.tier import Validation
+from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.cancellation import Cancellation
 from gateway.execution.elsewhere import Sent
 from gateway.execution.single_flight import Gone
@@ -113,6 +114,8 @@ class Work:
     """Whether what is computed for it may be kept."""
     part: Part = Part()
     """What of the work the plan runs."""
+    snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
+    """The snapshots of its tables."""
 
     @property
     def validation(self) -> Validation:

@@ -46,6 +46,8 @@ from gateway.predicate import Term
 _NOBODY_SPECIAL = Principal()
 _PREPARED = 2_000
 """Prepared texts kept: a few times the templates of a large project."""
+_PINNED = 32
+"""Indexes of snapshots kept that were asked for by their names."""
 
 
 _Schema = tuple[tuple[tuple[tuple[Column, ...], frozenset[str]], ...], tuple[tuple[str, str], ...]]
@@ -74,8 +76,9 @@ class Planner:
         self._refuting, self._ranks = Refuting(evaluate=evaluate), RankReader(dimensions=dimensions)
         self._witnesses = WitnessReader(dimensions=dimensions)
         self._lock = Lock()
-        self._prepared: LRUCache[str, tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
+        self._prepared: LRUCache[tuple[str, bool], tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
+        self._pinned: LRUCache[tuple[str, str], PartitionIndex] = LRUCache(_PINNED)
 
     def succeeded_by(
         self, evaluate: Evaluate, dimensions: DimensionReader, with_facts: WithFacts = with_known_facts
@@ -83,8 +86,8 @@ class Planner:
         """Make a planner over another engine and catalog that knows what this one has prepared."""
         following = Planner(evaluate, dimensions, self._policy, with_facts)
         with self._lock:
-            for sql, prepared in self._prepared.items():
-                following._prepared[sql] = prepared
+            for text, prepared in self._prepared.items():
+                following._prepared[text] = prepared
         following._indexes.update(self._indexes)
         return following
 
@@ -194,8 +197,10 @@ class Planner:
         """Return the analysis of a query's text over the columns that its tables have now."""
         tables = tuple((snapshots[name].columns, _prunable(snapshots[name])) for name in query.tables)
         schema = (tables, tuple((name, parameter.type) for name, parameter in query.parameters.items()))
+        # The snapshots that are asked for by their names know no bounds of values.
+        text = query.sql, any(snapshots[name].pinned for name in query.tables)
         with self._lock:
-            known = self._prepared.get(query.sql)
+            known = self._prepared.get(text)
         if known is not None and known[0] == schema:
             return known[1]
         prepared = prepare(
@@ -205,11 +210,13 @@ class Planner:
             dict(schema[1]),
         )
         with self._lock:
-            self._prepared[query.sql] = (schema, prepared)
+            self._prepared[text] = (schema, prepared)
         return prepared
 
     def index(self, snapshot: Snapshot) -> PartitionIndex:
-        """Return the index of a snapshot's partitions; that of a table's latest one is kept."""
+        """Return the index of a snapshot's partitions; those of a table's latest one, and of some pinned, are kept."""
+        if snapshot.pinned:
+            return self._index_of_pinned(snapshot)
         index = self._indexes.get(snapshot.table.name)
         # A refresh that found nothing new makes a new snapshot of the same Arrow tables.
         if (
@@ -219,6 +226,16 @@ class Planner:
             or index.snapshot.table is not snapshot.table
         ):
             index = self._indexes[snapshot.table.name] = PartitionIndex.build(snapshot)
+        return index
+
+    def _index_of_pinned(self, snapshot: Snapshot) -> PartitionIndex:
+        key = snapshot.table.name, snapshot.id
+        with self._lock:
+            index = self._pinned.get(key)
+        if index is None or index.snapshot.files is not snapshot.files:
+            index = PartitionIndex.build(snapshot)
+            with self._lock:
+                self._pinned[key] = index
         return index
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from enum import StrEnum
@@ -95,7 +95,8 @@ class Registry:
                 f"{template.name} v{template.version} was retired on {template.front.sunset}.{instead}",
                 successor=successor,
             )
-        return template.bind(request.parameters, textual=request.textual, now=now)
+        bound = template.bind(request.parameters, textual=request.textual, now=now)
+        return bound if request.snapshot is None else replace(bound, snapshot=request.snapshot)
 
     def today(self) -> date:
         """Return the day that decides what is deprecated or retired."""

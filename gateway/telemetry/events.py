@@ -74,6 +74,16 @@ class FootersFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotNotKept(Event):
+    """A snapshot that answers have named could not be kept: it can be asked for only as long as nothing changes."""
+
+    level: ClassVar[str | None] = "warning"
+    table: str
+    snapshot: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesUnreadable(Event):
     """Files of a table cannot be read: damaged, encrypted, not Parquet, or refused. Each version is told once."""
 

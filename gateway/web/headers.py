@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from hashlib import blake2b
 
 from gateway.answer import Answer, CacheStatus, Export, Outcome, Unread
+from gateway.catalog.snapshot_ids import name_read
 from gateway.execution.elsewhere import LOCAL
 from gateway.model import CachePolicy, Reading
 from gateway.query.template import Template
@@ -34,6 +35,9 @@ def answer_headers(
     """
     yield "Cache-Control", _cache_control(answer, now, shared=shared, max_stale=max_stale) if kept else "no-store"
     yield from reading_headers(answer.result.readings)
+    snapshot = answer.query.snapshot or name_read(answer.result.readings)
+    if snapshot is not None:
+        yield "Gateway-Snapshot", snapshot
 
 
 def entity_tag(content: str, *variant: object) -> str:

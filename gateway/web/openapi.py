@@ -19,7 +19,7 @@ from gateway.web.schemas import DOCUMENTS, Schema, column_schema, parameter_sche
 Operation = dict[str, Any]
 
 _ANY: Schema = {"type": "object"}
-_ASKED = ("format", "shape", "bom", "delimiter", "limit", "cursor", "timeout")
+_ASKED = ("format", "shape", "bom", "delimiter", "limit", "cursor", "snapshot", "timeout")
 _TEXTS = ("csv", "ndjson")
 _CONDITIONS = ("if_match", "if_none_match", "range", "if_range")
 _TOO_LONG = {"description": "The address is longer than the server reads (8,190 bytes): ask by POST."}
@@ -256,6 +256,9 @@ def _table_paths() -> dict[str, Any]:
         "/v1/tables/{table}": {"get": _read("describe_table", "A table", "tables", parameters=["table"])},
         "/v1/tables/{table}/partitions": {
             "get": _read("list_partitions", "The partitions of a table, in pages", "tables", parameters=pages)
+        },
+        "/v1/tables/{table}/snapshots": {
+            "get": _read("list_snapshots", "The snapshots of a table that are kept", "tables", parameters=["table"])
         },
         "/v1/tables/{table}/refresh": {"post": refresh},
     }

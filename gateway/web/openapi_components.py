@@ -33,6 +33,9 @@ PARAMETERS: dict[str, Any] = {
     "delimiter": _option("delimiter", "What stands between two fields of CSV.", {"enum": list(DELIMITERS)}),
     "limit": _option("limit", "Rows of a page; all of them where it is not given.", {"type": "integer", "minimum": 0}),
     "cursor": _option("cursor", "The page to read, from `next`. Repeat the parameters.", {"type": "string"}),
+    "snapshot": _option(
+        "snapshot", "The snapshot to answer from: `Gateway-Snapshot` of an answer, or a date.", {"type": "string"}
+    ),
     "timeout": {
         "name": TIMEOUT,
         "in": "header",
@@ -69,6 +72,7 @@ HEADERS = {
     "Gateway-Rows": "Rows of the whole result.",
     "Gateway-More": "Whether rows follow after this page.",
     "Gateway-Engine": "What computed the answer for this request: `duckdb`, or `dask`.",
+    "Gateway-Snapshot": "The snapshot of the tables; `_snapshot` asks for the same rows again.",
     "Gateway-Partitions": "Partitions read, of all.",
     "Gateway-Files": "Files read, of all.",
     "Gateway-Bytes": "Bytes of the files read, of all.",

@@ -28,6 +28,7 @@ EXPOSED = (
     "Gateway-Parameters",
     "Gateway-Partitions",
     "Gateway-Rows",
+    "Gateway-Snapshot",
     "Gateway-Version",
     "Link",
     "RateLimit",

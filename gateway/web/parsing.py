@@ -16,7 +16,7 @@ from gateway.query.numerals import json_number
 from gateway.suggestions import did_you_mean
 from gateway.web.problems import ContentTooLarge, UnsupportedMediaType
 
-RESULT_OPTIONS = ("_format", "_limit", "_cursor", "_shape", "_bom", "_delimiter", "_form")
+RESULT_OPTIONS = ("_format", "_limit", "_cursor", "_shape", "_bom", "_delimiter", "_form", "_snapshot")
 PAGE_OPTIONS = ("_limit", "_cursor")
 MAX_FIELDS = 10_000
 MAX_DEPTH = 16

@@ -172,6 +172,8 @@ MEANINGS = {
     "table-not-found": "No table of this name is declared.",
     "method-not-allowed": "The address exists, but not for this method; the header `Allow` lists those it takes.",
     "not-acceptable": "The result cannot be had in this format; `available` lists those that can.",
+    "snapshot-gone": "The snapshot that `_snapshot` names is not kept, or a file of it that the question reads was "
+    "changed or removed since: `table` and `file` name it.",
     "version-retired": "This version is no longer served; `successor` names the one to use.",
     "cursor-expired": "What the cursor points into is no longer kept: ask for the first page again.",
     "request-timeout": "The header fields or the body came too late or too slowly; the connection is closed.",

@@ -6,8 +6,10 @@ import re
 
 from flask import request
 
+from gateway.catalog.snapshot_ids import OPTION, instant_of, parts_by_table
 from gateway.errors import MalformedRequest, VersionNotFound, shortened
 from gateway.model import Request as Question
+from gateway.query.template import Template
 from gateway.web.context import found, gateway
 from gateway.web.parsing import QueryString, read_json_object
 
@@ -18,12 +20,13 @@ _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
 def read_question(name: str, version: str, options: QueryString) -> Question:
     """Read the question of the current request: parameters as text from a GET, as JSON from a POST.
 
-    Raises what ``version_number`` does, ``VersionNotFound``, ``MalformedRequest``.
+    Raises what ``version_number`` does, ``VersionNotFound``, ``MalformedRequest``, and what finding a snapshot does.
     """
     number = version_number(name, version)
-    found(gateway().registry.template(name, number))
+    template = found(gateway().registry.template(name, number))
+    snapshot = read_snapshot(options.options.get(OPTION), template)
     if request.method != "POST":
-        return Question(query=name, version=number, parameters=options.parameters, textual=True)
+        return Question(query=name, version=number, parameters=options.parameters, textual=True, snapshot=snapshot)
     for given in options.parameters:
         raise MalformedRequest(
             f"{shortened(given, 64)} belongs in the body: a POST has its parameters there, as one JSON object.",
@@ -35,7 +38,23 @@ def read_question(name: str, version: str, options: QueryString) -> Question:
             raise MalformedRequest(
                 f"{shortened(key, 64)} belongs in the query string: the body holds parameters only.", option=key
             )
-    return Question(query=name, version=number, parameters=body)
+    return Question(query=name, version=number, parameters=body, snapshot=snapshot)
+
+
+def read_snapshot(given: str | None, template: Template) -> str | None:
+    """Read the name of a snapshot; a date names the last one before it. None: the newest is asked for.
+
+    Raises ``MalformedRequest``, ``SnapshotGone`` and ``StorageFailed``.
+    """
+    if given is None:
+        return None
+    instant = instant_of(given)
+    if instant is None:
+        parts_by_table(given, template.tables)
+        return given
+    if not template.tables:
+        parts_by_table(given, ())
+    return gateway().catalog.before(template.tables, instant)
 
 
 def version_number(name: str, version: str) -> int | None:

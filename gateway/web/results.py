@@ -11,6 +11,7 @@ from werkzeug.urls import iri_to_uri
 
 from gateway.access.base import VARY
 from gateway.answer import Answer, Export, Unread
+from gateway.catalog.snapshot_ids import OPTION
 from gateway.encode import Format
 from gateway.errors import EngineFailed
 from gateway.execution.lives import MAX_LIVES
@@ -277,7 +278,8 @@ def _following(query: BoundQuery, page: Page, suffix: str | None, options: Query
         meant = echoed(query.parameters)
         given = {**given, **{name: texts(meant[name]) for name in page.next.relative}}
     pairs = [(name, value) for name, values in given.items() for value in values]
-    pairs += [(name, options.options[name]) for name in ("_format", "_shape", *CSV_OPTIONS) if name in options.options]
+    repeated = ("_format", "_shape", OPTION, *CSV_OPTIONS)
+    pairs += [(name, options.options[name]) for name in repeated if name in options.options]
     return f"{_path(query, suffix)}?{urlencode([*pairs, ('_cursor', page.next.encode(site().secret()))])}"
 
 

@@ -7,6 +7,7 @@ import math
 from flask import request
 
 from gateway.answer import Answer, Export, Unread
+from gateway.catalog.snapshot_ids import OPTION
 from gateway.model import Request as Question
 from gateway.web.context import gateway, principal_of
 from gateway.web.headers import midnight
@@ -25,6 +26,7 @@ def reuse_of(
     """
     query = answer.query
     reusable = query.cache.enabled and not answer.status.default and "_cursor" not in options.options
+    reusable &= options.options.get(OPTION) == question.snapshot  # what a date names may be another one later
     if isinstance(answer, Export) or not reusable or KEY not in request.environ:
         return None
     principal = principal_of(request)

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request
 
 from gateway.access.base import REFRESH
 from gateway.catalog.manifest import Snapshot
+from gateway.catalog.snapshot_ids import part_of
 from gateway.catalog.table import Table
 from gateway.errors import CursorExpired, GatewayError, InvalidParameters
 from gateway.plan.explain import readable
@@ -74,6 +75,13 @@ def partitions(table: str) -> Response:
     response = json_response(document)
     response.headers.update(links)
     return response
+
+
+@routes.get("/v1/tables/<table>/snapshots")
+def snapshots(table: str) -> Response:
+    no_parameters(read_query_string(request.query_string, accepted=()))
+    kept = [kept.as_dict() for kept in gateway().catalog.kept(table)]
+    return json_response({"table": table, "snapshot": part_of(_snapshot(table).id), "kept": kept})
 
 
 @routes.post("/v1/tables/<table>/refresh")
