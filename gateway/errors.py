@@ -200,6 +200,12 @@ class SnapshotGone(RequestError):
     code, status, title = "snapshot-gone", 410, "The snapshot is gone"
 
 
+class SplitGone(RequestError):
+    """A split is of a result, or of files, that its question does not give any more."""
+
+    code, status, title = "split-gone", 410, "What the split is of is gone"
+
+
 class PreconditionFailed(RequestError):
     """What is there is not what the caller has."""
 

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import pyarrow as pa
@@ -207,6 +207,10 @@ class UnusedFilter:
 
     sql: str
     reason: str
+
+
+UNREAD: Final = "it could not be read: "
+"""Begins the reason of a lookup that failed, before the code of the error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -401,7 +401,7 @@ class Gateway:
     def _at_this_instant(query: BoundQuery, clock: float) -> BoundQuery:
         """Bind the clock, rounded down as the query declares, where it reads it."""
         width = query.cache.clock
-        if width is None:
+        if width is None or NOW in query.parameters:
             return query
         instant = datetime.fromtimestamp(clock // width * width, UTC)
         now = TypedValue(value=instant, type="TIMESTAMP WITH TIME ZONE")

@@ -133,10 +133,10 @@ class Catalog:
             found[name] = last
         return name_of(found)
 
-    def name(self, snapshots: Iterable[Snapshot]) -> None:
-        """Have snapshots kept soon that are named to somebody."""
+    def name(self, snapshots: Iterable[Snapshot], *, now: bool = False) -> None:
+        """Have snapshots kept that are named to somebody: soon, or *now*. Raises ``StorageFailed`` where it is now."""
         if self._named is not None:
-            self._named.name(each for each in snapshots if not each.pinned)
+            (self._named.keep_now if now else self._named.name)(each for each in snapshots if not each.pinned)
 
     def kept(self, name: str) -> list[KeptSnapshot]:
         """List the snapshots of a table that are kept by their names, the first one named first."""
@@ -185,6 +185,31 @@ class Catalog:
         ``StorageFailed``.
         """
         return self._manifest(snapshot.table.name).with_facts(snapshot, positions)
+
+    def row_groups(self, snapshot: Snapshot, positions: Ordinals) -> list[tuple[int, ...]]:
+        """Return the rows of each row group of the files at *positions*; none of one that is damaged.
+
+        Raises ``SnapshotGone``, ``StorageFailed``, and ``TableNotFound``.
+        """
+        name = snapshot.table.name
+        try:
+            return self._manifest(name).row_groups(snapshot, positions)
+        except footers.FileGone as error:
+            detail = f"A file of the snapshot was changed or removed since: {error} of the table {name}."
+            raise SnapshotGone(detail, table=name, file=str(error)) from error
+
+    def pin_by_name(self, names: Iterable[str]) -> tuple[str, dict[str, Snapshot]]:
+        """Return the newest snapshots of tables as they are asked for by their name, and that, which is kept.
+
+        Raises what ``pin`` raises, and ``StorageFailed`` where it cannot be kept.
+        """
+        found = self.pin(names)
+        self.name(found.values(), now=True)
+        snapshot = name_of({name: each.id for name, each in found.items()})
+        with self._pinning:
+            for name, each in found.items():
+                self._pinned.setdefault((name, part_of(each.id)), footers.pinned(each))
+        return snapshot, self.at(found, snapshot)
 
     def read_all_footers(self, name: str) -> tuple[Snapshot, list[UnreadFooter]]:
         """Return the newest snapshot with the facts of every file; those not known are read now, and kept.

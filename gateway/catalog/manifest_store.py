@@ -224,6 +224,10 @@ class ManifestStore:
                     self.snapshot = known
         return known
 
+    def row_groups(self, snapshot: Snapshot, positions: Ordinals) -> list[tuple[int, ...]]:
+        """Return the rows of each row group of the files at *positions*; see ``TableFooters.row_groups``."""
+        return self._footers.row_groups(snapshot.files.take(positions))
+
     def load_newest(self) -> None:
         """Load the snapshot on disk if it is newer than the one in memory; one that cannot be read is ignored."""
         if self._snapshots.stamp() in (None, self._stamp):

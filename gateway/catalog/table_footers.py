@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 
 import pyarrow as pa
+from cachetools import LRUCache
 
 from gateway.catalog import facts, footers
 from gateway.catalog.facts import FACTS
-from gateway.catalog.footers import FooterFacts, Patience, UnreadFooter
+from gateway.catalog.footers import Damaged, FileGone, FooterFacts, Patience, UnreadFooter
+from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.catalog.table_stores import TableStores
 from gateway.catalog.transforms.keys import KeyType, Ordinals
+from gateway.concurrency.daemons import Daemons
 from gateway.errors import StorageFailed
 from gateway.telemetry.events import FilesUnreadable, FootersRead, Observer
 
@@ -24,6 +28,8 @@ SILENCE = 5.0
 _ON_DEMAND = Patience(silence=SILENCE)
 _REMEMBERED = 100_000
 """Files whose facts are remembered because requests asked for them."""
+_CUT = 10_000
+"""Files whose row groups are remembered."""
 _NAMED = 20
 """Unreadable files that one event names."""
 
@@ -43,6 +49,9 @@ class TableFooters:
         self._reading = Lock()
         self._remembered: pa.Table | None = None
         """Facts that were read because a request asked for them."""
+        self._cutting = Lock()
+        self._row_groups: LRUCache[bytes, tuple[int, ...]] = LRUCache(_CUT)
+        """By version: the rows of the row groups of files that were cut."""
 
     @property
     def unread(self) -> list[UnreadFooter]:
@@ -74,6 +83,31 @@ class TableFooters:
         found = self._read_anywhere(snapshot, snapshot.files.take(unknown))
         self._remember(found.table.select(["version", FACTS]))
         return footers.attach(snapshot, found.table)
+
+    def row_groups(self, files: pa.Table) -> list[tuple[int, ...]]:
+        """Return the rows of each row group of each of the files; none of one that is damaged.
+
+        Raises ``FileGone`` with the path of one that is not there any more, and ``StorageFailed``.
+        """
+        rows = files.select(["version", *SCHEMA.names]).to_pylist()
+        with self._cutting:
+            known = {row["version"]: self._row_groups.get(row["version"]) for row in rows}
+        unknown = [row for row in rows if known[row["version"]] is None]
+        readers = Daemons(min(footers.READERS, max(len(unknown), 1)), "row-groups")
+        found = readers.map([partial(self._row_groups_of, row) for row in unknown])
+        made = {row["version"]: groups for row, groups in zip(unknown, found, strict=True)}
+        with self._cutting:
+            self._row_groups.update(made)
+        return [made.get(row["version"]) or known[row["version"]] or () for row in rows]
+
+    def _row_groups_of(self, row: Mapping[str, object]) -> tuple[int, ...]:
+        try:
+            metadata = self._stores.first(lambda store: footers.read_footer(store, row)).metadata
+        except FileGone:
+            raise FileGone(str(row["path"])) from None
+        except Damaged:
+            return ()
+        return tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:

@@ -84,7 +84,7 @@ class Executor:
 
     def _run(self, work: Work, request: CacheRequest, state: ValidationState | None) -> Computed:
         if state is None or request.directives.no_store:
-            return self._alone(work, request)
+            return self.alone(work, request)
         if self.cache.is_too_large(work.key):
             return self._sent(work, request)
         return self._shared(work, request, state)
@@ -129,7 +129,7 @@ class Executor:
         )
         return Computed(result, CacheStatus(outcome=Outcome.TOO_LARGE))
 
-    def _alone(self, work: Work, request: CacheRequest) -> Computed:
+    def alone(self, work: Work, request: CacheRequest) -> Computed:
         """Compute an answer for this caller alone, of which nothing is to be kept."""
         sends = request.stream is not None and request.stream.limit is None
         work = replace(work, keeps=False)

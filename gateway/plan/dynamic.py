@@ -15,7 +15,7 @@ from cachetools import LRUCache
 
 from gateway.catalog.manifest import Snapshot
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
-from gateway.model import Lookup, Statement, Value
+from gateway.model import UNREAD, Lookup, Statement, Value
 from gateway.plan.analysis import Bound, Dimension, Learned, PreparedQuery, dimension_query, learn
 from gateway.plan.reading import WithFacts, reading, with_known_facts
 from gateway.plan.rewrite import Address
@@ -105,7 +105,7 @@ class DimensionReader:
             try:
                 learned = self._read(dimension, bound, side, snapshots[table])
             except (UpstreamError, CapacityError, QueryFailed, FilesChanged) as error:
-                return known.because(f"it could not be read: {error.code}")
+                return known.because(f"{UNREAD}{error.code}")
             with self._lock:
                 self._kept[key] = learned
         found[dimension] = learned

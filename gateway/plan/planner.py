@@ -25,6 +25,7 @@ from gateway.model import (
     Plan,
     Principal,
     Scan,
+    Selection,
     Statement,
     TypedValue,
 )
@@ -33,9 +34,10 @@ from gateway.plan.details import details_of
 from gateway.plan.dynamic import DimensionReader
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
+from gateway.plan.portions import Piece
 from gateway.plan.ranks import RankReader
 from gateway.plan.readable import refuse_misread
-from gateway.plan.reading import NUMBERED, WithFacts, reading, with_known_facts
+from gateway.plan.reading import NUMBERED, Cuts, WithFacts, reading, with_known_facts
 from gateway.plan.refuting import Refuting
 from gateway.plan.rewrite import Address, source
 from gateway.plan.samples import Samples
@@ -56,6 +58,7 @@ parameters."""
 BOUND: Final = "min:"
 """What stands before the name of a column in that of its lower bounds; see ``catalog.footers``."""
 _NO_NUMBERS: Final[Mapping[int, Sequence[int]]] = {}
+_NOTHING_CUT: Final[Mapping[int, Cuts]] = {}
 
 
 class Planner:
@@ -187,6 +190,37 @@ class Planner:
         files = [*selected[:fact], first.joined(more), *selected[fact + 1 :]]
         return _statement(query, prepared, files, snapshots, seen, self._with_facts, address, numbers)
 
+    def portion(
+        self,
+        plan: Plan,
+        snapshots: Mapping[str, Snapshot],
+        principal: Principal,
+        *,
+        scan: int,
+        pieces: Sequence[Piece],
+        size: int,
+        ordered: bool,
+        skip: int,
+    ) -> Plan:
+        """Plan what a planned query gives of some *pieces*, of *size* bytes, of the files of one of its scans.
+
+        Its rows have one order: that of the files, or of their values where it has to be *ordered*. The first *skip*
+        of them are left out.
+        """
+        query, chosen = plan.query, [_chosen(each.selection) for each in plan.scans]
+        files = chosen[scan].file_positions()[[each.file for each in pieces]]
+        chosen[scan] = chosen[scan].portion(files, size)
+        prepared = self.prepared(query, snapshots)
+        seen = filters(self._policy, principal, [each.table for each in prepared.scans])
+        joins = ordered or any(each is not None and "select" in each.lower() for each in seen)
+        ending = "\n".join([*(["ORDER BY ALL"] if joins else []), *([f"OFFSET {skip}"] if skip else [])])
+        cut = {place: (each.start, each.stop) for place, each in enumerate(pieces) if not each.whole}
+        statement = partial(
+            _statement, query, prepared, chosen, snapshots, seen, self._with_facts, cut={scan: cut}, ending=ending
+        )
+        scans = [replace(each, selection=found) for each, found in zip(plan.scans, chosen, strict=True)]
+        return replace(plan, scans=tuple(scans), statement=statement)
+
     def over_nothing(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Statement:
         """Render a query over no files at all: its result has the right columns and no work behind it."""
         prepared = self.prepared(query, snapshots)
@@ -269,18 +303,29 @@ def _statement(
     with_facts: WithFacts,
     address: Address,
     numbers: Mapping[int, Sequence[int]] = _NO_NUMBERS,
+    cut: Mapping[int, Cuts] = _NOTHING_CUT,
+    ending: str = "",
 ) -> Statement:
     """Render the author's text with every scan over its selected files, and what may be seen of their rows.
 
-    *numbers* are those of the files of some scans, whose tables have the column ``NUMBERED``.
+    *numbers* are those of the files of some scans, whose tables have the column ``NUMBERED``; *cut* says of which
+    files of a scan only some rows are read. *ending* follows the text.
     """
     files = [found.versions() for found in chosen]
     sources = []
     for place, (scan, found, predicate) in enumerate(zip(prepared.scans, chosen, seen, strict=True)):
         given = (snapshots[scan.table], found, files[place], with_facts, address, prepared, predicate)
-        sources.append(filtered(_source(*given, numbers.get(place)), predicate))
+        sources.append(filtered(_source(*given, numbers.get(place), cut.get(place, {})), predicate))
     every = [file for versions in files for file in versions]
-    return Statement(sql=render(prepared, sources), parameters=query.parameters, files=every)
+    sql = render(prepared, sources)
+    if ending:
+        sql = f"{sql.rstrip().rstrip(';')}\n{ending}"
+    return Statement(sql=sql, parameters=query.parameters, files=every)
+
+
+def _chosen(selection: Selection) -> Chosen:
+    assert isinstance(selection, Chosen)
+    return selection
 
 
 def _source(
@@ -291,13 +336,15 @@ def _source(
     address: Address,
     prepared: PreparedQuery,
     predicate: str | None,
-    numbers: Sequence[int] | None = None,
+    numbers: Sequence[int] | None,
+    cut: Cuts,
 ) -> str:
     positions = chosen.file_positions()
     snapshot = with_facts(snapshot, positions)
     refuse_misread(snapshot, files)
     names = prepared.names if predicate is None else None  # a policy may look at any column
-    return reading(snapshot, positions, files, address, shield=prepared.shield, names=names, numbers=numbers)
+    shield = prepared.shield
+    return reading(snapshot, positions, files, address, shield=shield, names=names, numbers=numbers, cut=cut)
 
 
 def _prunable(snapshot: Snapshot) -> frozenset[str]:

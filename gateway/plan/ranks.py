@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Ordinals
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
-from gateway.model import Lookup, Statement, TypedValue, Value
+from gateway.model import UNREAD, Lookup, Statement, TypedValue, Value
 from gateway.plan.analysis import Bound, PreparedQuery, PreparedRank, Ranked, delivered, ranked_query
 from gateway.plan.axis import DIRECT, Interval
 from gateway.plan.dynamic import LARGEST, DimensionReader
@@ -135,7 +135,7 @@ class _Search:
         try:
             return self._find(self.rows)
         except (UpstreamError, CapacityError, QueryFailed, FilesChanged) as error:
-            return f"it could not be read: {error.code}"
+            return f"{UNREAD}{error.code}"
 
     def _find(self, rows: int) -> Found | str:
         ranked = self.rank.ranked

@@ -7,7 +7,7 @@ it, it comes from the file. With ``enforced: false`` it comes from the file, whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -31,6 +31,9 @@ from gateway.plan.rewrite import Address, Part, per_file, read_as, source
 
 NUMBERED = Column(name="__gateway_n", type="INTEGER")
 """A column that numbers the files of a scan, where they have numbers."""
+Cuts = Mapping[int, tuple[int, int | None]]
+"""By its place among the files: the rows of a file that are read, from one number up to another (None: to the end)."""
+_WHOLE: Cuts = {}
 WithFacts = Callable[[Snapshot, Ordinals], Snapshot]
 """Return a snapshot that knows the facts of the files at these positions; see ``Catalog.with_facts``."""
 
@@ -61,14 +64,16 @@ def reading(
     shield: bool = False,
     names: frozenset[str] | None = None,
     numbers: Sequence[int] | None = None,
+    cut: Cuts = _WHOLE,
 ) -> str:
     """Write what a scan reads: the *files* at these *positions* of the snapshot.
 
     A file whose facts are not known is read under the declared types as it is. *shield* keeps every filter above the
     scan, see ``plan.shield``. *names* are all that is used, in lower case: what paths say of another column is left
     out, for of many files it is a long list. *numbers* are those of the files in a further column, ``NUMBERED``.
+    *cut* says of which of the files only some rows are read.
     """
-    parts = _parts(snapshot, positions, [address(file) for file in files], names, numbers)
+    parts = _parts(snapshot, positions, [address(file) for file in files], names, numbers, cut)
     columns = snapshot.columns if numbers is None else (*snapshot.columns, NUMBERED)
     return source(columns, [replace(part, shield=shield) for part in parts])
 
@@ -79,15 +84,20 @@ def _parts(
     addresses: Sequence[str],
     names: frozenset[str] | None,
     numbers: Sequence[int] | None,
+    cut: Cuts,
 ) -> Iterator[Part]:
-    """Group the files by which of their levels their paths tell, and by their shapes."""
+    """Group the files by which of their levels their paths tell, and by their shapes; those that are cut are apart."""
     partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(positions, "right") - 1
     shapes, shape_of = _shapes(snapshot, positions)
     bits = levels_in_path(snapshot.partitions, partitions)
-    keys, groups = np.unique(np.stack([bits, shape_of]), axis=1, return_inverse=True)
-    for group, (levels, shape) in enumerate(keys.T.tolist()):
+    apart = np.zeros(len(positions), np.int64)
+    for file in cut:
+        apart[file] = file + 1
+    keys, groups = np.unique(np.stack([bits, shape_of, apart]), axis=1, return_inverse=True)
+    for group, (levels, shape, one) in enumerate(keys.T.tolist()):
         here = np.flatnonzero(groups == group)
-        part = Part(addresses=[addresses[position] for position in here.tolist()], stored=snapshot.columns)
+        rows = cut[one - 1] if one else None
+        part = Part(addresses=[addresses[position] for position in here.tolist()], stored=snapshot.columns, rows=rows)
         part = _shaped(part, shapes[shape], snapshot, positions[here])
         part = _placed(part, levels, shapes[shape], snapshot, partitions[here], names)
         yield part if numbers is None else _numbered(part, [numbers[position] for position in here.tolist()])

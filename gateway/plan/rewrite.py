@@ -31,6 +31,8 @@ class Part:
     values: Mapping[str, str] = field(default_factory=dict)
     shield: bool = False
     """Keep every filter above the scan, see ``plan.shield``."""
+    rows: tuple[int, int | None] | None = None
+    """The rows of its one file that are read: from the first number up to the second (None: to the end)."""
 
 
 def source(columns: Sequence[Column], parts: Sequence[Part]) -> str:
@@ -45,7 +47,13 @@ def _read(columns: Sequence[Column], part: Part) -> str:
     names = ", ".join(f"{_value(column, part)} AS {identifier(column.name)}" for column in columns)
     # Never Hive's own reading: DuckDB takes the text NULL for NULL, and its values hide columns of the files.
     options = f"hive_partitioning = false, {OPTIONS}, schema = {_schema(part.stored or [_NOTHING])}"
-    return f"SELECT {names} FROM read_parquet([{', '.join(map(literal, part.addresses))}], {options})"
+    scan = f"SELECT {names} FROM read_parquet([{', '.join(map(literal, part.addresses))}], {options})"
+    return scan if part.rows is None else f"{scan} WHERE {_rows(*part.rows)}"
+
+
+def _rows(start: int, stop: int | None) -> str:
+    """Write that a row is one of some of its file: DuckDB reads no other row groups then."""
+    return f"file_row_number >= {start}" + ("" if stop is None else f" AND file_row_number < {stop}")
 
 
 def _value(column: Column, part: Part) -> str:

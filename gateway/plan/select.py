@@ -259,6 +259,12 @@ class Chosen:
         files = np.concatenate([each.file_positions() for each in every])
         return Chosen(self._index, np.asarray(positions, dtype=np.int32), files)
 
+    def portion(self, files: Ordinals, size: int) -> Chosen:
+        """Select some of the files, by their positions in the snapshot's order, of which *size* bytes are read."""
+        found = self._of_files(files)
+        found.size = size
+        return found
+
     def partition_values(self) -> list[dict[str, str | None]]:
         """List the selected partitions as their decoded folder texts."""
         if isinstance(self._units, slice) and self._index.axes.levels:

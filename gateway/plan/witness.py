@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.catalog.manifest import Snapshot
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
-from gateway.model import Lookup, Statement, TypedValue
+from gateway.model import UNREAD, Lookup, Statement, TypedValue
 from gateway.plan.analysis import Bound, PreparedQuery, PreparedWitness, assumed, witness_query
 from gateway.plan.dynamic import DimensionReader
 from gateway.plan.reading import reading
@@ -68,5 +68,5 @@ class WitnessReader:
             sql = witness_query(witness, text)
             (there,) = self.dimensions.read(Statement(sql=sql, parameters=used, files=files))
         except (UpstreamError, CapacityError, QueryFailed, FilesChanged) as error:
-            return lookup.because(f"it could not be read: {error.code}")
+            return lookup.because(f"{UNREAD}{error.code}")
         return lookup.answered(int(there is True), there, there, self.dimensions.clock() - started, False)

@@ -14,6 +14,8 @@ from gateway.web.accept import choose
 CSV_OPTIONS = ("_bom", "_delimiter")
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 """How an option that is true or false is written."""
+FORMS = ("arrow", "parquet", "ndjson", "csv")
+"""Formats of a split: those that are written row by row, the first where nothing is asked for."""
 SHAPES = ("objects", "columns", "arrays")
 
 
@@ -32,6 +34,16 @@ def choose_format(suffix: str | None, option: str | None, accept: str) -> Format
             raise _unavailable(f"No format is named {quoted(named)}" + (f"; {hint}" if hint else "."))
         return FORMATS[named]
     return _accepted(accept)
+
+
+def choose_form(option: str | None, accept: str) -> Format:
+    """Choose the format of a split. Raises ``NotAcceptable`` with those that there are."""
+    types = {form: FORMATS[form].media_type for form in FORMS}
+    name = option if option is not None else choose(accept if accept.strip() else "*/*", types)
+    if name not in FORMS:
+        available = [{"format": form, "media_type": media_type} for form, media_type in types.items()]
+        raise NotAcceptable(f"A split is one of {', '.join(FORMS)}.", available=available)
+    return FORMATS[name]
 
 
 def choose_shape(option: str | None, chosen: Format) -> str:

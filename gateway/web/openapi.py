@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version as installed_version
 from typing import Any
 
+from gateway.datasets.splits import MOST
 from gateway.encode import FORMATS
 from gateway.model import Column
 from gateway.query.registry import Lifecycle, Registry
 from gateway.query.template import Template
 from gateway.web.bound_parameters import as_json
 from gateway.web.describe import freshness, version_url
+from gateway.web.formats import FORMS
 from gateway.web.openapi_components import HEADERS, PARAMETERS
 from gateway.web.problems import MEDIA_TYPE, kinds
 from gateway.web.schemas import DOCUMENTS, Schema, column_schema, parameter_schema
@@ -94,6 +96,8 @@ def _version_paths(template: Template, state: Lifecycle) -> dict[str, Any]:
             "post": _run(template, f"post_{name}", rows, state)
             | {"parameters": _references(_ASKED), "requestBody": _body(template)},
         },
+        f"{url}/splits": {"post": _planned_splits(template, f"plan_splits_{name}", state)},
+        f"{url}/splits/{{number}}": {"get": _read_split(f"read_split_{name}", state)},
         f"{url}/explain": {
             "get": _explained(template, f"explain_{name}", state)
             | {"parameters": _query_parameters(template, ("explain_format", "explain_map"))},
@@ -123,6 +127,53 @@ def _run(template: Template, operation_id: str, rows: Schema, state: Lifecycle) 
             "304": {"description": "The result is the one that `If-None-Match` names."},
             "414": _TOO_LONG,
             **_problems(_RESULT_PROBLEMS),
+        },
+    }
+
+
+def _planned_splits(template: Template, operation_id: str, state: Lifecycle) -> Operation:
+    asked = _body(template)["content"]["application/json"]["schema"]
+    number = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+    schema = {
+        "type": "object",
+        "properties": {
+            "parameters": asked,
+            "splits": {"type": "integer", "minimum": 1, "maximum": MOST, "default": 16},
+            "seed": number | {"description": "Splits come in an order that follows from it and from the epoch."},
+            "epoch": number,
+            "snapshot": {"type": "string", "description": "`Gateway-Snapshot` of an answer, or a date."},
+        },
+        "additionalProperties": False,
+    }
+    return {
+        "operationId": operation_id,
+        "summary": f"Plan to read in parallel: {template.front.summary}",
+        "tags": ["queries"],
+        "deprecated": state is not Lifecycle.CURRENT,
+        "parameters": _references(("timeout",)),
+        "requestBody": {"required": False, "content": {"application/json": {"schema": schema}}},
+        "responses": {
+            "200": {
+                "description": "The splits and their addresses.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Splits"}}},
+            },
+            **_problems((400, 404, 410, 413, 415, 422, 429, 500, 502, 503, 504)),
+        },
+    }
+
+
+def _read_split(operation_id: str, state: Lifecycle) -> Operation:
+    forms = {FORMATS[form].media_type.partition(";")[0]: {"schema": _body_schema(form)} for form in FORMS}
+    return {
+        "operationId": operation_id,
+        "summary": "Read one split",
+        "tags": ["queries"],
+        "deprecated": state is not Lifecycle.CURRENT,
+        "parameters": _references(("number", "plan", "from", "split_format", "bom", "delimiter", "timeout")),
+        "responses": {
+            "200": {"description": "The rows of the split.", "content": forms},
+            "304": {"description": "The rows are those that `If-None-Match` names."},
+            **_problems((400, 404, 406, 410, 412, 422, 429, 500, 502, 503, 504)),
         },
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.encode import FORMATS
 from gateway.encode.csv import DELIMITERS
-from gateway.web.formats import SHAPES
+from gateway.web.formats import FORMS, SHAPES
 from gateway.web.schemas import Schema
 from gateway.web.timeouts import TIMEOUT
 
@@ -36,6 +36,17 @@ PARAMETERS: dict[str, Any] = {
     "snapshot": _option(
         "snapshot", "The snapshot to answer from: `Gateway-Snapshot` of an answer, or a date.", {"type": "string"}
     ),
+    "plan": _option("plan", "What the split is of: part of its address in the plan.", {"type": "string"})
+    | {"required": True},
+    "from": _option("from", "The row of the split to begin with, from 0.", {"type": "integer", "minimum": 0}),
+    "split_format": _option("format", "The format; it has precedence over `Accept`.", {"enum": list(FORMS)}),
+    "number": {
+        "name": "number",
+        "in": "path",
+        "required": True,
+        "description": "The number of the split.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
     "timeout": {
         "name": TIMEOUT,
         "in": "header",

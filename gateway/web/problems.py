@@ -174,6 +174,8 @@ MEANINGS = {
     "not-acceptable": "The result cannot be had in this format; `available` lists those that can.",
     "snapshot-gone": "The snapshot that `_snapshot` names is not kept, or a file of it that the question reads was "
     "changed or removed since: `table` and `file` name it.",
+    "split-gone": "The result that the split is of was computed again to other rows, or the question reads other files "
+    "for who asks: ask for a plan of its splits again.",
     "version-retired": "This version is no longer served; `successor` names the one to use.",
     "cursor-expired": "What the cursor points into is no longer kept: ask for the first page again.",
     "request-timeout": "The header fields or the body came too late or too slowly; the connection is closed.",

@@ -81,7 +81,7 @@ def result(name: str, version: str, suffix: str | None = None) -> Response:
             now = site().clock()  # the answer's age is of now, not of when its body is written
             given = _represented(answer, page, variant, suffix, options)
             reuse = reuse_of(question, answer, options, settled_until=settled_until)
-            return _rendered(_response(given, reuse, version, suffix, options), answer, now)
+            return rendered(response_of(given, reuse, version, suffix, options), answer, now)
 
     return outliving(answered)
 
@@ -157,7 +157,7 @@ def _represented(
     return next((other for other in begun if range_of(other.tag) is not None), given)
 
 
-def _response(
+def response_of(
     given: Representation, reuse: Reuse | None, version: str, suffix: str | None, options: QueryString
 ) -> ResultResponse:
     """Make the response: status, headers and body; *reuse* tells where the same is found again."""
@@ -185,7 +185,7 @@ def _response(
     )
 
 
-def _rendered(response: ResultResponse, answer: Answer | Export | Unread, now: float) -> Response:
+def rendered(response: ResultResponse, answer: Answer | Export | Unread, now: float) -> Response:
     """Have Flask write a response; the work behind it ends with its rows, or now where it sends none."""
     status, timing = cache_status(answer.status), server_timing(answer.timings)
     engine = engine_of(answer)

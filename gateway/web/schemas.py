@@ -150,6 +150,32 @@ DOCUMENTS: dict[str, Schema] = {
         },
         "required": ["type", "title", "status", "detail", "request_id"],
     },
+    "Splits": {
+        "type": "object",
+        "description": "A plan to read a result in parallel: the same for the same question, snapshot and number.",
+        "properties": {
+            "id": {"type": "string"},
+            "snapshot": {"type": ["string", "null"]},
+            "columns": {"type": "array", "items": {"type": "object"}},
+            "rows": {"type": ["integer", "null"], "description": "Of all splits; null: not known."},
+            "bytes": {"type": ["integer", "null"], "description": "Of the files that are read; null: none are."},
+            "by": {"enum": ["files", "rows"]},
+            "splits": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "number": {"type": "integer"},
+                        "rows": {"type": ["integer", "null"]},
+                        "bytes": {"type": ["integer", "null"]},
+                        "url": {"type": "string", "format": "uri-reference"},
+                    },
+                    "required": ["number", "rows", "bytes", "url"],
+                },
+            },
+        },
+        "required": ["id", "snapshot", "columns", "rows", "bytes", "by", "splits"],
+    },
     "Refresh": {
         "type": "object",
         "properties": {

@@ -73,7 +73,7 @@ class Block:
         select = _checked(block)
         if clauses.first != "select":
             raise Refused("it does not begin with SELECT")
-        _refuse_volatile(text)
+        refuse_volatile(text)
         if "__gateway_" in text.parsed.lower():
             raise Refused("it has a name that begins with __gateway_", "another name")
         table, alias = found.scans[fact].name, found.scans[fact].args.get("alias")
@@ -179,13 +179,19 @@ def _checked(block: SelectBlock) -> exp.Select:
     distinct = tree.args.get("distinct")
     if distinct is not None and distinct.args.get("on"):
         raise Refused("its DISTINCT ON is not folded")
-    for kind, reason, hint in _UNCERTAIN:
-        if tree.find(kind):
-            raise Refused(reason, hint)
+    refuse_uncertain(tree)
     return tree
 
 
-def _refuse_volatile(text: Text) -> None:
+def refuse_uncertain(tree: exp.Expr) -> None:
+    """Raise ``Refused`` for what may mean something else in another query than in the author's."""
+    for kind, reason, hint in _UNCERTAIN:
+        if tree.find(kind):
+            raise Refused(reason, hint)
+
+
+def refuse_volatile(text: Text) -> None:
+    """Raise ``Refused`` where a function gives other values, or another number of rows, each time it is called."""
     for name in Tokens.read(text.parsed).calls():
         if name in _OF_SEVERAL_ROWS:
             raise Refused(f"{name}() makes several rows of one, which nothing tells apart")

@@ -106,6 +106,18 @@ def place(text: Text, found: Structure, fact: int) -> Place:
     )
 
 
+def kept_path(found: Structure, fact: int) -> list[SelectBlock]:
+    """Return the blocks from the outermost one to that which reads the fact, each of which keeps rows of the fact.
+
+    Raises ``Refused`` where one does not.
+    """
+    path = _path(found.block, fact)
+    for block in path:
+        _check_kept(block)
+        _check_once(block, path)
+    return path
+
+
 def _path(block: Block, fact: int) -> list[SelectBlock]:
     """Return the blocks from the outermost one to that which reads the fact."""
     if isinstance(block, SelectBlock):

@@ -27,7 +27,7 @@ PATHS = (
 )  # fmt: skip
 TELL_NO_ADDRESSES = {
     "explain.explain", "operations.alive", "operations.ready", "pages.key", "pages.static", "prometheus_metrics",
-    "tables.snapshots",
+    "splits.split", "tables.snapshots",
 }  # fmt: skip
 WEB = Path(gateway.web.__file__).parent
 HEADERS = ("Link", "Location", "Content-Location")

@@ -1,0 +1,73 @@
+"""All splits of an answer together are the answer, each row once, wherever they are cut and resumed."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from split_tables import FILES, TEXTS, DataFile, asked, counted, make_project, planned, read, under_policy
+
+from gateway.app.gateway import open_gateway
+from gateway.config import load_settings
+from gateway.model import Principal
+from gateway.plan.portions import portions
+from gateway.telemetry.events import unobserved
+
+
+class OddOnly:
+    """Shows the scope ``odd`` the rows of odd numbers, and ``few`` some of them."""
+
+    def rows(self, principal: Principal, table: str) -> str | None:
+        if table != "t":
+            return None
+        return {"odd": "id % 2 = 1", "few": "v IN (SELECT unnest([1, 2, 3]))", "": None}[principal.scope]
+
+
+@given(
+    files=FILES,
+    counts=st.lists(st.integers(1, 40), min_size=2, max_size=2),
+    n=st.integers(0, 13),
+    skip=st.integers(0, 30),
+    scope=st.sampled_from(["", "odd", "few"]),
+)
+@settings(max_examples=6, deadline=None)
+def test_all_splits_together_are_the_answer(
+    tmp_path_factory: pytest.TempPathFactory, files: list[DataFile], counts: list[int], n: int, skip: int, scope: str
+) -> None:
+    project, who = make_project(tmp_path_factory.mktemp("splits"), files), Principal(name="ana", scope=scope)
+    with open_gateway(load_settings(project, {}), observe=unobserved, background=False) as opened:
+        gateway = under_policy(opened, OddOnly())
+        for name, (by, _) in TEXTS.items():
+            question = asked(name, n)
+            answer = gateway.answer(question, principal=who).result
+            for count in counts:
+                plan = planned(gateway, question, count, who)
+                assert [each.split.by for each in plan.splits] == [by] * count
+                assert plan.columns == answer.columns
+                rows = [read(gateway, question, each.split, principal=who) for each in plan.splits]
+                assert counted(*rows) == counted(answer.table), (name, count)
+            at = skip % count
+            again = read(gateway, question, plan.splits[at].split, skip=skip, principal=who)
+            assert again == rows[at].slice(skip), name
+            assert planned(gateway, question, count, who) == plan
+
+
+@given(
+    groups=st.lists(st.lists(st.integers(1, 9), max_size=4), max_size=6),
+    count=st.integers(1, 20),
+    bytes_of_row=st.integers(1, 50),
+)
+@settings(deadline=None)
+def test_portions_have_every_row_once(groups: list[list[int]], count: int, bytes_of_row: int) -> None:
+    sizes = [sum(each) * bytes_of_row for each in groups]
+    made = portions(sizes, count, lambda files: {file: groups[file] for file in files})
+    found = []
+    for portion in made:
+        for piece in portion.pieces():
+            stop = sum(groups[piece.file]) if piece.stop is None else piece.stop
+            found += [(piece.file, row) for row in range(piece.start, stop)]
+            assert {piece.start, stop} <= {0, *accumulate(groups[piece.file])}  # no row group is read twice
+    assert found == [(file, row) for file, each in enumerate(groups) for row in range(sum(each))]
+    assert len(made) == count
