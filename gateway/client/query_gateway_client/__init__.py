@@ -26,7 +26,9 @@ from query_gateway_client.errors import (
     StreamCut,
 )
 from query_gateway_client.retry import Retry
+from query_gateway_client.splits import Plan, Split
 from query_gateway_client.streams import AsyncStream, Stream
+from query_gateway_client.training import TrainingRows
 
 __all__ = [
     "About",
@@ -44,8 +46,11 @@ __all__ = [
     "MissingLibrary",
     "NotAllowed",
     "NotFound",
+    "Plan",
     "QuestionInvalid",
     "Retry",
+    "Split",
     "Stream",
     "StreamCut",
+    "TrainingRows",
 ]

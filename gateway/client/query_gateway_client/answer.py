@@ -95,20 +95,20 @@ class Answer:
 
         Columns keep their types (``pyarrow``); with ``numpy``, integers with NULL become floats, as pandas has them.
         """
-        library = _library("pandas")
-        mapper = library.ArrowDtype if dtype_backend == "pyarrow" else None
+        module = library("pandas")
+        mapper = module.ArrowDtype if dtype_backend == "pyarrow" else None
         return self.table.to_pandas(types_mapper=mapper)
 
     def polars(self) -> polars.DataFrame:
         """Return the rows as a frame of Polars."""
-        frame: polars.DataFrame = _library("polars").from_arrow(self.table, rechunk=False)
+        frame: polars.DataFrame = library("polars").from_arrow(self.table, rechunk=False)
         return frame
 
     def duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
         """Return the rows as a relation of *connection*, or of DuckDB's default one."""
-        library = _library("duckdb")
+        module = library("duckdb")
         relation: duckdb.DuckDBPyRelation
-        relation = library.from_arrow(self.table, connection=connection or library.default_connection())
+        relation = module.from_arrow(self.table, connection=connection or module.default_connection())
         return relation
 
     def pylist(self) -> list[dict[str, Any]]:
@@ -119,7 +119,8 @@ class Answer:
         return iter(self.pylist())
 
 
-def _library(name: str) -> Any:
+def library(name: str) -> Any:
+    """Import what is not one of the client's own. Raises MissingLibrary."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -129,7 +129,7 @@ class AsyncClient:
             except StreamCut as cut:  # nobody has seen its rows: they are asked for once more
                 await asyncio.sleep(attempts.pause(cut))
                 continue
-            return Answer(table=pa.Table.from_batches(batches, schema=transfer.feed.schema), about=transfer.about)
+            return Answer(table=pa.Table.from_batches(batches, schema=transfer.schema), about=transfer.about)
 
     async def _gathered(self, transfer: Transfer, attempts: Attempts) -> list[pa.RecordBatch]:
         try:

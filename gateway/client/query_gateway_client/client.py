@@ -6,20 +6,30 @@ import json
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from importlib import import_module
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import pyarrow as pa
 
-from query_gateway_client.answer import Answer
+from query_gateway_client.answer import Answer, library
+from query_gateway_client.crew import Crew
 from query_gateway_client.errors import StreamCut
 from query_gateway_client.pages import following, page
-from query_gateway_client.question import Question, Target, question
+from query_gateway_client.progress import Progress, Report
+from query_gateway_client.question import Question, Target, moment, question
 from query_gateway_client.retry import Retry
 from query_gateway_client.settings import Folder, Key, settings
+from query_gateway_client.splits import Plan, Split, plan_of, plan_target
 from query_gateway_client.streams import Stream
+from query_gateway_client.training import TrainingRows
 from query_gateway_client.transfer import Asked, Next, Transfer
+
+if TYPE_CHECKING:  # PyTorch need not be installed
+    from query_gateway_client.torch_rows import TorchRows
 
 _inherited: list[httpx.Client] = []
 """Clients of a parent process, which a forked child neither uses nor closes."""
@@ -76,16 +86,18 @@ class Client:
         /,
         *,
         limit: int | None = None,
+        snapshot: str | date | None = None,
         deadline: float | None = None,
         **more: Any,
     ) -> Answer:
         """Return all rows of *query*, or its first *limit* ones.
 
-        Parameters go into the mapping where their names are those of options.
+        *snapshot* is the state of the data to answer from: a name (``Answer.about.snapshot``), or a date. Parameters
+        go into the mapping where their names are those of options.
 
         Raises GatewayProblem, ConnectionFailed, DeadlineExceeded, QuestionInvalid.
         """
-        return self._answer(question(query, parameters, more, {"limit": limit}), deadline)
+        return self._answer(question(query, parameters, more, {"limit": limit, "snapshot": moment(snapshot)}), deadline)
 
     def stream(
         self,
@@ -93,17 +105,99 @@ class Client:
         parameters: Mapping[str, Any] | None = None,
         /,
         *,
+        splits: int | None = None,
+        workers: int = 4,
+        snapshot: str | date | None = None,
         deadline: float | None = None,
+        progress: Report | bool = False,
         **more: Any,
     ) -> Stream:
         """Return the rows of *query* in batches, as they come. Without *deadline* it may take as long as it takes.
 
-        A connection that breaks is taken up at the byte where it broke, as long as the gateway keeps the answer.
-        Raises StreamCut where it does not: then the stream is asked for anew, or in splits.
+        With *splits* so many parts are read by *workers* threads: each row once, the batches in no order. A connection
+        that breaks is taken up at the row where it broke. *progress* is told how far it has come, or True: shown.
+
+        Without them the rows come in their order, and a broken connection is taken up at the byte where it broke, as
+        long as the gateway keeps the answer. Raises StreamCut where it does not.
         """
         attempts = self._settings.attempts(deadline)
-        transfer = self._settings.transfer(question(query, parameters, more), attempts)
-        return Stream(transfer, self._batches(transfer))
+        if splits is None:
+            asked = question(query, parameters, more, {"snapshot": moment(snapshot)})
+            transfer = self._settings.transfer(asked, attempts)
+            return Stream([transfer], self._batches(transfer))
+        plan = self.splits(query, parameters, splits=splits, snapshot=snapshot, **more)
+        return self.read_splits(plan, workers=workers, deadline=deadline, progress=progress)
+
+    def splits(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        splits: int = 16,
+        snapshot: str | date | None = None,
+        **more: Any,
+    ) -> Plan:
+        """Return the plan of an answer in so many *splits*, of the state of now or of *snapshot*, a name or a date."""
+        asked = question(query, parameters, more)
+        return plan_of(self._document(plan_target(asked, splits=splits, snapshot=moment(snapshot))))
+
+    def split(self, split: Split, *, row: int = 0, deadline: float | None = None, keep: bool = False) -> Stream:
+        """Return the rows of one split in their order, from *row* on. Raises Gone where its data were changed since.
+
+        *keep* keeps them on disk, as answers are: for splits that are read again and again.
+        """
+        transfer = self._settings.split(split, row, self._settings.attempts(deadline), keep=keep)
+        return Stream([transfer], self._batches(transfer))
+
+    def read_splits(
+        self, plan: Plan, *, workers: int = 4, deadline: float | None = None, progress: Report | bool = False
+    ) -> Stream:
+        """Return the rows of all splits of a *plan*; as ``stream`` does."""
+        attempts = self._settings.attempts(deadline)
+        transfers = [self._settings.split(each, 0, replace(attempts), keep=False) for each in plan.splits]
+        told = Progress.shown(progress, len(transfers))
+        return Stream(transfers, Crew(transfers, self._batches, workers, told).batches())
+
+    def training(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        snapshot: str | date | None = None,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        splits: int = 64,
+        lanes: int = 8,
+        shuffle: Literal["rows", "splits"] = "rows",
+        keep: bool = False,
+        **more: Any,
+    ) -> TrainingRows:
+        """Return the rows of *query* to train with, in an order that follows from *seed* and epoch."""
+        plan = self.splits(query, parameters, splits=splits, snapshot=snapshot, **more)
+        return TrainingRows(self, plan, seed=seed, batch_size=batch_size, lanes=lanes, shuffle=shuffle, keep=keep)
+
+    def torch(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        snapshot: str | date | None = None,
+        seed: int | None = None,
+        batch_size: int | None = None,
+        splits: int = 64,
+        lanes: int = 8,
+        shuffle: Literal["rows", "splits"] = "rows",
+        keep: bool = False,
+        **more: Any,
+    ) -> TorchRows:
+        """Return the rows of *query* as a dataset of PyTorch; as ``training``. Raises MissingLibrary."""
+        library("torch")
+        kind: type[TorchRows] = import_module("query_gateway_client.torch_rows").TorchRows
+        plan = self.splits(query, parameters, splits=splits, snapshot=snapshot, **more)
+        return kind(self, plan, seed=seed, batch_size=batch_size, lanes=lanes, shuffle=shuffle, keep=keep)
 
     def pages(
         self,
@@ -149,7 +243,7 @@ class Client:
             except StreamCut as cut:  # nobody has seen its rows: they are asked for once more
                 time.sleep(attempts.pause(cut))
                 continue
-            return Answer(table=pa.Table.from_batches(batches, schema=transfer.feed.schema), about=transfer.about)
+            return Answer(table=pa.Table.from_batches(batches, schema=transfer.schema), about=transfer.about)
 
     def _batches(self, transfer: Transfer) -> Generator[pa.RecordBatch, None, None]:
         try:

@@ -46,8 +46,11 @@ class Question:
             address = _address(path, pairs + options)
             if len(address) <= LONGEST:
                 return Target(method="GET", path=address)
-        body = json.dumps({name: _json(value) for name, value in self.parameters.items()}).encode()
-        return Target(method="POST", path=_address(path, options), body=body)
+        return Target(method="POST", path=_address(path, options), body=json.dumps(self.as_json()).encode())
+
+    def as_json(self) -> dict[str, Plain]:
+        """Return the parameters as JSON has them."""
+        return {name: _json(value) for name, value in self.parameters.items()}
 
     def description(self) -> Target:
         """Return where the query itself is described."""
@@ -95,6 +98,11 @@ def question(
         parameters={name: _named(name, value) for name, value in given.items()},
         options={f"_{name}": str(value) for name, value in (options or {}).items() if value is not None},
     )
+
+
+def moment(snapshot: str | date | None) -> str | None:
+    """Return the name of a snapshot, or the moment before which it is the last one."""
+    return snapshot.isoformat() if isinstance(snapshot, date) else snapshot
 
 
 def _named(name: str, value: object) -> Plain:

@@ -12,7 +12,8 @@ from query_gateway_client.errors import QuestionInvalid
 from query_gateway_client.kept import Kept
 from query_gateway_client.question import Question, Target
 from query_gateway_client.retry import Attempts, Deadline, Retry
-from query_gateway_client.transfer import Asked, Inquiry, Transfer
+from query_gateway_client.splits import Split
+from query_gateway_client.transfer import Asked, Inquiry, SplitTransfer, Transfer
 
 Key = str | Callable[[], str]
 """A key or token, or what returns one that is valid now."""
@@ -42,6 +43,10 @@ class Settings:
             silence=self.silence,
             kept=self.kept,
         )
+
+    def split(self, split: Split, row: int, attempts: Attempts, *, keep: bool) -> SplitTransfer:
+        kept = self.kept if keep else None
+        return SplitTransfer.of(split, row, attempts=attempts, base=self.base, silence=self.silence, kept=kept)
 
     def attempts(self, deadline: float | None) -> Attempts:
         return Attempts(retry=self.retry, deadline=Deadline.after(deadline))

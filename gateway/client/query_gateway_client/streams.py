@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
 from types import TracebackType
 
 import pyarrow as pa
@@ -12,13 +12,13 @@ from query_gateway_client.transfer import Transfer
 
 
 class Stream(Iterator[pa.RecordBatch]):
-    """The batches of one answer, in its order; no more of them are in memory than are read.
+    """The batches of an answer as they come; no more of them are in memory than are read.
 
     Close it, or use it in a ``with``, where it is not read to its end.
     """
 
-    def __init__(self, transfer: Transfer, batches: Generator[pa.RecordBatch, None, None]) -> None:
-        self._transfer = transfer
+    def __init__(self, transfers: Sequence[Transfer], batches: Generator[pa.RecordBatch, None, None]) -> None:
+        self._transfers = transfers
         self._batches = batches
         self._first: list[pa.RecordBatch] = []
 
@@ -27,16 +27,18 @@ class Stream(Iterator[pa.RecordBatch]):
 
     @property
     def about(self) -> About:
-        """What the gateway said beside the rows, once they have begun to come."""
-        return self._transfer.about
+        """What the gateway said beside the rows, once they have begun to come; of splits, beside one of them."""
+        return next((each.about for each in self._transfers if each.schema is not None), self._transfers[0].about)
 
     @property
     def schema(self) -> pa.Schema:
         """The columns; waits for the first rows."""
-        if self._transfer.feed.schema is None:
-            self._first.extend(batch for batch in (next(self._batches, None),) if batch is not None)
-        assert self._transfer.feed.schema is not None
-        return self._transfer.feed.schema
+        if (known := known_schema(self._transfers)) is not None:
+            return known
+        self._first.extend(batch for batch in (next(self._batches, None),) if batch is not None)
+        schema = known_schema(self._transfers)
+        assert schema is not None
+        return schema
 
     def reader(self) -> pa.RecordBatchReader:
         """Return what is left as a reader of Arrow, which DuckDB, Polars and pyarrow's writers take."""
@@ -52,6 +54,10 @@ class Stream(Iterator[pa.RecordBatch]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def known_schema(transfers: Sequence[Transfer]) -> pa.Schema | None:
+    return next((each.schema for each in transfers if each.schema is not None), None)
 
 
 class AsyncStream(AsyncIterator[pa.RecordBatch]):
@@ -72,7 +78,7 @@ class AsyncStream(AsyncIterator[pa.RecordBatch]):
     @property
     def schema(self) -> pa.Schema | None:
         """The columns, None until the first rows have come."""
-        return self._transfer.feed.schema
+        return self._transfer.schema
 
     async def aclose(self) -> None:
         await self._batches.aclose()

@@ -26,6 +26,7 @@ from query_gateway_client.kept import Entry, Kept, Writer
 from query_gateway_client.problems import may_be_asked_again, problem_of
 from query_gateway_client.question import Target
 from query_gateway_client.retry import Attempts
+from query_gateway_client.splits import Split
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -62,7 +63,7 @@ class Inquiry:
 
     def request(self) -> Asked:
         """Return the request to be sent next. Raises DeadlineExceeded."""
-        left = self.attempts.deadline.remaining()
+        left, conditions = self.attempts.deadline.remaining(), self.conditions()
         headers = {"Accept": self.accept, "Accept-Encoding": "identity", "X-Request-Id": uuid.uuid4().hex}
         if self.target.body is not None:
             headers["Content-Type"] = "application/json"
@@ -71,7 +72,7 @@ class Inquiry:
         return Asked(
             method=self.target.method,
             url=self.base + self.target.path,
-            headers={**headers, **self.conditions()},
+            headers={**headers, **conditions},
             body=self.target.body,
             timeout=self.silence if left is None else min(left, self.silence),
         )
@@ -105,6 +106,8 @@ class Transfer(Inquiry):
     accept: str = ARROW
     feed: Feed = field(default_factory=Feed)
     about: About = field(default_factory=lambda: About(headers={}))
+    schema: pa.Schema | None = None
+    """The columns, None until they have come."""
     done: bool = False
     _entry: Entry | None = None
     _writer: Writer | None = None
@@ -181,11 +184,12 @@ class Transfer(Inquiry):
             piece = piece[skipped:]
         if not piece:
             return []
-        self.attempts.progressed()
         try:
             batches = self.feed.feed(piece)
         except StreamDamaged as error:
             raise self._lost(str(error)) from error
+        self._seen(batches)
+        self.schema = self.schema or self.feed.schema
         if self._writer is not None and not self._writer.write(piece):
             self._writer = None
         return batches
@@ -204,7 +208,7 @@ class Transfer(Inquiry):
         """
         if not self.feed.ended:
             return self.cut(ConnectionError("the body ended before the stream did"))
-        if self.feed.schema is None:
+        if self.schema is None:
             raise self._lost("it has no columns")
         self.done = True
         if self._writer is not None:
@@ -221,6 +225,10 @@ class Transfer(Inquiry):
             raise self._lost(f"the connection broke ({str(error) or type(error).__name__})") from error
         return Inquiry.cut(self, error)
 
+    def _seen(self, batches: list[pa.RecordBatch]) -> None:
+        """Count failures anew: what came need not come again."""
+        self.attempts.progressed()
+
     def _lost(self, why: str) -> ClientError:
         return StreamCut(f"the stream cannot be continued: {why}", rows=self.feed.rows)
 
@@ -231,6 +239,47 @@ class Transfer(Inquiry):
             self._writer = None
         if self._entry is not None:
             self._entry.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class SplitTransfer(Transfer):
+    """The rows of one split, from ``row`` on: after a cut, from the first row that the caller does not have."""
+
+    split: Split
+    row: int = 0
+
+    @classmethod
+    def of(
+        cls, split: Split, row: int, *, attempts: Attempts, base: str, silence: float, kept: Kept | None
+    ) -> SplitTransfer:
+        target = split.target(row)
+        return cls(split=split, row=row, target=target, attempts=attempts, base=base, silence=silence, kept=kept)
+
+    def conditions(self) -> Mapping[str, str]:
+        """Forget what came of a message that was cut, and ask whether what is kept is right."""
+        if self.feed.received:
+            self._go_on()
+        return {"If-None-Match": self._entry.etag} if self._entry is not None else {}
+
+    def cut(self, error: Exception) -> float:
+        """As of every inquiry: the rows that are missing are asked for."""
+        if self.feed.ended:
+            return self.finished()
+        self._go_on()
+        return Inquiry.cut(self, error)
+
+    def _go_on(self) -> None:
+        self.row += self.feed.rows
+        self.feed = Feed()
+        self.target = self.split.target(self.row)
+        self.close()
+        self._entry = None
+
+    def _seen(self, batches: list[pa.RecordBatch]) -> None:
+        if batches:
+            self.attempts.progressed()
+        if self.schema is not None and self.feed.schema is not None and self.schema != self.feed.schema:
+            raise self._lost("its columns are others by now")
 
 
 def _warn_of_the_end(headers: Mapping[str, str], target: Target) -> None:

@@ -1,0 +1,263 @@
+"""The Python client reads answers in splits: each row once, whatever breaks, and in one order to train with."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fault_proxy import BUSY, CUT, LATE, RESET, RESET_LATER, Asked, Fault, FaultProxy, Program, share, sound
+from query_gateway_client import Client, Gone, InvalidParameters, MissingLibrary, Plan, Retry, Split
+
+pytestmark = pytest.mark.gunicorn
+
+SOON = Retry(times=20, first=0.001, longest=0.01)
+SIZES = (30_000, 10, 20_000, 7_500, 42_490)
+ROWS = sum(SIZES)
+GROUP = 4_000
+NUMBERS = """\
+table: numbers
+location: warehouse/numbers
+columns: {id: BIGINT, mixed: INTEGER, label: VARCHAR}
+partitioned_by: [{column: part, transform: identity, source: part}]
+"""
+TEXTS = {
+    "numbers": "SELECT id, mixed, label FROM numbers WHERE mixed < $below",
+    "ranked": "SELECT id, mixed FROM numbers WHERE mixed < $below ORDER BY mixed, id",
+}
+ALL, SOME = 1_000, 300
+"""Bounds of ``mixed``: of all rows, and of three in ten."""
+
+
+def write_file(project: Path, number: int, first: int, rows: int) -> None:
+    folder = project / f"warehouse/numbers/part={number % 2}"
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = range(first, first + rows)
+    columns = {"id": pa.array(ids, pa.int64()), "mixed": pa.array([each * 7_919 % 1_000 for each in ids], pa.int32())}
+    table = pa.table({**columns, "label": [f"row {each}" for each in ids]})
+    pq.write_table(table, folder / f"{number}.parquet", row_group_size=GROUP)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("splits")
+    for number, rows in enumerate(SIZES):
+        write_file(folder, number, sum(SIZES[:number]), rows)
+    (folder / "catalog").mkdir()
+    (folder / "catalog/numbers.yaml").write_text(NUMBERS)
+    (folder / "gateway.toml").write_text('[snapshots]\nlocation = "snapshots"\n')
+    for name, text in TEXTS.items():
+        (folder / f"queries/{name}").mkdir(parents=True)
+        declared = "parameters: {below: {type: bigint, description: bound}}\nexamples: [{below: 10}]"
+        (folder / f"queries/{name}/v1.sql").write_text(f"/*\nsummary: {name}\nowner: tests\n{declared}\n*/\n{text}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(project: Path, serve_for_module: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return serve_for_module(project, {"GATEWAY_STATE": str(tmp_path_factory.mktemp("state"))}, workers=1)
+
+
+@pytest.fixture(scope="module")
+def proxy(server: Any, free_ports: Callable[[int], list[int]]) -> Iterator[FaultProxy]:
+    [port] = free_ports(1)
+    with FaultProxy(server=f"http://127.0.0.1:{server.port}", port=port) as running:
+        yield running
+
+
+@pytest.fixture
+def through(proxy: FaultProxy) -> Iterator[Callable[[Program], FaultProxy]]:
+    """Set what happens to requests for splits, and count anew."""
+
+    def programmed(program: Program) -> FaultProxy:
+        proxy.program = lambda asked: program(asked) if "/splits/" in asked.path else None
+        proxy.faults.clear()
+        return proxy
+
+    yield programmed
+    proxy.program = sound
+
+
+@pytest.fixture
+def qg(server: Any, tmp_path: Path) -> Iterator[Client]:
+    with Client(f"http://127.0.0.1:{server.port}", cache=tmp_path / "kept", retry=SOON) as client:
+        yield client
+
+
+@pytest.fixture
+def shaky(proxy: FaultProxy, tmp_path: Path) -> Iterator[Client]:
+    """A client whose way to the gateway is the proxy."""
+    with Client(proxy.endpoint, cache=tmp_path / "kept", retry=SOON) as client:
+        yield client
+
+
+def ids(batches: Iterator[Any]) -> list[int]:
+    return [number for batch in batches for number in batch["id"].to_pylist()]
+
+
+@pytest.mark.parametrize("query", ["numbers", "ranked"])
+def test_the_splits_of_an_answer_are_the_answer(query: str, qg: Client) -> None:
+    plan = qg.splits(query, below=SOME, splits=7)
+    assert (len(plan.splits), plan.query, plan.version, plan.parameters) == (7, query, 1, {"below": SOME})
+    assert plan == qg.splits(query, below=SOME, splits=7)
+    apart = ids(batch for split in plan.splits for batch in qg.split(split))
+    with qg.stream(query, below=SOME, splits=7, workers=3) as stream:
+        assert stream.schema == qg.read(query, below=SOME).arrow().schema
+        together = ids(stream)
+    whole = qg.read(query, below=SOME).arrow()["id"].to_pylist()
+    assert sorted(together) == sorted(apart) == sorted(whole)
+    assert query == "numbers" or apart == whole
+
+
+def test_an_answer_without_rows_has_columns_in_splits_too(qg: Client) -> None:
+    with qg.stream("numbers", below=0, splits=3) as stream:
+        assert (stream.schema.names, list(stream)) == (["id", "mixed", "label"], [])
+
+
+def test_a_plan_that_cannot_be_made_is_a_problem(qg: Client) -> None:
+    with pytest.raises(InvalidParameters, match="splits: is a number from 1 to 1,024"):
+        qg.splits("numbers", below=1, splits=0)
+    with pytest.raises(InvalidParameters, match="below: is missing"):
+        qg.stream("numbers", splits=4)
+    assert qg.splits("numbers", {"below": 1}, splits=2).id != qg.splits("numbers", {"below": 2}, splits=2).id
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("query", ["numbers", "ranked"])
+def test_each_row_comes_once_whatever_breaks(
+    query: str, seed: int, shaky: Client, through: Callable[[Program], FaultProxy]
+) -> None:
+    late = Fault(name="late", delay=0.01)
+    proxy = through(share(0.5, (BUSY, RESET, RESET_LATER, CUT, Fault(name="end", keep=0.999), late), seed))
+    found = ids(shaky.stream(query, below=ALL, splits=24, workers=4))
+    assert (len(found), sorted(found)) == (ROWS, list(range(ROWS)))
+    assert proxy.faults.total() > 10
+
+
+def test_a_split_that_was_cut_goes_on_at_the_row(shaky: Client, through: Callable[[Program], FaultProxy]) -> None:
+    [split] = shaky.splits("numbers", below=ALL, splits=1).splits
+    parts = iter([0.3, 0.0, 0.6, 0.9])
+    through(lambda asked: Fault(name="cut", keep=part) if (part := next(parts, None)) is not None else None)
+    found, whole = ids(shaky.split(split)), ids(shaky.split(split))
+    assert (found, len(set(whole))) == (whole, ROWS)
+    assert ids(shaky.split(split, row=ROWS - 5)) == whole[-5:]
+
+
+def test_what_is_read_is_told(qg: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[Any] = []
+    assert len(ids(qg.stream("numbers", below=SOME, splits=5, progress=told.append))) == told[-1].rows
+    assert (told[-1].splits, told[-1].of) == (5, 5)
+    ids(qg.stream("numbers", below=SOME, splits=5, progress=True))
+    assert "5/5 splits, " in capsys.readouterr().err
+
+
+def split_in_a_process(client: Client, split: Split) -> list[int]:
+    return ids(client.split(split))
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_processes_read_the_splits_that_they_are_handed(qg: Client) -> None:
+    plan: Plan = qg.splits("numbers", below=SOME, splits=6)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found = pool.starmap(split_in_a_process, [(qg, split) for split in plan.splits])
+    assert sorted(chain.from_iterable(found)) == sorted(ids(qg.stream("numbers", below=SOME)))
+
+
+def test_a_queue_of_splits_is_worked_off(qg: Client) -> None:
+    todo: SimpleQueue[Split | None] = SimpleQueue()
+    found: list[list[int]] = []
+
+    def work() -> None:
+        while (split := todo.get()) is not None:
+            found.append(ids(qg.split(split)))
+
+    workers = [Thread(target=work) for _ in range(2)]
+    for split in (*qg.splits("numbers", below=SOME, splits=9).splits, *[None] * len(workers)):
+        todo.put(split)
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(chain.from_iterable(found)) == sorted(ids(qg.stream("numbers", below=SOME)))
+
+
+# Training.
+
+
+@pytest.mark.parametrize("query", ["numbers", "ranked"])
+def test_rows_to_train_with_come_in_one_order_and_go_on_where_they_were(
+    query: str, qg: Client, shaky: Client, through: Callable[[Program], FaultProxy]
+) -> None:
+    def training(client: Client) -> Any:
+        return client.training(query, below=SOME, seed=7, batch_size=100, splits=12, lanes=4)
+
+    through(share(0.3, (BUSY, RESET, CUT, LATE), seed=1))
+    first = training(qg)
+    batches = [batch["id"].to_pylist() for batch in first]
+    assert sorted(chain.from_iterable(batches)) == sorted(ids(qg.stream(query, below=SOME)))
+    assert batches == [batch["id"].to_pylist() for batch in training(shaky)]
+    assert batches != [batch["id"].to_pylist() for batch in first]  # the next epoch
+    stopped, again = training(shaky), training(qg)
+    taken = [batch["id"].to_pylist() for batch in islice(stopped, 50)]
+    again.load_state_dict(stopped.state_dict())
+    assert taken + [batch["id"].to_pylist() for batch in again] == batches
+
+
+def test_later_epochs_are_read_from_the_disk(shaky: Client, through: Callable[[Program], FaultProxy]) -> None:
+    asked: list[Asked] = []
+    through(lambda each: asked.append(each))
+    rows = shaky.training("numbers", below=SOME, seed=7, splits=4, lanes=2, keep=True)
+    first = sorted(row["id"] for row in rows)
+    with shaky.split(rows.plan.splits[0], keep=True) as stream:
+        assert (sum(batch.num_rows for batch in stream) > 0, stream.about.reused) == (True, True)
+    assert first == sorted(row["id"] for row in rows)
+
+
+def test_a_dataset_of_pytorch_needs_it(qg: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingLibrary, match="pip install torch"):
+        qg.torch("numbers", below=SOME)
+
+
+def test_loaders_of_pytorch_have_one_order(qg: Client) -> None:
+    pytest.importorskip("torch", reason="PyTorch is large and not among the packages of the tests")
+    rows = qg.torch("numbers", below=SOME, seed=7, batch_size=500, splits=12)
+    orders = []
+    for workers in (0, 1, 2, 4):
+        rows.set_epoch(0)
+        orders.append([batch["id"].tolist() for batch in rows.loader(workers)])
+    assert orders[0] == orders[1] == orders[2] == orders[3]
+    rows.set_epoch(0)
+    taken = [batch["id"].tolist() for batch in islice(rows.loader(4), 20)]
+    again = qg.torch("numbers", below=SOME, seed=7, batch_size=500, splits=12)
+    again.load_state_dict(rows.state_dict())
+    assert taken + [batch["id"].tolist() for batch in again.loader(2)] == orders[0]
+
+
+# Snapshots; what follows changes the table.
+
+
+def test_a_snapshot_is_read_again_after_the_table_has_changed(qg: Client, server: Any, project: Path) -> None:
+    before = qg.read("numbers", below=ALL)
+    plan = qg.splits("numbers", below=ALL, splits=4)
+    assert plan.snapshot == before.about.snapshot
+    write_file(project, len(SIZES), ROWS, 1_000)
+    assert server.post("/v1/tables/numbers/refresh", b"{}").status == 200
+    assert len(qg.read("numbers", below=ALL)) == ROWS + 1_000
+    again = qg.read("numbers", below=ALL, snapshot=before.about.snapshot)
+    assert (len(again), again.about.snapshot) == (ROWS, plan.snapshot)
+    assert sorted(ids(qg.read_splits(plan))) == list(range(ROWS))
+    assert len(ids(qg.stream("numbers", below=ALL, snapshot=plan.snapshot))) == ROWS
+    assert qg.splits("numbers", below=ALL, splits=4, snapshot=plan.snapshot) == plan
+    write_file(project, 0, 0, 5)
+    with pytest.raises(Gone) as caught:
+        ids(qg.read_splits(plan))
+    assert (caught.value.code, caught.value.members["file"]) == ("snapshot-gone", "part=0/0.parquet")
