@@ -42,7 +42,7 @@ from gateway.plan.refuting import Refuting
 from gateway.plan.rewrite import Address, source
 from gateway.plan.samples import Samples
 from gateway.plan.select import Chosen, PartitionIndex
-from gateway.plan.witness import WitnessReader
+from gateway.plan.witness import Witnessed, WitnessReader
 from gateway.predicate import Term
 
 _NOBODY_SPECIAL = Principal()
@@ -116,8 +116,10 @@ class Planner:
         if prepared.asked:
             bound = self._refuted(parameters, prepared, bound, indexes, chosen)
             chosen = _select(indexes, bound)
+        witnessed: Witnessed | None = None
         if prepared.witnesses and not any(seen):
-            bound, found_rows = self._witnesses.learn(prepared, bound, indexes, chosen, snapshots, parameters)
+            witnessed = self._witnesses.learn(prepared, bound, indexes, chosen, snapshots, parameters)
+            bound, found_rows = witnessed.bound, witnessed.lookups
             ranks = {number: (*ranks.get(number, ()), *found_rows.get(number, ())) for number in {*ranks, *found_rows}}
             chosen = _select(indexes, bound)
         lookups: Mapping[int, tuple[Lookup, ...]] = {}
@@ -125,6 +127,8 @@ class Planner:
             bound, lookups = self._dimensions.learn(prepared, bound, chosen, snapshots)
         if lookups:
             chosen = _select(indexes, bound)
+        if witnessed is not None:
+            chosen = witnessed.added(chosen)
         scans = []
         for position, (scan, index, found) in enumerate(zip(prepared.scans, indexes, chosen, strict=True)):
             check_limits(index.snapshot.table, found, bound.predicates[position])

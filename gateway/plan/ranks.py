@@ -83,7 +83,7 @@ class RankReader:
             )
             lookup, found = self._look(search)
             if found is not None:
-                known[rank.ranked.name] = TypedValue(value=found.value, type=rank.ranked.term.type)
+                known[rank.ranked.name] = TypedValue(value=found.value, type=rank.ranked.type)
             for number in rank.filters:
                 lookups[number] = (*lookups.get(number, ()), lookup)
         return known, lookups
@@ -139,7 +139,7 @@ class _Search:
 
     def _find(self, rows: int) -> Found | str:
         ranked = self.rank.ranked
-        for units in steps(self.index, self.side, ranked.term, ranked.descending):
+        for units in steps(self.index, self.side, ranked.term, ranked.newest_first):
             read = self.side.among(units)
             if read.size > self.most or read.files >= self.spared:
                 return "more would be read than could be spared"
@@ -171,7 +171,7 @@ class _Search:
         text = reading(snapshot, positions, files, self.reader.address, shield=prepared.shield, names=prepared.names)
         sql = ranked_query(self.rank, rows, text)
         missing, value = self.reader.read(Statement(sql=sql, parameters=self.parameters, files=files))
-        if not missing and delivered(value, self.rank.ranked.term.type) is None:
+        if not missing and delivered(value, self.rank.ranked.type) is None:
             raise QueryFailed("a value is beyond what is compared here")
         return value
 
@@ -227,4 +227,5 @@ def _shown(ranked: Ranked, rows: int | None) -> str:
         text = f"{function.name}({', '.join([text, *map(str, function.arguments)])})"
     if ranked.extreme:
         return f"{'max' if ranked.descending else 'min'}({text})"
-    return f"{text} of row {rows}"
+    text = ranked.expression or text
+    return f"{text} of {'group' if ranked.distinct else 'row'} {rows}"

@@ -1,12 +1,15 @@
 """Finds out whether a scan has a row that adds a number to a sum, on which a zero hangs: see ``analysis.conditional``.
 
-The files that would be read are asked for one that the WHERE keeps; where they have none, every file is read.
+The files that would be read are asked for one that the WHERE keeps; where they have none, a partition is looked for
+beside them that has a row, which adds a zero; where that is not found soon, every file is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from gateway.catalog.manifest import Snapshot
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
@@ -15,6 +18,26 @@ from gateway.plan.analysis import Bound, PreparedQuery, PreparedWitness, assumed
 from gateway.plan.dynamic import DimensionReader
 from gateway.plan.reading import reading
 from gateway.plan.select import Chosen, PartitionIndex
+
+_LOOKED_AT: Final = 100
+_TRIED: Final = 3
+"""Partitions beside those that would be read that are asked for a row, one after the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witnessed:
+    """What is known after the questions: the bound predicates, what was looked up, and what is read beside it."""
+
+    bound: Bound
+    lookups: Mapping[int, tuple[Lookup, ...]]
+    beside: Mapping[int, Chosen]
+
+    def added(self, chosen: Sequence[Chosen]) -> list[Chosen]:
+        """Return the selections with what is read beside them."""
+        return [
+            each if number not in self.beside else each.and_files_of(self.beside[number])
+            for number, each in enumerate(chosen)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,24 +54,30 @@ class WitnessReader:
         chosen: Sequence[Chosen],
         snapshots: Mapping[str, Snapshot],
         parameters: Mapping[str, TypedValue],
-    ) -> tuple[Bound, Mapping[int, tuple[Lookup, ...]]]:
-        """Take in which scans have a row in what would be left of them; return that, and what was looked up."""
+    ) -> Witnessed:
+        """Take in which scans have a row in what would be left of them, or find one beside it."""
         lookups: dict[int, tuple[Lookup, ...]] = {}
+        beside: dict[int, Chosen] = {}
         for witness in prepared.witnesses:
-            scan = witness.scan
+            scan, index = witness.scan, indexes[witness.scan]
             left = assumed(prepared, bound, witness.name)
-            side = indexes[scan].select(left.predicates[scan], left.values)
-            if not 0 < side.files < chosen[scan].files:
-                continue
-            if side.rows and witness.any_row_does:
-                bound = left
+            side = index.select(left.predicates[scan], left.values)
+            if side.files >= chosen[scan].files:
                 continue
             snapshot = snapshots[prepared.scans[scan].table]
-            lookup = self._look(prepared, witness, side, snapshot, parameters)
-            lookups[scan] = (*lookups.get(scan, ()), lookup)
-            if lookup.values:
-                bound = left
-        return bound, lookups
+            for number, asked in enumerate(_candidates(index, side, chosen[scan])):
+                if asked.rows and witness.any_row_does:
+                    there = True
+                else:
+                    lookup = self._look(prepared, witness, asked, snapshot, parameters)
+                    lookups[scan] = (*lookups.get(scan, ()), lookup)
+                    there = bool(lookup.values)
+                if there:
+                    bound = left
+                    if number or not side.files:
+                        beside[scan] = asked
+                    break
+        return Witnessed(bound=bound, lookups=lookups, beside=beside)
 
     def _look(
         self,
@@ -70,3 +99,11 @@ class WitnessReader:
         except (UpstreamError, CapacityError, QueryFailed, FilesChanged) as error:
             return lookup.because(f"{UNREAD}{error.code}")
         return lookup.answered(int(there is True), there, there, self.dimensions.clock() - started, False)
+
+
+def _candidates(index: PartitionIndex, side: Chosen, chosen: Chosen) -> Iterator[Chosen]:
+    """Walk what may have a row: the files that would be read, then a few of the other partitions, small ones first."""
+    if side.files:
+        yield side
+    others = list(islice(chosen.without(side).each(), _LOOKED_AT))
+    yield from sorted(others, key=lambda each: each.size)[:_TRIED]

@@ -141,15 +141,12 @@ class Generator:
         head = "SELECT "
         if shape == "distinct":
             head = "SELECT DISTINCT "
+            tail = self.first_of(list(columns)) if not tail and len(columns) == len(items) and self.chance(30) else tail
         if shape == "distinct on" and not tail:
             head = f"SELECT DISTINCT ON ({next(iter(columns))}) "
             tail = " ORDER BY ALL"
         if shape == "limit" and len(columns) == len(items) and self.chance(60):
-            first = self.pick(list(columns))
-            others = [name for name in columns if name != first]
-            order = f"{first}{self.pick(('', ' DESC', ' DESC'))}{self.pick(('', ' NULLS FIRST', ' NULLS LAST'))}"
-            tail = f" ORDER BY {', '.join([order, *others])} LIMIT {self.pick((1, 1, 2, 3))}"
-            tail += self.pick(("", "", " OFFSET 1"))
+            tail = self.first_of(list(columns), self.expression(scope))
         elif shape == "limit":
             tail = f" ORDER BY ALL LIMIT {self.pick((1, 2, 3))}" + self.pick(("", " OFFSET 1"))
         return f"{head}{', '.join(items)} FROM {from_}{filters}{tail}", columns
@@ -198,7 +195,24 @@ class Generator:
         having = self.pick(("", "", " HAVING count(*) > 1", f" HAVING {keys[0]} IS NOT NULL"))
         if "ROLLUP" not in by and "CUBE" not in by and self.chance(30):
             having = f" HAVING {self.comparison(keys[0], next(iter(columns.values())))}"
-        return f"SELECT {', '.join(items)} {rest} GROUP BY {by}{having}", columns
+        tail = self.first_of(list(columns)) if len(columns) == len(items) and self.chance(25) else ""
+        return f"SELECT {', '.join(items)} {rest} GROUP BY {by}{having}{tail}", columns
+
+    def first_of(self, columns: Sequence[str], by: str | None = None) -> str:
+        """Write a LIMIT of rows in a total order, first by one of the columns or by an expression."""
+        first = self.pick(columns)
+        key, others = (first, [name for name in columns if name != first]) if by is None else (by, columns)
+        order = f"{key}{self.pick(('', ' DESC', ' DESC'))}{self.pick(('', '', ' NULLS FIRST', ' NULLS LAST'))}"
+        tail = f" ORDER BY {', '.join([order, *others])} LIMIT {self.pick((1, 1, 2, 3))}"
+        return tail + self.pick(("", "", " OFFSET 1"))
+
+    def expression(self, scope: Scope) -> str | None:
+        """Write an expression of a column, or nothing."""
+        text, kind = self.column(scope)
+        forms = {"DATE": ("year({x}) * 100 + month({x})", "strftime({x}, '%d')"), "INTEGER": ("{x} % 2", "-{x}")}
+        forms["TIMESTAMP"] = ("epoch({x})", "-epoch({x})", "strftime({x}, '%Y-%m-%d %H:%M')", "dayname({x})")
+        forms["VARCHAR"] = ("lower({x})", "length({x})")
+        return self.pick(forms[kind]).format(x=text) if kind in forms and self.chance(30) else None
 
     def conditional(self, scope: Scope, rest: str) -> tuple[str, dict[str, str]]:
         """Write aggregates that look at some rows only, and now and then one that looks at all."""

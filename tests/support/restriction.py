@@ -123,7 +123,7 @@ class Database:
             table = prepared.scans[rank.ranked.scan].table
             ((missing, value),) = self.rows(ranked_query(rank, rows, f"(SELECT * FROM {table})"), parameters)
             if rank.ranked.extreme or not missing:
-                found[rank.ranked.name] = TypedValue(value=value, type=rank.ranked.term.type)
+                found[rank.ranked.name] = TypedValue(value=value, type=rank.ranked.type)
         return found
 
     def witnessed(self, prepared: PreparedQuery, bound: Bound, parameters: Mapping[str, TypedValue]) -> Bound:

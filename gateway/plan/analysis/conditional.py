@@ -22,7 +22,7 @@ from gateway.plan.analysis.predicate_sql import term_sql
 from gateway.plan.analysis.ranked import Ranking
 from gateway.plan.analysis.sources import SelectBlock
 from gateway.plan.analysis.terms import Naming, Opaque, term
-from gateway.plan.analysis.types import INTEGERS, decimal_scale
+from gateway.plan.analysis.types import INTEGERS, canonical, decimal_scale
 from gateway.predicate import TRUE, Condition, Predicate, Term, all_of, any_of
 
 RULE: Final = "aggregates"
@@ -132,13 +132,19 @@ def _looked(call: exp.Expr, naming: Naming, constants: Constants) -> Looked | No
     argument = call.this.unnest()
     if isinstance(call, exp.CountIf):
         return _counted(argument, naming, constants)
+    if isinstance(call, exp.Sum) and isinstance(argument, exp.Cast) and _is_number(argument):
+        return _counted(argument.this.unnest(), naming, constants)
     if isinstance(argument, exp.Distinct) and len(argument.expressions) == 1:
         argument = argument.expressions[0].unnest()
     return _case(argument, isinstance(call, exp.Sum), naming)
 
 
+def _is_number(cast: exp.Cast) -> bool:
+    return canonical(cast.to.sql(dialect="duckdb")) in INTEGERS and not cast.args.get("format")
+
+
 def _counted(node: exp.Expr, naming: Naming, constants: Constants) -> Looked | None:
-    """Read ``count_if(t = c)``: a sum of ones and zeros, NULL where the term is in every row."""
+    """Read ``count_if(t = c)``, ``sum((t = c)::INTEGER)``: a sum of ones and zeros, NULL where all terms are."""
     if not isinstance(node, _COMPARISONS):
         return None
     for one, other in ((node.left, node.right), (node.right, node.left)):

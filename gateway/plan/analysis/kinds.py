@@ -248,6 +248,7 @@ RETURNED: Final[dict[type[exp.Expr] | str, str]] = {
     **dict.fromkeys(_TEXTS, "VARCHAR"),
     **dict.fromkeys(_LENGTHS, "INTERVAL"),
     exp.ToDays: "INTERVAL",
+    exp.TimeToUnix: "DOUBLE",
     exp.DateDiff: "BIGINT",
     exp.Length: "BIGINT",
     exp.LastDay: "DATE",

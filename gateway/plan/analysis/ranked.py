@@ -15,22 +15,25 @@ from typing import Final
 
 from sqlglot import exp
 
-from gateway.plan.analysis.aggregation import is_aggregate, is_aggregating, own
+from gateway.plan.analysis.aggregation import has_sets, is_aggregate, is_aggregating, own
+from gateway.plan.analysis.conjuncts import facts_of
 from gateway.plan.analysis.constants import Carried, Constant, Constants, ParameterValue, parameters_of
-from gateway.plan.analysis.deterministic import is_deterministic
+from gateway.plan.analysis.deterministic import columns_in, is_deterministic, is_strict
 from gateway.plan.analysis.facts import Fact, slots_of
 from gateway.plan.analysis.names import Aliases
 from gateway.plan.analysis.predicate_sql import term_sql
+from gateway.plan.analysis.ranges import Grain, Ranged, Ranges, name_of
 from gateway.plan.analysis.sources import Leaf, Row, SelectBlock, Source, folded
 from gateway.plan.analysis.terms import Naming, Opaque, term
 from gateway.plan.analysis.types import INTEGERS, TIMESTAMPTZ, decimal_scale
-from gateway.predicate import Comparison, NullCheck, Operator, Predicate, Term, any_of
+from gateway.predicate import Comparison, NullCheck, Operator, Predicate, Term, all_of, any_of
 
 RULE: Final = "order"
 _PREFIX: Final = "__ranked_"
 _TYPES: Final = frozenset({"DATE", "TIMESTAMP", TIMESTAMPTZ, "VARCHAR", *INTEGERS})
 """Types whose values come and go exactly, in the engine's order; beside these, DECIMAL."""
 _CLAUSES: Final = ("group", "having", "qualify", "windows", "distinct", "sample")
+_OF_ROWS: Final = ("having", "qualify", "windows", "sample")
 _SEVERAL: Final = (exp.Explode, exp.Unnest, exp.Window)
 """What makes other rows of a row, or looks at others."""
 Rows = tuple[int | str, ...]
@@ -42,7 +45,12 @@ class Ranked:
     """The value of ``term`` in the last of the first ``rows`` rows of a scan, by that term, that a WHERE keeps.
 
     NULL has no place in the order. ``descending``: the greatest value comes first. ``extreme``: it is what ``max`` or
-    ``min`` gives, so NULL where no row has a value. The parameter ``name`` stands for it.
+    ``min`` gives, so NULL where no row has a value. ``distinct``: of rows with one value the first is counted. The
+    parameter ``name`` stands for it.
+
+    Where an ``expression`` of the term is ordered by, it is the value of that, of type ``type``; partitions are read in
+    the order of the term, ``backwards`` where the expression turns it round. What is found in some of them is no more
+    than a bound: no row before it is among the first rows.
     """
 
     name: str
@@ -50,9 +58,18 @@ class Ranked:
     source: str
     """What the scan is called in its FROM."""
     term: Term
+    type: str
     descending: bool
     rows: Rows
     extreme: bool = False
+    distinct: bool = False
+    expression: str = ""
+    backwards: bool = False
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether partitions are read from the greatest values of the term on."""
+        return self.descending != self.backwards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,18 +170,68 @@ class Ranking:
         return self._ranked(source, by, isinstance(call, exp.Max), (1,), extreme=True)
 
     def _top(self, block: SelectBlock) -> Predicate | None:
-        """Return what is known of the rows that ORDER BY and LIMIT take."""
-        order, rows, scan = block.node.args.get("order"), self._limit(block.node), self.alone(block, _CLAUSES)
-        if scan is None or rows is None or not isinstance(order, exp.Order) or is_aggregating(block.node):
+        """Return what is known of the rows, or the groups, that ORDER BY and LIMIT take."""
+        order, rows, node = block.node.args.get("order"), self._limit(block.node), block.node
+        grouped = bool(node.args.get("group") or node.args.get("distinct"))
+        scan = self.alone(block, _OF_ROWS if grouped else _CLAUSES)
+        if scan is None or rows is None or not isinstance(order, exp.Order):
             return None
         first = order.expressions[0]
-        several = any(own(block.node, *_SEVERAL)) or any(item.find(*_SEVERAL) for item in block.node.expressions)
-        by = None if several else _key(first, block)
-        ranked = None if by is None else self._ranked(scan, by, bool(first.args.get("desc")), rows)
-        if ranked is None or by is None:
+        if any(own(node, *_SEVERAL)) or any(item.find(*_SEVERAL) for item in node.expressions):
+            return None
+        if grouped and not is_ordered_by_key(block, first, scan):
+            return None
+        if not grouped and is_aggregating(node):
+            return None
+        by = _key(first, block)
+        if by is None:
+            return self._top_of_expression(first, block, scan, rows, grouped)
+        ranked = self._ranked(scan, by, bool(first.args.get("desc")), rows, distinct=grouped)
+        if ranked is None:
             return None
         beyond = self._beyond(ranked)
         return any_of(beyond, NullCheck(by)) if first.args.get("nulls_first") else beyond
+
+    def _top_of_expression(
+        self, first: exp.Expr, block: SelectBlock, scan: Source, rows: Rows, grouped: bool
+    ) -> Predicate | None:
+        """Read an order by a deterministic expression of one column."""
+        node, naming = ordered_node(first, block, scan), Naming(block=block, aliases=Aliases.UNSEEN)
+        if node is None or first.args.get("nulls_first") or not is_deterministic(node) or not is_strict(node):
+            return None
+        found = {term(column, naming) for column in node.find_all(exp.Column)}
+        by = found.pop() if len(found) == 1 else None
+        kind = self._kind_of(node, by) if isinstance(by, Term) and not by.functions else None
+        if not isinstance(by, Term) or kind is None or by.column not in set(scan.keys()):
+            return None
+        ranges = Ranges(self.constants, {name_of(each): Ranged(Grain.RANGE, by.type) for each in columns_in(node)})
+        descending = bool(first.args.get("desc"))
+        name = f"{_PREFIX}{len(self.found)}"
+        self.found.append(
+            Ranked(
+                name=name,
+                scan=scan.scan or 0,
+                source=scan.name,
+                term=self.named(scan, by),
+                type=kind,
+                descending=descending,
+                rows=rows,
+                distinct=grouped,
+                expression=self.constants.text.executable(node.sql(dialect="duckdb")),
+                backwards=ranges.direction(node) == -1,
+            )
+        )
+        self.constants.declare(name, kind)
+        compared = (exp.GTE if descending else exp.LTE)(this=exp.paren(node), expression=exp.Placeholder(this=name))
+        return all_of(*(fact.predicate for fact in facts_of(compared, naming, self.constants, RULE)))
+
+    def _kind_of(self, node: exp.Expr, by: Term) -> str | None:
+        """Return the type of an expression of a column, if its values come and go exactly."""
+        typed = node.copy().transform(
+            lambda part: exp.cast(exp.Null(), by.type, dialect="duckdb") if isinstance(part, exp.Column) else part
+        )
+        kind = self.constants.kind(typed)
+        return kind if kind is not None and (kind in (*_TYPES, "DOUBLE") or decimal_scale(kind)) else None
 
     def _limit(self, node: exp.Select) -> Rows | None:
         limit, offset = node.args.get("limit"), node.args.get("offset")
@@ -182,15 +249,22 @@ class Ranking:
         return None
 
     def _ranked(
-        self, source: Source, by: Term | Opaque, descending: bool, rows: Rows, extreme: bool = False
+        self,
+        source: Source,
+        by: Term | Opaque,
+        descending: bool,
+        rows: Rows,
+        *,
+        extreme: bool = False,
+        distinct: bool = False,
     ) -> Ranked | None:
         own = source.keys()
         if isinstance(by, Opaque) or by.column not in own or not (by.type in _TYPES or decimal_scale(by.type)):
             return None
         scan, named = source.scan or 0, self.named(source, by)
         for ranked in self.found:
-            same = (ranked.scan, ranked.term, ranked.descending, ranked.rows, ranked.extreme)
-            if same == (scan, named, descending, rows, extreme):
+            same = (ranked.scan, ranked.term, ranked.descending, ranked.rows, ranked.extreme, ranked.distinct)
+            if same == (scan, named, descending, rows, extreme, distinct) and not ranked.expression:
                 return ranked
         name = f"{_PREFIX}{len(self.found)}"
         made = Ranked(
@@ -198,9 +272,11 @@ class Ranking:
             scan=scan,
             source=source.name,
             term=named,
+            type=by.type,
             descending=descending,
             rows=rows,
             extreme=extreme,
+            distinct=distinct,
         )
         self.found.append(made)
         self.constants.declare(name, by.type)
@@ -212,7 +288,7 @@ class Ranking:
         return Term(self.names[source.scan or 0][int(by.column.partition(".")[2])], by.type, by.functions)
 
     def _beyond(self, ranked: Ranked) -> Predicate:
-        slot = self.constants.add(ParameterValue(ranked.name, ranked.term.type))
+        slot = self.constants.add(ParameterValue(ranked.name, ranked.type))
         return Comparison(self._keys[ranked.name], Operator.GE if ranked.descending else Operator.LE, slot)
 
 
@@ -231,8 +307,8 @@ def _key(ordered: exp.Expr, block: SelectBlock) -> Term | None:
         return None
     node, items = ordered.this, block.node.expressions
     if isinstance(node, exp.Literal):
-        position = int(node.name) - 1 if not node.is_string and node.name.isdigit() else -1
-        if not 0 <= position < len(items) or any(item.is_star for item in items):
+        position = _position(node, items)
+        if position is None:
             return None
         found = term(items[position].unalias(), Naming(block=block, before=position))
     else:
@@ -241,16 +317,64 @@ def _key(ordered: exp.Expr, block: SelectBlock) -> Term | None:
     return None if isinstance(found, Opaque) else found
 
 
+def _position(node: exp.Expr, items: Sequence[exp.Expr]) -> int | None:
+    """Read a position in the SELECT list."""
+    position = int(node.name) - 1 if isinstance(node, exp.Literal) and node.name.isdigit() else -1
+    return position if 0 <= position < len(items) and not any(item.is_star for item in items) else None
+
+
+def ordered_node(ordered: exp.Expr, block: SelectBlock, scan: Source) -> exp.Expr | None:
+    """Return the expression that a key of ORDER BY or GROUP BY means, over the columns of a scan alone."""
+    if isinstance(ordered, exp.Ordered):
+        if ordered.args.get("with_fill"):
+            return None
+        ordered = ordered.this
+    node, items = ordered.unnest(), block.node.expressions
+    if isinstance(node, exp.Literal):
+        position = None if node.is_string else _position(node, items)
+        return None if position is None else _of_columns(items[position].unalias(), block, scan)
+    given = {folded(item.alias): item.this for item in items if isinstance(item, exp.Alias)}
+    if isinstance(node, exp.Column) and not node.table and folded(node.name) in given:
+        known = scan.find(folded(node.name)) is None
+        return _of_columns(given[folded(node.name)], block, scan) if known else None
+    return _of_columns(node, block, scan)
+
+
+def _of_columns(node: exp.Expr, block: SelectBlock, scan: Source) -> exp.Expr | None:
+    given = {folded(item.alias) for item in block.node.expressions if isinstance(item, exp.Alias)}
+    columns = list(node.find_all(exp.Column))
+    plain = all(column.table or folded(column.name) not in given for column in columns)
+    return node if columns and plain and _is_of(node, scan) else None
+
+
+def is_ordered_by_key(block: SelectBlock, ordered: exp.Expr, scan: Source) -> bool:
+    """Return whether each group of a block, or row of a SELECT DISTINCT, has one value of what it is ordered by."""
+    node, group, distinct = (
+        ordered_node(ordered, block, scan),
+        block.node.args.get("group"),
+        block.node.args.get("distinct"),
+    )
+    if node is None or (distinct is not None and distinct.args.get("on")) or has_sets(block):
+        return False
+    items = [item.unalias() for item in block.node.expressions]
+    if group is None:
+        return distinct is not None and node in items
+    if group is None or group.args.get("all"):
+        return group is not None and node in items
+    return node in [ordered_node(key, block, scan) for key in group.expressions]
+
+
 def ranked_query(rank: PreparedRank, rows: int, source: str) -> str:
     """Write the query that reads a value from *source*: whether it is NULL, and the value if Python can hold it."""
     ranked = rank.ranked
-    values = f"SELECT {term_sql(ranked.term, ranked.source)} AS v FROM {source}{rank.tail}\n"
+    value = ranked.expression or term_sql(ranked.term, ranked.source)
+    values = f"SELECT {'DISTINCT ' if ranked.distinct else ''}{value} AS v FROM {source}{rank.tail}\n"
     if ranked.extreme:
         found = f"SELECT {'max' if ranked.descending else 'min'}(v) AS v FROM ({values})"
     else:
         order = f"ORDER BY v {'DESC' if ranked.descending else 'ASC'} LIMIT 1 OFFSET {rows - 1}"
         found = f"SELECT (SELECT v FROM ({values}) WHERE v IS NOT NULL {order}) AS v"
-    held = "isfinite(v) AND year(v) BETWEEN 2 AND 9998" if ranked.term.type in _MOMENTS else "TRUE"
+    held = "isfinite(v) AND year(v) BETWEEN 2 AND 9998" if ranked.type in _MOMENTS else "TRUE"
     return f"SELECT v IS NULL, CASE WHEN {held} THEN v END FROM ({found})"
 
 

@@ -64,3 +64,6 @@ SELECT sum(CASE k WHEN 1 THEN 1 END) FROM a;
 
 SELECT count(*) FILTER (WHERE k = 1) OVER () FROM a WHERE k < 3;
 --> a: k < 3
+
+SELECT sum((k = 1)::INTEGER) FROM a;
+--> a: k = 1 OR [$__witness_0 IS NULL]

@@ -132,10 +132,10 @@ SELECT k, d, s FROM a ORDER BY d DESC, lag(k) OVER (ORDER BY d DESC, k, ts, s), 
 --> a: TRUE
 
 SELECT ts, count(*) FROM a GROUP BY ts ORDER BY ts LIMIT 3;
---> a: TRUE
+--> a: ts <= $__ranked_0
 
 SELECT DISTINCT d FROM a ORDER BY d LIMIT 3;
---> a: TRUE
+--> a: d <= $__ranked_0
 
 SELECT k, s, ts AS k2 FROM a ORDER BY k + 1 DESC, s, ts LIMIT 3;
 --> a: add(k, 1) >= $__ranked_0
@@ -148,3 +148,46 @@ SELECT -k AS d, s FROM a ORDER BY d, s LIMIT 3;
 
 SELECT unnest([d, d + 1]) AS u, d FROM a WHERE k = 1 ORDER BY d, u LIMIT 3;
 --> a: k = 1
+
+-- An order by an expression: the value that is found bounds the expression, whatever partitions it is found in.
+SELECT k FROM a ORDER BY epoch(ts) DESC, k LIMIT 3;
+--> a: ts where {day/hour/range: EPOCH(__hi) >= $__ranked_0}
+
+SELECT k, strftime(ts, '%d/%m') AS day FROM a WHERE k > 1 ORDER BY day, k LIMIT 2;
+--> a: k > 1 AND ts where {day/hour: (STRFTIME(__lo, '%d/%m')) <= $__ranked_0}
+
+SELECT k FROM a ORDER BY -year(d), k LIMIT $pj;
+--> a: d where {value: (-YEAR(__lo)) <= $__ranked_0; range: -YEAR(__hi) <= $__ranked_0}
+
+-- NULL first, or an expression that may make a value of NULL.
+SELECT k FROM a ORDER BY epoch(ts) DESC NULLS FIRST, k LIMIT 3;
+--> a: TRUE
+
+SELECT k FROM a ORDER BY coalesce(epoch(ts), 0) DESC, k LIMIT 3;
+--> a: TRUE
+
+-- The newest groups, and the newest distinct rows: as many values as groups are taken.
+SELECT ts::DATE AS day, count(*) FROM a GROUP BY day ORDER BY day DESC LIMIT 3;
+--> a: cast(ts, DATE) >= $__ranked_0
+
+SELECT date_trunc('day', ts), s, sum(k) FROM a WHERE k > 1 GROUP BY 1, 2 ORDER BY 1 DESC, 2 LIMIT 2;
+--> a: k > 1 AND date_trunc(ts, day) >= $__ranked_0
+
+SELECT DISTINCT d FROM a ORDER BY d DESC LIMIT 1;
+--> a: d >= $__ranked_0
+
+SELECT d, count(*) FROM a GROUP BY ALL ORDER BY d LIMIT 1;
+--> a: d <= $__ranked_0
+
+-- Not where groups are left out afterwards, are made of several sets of keys, or are ordered by what is no key.
+SELECT d, count(*) FROM a GROUP BY d HAVING count(*) > 2 ORDER BY d DESC LIMIT 1;
+--> a: TRUE
+
+SELECT d, count(*) FROM a GROUP BY ROLLUP (d) ORDER BY d DESC LIMIT 1;
+--> a: TRUE
+
+SELECT d, max(ts) FROM a GROUP BY d ORDER BY max(ts) DESC LIMIT 1;
+--> a: TRUE
+
+SELECT DISTINCT k FROM a ORDER BY k LIMIT 1 OFFSET 1;
+--> a: k <= $__ranked_0
