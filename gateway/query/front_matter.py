@@ -72,6 +72,17 @@ class WarmRules(BaseModel):
     recent: int = Field(0, ge=0, le=1_000)
 
 
+class ChartRules(BaseModel):
+    """The chart that a query's page shows first, of columns of the result; ``mark`` None: as their types suggest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    x: str = Field(min_length=1)
+    y: str = Field(min_length=1)
+    color: str | None = None
+    mark: Literal["line", "bar", "point", "heat"] | None = None
+
+
 class FrontMatter(BaseModel):
     """The leading comment of a template."""
 
@@ -93,6 +104,7 @@ class FrontMatter(BaseModel):
         WarmRules, BeforeValidator(_warm_as_model, json_schema_input_type=WarmRules | bool | list[dict[str, Any]])
     ] = WarmRules()
     default: list[dict[str, Any]] | None = Field(None, min_length=1, max_length=1_000)
+    chart: ChartRules | None = None
     deprecated: date | None = None
     sunset: date | None = None
     successor: str | None = Field(None, pattern=_SUCCESSOR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from mimetypes import guess_type
 from pathlib import Path
@@ -11,9 +12,13 @@ import orjson
 from flask import Response
 
 from gateway.access.base import VARY
+from gateway.web.content_coding import compress
 from gateway.web.preconditions import check_match, holds, range_of
 from gateway.web.ranges import content_range, part_of
 
+GZIP = "gzip"
+_WORTH_PACKING = 2_000
+"""Bytes from which a file is compressed."""
 _OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 
 
@@ -41,12 +46,26 @@ def cacheable(body: bytes, content_type: str, *, seconds: int = 60, shared: bool
     return _validated(response)
 
 
-def file_response(path: Path) -> Response:
-    """Answer a small file that changes with a deployment only, or the part of it that is asked for."""
-    response = Response(path.read_bytes(), mimetype=guess_type(path.name)[0])
+def file_response(path: Path, *, packed: bool = False) -> Response:
+    """Answer a small file that changes with a deployment only, or the part of it that is asked for.
+
+    *packed*: with gzip where that is worth it; then there are no parts.
+    """
+    packed = packed and path.stat().st_size >= _WORTH_PACKING
+    body = _packed(path, path.stat().st_mtime_ns) if packed else path.read_bytes()
+    response = Response(body, mimetype=guess_type(path.name)[0])
     response.headers["Cache-Control"] = "no-cache"
-    response.accept_ranges = "bytes"
-    return _validated(response, ranges=True)
+    response.vary.add("Accept-Encoding")
+    if packed:
+        response.headers["Content-Encoding"] = GZIP
+    else:
+        response.accept_ranges = "bytes"
+    return _validated(response, ranges=not packed)
+
+
+@lru_cache(maxsize=64)
+def _packed(path: Path, changed: int) -> bytes:
+    return compress(path.read_bytes(), GZIP)
 
 
 def _validated(response: Response, *, ranges: bool = False) -> Response:

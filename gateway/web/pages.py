@@ -18,7 +18,7 @@ from gateway.query.registry import Registry
 from gateway.query.template import Template
 from gateway.web.context import Site, found, gateway, here, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
-from gateway.web.documents import cacheable, file_response, json_bytes
+from gateway.web.documents import GZIP, cacheable, file_response, json_bytes
 from gateway.web.form_fields import form_fields
 from gateway.web.guard import guarded, visible_queries
 from gateway.web.html import page
@@ -39,7 +39,7 @@ _DOCUMENTS = 32
 """OpenAPI documents that are kept, one for each set of queries that somebody may see."""
 _INCOMPLETE = 30.0
 """Seconds for which a document is kept that lacks the columns of a version."""
-_STATE = ("_view", "_sort", "_filter", "_cursor", "_form")
+_STATE = ("_view", "_sort", "_filter", "_mark", "_x", "_y", "_color", "_cursor", "_form")
 """Options of a query's page, which its scripts read and write, and its form where there are none."""
 _REFUSED = ("Retry-After", "WWW-Authenticate")
 """Headers of a refusal that a page has too."""
@@ -74,6 +74,7 @@ def try_query(name: str, version: str) -> Response:
         replaced_by=f"{instead[0]}/v{instead[1]}" if instead is not None else None,
         formats=tuple(FORMATS),
         cheap=site().cheap,
+        chart=template.front.chart,
         plain=plain,
         problem=problem,
         mistakes={each["parameter"]: each["detail"] for each in problem.get("errors", ())},
@@ -163,7 +164,7 @@ def static(filename: str) -> Response:
     files = {path.name: path for path in _FILES.iterdir()}
     if filename not in files:
         abort(404)
-    return file_response(files[filename])
+    return file_response(files[filename], packed=request.accept_encodings.quality(GZIP) > 0)
 
 
 @routes.get("/errors/<code>")

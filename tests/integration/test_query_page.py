@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,6 +46,7 @@ parameters:
   start: {type: date, description: first day}
   end: {type: date, description: first day left out}
 examples: [{start: 2024-01-01, end: 2024-01-08}]
+chart: {x: day, y: amount, mark: bar}
 */
 SELECT CAST(ts AS DATE) AS day, count(*) AS sales, sum(amount) AS amount FROM sales
 WHERE ts >= $start AND ts < $end GROUP BY CAST(ts AS DATE) ORDER BY day
@@ -298,6 +300,55 @@ def test_what_a_question_reads_is_told_and_drawn_before_and_after_it_is_run(page
     assert page.complaints() == []
 
 
+def test_a_chart_is_declared_chosen_and_taken_away(page: Page, tmp_path: Path) -> None:
+    def drawn(words: str) -> None:
+        page.wait(lambda: page.at("#picture svg").get_attribute("aria-label") == words)
+
+    page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    page.open("/docs/by_day/v1?start=2024-01-01&end=2024-01-11&_view=chart")
+    drawn("Bars: amount by day")
+    Select(page.at("#chart-mark")).select_by_visible_text("Line")
+    drawn("Line: amount by day")
+    assert page.address.endswith("&_view=chart&_mark=line&_x=day&_y=amount")
+    page.press("SVG")
+    page.press("PNG")
+    name = "by_day_v1_2024-01-01_2024-01-11"
+    page.wait(lambda: {one.name for one in tmp_path.iterdir()} == {f"{name}.svg", f"{name}.png"})
+    assert ElementTree.parse(tmp_path / f"{name}.svg").getroot().tag.endswith("}svg")
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&_view=chart&_mark=point&_x=ts&_y=share&_color=region")
+    drawn("Points: share by ts, region as colour")
+    assert "NULL" in page.text("#picture svg")
+    page.open(f"/docs/sales/v1?{EVERYTHING}&_view=chart")
+    page.press("Run")
+    page.wait(lambda: page.text("#chart-note") == "Drawn are the first 20,000 rows of 100,000.")
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "best"),
+    [
+        ({"day": "DATE", "n": "BIGINT"}, [["2024-01-01", 1], ["2024-01-02", 2]], ("line", "day", "n", "")),
+        ({"day": "DATE", "n": "BIGINT", "c": "VARCHAR"}, [["2024-01-01", 1, "a"], ["2024-01-01", 2, "b"]],
+         ("line", "day", "n", "c")),
+        ({"c": "VARCHAR", "n": "DOUBLE"}, [["a", 1], ["b", 2]], ("bar", "c", "n", "")),
+        ({"x": "DOUBLE", "y": "DOUBLE"}, [[1, 2], [3, 4]], ("point", "x", "y", "")),
+        ({"a": "VARCHAR", "b": "VARCHAR", "n": "BIGINT"}, [["a", "b", 1], ["a", "c", 2]], ("heat", "b", "a", "n")),
+        ({"a": "VARCHAR", "b": "VARCHAR"}, [["a", "b"]], ("heat", "b", "a", "")),
+        ({"name": "VARCHAR", "lat": "DOUBLE", "lon": "DOUBLE"}, [["a", 1, 2]], ("point", "lon", "lat", "name")),
+        ({"a": "VARCHAR"}, [["a"]], None),
+    ],
+)  # fmt: skip
+def test_a_chart_fits_the_types_of_its_columns(
+    page: Page, columns: dict[str, str], rows: list[list[Any]], best: tuple[str, ...] | None
+) -> None:
+    named = [{"name": name, "type": kind} for name, kind in columns.items()]
+    script = """const [columns, rows, done] = arguments;
+        import("/static/chart_choice.js").then(({ best }) => done(best({ columns, rows })));"""
+    found = page.browser.execute_async_script(script, named, rows)
+    assert best == (found and tuple(found[part] for part in ("mark", "x", "y", "color")))
+
+
 def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
     page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north&_view=code")
     for name in ("pandas", "Polars"):
@@ -314,7 +365,9 @@ def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
 
 def test_nothing_keeps_people_from_using_any_state(page: Page) -> None:
     day = "start=2024-01-05&end=2024-01-06"
-    states = (day, f"{day}&_view=read", f"{day}&_view=code", "start=soon&end=2024-01-06", EVERYTHING, "")
+    chart = f"{day}&_view=chart&_mark=point&_x=ts&_y=share&_color=region"
+    wrong = "start=soon&end=2024-01-06"
+    states = (day, f"{day}&_view=read", chart, f"{day}&_view=code", wrong, EVERYTHING, "")
     for number, state in enumerate(states):
         features = [{"name": "prefers-color-scheme", "value": ("light", "dark")[number % 2]}]
         page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})

@@ -53,6 +53,7 @@ examples:
   - {start: "2024-01-01T00:00:00Z"}
 warm: {examples: true, sets: [{start: "2024-01-01T00:00:00Z"}], recent: 5}
 default: [{n: 0}]
+chart: {x: n, y: n, color: n, mark: bar}
 deprecated: 2024-01-01
 sunset: 2025-01-01
 successor: v2

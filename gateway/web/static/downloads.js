@@ -17,23 +17,28 @@ function link(name, title, pairs) {
   const options = option ? [option.split("=")] : [];
   if (!apart(pairs)) return element("a", { href: absolute(`result.${format}`, [...pairs, ...options]), download: "" }, title);
   const button = element("button", { type: "button", class: "link" }, title);
-  button.addEventListener("click", () => save(format, pairs, options));
+  button.addEventListener("click", () => fetchFile(format, pairs, options));
   return button;
 }
 
 // Saves what only a POST can ask for.
-async function save(format, pairs, options) {
+async function fetchFile(format, pairs, options) {
   tell("Downloading …");
   try {
     const response = await ask(`result.${format}`, pairs, options);
     const named = /filename="([^"]*)"/.exec(response.headers.get("Content-Disposition") ?? "");
-    const url = URL.createObjectURL(await response.blob());
-    element("a", { href: url, download: named ? named[1] : `result.${format}` }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    save(await response.blob(), named ? named[1] : `result.${format}`);
     tell("Downloaded.");
   } catch (error) {
     tell(`Not downloaded: ${error.message}`);
   }
+}
+
+// Has the browser keep a file that was made here.
+export function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  element("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 addEventListener("click", (event) => {

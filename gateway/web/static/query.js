@@ -3,6 +3,7 @@
 import { at, copy, element, tell } from "./dom.js";
 import * as address from "./address.js";
 import { ask, Refused } from "./asking.js";
+import { Chart } from "./chart.js";
 import { showCost, told } from "./cost.js";
 import { offer } from "./downloads.js";
 import { fill, forgive, given, showProblem } from "./fields.js";
@@ -25,6 +26,17 @@ const table = new Table({
   failed: (error) => { if (!running.signal.aborted) fail(error); },
 });
 
+const chart = new Chart({
+  changed: (shown) => {
+    state = { ...state, shown };
+    keep();
+    draw();
+  },
+  failed: (error) => fail(error),
+});
+
+const draw = () => chart.show(rows, state.shown, state.pairs).catch((error) => fail(error));
+
 function fail(error) {
   showProblem(error instanceof Refused ? error.problem : { detail: String(error) });
   tell(error instanceof Refused ? "Refused." : "Failed.");
@@ -33,6 +45,7 @@ function fail(error) {
 function clear() {
   rows = null;
   table.show(null);
+  chart.show(null);
   for (const id of ["problem", "by-hand"]) at(id).hidden = true;
   for (const plain of document.querySelectorAll(".plain")) plain.remove();
   at("cost").replaceChildren();
@@ -82,6 +95,7 @@ async function look(explained) {
   at("language").replaceChildren(...Object.keys(written).map((name) => element("option", {}, name)));
   at("language").value = before in written ? before : "curl";
   at("snippet").textContent = written[at("language").value];
+  if (state.shown._view === "chart") await draw();
   if (state.shown._view !== "read") return;
   const explanation = explained ?? await explain(state.pairs, running.signal);
   const response = rows?.response;

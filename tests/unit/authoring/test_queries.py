@@ -364,3 +364,15 @@ def test_what_no_value_of_a_parameter_could_mend_is_refused(project: Path, item:
 )
 def test_a_text_that_fits_or_may_never_be_computed_is_let_through(project: Path, filter_: str) -> None:
     assert found(project, f"SELECT origin FROM flights WHERE {FILTER} AND {filter_}") == []
+
+
+def test_a_chart_is_of_columns_of_the_answer(project: Path) -> None:
+    sql = f"SELECT carrier, count(*) AS flights FROM flights WHERE {FILTER} GROUP BY carrier"
+    fits = FRONT.replace("*/", "chart: {x: carrier, y: flights}\n*/")
+    assert [each for each in found(project, sql, fits) if "chart" in each.message] == []
+    wrong = FRONT.replace("*/", "chart: {x: carrier, y: flight, color: 'no'}\n*/")
+    told = [(each.message, each.hint, each.severity) for each in found(project, sql, wrong) if "chart" in each.message]
+    assert told == [
+        ("chart: y is 'flight', which is no column of the answer", "did you mean 'flights'?", Severity.WARNING),
+        ("chart: color is 'no', which is no column of the answer", "the answer has carrier, flights", Severity.WARNING),
+    ]

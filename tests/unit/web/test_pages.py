@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from datetime import date
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from flask.testing import FlaskClient
 
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.web import pages
 from gateway.web.problems import kinds
 
 PAGES = ["/", "/docs", "/docs/delays/v2", "/docs/delays/latest", "/docs/delays/v1", "/errors/not-found"]
@@ -31,6 +35,26 @@ def test_a_page_loads_nothing_from_another_host(client: FlaskClient, path: str) 
 def test_what_a_page_loads_is_there(client: FlaskClient, path: str) -> None:
     for found in re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get(path).text):
         assert client.get(found).status_code == 200, found
+
+
+def test_all_that_pages_load_is_small_and_unchanged(client: FlaskClient) -> None:
+    """Libraries are the files of their npm packages: their digests are those of the versions in their names."""
+    files = Path(pages.__file__).parent / "static"
+    packed = [client.get(f"/static/{path.name}", headers={"Accept-Encoding": "gzip"}).data for path in files.iterdir()]
+    assert sum(map(len, packed)) < 350_000
+    digests = {path.name: sha256(path.read_bytes()).hexdigest()[:16] for path in files.glob("*.min.js")}
+    assert digests == {"d3-7.9.2.min.js": "912111098ea99503", "plot-0.6.17.umd.min.js": "4358086467740777"}
+    assert {path.name for path in files.glob("*-LICENSE.txt")} == {"d3-LICENSE.txt", "plot-LICENSE.txt"}
+
+
+def test_a_packed_file_is_the_file(client: FlaskClient) -> None:
+    plain = client.get("/static/site.css")
+    packed = client.get("/static/site.css", headers={"Accept-Encoding": "gzip"})
+    assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    again = client.get("/static/site.css", headers={"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]})
+    assert again.status_code == 304
 
 
 def test_every_problem_has_its_page(client: FlaskClient) -> None:
