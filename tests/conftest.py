@@ -25,6 +25,7 @@ from seaweed import S3Server, find_seaweed, run_seaweed, seaweed_version
 from gateway.demo.flights import find_source
 from gateway.demo.source import SourceMissing
 from gateway.demo.warehouse import build_flights
+from gateway.engine.binder_process import one_after_another
 
 # No deadline: a busy machine is not a wrong answer. `make fuzz` takes the second profile.
 settings.register_profile("quick", deadline=None, print_blob=True)
@@ -60,6 +61,13 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     used: set[str] = config.stash[SERVERS]
     terminalreporter.write_line(f"real servers used: {', '.join(sorted(used)) or 'none'}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_process_binds() -> Iterator[None]:
+    """Have a module's tests start one process that binds queries, and not one for each project that they check."""
+    with one_after_another():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -183,6 +183,11 @@ def template(sql: str) -> Template:
     return Template.load(FRONT + sql, path="queries/q/v1.sql", name="q", version=1, tables=["t"])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_process_binds() -> None:
+    """Let each binder have a process of its own, as these tests look at them."""
+
+
 def bound(template: Template, runaways: Runaways) -> Binding:
     with closing(SchemaBinder(runaways)) as binder:
         binder.declare("t", [Column(name="n", type="BIGINT")])

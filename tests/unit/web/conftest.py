@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from prometheus_client import CollectorRegistry
 from sites import bare_site
 
@@ -330,6 +331,23 @@ def events() -> list[Event]:
     return []
 
 
+class Compiled(BytecodeCache):
+    """The templates of pages, compiled once for all sites of the tests, as a server compiles them once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 @pytest.fixture
 def make_site(gateway: FakeGateway, events: list[Event]) -> Callable[..., FlaskClient]:
     """Make a client of a site over the gateway, with other settings where they are given."""
@@ -337,7 +355,9 @@ def make_site(gateway: FakeGateway, events: list[Event]) -> Callable[..., FlaskC
     def make(**settings: Any) -> FlaskClient:
         metrics = Metrics(CollectorRegistry())
         usual = {"metrics": metrics, "clock": lambda: NOW, "observe": fan_out(events.append, metrics)}
-        return build_site(bare_site(gateway, **(usual | settings))).test_client()
+        site = build_site(bare_site(gateway, **(usual | settings)))
+        site.jinja_options = {**site.jinja_options, "bytecode_cache": COMPILED}
+        return site.test_client()
 
     return make
 
