@@ -15,8 +15,9 @@ demo: .venv/demo ## build the demo warehouse once, serve it (ARGS='--tpch 1' for
 serve: .venv/demo ## serve this folder's project as it is
 	@$(BIN)/gateway serve $(ARGS)
 
-test: .venv/dev $(if $(shell command -v npm),.venv/web/node_modules) ## run all tests in two processes, with the real servers they need (ARGS='-n 0' for one); once more, alone, those that fail
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS) \
+# Three, for two processors: a test of servers waits for them, for limits of time and for what is due later.
+test: .venv/dev $(if $(shell command -v npm),.venv/web/node_modules) ## run all tests in three processes, with the real servers they need (ARGS='-n 0' for one); once more, alone, those that fail
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS) \
 	|| $(BIN)/pytest --last-failed --last-failed-no-failures none $(ARGS) --numprocesses 0
 
 web: .venv/web/node_modules ## install the npm packages that tests of clients on the web need
