@@ -77,6 +77,9 @@ TABLES: Mapping[str, Mapping[str, pa.DataType]] = {
     },
 }
 
+COPIES: Mapping[str, str] = {"flights_by_plane": "flights"}
+"""Tables that hold the rows of another, cut otherwise."""
+
 _LOCAL_HOUR = ("year", "month", "day", "hour")
 
 

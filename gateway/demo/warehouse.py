@@ -41,15 +41,19 @@ def build_flights(project: Path, on_progress: OnTable, *, rebuild: bool = False)
         project = _unpacked(project / FOLDER / "flights")
         tables = _tables(project)
     final = project / FOLDER / "warehouse"
-    layout = "\n".join(tables[name].model_dump_json(include={"columns", "partitioned_by"}) for name in flights.TABLES)
+    copies = [name for name in flights.COPIES if name in tables]  # not in the catalog of an earlier release
+    names = [*flights.TABLES, *copies]
+    layout = "\n".join(tables[name].model_dump_json(include={"columns", "partitioned_by"}) for name in names)
     real = flights.is_installed()
     stamp = sha256((layout if real else f"made up\n{layout}").encode()).hexdigest()
     if not rebuild and _is_built(final, stamp):
         return project
     read = partial(flights.read_table, flights.find_source()) if real else made_up_table
     with _building(project / FOLDER / ".building-flights") as folder:
-        for name in flights.TABLES:
-            write(tables[name], read(name), root=folder, on_progress=_named(on_progress, name))
+        for name in names:
+            write(
+                tables[name], read(flights.COPIES.get(name, name)), root=folder, on_progress=_named(on_progress, name)
+            )
         _publish(folder / FOLDER / "warehouse", final, stamp)
     return project
 

@@ -21,7 +21,7 @@ _PREFIX = re.compile(rf"(?:{_SEGMENT})*/?")
 _LONGEST_PREFIX = 256
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::[0-9]{1,5})?")
 _SCHEMES = frozenset({"http", "https"})
-_OWN = frozenset({"v1", "docs", "errors", "static", "dev", "healthz", "readyz", "metrics", "openapi.json"})
+_OWN = frozenset({"v1", "docs", "learn", "errors", "static", "dev", "healthz", "readyz", "metrics", "openapi.json"})
 """First segments of the gateway's own addresses: a prefix that begins like them is never taken off an address."""
 
 

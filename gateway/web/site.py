@@ -17,7 +17,21 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError
 from gateway.telemetry.events import Unexpected
-from gateway.web import cache, context, dev, explain, guard, operations, pages, queries, reload, results, splits, tables
+from gateway.web import (
+    cache,
+    context,
+    dev,
+    explain,
+    guard,
+    learn,
+    operations,
+    pages,
+    queries,
+    reload,
+    results,
+    splits,
+    tables,
+)
 from gateway.web.context import Site, record, site
 from gateway.web.headers import template_headers
 from gateway.web.html import page, wants_page
@@ -61,7 +75,7 @@ def build_site(what: Site) -> Flask:
     app.register_error_handler(GatewayError, _answer_problem)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_bug)
-    for resource in (results, splits, explain, queries, tables, cache, reload, operations, pages):
+    for resource in (results, splits, explain, queries, tables, cache, reload, operations, pages, learn):
         app.register_blueprint(resource.routes)
     if what.dev is not None:
         app.register_blueprint(dev.routes)
