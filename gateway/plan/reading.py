@@ -86,15 +86,20 @@ def _parts(
     numbers: Sequence[int] | None,
     cut: Cuts,
 ) -> Iterator[Part]:
-    """Group the files by which of their levels their paths tell, and by their shapes; those that are cut are apart."""
+    """Group the files by which of their levels their paths tell, and by their shapes; those that are cut are apart.
+
+    The groups come in the order of their first files.
+    """
     partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(positions, "right") - 1
     shapes, shape_of = _shapes(snapshot, positions)
     bits = levels_in_path(snapshot.partitions, partitions)
     apart = np.zeros(len(positions), np.int64)
     for file in cut:
         apart[file] = file + 1
-    keys, groups = np.unique(np.stack([bits, shape_of, apart]), axis=1, return_inverse=True)
-    for group, (levels, shape, one) in enumerate(keys.T.tolist()):
+    found = np.stack([bits, shape_of, apart])
+    keys, firsts, groups = np.unique(found, axis=1, return_index=True, return_inverse=True)
+    for group in np.argsort(firsts).tolist():  # not by their numbers, which tell what was looked at first
+        levels, shape, one = keys[:, group].tolist()
         here = np.flatnonzero(groups == group)
         rows = cut[one - 1] if one else None
         part = Part(addresses=[addresses[position] for position in here.tolist()], stored=snapshot.columns, rows=rows)

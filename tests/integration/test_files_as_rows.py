@@ -63,6 +63,18 @@ def test_what_is_selected_does_not_change_a_value(files: Files) -> None:
     assert files.rows("SELECT sum(v) FROM t WHERE day = '2'") == [(2.5,)]
 
 
+def test_rows_come_in_the_same_order_whichever_files_were_looked_at_before(tmp_path: Path) -> None:
+    orders = []
+    for first in ("1", "2"):
+        files = Files(tmp_path / first)
+        files.folder.mkdir()
+        files.declare(f"{DAY}\ncolumns: {{v: DOUBLE}}")
+        for day, stored in enumerate(([1], ["2"], [3.5], ["4"], [5]), 1):
+            files.put(f"day={day}/a.parquet", {"v": pa.array(stored)})
+        orders.append(files.answers([f"SELECT v FROM t WHERE day = '{first}'", "SELECT v FROM t"])[1])
+    assert orders[0] == orders[1]
+
+
 @pytest.mark.parametrize("columns", ["columns: {id: BIGINT, day: VARCHAR}", "columns: {id: BIGINT}", ""])
 @pytest.mark.parametrize("union", ["", "union_by_name: true"])
 @pytest.mark.parametrize("holder", ["1", "2"])
