@@ -38,6 +38,7 @@ def describe(template: Template, columns: tuple[Column, ...] | None, state: Life
         "tables": sorted(template.tables),
         "freshness": freshness(template.unbound.cache),
         "timeout": template.front.timeout,
+        "deterministic": template.front.deterministic,
         "examples": [
             {
                 "parameters": {name: as_json(value) for name, value in example.items()},

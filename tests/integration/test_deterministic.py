@@ -114,6 +114,8 @@ def test_an_explanation_tells_what_it_costs(project: Path, server: Any, tmp_path
     assert "deterministic: it runs on one thread" in shown.output
 
 
-def test_one_text_has_two_answers_where_one_of_them_is_deterministic(project: Path, server: Any) -> None:
+def test_one_text_has_two_answers_where_one_of_them_is_deterministic_and_says_so(project: Path, server: Any) -> None:
     keys = {server.get(f"/v1/queries/{name}/v1/explain").json()["key"] for name in ("sums", "free")}
     assert len(keys) == 2
+    said = [server.get(f"/v1/queries/{name}/v1").json()["deterministic"] for name in ("sums", "free")]
+    assert said == [True, False]
