@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fault_proxy import BUSY, CUT, LATE, RESET, RESET_LATER, Asked, Fault, FaultProxy, Program, share, sound
-from query_gateway_client import Client, Gone, InvalidParameters, MissingLibrary, Plan, Retry, Split
+from query_gateway_client import AsyncClient, Client, Gone, InvalidParameters, MissingLibrary, Plan, Retry, Split
 
 pytestmark = pytest.mark.gunicorn
 
@@ -140,6 +141,26 @@ def test_each_row_comes_once_whatever_breaks(
     found = ids(shaky.stream(query, below=ALL, splits=24, workers=4))
     assert (len(found), sorted(found)) == (ROWS, list(range(ROWS)))
     assert proxy.faults.total() > 10
+
+
+@pytest.mark.parametrize("query", ["numbers", "ranked"])
+def test_each_row_comes_once_in_an_event_loop(
+    query: str, proxy: FaultProxy, through: Callable[[Program], FaultProxy]
+) -> None:
+    through(share(0.5, (BUSY, RESET, RESET_LATER, CUT), seed=4))
+
+    async def read() -> tuple[list[int], list[int], int]:
+        async with AsyncClient(proxy.endpoint, cache=False, connections=4, retry=SOON) as client:
+            plan = await client.splits(query, below=ALL, splits=12)
+            found = [number async for batch in client.read_splits(plan) for number in batch["id"].to_pylist()]
+            one = [number async for batch in client.split(plan.splits[3]) for number in batch["id"].to_pylist()]
+            async with client.read_splits(plan, workers=3) as stream:
+                await anext(stream)
+                return found, one, len(asyncio.all_tasks()) - 1
+
+    found, one, tasks = asyncio.run(read())
+    assert (len(found), sorted(found), tasks) == (ROWS, list(range(ROWS)), 3)
+    assert set(one) < set(found)
 
 
 def test_a_split_that_was_cut_goes_on_at_the_row(shaky: Client, through: Callable[[Program], FaultProxy]) -> None:

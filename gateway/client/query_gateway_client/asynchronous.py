@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import date
 from types import TracebackType
 from typing import Any
 
@@ -14,10 +16,13 @@ import pyarrow as pa
 from query_gateway_client.answer import Answer
 from query_gateway_client.errors import DeadlineExceeded, StreamCut
 from query_gateway_client.pages import following, page
-from query_gateway_client.question import Question, Target, question
+from query_gateway_client.progress import Progress, Report
+from query_gateway_client.question import Question, Target, moment, question
 from query_gateway_client.retry import Attempts, Retry
 from query_gateway_client.settings import Folder, Key, settings
+from query_gateway_client.splits import Plan, Split, plan_of, plan_target
 from query_gateway_client.streams import AsyncStream
+from query_gateway_client.tasks import Tasks
 from query_gateway_client.transfer import Asked, Next, Transfer
 
 
@@ -68,11 +73,41 @@ class AsyncClient:
         /,
         *,
         limit: int | None = None,
+        snapshot: str | date | None = None,
         deadline: float | None = None,
         **more: Any,
     ) -> Answer:
         """Return all rows of *query*, or its first *limit* ones; as ``Client.read``."""
-        return await self._answer(question(query, parameters, more, {"limit": limit}), deadline)
+        options = {"limit": limit, "snapshot": moment(snapshot)}
+        return await self._answer(question(query, parameters, more, options), deadline)
+
+    async def splits(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        splits: int = 16,
+        snapshot: str | date | None = None,
+        **more: Any,
+    ) -> Plan:
+        """Return the plan of an answer in so many *splits*; as ``Client.splits``."""
+        asked = question(query, parameters, more)
+        return plan_of(await self._document(plan_target(asked, splits=splits, snapshot=moment(snapshot))))
+
+    def split(self, split: Split, *, row: int = 0, deadline: float | None = None, keep: bool = False) -> AsyncStream:
+        """Return the rows of one split in their order, from *row* on; as ``Client.split``."""
+        transfer = self._settings.split(split, row, self._settings.attempts(deadline), keep=keep)
+        return AsyncStream([transfer], self._batches(transfer))
+
+    def read_splits(
+        self, plan: Plan, *, workers: int = 4, deadline: float | None = None, progress: Report | bool = False
+    ) -> AsyncStream:
+        """Return the rows of all splits of a *plan*, the batches in no order; as ``Client.read_splits``."""
+        attempts = self._settings.attempts(deadline)
+        transfers = [self._settings.split(each, 0, replace(attempts), keep=False) for each in plan.splits]
+        told = Progress.shown(progress, len(transfers))
+        return AsyncStream(transfers, Tasks(transfers, self._batches, workers, told).batches())
 
     def stream(
         self,
@@ -80,13 +115,14 @@ class AsyncClient:
         parameters: Mapping[str, Any] | None = None,
         /,
         *,
+        snapshot: str | date | None = None,
         deadline: float | None = None,
         **more: Any,
     ) -> AsyncStream:
         """Return the rows of *query* in batches, as they come; as ``Client.stream``. It has a connection meanwhile."""
-        attempts = self._settings.attempts(deadline)
-        transfer = self._settings.transfer(question(query, parameters, more), attempts)
-        return AsyncStream(transfer, self._batches(transfer))
+        asked = question(query, parameters, more, {"snapshot": moment(snapshot)})
+        transfer = self._settings.transfer(asked, self._settings.attempts(deadline))
+        return AsyncStream([transfer], self._batches(transfer))
 
     async def pages(
         self,

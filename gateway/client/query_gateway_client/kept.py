@@ -128,7 +128,7 @@ class Kept:
         except OSError as error:
             _log.warning("answers are not kept: %s", error)
             return None
-        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        if os.name == "posix" and (found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077):
             _log.warning("answers are not kept: %s must be this user's own, with mode 700", place)
             return None
         return cls(folder=place, limit=limit)

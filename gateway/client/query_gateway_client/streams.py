@@ -28,7 +28,7 @@ class Stream(Iterator[pa.RecordBatch]):
     @property
     def about(self) -> About:
         """What the gateway said beside the rows, once they have begun to come; of splits, beside one of them."""
-        return next((each.about for each in self._transfers if each.schema is not None), self._transfers[0].about)
+        return about_of(self._transfers)
 
     @property
     def schema(self) -> pa.Schema:
@@ -60,11 +60,15 @@ def known_schema(transfers: Sequence[Transfer]) -> pa.Schema | None:
     return next((each.schema for each in transfers if each.schema is not None), None)
 
 
-class AsyncStream(AsyncIterator[pa.RecordBatch]):
-    """The batches of one answer, in its order, in an event loop. Close it where it is not read to its end."""
+def about_of(transfers: Sequence[Transfer]) -> About:
+    return next((each.about for each in transfers if each.schema is not None), transfers[0].about)
 
-    def __init__(self, transfer: Transfer, batches: AsyncGenerator[pa.RecordBatch, None]) -> None:
-        self._transfer = transfer
+
+class AsyncStream(AsyncIterator[pa.RecordBatch]):
+    """The batches of an answer as they come, in an event loop. Close it where it is not read to its end."""
+
+    def __init__(self, transfers: Sequence[Transfer], batches: AsyncGenerator[pa.RecordBatch, None]) -> None:
+        self._transfers = transfers
         self._batches = batches
 
     async def __anext__(self) -> pa.RecordBatch:
@@ -73,12 +77,12 @@ class AsyncStream(AsyncIterator[pa.RecordBatch]):
     @property
     def about(self) -> About:
         """What the gateway said beside the rows, once they have begun to come."""
-        return self._transfer.about
+        return about_of(self._transfers)
 
     @property
     def schema(self) -> pa.Schema | None:
         """The columns, None until the first rows have come."""
-        return self._transfer.schema
+        return known_schema(self._transfers)
 
     async def aclose(self) -> None:
         await self._batches.aclose()
