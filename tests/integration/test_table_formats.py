@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sysconfig
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner, Result
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.snapshot_store import SnapshotStore
 from gateway.catalog.store import S3Settings, open_store
 from gateway.catalog.table import parse_table
+from gateway.cli import main
 from gateway.errors import StorageFailed, TableInvalid
 
-PROGRAM = str(Path(sysconfig.get_path("scripts")) / "gateway")
 TABLE = "table: t\nlocation: data\ncolumns: {n: BIGINT}\n"
 MARKS = {
     "Delta Lake": "_delta_log/00000000000000000000.json",
@@ -160,15 +158,14 @@ def test_the_check_of_the_data_and_a_query_refuse_it_and_the_declaration_allows_
     write(tmp_path, "a.parquet")
     touch(tmp_path, MARKS[name])
 
-    def gateway(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [PROGRAM, *words, "--project", str(tmp_path), "--format", "json"]
-        return subprocess.run(command, capture_output=True, text=True, env={**os.environ}, check=False)
+    def gateway(*words: str) -> Result:
+        return CliRunner().invoke(main, [*words, "--project", str(tmp_path), "--format", "json"])
 
     checked, ran = gateway("check", "--data"), gateway("run", "--sql", str(tmp_path / "q.sql"))
     [mistake] = json.loads(checked.stdout)["diagnostics"]
-    assert (checked.returncode, mistake["path"], mistake["rule"]) == (1, "catalog/t.yaml", "data")
+    assert (checked.exit_code, mistake["path"], mistake["rule"]) == (1, "catalog/t.yaml", "data")
     assert f"its location is a table of {name} ({MARKS[name]})" in mistake["message"]
-    assert ran.returncode != 0
+    assert ran.exit_code != 0
     assert f"is a table of {name}" in ran.stderr
     (tmp_path / "catalog" / "t.yaml").write_text(TABLE + "ignore_table_format: true\n")
     checked, ran = gateway("check", "--data"), gateway("run", "--sql", str(tmp_path / "q.sql"))
