@@ -30,7 +30,8 @@ def _example(template: Template) -> dict[str, list[str]]:
 def _field(name: str, parameter: Parameter, values: Sequence[str]) -> dict[str, Any]:
     kind = parameter.type.scalar.kind
     choices = [str(format_value(choice)) for choice in parameter.choices or ()]
-    control = "select" if choices or kind is Kind.BOOLEAN else "lines" if parameter.type.item is not None else "input"
+    several = parameter.type.item is not None
+    control = ("boxes" if several else "select") if choices or kind is Kind.BOOLEAN else "lines" if several else "input"
     return {
         "name": name,
         "type": str(parameter.type),
@@ -38,10 +39,11 @@ def _field(name: str, parameter: Parameter, values: Sequence[str]) -> dict[str, 
         "required": parameter.required,
         "description": parameter.description,
         "control": control,
-        "multiple": parameter.type.item is not None,
         "choices": choices or ["true", "false"],
         "input": _input(parameter, kind, values),
         "forms": _forms(parameter),
+        "zone": parameter.zone.key if parameter.zone is not None else None,
+        "relative": parameter.relative is not None,
         "min": format_value(parameter.min),
         "max": format_value(parameter.max),
         "values": values,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -45,11 +45,12 @@ summary: Sales by day
 parameters:
   start: {type: date, description: first day}
   end: {type: date, description: first day left out}
+  regions: {type: "list[varchar]", optional: true, choices: [north, south], description: only these}
 examples: [{start: 2024-01-01, end: 2024-01-08}]
 chart: {x: day, y: amount, mark: bar}
 */
 SELECT CAST(ts AS DATE) AS day, count(*) AS sales, sum(amount) AS amount FROM sales
-WHERE ts >= $start AND ts < $end GROUP BY CAST(ts AS DATE) ORDER BY day
+WHERE ts >= $start AND ts < $end AND ($regions IS NULL OR region IN $regions) GROUP BY CAST(ts AS DATE) ORDER BY day
 """
 
 
@@ -347,6 +348,28 @@ def test_a_chart_fits_the_types_of_its_columns(
         import("/static/chart_choice.js").then(({ best }) => done(best({ columns, rows })));"""
     found = page.browser.execute_async_script(script, named, rows)
     assert best == (found and tuple(found[part] for part in ("mark", "x", "y", "color")))
+
+
+def test_times_are_picked_and_told_where_they_are_the_wrong_way_round(page: Page) -> None:
+    page.open("/docs/by_day/v1?start=2024-01-05&end=2024-01-03&regions=south")
+    assert page.text("#e-end") == "is before start: no time lies between them"
+    assert [box.is_selected() for box in page.all("#p-regions input")] == [False, True]
+    Select(page.at("#range")).select_by_visible_text("Last 7 days")
+    assert not page.at("#e-end").is_displayed()
+    start, end = date.fromisoformat(page.value("start")), date.fromisoformat(page.value("end"))
+    assert end - start == timedelta(days=7)
+    page.at("#p-regions label").click()
+    page.press("Run")
+    assert page.address == f"/docs/by_day/v1?start={start}&end={end}&regions=north&regions=south"
+    page.open("/docs/sales/v1")
+    assert page.text("label[for=p-start]") == "start timestamp, Europe/Berlin"
+    page.at("[aria-label='Calendar for start']").click()
+    script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
+    page.script(script, page.at(".calendar"), "2024-01-01T05:00:00")
+    assert page.value("start") == "2024-01-01T05:00"
+    page.press("Run")
+    assert page.text("#state") == "Done."
+    assert page.complaints() == []
 
 
 def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:

@@ -10,8 +10,7 @@ const PLAIN = new Set(["integer", "decimal", "double", "boolean"]);
 export function given() {
   const pairs = [];
   for (const control of controls()) {
-    const values = control.multiple ? [...control.selectedOptions].map((option) => option.value)
-      : "lines" in control.dataset ? control.value.split("\n").map((line) => line.trim()) : [control.value];
+    const values = control.type === "checkbox" ? (control.checked ? [control.value] : []) : "lines" in control.dataset ? control.value.split("\n").map((line) => line.trim()) : [control.value];
     for (const value of values) if (value !== "") pairs.push([control.name, value]);
   }
   return pairs;
@@ -20,7 +19,7 @@ export function given() {
 export function fill(pairs) {
   for (const control of controls()) {
     const values = pairs.filter(([name]) => name === control.name).map(([, value]) => value);
-    if (control.multiple) for (const option of control.options) option.selected = values.includes(option.value);
+    if (control.type === "checkbox") control.checked = values.includes(control.value);
     else control.value = values.join("\n");
   }
 }
@@ -28,10 +27,10 @@ export function fill(pairs) {
 // Writes values as the JSON object of a POST. Numbers are written as they were typed: no digit of them is lost.
 export function body(pairs) {
   const members = [];
-  for (const control of controls()) {
+  for (const control of new Map([...controls()].map((one) => [one.name, one])).values()) {
     const values = pairs.filter(([name]) => name === control.name).map(([, value]) => literal(control, value));
     if (values.length === 0) continue;
-    const many = control.multiple || "lines" in control.dataset;
+    const many = control.type === "checkbox" || "lines" in control.dataset;
     members.push(`${JSON.stringify(control.name)}:${many ? `[${values.join(",")}]` : values[0]}`);
   }
   return `{${members.join(",")}}`;
@@ -49,19 +48,25 @@ export function complain(errors) {
     const control = at(`p-${error.parameter}`);
     const note = at(`e-${error.parameter}`);
     if (!control) { left.push(error); continue; }
-    control.setAttribute("aria-invalid", "true");
-    control.setAttribute("aria-describedby", `d-${error.parameter} e-${error.parameter}`);
-    note.textContent = error.detail;
-    note.hidden = false;
+    if (control.name) control.setAttribute("aria-invalid", "true");  // a group of boxes has no such state
+    remark(error.parameter, error.detail);
   }
   return left;
 }
 
+// Says something of a value at its field.
+export function remark(name, words) {
+  at(`p-${name}`).setAttribute("aria-describedby", `d-${name} e-${name}`);
+  at(`e-${name}`).textContent = words;
+  at(`e-${name}`).hidden = false;
+}
+
 export function forgive() {
-  for (const note of form.querySelectorAll(".wrong")) note.hidden = true;
-  for (const control of form.querySelectorAll("[aria-invalid]")) {
-    control.removeAttribute("aria-invalid");
-    control.setAttribute("aria-describedby", `d-${control.name}`);
+  for (const note of form.querySelectorAll(".wrong")) {
+    const name = note.id.replace("e-", "");
+    note.hidden = true;
+    at(`p-${name}`).removeAttribute("aria-invalid");
+    at(`p-${name}`).setAttribute("aria-describedby", `d-${name}`);
   }
 }
 

@@ -12,6 +12,7 @@ import { Table } from "./result.js";
 import { Rows } from "./rows.js";
 import { snippets } from "./snippets.js";
 import * as tabs from "./tabs.js";
+import * as times from "./times.js";
 
 const form = at("form");
 const cheap = Number(form.dataset.cheap);
@@ -54,6 +55,7 @@ function clear() {
   at("estimate").textContent = "";
   at("warning").hidden = true;
   forgive();
+  times.checkOrder();
 }
 
 // Does *work*, which may return the response to be told of, and says how it went. A newer question ends it.
@@ -184,5 +186,6 @@ form.addEventListener("input", () => estimateSoon());
 tabs.listen(choose);
 addEventListener("popstate", opened);
 for (const hidden of document.querySelectorAll("[data-scripted]")) hidden.hidden = false;
+times.prepare();
 opened();
 form.dataset.ready = "";
