@@ -8,12 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from repositories import commit, git, repository_of
 
-Check = Callable[..., subprocess.CompletedProcess[str]]
+from gateway.cli import main
+
+Check = Callable[..., Result]
 
 
 @pytest.fixture
@@ -24,11 +28,11 @@ def project(flights_project: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def check(project: Path) -> Check:
-    """Run ``gateway check`` in the project."""
+    """Run ``gateway check`` in the project; test_pull_request.py does it in a process of its own."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("gateway")), "check", *arguments]
-        return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    def run(*arguments: str) -> Result:
+        with chdir(project):
+            return CliRunner().invoke(main, ["check", *arguments])
 
     return run
 
@@ -46,14 +50,14 @@ def copy(project: Path, old: str, new: str) -> None:
 
 def test_a_branch_that_changes_no_query_has_nothing_to_report(check: Check) -> None:
     done = check("--against", "main", "--format", "markdown")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "None."
 
 
 def test_a_published_version_that_answers_otherwise_is_refused(project: Path, check: Check) -> None:
     edit(project, "busiest_days/v1.sql", "count(*) AS departures", "count(*) + 1 AS departures")
     done = check("--against", "main")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "busiest_days v1 is published and has changed: its SQL" in done.stdout
     assert "put the old text back, and write the new one as v2.sql beside it" in done.stdout
 
@@ -62,14 +66,14 @@ def test_a_published_version_whose_table_is_declared_otherwise_is_refused(projec
     path = project / "catalog" / "planes.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("seats: SMALLINT", "seats: INTEGER"), encoding="utf-8")
     done = check("--against", "main")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "plane_history v1 is published and has changed: the column seats is INTEGER, and was SMALLINT" in done.stdout
 
 
 def test_comments_and_freshness_of_a_published_version_may_change(project: Path, check: Check) -> None:
     edit(project, "busiest_days/v1.sql", "SELECT", "-- the days\nSELECT")
     done = check("--against", "main")
-    assert (done.returncode, "busiest_days v1: edited" in done.stdout) == (0, True)
+    assert (done.exit_code, "busiest_days v1: edited" in done.stdout) == (0, True)
 
 
 def test_what_others_published_meanwhile_is_not_taken_for_removed(project: Path, check: Check) -> None:
@@ -77,13 +81,13 @@ def test_what_others_published_meanwhile_is_not_taken_for_removed(project: Path,
     copy(project, "busiest_days/v1.sql", "busiest_days/v2.sql")
     commit(project)
     git(project, "checkout", "--quiet", "change")
-    assert check("--against", "main").returncode == 0
+    assert check("--against", "main").exit_code == 0
 
 
 def test_a_version_is_removed_only_after_its_sunset(project: Path, check: Check) -> None:
     (project / "queries" / "worst_routes" / "v1.sql").unlink()
     done = check("--against", "main")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "worst_routes v1 is published and cannot be removed yet: it has no sunset" in done.stdout
 
 
@@ -91,7 +95,7 @@ def test_a_new_version_is_planned_run_and_compared_with_the_one_before(project: 
     copy(project, "delays_by_carrier/v2.sql", "delays_by_carrier/v3.sql")
     edit(project, "delays_by_carrier/v3.sql", "GROUP BY", "AND dep_delay < 300\nGROUP BY")
     done = check("--against", "main", "--data", "--format", "json")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.stdout + done.stderr
     (change,) = json.loads(done.stdout)["changes"]
     first = change["examples"][0]
     reads = {read["table"]: (read["partitions"], read["partitions_total"]) for read in first["new"]["reads"]}
@@ -129,14 +133,14 @@ def test_without_data_the_report_needs_no_warehouse(project: Path, check: Check)
     (project / "demo").unlink()
     copy(project, "delays_by_carrier/v2.sql", "delays_by_carrier/v3.sql")
     done = check("--against", "main", "--format", "markdown")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "Columns: `carrier` VARCHAR, `airline` VARCHAR" in done.stdout
     assert "What it reads is not shown: the files of its tables are not known here." in done.stdout
 
 
 def test_an_unknown_revision_says_how_to_fetch_it(check: Check) -> None:
     done = check("--against", "origin/main")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "git fetch origin main" in done.stderr
 
 
