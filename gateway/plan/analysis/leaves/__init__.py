@@ -11,6 +11,7 @@ from gateway.plan.analysis.leaves.nulls import distinct_from, null_check
 from gateway.plan.analysis.leaves.optional import among_columns, or_false, or_itself
 from gateway.plan.analysis.leaves.prefix import prefix
 from gateway.plan.analysis.leaves.refuted import refuted
+from gateway.plan.analysis.leaves.solved import solved
 
 __all__ = ["RULES", "Compiler", "refuted"]
 
@@ -19,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     or_itself,
     or_false,
     among_columns,
+    solved,
     comparison,
     between,
     list_membership,

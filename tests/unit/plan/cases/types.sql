@@ -49,4 +49,4 @@ SELECT k FROM a WHERE k = '2';
 --> a: k = {CAST('2' AS INTEGER)}
 
 SELECT k FROM a WHERE k::VARCHAR = '2';
---> a: k where {value: CAST(__lo AS TEXT) = '2'}
+--> a: k = {CAST(TRY_CAST(CAST(('2') AS TEXT) AS INT128) AS HUGEINT)}
