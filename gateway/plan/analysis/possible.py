@@ -14,6 +14,7 @@ time in the zone.
 
 >>> from gateway.plan.analysis.text import read
 >>> from gateway.plan.analysis.constants import Constants
+>>> from gateway.plan.analysis.ranges import Ranged
 >>> import sqlglot
 >>> constants = Constants(read(""), {})
 >>> condition = sqlglot.parse_one("dayname(ts) = 'Monday' AND ts + INTERVAL 1 HOUR < '2024-03-01'", read="duckdb")
