@@ -67,7 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_project(tmp_path_factory.mktemp("origins"), "cache: {ttl: 1h}")
     (folder / "queries/rows").mkdir()
     (folder / "queries/rows/v1.sql").write_text(EVERY_ROW)
-    put(folder, range(150), amount=1)
+    put(folder, range(300), amount=1)
     return folder
 
 
@@ -152,7 +152,7 @@ def test_a_page_reads_an_answer_and_what_is_told_of_it(fetch: Fetch, around: Aro
                 "x-request-id",
             }
             assert told <= set(answer["headers"])
-            assert answer["headers"]["gateway-rows"] == "150"
+            assert answer["headers"]["gateway-rows"] == "300"
 
 
 def test_an_origin_that_is_not_named_reads_nothing(fetch: Fetch, around: Around) -> None:
@@ -229,10 +229,12 @@ def test_the_pages_work_below_a_path_of_another_site(browser: webdriver.Chrome, 
     element(browser, By.CSS_SELECTOR, "button[type=submit]").click()
     state = element(browser, By.ID, "state")
     WebDriverWait(browser, 20).until(lambda _: state.text == "Done.")
-    assert f"{around.below}{ROWS}" in element(browser, By.ID, "curl").text
-    element(browser, By.ID, "next").click()
-    rows = (By.CSS_SELECTOR, "#rows tbody tr")  # 100 of the first page until the 50 of the second are there
-    WebDriverWait(browser, 20).until(lambda _: len(browser.find_elements(*rows)) == 50)
+    element(browser, By.ID, "tab-code").click()
+    assert f"{around.below}{ROWS}" in element(browser, By.ID, "snippet").text
+    element(browser, By.ID, "tab-table").click()
+    element(browser, By.ID, "filter").send_keys("0")  # of all rows, which come in pages
+    sight = element(browser, By.ID, "sight")
+    WebDriverWait(browser, 20).until(lambda _: sight.text.endswith("of 300 found"))
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert {each.startswith(f"{around.below}/") for each in loaded} == {True}
     assert [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"] == []
@@ -291,5 +293,5 @@ def test_node_reads_all_pages_below_a_path(around: Around, server_used: Callable
     for base in (around.below, around.open, around.proxied):
         command = [program, "--input-type=module", "--eval", NODE, f"{base}{ROWS}?_limit=40"]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-        assert json.loads(done.stdout) == {"rows": 150, "pages": 4}
+        assert json.loads(done.stdout) == {"rows": 300, "pages": 8}
     server_used("node")
