@@ -174,7 +174,7 @@ class Gateway:
         """
         timings, now = Timings(self.monotonic), self.clock()
         bound = self._bind(asked, timings, now)
-        query = self._at_this_instant(bound, now)
+        query = at_this_instant(bound, now)
         request = self._request(
             query,
             principal,
@@ -198,7 +198,7 @@ class Gateway:
         """
         timings, now = Timings(self.monotonic), self.clock()
         bound = replace(self.registry.bind(asked, now=now), default=None)
-        query = self._at_this_instant(bound, now)
+        query = at_this_instant(bound, now)
         request = self._request(query, principal, None, directives=Directives(no_cache=True))
         answer = _answered(bound, self._serve(query, request, principal, timings), timings)
         assert isinstance(answer, Answer)  # no stream was asked for
@@ -310,7 +310,7 @@ class Gateway:
         address: Callable[[FileVersion], str] = lambda file: file.path,
     ) -> Explanation:
         """Plan a query that is bound already, without running it; *address* names files for the reader."""
-        query = self._at_this_instant(query, self.clock())
+        query = at_this_instant(query, self.clock())
         with on_behalf_of(query.origin):
             snapshots = self.catalog.pin(query.tables)
             plan = self.planning.planner.plan(query, snapshots, principal)
@@ -353,7 +353,7 @@ class Gateway:
         deadline = self.monotonic() + _DESCRIBING
         template = self.registry.template(query, version)
         snapshots = self.catalog.pin(template.tables)
-        *first, last = [self._at_this_instant(bound, self.clock()) for bound in template.bindings()]
+        *first, last = [at_this_instant(bound, self.clock()) for bound in template.bindings()]
         with on_behalf_of(last.origin):
             for bound in first:
                 with suppress(QueryFailed):
@@ -364,7 +364,7 @@ class Gateway:
         """Say how to find the answer to *request*, bound to *query*, again without binding it."""
         width, now = query.cache.clock, self.clock()
         return Located(
-            question=self.question(self._at_this_instant(query, now), principal),
+            question=self.question(at_this_instant(query, now), principal),
             until=min(query.until, math.inf if width is None else (now // width + 1) * width),
             note=(lambda: None) if self.recent is None or query.snapshot else self.recent.noting(query, request),
         )
@@ -397,15 +397,15 @@ class Gateway:
             **how,
         )
 
-    @staticmethod
-    def _at_this_instant(query: BoundQuery, clock: float) -> BoundQuery:
-        """Bind the clock, rounded down as the query declares, where it reads it."""
-        width = query.cache.clock
-        if width is None or NOW in query.parameters:
-            return query
-        instant = datetime.fromtimestamp(clock // width * width, UTC)
-        now = TypedValue(value=instant, type="TIMESTAMP WITH TIME ZONE")
-        return replace(query, parameters={**query.parameters, NOW: now})
+
+def at_this_instant(query: BoundQuery, clock: float) -> BoundQuery:
+    """Bind the clock, in seconds since the epoch, rounded down as the query declares, where it reads it."""
+    width = query.cache.clock
+    if width is None or NOW in query.parameters:
+        return query
+    instant = datetime.fromtimestamp(clock // width * width, UTC)
+    now = TypedValue(value=instant, type="TIMESTAMP WITH TIME ZONE")
+    return replace(query, parameters={**query.parameters, NOW: now})
 
 
 def _answered(query: BoundQuery, served: Served, timings: Timings) -> Answer | Export | Unread:

@@ -206,6 +206,8 @@ def declaration(table: Table, root: str) -> str:
     }
     if table.files != PARQUET:
         parts["files"] = table.files
+    if table.query is not None:
+        parts["built"] = True
     if table.layouts:
         parts["layouts"] = [[field.column for field in layout] for layout in table.layouts]
     return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from gateway.catalog.contradictions import Contradiction, contradictions, fields_of
+from gateway.catalog.dataset import CheckedQuery, Keep, dataset_contradictions
 from gateway.catalog.file_names import PARQUET, name_pattern
 from gateway.catalog.location import checked_location
 from gateway.catalog.partition_field import ColumnName, PartitionField, field_of, is_list, layouts_of
@@ -110,6 +111,7 @@ def _union(entries: object) -> object:
 
 _WITHOUT_MEANING = frozenset(
     {"location", "description", "replicas", "refresh", "sorted_by", "limits", "statistics", "ignore_table_format"}
+    | {"query", "parameters", "keep", "unfiltered"}
 )
 """What of a declaration cannot change an answer; every other part can. The location counts by what it stands for."""
 
@@ -152,6 +154,14 @@ class Table(BaseModel):
     """Read the footer of every file once, in the background, to know its rows and the bounds of its columns."""
     union_by_name: bool = False
     """Files may differ in columns: match them by name and fill the missing ones with NULL."""
+    query: CheckedQuery | None = None
+    """The version of a query whose result is built into the table, which is then a dataset: ``name/v1``."""
+    parameters: Mapping[str, Any] = {}
+    """What the query is asked with, as the document has it."""
+    keep: Keep = Keep()
+    """Which versions of a dataset are kept."""
+    unfiltered: bool = False
+    """A dataset may hold all rows of tables of which a policy shows some principals a part."""
     ignore_table_format: bool = False
     """The location may be a table of Delta Lake, Iceberg, Hudi or Spark streaming: read all its data files anyhow."""
 
@@ -203,7 +213,9 @@ def parse_table(text: str, path: str) -> Table:
         wrong = {str(place[0]) for place in error.where if place}
     # What is required of columns says nothing while those are misspelt or cannot be read.
     sound = not any(near(name, _NAMING) for name in wrong)
-    found += [declared.diagnostic(*contradiction) for contradiction in _contradictions_of(raw, required=sound)]
+    meant = any(near(name, ("query",)) for name in wrong)
+    contradicting = [*_contradictions_of(raw, required=sound), *(() if meant else dataset_contradictions(raw))]
+    found += [declared.diagnostic(*contradiction) for contradiction in contradicting]
     if found or table is None:
         raise DeclarationError(sorted(found, key=lambda item: (item.line or 0, item.column or 0)))
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.catalog.table_formats import IGNORE, NOT_ITS_ROWS, recognise
 from gateway.catalog.table_stores import TableStores
+from gateway.catalog.versions import DatasetVersion, Versions
 from gateway.errors import Diagnostic, Rule, StorageFailed, TableInvalid
 from gateway.model import Column
 from gateway.telemetry.events import Observer, ReplicaListed
@@ -39,6 +41,8 @@ class TableLister:
         self._stores = stores
         self._describe = describe
         self._observe = observer
+        self._last: DatasetVersion | None = None
+        """The newest version of a dataset that was read."""
 
     def list(self, previous: Snapshot | None, prefixes: Sequence[str] | None, started: float) -> Snapshot:
         """List the table, or only its folders *prefixes*, and return the snapshot after *previous*.
@@ -46,7 +50,7 @@ class TableLister:
         Where the table's location fails, a replica is listed that has all files of *previous*. Raises
         ``StorageFailed``, ``TableInvalid`` and what describing a file raises.
         """
-        root = self._stores.home.root
+        root = self._root()
         return self._stores.first(
             lambda store: self._list_at(store, root, previous, prefixes, started),
             on_replica=lambda location, error: self._observe(
@@ -57,6 +61,8 @@ class TableLister:
     def _list_at(
         self, store: Store, root: str, previous: Snapshot | None, prefixes: Sequence[str] | None, started: float
     ) -> Snapshot:
+        if self._table.query is not None:
+            return self._built(store, root, previous, started)
         if previous is not None and prefixes is not None:
             # The other folders are as old as they were.
             listing, listed_at = splice(previous, prefixes, list_folders(store, prefixes)), previous.listed_at
@@ -75,6 +81,40 @@ class TableLister:
             return footers.attach(snapshot, *known)
         snapshot = replace(snapshot, announced=previous.announced)
         return footers.attach(snapshot, footers.carried(previous, snapshot), *known)
+
+    def _built(self, store: Store, root: str, previous: Snapshot | None, started: float) -> Snapshot:
+        """Return the snapshot of the newest version of a dataset: its files are listed in it."""
+        version = self._newest_version(store)
+        if version is None:
+            raise self._not_built()
+        listing = version.listing()
+        if previous is not None and previous.file_columns == version.columns and unchanged(previous, listing):
+            return replace(previous, listed_at=started)
+        snapshot = build(self._table, root, listing, version.columns, started)
+        if previous is None:
+            return snapshot
+        snapshot = replace(snapshot, announced=previous.announced)
+        return footers.attach(snapshot, footers.carried(previous, snapshot))
+
+    def _newest_version(self, store: Store) -> DatasetVersion | None:
+        """Read the newest version of a dataset; a version never changes, so that the last one is not read again."""
+        versions = Versions(store)
+        numbers = versions.numbers()
+        if self._last is None or numbers[-1:] != [self._last.version]:
+            self._last = versions.newest()
+        return self._last
+
+    def _root(self) -> str:
+        try:
+            return self._stores.home.root
+        except StorageFailed as error:
+            if self._table.query is not None and error.path is not None and not Path(error.path).exists():
+                raise self._not_built() from error  # the build makes the folder
+            raise
+
+    def _not_built(self) -> TableInvalid:
+        name = self._table.name
+        return self._invalid("the dataset has no version yet", hint=f"build it: gateway build {name}", rule=Rule.DATA)
 
     def _refuse_table_format(self, listing: pa.Table) -> None:
         """Refuse a table of a format whose metadata says which files hold its rows. Raises ``TableInvalid``."""

@@ -28,7 +28,10 @@ _EPILOG = (
 )
 
 
-_AUTHORS = ("init", "new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "usage", "schema")
+_AUTHORS = (
+    *("init", "new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "build"),
+    *("usage", "schema"),
+)
 _OPERATORS = ("serve", "demo", "cache", "warm", "apart", "keys", "completion")
 
 

@@ -66,6 +66,18 @@ class TableName(click.ParamType[str]):
         return _beginning(found, incomplete)
 
 
+class DatasetName(click.ParamType[str]):
+    """The name of a dataset: a table that is built by a query."""
+
+    name = "dataset"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """List the datasets of the project, each with its description."""
+        tables, _ = load_tables(_project(ctx))
+        datasets = ((name, each) for name, each in tables.items() if each.query is not None)
+        return _beginning((CompletionItem(name, help=_line(each.description)) for name, each in datasets), incomplete)
+
+
 def _parameters(ctx: click.Context) -> Iterator[CompletionItem]:
     queries = _queries(ctx)
     for name in _asked(ctx, queries):

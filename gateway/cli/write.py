@@ -23,7 +23,7 @@ from gateway.cli.names import TableName
 from gateway.cli.project import project_option
 from gateway.config import Settings, load_settings
 from gateway.declaration import parse_size
-from gateway.errors import GatewayError, TableInvalid, TableNotFound
+from gateway.errors import GatewayError, MalformedRequest, TableInvalid, TableNotFound
 from gateway.project.loader import load_tables
 from gateway.suggestions import did_you_mean
 from gateway.writer import Files, InputFormat, Mode, OnProgress, Options, Progress, WriteSummary, write
@@ -134,6 +134,8 @@ def _declared(project: Path, name: str) -> Table:
     """Find the declaration of a table; those of other tables may be wrong."""
     tables, diagnostics = load_tables(project)
     if name in tables:
+        if tables[name].query is not None:
+            raise MalformedRequest(f"{name} is a dataset, which only its build writes: gateway build {name}.")
         return tables[name]
     if diagnostics:
         raise TableInvalid(diagnostics)

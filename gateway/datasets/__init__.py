@@ -1,1 +1,1 @@
-"""Results as data sets: what of an answer is read in parallel, and from which snapshot of its tables."""
+"""Results as data sets: read in parallel, from named snapshots of their tables, and built ahead as tables."""

@@ -6,7 +6,7 @@ constants are evaluated and the files selected; no SQL is parsed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -93,6 +93,14 @@ class Planner:
                 following._prepared[text] = prepared
         following._indexes.update(self._indexes)
         return following
+
+    def restricts(self, tables: Iterable[str]) -> list[str]:
+        """Name those of *tables* of which the policy shows some principals a part only."""
+        return [table for table in tables if self._policy.restricts(table)]
+
+    def seeing_all(self) -> Planner:
+        """Make a planner that filters no rows for anybody."""
+        return Planner(self._evaluate, self._dimensions, with_facts=self._with_facts)
 
     def plan(
         self, query: BoundQuery, snapshots: Mapping[str, Snapshot], principal: Principal = _NOBODY_SPECIAL

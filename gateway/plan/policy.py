@@ -22,12 +22,18 @@ class Policy(Protocol):
     def rows(self, principal: Principal, table: str) -> str | None:
         """Return the SQL predicate, over the columns of *table*, of the rows that *principal* may see; None: all."""
 
+    def restricts(self, table: str) -> bool:
+        """Return whether there may be a principal who sees only some rows of *table*."""
+
 
 class EveryRow:
     """Everybody sees every row of what they may ask about."""
 
     def rows(self, principal: Principal, table: str) -> str | None:
         return None
+
+    def restricts(self, table: str) -> bool:
+        return False
 
 
 EVERY_ROW: Policy = EveryRow()

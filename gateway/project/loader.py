@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 from gateway.catalog.table import Table, declaration_files, given_name, parse_table
 from gateway.declaration import BrokenFile, DeclarationError, FileKind, Serving, utf8_text
 from gateway.errors import Diagnostic, Rule, Severity, TemplateInvalid
+from gateway.project.built import misbuilt
 from gateway.project.folder import unread_declarations
 from gateway.query.registry import Registry, lost_successors, today_utc
 from gateway.query.template import Template
@@ -124,6 +125,7 @@ class ProjectLoader:
         self._unread: Mapping[str, str] = {}
         """Files that nothing reads, by the names of the tables that they would declare."""
         self._templates: dict[str, _File[Template]] = {}
+        self._queries_read = False
         self._checked_out: str | None = None
         self._accepted: Project | None = None
         """The project in service when ``accept`` was last called."""
@@ -134,6 +136,7 @@ class ProjectLoader:
         self._read_tables()
         names = frozenset(self._declared()) | {Path(path).stem for path in self._tables}
         self._read_templates(names | self._misnamed() | self._unread.keys())
+        self._queries_read = True
         return self._project()
 
     def read_tables(self) -> Project:
@@ -266,7 +269,7 @@ class ProjectLoader:
         first: dict[str, str] = {}
         for path, file in self._tables.items():
             name = Path(path).stem
-            errors = (*file.errors, *file.refused)
+            errors = (*file.errors, *file.refused, *self._misbuilt(path, file))
             if first.setdefault(name, path) != path:
                 errors = (*errors, _twice(name, path, first[name]))
             if errors:
@@ -274,6 +277,18 @@ class ProjectLoader:
                 if declared.get(name, ("", None))[0] != path:
                     serving = Serving.NOTHING
                 yield BrokenFile(path=path, kind=FileKind.TABLE, name=name, diagnostics=errors, serving=serving)
+
+    def _misbuilt(self, path: str, file: _File[Table]) -> list[Diagnostic]:
+        """List what is wrong between a dataset and its query, where the queries were read."""
+        table = file.current
+        if table is None or table.query is None or not self._queries_read:
+            return []
+        content = _content(self._folder / path)
+        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
+        parsed = (file.current for file in self._templates.values())
+        templates = {(each.name, each.version): each for each in parsed if each is not None}
+        tables = {name: each for name, (_, each) in self._declared().items()}
+        return misbuilt(table, text, path, templates, tables)
 
     def _vanished(self) -> Iterator[BrokenFile]:
         """Report where a whole folder is gone: that is hardly meant, and all that it held stays in service."""

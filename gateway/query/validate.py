@@ -285,6 +285,12 @@ def _shadows(tree: exp.Expr, declared: Mapping[str, str]) -> Iterator[SqlError]:
                 yield SqlError(position_of(cte.args["alias"]), message, rule=Rule.NOT_ALLOWED)
 
 
+def volatility_of(sql: str) -> Volatility:
+    """Return how the answer of a valid query may change by itself."""
+    tokens = statement_tokens(sql)
+    return volatility(tokens, parse_tokens(sql, tokens))
+
+
 def volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:
     found = [VOLATILITIES.get(reviewed().get(token.name, ""), Volatility.IMMUTABLE) for token in _called(tokens)]
     names = (TokenKind.WORD, TokenKind.QUOTED)

@@ -77,11 +77,11 @@ def publish(
     *published* is called after each file. If a move fails, those before it are undone, and the table is unchanged.
     """
     for file in files:
-        _flush(file.staged)
+        flush(file.staged)
     journal = {"files": [[file.staged.name, file.path] for file in files], "removed": list(removed)}
     draft = staging / f"{_JOURNAL}.tmp"
     draft.write_bytes(orjson.dumps(journal))
-    _flush(draft)
+    flush(draft)
     draft.rename(staging / _JOURNAL)
     moved: list[Path] = []
     try:
@@ -141,7 +141,8 @@ def _hold(path: Path, *, wait: bool) -> int | None:
     return descriptor
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have the content of a file on the disk, whatever happens to the machine."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -31,4 +31,4 @@ def test_the_whole_text_of_a_kind_has_every_key_of_its_schema(name: str, tmp_pat
     [kind] = [each for each in kinds(tmp_path) if each.name == name]
     accepted = set(properties(schema(name)))
     assert accepted
-    assert {key for key in accepted - LEFT_OUT if not re.search(rf"\b{key}:", kind.text)} == set()
+    assert {key for key in accepted - LEFT_OUT if not re.search(rf"\b{key}:", kind.text + kind.beside)} == set()

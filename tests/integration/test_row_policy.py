@@ -30,12 +30,18 @@ class ByScope:
     def rows(self, principal: Principal, table: str) -> str | None:
         return {"large": "amount > 5", "nothing": "false", "": None}[principal.scope]
 
+    def restricts(self, table: str) -> bool:
+        return table == "events"
+
 
 class Careless:
     """Filters rows of principals whose results are shared."""
 
     def rows(self, principal: Principal, table: str) -> str | None:
         return "false"
+
+    def restricts(self, table: str) -> bool:
+        return True
 
 
 @pytest.fixture

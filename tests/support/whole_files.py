@@ -36,6 +36,18 @@ statistics: true
 union_by_name: true
 ignore_table_format: true
 """
+DATASET = """table: events_by_day
+description: Events of each day
+location: s3://lake/events_by_day
+query: events/v1
+parameters: {start: 2024-01-01}
+partitioned_by:
+  - {column: day, transform: day, source: ts, zone: Europe/Berlin, format: "%Y%m%d"}
+refresh: 60s
+sorted_by: [id]
+keep: {versions: 5, replaced: 2d}
+unfiltered: true
+"""
 FRONT_MATTER = """summary: Events of some countries
 description: As many as there are.
 owner: shop
@@ -104,6 +116,8 @@ class Kind:
     text: str
     errors: Callable[[str], list[Diagnostic]]
     free: frozenset[str] = frozenset()
+    beside: str = ""
+    """A second text, with the keys that contradict some of the first."""
 
 
 def kinds(folder: Path) -> Iterator[Kind]:
@@ -113,7 +127,7 @@ def kinds(folder: Path) -> Iterator[Kind]:
         (folder / "gateway.toml").write_text(text, encoding="utf-8")
         return _caught(lambda: load_settings(folder, {}))
 
-    yield Kind(name="table", text=TABLE, errors=_table, free=frozenset({"id", "ts", "country"}))
+    yield Kind(name="table", text=TABLE, errors=_table, free=frozenset({"id", "ts", "country"}), beside=DATASET)
     names = frozenset({"start", "share", "name", "countries", "n"})
     yield Kind(name="query", text=f"/*\n{FRONT_MATTER}*/\n{SQL}", errors=_query, free=names)
     yield Kind(name="tests", text=TESTS, errors=_tests, free=frozenset({"events", "id", "n", "start"}))

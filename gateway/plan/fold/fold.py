@@ -74,7 +74,11 @@ class FoldPlanner:
         Queries whose partitions have fewer than *least* bytes on average are not folded.
         """
         self.planner, self._evaluate, self.least = planner, evaluate, least
-        self._forms = Forms(planner, describe)
+        self._describe, self._forms = describe, Forms(planner, describe)
+
+    def over(self, planner: Planner) -> FoldPlanner:
+        """Make a planner of folds over what another *planner* selects."""
+        return FoldPlanner(planner, self._evaluate, self._describe, least=self.least)
 
     def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Fold | Whole:
         """Fold a planned query, or say why it stays whole: by its text and by the manifest alone."""

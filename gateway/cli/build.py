@@ -1,0 +1,84 @@
+"""``gateway build``: a new version of a dataset."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from gateway.app.datasets import open_builder
+from gateway.app.written import announce_written
+from gateway.cli.names import DatasetName
+from gateway.cli.project import opened, project_option
+from gateway.config import load_settings
+from gateway.datasets.build import BuildProgress, Built, OnProgress
+from gateway.errors import GatewayError
+from gateway.plan.explain import readable
+
+
+@click.command("build")
+@click.argument("name", type=DatasetName())
+@project_option
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def command(name: str, project: Path, as_json: bool) -> None:
+    """Compute the dataset NAME by its query, and publish it as a new version.
+
+    Partitions whose sources are as they were are taken over; a build that was ended goes on where it was. The version
+    before stays in service until the new one is whole. Nothing is published where nothing has changed.
+    """
+    settings = load_settings(project.resolve())
+    with opened(project) as gateway, _bar(name) as on_progress:
+        built = open_builder(settings, gateway).build(name, on_progress=on_progress)
+    if built.published:
+        try:
+            announce_written(settings, name, None)
+        except GatewayError as error:
+            click.echo(f"The version is there, and is not announced: {error.detail}", err=True)
+    _print(built, as_json)
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[OnProgress]:
+    """Show a bar of partitions, on a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn(name), BarColumn(), TextColumn("{task.completed:,} of {task.total} partitions"))
+    with Bars(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal, transient=True) as bars:
+        task = bars.add_task(name, total=None)
+
+        def show(progress: BuildProgress) -> None:
+            bars.update(task, completed=progress.done, total=progress.total)
+
+        yield show
+
+
+def _print(built: Built, as_json: bool) -> None:
+    version = built.version
+    if as_json:
+        document = {
+            "dataset": version.dataset,
+            "version": version.version,
+            "published": built.published,
+            "partitions": len(version.partitions),
+            "unchanged": built.unchanged,
+            "built": built.built,
+            "resumed": built.resumed,
+            "removed": built.removed,
+            "rows": version.rows,
+            "files": len(version.files),
+            "bytes": version.size,
+            "seconds": built.seconds,
+        }
+        sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    made = "" if built.published else ", as it was"
+    console.print(f"[bold]{version.dataset}[/] v{version.version}{made} ← {version.query} in {built.seconds:.1f} s")
+    console.print(f"  {built}", markup=False)
+    console.print(f"  {version.rows:,} rows, {len(version.files):,} files, {readable(version.size)}", markup=False)

@@ -1,0 +1,271 @@
+"""Datasets as they are run: built by commands, killed, read by others meanwhile, in a folder and in a bucket."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from datasets import Sales, asked, held, objects, versions
+from waiting import wait_for
+
+from gateway.catalog.dataset import Keep
+from gateway.datasets.build import Builder
+from gateway.datasets.retention import retire
+from gateway.errors import MalformedRequest, TableInvalid
+from gateway.model import Principal
+
+ROWS = "SELECT ts, shop, amount FROM sales"
+SUMS = "SELECT CAST(ts AS DATE) AS d, shop, sum(amount) AS s FROM sales GROUP BY ALL"
+BY_DAY = "partitioned_by: [{column: built_day, transform: day, source: ts}]"
+BY_D = "partitioned_by: [{column: d, source: d}]"
+DAYS = 40
+COMMAND = "from gateway.cli import main; main()"
+
+
+def command(sales: Sales, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, *arguments, "--project", str(sales.folder)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def year(sales: Sales, days: int = DAYS) -> None:
+    for day in range(days):
+        sales.put(day, [("a", day), ("b", 1), (None, None)])
+
+
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.s3)])
+def sales(request: pytest.FixtureRequest, tmp_path: Path) -> Sales:
+    """A project whose dataset is in a folder, or in a bucket."""
+    sales, location, settings = Sales(tmp_path), "built", ""
+    if request.param == "bucket":
+        s3 = request.getfixturevalue("s3")
+        location = s3.url(f"datasets-{uuid4().hex}/built")
+        settings = (
+            f'[storage]\nendpoint = "{s3.endpoint}"\nregion = "{s3.region}"\nurl_style = "path"\n'
+            f'access_key_id = "{s3.access_key}"\nsecret_access_key = "{s3.secret_key}"\n'
+        )
+    sales.declare(SUMS, BY_D, location=location, settings=settings)
+    return sales
+
+
+def test_a_dataset_is_built_read_and_built_again_where_its_sources_changed(sales: Sales) -> None:
+    year(sales)
+    unbuilt = command(sales, "tables")
+    assert (unbuilt.returncode, "build it: gateway build built" in unbuilt.stderr) == (1, True)
+    first = command(sales, "build", "built")
+    assert (first.returncode, f"{DAYS} partitions: 0 unchanged, {DAYS} built" in first.stdout) == (0, True), first
+    for day in (3, 30, 31):
+        sales.put(day, [("a", 1000)])
+    sales.remove(7)
+    sales.put(200, [("z", 5)])
+    again = command(sales, "build", "built")
+    assert f"{DAYS} partitions: {DAYS - 4} unchanged, 4 built, 1 removed" in again.stdout, again
+    idle = json.loads(command(sales, "build", "built", "--json").stdout)
+    assert (idle["version"], idle["published"], idle["unchanged"], idle["built"]) == (2, False, DAYS, 0)
+    with sales.opened() as (gateway, builder):
+        assert asked(gateway) == held(gateway)
+        store = versions(builder)
+        old, new = store.read(1), store.read(2)
+        assert old is not None
+        assert new is not None
+        before, after = objects(old), objects(new)
+        assert {key: files for key, files in before.items() if key in after and after[key] != files}.keys() == {
+            (str(sales.path(day).parent.name[4:]),) for day in (3, 30, 31)
+        }
+        assert {part.since for part in new.partitions} == {1, 2}
+        assert (new.query, new.rows, [*new.inputs]) == ("q/v1", sum(part.rows for part in new.partitions), ["sales"])
+    refused = command(sales, "write", "built", "x.csv")
+    assert (refused.returncode, "gateway build built" in refused.stderr) == (3, True)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from datasets import Sales
+sales = Sales(Path(sys.argv[1]))
+with sales.opened() as (gateway, builder):
+    print("open", flush=True)
+    builder.build("built")
+    print("built", flush=True)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 5, 34, 45, 80])
+def test_a_build_that_is_killed_leaves_the_old_version_and_its_finished_partitions(tmp_path: Path, count: int) -> None:
+    sales = Sales(tmp_path)
+    sales.declare(ROWS, BY_DAY)
+    year(sales, 10)
+    first = sales.build().version
+    year(sales)  # every day is another file now
+    made = tmp_path / "built"
+    existing = len(files(made))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    wait_for(lambda: len(files(made)) >= existing + count or process.poll() is not None)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    with sales.opened() as (gateway, builder):
+        store = versions(builder)
+        newest = store.newest()
+        assert newest is not None
+        if newest.version == 1:
+            assert objects(newest) == objects(first)
+            assert sum(held(gateway).values()) == first.rows
+        finished = {path.name for path in (made / "partitions").iterdir()}
+        built = builder.build("built")
+        assert asked(gateway) == held(gateway)
+        assert (built.version.version, len(built.version.partitions)) == (2, DAYS)
+        parts = {f"{part.identity}.json" for part in built.version.partitions}
+        if newest.version == 1:
+            assert built.resumed == len(parts & finished)
+    assert list(made.glob(".staging-*")) == []
+
+
+def files(folder: Path) -> list[Path]:
+    return [
+        path for name in ("data", "partitions", "versions") for path in (folder / name).rglob("*") if path.is_file()
+    ]
+
+
+def test_two_builders_on_two_machines_publish_versions_that_are_whole(sales: Sales, tmp_path: Path) -> None:
+    year(sales, 12)
+    with sales.opened() as (gateway, builder):
+        others = [replace(builder, locks=tmp_path / f"machine{number}") for number in range(3)]
+        with ThreadPoolExecutor(3) as pool:
+            built = list(pool.map(lambda each: each.build("built"), others))
+        assert {each.version.version for each in built} == {1}
+        assert sum(each.published for each in built) == 1
+        for each in built:
+            assert objects(each.version) == objects(built[0].version)
+        assert asked(gateway) == held(gateway)
+
+
+def test_versions_go_that_are_not_kept_and_files_that_none_needs(sales: Sales) -> None:
+    year(sales, 3)
+    with sales.opened() as (gateway, builder):
+        store = versions(builder)
+        for number in range(1, 5):
+            sales.put(0, [("a", number)])
+            assert builder.build("built").version.version == number
+        store.create("tags/train.json", {"version": 1})
+        now, keep = builder.clock(), Keep(versions=1, replaced=7200)
+        assert retire(store, keep, now=now + 7200).versions == ()
+        gone = retire(store, keep, now=now + 20_000)
+        assert (gone.versions, gone.files, store.numbers()) == ((2, 3), 8, [1, 4])
+        assert asked(gateway) == held(gateway)
+        tagged = store.read(1)
+        assert tagged is not None
+        there = {path for path, _ in store.listed("data")}
+        newest = store.newest()
+        assert newest is not None
+        assert there == {file.path for version in (tagged, newest) for file in version.files}
+        # What was removed is not taken over by a later build, though its sources come back.
+        sales.put(0, [("a", 2)])
+        later = replace(builder, clock=lambda: now + 20_000).build("built")
+        assert asked(gateway) == held(gateway)
+        assert (later.version.version, later.built) == (5, 1)
+
+
+class Partly:
+    """Shows some principals a part of the sales."""
+
+    def rows(self, principal: Principal, table: str) -> str | None:
+        return "amount > 1" if principal.scope else None
+
+    def restricts(self, table: str) -> bool:
+        return table == "sales"
+
+
+def under(builder: Builder) -> Builder:
+    """Return the builder of a gateway with a policy."""
+    gateway = builder.gateway
+    planner = gateway.planning.planner
+    partly = type(planner)(planner._evaluate, planner._dimensions, Partly(), planner._with_facts)
+    planning = replace(gateway.planning, folds=gateway.planning.folds.over(partly))
+    return replace(
+        builder, gateway=replace(gateway, executor=gateway.executor.over(replace(gateway.runner, planning=planning)))
+    )
+
+
+def test_sources_whose_rows_a_policy_filters_are_built_only_where_the_dataset_says_so(tmp_path: Path) -> None:
+    sales = Sales(tmp_path)
+    sales.declare(ROWS, BY_DAY)
+    year(sales, 3)
+    with (
+        sales.opened() as (_, builder),
+        pytest.raises(TableInvalid, match="a policy shows some principals a part of sales"),
+    ):
+        under(builder).build("built")
+    sales.declare(ROWS, f"{BY_DAY}\nunfiltered: true")
+    with sales.opened() as (_, builder):
+        assert under(builder).build("built").version.rows == 9
+
+
+REFUSED: list[tuple[str, str, str]] = [
+    ("SELECT ts, random() AS r FROM sales", BY_DAY, "gives another answer each time"),
+    ("SELECT ts, now() AS r FROM sales", BY_DAY, "reads the clock"),
+    ("SELECT shop FROM sales", BY_DAY, "answers with no column 'ts', which decides folders (it has shop)"),
+    ("SELECT ts, shop AS built_day FROM sales", BY_DAY, "answers with a column 'built_day' too"),
+    ("SELECT shop AS ts FROM sales", BY_DAY, "day needs a date or a timestamp, not VARCHAR"),
+    ("SELECT ts, ts - ts AS i FROM sales", BY_DAY, "Parquet has no type for the column 'i'"),
+    ("SELECT ts FROM built", BY_DAY, "would be built of itself"),
+]
+
+
+def test_what_cannot_be_built_is_refused_with_its_reason(tmp_path: Path) -> None:
+    sales = Sales(tmp_path)
+    for sql, declared, reason in REFUSED:
+        off = "cache: off\n" if "()" in sql else ""
+        sales.declare(sql, declared)
+        template = tmp_path / "queries" / "q" / "v1.sql"
+        template.write_text(template.read_text().replace("owner: tests\n", f"owner: tests\n{off}"))
+        sales.put(0, [("a", 1)])
+        refused = ""
+        with sales.opened() as (_, builder):
+            try:
+                builder.build("built")
+            except TableInvalid as error:
+                refused = str(error)
+        assert reason in refused, sql
+    with sales.opened() as (_, builder), pytest.raises(MalformedRequest):
+        builder.build("sales")
+
+
+def test_datasets_of_datasets_and_views_of_the_clock_follow_their_sources(tmp_path: Path) -> None:
+    sales = Sales(tmp_path)
+    sales.declare(SUMS, BY_D)
+    (tmp_path / "queries" / "months").mkdir()
+    (tmp_path / "queries" / "months" / "v2.sql").write_text(
+        "/*\nsummary: Months\nowner: tests\nparameters: {least: {type: bigint}}\n*/\n"
+        "SELECT date_trunc('month', d) AS m, sum(s) AS s FROM built WHERE s >= $least GROUP BY ALL"
+    )
+    (tmp_path / "catalog" / "monthly.yaml").write_text(
+        "table: monthly\nlocation: monthly\nquery: months/v2\nparameters: {least: 0}\n"
+        "partitioned_by: [{column: month, transform: month, source: m}]\n"
+    )
+    year(sales, 40)
+    with sales.opened() as (_, builder):
+        builder.build("built")
+        first = builder.build("monthly")
+        assert (len(first.version.partitions), first.version.parameters) == (3, {"least": 0})
+        sales.put(3, [("a", 7)])
+        assert builder.build("monthly").built == 0
+        builder.build("built")
+        assert (builder.build("monthly").built, builder.build("monthly").published) == (1, False)
