@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import pickle
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from queue import SimpleQueue
+from random import Random
 from threading import Thread
 from typing import Any
 
@@ -17,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from fault_proxy import BUSY, CUT, LATE, RESET, RESET_LATER, Asked, Fault, FaultProxy, Program, share, sound
 from query_gateway_client import AsyncClient, Client, Gone, InvalidParameters, MissingLibrary, Plan, Retry, Split
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
@@ -190,6 +194,53 @@ def test_processes_read_the_splits_that_they_are_handed(qg: Client) -> None:
     with multiprocessing.get_context("fork").Pool(2) as pool:
         found = pool.starmap(split_in_a_process, [(qg, split) for split in plan.splits])
     assert sorted(chain.from_iterable(found)) == sorted(ids(qg.stream("numbers", below=SOME)))
+
+
+def write_splits(client: Client, plan: Plan, folder: Path, seed: int) -> None:
+    """Write each split that nobody has written into a file of its own, which is there whole or not at all."""
+    for split in Random(seed).sample(plan.splits, len(plan.splits)):
+        if not (written := folder / str(split.number)).exists():
+            with client.split(split, keep=True) as stream, (folder / f"new-{seed}").open("wb") as file:
+                file.write(pickle.dumps(ids(stream)))
+            (folder / f"new-{seed}").replace(written)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_processes_that_are_killed_and_started_again_write_each_row_once(
+    shaky: Client, through: Callable[[Program], FaultProxy], tmp_path: Path
+) -> None:
+    through(share(0.2, (BUSY, RESET, CUT, LATE), seed=5))
+    plan, done = shaky.splits("numbers", below=ALL, splits=64), tmp_path / "done"
+    done.mkdir()
+    chance, context = Random(6), multiprocessing.get_context("fork")
+
+    def started(seed: int) -> Any:
+        process = context.Process(target=write_splits, args=(shaky, plan, done, seed))
+        process.start()
+        return process
+
+    workers = {seed: started(seed) for seed in range(4)}
+    for kill in range(50):
+        victim = chance.choice(list(workers))
+        workers[victim].kill()
+        workers[victim].join()
+        if kill % 4 == 0:  # so that somebody comes far between some of them
+            wait_for(partial(come_further, done, written(done)))
+        workers[victim] = started(victim)
+    for worker in workers.values():
+        worker.join()
+    assert [worker.exitcode for worker in workers.values()] == [0] * 4
+    found = [number for each in range(64) for number in pickle.loads((done / str(each)).read_bytes())]  # noqa: S301
+    assert (len(found), sorted(found)) == (ROWS, list(range(ROWS)))
+    assert len(ids(batch for split in plan.splits for batch in shaky.split(split, keep=True))) == ROWS
+
+
+def written(folder: Path) -> int:
+    return sum(path.name.isdecimal() for path in folder.iterdir())
+
+
+def come_further(folder: Path, before: int) -> bool:
+    return written(folder) > before or written(folder) == 64
 
 
 def test_a_queue_of_splits_is_worked_off(qg: Client) -> None:
