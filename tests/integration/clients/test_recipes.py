@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import subprocess
 import sys
@@ -35,13 +36,35 @@ WITH_PYTHON, WITH_JAVASCRIPT = ([page for page in PAGES if blocks(page, language
 
 @pytest.mark.gunicorn
 @pytest.mark.parametrize("page", WITH_PYTHON)
-def test_the_python_of_a_page_prints_what_the_page_shows(page: str, local_gateway: Any) -> None:
+def test_the_python_of_a_page_prints_what_the_page_shows(page: str, local_gateway: Any, tmp_path: Path) -> None:
     shown = "".join(code for _, code in blocks(page, "text"))
     program = "\n".join(code for _, code in blocks(page, "python"))
-    program = program.replace(ADDRESS, f"http://127.0.0.1:{local_gateway.port}")
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=300)
+    assert printed(program, local_gateway, tmp_path) == shown
+
+
+@pytest.mark.gunicorn
+@pytest.mark.parametrize("library", ["torch", "datasets"])
+def test_training_with_a_library_prints_what_the_page_shows(library: str, local_gateway: Any, tmp_path: Path) -> None:
+    pytest.importorskip(library, reason=f"{library} is large and not among the packages of the tests")
+    text = (RECIPES / "training.md").read_text(encoding="utf-8")
+    code, shown = (
+        re.findall(rf"^```{kind} {library}\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for kind in ("python", "text")
+    )
+    [(_, plan), *_] = blocks("training.md", "python")
+    [(_, planned), *_] = blocks("training.md", "text")
+    assert printed("\n".join([plan, *code]), local_gateway, tmp_path) == "".join([planned, *shown])
+
+
+def printed(program: str, gateway: Any, folder: Path) -> str:
+    """Run a program of a page against a gateway; return what it printed."""
+    program = program.replace(ADDRESS, f"http://127.0.0.1:{gateway.port}")
+    client = str(RECIPES.parents[1] / "gateway" / "client")
+    paths = os.pathsep.join([client, *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": paths, "XDG_CACHE_HOME": str(folder)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == shown
+    return done.stdout
 
 
 def test_every_recipe_is_in_the_table_of_contents() -> None:
