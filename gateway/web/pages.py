@@ -39,7 +39,7 @@ _DOCUMENTS = 32
 """OpenAPI documents that are kept, one for each set of queries that somebody may see."""
 _INCOMPLETE = 30.0
 """Seconds for which a document is kept that lacks the columns of a version."""
-_STATE = ("_view", "_sort", "_filter", "_mark", "_x", "_y", "_color", "_cursor", "_form")
+_STATE = ("_view", "_sort", "_filter", "_mark", "_x", "_y", "_color", "_refresh", "_embed", "_cursor", "_form")
 """Options of a query's page, which its scripts read and write, and its form where there are none."""
 _REFUSED = ("Retry-After", "WWW-Authenticate")
 """Headers of a refusal that a page has too."""
@@ -76,6 +76,7 @@ def try_query(name: str, version: str) -> Response:
         cheap=site().cheap,
         chart=template.front.chart,
         plain=plain,
+        embed="_embed" in options.options,
         problem=problem,
         mistakes={each["parameter"]: each["detail"] for each in problem.get("errors", ())},
     )

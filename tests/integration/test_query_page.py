@@ -372,6 +372,38 @@ def test_times_are_picked_and_told_where_they_are_the_wrong_way_round(page: Page
     assert page.complaints() == []
 
 
+def test_a_page_remembers_what_was_asked_and_asks_again_by_itself(page: Page) -> None:
+    for day in ("2024-01-08", "2024-01-09"):
+        page.open(f"/docs/by_day/v1?start=2024-01-01&end={day}")
+    page.at("#asked summary").click()
+    assert [link.text.split(" end ")[1][:10] for link in page.all("#asked a")][:2] == ["2024-01-09", "2024-01-08"]
+    page.all("#asked a")[1].click()
+    page.wait(lambda: page.value("end") == "2024-01-08")
+    assert page.address == "/docs/by_day/v1?start=2024-01-01&end=2024-01-08"
+    Select(page.at("#refresh")).select_by_visible_text("every 10 s")
+    assert page.address.endswith("&_refresh=10")
+    often = "const all = document.getElementById('refresh'); all.add(new Option('often', '0.2')); all.value = '0.2';"
+    page.script(f"{often} all.dispatchEvent(new Event('change'))")
+    page.wait(lambda: page.text("#refreshed").startswith("Unchanged at "))
+    assert page.complaints() == []
+
+
+def test_a_page_is_embedded_as_its_answer(page: Page) -> None:
+    page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&_embed")
+    assert page.all(".bar") == page.all("#try") == []
+    assert not page.at("#form").is_displayed()
+    assert "8000" in page.column(1)
+    assert violations(page.browser) == []
+    page.at("#tab-chart").click()
+    page.wait(lambda: page.all("#picture svg") != [])
+    assert page.address.endswith("&_view=chart&_embed=1")
+    whole = str(page.at("#whole").get_attribute("href"))
+    assert whole == f"{page.base}/docs/sales/v1?start=2024-01-05&end=2024-01-06"
+    page.open("/docs/sales/v1?start=2023-01-01&end=2025-01-01&_embed")
+    assert "Its page has a button" in page.text("#no-rows")
+    assert page.complaints() == []
+
+
 def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
     page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north&_view=code")
     for name in ("pandas", "Polars"):

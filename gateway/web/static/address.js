@@ -2,14 +2,14 @@
 
 const LONGEST = 4096;  // longer addresses are cut off on the way by mail programs and proxies
 
-export const SHOWN = { _view: "table", _sort: "", _filter: "", _mark: "", _x: "", _y: "", _color: "" };  // options, each with what needs no mention
+export const SHOWN = { _view: "table", _sort: "", _filter: "", _mark: "", _x: "", _y: "", _color: "", _refresh: "", _embed: "" };  // options, each with what needs no mention
 
 // Returns {pairs, shown, asked}: parameters as [name, text], the options, and whether anything is asked at all.
 export function read() {
   const given = [...new URLSearchParams(location.search)];
   const kept = history.state?.pairs;
   const shown = { ...SHOWN };
-  for (const [name, value] of given) if (name in SHOWN) shown[name] = value;
+  for (const [name, value] of given) if (name in SHOWN) shown[name] = name === "_embed" ? "1" : value;
   const pairs = kept ?? given.filter(([name, value]) => !name.startsWith("_") && !(asForm(given) && value === ""));
   return { pairs, shown, asked: pairs.length > 0 || (given.length > 0 && !needed()) };
 }

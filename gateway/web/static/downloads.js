@@ -5,7 +5,6 @@ import { absolute, apart, ask } from "./asking.js";
 
 const FILES = [["csv", "CSV"], ["csv?_bom=true", "CSV for Excel"], ["xlsx", "Excel workbook"], ["parquet", "Parquet"],
   ["arrow", "Arrow stream"], ["json", "JSON"], ["ndjson", "NDJSON, an object a line"]];
-const menu = at("downloads");
 
 export function offer(pairs, formats) {
   const there = FILES.filter(([name]) => formats.includes(name.split("?")[0]));
@@ -40,12 +39,3 @@ export function save(blob, name) {
   element("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
-
-addEventListener("click", (event) => {
-  if (!menu.contains(event.target) || event.target.closest("li")) menu.open = false;
-});
-menu.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});

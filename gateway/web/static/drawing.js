@@ -25,11 +25,11 @@ function script(src) {
 }
 
 // Returns what reads a column of a row as Plot wants it. Times are those of their text, whatever the zone of the browser.
-function reader(columns, name) {
+function reader(columns, name, asText = false) {
   const place = columns.findIndex((column) => column.name === name);
   const column = columns[place];
-  if (numeric(column)) return (row) => (row[place] === null ? NaN : Number(row[place]));
-  if (temporal(column)) return (row) => (row[place] === null ? null : new Date(/[TZ]/.test(row[place]) ? row[place].replace(/Z?$/, "Z") : row[place]));
+  if (numeric(column) && !asText) return (row) => (row[place] === null ? NaN : Number(row[place]));
+  if (temporal(column) && !asText) return (row) => (row[place] === null ? null : new Date(/[TZ]/.test(row[place]) ? row[place].replace(/Z?$/, "Z") : row[place]));
   return (row) => (row[place] === null ? "NULL" : typeof row[place] === "object" ? JSON.stringify(row[place]) : String(row[place]));
 }
 
@@ -39,14 +39,14 @@ export async function draw(chart, columns, rows, { width, accent }) {
   const { Plot, d3 } = globalThis;
   const read = (name) => reader(columns, name);
   const is = (test, name) => test(columns.find((column) => column.name === name));
-  const [x, y] = [read(chart.x), read(chart.y)];
+  const [x, y] = [reader(columns, chart.x, chart.mark === "bar"), read(chart.y)];
   const colour = chart.color ? read(chart.color) : null;
   const along = (name) => (is(temporal, name) ? { type: "utc" } : {});
   const labels = { bar: () => rows.map(x), heat: () => rows.map(y) }[chart.mark]?.() ?? [];
   const left = labels.length ? Math.min(220, 16 + 6.6 * Math.max(...labels.map((text) => String(text).length))) : 60;
   const categories = new Set(labels).size;
   const common = {
-    className: "chart", width, marginLeft: left, marginTop: 28, marginBottom: 42,
+    className: "chart", width, marginLeft: left, marginRight: 36, marginTop: 28, marginBottom: 42,
     style: { background: "transparent", fontSize: "12px", fontFamily: "inherit", overflow: "visible" },
     color: colour && is(numeric, chart.color) ? { scheme: "YlGnBu" } : {},
   };
@@ -57,7 +57,7 @@ export async function draw(chart, columns, rows, { width, accent }) {
       marks: [Plot.lineY(rows, { ...channels, strokeWidth: 1.8, ...told })] }),
     point: () => Plot.plot({ ...common, height: 420, x: { ...along(chart.x), grid: true, label: chart.x },
       y: is(numeric, chart.y) ? up(rows.map(y), chart.y) : { grid: true, label: chart.y, ...along(chart.y) }, marks: [Plot.dot(rows, { ...channels, r: 3, ...told })] }),
-    bar: () => Plot.plot({ ...common, height: 70 + 22 * categories, x: { grid: true, label: chart.y },
+    bar: () => Plot.plot({ ...common, height: 70 + 22 * categories, x: up(rows.map(y), chart.y),
       y: { label: null, domain: [...new Set(labels)] },
       marks: [Plot.barX(rows, { x: y, y: x, fill: colour ?? accent, inset: 0.5, ...told }), Plot.ruleX([0])] }),
     heat: () => Plot.plot({ ...common, height: 90 + 22 * categories, x: { label: chart.x, tickRotate: -30 },

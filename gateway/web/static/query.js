@@ -2,11 +2,13 @@
 
 import { at, copy, element, tell } from "./dom.js";
 import * as address from "./address.js";
+import * as asked from "./asked.js";
 import { ask, Refused } from "./asking.js";
 import { Chart } from "./chart.js";
-import { showCost, told } from "./cost.js";
+import { instant, showCost, told } from "./cost.js";
 import { offer } from "./downloads.js";
 import { fill, forgive, given, showProblem } from "./fields.js";
+import "./menus.js";
 import { estimated, facts, showEstimate, showReading } from "./reading.js";
 import { Table } from "./result.js";
 import { Rows } from "./rows.js";
@@ -85,8 +87,41 @@ async function run(signal) {
   const found = await Rows.of(state.pairs, signal);
   rows = found;
   at("answer").hidden = false;
+  asked.note(state.pairs);
   await Promise.all([table.show(rows, state.shown), look()]);
   return found.response;
+}
+
+// Asks again. The browser sends the tag of what it has, and the server no rows where they are the same.
+async function refresh() {
+  if (!rows || document.hidden || form.hasAttribute("aria-busy")) return;
+  const [{ signal }, started, before] = [running, performance.now(), rows];
+  try {
+    const found = await Rows.of(state.pairs, signal);
+    if (signal.aborted || before !== rows) return;
+    const [old, now] = [before, found].map(({ response }) => response.headers.get("ETag"));
+    const same = now !== null && old === now;
+    showCost(found.response, performance.now() - started);
+    before.response = found.response;
+    at("refreshed").textContent = `${same ? "Unchanged" : "New rows"} at ${instant(new Date())}`;
+    if (same) return;
+    const top = at("rows").scrollTop;
+    rows = found;
+    await Promise.all([table.show(rows, state.shown), look()]);
+    at("rows").scrollTop = top;
+  } catch (error) {
+    if (!signal.aborted) fail(error);
+  }
+}
+
+let timer = null;
+
+function refreshEvery(seconds) {
+  clearInterval(timer);
+  at("refresh").value = seconds;
+  if (at("refresh").selectedIndex < 0) at("refresh").value = "";
+  at("refreshed").textContent = "";
+  if (at("refresh").value) timer = setInterval(refresh, 1000 * Number(at("refresh").value));
 }
 
 // Shows what the chosen view needs beyond the rows.
@@ -133,6 +168,7 @@ function opened() {
   state = address.read();
   if (!tabs.views.includes(state.shown._view)) state.shown._view = address.SHOWN._view;
   tabs.show(state.shown._view);
+  refreshEvery(state.shown._refresh);
   keep();
   if (!state.asked) {
     estimateSoon(0);
@@ -154,6 +190,8 @@ function opened() {
 
 // Writes the state into the address, and says so where the parameters find no room in it.
 function keep(how) {
+  const whole = at("whole");
+  if (whole) whole.search = address.query(state.pairs);
   at("long").hidden = !state.asked || address.write(state, how);
 }
 
@@ -183,7 +221,13 @@ at("copy").addEventListener("click", () => copy(at("snippet").textContent));
 at("language").addEventListener("change", () => look().catch(fail));
 at("link").addEventListener("click", () => copy(location.href, "the address of this page"));
 form.addEventListener("input", () => estimateSoon());
+at("refresh").addEventListener("change", () => {
+  state = { ...state, shown: { ...state.shown, _refresh: at("refresh").value } };
+  refreshEvery(state.shown._refresh);
+  keep();
+});
 tabs.listen(choose);
+asked.offer();
 addEventListener("popstate", opened);
 for (const hidden of document.querySelectorAll("[data-scripted]")) hidden.hidden = false;
 times.prepare();
