@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, overload
 from gateway.answer import Answer, CacheStatus, Directives, Export, Outcome, Unread
 from gateway.cache.default import default_result
 from gateway.cache.freshness import Prepared, Stored, age_at, decide, prepared, ttl_left
-from gateway.cache.key import at_snapshot, question_key, result_key
+from gateway.cache.key import at_snapshot, question_key, result_key, unpinned
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.results import CacheLookup, ResultCache
 from gateway.catalog.catalog import Catalog
@@ -299,7 +299,7 @@ class Gateway:
     def explain(self, request: Request, *, principal: Principal) -> Explanation:
         """Plan *request* without running it; files are named below the declared locations, not by full paths."""
         query = self.registry.bind(request, now=self.clock())
-        address = below_locations(self.catalog.pin(query.tables).values())
+        address = below_locations(self.planning.snapshots(query).values())
         return self.explain_bound(query, principal=principal, address=address)
 
     def explain_bound(
@@ -312,9 +312,9 @@ class Gateway:
         """Plan a query that is bound already, without running it; *address* names files for the reader."""
         query = at_this_instant(query, self.clock())
         with on_behalf_of(query.origin):
-            snapshots = self.catalog.pin(query.tables)
+            snapshots = self.planning.snapshots(query)
             plan = self.planning.planner.plan(query, snapshots, principal)
-        key = result_key(self.question(query, principal), plan, self.engine.name)
+        key = result_key(unpinned(self.question(query, principal)), plan, self.engine.name)
         computing = self.runner.computing(plan, snapshots, principal)
         statuses = [(name, self.catalog.status(name)) for name in query.tables]
         return Explanation(

@@ -20,7 +20,7 @@ from gateway.catalog.manifest import Snapshot
 from gateway.catalog.manifest_store import Announce, ManifestStore
 from gateway.catalog.named_snapshots import KeptSnapshot, NamedSnapshots
 from gateway.catalog.refresh import Refresher
-from gateway.catalog.snapshot_ids import name_of, part_of, parts_by_table
+from gateway.catalog.snapshot_ids import instant_of, name_of, part_of, parts_by_table
 from gateway.catalog.snapshot_store import snapshot_folder
 from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
@@ -32,8 +32,8 @@ from gateway.model import Edition
 from gateway.suggestions import did_you_mean
 from gateway.telemetry.events import Observer, unobserved
 
-_PINNED = 32
-"""Snapshots asked for by their names that are held in memory."""
+_PINNED = 2_000_000
+"""Files at most of the snapshots asked for by their names that are held in memory, or one snapshot."""
 _NOT_KEPT = "only that of now can be asked for where [snapshots] names no location"
 
 
@@ -68,7 +68,7 @@ class Catalog:
         named: NamedSnapshots | None = None,
     ) -> None:
         self.tables, self._named = tables, named
-        self._pinned: LRUCache[tuple[str, str], Snapshot] = LRUCache(_PINNED)
+        self._pinned: LRUCache[tuple[str, str], Snapshot] = LRUCache(_PINNED, getsizeof=_weight)
         self._pinning = Lock()
         self._lock = state / "tables" / ".".join(("refresher", *([deployment] if deployment else []), "lock"))
         self._clock, self._monotonic = clock, monotonic
@@ -118,6 +118,17 @@ class Catalog:
         Raises ``MalformedRequest``, ``SnapshotGone``, ``StorageFailed`` and what ``pin`` raises.
         """
         return {name: self._at(name, part) for name, part in parts_by_table(snapshot, list(names)).items()}
+
+    def resolve(self, names: Sequence[str], given: str) -> str:
+        """Return the name of a snapshot of tables that is given as it is, or as a date: the last one before it.
+
+        Raises as ``at`` does.
+        """
+        instant = instant_of(given)
+        if instant is None or not names:
+            parts_by_table(given, names)
+            return given
+        return self.before(names, instant)
 
     def before(self, names: Iterable[str], instant: datetime) -> str:
         """Name the last snapshots of tables that were named before an instant. Raises as ``at`` does."""
@@ -290,6 +301,10 @@ class Catalog:
                 f"There is no table {quoted(name)}." + (f" {hint[0].upper()}{hint[1:]}" if hint else "")
             )
         return manifest
+
+
+def _weight(snapshot: Snapshot) -> int:
+    return min(snapshot.files.num_rows + 1, _PINNED)
 
 
 def _at_one_instant(manifests: Sequence[ManifestStore]) -> dict[str, Snapshot]:

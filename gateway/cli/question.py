@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ Command = Callable[..., Any]
 
 
 def question_options(command: Command) -> Command:
-    """Give a command ``NAME``, which may be ``NAME/v2``, ``--version``, ``--sql``, ``--param`` and ``--params``."""
+    """Give a command ``NAME`` (or ``NAME/v2``), ``--version``, ``--snapshot``, ``--sql``, ``--param``, ``--params``."""
     for option in (
         click.option("--params", "document", metavar="JSON", help='All parameters as one JSON object: {"n": 3}.'),
         click.option(
@@ -33,6 +34,7 @@ def question_options(command: Command) -> Command:
             help="One parameter; repeatable.",
         ),
         click.option("--sql", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="SQL in a file."),
+        click.option("--snapshot", metavar="NAME|DATE", help="Snapshot to read, or the last one before a date."),
         click.option("--version", "-v", type=VersionNumber(min=1), help="Version of the query; else the newest."),
         click.argument("name", required=False, type=QueryName(versions=True)),
     ):
@@ -48,8 +50,22 @@ def bound_question(
     sql: Path | None,
     pairs: tuple[str, ...],
     document: str | None,
+    snapshot: str | None,
 ) -> BoundQuery:
     """Bind what the options ask. Raises ``RequestError``, ``TemplateInvalid``."""
+    bound = _bound(gateway, name=name, version=version, sql=sql, pairs=pairs, document=document)
+    return bound if snapshot is None else replace(bound, snapshot=gateway.catalog.resolve(bound.tables, snapshot))
+
+
+def _bound(
+    gateway: Gateway,
+    *,
+    name: str | None,
+    version: int | None,
+    sql: Path | None,
+    pairs: tuple[str, ...],
+    document: str | None,
+) -> BoundQuery:
     if (name is None) == (sql is None):
         raise click.UsageError("Give the name of a query, or --sql and a file.")
     if pairs and document is not None:

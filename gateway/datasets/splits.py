@@ -43,6 +43,8 @@ MOST: Final = 1_024
 """Splits that an answer is cut into at most."""
 _DESCRIBING: Final = 30.0
 """Seconds in which the columns of a query are found."""
+_HEAD: Final = 2**18
+"""Bytes of rows after which a split is sent while it is computed: its rows are written where they are computed then."""
 _ANOTHER: Final = "ask for a plan of its splits again"
 
 
@@ -232,7 +234,7 @@ class Splits:
             gone=gone,
             stream=StreamOptions(),
         )
-        result, status = gateway.executor.alone(work, request)
+        result, status = gateway.executor.alone(work, request, head=_HEAD)
         timings = dict(work.timings.seconds)
         if isinstance(result, Streamed):
             return Export(query=query, result=result, status=status, age=0.0, timings=timings)

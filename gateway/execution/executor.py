@@ -129,14 +129,17 @@ class Executor:
         )
         return Computed(result, CacheStatus(outcome=Outcome.TOO_LARGE))
 
-    def alone(self, work: Work, request: CacheRequest) -> Computed:
-        """Compute an answer for this caller alone, of which nothing is to be kept."""
+    def alone(self, work: Work, request: CacheRequest, *, head: int = STREAM_AFTER) -> Computed:
+        """Compute an answer for this caller alone, of which nothing is to be kept.
+
+        Where its caller takes rows as they come, more than *head* bytes of them are sent while they are computed.
+        """
         sends = request.stream is not None and request.stream.limit is None
         work = replace(work, keeps=False)
 
         def compute(cancellation: Cancellation) -> Result | Streamed:
             if sends:
-                return self.runner.send(work, cancellation, head=STREAM_AFTER, limit=None)
+                return self.runner.send(work, cancellation, head=head, limit=None)
             return self.runner.whole(work, cancellation)
 
         result = self.in_flight.run_alone(compute, deadline=request.deadline, gone=request.gone)

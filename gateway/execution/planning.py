@@ -62,6 +62,11 @@ class Planning:
                 work = self._plan(query, question, principal, timings)
         return work
 
+    def snapshots(self, query: BoundQuery) -> Mapping[str, Snapshot]:
+        """Pin the snapshots of a query's tables: the newest, or those that it names. Raises what pinning raises."""
+        named = query.snapshot
+        return self.catalog.pin(query.tables) if named is None else self.catalog.at(query.tables, named)
+
     def plan_again(self, work: Work) -> Work:
         """List the tables again, whose files changed while they were read, and plan over what is there now."""
         with work.timings("plan"):
@@ -116,8 +121,7 @@ class Planning:
 
     def _plan(self, query: BoundQuery, question: str, principal: Principal, timings: Timings) -> Work:
         pinned_at = self.clock()
-        tables = query.tables
-        snapshots = self.catalog.pin(tables) if query.snapshot is None else self.catalog.at(tables, query.snapshot)
+        snapshots = self.snapshots(query)
         with on_behalf_of(query.origin):
             plan = self.planner.plan(query, snapshots, principal)
         return Work(

@@ -48,8 +48,8 @@ from gateway.predicate import Term
 _NOBODY_SPECIAL = Principal()
 _PREPARED = 2_000
 """Prepared texts kept: a few times the templates of a large project."""
-_PINNED = 32
-"""Indexes of snapshots kept that were asked for by their names."""
+_PINNED = 2_000_000
+"""Files at most of the snapshots asked for by their names whose indexes are kept, or one index."""
 
 
 _Schema = tuple[tuple[tuple[tuple[Column, ...], frozenset[str]], ...], tuple[tuple[str, str], ...]]
@@ -81,7 +81,7 @@ class Planner:
         self._lock = Lock()
         self._prepared: LRUCache[tuple[str, bool], tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
-        self._pinned: LRUCache[tuple[str, str], PartitionIndex] = LRUCache(_PINNED)
+        self._pinned: LRUCache[tuple[str, str], PartitionIndex] = LRUCache(_PINNED, getsizeof=_weight)
 
     def succeeded_by(
         self, evaluate: Evaluate, dimensions: DimensionReader, with_facts: WithFacts = with_known_facts
@@ -283,6 +283,10 @@ class Planner:
             with self._lock:
                 self._pinned[key] = index
         return index
+
+
+def _weight(index: PartitionIndex) -> int:
+    return min(index.files_total + 1, _PINNED)
 
 
 def _select(indexes: Sequence[PartitionIndex], bound: Bound) -> list[Chosen]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from gateway.catalog.snapshot_ids import OPTION
 from gateway.errors import MalformedRequest, NotAcceptable
 from gateway.web.accept import choose
 from gateway.web.bound_parameters import echo_header
@@ -19,7 +20,7 @@ FORMATS = {"json": "application/json", "text": "text/plain; charset=utf-8"}
 
 @routes.route("/v1/queries/<name>/<version>/explain", methods=["GET", "POST"])
 def explain(name: str, version: str) -> Response:
-    options = read_query_string(request.query_string, accepted=("_format", "_map"))
+    options = read_query_string(request.query_string, accepted=("_format", "_map", OPTION))
     chosen = _format(options.options.get("_format"))
     drawn = _drawn(options.options.get("_map", "false"))
     explanation = gateway().explain(read_question(name, version, options), principal=principal_of(request))

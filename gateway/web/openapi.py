@@ -22,6 +22,7 @@ Operation = dict[str, Any]
 
 _ANY: Schema = {"type": "object"}
 _ASKED = ("format", "shape", "bom", "delimiter", "limit", "cursor", "snapshot", "timeout")
+_EXPLAINED = ("explain_format", "explain_map", "snapshot")
 _TEXTS = ("csv", "ndjson")
 _CONDITIONS = ("if_match", "if_none_match", "range", "if_range")
 _TOO_LONG = {"description": "The address is longer than the server reads (8,190 bytes): ask by POST."}
@@ -100,9 +101,12 @@ def _version_paths(template: Template, state: Lifecycle) -> dict[str, Any]:
         f"{url}/splits/{{number}}": {"get": _read_split(f"read_split_{name}", state)},
         f"{url}/explain": {
             "get": _explained(template, f"explain_{name}", state)
-            | {"parameters": _query_parameters(template, ("explain_format", "explain_map"))},
+            | {"parameters": _query_parameters(template, _EXPLAINED)},
             "post": _explained(template, f"post_explain_{name}", state)
-            | {"parameters": _references(("explain_format", "explain_map")), "requestBody": _body(template)},
+            | {
+                "parameters": _references(_EXPLAINED),
+                "requestBody": _body(template),
+            },
         },
     }
 

@@ -6,7 +6,7 @@ import re
 
 from flask import request
 
-from gateway.catalog.snapshot_ids import OPTION, instant_of, parts_by_table
+from gateway.catalog.snapshot_ids import OPTION
 from gateway.errors import MalformedRequest, VersionNotFound, shortened
 from gateway.model import Request as Question
 from gateway.query.template import Template
@@ -42,19 +42,8 @@ def read_question(name: str, version: str, options: QueryString) -> Question:
 
 
 def read_snapshot(given: str | None, template: Template) -> str | None:
-    """Read the name of a snapshot; a date names the last one before it. None: the newest is asked for.
-
-    Raises ``MalformedRequest``, ``SnapshotGone`` and ``StorageFailed``.
-    """
-    if given is None:
-        return None
-    instant = instant_of(given)
-    if instant is None:
-        parts_by_table(given, template.tables)
-        return given
-    if not template.tables:
-        parts_by_table(given, ())
-    return gateway().catalog.before(template.tables, instant)
+    """Read the name of a snapshot, or a date; None: the newest is asked for. Raises what ``Catalog.resolve`` raises."""
+    return None if given is None else gateway().catalog.resolve(template.tables, given)
 
 
 def version_number(name: str, version: str) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,12 +81,17 @@ def test_an_answer_names_its_snapshot_and_can_be_had_again(project: Path, hosts:
     command = ["tables", "--snapshots", "--format", "json", "--project", str(project)]
     told = json.loads(CliRunner().invoke(main, command).output)
     assert [(each["table"], each["snapshot"]) for each in told] == [("events", name), ("events", after)]
+    question = ["amount", "--params", json.dumps(WHOLE_YEAR), "--project", str(project), "--format", "json"]
+    said = [CliRunner().invoke(main, ["run", *question, "--snapshot", which]).output for which in (name, "2999-01-01")]
+    assert [json.loads(text)["data"] for text in said] == [rows(before[0]), [{"events": 21, "amount": 70}]]
 
     for host in hosts:
         for _ in range(2):
             again = asked(host, _snapshot=name)
             assert (rows(again), again.headers["gateway-snapshot"]) == (rows(before[0]), name)
             assert asked(host, _snapshot=later.isoformat()).headers["gateway-snapshot"] == name
+        explained = host.get("/v1/queries/amount/v1/explain", {**WHOLE_YEAR, "_snapshot": name}).json()
+        assert explained["scans"][0]["total_files"] == 20
         assert rows(asked(host)) == rows(asked(host, _snapshot=after)) == [{"events": 21, "amount": 70}]
 
 
@@ -144,7 +148,7 @@ def test_snapshots_outlive_the_state_in_a_bucket(
         "GATEWAY_SNAPSHOTS_LOCATION": s3.url("named/kept"),
         "GATEWAY_SNAPSHOTS_KEEP_SNAPSHOTS": "1h",
     }
-    server = serve(folder, environment, workers=1)
+    server = serve(folder, environment | {"GATEWAY_STATE": str(tmp_path / "lost")}, workers=1)
     first = server.get("/v1/queries/named/v1/result")
     assert rows(first) == [{"name": "seven", "events": 3}]
     name = first.headers["gateway-snapshot"]
@@ -152,10 +156,8 @@ def test_snapshots_outlive_the_state_in_a_bucket(
     s3.upload(_names(folder / "second", {8: "eight"}), "named/names")
     assert server.post("/v1/tables/names/refresh", b"{}").status == 200
     assert server.get("/v1/queries/named/v1/result").headers["gateway-snapshot"].split("-")[0] == name.split("-")[0]
-    server.process.kill()
-    server.process.wait()
-    shutil.rmtree(folder / ".gateway")
-    again = serve(folder, environment, workers=1).get("/v1/queries/named/v1/result", {"_snapshot": name})
+    another = serve(folder, environment | {"GATEWAY_STATE": str(tmp_path / "new")}, workers=1)
+    again = another.get("/v1/queries/named/v1/result", {"_snapshot": name})
     assert (rows(again), again.headers["gateway-snapshot"]) == (rows(first), name)
 
 

@@ -8,14 +8,14 @@ in parallel file by file; any other is computed as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlglot import exp
 
 from gateway.catalog.manifest import Snapshot
-from gateway.model import BoundQuery, Column, Plan
+from gateway.model import Column, Plan
 from gateway.plan.analysis.aggregation import is_aggregating
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.prepare import parsed
@@ -45,19 +45,14 @@ def keeping(plan: Plan, snapshots: Mapping[str, Snapshot]) -> Keeping | None:
     query = plan.query
     tables = tuple((name, tuple(snapshots[name].columns)) for name in query.tables)
     types = tuple((name, value.type) for name, value in query.parameters.items())
-    found = _keepings(query.sql, tables, types)
+    found = keepings(query.sql, tables, types)
     by_size = sorted(found, key=lambda each: (-plan.scans[each.scan].selection.size, each.scan))
     return by_size[0] if by_size else None
 
 
-def keeps_rows(query: BoundQuery, columns: Mapping[str, Sequence[Column]]) -> list[Keeping]:
-    """Find all scans whose rows a query over tables of these *columns* keeps."""
-    tables = tuple((name, tuple(columns[name])) for name in query.tables)
-    return list(_keepings(query.sql, tables, tuple((name, value.type) for name, value in query.parameters.items())))
-
-
 @lru_cache(maxsize=_KEPT)
-def _keepings(sql: str, tables: _Tables, types: tuple[tuple[str, str], ...]) -> tuple[Keeping, ...]:
+def keepings(sql: str, tables: _Tables, types: tuple[tuple[str, str], ...]) -> tuple[Keeping, ...]:
+    """Find all scans whose rows a text keeps, by the columns of its *tables* and the *types* of its parameters."""
     try:
         text = read(sql, {column.name.lower() for _, columns in tables for column in columns})
         refuse_volatile(text)
