@@ -7,7 +7,7 @@ read. Any other is computed once, kept as answers are, and split by its rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from gateway.answer import Answer, Export
+from gateway.answer import Answer, CacheStatus, Export, Outcome
 from gateway.canonical import canonical_bytes
 from gateway.errors import (
     TOO_LARGE,
@@ -28,7 +28,7 @@ from gateway.errors import (
     SplitGone,
 )
 from gateway.execution.single_flight import Gone
-from gateway.execution.work import CacheRequest, StreamOptions, Work
+from gateway.execution.work import CacheRequest, StreamOptions, Work, unread
 from gateway.model import UNREAD, BoundQuery, Column, Plan, Principal, Request, TypedValue
 from gateway.pipeline import Gateway
 from gateway.plan.analysis import NOW
@@ -43,8 +43,6 @@ MOST: Final = 1_024
 """Splits that an answer is cut into at most."""
 _DESCRIBING: Final = 30.0
 """Seconds in which the columns of a query are found."""
-_HEAD: Final = 2**18
-"""Bytes of rows after which a split is sent while it is computed: its rows are written where they are computed then."""
 _ANOTHER: Final = "ask for a plan of its splits again"
 
 
@@ -118,8 +116,12 @@ class Splits:
         skip: int,
         deadline: float | None,
         gone: Gone | None,
+        has: Callable[[str], bool] = lambda key: False,
     ) -> Part:
-        """Return the rows of a split but for its first *skip* ones. Raises ``SplitGone``, and what answering raises."""
+        """Return the rows of a split but for its first *skip* ones. Raises ``SplitGone``, and what answering raises.
+
+        *has* tells whether the caller has the rows of a key already: nothing is computed then.
+        """
         query = self._bound(replace(asked, snapshot=split.snapshot), split.now or 0.0)
         if split.by == "rows":
             answer = self.gateway.answer(query, principal=principal, deadline=deadline, gone=gone)
@@ -131,7 +133,8 @@ class Splits:
         kept = keeping(work.plan, work.snapshots)
         if kept is None or _selected(work.plan) != split.content:
             raise SplitGone(f"Other files are read for this question by who asks now: {_ANOTHER}.")
-        return Part(answer=self._computed(self._of_split(work, kept, split, skip), deadline, gone))
+        part = self._of_split(work, kept, split, skip)
+        return Part(answer=_had(part) if has(part.key) else self._computed(part, deadline, gone))
 
     def _bound(self, asked: Request, now: float, *, pin: bool = False) -> BoundQuery:
         """Bind a question at an instant, to the snapshot of now where none is asked for and it is to *pin* one."""
@@ -234,11 +237,17 @@ class Splits:
             gone=gone,
             stream=StreamOptions(),
         )
-        result, status = gateway.executor.alone(work, request, head=_HEAD)
+        result, status = gateway.executor.alone(work, request, head=None)
         timings = dict(work.timings.seconds)
         if isinstance(result, Streamed):
             return Export(query=query, result=result, status=status, age=0.0, timings=timings)
         return Answer(query=query, result=result, status=status, age=0.0, timings=timings)
+
+
+def _had(work: Work) -> Export:
+    """Return an answer without rows for a caller who has them."""
+    status = CacheStatus(outcome=Outcome.REVALIDATED)
+    return Export(query=work.plan.query, result=unread(work), status=status, age=0.0, timings=work.timings.seconds)
 
 
 def _whole() -> Whole:

@@ -129,10 +129,11 @@ class Executor:
         )
         return Computed(result, CacheStatus(outcome=Outcome.TOO_LARGE))
 
-    def alone(self, work: Work, request: CacheRequest, *, head: int = STREAM_AFTER) -> Computed:
+    def alone(self, work: Work, request: CacheRequest, *, head: int | None = STREAM_AFTER) -> Computed:
         """Compute an answer for this caller alone, of which nothing is to be kept.
 
-        Where its caller takes rows as they come, more than *head* bytes of them are sent while they are computed.
+        Where its caller takes rows as they come, more than *head* bytes of them are sent while they are computed; all
+        of them where it is None.
         """
         sends = request.stream is not None and request.stream.limit is None
         work = replace(work, keeps=False)

@@ -84,10 +84,16 @@ class Execution:
         with self._running(work, move, limits) as run:
             return run.result(self._gathered(run, tee))
 
-    def send(self, work: Work, move: Move, limits: Limits, *, head: int) -> Result | Streamed:
-        """Run a plan for one reader: to its end where that comes within *head* bytes, else to its first rows."""
+    def send(self, work: Work, move: Move, limits: Limits, *, head: int | None) -> Result | Streamed:
+        """Run a plan for one reader: to its end where that comes within *head* bytes, else to its first rows.
+
+        None: the rows are the reader's at once, and written where they are computed from the first one on.
+        """
         with self._running(work, move, limits) as run:
-            held, size = [], 0
+            held, size = list[pa.RecordBatch](), 0
+            if head is None:
+                run.confirm()
+                return run.hand_over(held)
             for batch in run.rows:
                 held.append(batch)
                 size += batch.nbytes

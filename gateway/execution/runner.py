@@ -77,7 +77,7 @@ class PlanRunner:
                         return self._outliving(limits, partial(self._whole, planned, move, tee))
         raise AssertionError(_RAISED)
 
-    def send(self, work: Work, cancellation: Cancellation, *, head: int, limit: int | None) -> Result | Streamed:
+    def send(self, work: Work, cancellation: Cancellation, *, head: int | None, limit: int | None) -> Result | Streamed:
         """Compute rows for one reader, who is given them after *head* bytes, or only the first *limit* of them."""
         limits = self._limits(work, cancellation)
         for plan in self._plans(work):
@@ -135,7 +135,7 @@ class PlanRunner:
             run = partial(self.execution.whole, move=move, limits=limits, tee=reader)
             return self._folded(work, move, limits, run, reader)
 
-    def _send(self, work: Work, move: Move, head: int, limit: int | None, limits: Limits) -> Result | Streamed:
+    def _send(self, work: Work, move: Move, head: int | None, limit: int | None, limits: Limits) -> Result | Streamed:
         if limit is None:
             return self._folded(work, move, limits, partial(self.execution.send, move=move, limits=limits, head=head))
         return self._folded(

@@ -186,14 +186,14 @@ def response_of(
 
 
 def rendered(response: ResultResponse, answer: Answer | Export | Unread, now: float) -> Response:
-    """Have Flask write a response; the work behind it ends with its rows, or now where it sends none."""
+    """Have Flask write a response; the work behind it ends with its rows, or now where its body is there."""
     status, timing = cache_status(answer.status), server_timing(answer.timings)
     engine = engine_of(answer)
     told = [] if engine is None else [("Gateway-Engine", engine)]
     rendered = render(response, [*response.volatile.pairs(answer.age, status, timing, now), *told])
-    if response.body is None:
+    if response.body is None or isinstance(response.body, bytes):  # all rows are written, however many they were
         close(answer)
-    elif not isinstance(response.body, bytes):
+    else:
         rendered.call_on_close(lambda: close(answer))
     return rendered
 

@@ -20,7 +20,7 @@ from gateway.web.documents import json_response
 from gateway.web.formats import choose_dialect, choose_form
 from gateway.web.paging import Page, first_page
 from gateway.web.parsing import MAX_ROWS, no_parameters, read_json_object, read_query_string
-from gateway.web.preconditions import chosen_coding
+from gateway.web.preconditions import chosen_coding, holds
 from gateway.web.questions import read_snapshot, version_number
 from gateway.web.representation import Representation, Variant, body_name
 from gateway.web.results import outliving, rendered, response_of
@@ -77,6 +77,7 @@ def split(name: str, version: str, number: int) -> Response:
             skip=skip,
             deadline=read_deadline(request.headers.getlist(TIMEOUT), site().monotonic),
             gone=read_gone(request.environ),
+            has=lambda key: holds(variant.alike(key)),
         )
         with closed_on_error(part.answer):
             now, page = site().clock(), _page(part)
