@@ -73,7 +73,8 @@ def supported(function: Function, argument: str) -> bool:
 
     The functions are ``cast(type)``, ``date_trunc(part)``, ``date_part(part)`` with a name of ``PARTS`` or
     ``REPEATING`` (which are also functions by themselves), ``strftime(format)``, and ``add(n)``: n units of the order
-    key of the type, that is integers, days of a DATE, µs of a TIMESTAMP; ``add_months(n)`` to a DATE.
+    key of the type, that is integers, days of a DATE, µs of a TIMESTAMP; ``add_months(n)`` to a DATE, and
+    ``add_months_to_time(n)`` to a TIMESTAMP, whose order it keeps but within a day.
     """
     source, target = key_type(argument), key_type(function.returns)
     if source is None or target is None or source.wide:
@@ -152,6 +153,8 @@ def _mapping(function: Function, argument: str) -> _Mapping | None:
         return _add(function, source, target)
     if function.name == "add_months":
         return _add_months(function, source, target)
+    if function.name == "add_months_to_time":
+        return _add_months_to_time(function, source, target)
     if source.kind not in _TEMPORAL or source.per_second not in (0, 10**6):
         return None
     if function.name == "date_trunc":
@@ -222,6 +225,32 @@ def _add_months(function: Function, source: KeyType, target: KeyType) -> _Mappin
         return _to_keys((month + months).astype("datetime64[D]") + within, target)
 
     return _both(moved)
+
+
+def _add_months_to_time(function: Function, source: KeyType, target: KeyType) -> _Mapping | None:
+    """Move times by months: of two days that become one, the later time of day may have been on the earlier day."""
+    days = key_type("DATE")
+    if source != target or source.kind is not KeyKind.TIMESTAMP or source.per_second != 10**6 or days is None:
+        return None
+    of_days = _add_months(function, days, target)
+    if of_days is None:
+        return None
+    whole = _DAY * 10**6
+
+    def ends(keys: Ordinals) -> tuple[Ordinals, Ordinals, Any]:
+        day, within = keys // whole, keys % whole
+        month = day.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+        return of_days.low(day), within, day - month < 27
+
+    def low(keys: Ordinals) -> Ordinals:
+        moved, within, alone = ends(keys)
+        return moved + np.where(alone, within, 0)
+
+    def high(keys: Ordinals) -> Ordinals:
+        moved, within, alone = ends(keys)
+        return moved + np.where(alone, within, whole - 1)
+
+    return _Mapping(low, high)
 
 
 def _truncate(part: str, source: KeyType, target: KeyType) -> _Mapping | None:

@@ -200,7 +200,7 @@ MUTATIONS = [
     Mutation("OR", "what is foreign counts as FALSE", facts, "substitute", wrong_substitute),
     Mutation("equality", "copied across types", conjuncts, "edges_of", wrong_edges),
     Mutation("order", "bounds turned round", closing, "_ordered", wrong_order),
-    Mutation("order", "copied through month() and texts", closing, "_keep_order", lambda _: True),
+    Mutation("order", "copied through month() and texts", closing, "keep_order", lambda _: True),
     Mutation("DATE beside TIMESTAMP", "compared as DATE", types._RULES, "DATE", lambda *_: types.Resolved("DATE")),
     Mutation("IS NULL", "of a function as never", conjuncts, "RULES", wrong_rules),
     Mutation("IS DISTINCT FROM", "NULL forgotten", nulls, "null_safe", wrong_null_safe),

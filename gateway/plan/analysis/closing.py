@@ -116,7 +116,7 @@ def _applied(predicate: Predicate, there: Term, functions: tuple[Function, ...],
     """Apply functions to the constants of a leaf whose term they make equal to *there*."""
     if isinstance(predicate, Comparison) and predicate.operator is not Operator.NE:
         bounds = {Operator.EQ: (Operator.GE, Operator.LE)}.get(predicate.operator, (predicate.operator,))
-        if len(bounds) == 1 and not keep_order(functions):
+        if len(bounds) == 1 and not keep_bounds(functions):
             return TRUE
         made = (_bound(there, operator, predicate, functions, constants) for operator in bounds)
         return all_of(*(bound for bound in made if bound is not None))
@@ -151,7 +151,7 @@ def _ordered(
         # Below a function the strictness of the edge is lost: f(a) <= f(b) is all that a < b says.
         strict = leaf.operator is side[0] or (operator in (Operator.LT, Operator.GT) and not rest)
         yield Comparison(_under(there, leaf.term.type, rest), side[0] if strict else reached, leaf.slot)
-    elif applied and keep_order(applied):
+    elif applied and keep_bounds(applied):
         bound = _bound(there, reached, leaf, applied, constants)
         if bound is not None:
             strict = operator in (Operator.LT, Operator.GT)
@@ -192,6 +192,11 @@ def _rest(deep: Term, shallow: Term) -> tuple[Function, ...] | None:
 def _under(inner: Term, kind: str, functions: tuple[Function, ...]) -> Term:
     """Put *inner* under further functions, which make a value of type *kind* of it."""
     return compose(inner, Term("", kind, functions))
+
+
+def keep_bounds(functions: tuple[Function, ...]) -> bool:
+    """Return whether functions make a bound of a bound, perhaps a wider one."""
+    return all(function.name == "add_months_to_time" or keep_order((function,)) for function in functions)
 
 
 def keep_order(functions: tuple[Function, ...]) -> bool:

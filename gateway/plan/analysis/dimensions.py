@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from gateway.plan.analysis import barriers
 from gateway.plan.analysis.aggregation import always_yields
-from gateway.plan.analysis.closing import closure, keep_order
+from gateway.plan.analysis.closing import closure, keep_bounds
 from gateway.plan.analysis.constants import Aspect, Constants, Dimension
 from gateway.plan.analysis.facts import MIRRORED, Fact, compose, leaves, project, substitute
 from gateway.plan.analysis.sources import SelectBlock, Source
@@ -166,7 +166,7 @@ class Dimensions:
         if operator is Operator.EQ and listed.values is not None:
             slot = self._applied(self.constants.list_slot(listed.values, listed.type), listed.type, functions, None)
             return TRUE if slot is None else Membership(here, (slot,), is_list=True)
-        if not keep_order(functions):
+        if not keep_bounds(functions):
             return TRUE
         if operator in (Operator.EQ, Operator.GT, Operator.GE):
             slot = self._applied(self.constants.slot(listed.least, listed.type), listed.type, functions, False)

@@ -36,7 +36,7 @@ from gateway.plan.analysis.sources import (
 )
 from gateway.plan.analysis.subqueries import conditions, positive_subquery, tested_columns
 from gateway.plan.analysis.terms import Naming
-from gateway.predicate import TRUE, Membership, NullCheck, Operator, Predicate, Term, any_of
+from gateway.predicate import FALSE, TRUE, And, Membership, NullCheck, Operator, Or, Predicate, Term, all_of, any_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,8 +159,9 @@ class Guarantees:
                 continue
             if isinstance(child.block, SelectBlock):
                 made += self.dimensions.of_output(tested, child.block, index, about)
-            targets = {output_key(child.block, index): tested}
-            known = _useful(moved(fact, targets) for fact in self.outputs(child.block))
+            key = output_key(child.block, index)
+            valued = (replace(fact, predicate=_of_values(fact.predicate, key)) for fact in self.outputs(child.block))
+            known = _useful(moved(fact, {key: tested}) for fact in valued)
             made += [replace(fact, origin=id(node), rule="IN subquery") for fact in known]
         return made
 
@@ -214,6 +215,16 @@ def _computed(edge: Edge) -> Fact:
     """Return that an output column is computed so; it may be NULL."""
     mentions = frozenset({edge.left.column, edge.right.column})
     return Fact(predicate=TRUE, sql="", rule="", origin=-1, mentions=mentions, edge=edge)
+
+
+def _of_values(predicate: Predicate, key: str) -> Predicate:
+    """Return what a predicate says of rows in which a column is not NULL."""
+    if isinstance(predicate, And | Or):
+        joined = all_of if isinstance(predicate, And) else any_of
+        return joined(*(_of_values(part, key) for part in predicate.parts))
+    if not isinstance(predicate, NullCheck) or predicate.negated or predicate.term.functions:
+        return predicate
+    return FALSE if predicate.term.column == key else predicate
 
 
 def _useful(facts: Iterable[Fact]) -> list[Fact]:

@@ -15,6 +15,8 @@ _SERIES = {
     TIMESTAMPTZ: TIMESTAMPTZ,
 }
 """The type of the members of a series, by that of its ends."""
+MOST = 100_000
+"""Members that are looked through for the greatest."""
 Kind = Callable[[exp.Expr], str | None]
 """Returns the type of a constant; see ``Constants.kind``."""
 
@@ -51,7 +53,7 @@ def _is_plain(node: exp.Expr) -> bool:
 def _of_list(node: exp.Expr, kind: Kind, name: str) -> Listed | None:
     if isinstance(node, exp.GenerateSeries):
         return _of_series(node, kind, name)
-    member = (kind(node) or "").removesuffix("[]") if isinstance(node, exp.Placeholder | exp.Split) else ""
+    member = (kind(node) or "").removesuffix("[]") if isinstance(node, exp.Placeholder | exp.Split | exp.Array) else ""
     if not member or f"{member}[]" != kind(node) or member.endswith("]"):
         return None
     ends = [exp.Anonymous(this=call, expressions=[node.copy()]) for call in ("list_min", "list_max")]
@@ -68,14 +70,25 @@ def _of_series(node: exp.GenerateSeries, kind: Kind, name: str = "") -> Listed |
         return None
     exclusive = bool(node.args.get("is_end_exclusive"))
     ends = [call(this=start.copy(), expressions=[end.copy()]) for call in (exp.Least, exp.Greatest)]
+    is_time = member in ("TIMESTAMP", TIMESTAMPTZ)
     return Listed(
         type=member,
         name=name or ("range" if exclusive else "generate_series"),
         values=None,
         least=ends[0],
-        greatest=ends[1],
-        open=exclusive and _ascends(step),
+        greatest=_last(node, ends[1], member) if is_time else ends[1],
+        open=exclusive and _ascends(step) and not is_time,
     )
+
+
+def _last(node: exp.GenerateSeries, end: exp.Expr, member: str) -> exp.Expr:
+    """Return the greatest member of a series of times, which may lie before its end; of very long ones, the end."""
+    listed, row = node.copy(), exp.column("n", "r")
+    series = exp.Table(this=listed, alias=exp.TableAlias(this=exp.to_identifier("r"), columns=[exp.to_identifier("n")]))
+    few = exp.select(row).from_(series).limit(MOST + 1).subquery("s")
+    counted = exp.LTE(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(MOST))
+    last = exp.Case(ifs=[exp.If(this=counted, true=exp.Max(this=exp.column("n")))], default=end)
+    return exp.cast(exp.select(last).from_(few).subquery(), member, dialect="duckdb")
 
 
 def _ascends(step: exp.Expr | None) -> bool:

@@ -88,7 +88,7 @@ def _applied(function: Function, text: str) -> str:
             return f"date_trunc('{function.arguments[0]}', {text})"
         case "add" if function.returns.startswith("TIMESTAMP"):
             return f"({text} + to_microseconds({function.arguments[0]}))"
-        case "add_months":
+        case "add_months" | "add_months_to_time":
             return f"({text} + to_months({function.arguments[0]}))"
         case "add":
             return f"({text} + {function.arguments[0]})"

@@ -201,10 +201,10 @@ def _sum(node: exp.Expr, naming: Naming) -> Term | Opaque:
     if isinstance(inner, Opaque):
         return inner
     months = _months(right)
-    if months is not None and inner.type == "DATE":
-        return Term(
-            inner.column, "TIMESTAMP", (*inner.functions, Function("add_months", (sign * months,), "TIMESTAMP"))
-        )
+    if months is not None and inner.type in ("DATE", "TIMESTAMP"):
+        name = "add_months" if inner.type == "DATE" else "add_months_to_time"
+        moved = Function(name, (sign * months,), "TIMESTAMP")
+        return Term(inner.column, "TIMESTAMP", (*inner.functions, moved))
     micros = _micros(right)
     if micros is not None and inner.type in _TEMPORAL:
         if inner.type == "DATE":

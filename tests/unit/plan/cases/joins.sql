@@ -180,10 +180,8 @@ SELECT count(*) FROM a JOIN b ON b.ts BETWEEN a.ts AND a.ts + INTERVAL 2 HOUR WH
 
 -- Not where a month is added to a time: it keeps the order of days only.
 SELECT count(*) FROM a JOIN b ON a.ts < b.ts + INTERVAL 1 MONTH WHERE b.ts < TIMESTAMP '2024-01-31 09:00:00';
---> a: TRUE
---> b: ts < 2024-01-31 09:00:00
---! a: a.ts < b.ts + INTERVAL '1' MONTH | compared with no constant
---! b: a.ts < b.ts + INTERVAL '1' MONTH | compared with no constant
+--> a: ts IS NOT NULL AND ts < add_months_to_time(2024-01-31 09:00:00-, 1) up
+--> b: ts < 2024-01-31 09:00:00 AND ts IS NOT NULL
 
 -- A range between two columns of a table that is filtered by others.
 SELECT count(*) FROM a JOIN b ON a.ts BETWEEN b.d AND b.ts WHERE b.s = 'a';

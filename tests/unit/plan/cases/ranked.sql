@@ -191,3 +191,8 @@ SELECT d, max(ts) FROM a GROUP BY d ORDER BY max(ts) DESC LIMIT 1;
 
 SELECT DISTINCT k FROM a ORDER BY k LIMIT 1 OFFSET 1;
 --> a: k <= $__ranked_0
+
+-- A value that is among what a subquery gives is not NULL.
+SELECT count(*) FROM a WHERE ts::DATE IN (SELECT max(ts::DATE) FROM a);
+--> a: ts IS NOT NULL AND cast(ts, DATE) IN ($__ranked_0)
+--> a: cast(ts, DATE) >= $__ranked_0
