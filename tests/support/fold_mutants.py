@@ -202,7 +202,7 @@ MUTANTS = [
     Mutant("arg_min", "is arg_max", algebra, "EXTREMES", lambda right: dict.fromkeys(right, "max")),
     Mutant("DISTINCT", "counted by partition", aggregates.States, "_distinct", without_grains),
     Mutant("SELECT DISTINCT", "keeps no row", keys, "_of_distinct", lambda _: lambda _: ()),
-    Mutant("volatile functions", "let through", block, "_refuse_volatile", lambda _: lambda _: None),
+    Mutant("volatile functions", "let through", block, "refuse_volatile", lambda _: lambda _: None),
     Mutant("states", "of different filters are one", aggregates.States, "_kept", one_state),
     Mutant("keys", "a place or an alias is an expression", keys, "_named", column_first),
     Mutant("names", "a result wins over a column", block.Block, "qualified", unqualified),
