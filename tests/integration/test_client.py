@@ -428,6 +428,15 @@ def test_a_read_of_such_rows_begins_again(shaky: Client, through: Callable[[Prog
     assert (len(answer), proxy.requests["GET"]) == (LONG + 1, 2)
 
 
+def test_a_read_of_such_rows_that_always_breaks_is_given_up(
+    proxy: FaultProxy, through: Callable[[Program], FaultProxy]
+) -> None:
+    through(always(Fault(name="cut", keep=0.5)))
+    client = Client(proxy.endpoint, cache=False, retry=Retry(times=1, first=0.001), deadline=None)
+    with client, pytest.raises((StreamCut, ConnectionFailed)):
+        client.read("export", rows=LONG + 2)
+
+
 def test_an_answer_that_became_another_is_not_put_together_of_both(
     shaky: Client, through: Callable[[Program], FaultProxy]
 ) -> None:

@@ -159,7 +159,7 @@ class AsyncClient:
     async def _answer(self, asked: Question, deadline: float | None) -> Answer:
         attempts = self._settings.attempts(self._settings.deadline if deadline is None else deadline)
         while True:
-            transfer = self._settings.transfer(asked, attempts)
+            transfer = self._settings.transfer(asked, replace(attempts, failed=0))
             try:
                 batches = await self._gathered(transfer, attempts)
             except StreamCut as cut:  # nobody has seen its rows: they are asked for once more
@@ -183,7 +183,7 @@ class AsyncClient:
                     pause = 0.0
                     try:
                         async with self._sent(transfer.request()) as response:
-                            match transfer.opened(response.status_code, response.headers):
+                            match await _opened(transfer, response):
                                 case Next.BODY:
                                     async for piece in response.aiter_raw():
                                         for batch in transfer.received(piece):
@@ -236,3 +236,10 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+async def _opened(transfer: Transfer, response: httpx.Response) -> Next:
+    """Take the head of an answer; what is kept is read through on a thread, for it may be large."""
+    if response.status_code == 304:
+        return await asyncio.to_thread(transfer.opened, response.status_code, response.headers)
+    return transfer.opened(response.status_code, response.headers)

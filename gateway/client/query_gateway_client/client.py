@@ -31,9 +31,6 @@ from query_gateway_client.transfer import Asked, Next, Transfer
 if TYPE_CHECKING:  # PyTorch need not be installed
     from query_gateway_client.torch_rows import TorchRows
 
-_inherited: list[httpx.Client] = []
-"""Clients of a parent process, which a forked child neither uses nor closes."""
-
 
 class Client:
     """Asks a gateway. Threads may share it; a process that is forked or handed it opens connections of its own.
@@ -73,8 +70,8 @@ class Client:
         )
         self._transport = transport
         self._verify = verify
-        self._http: httpx.Client | None = None
-        self._process = 0
+        self._clients: dict[int, httpx.Client] = {}
+        """By process: a child that was forked neither uses nor closes the connections of its parent."""
 
     def __repr__(self) -> str:
         return f"Client({self._settings.base!r})"
@@ -237,7 +234,7 @@ class Client:
     def _answer(self, asked: Question, deadline: float | None) -> Answer:
         attempts = self._settings.attempts(self._settings.deadline if deadline is None else deadline)
         while True:
-            transfer = self._settings.transfer(asked, attempts)
+            transfer = self._settings.transfer(asked, replace(attempts, failed=0))
             try:
                 batches = list(self._batches(transfer))
             except StreamCut as cut:  # nobody has seen its rows: they are asked for once more
@@ -292,19 +289,17 @@ class Client:
 
     def _connections(self) -> httpx.Client:
         """Return this process's connections: two processes that share one would read each other's answers."""
-        if self._http is None or self._process != os.getpid():
-            if self._http is not None:
-                _inherited.append(self._http)
-            limits = httpx.Limits(max_connections=self._settings.connections)
-            self._http = httpx.Client(transport=self._transport, verify=self._verify, limits=limits)
-            self._process = os.getpid()
-        return self._http
+        process = os.getpid()
+        if (found := self._clients.get(process)) is not None:
+            return found
+        limits = httpx.Limits(max_connections=self._settings.connections)
+        made = httpx.Client(transport=self._transport, verify=self._verify, limits=limits)
+        return self._clients.setdefault(process, made)  # one, where two threads came first
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones. Idempotent."""
-        if self._http is not None and self._process == os.getpid():
-            self._http.close()
-        self._http = None
+        if (found := self._clients.pop(os.getpid(), None)) is not None:
+            found.close()
 
     def __enter__(self) -> Client:
         return self
@@ -315,4 +310,4 @@ class Client:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_http": None, "_process": 0}
+        return {**self.__dict__, "_clients": {}}

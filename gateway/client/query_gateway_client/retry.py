@@ -16,12 +16,13 @@ class Retry:
 
     ``times`` is how often in a row without anything having come; a pause is at most ``longest`` seconds. Half of each
     pause is by chance, so that clients that were refused together do not come back together. ``Retry-After`` of the
-    gateway is waited for in any case.
+    gateway is waited for where it is at most ``patience`` seconds.
     """
 
     times: int = 5
     first: float = 0.25
     longest: float = 20.0
+    patience: float = 60.0
     chance: Callable[[], float] = field(default=random.random, repr=False)
 
     def pause(self, tries: int, retry_after: float | None = None) -> float:
@@ -74,7 +75,7 @@ class Attempts:
         Raises DeadlineExceeded where the pause would end after the deadline.
         """
         self.failed += 1
-        if self.failed > self.retry.times:
+        if self.failed > self.retry.times or (retry_after or 0) > self.retry.patience:
             raise error
         pause = self.retry.pause(self.failed, retry_after)
         try:
