@@ -54,9 +54,13 @@ WHERE ts >= $start AND ts < $end AND ($regions IS NULL OR region IN $regions) GR
 """
 
 
+NUMBERS = "/*\nsummary: Many rows\n*/\nSELECT range AS n, range % 7 AS k FROM range(100300)\n"
+
+
 def write_project(folder: Path) -> int:
     """Write a project of one table and its queries; return the bytes of the table."""
     texts = {"catalog/sales.yaml": TABLE, "queries/sales/v1.sql": SALES, "queries/by_day/v1.sql": BY_DAY}
+    texts["queries/numbers/v1.sql"] = NUMBERS
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -253,6 +257,28 @@ def test_a_hundred_thousand_rows_are_scrolled_sorted_filtered_and_copied(page: P
     assert page.value("regions") == f"south\t{page.column(4)[1]}"
     page.open(page.address)
     page.wait(lambda: page.text("#sight").endswith("of 500 found"))  # the link shows the same
+    assert page.complaints() == []
+
+
+def test_a_result_of_more_rows_than_a_page_has_at_a_time_is_gone_through(page: Page) -> None:
+    bottom = "document.getElementById('rows').scrollTop = 1e9"
+    page.open("/docs/numbers/v1?_view=table")
+    page.sight("Rows 1 to 1")
+    page.script(bottom)
+    page.wait(lambda: "to 100,000 of 100,300" in page.text("#sight") and "99999" in page.column(1))
+    page.press("→")
+    page.sight("Rows 100,001 to ")
+    page.wait(lambda: "100000" in page.column(1))
+    page.script(bottom)
+    page.wait(lambda: "to 100,300 of 100,300" in page.text("#sight") and "100299" in page.column(1))
+    assert not page.at("#next").is_enabled()
+    page.all("#rows .head")[1].click()
+    page.wait(lambda: page.text("#sight").endswith("of 100,300, among rows 100,001 to 100,300"))
+    page.all("#rows .head")[1].click()
+    page.all("#rows .head")[1].click()
+    page.sight("Rows 100,001 to ")
+    page.press("←")
+    page.wait(lambda: "to 100,000 of 100,300" in page.text("#sight") and "99999" in page.column(1))
     assert page.complaints() == []
 
 

@@ -5,6 +5,8 @@ import { arrange, pressed, readSort } from "./arranging.js";
 import { Grid } from "./grid.js";
 import { BLOCK } from "./rows.js";
 
+const span = (from, to) => (to <= from ? "No rows" : `Rows ${grouped(from + 1)} to ${grouped(to)}`);
+
 export class Table {
   // Told are *changed* of how the rows are shown ({_sort, _filter}), and *failed* of what goes wrong later.
   constructor({ changed, failed }) {
@@ -75,18 +77,18 @@ export class Table {
   }
 
   #sight(from, to) {
+    at("sight").textContent = this.#words(from, to);
+    at("previous").disabled = this.grid.atStart && this.rows.offset === 0;
+    at("next").disabled = this.grid.atEnd && this.rows.isLast;
+  }
+
+  #words(from, to) {
     const { rows, grid } = this;
-    const all = rows.total === null ? "the first; there are more" : grouped(rows.total);
-    const numbers = to === 0 ? "No rows" : `Rows ${grouped(rows.offset + from + 1)} to ${grouped(rows.offset + to)}`;
-    const arranged = Boolean(grid.order);
-    const filtered = arranged && this.shown._filter.trim() !== "";
-    const places = filtered ? `${to === 0 ? "No rows" : `Rows ${grouped(from + 1)} to ${grouped(to)}`} of ${grouped(grid.count)} found`
-      : to === 0 ? numbers : `${numbers} of ${all}`;
-    const part = arranged && rows.size !== rows.total
-      ? ` (in the ${rows.total === null ? "first" : `${grouped(rows.size)} rows from ${grouped(rows.offset + 1)}`})` : "";
-    at("sight").textContent = places + part;
-    at("previous").disabled = grid.atStart && rows.offset === 0;
-    at("next").disabled = grid.atEnd && rows.isLast;
+    const here = rows.total === null ? `the first ${grouped(rows.size)}; there are more` : grouped(rows.total);
+    if (!grid.order) return `${span(from + rows.offset, to + rows.offset)} of ${here}`;
+    const found = this.shown._filter.trim() ? `${span(from, to)} of ${grouped(grid.count)} found` : `${span(from, to)} of ${here}`;
+    const among = rows.size === rows.total ? "" : `, among rows ${grouped(rows.offset + 1)} to ${grouped(rows.offset + rows.size)}`;
+    return found + among;
   }
 
   async #turn(step) {
