@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -14,6 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from browsers import chromium, element, violations
+from packaged_httpfs import client_duckdb
+from real_servers import server_missing
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
@@ -143,6 +147,11 @@ class Page:
 
     def script(self, text: str, *arguments: object) -> Any:
         return self.browser.execute_script(text, *arguments)
+
+    def code(self, language: str) -> str:
+        """Return the code that the page has for a language, with the address of this machine."""
+        Select(self.at("#language")).select_by_visible_text(language)
+        return self.text("#snippet").replace("gateway.test", "127.0.0.1")  # which only the browser knows
 
     def sight(self, words: str) -> None:
         """Wait until the page says so of the rows in sight."""
@@ -433,10 +442,17 @@ def test_a_page_is_embedded_as_its_answer(page: Page) -> None:
 def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
     page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north&_view=code")
     for name in ("pandas", "Polars"):
-        Select(page.at("#language")).select_by_visible_text(name)
         names: dict[str, Any] = {}
-        exec(page.text("#snippet").replace("gateway.test", "127.0.0.1"), names)  # noqa: S102  # as a person would
+        exec(page.code(name), names)  # noqa: S102  # as a person would
         assert len(names["frame"]) == 500, name
+    with client_duckdb() as duckdb:
+        assert len(duckdb.sql(page.code("DuckDB").rstrip().removesuffix(";")).fetchall()) == 500
+    for name, program in (("JavaScript", ["node", "--input-type=module", "-e"]), ("curl", ["bash", "-c"])):
+        if shutil.which(program[0]) is None:
+            server_missing(f"no {program[0]}")
+        text = page.code(name) + ("console.log(data.length);" if name == "JavaScript" else "")
+        done = subprocess.run([*program, text], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "500" if name == "JavaScript" else '"rows":500' in done.stdout, name
     page.at("#downloads summary").click()
     for link in page.all("#files a"):
         with urlopen(str(link.get_attribute("href")).replace("gateway.test", "127.0.0.1")) as file:
