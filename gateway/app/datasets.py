@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.catalog.location import local_folder
 from gateway.catalog.store import Store, open_store, storage_errors
 from gateway.catalog.table import Table
+from gateway.catalog.versions import Versions
 from gateway.config import Settings
-from gateway.datasets.build import Builder
+from gateway.datasets.build import Builder, no_dataset
+from gateway.errors import TableInvalid
 from gateway.pipeline import Gateway
+from gateway.project.loader import load_tables
 
 _MEMORY = 2**30
 
@@ -23,3 +28,25 @@ def open_builder(settings: Settings, gateway: Gateway, *, memory: int = _MEMORY)
         return open_store(table.location, settings.storage, settings.project, observe=gateway.observe)
 
     return Builder(gateway=gateway, open_store=opened, locks=settings.state / "builds", memory=memory)
+
+
+def declared_datasets(settings: Settings, name: str | None = None) -> Mapping[str, Table]:
+    """Return the datasets that a project declares, by name. Raises ``TableNotFound`` where one is *name* and not there.
+
+    Raises ``TableInvalid`` where it may be among declarations with mistakes.
+    """
+    tables, diagnostics = load_tables(settings.project)
+    found = {each: table for each, table in tables.items() if table.query is not None}
+    if name is not None and name not in found:
+        if diagnostics:
+            raise TableInvalid(diagnostics)
+        raise no_dataset(name, found)
+    return found
+
+
+def open_versions(settings: Settings, table: Table) -> Versions | None:
+    """Open the versions of a dataset for reading; None where its folder is not there yet: nothing was built."""
+    folder = local_folder(table.location, settings.project)
+    if folder is not None and not folder.is_dir():
+        return None
+    return Versions(open_store(table.location, settings.storage, settings.project))

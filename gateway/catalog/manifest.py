@@ -207,7 +207,7 @@ def declaration(table: Table, root: str) -> str:
     if table.files != PARQUET:
         parts["files"] = table.files
     if table.query is not None:
-        parts["built"] = True
+        parts["built"] = table.version or True
     if table.layouts:
         parts["layouts"] = [[field.column for field in layout] for layout in table.layouts]
     return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

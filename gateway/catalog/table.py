@@ -158,6 +158,8 @@ class Table(BaseModel):
     """The version of a query whose result is built into the table, which is then a dataset: ``name/v1``."""
     parameters: Mapping[str, Any] = {}
     """What the query is asked with, as the document has it."""
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] | None = None
+    """The version of a dataset that is read, ``v7`` or a tag; None: the newest."""
     keep: Keep = Keep()
     """Which versions of a dataset are kept."""
     unfiltered: bool = False

@@ -84,7 +84,7 @@ class TableLister:
 
     def _built(self, store: Store, root: str, previous: Snapshot | None, started: float) -> Snapshot:
         """Return the snapshot of the newest version of a dataset: its files are listed in it."""
-        version = self._newest_version(store)
+        version = self._version(store)
         if version is None:
             raise self._not_built()
         listing = version.listing()
@@ -96,12 +96,17 @@ class TableLister:
         snapshot = replace(snapshot, announced=previous.announced)
         return footers.attach(snapshot, footers.carried(previous, snapshot))
 
-    def _newest_version(self, store: Store) -> DatasetVersion | None:
-        """Read the newest version of a dataset; a version never changes, so that the last one is not read again."""
-        versions = Versions(store)
+    def _version(self, store: Store) -> DatasetVersion | None:
+        """Read the newest version of a dataset, or the declared one; what was read last is not read again."""
+        versions, pinned = Versions(store), self._table.version
         numbers = versions.numbers()
-        if self._last is None or numbers[-1:] != [self._last.version]:
-            self._last = versions.newest()
+        number = versions.number(pinned) if pinned is not None else next(reversed(numbers), None)
+        if number not in numbers:
+            self._last = None
+        elif self._last is None or self._last.version != number:
+            self._last = versions.read(number) if number is not None else None
+            if self._last is None and pinned is None:
+                self._last = versions.newest()  # it was removed since, and there is a newer one
         return self._last
 
     def _root(self) -> str:
@@ -113,7 +118,10 @@ class TableLister:
             raise
 
     def _not_built(self) -> TableInvalid:
-        name = self._table.name
+        name, pinned = self._table.name, self._table.version
+        if pinned is not None:
+            hint = "gateway datasets versions lists those of the dataset that is built at its location"
+            return self._invalid(f"there is no version {pinned}", hint=hint, rule=Rule.DATA)
         return self._invalid("the dataset has no version yet", hint=f"build it: gateway build {name}", rule=Rule.DATA)
 
     def _refuse_table_format(self, listing: pa.Table) -> None:

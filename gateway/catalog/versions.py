@@ -31,6 +31,7 @@ from gateway.model import Column
 FORMAT = 1
 """Of the files of versions and of finished answers."""
 _VERSION = re.compile(r"versions/v([1-9][0-9]*)\.json")
+_NUMBER = re.compile(r"v([1-9][0-9]{0,8})")
 _TAG = re.compile(r"tags/([^/]+)\.json")
 Key = tuple[str | None, ...]
 """The folder texts of the levels by which a dataset is built; None is NULL."""
@@ -139,6 +140,11 @@ class Versions:
         """Read a version; None where there is none of that number."""
         content = self.get(f"versions/v{number}.json")
         return None if content is None else _version(content, f"{self.store.location}/versions/v{number}.json")
+
+    def number(self, text: str) -> int | None:
+        """Return the number of the version that ``v7`` or a tag names; None where no version has the tag."""
+        found = _NUMBER.fullmatch(text)
+        return int(found[1]) if found is not None else self.tags().get(text)
 
     def newest(self) -> DatasetVersion | None:
         """Read the newest version; None before the first build."""

@@ -30,7 +30,7 @@ _EPILOG = (
 
 _AUTHORS = (
     *("init", "new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "build"),
-    *("usage", "schema"),
+    *("datasets", "usage", "schema"),
 )
 _OPERATORS = ("serve", "demo", "cache", "warm", "apart", "keys", "completion")
 

@@ -14,7 +14,7 @@ before it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -122,11 +122,12 @@ class Builder:
         """Return the declaration of a dataset. Raises ``TableNotFound``, ``MalformedRequest``."""
         tables = self.gateway.catalog.tables
         if name not in tables:
-            datasets = [each for each, table in tables.items() if table.query is not None]
-            hint = did_you_mean(name, datasets) or f"There are: {', '.join(sorted(datasets)) or 'none'}"
-            raise TableNotFound(f"There is no dataset {name!r}. {hint[0].upper()}{hint[1:]}.")
+            raise no_dataset(name, [each for each, table in tables.items() if table.query is not None])
         if tables[name].query is None:
             raise MalformedRequest(f"{name} is a table that others write: a dataset has a query in its declaration.")
+        pinned = tables[name].version
+        if pinned is not None:
+            raise MalformedRequest(f"{name} reads the version {pinned}: build the dataset that declares none.")
         return tables[name]
 
     @contextmanager
@@ -140,6 +141,12 @@ class Builder:
             yield
         finally:
             lock.release()
+
+
+def no_dataset(name: str, datasets: Collection[str]) -> TableNotFound:
+    """Make the error for a name that none of *datasets* has."""
+    hint = did_you_mean(name, datasets) or f"there are: {', '.join(sorted(datasets)) or 'none'}"
+    return TableNotFound(f"There is no dataset {name!r}: {hint}.")
 
 
 class _Attempt:

@@ -183,6 +183,45 @@ def test_versions_go_that_are_not_kept_and_files_that_none_needs(sales: Sales) -
         assert (later.version.version, later.built) == (5, 1)
 
 
+def test_a_tag_names_a_version_which_is_kept_and_read_by_it(tmp_path: Path) -> None:
+    sales = Sales(tmp_path)
+    sales.declare(SUMS, BY_D)
+    year(sales, 3)
+    with sales.opened() as (gateway, builder):
+        builder.build("built")
+        first = held(gateway)
+        sales.put(0, [("a", 77)])
+        builder.build("built")
+    tagged = command(sales, "datasets", "tag", "built", "v1", "train-1")
+    assert (tagged.returncode, tagged.stdout) == (0, "built v1 is train-1\n")
+    for wrong, said in (
+        (("tag", "built", "v2", "train-1"), "The tag train-1 is that of v1: move it by --move"),
+        (("tag", "built", "v3", "x"), "The dataset has no version v3"),
+        (("tag", "built", "v1", "v9"), "'v9' is no tag"),
+        (("lineage", "built", "train-2"), "the tags are train-1"),
+        (("untag", "built", "train-2"), "no tag 'train-2'"),
+        (("versions", "bilt"), "did you mean 'built'?"),
+    ):
+        found = command(sales, "datasets", *wrong)
+        assert (found.returncode, said in found.stderr) == (3, True), found
+    pinned = (tmp_path / "catalog" / "built.yaml").read_text().replace("table: built", "table: pinned")
+    (tmp_path / "catalog" / "pinned.yaml").write_text(f"{pinned}version: train-1\n")
+    with sales.opened() as (gateway, builder):
+        assert (held(gateway, "pinned"), held(gateway) == first) == (first, False)
+        with pytest.raises(MalformedRequest, match="pinned reads the version train-1"):
+            builder.build("pinned")
+    assert command(sales, "datasets", "tag", "built", "v2", "train-1", "--move").returncode == 0
+    with sales.opened() as (gateway, _):
+        assert held(gateway, "pinned") == held(gateway) == asked(gateway)
+    listed = json.loads(command(sales, "datasets", "--json").stdout)
+    assert [(each["dataset"], each["newest"]["version"], each["tags"]) for each in listed] == [
+        ("built", 2, {"train-1": 2}),
+        ("pinned", 2, {"train-1": 2}),
+    ]
+    lineage = json.loads(command(sales, "datasets", "lineage", "built", "v1").stdout)
+    assert (lineage["query"], lineage["rows"], len(lineage["of_partitions"])) == ("q/v1", 9, 3)
+
+
 class Partly:
     """Shows some principals a part of the sales."""
 

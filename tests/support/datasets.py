@@ -98,10 +98,10 @@ def versions(builder: Builder) -> Versions:
     return Versions(builder.open_store(builder.dataset("built")))
 
 
-def held(gateway: Gateway) -> Counter[str]:
+def held(gateway: Gateway, name: str = "built") -> Counter[str]:
     """Return the rows that the dataset has now for those who ask, each with how often it is there."""
-    columns = gateway.catalog.refresh("built").file_columns
-    sql = f"SELECT {', '.join(column.name for column in columns)} FROM built"
+    columns = gateway.catalog.refresh(name).file_columns
+    sql = f"SELECT {', '.join(column.name for column in columns)} FROM {name}"
     adhoc = Adhoc(sql, "q.sql", gateway.catalog.tables)
     query = adhoc.bind({}, {name: each.columns for name, each in gateway.catalog.pin(adhoc.tables).items()})
     return counted(gateway.answer(query, principal=Principal()).result.table)

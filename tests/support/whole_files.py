@@ -45,6 +45,7 @@ partitioned_by:
   - {column: day, transform: day, source: ts, zone: Europe/Berlin, format: "%Y%m%d"}
 refresh: 60s
 sorted_by: [id]
+version: train-2024
 keep: {versions: 5, replaced: 2d}
 unfiltered: true
 """

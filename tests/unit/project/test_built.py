@@ -41,7 +41,7 @@ def test_a_mistake_is_told_with_its_place_and_what_is_right(text: str, expected:
 
 def test_a_declaration_with_every_key_of_datasets_is_right_and_a_misspelt_one_is_told_once() -> None:
     parse_table(DATASET, "catalog/events_by_day.yaml")
-    for key in ("query", "parameters", "keep", "unfiltered", "replaced", "versions"):
+    for key in ("query", "parameters", "keep", "unfiltered", "replaced", "versions", "version"):
         with pytest.raises(DeclarationError) as caught:
             parse_table(DATASET.replace(f"{key}:", f"{key}x:"), "catalog/events_by_day.yaml")
         assert [each.message for each in caught.value.diagnostics] == [f"unknown key {f'{key}x'!r}"]
