@@ -345,6 +345,7 @@ def _operation_paths() -> dict[str, Any]:
         "/docs": page("docs", "Try the queries in a browser", "text/html"),
         "/docs/{name}/{version}": tried,
         "/docs/key": _key_paths(page),
+        "/learn": page("learn", "How data is fetched, for people who know pandas", "text/html"),
         "/errors/{code}": error,
         "/v1/cache": {"delete": _drop()},
         "/v1/reload": {"post": reload},
