@@ -325,7 +325,7 @@ class Statement:
     sql: str
     parameters: Mapping[str, TypedValue]
     files: Sequence[FileVersion]
-    relation: Relation | None = None
+    relations: tuple[Relation, ...] = ()
     """Rows that it reads beside the files."""
     one_thread: bool = False
     """Whether it runs on one thread with memory of its own, so that it gives the same bytes each time."""

@@ -31,7 +31,7 @@ from gateway.engine.base import Cancel
 from gateway.engine.instance import S3Access
 from gateway.errors import ClusterUnavailable, DeadlineExceeded, EngineFailed, ResultTooLarge
 from gateway.model import Column, FileVersion, Statement
-from gateway.processes.wire import relation_of
+from gateway.processes.wire import relations_of
 from gateway.streaming import Form, Writer
 from gateway.telemetry.events import ClusterGone, ClusterReached, Observer
 
@@ -51,7 +51,7 @@ _GONE = (OSError, TimeoutError, CancelledError, CommClosedError, ClosedClientErr
 _worker = Worker()
 
 
-def compute(task: bytes, relation: bytes | None) -> bytes:
+def compute(task: bytes, relations: bytes | None) -> bytes:
     """Run a task; called in the workers."""
     worker = get_worker()
     limit = worker.memory_manager.memory_limit
@@ -60,7 +60,7 @@ def compute(task: bytes, relation: bytes | None) -> bytes:
         memory=None if limit is None else limit // 2,  # DuckDB takes up to half of its limit beyond it
         scratch=Path(worker.local_directory),
     )
-    return _worker.perform(task, relation, resources)
+    return _worker.perform(task, relations, resources)
 
 
 def stop(job: str) -> None:
@@ -269,8 +269,8 @@ class DaskCluster:
             seconds=None if deadline is None else deadline - time.monotonic(),
             identity=IDENTITY,
         )
-        relation = relation_of(statement)
-        return task.written(), None if relation is None else relation.to_pybytes()
+        relations = relations_of(statement)
+        return task.written(), None if relations is None else relations.to_pybytes()
 
 
 class DaskStream:
@@ -293,9 +293,9 @@ class DaskStream:
         # Tied to workers only where others must not have them: one that is started again has another address.
         only = {"workers": list(seen.workers), "allow_other_workers": False} if seen.refused else {}
         try:
-            for number, (task, relation) in enumerate(tasks):
+            for number, (task, relations) in enumerate(tasks):
                 key = f"query-gateway-{self._job}-{number}"
-                future = self._client.submit(compute, task, relation, key=key, pure=False, **only)
+                future = self._client.submit(compute, task, relations, key=key, pure=False, **only)
                 self._left.add(future)
                 future.add_done_callback(self._done.put)
         except _GONE as error:

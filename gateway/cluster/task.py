@@ -28,7 +28,7 @@ from gateway.processes.wire import (
     statement_to_json,
 )
 
-IDENTITY: Final[Mapping[str, str]] = {"engine": DuckDBEngine.name, "algebra": str(VERSION), "tasks": "1"}
+IDENTITY: Final[Mapping[str, str]] = {"engine": DuckDBEngine.name, "algebra": str(VERSION), "tasks": "2"}
 """What a worker must be equal in to the gateway: the engine, the algebra of folds, the layout of tasks."""
 _LENGTH = 4
 
@@ -47,7 +47,7 @@ class Task:
     identity: Mapping[str, str]
 
     def written(self) -> bytes:
-        """Write all but the relation of the statement."""
+        """Write all but the relations of the statement."""
         return orjson.dumps(
             {
                 "job": self.job,
@@ -61,11 +61,11 @@ class Task:
         )
 
     @classmethod
-    def read(cls, written: bytes, relation: bytes | None) -> Task:
-        """Read what ``written`` wrote, with the *relation* beside it."""
+    def read(cls, written: bytes, relations: bytes | None) -> Task:
+        """Read what ``written`` wrote, with the *relations* beside it."""
         read = orjson.loads(written)
         access = read.pop("access")
-        statement = statement_from_json(read.pop("statement"), relation)
+        statement = statement_from_json(read.pop("statement"), relations)
         return cls(**read, statement=statement, access=None if access is None else S3Access(**access))
 
 

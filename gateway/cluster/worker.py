@@ -56,13 +56,13 @@ class Worker:
         self._running: dict[str, list[Cancel]] = {}
         self._cancelled: TTLCache[str, None] = TTLCache(_REMEMBERED, _FORGOTTEN)
 
-    def perform(self, written: bytes, relation: bytes | None, resources: Resources) -> bytes:
+    def perform(self, written: bytes, relations: bytes | None, resources: Resources) -> bytes:
         """Run a task; return the reply as bytes."""
         unlike = difference(task.IDENTITY, identity_of(written))
         if unlike is not None:
             return Reply(unlike=unlike).written()
         try:
-            asked = Task.read(written, relation)
+            asked = Task.read(written, relations)
             return self._rows(asked, self._engine(asked, resources)).written()
         except GatewayError as error:
             return Reply(error=error).written()

@@ -319,9 +319,9 @@ class DuckDBEngine:
 
 
 def _register(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
-    """Let *cursor* read the relation of a statement; other cursors do not see it."""
-    if statement.relation is not None:
-        cursor.register(statement.relation.name, statement.relation.rows)
+    """Let *cursor* read the relations of a statement; other cursors do not see them."""
+    for relation in statement.relations:
+        cursor.register(relation.name, relation.rows)
 
 
 def _close(cursors: Cursors, connection: duckdb.DuckDBPyConnection) -> None:

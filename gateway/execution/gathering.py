@@ -10,7 +10,7 @@ gives the same bytes, and is run instead where that is known to be cheaper, or n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,8 +25,8 @@ from gateway.execution.elsewhere import Cluster, Elsewhere, Sent, divided
 from gateway.execution.partial_sizes import LARGEST, TOO_LARGE, TOO_LARGE_TOGETHER, PartialSizes, largest, weight
 from gateway.execution.run import Execution
 from gateway.execution.stores import Move
-from gateway.execution.work import KeyedFold, Limits, Part, Piece, Work, reading_of
-from gateway.model import Folded, Result, Scan
+from gateway.execution.work import KeyedBranch, KeyedFold, Limits, Part, Piece, Work, reading_of
+from gateway.model import Folded, Reading, Result
 from gateway.plan.explain import EngineChoice, KeptPartitions
 from gateway.plan.fold.fold import NUMBER, together
 from gateway.plan.fold.parts import COUNTED, Whole
@@ -74,26 +74,37 @@ class Gatherer:
         forbidden = self.sizes.forbid(fold) if keeps else "nothing of it may be kept"
         if forbidden is not None:
             return Whole(reason=forbidden)
-        kept = len(self.partials.find(piece.key for piece in fold.pieces))
-        return Folded(kept=kept, computed=len(fold.pieces) - kept)
+        pieces = fold.pieces
+        kept = len(self.partials.find(pieces))
+        return Folded(kept=kept, computed=len(pieces) - kept)
 
-    def kept(self, fold: KeyedFold) -> KeptPartitions:
-        """Tell which partitions need not be read, since their partials are kept."""
-        found = self.partials.find(piece.key for piece in fold.pieces)
-        chosen = [piece.partial.selection for piece in fold.pieces if piece.key in found]
-        return KeptPartitions(
-            scan=fold.fold.fact,
-            positions=tuple(position for each in chosen for position in each.positions()),
-            files=sum(each.files for each in chosen),
-            size=sum(each.size for each in chosen),
+    def kept(self, fold: KeyedFold) -> tuple[KeptPartitions, ...]:
+        """Tell which partitions of each scan need not be read, since all partials of them are kept."""
+        found = self.partials.find(fold.pieces)
+        chosen: dict[int, dict[int, Chosen | None]] = {}
+        for branch in fold.branches:
+            of_scan = chosen.setdefault(branch.branch.fact, {})
+            for key, piece in branch.pieces:
+                (position,) = piece.selection.positions()
+                lacking = key not in found or (position in of_scan and of_scan[position] is None)
+                of_scan[position] = None if lacking else piece.selection
+        return tuple(
+            KeptPartitions(
+                scan=scan,
+                positions=tuple(position for position, each in of_scan.items() if each is not None),
+                files=sum(each.files for each in of_scan.values() if each is not None),
+                size=sum(each.size for each in of_scan.values() if each is not None),
+            )
+            for scan, of_scan in chosen.items()
         )
 
     def choice(self, fold: KeyedFold) -> EngineChoice | None:
         """Say where the partials that are not kept would be computed now; None: there is only one engine."""
         if self.elsewhere is None:
             return None
-        kept = self.partials.find(piece.key for piece in fold.pieces)
-        missing = sum(piece.partial.selection.size for piece in fold.pieces if piece.key not in kept)
+        pieces = fold.pieces
+        kept = self.partials.find(pieces)
+        missing = sum(piece.selection.size for key, piece in pieces.items() if key not in kept)
         return self.elsewhere.choice(fold.fold.query, missing)
 
 
@@ -106,10 +117,10 @@ class _Gathering:
         self._partials, self._claims, self._sizes = gatherer.partials, gatherer.claims, gatherer.sizes
         self._execution, self._work, self._fold, self._move, self._limits = execution, work, fold, move, limits
         self._began = execution.clock()
-        self._pieces = {piece.key: piece for piece in fold.pieces}
+        self._pieces = fold.pieces
         self._found: dict[str, pa.Table] = {}
         self._weight = 0
-        self._computed: list[Piece] = []
+        self._computed: list[list[Piece]] = [[] for _ in fold.branches]
         self._elsewhere = gatherer.elsewhere
         self._cluster: Cluster | None = None
         self._used: str | None = None
@@ -122,7 +133,7 @@ class _Gathering:
         while missing := [key for key in self._pieces if key not in self._found]:
             self._share(missing)
         rows = self._rows()
-        computed = len(self._computed)
+        computed = sum(map(len, self._computed))
         folded = Folded(kept=len(self._pieces) - computed, computed=computed, cluster=self._used)
         self._report(folded)
         plan = replace(self._work.plan, statement=lambda address: self._fold.fold.finish(rows))
@@ -160,13 +171,21 @@ class _Gathering:
         held.difference_update(found)
         self._add(found)
 
-    def _compute(self, keys: Sequence[str], held: set[str]) -> None:
+    def _compute(self, keys: Collection[str], held: set[str]) -> None:
+        """Compute partials, those of each aggregation by themselves; those that two have in common once."""
+        left = set(keys)
+        for number, branch in enumerate(self._fold.branches):
+            pieces = {piece.key: piece for piece in branch.pieces if piece.key in left}
+            self._compute_of(number, [*pieces.values()], held)
+            left -= pieces.keys()
+
+    def _compute_of(self, number: int, left: list[Piece], held: set[str]) -> None:
         """Compute partials, a few at first where nothing is known of their sizes; their claims end as they are kept."""
-        left = [self._pieces[key] for key in keys]
+        branch = self._fold.branches[number]
         while left:
-            batch = left if self._cluster is not None else left[: self._at_once()]
+            batch = left if self._cluster is not None else left[: self._at_once(branch)]
             try:
-                made = self._run(batch)
+                made = self._run(branch, batch)
             except ClusterUnavailable as error:
                 self._return(error.detail)
                 continue
@@ -174,13 +193,14 @@ class _Gathering:
             for key, rows in made.items():
                 self._claims.hand_over(key, rows)
             held.difference_update(made)
-            self._partials.put([self._kept(piece, made[piece.key]) for piece in batch], self._claims.release)
-            self._computed += batch
+            kept = [self._kept(branch, piece, made[piece.key]) for piece in batch]
+            self._partials.put(kept, self._claims.release)
+            self._computed[number] += batch
             self._add(made)
 
-    def _at_once(self) -> int:
+    def _at_once(self, branch: KeyedBranch) -> int:
         """Return how many partials one statement of this machine computes."""
-        return _TRIED if self._sizes.fitting(self._fold.text) is None else _TOGETHER
+        return _TRIED if self._sizes.fitting(branch.text) is None else _TOGETHER
 
     def _choose(self) -> None:
         """Choose where to compute what is missing. Raises ``ClusterUnavailable`` where nobody may now."""
@@ -203,14 +223,14 @@ class _Gathering:
 
     def _missing(self) -> int:
         """Return the bytes of the files whose partials are missing."""
-        return sum(piece.partial.selection.size for key, piece in self._pieces.items() if key not in self._found)
+        return sum(piece.selection.size for key, piece in self._pieces.items() if key not in self._found)
 
-    def _run(self, batch: Sequence[Piece]) -> Mapping[str, pa.Table]:
+    def _run(self, branch: KeyedBranch, batch: Sequence[Piece]) -> Mapping[str, pa.Table]:
         """Compute partials by one statement, or in a cluster. Raises ``_TooLarge``, as soon as one is."""
         work, sizes = self._work, _Sizes(batch)
         plan = replace(
             work.plan,
-            scans=self._scans(_joined(batch)),
+            scans=branch.scans(work.plan, _joined(batch)),
             statement=partial(together, [piece.partial for piece in batch]),
         )
         computing = replace(work, plan=plan, part=Part(partials=True, sent=self._sent(batch)))
@@ -221,17 +241,17 @@ class _Gathering:
             raise
         except ResultTooLarge as error:
             if error.retry_after is None:  # there will never be room for it
-                self._sizes.too_many(self._fold.text, len(batch), TOO_LARGE_TOGETHER)
+                self._sizes.too_many(branch.text, len(batch), TOO_LARGE_TOGETHER)
             raise
         if rows is None:
             self._sizes.unfit(sizes.too_large)
-            self._sizes.too_many(self._fold.text, 1, TOO_LARGE)
+            self._sizes.too_many(branch.text, 1, TOO_LARGE)
             raise _TooLarge
         if computing.part.sent is not None:  # what they cost was paid elsewhere
             self._used = computing.part.sent.cluster.name
-        elif not self._sizes.measured(self._fold.text, *sizes.measured):
+        elif not self._sizes.measured(branch.text, *sizes.measured):
             raise _TooLarge
-        self._sizes.fits(self._fold.text)
+        self._sizes.fits(branch.text)
         return {piece.key: _of(rows, number) for number, piece in enumerate(batch)}
 
     def _sent(self, batch: Sequence[Piece]) -> Sent | None:
@@ -251,29 +271,25 @@ class _Gathering:
             self._sizes.too_many(self._fold.text, len(self._found), TOO_LARGE_TOGETHER)
             raise _TooLarge
 
-    def _rows(self) -> pa.Table:
-        """Return the rows of all partials, in manifest order, within the budget of memory. Raises ``_TooLarge``.
+    def _rows(self) -> tuple[pa.Table, ...]:
+        """Return the rows of the partials of each aggregation, in manifest order, within the budget of memory.
 
-        The partials are those of the selected partitions, each once.
+        The partials are those of the selected partitions, each once. Raises ``_TooLarge``.
         """
         assert self._found.keys() == self._pieces.keys()
-        rows = pa.concat_tables(self._found[piece.key] for piece in self._fold.pieces)
-        if not self._execution.budget.hold(rows):
+        partials = [[self._found[piece.key] for piece in branch.pieces] for branch in self._fold.branches]
+        rows = self._fold.fold.together(partials)
+        if not all(map(self._execution.budget.hold, rows)):
             raise _TooLarge
         return rows
 
-    def _scans(self, selection: Chosen) -> tuple[Scan, ...]:
-        """Return what is read for partials of the selected partitions of the fact."""
-        fact, scans = self._fold.fold.fact, self._work.plan.scans
-        return (*scans[:fact], replace(scans[fact], selection=selection), *scans[fact + 1 :])
-
-    def _kept(self, piece: Piece, rows: pa.Table) -> Result:
-        query = self._work.plan.query
+    def _kept(self, branch: KeyedBranch, piece: Piece, rows: pa.Table) -> Result:
+        query, scans = self._work.plan.query, branch.scans(self._work.plan, piece.partial.selection)
         return Result(
             key=piece.key,
             table=rows,
             columns=(),
-            readings=tuple(map(reading_of, self._scans(piece.partial.selection))),
+            readings=tuple(map(reading_of, scans)),
             created_at=self._began,
             seconds=0.0,
             query=query.name,
@@ -286,19 +302,20 @@ class _Gathering:
             raise DeadlineExceeded("What others compute for this answer was not ready in time.", retry_after=1.0)
 
     def _report(self, folded: Folded) -> None:
-        query = self._work.plan.query
-        if self._computed:
-            readings = tuple(map(reading_of, self._scans(_joined(self._computed))))
-        else:
-            scans = self._work.plan.scans
-            readings = tuple(replace(reading_of(scan), partitions=0, files=0, size=0) for scan in scans)
+        plan, readings = self._work.plan, list[Reading]()
+        for branch, computed in zip(self._fold.branches, self._computed, strict=True):
+            if computed:
+                readings += map(reading_of, branch.scans(plan, _joined(computed)))
+            else:
+                unread = (reading_of(plan.scans[number]) for number in branch.branch.scans)
+                readings += (replace(reading, partitions=0, files=0, size=0) for reading in unread)
         self._execution.observe(
             PartialsGathered(
-                query=query.name,
-                version=query.version,
+                query=plan.query.name,
+                version=plan.query.version,
                 kept=folded.kept,
                 computed=folded.computed,
-                readings=readings,
+                readings=tuple(readings),
             )
         )
 

@@ -89,11 +89,15 @@ class PartialSizes:
 
     def forbid(self, fold: KeyedFold) -> str | None:
         """Tell why an answer is known to be computed as a whole; None: nothing forbids it."""
-        fitting = self.fitting(fold.text)
+        pieces = fold.pieces
+        counts = [(fold.text, len(pieces)), *((branch.text, len(branch.pieces)) for branch in fold.branches)]
+        for text, count in counts:
+            fitting = self.fitting(text)
+            if fitting is not None and count > fitting:
+                with self._lock:
+                    return self._reasons.get(text, TOO_LARGE)
         with self._lock:
-            if fitting is not None and len(fold.pieces) > fitting:
-                return self._reasons.get(fold.text, TOO_LARGE)
-            return TOO_LARGE if any(piece.key in self._unfit for piece in fold.pieces) else None
+            return TOO_LARGE if any(key in self._unfit for key in pieces) else None
 
 
 def _weight(column: Any, rows: int) -> int:

@@ -13,9 +13,9 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.origin import on_behalf_of
 from gateway.errors import DeadlineExceeded, QueryFailed, SnapshotGone
-from gateway.execution.work import KeyedFold, Piece, Work
+from gateway.execution.work import KeyedBranch, KeyedFold, Piece, Work
 from gateway.model import BoundQuery, Edition, Plan, Principal
-from gateway.plan.fold.fold import FoldPlanner
+from gateway.plan.fold.fold import Branch, FoldPlanner
 from gateway.plan.fold.parts import Whole
 from gateway.plan.planner import Planner
 from gateway.plan.select import PartitionIndex
@@ -105,17 +105,25 @@ class Planning:
             return Whole(reason=f"its partials cannot be described: {error.detail}")
         if isinstance(fold, Whole):
             return fold
-        tables, origin = self.catalog.identities(plan.query.tables), f"{self.origin}/{self.engine}"
-        columns = (*fold.form.states, *(column for snapshot in snapshots.values() for column in snapshot.columns))
+        branches = tuple(self._keyed(branch, plan, snapshots, principal) for branch in fold.branches)
+        return KeyedFold(fold=fold, branches=branches)
+
+    def _keyed(
+        self, branch: Branch, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal
+    ) -> KeyedBranch:
+        """Name partials by what they are of alone: they are those of every question that has the aggregation."""
+        names = branch.query.tables
+        tables, origin = self.catalog.identities(names), f"{self.origin}/{self.engine}"
+        columns = (*branch.states, *(column for name in names for column in snapshots[name].columns))
         types = [f"{column.name} {column.type}" for column in columns]
-        queries = {id(piece.query): piece.query for piece in fold.pieces}  # few, which many partitions share
+        queries = {id(piece.query): piece.query for piece in branch.pieces}  # few, which many partitions share
         questions = {number: question_key(query, principal, tables, origin=origin) for number, query in queries.items()}
-        table, beside = plan.scans[fold.fact].table, _beside(plan, fold.fact)
-        return KeyedFold(
-            fold=fold,
+        table, beside = plan.scans[branch.fact].table, _beside(plan, branch)
+        return KeyedBranch(
+            branch=branch,
             pieces=tuple(
                 Piece(partial_key(questions[id(piece.query)], types, table, piece.selection.digest(), beside), piece)
-                for piece in fold.pieces
+                for piece in branch.pieces
             ),
         )
 
@@ -137,9 +145,9 @@ class Planning:
         )
 
 
-def _beside(plan: Plan, fact: int) -> list[bytes]:
+def _beside(plan: Plan, branch: Branch) -> list[bytes]:
     """Return the digests of what is read with every partition of the fact."""
-    return [scan.selection.digest() for number, scan in enumerate(plan.scans) if number != fact]
+    return [plan.scans[number].selection.digest() for number in branch.scans if number != branch.fact]
 
 
 def _editions(validations: Sequence[Validation]) -> Mapping[str, Sequence[Edition]]:

@@ -51,7 +51,7 @@ class Computing:
     """Which engine would compute it, where there are several."""
     deterministic: str | None = None
     """How its bytes are the same each time, and what that costs, where it must be so."""
-    kept: KeptPartitions | None = None
+    kept: tuple[KeptPartitions, ...] = ()
     """The partitions whose partials are kept, where it would be put together of partials."""
 
 
@@ -98,7 +98,7 @@ class PlanRunner:
             return Computing(whole=f"its partials cannot be described now: {error.detail}")
         known = self._known(plan, fold)
         whole = known if isinstance(known, str) else None
-        choice, kept = None if self.cluster is None else _AS_A_WHOLE, None
+        choice, kept = None if self.cluster is None else _AS_A_WHOLE, tuple[KeptPartitions, ...]()
         if self.gatherer is not None and isinstance(known, Folded) and isinstance(fold, KeyedFold):
             choice, kept = self.gatherer.choice(fold), self.gatherer.kept(fold)
         return Computing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -15,8 +15,8 @@ from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.cancellation import Cancellation
 from gateway.execution.elsewhere import Sent
 from gateway.execution.single_flight import Gone
-from gateway.model import CachePolicy, Edition, Folded, Plan, Principal, Reading, Result, Scan, Summary
-from gateway.plan.fold.fold import Fold
+from gateway.model import CachePolicy, Edition, Folded, Plan, Principal, Reading, Result, Scan, Selection, Summary
+from gateway.plan.fold.fold import Branch, Fold
 from gateway.plan.fold.fold import Piece as Partial
 from gateway.plan.fold.parts import Whole
 from gateway.streaming import Streamed
@@ -65,15 +65,39 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyedFold:
-    """A fold whose partials have their keys, in manifest order."""
+class KeyedBranch:
+    """An aggregation of a fold, whose partials have their keys, in manifest order."""
 
-    fold: Fold
+    branch: Branch
     pieces: tuple[Piece, ...]
 
     @property
     def text(self) -> str:
         """The text whose partials are alike in size."""
+        return self.branch.query.normalised
+
+    def scans(self, plan: Plan, selection: Selection) -> tuple[Scan, ...]:
+        """Return what is read for partials of the *selection* of the fact's partitions."""
+        numbers, fact = self.branch.scans, self.branch.fact
+        scans = {number: plan.scans[number] for number in numbers}
+        return tuple(({**scans, fact: replace(scans[fact], selection=selection)}).values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyedFold:
+    """A fold whose partials have their keys."""
+
+    fold: Fold
+    branches: tuple[KeyedBranch, ...]
+
+    @property
+    def pieces(self) -> dict[str, Partial]:
+        """The partials by their keys: aggregations may share some."""
+        return {piece.key: piece.partial for branch in self.branches for piece in branch.pieces}
+
+    @property
+    def text(self) -> str:
+        """The text whose partials are of about one size together."""
         return self.fold.query.normalised
 
 

@@ -92,8 +92,8 @@ class Explanation:
     deterministic: str | None = None
     """How its bytes are the same each time, and what that costs; None: nobody asks for it."""
 
-    kept: KeptPartitions | None = None
-    """What of it would be read from kept partials, not from files."""
+    kept: tuple[KeptPartitions, ...] = ()
+    """What of it would be read from kept partials, not from files; of each scan once."""
 
     def as_dict(self, *, drawn: bool = False) -> dict[str, Any]:
         """Return the explanation as JSON values; *drawn*: with a map of each scan in place of what it reads."""
@@ -146,7 +146,7 @@ class Explanation:
 
     def _drawn(self, number: int, scan: Scan) -> dict[str, Any]:
         selection = scan.selection
-        kept = self.kept.positions if self.kept is not None and self.kept.scan == number else ()
+        kept = next((each.positions for each in self.kept if each.scan == number), ())
         cells = partition_map(selection.positions(), kept, scan.partitions_total, selection.values_at)
         return {"partitions": selection.partitions, "files": selection.files, "kept": len(kept), "map": cells}
 
@@ -154,8 +154,7 @@ class Explanation:
         """Tell what computing it now would read, beside what is kept of it, and about how long that takes."""
         selections = [scan.selection for scan in self.plan.scans]
         files, size = sum(each.files for each in selections), sum(each.size for each in selections)
-        if self.kept is not None:
-            files, size = files - self.kept.files, size - self.kept.size
+        files, size = files - sum(each.files for each in self.kept), size - sum(each.size for each in self.kept)
         return {"files": files, "bytes": size, "seconds": round(estimated_seconds(files, size), 3)}
 
     def _warnings(self, table: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from gateway.processes.connections import CONTROL, Apart, Connections, admission
 from gateway.processes.frames import Lost
 from gateway.processes.roles import Doors, Role
 from gateway.processes.streams import RemoteStream, Seat
-from gateway.processes.wire import columns_from_json, parameters_to_json, relation_of, statement_to_json
+from gateway.processes.wire import columns_from_json, parameters_to_json, relations_of, statement_to_json
 
 _PAUSE = 0.02
 """Seconds between two attempts to be admitted where the engine's process has just ended."""
@@ -68,12 +68,12 @@ class RemoteEngine:
     def columns(self, statement: Statement, *, deadline: float | None = None) -> tuple[Column, ...]:
         """Return the columns that *statement* would answer with."""
         asked = {"statement": statement_to_json(statement)}
-        return columns_from_json(self._ask("columns", asked, deadline, relation_of(statement))["columns"])
+        return columns_from_json(self._ask("columns", asked, deadline, relations_of(statement))["columns"])
 
     def explain(self, statement: Statement) -> str:
         """Return DuckDB's physical plan of *statement* as text."""
         asked = {"statement": statement_to_json(statement)}
-        return str(self._ask("explain", asked, body=relation_of(statement))["text"])
+        return str(self._ask("explain", asked, body=relations_of(statement))["text"])
 
     def address(self, file: FileVersion) -> str:
         """Return the address of this version of *file* for ``read_parquet``."""

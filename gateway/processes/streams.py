@@ -26,7 +26,7 @@ from gateway.processes.roles import Role
 from gateway.processes.wire import (
     columns_from_json,
     columns_to_json,
-    relation_of,
+    relations_of,
     serialized,
     statement_to_json,
     unserialized,
@@ -107,7 +107,7 @@ class RemoteStream:
             "statement": statement_to_json(statement),
         }
         try:
-            self._seat.channel.send(message, relation_of(statement))
+            self._seat.channel.send(message, relations_of(statement))
             head, body = self._received()
         except Lost as error:
             raise self.lost() from error

@@ -30,24 +30,26 @@ def statement_to_json(statement: Statement) -> dict[str, Any]:
     return {
         "sql": statement.sql,
         "parameters": parameters_to_json(statement.parameters),
-        "relation": None if statement.relation is None else statement.relation.name,
+        "relations": [relation.name for relation in statement.relations],
         "files": [[file.path, file.size, file.etag, file.modified] for file in statement.files],
         "one_thread": statement.one_thread,
     }
 
 
-def relation_of(statement: Statement) -> pa.Buffer | None:
-    """Write the rows that a statement reads beside its files, as an Arrow IPC stream."""
-    if statement.relation is None:
+def relations_of(statement: Statement) -> pa.Buffer | None:
+    """Write the rows that a statement reads beside its files, as Arrow IPC streams, one after the other."""
+    if not statement.relations:
         return None
-    return _stream(statement.relation.rows)
+    return _streams(relation.rows for relation in statement.relations)
 
 
-def statement_from_json(written: Mapping[str, Any], relation: Any = None) -> Statement:
-    """Return what ``statement_to_json`` wrote, with the *relation* that ``relation_of`` wrote."""
-    name = written["relation"]
+def statement_from_json(written: Mapping[str, Any], relations: Any = None) -> Statement:
+    """Return what ``statement_to_json`` wrote, with the *relations* that ``relations_of`` wrote."""
+    source = pa.BufferReader(b"" if relations is None else relations)
     return Statement(
-        relation=None if name is None else Relation(name=name, rows=pa.ipc.open_stream(relation).read_all()),
+        relations=tuple(
+            Relation(name=name, rows=pa.ipc.open_stream(source).read_all()) for name in written["relations"]
+        ),
         sql=written["sql"],
         parameters=parameters_from_json(written["parameters"]),
         one_thread=written["one_thread"],
@@ -97,13 +99,14 @@ def serialized(batch: pa.RecordBatch) -> pa.Buffer:
     """Write a batch as an Arrow IPC message; as a whole stream where it has dictionaries, which come before it."""
     if not any(map(has_dictionary, batch.schema.types)):
         return batch.serialize()
-    return _stream(batch)
+    return _streams([batch])
 
 
-def _stream(rows: pa.Table | pa.RecordBatch) -> pa.Buffer:
+def _streams(every: Iterable[pa.Table | pa.RecordBatch]) -> pa.Buffer:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write(rows)
+    for rows in every:
+        with pa.ipc.new_stream(sink, rows.schema) as writer:
+            writer.write(rows)
     return sink.getvalue()
 
 

@@ -203,15 +203,22 @@ def test_rows_that_are_given_with_a_statement_are_read_under_their_name_by_no_ot
         sql='SELECT k, sum(s) AS s, count(d) AS n FROM "__given" WHERE k IS DISTINCT FROM $k GROUP BY k ORDER BY k',
         parameters={"k": TypedValue(value="b", type="VARCHAR")},
         files=(),
-        relation=Relation(name="__given", rows=given),
+        relations=(Relation(name="__given", rows=given),),
     )
     rows = pa.Table.from_batches(engine.execute(statement)).to_pylist()
     assert rows == [{"k": "a", "s": Decimal(2) ** 100, "n": 2}, {"k": None, "s": Decimal(1), "n": 0}]
     assert [column.type for column in engine.columns(statement)] == ["VARCHAR", "DECIMAL(38,0)", "BIGINT"]
     with pytest.raises(QueryFailed):
-        list(engine.execute(replace(statement, relation=None)))
-    empty = replace(statement, relation=Relation(name="__given", rows=given.slice(0, 0)))
+        list(engine.execute(replace(statement, relations=())))
+    empty = replace(statement, relations=(Relation(name="__given", rows=given.slice(0, 0)),))
     assert [batch.num_rows for batch in engine.execute(empty)] in ([], [0])
+    more = Relation(name="__more", rows=pa.table({"n": pa.array([7], pa.int8())}))
+    both = replace(
+        empty,
+        sql='SELECT (SELECT count(*) FROM "__given") AS a, n FROM "__more" WHERE $k IS NOT NULL',
+        relations=(*empty.relations, more),
+    )
+    assert pa.Table.from_batches(engine.execute(both)).to_pylist() == [{"a": 0, "n": 7}]
 
 
 def test_the_time_zone_is_utc(engine: Engine) -> None:

@@ -292,7 +292,7 @@ def test_who_waits_for_a_partial_gives_up_at_his_deadline_and_harms_nobody(proje
 def test_partials_of_large_and_of_small_partitions_are_the_same(project: Path, query: str) -> None:
     with opened(project) as gateway:
         fold = fold_of(gateway, Request(query=query, version=1, parameters=between(0, 30)))
-        pieces = [piece.partial for piece in fold.pieces]
+        pieces = list(fold.pieces.values())
         found = [
             [row for batch in run(gateway, together(pieces, gateway.engine.address, large=large)) for row in batch]
             for large in (0, 2**60)
@@ -312,7 +312,7 @@ def run(gateway: Gateway, statement: Statement) -> Iterator[list[dict[str, Any]]
 
 def keys_of(gateway: Gateway, request: Request) -> list[str]:
     """Return the keys of the partials of a question."""
-    return [piece.key for piece in fold_of(gateway, request).pieces]
+    return list(fold_of(gateway, request).pieces)
 
 
 def fold_of(gateway: Gateway, request: Request) -> KeyedFold:

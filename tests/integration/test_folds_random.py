@@ -17,7 +17,7 @@ WHOLE = FOLDED | {"GATEWAY_CACHE_PARTIALS": "0"}
 days = st.integers(0, DAYS - 1)
 steps = st.one_of(
     # A window of a few days is not folded: its sums of DOUBLE are the engine's own, which depend on the order of rows.
-    st.tuples(st.just("ask"), st.just("exact"), days, st.integers(0, DAYS)),
+    st.tuples(st.just("ask"), st.sampled_from(["exact", "united"]), days, st.integers(0, DAYS)),
     st.tuples(st.just("ask"), st.sampled_from(["exact", "mean", "wide"]), st.integers(0, 5), st.integers(20, DAYS)),
     st.tuples(st.just("restate"), days, st.integers(0, 3)),
     st.tuples(st.just("drop"), st.sampled_from(["table=sales", "query=exact", "query=mean"])),

@@ -18,7 +18,7 @@ from gateway.config import load_settings
 from gateway.model import BoundQuery, Plan, Principal, Statement, TypedValue
 from gateway.pipeline import Gateway
 from gateway.plan.analysis import NOW
-from gateway.plan.fold.fold import NUMBER, Fold, together
+from gateway.plan.fold.fold import NUMBER, Branch, Fold, together
 from gateway.plan.fold.parts import Whole
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import unobserved
@@ -51,26 +51,27 @@ class Days:
 
     def folded(self, fold: Fold, *, at_once: bool = False) -> pa.Table:
         """Compute the partials one by one, or in one statement, and finish them."""
-        return self.rows(fold.finish(pa.concat_tables(self.partials(fold, at_once=at_once))))
+        partials = [self.partials(branch, at_once=at_once) for branch in fold.branches]
+        return self.rows(fold.finish(fold.together(partials)))
 
-    def partials(self, fold: Fold, *, at_once: bool = False) -> list[pa.Table]:
-        address = self.gateway.engine.address
-        if not at_once:
-            return [self.rows(together([piece], address)).drop([NUMBER]) for piece in fold.pieces]
-        found = self.rows(together(fold.pieces, address))
+    def partials(self, branch: Branch, *, at_once: bool = False) -> list[pa.Table]:
+        address, pieces = self.gateway.engine.address, branch.pieces
+        if not at_once or not pieces:
+            return [self.rows(together([piece], address)).drop([NUMBER]) for piece in pieces]
+        found = self.rows(together(pieces, address))
         numbers = found[NUMBER].to_numpy()
-        return [found.filter(pa.array(numbers == number)).drop([NUMBER]) for number in range(len(fold.pieces))]
+        return [found.filter(pa.array(numbers == number)).drop([NUMBER]) for number in range(len(pieces))]
 
     def scanned(self, sql: str, files: Sequence[str] | None = None) -> pa.Table:
         """Answer a text by one thread of a plain DuckDB that reads the files themselves, all of them or some."""
-        paths = list(map(str, sorted((self.folder / "t").rglob("*.parquet")))) if files is None else list(files)
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(f"CREATE VIEW t AS SELECT * FROM read_parquet({paths!r}, hive_partitioning = false)")
-            for table in self.gateway.catalog.tables:
-                beside = list(map(str, (self.folder / table).glob("*.parquet")))
-                if table != "t":
-                    connection.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet({beside!r})")
+            for table, snapshot in self.gateway.catalog.pin(self.gateway.catalog.tables).items():
+                found = list(map(str, sorted((self.folder / table).rglob("*.parquet"))))
+                paths = list(files) if files is not None and table == "t" else found
+                nulls = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in snapshot.columns)
+                scan = f"SELECT * FROM read_parquet({paths!r}, hive_partitioning = false)"
+                connection.execute(f"CREATE VIEW {table} AS {scan if paths else f'SELECT {nulls} WHERE false'}")
             return connection.sql(sql).to_arrow_table()
 
 

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from gateway.plan.fold import (
     aggregates,
+    aggregations,
     algebra,
     around,
     block,
@@ -37,6 +38,7 @@ from gateway.plan.fold import (
 _MODULES = (
     *(
         aggregates,
+        aggregations,
         algebra,
         around,
         block,
@@ -170,7 +172,10 @@ def nothing_failing(right: Any) -> Any:
 def all_files_of_the_first(right: Any) -> Any:
     def wrong(self: Any, plan: Any, snapshots: Any, principal: Any) -> Any:
         made = right(self, plan, snapshots, principal)
-        return replace(made, pieces=made.pieces[:-1]) if isinstance(made, fold.Fold) else made
+        if isinstance(made, fold.Whole):
+            return made
+        *others, last = made.branches
+        return replace(made, branches=(*others, replace(last, pieces=last.pieces[:-1])))
 
     return wrong
 
@@ -180,6 +185,18 @@ def any_side(right: Any) -> Any:
         return any(leaf.source.scan == self.fact for leaf in joined._leaves(tree))
 
     return wrong
+
+
+def unchecked_set(right: Any) -> Any:
+    def wrong(self: Any, block_: Any) -> None:
+        for arm in (block_.left, block_.right):
+            self._check(arm)
+
+    return wrong
+
+
+def every_one(right: Any) -> Any:
+    return lambda self, root: iter(self.aggregating.values())
 
 
 def first_of_a_name(right: Any) -> Any:
@@ -225,6 +242,12 @@ MUTANTS = [
     Mutant("around", "rows are told apart by nothing", around.Around, "_rows", lambda _: lambda *_: iter("1")),
     Mutant("around", "any values", around.Around, "_require", lambda _: lambda *_: None),
     Mutant("around", "-0.0 is 0.0", around, "_terms", lambda _: lambda place_, sql, column: iter([place_])),
+    Mutant("set operations", "ties are left open", around.Around, "_order_set", lambda _: lambda *_: None),
+    Mutant("set operations", "any values are compared", around.Around, "_check_set", unchecked_set),
+    Mutant("several aggregations", "the inner ones", aggregations._Walk, "outermost", every_one),
+    Mutant(
+        "several aggregations", "have one's partials", split, "partials", lambda _: lambda number: "__gateway_partials"
+    ),
     Mutant("filters", "of joined tables hold", filters, "_is_of_fact", lambda _: lambda *_: True),
     Mutant("filters", "NULL in no part", filters, "_parts", without_nulls),
     Mutant("filters", "NULL in no column", filters, "_parts", without_columns),

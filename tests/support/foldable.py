@@ -120,6 +120,70 @@ _OUTER_OF_CTE = (
     "SELECT o.g, p.n, n_of.x FROM {inner} LEFT JOIN o AS p ON o.n < p.n, (SELECT sum(n) AS x FROM o) AS n_of",
     "SELECT g, n / (SELECT sum(n) FROM o) AS share FROM {inner} WHERE n > (SELECT min(n) FROM o) ORDER BY share",
 )
+_ARMS = (
+    *_INNER,
+    "SELECT g, h, n, s, m FROM (SELECT k AS g, j AS h, count(*) AS n, avg(b) AS s, -avg(i) AS m FROM {source} "
+    "GROUP BY ALL) AS y WHERE n > 1",
+    "SELECT dk AS g, dj AS h, count(*) AS n, max(rate) AS s, avg(dj) AS m FROM dims GROUP BY dk, dj",
+    *(
+        "SELECT 'none' AS g, NULL AS h, 0 AS n, -0.5 AS s, -0.0 AS m",
+        "SELECT o.k AS g, 1 AS h, n, n AS s, 0.0 AS m FROM ({counted}) AS o",
+    ),
+)
+"""Aggregations of the same columns, whose types differ; and constants."""
+_EXACT_ARMS = (
+    *("SELECT k AS g, count(*) AS n FROM {source} GROUP BY k", "SELECT DISTINCT upper(k) AS g, i AS n FROM {source}"),
+    *("SELECT dk AS g, max(dj) AS n FROM dims GROUP BY dk", "SELECT NULL AS g, 1 AS n"),
+    "SELECT k AS g, max({number}) AS n FROM {source} WHERE j = 1 GROUP BY k",
+    "SELECT g, n FROM (SELECT k AS g, j, count(*) AS n FROM {source} GROUP BY k, j) AS y WHERE n > 1",
+)
+_COUNTED = "SELECT k, count(*) AS n FROM {source} WHERE ts < TIMESTAMP '2024-01-01 12:00:00' GROUP BY k"
+_JOINING = ("UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL", "UNION DISTINCT")
+_ENDS = (
+    *("", "", " ORDER BY n", " ORDER BY 2 DESC NULLS LAST, G", " ORDER BY ALL", " LIMIT 3"),
+    *(" ORDER BY n DESC LIMIT 2 OFFSET 1", ' ORDER BY "n" LIMIT 1'),
+)
+_EXACT_OUTER = (
+    *("SELECT * FROM {inner} ORDER BY n LIMIT 3", "SELECT g, count(*) AS c, sum(n) AS s FROM {inner} GROUP BY g"),
+    *("SELECT DISTINCT n FROM {inner}", "SELECT n, row_number() OVER (ORDER BY g) AS r FROM {inner}"),
+)
+_OF_SEVERAL = (
+    "SELECT a.k, a.n, b.n AS m FROM ({counted}) AS a {join} ({other}) AS b ON a.k = b.k",
+    "SELECT k, n, n * 100 // (SELECT count(*) FROM {source}) AS part FROM ({other}) AS a",
+    "SELECT k, n FROM ({counted}) AS a WHERE n > (SELECT max(j) FROM {source}) OR k IN (SELECT k FROM ({other}) AS b)",
+    "SELECT k, (SELECT count(*) FROM {source} WHERE t.k = a.k) AS of_it FROM ({counted}) AS a",
+)
+
+
+@st.composite
+def united_queries(draw: Any, sources: Sequence[str], numbers: Sequence[str]) -> str:
+    """Make a query of several aggregations, each over one of the *sources*, which are called ``t``."""
+    before, under = draw(st.sampled_from([("", "{source}"), ("", "{source}"), *_BELOW]))
+    before = before.format(source=sources[0])
+
+    def filled(template: str) -> str:
+        source = under.format(source=sources[0] if before else draw(st.sampled_from(sources)))
+        counted, other = (_COUNTED.format(source=source), f"SELECT k, max(j) AS n FROM {source} GROUP BY k")
+        number, join = draw(st.sampled_from(numbers)), draw(st.sampled_from(["JOIN", "LEFT JOIN", "FULL JOIN"]))
+        return template.format(source=source, number=number, counted=counted, other=other, join=join)
+
+    if draw(st.integers(0, 5)) == 0:
+        return before + filled(draw(st.sampled_from(_OF_SEVERAL)))
+    exact = draw(st.booleans())
+    arms = [
+        filled(arm) for arm in draw(st.lists(st.sampled_from(_EXACT_ARMS if exact else _ARMS), min_size=2, max_size=3))
+    ]
+    made = arms[0] if " LIMIT " not in arms[0] and draw(st.booleans()) else f"({arms[0]})"
+    for arm in arms[1:]:
+        joining = draw(st.sampled_from(_JOINING)) if exact and draw(st.booleans()) else "UNION ALL"
+        made += f" {joining} " + (arm if " LIMIT " not in arm and draw(st.booleans()) else f"({arm})")
+    made += draw(st.sampled_from(_ENDS))
+    outer = draw(st.sampled_from(["", *(_EXACT_OUTER if exact else _OUTER)]))
+    if not outer:
+        return before + made
+    if draw(st.booleans()):
+        return f"{before + ', ' if before else 'WITH '}o AS ({made}) {outer.format(inner='o')}"
+    return before + outer.format(inner=f"({made}) AS o")
 
 
 @st.composite

@@ -42,6 +42,9 @@ SELECT store AS shop, count(*) AS sales, sum(units) AS units, sum(amount) AS amo
     "mean": f"""\
 SELECT store AS shop, avg(big) AS mean, avg(amount) AS amount, sum(units / 7) AS part, avg(big * 0.1::DOUBLE) AS tenth
 {WHERE} GROUP BY store ORDER BY store""",
+    "united": f"""\
+SELECT store AS shop, count(*) AS sales, sum(amount) AS amount {WHERE} GROUP BY store
+UNION ALL SELECT 'all', count(*), sum(amount) {WHERE} AND units > 2 ORDER BY sales LIMIT 4""",
     "minutes": f"""\
 SELECT date_trunc('minute', sold) AS minute, count(*) AS sales, max(big) AS most
 {WHERE} GROUP BY minute ORDER BY minute""",
@@ -49,7 +52,8 @@ SELECT date_trunc('minute', sold) AS minute, count(*) AS sales, max(big) AS most
 SELECT sold AS at, store AS shop, count(*) AS sales, sum(units) AS units
 {WHERE} GROUP BY sold, store ORDER BY sold, store""",
 }
-"""By name: one of many aggregates, one of means, and two of too many groups: beside their rows, and in bytes."""
+"""By name: one of many aggregates, one of means, one of two aggregations, and two of too many groups: beside their
+rows, and in bytes."""
 TOTAL = """\
 /*
 summary: Units of all days
@@ -90,7 +94,12 @@ def make_project(
 def put(project: Path, days: Iterable[int], *, seed: int = 0, rows: int = 200) -> None:
     """Write the rows of the days, those of *seed*, in place of what is there."""
     tables, _ = load_tables(project)
-    made = [row for day in days for row in _rows(day, seed, rows)]
+    made = rows_of(days, seed=seed, rows=rows)
+    write(tables["sales"], made, root=project, options=Options(mode=Mode.OVERWRITE_PARTITIONS))
+
+
+def rows_of(days: Iterable[int], *, seed: int, rows: int) -> pa.Table:
+    """Make so many rows of each of the days, those of *seed*."""
     schema = pa.schema(
         [
             ("sold", pa.timestamp("us")),
@@ -100,8 +109,7 @@ def put(project: Path, days: Iterable[int], *, seed: int = 0, rows: int = 200) -
             ("amount", pa.decimal128(10, 2)),
         ]
     )
-    table = pa.Table.from_pylist(made, schema=schema)
-    write(tables["sales"], table, root=project, options=Options(mode=Mode.OVERWRITE_PARTITIONS))
+    return pa.Table.from_pylist([row for day in days for row in _rows(day, seed, rows)], schema=schema)
 
 
 def between(start: int, end: int) -> dict[str, str]:

@@ -16,9 +16,10 @@ from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.prepare import parsed
 from gateway.plan.analysis.structure import structure
 from gateway.plan.analysis.text import read
+from gateway.plan.fold.aggregations import aggregations, ways
 from gateway.plan.fold.algebra import SAME_BYTES, base
 from gateway.plan.fold.forms import floats_of
-from gateway.plan.fold.parts import PARTIALS, Refused, Split, over_partials
+from gateway.plan.fold.parts import Refused, Split, over_partials, partials
 from gateway.plan.fold.split import split
 
 
@@ -63,25 +64,28 @@ class Texts:
         }
         text = read(query, {column.name for columns in tables.values() for column in columns})
         found = structure(parsed(text), tables, Constants(text, {}).kind)
-        fact = next((number for number, scan in enumerate(found.scans) if scan.name == "facts"), 0)
-        made = split(text, found, fact, self.describe)
-        partial = self.connection.sql(made.partial(range(len(made.filters))))
-        if floats := floats_of(made, map(str, partial.types[made.keys :])):
-            made = split(text, found, fact, self.describe, floats)
-            partial = self.connection.sql(made.partial(range(len(made.filters))))
-        for algebra, state in zip(made.states, partial.types[made.keys :], strict=True):
-            if base(str(state)) not in algebra.types:
-                raise Refused(f"a state of {state}")
-        self._same_bytes("a key", partial.types[: made.keys])
-        if made.types is not None:
-            states = ", ".join(
-                f'NULL::{kind} AS "{name}"' for name, kind in zip(partial.columns, partial.types, strict=True)
-            )
-            nothing = f'WITH "{PARTIALS}" AS (SELECT {states} WHERE false)'
-            self._same_bytes("a window over", self.connection.sql(f"{nothing} {made.types}").types)
-        if made.distinct:
-            self._same_bytes("a DISTINCT of", self.connection.sql(query).types)
+        whole, names = aggregations(found), [scan.name for scan in found.scans]
+        partitioned = [number for number, name in enumerate(names) if name == "facts"]
+        facts = next(ways(whole, names, [1 for _ in names], partitioned))
+        made = split(text, found, whole, facts, self.describe)
+        if any(floats := floats_of(made, [list(map(str, one.types)) for one in self.partials(made)])):
+            made = split(text, found, whole, facts, self.describe, floats)
+        for number, (part, partial) in enumerate(zip(made.parts, self.partials(made), strict=True)):
+            for algebra, state in zip(part.states, partial.types[part.keys :], strict=True):
+                if base(str(state)) not in algebra.types:
+                    raise Refused(f"a state of {state}")
+            self._same_bytes("a key", partial.types[: part.keys])
+            if part.types is not None:
+                states = ", ".join(
+                    f'NULL::{kind} AS "{name}"' for name, kind in zip(partial.columns, partial.types, strict=True)
+                )
+                nothing = f'WITH "{partials(number)}" AS (SELECT {states} WHERE false)'
+                self._same_bytes("a window over", self.connection.sql(f"{nothing} {part.types}").types)
         return made
+
+    def partials(self, made: Split) -> list[duckdb.DuckDBPyRelation]:
+        """Describe the partials of a split, whose filters hold."""
+        return [self.connection.sql(part.partial(range(len(part.filters)))) for part in made.parts]
 
     def _same_bytes(self, what: str, types: Sequence[Any]) -> None:
         for kind in types:
@@ -108,16 +112,21 @@ class Texts:
 
     def folded(self, made: Split, parts: Sequence[str]) -> pa.Table:
         """Fold over the rows of each of *parts*, which are conditions; partials go through Arrow, as they do."""
-        types = self.connection.sql(made.partial())
-        rows = pa.concat_tables([self.table(_of_part(made.partial(), part)) for part in parts])
-        cast = ", ".join(
-            f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in zip(types.columns, types.types, strict=True)
-        )
-        self.connection.register("__gateway_rows", rows)
+        sources = []
+        for number, (each, types) in enumerate(zip(made.parts, self.partials(made), strict=True)):
+            cast = ", ".join(
+                f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in zip(types.columns, types.types, strict=True)
+            )
+            sources.append((cast, f"__gateway_rows_{number}"))
+            partial = each.partial()
+            rows = [self.table(_of_part(partial, part) if "facts AS t" in partial else partial) for part in parts]
+            alone = rows if "facts AS t" in partial else rows[:1]
+            self.connection.register(f"__gateway_rows_{number}", pa.concat_tables(alone))
         try:
-            return self.table(over_partials(cast, "__gateway_rows", made.finish))
+            return self.table(over_partials(sources, made.finish))
         finally:
-            self.connection.unregister("__gateway_rows")
+            for _, name in sources:
+                self.connection.unregister(name)
 
 
 def _of_part(sql: str, part: str) -> str:

@@ -41,7 +41,7 @@ _TABLE = {"this", "alias", "joins"}
 _SUBQUERY = {"this", "alias", "joins"}
 _SET = {"this", "expression", "distinct", "with_", "by_name", "order", "limit", "offset"}
 _BARRIERS = {"sample": Reason.SAMPLE, "pivots": Reason.PIVOT, "limit": Reason.LIMIT, "offset": Reason.LIMIT}
-_SET_KINDS: tuple[type[exp.Expr], ...] = (exp.Union, exp.Intersect, exp.Except)
+_SET_KINDS: tuple[type[exp.SetOperation], ...] = (exp.Union, exp.Intersect, exp.Except)
 
 
 def conjuncts(node: exp.Expr | None) -> Iterator[exp.Expr]:
@@ -151,10 +151,10 @@ class Builder:
             made.append(built)
         return made
 
-    def _set(self, node: exp.Expr, outer: SelectBlock | None) -> SetBlock:
+    def _set(self, node: exp.SetOperation, outer: SelectBlock | None) -> SetBlock:
         ctes = self._with(node, outer)
         left, right = self.block(node.this, outer), self.block(node.expression, outer)
-        block = SetBlock(number=next(self._numbers), kind=type(node), left=left, right=right, ctes=ctes)
+        block = SetBlock(number=next(self._numbers), node=node, kind=type(node), left=left, right=right, ctes=ctes)
         if any(value and key not in _SET for key, value in node.args.items()):
             block.closed = Reason.UNKNOWN_SET_OPERATION
         elif node.args.get("by_name"):

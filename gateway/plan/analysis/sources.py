@@ -229,6 +229,7 @@ class SetBlock:
     """UNION, INTERSECT or EXCEPT of two blocks; ``closed`` says why nothing may pass."""
 
     number: int
+    node: exp.SetOperation
     kind: type[exp.Expr]
     left: Block
     right: Block

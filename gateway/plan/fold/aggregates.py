@@ -23,10 +23,10 @@ from gateway.plan.fold.algebra import (
     Algebra,
 )
 from gateway.plan.fold.block import Block
-from gateway.plan.fold.clauses import Span
 from gateway.plan.fold.cuts import Cut
 from gateway.plan.fold.listed import Listed
 from gateway.plan.fold.parts import STATE, Refused, key
+from gateway.plan.fold.tokens import Span
 
 _DISTINCT: Final = re.compile(r"^distinct\b\s*", re.IGNORECASE)
 _BY_OTHER_NAMES: Final = {"mean": "avg"}

@@ -1,4 +1,4 @@
-"""What is around an aggregation: a query over its result, computed over what the partials give.
+"""What is around aggregations: a query over their results, computed over what the partials give.
 
 It is the same text over the same rows, which may come in another order. So nothing in it may depend on their order:
 aggregates are exact, windows tell rows apart by all that they have, and the answer ends in the order of all columns.
@@ -6,7 +6,7 @@ aggregates are exact, windows tell rows apart by all that they have, and the ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,16 +14,18 @@ from sqlglot import exp
 
 from gateway.model import Column
 from gateway.plan.analysis.aggregation import is_aggregate, own
-from gateway.plan.analysis.sources import Block, Leaf, SelectBlock
+from gateway.plan.analysis.reasons import Reason
+from gateway.plan.analysis.sources import Block, Leaf, SelectBlock, SetBlock
 from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.algebra import FLOATING, SAME_BYTES, base
-from gateway.plan.fold.clauses import Clauses, Span
+from gateway.plan.fold.clauses import Clauses
 from gateway.plan.fold.cuts import Cut, finished, over_rows
 from gateway.plan.fold.joined import is_constant
 from gateway.plan.fold.keys import leaves_of_sets
-from gateway.plan.fold.parts import Refused, parsed
-from gateway.plan.fold.place import Cte, Place
+from gateway.plan.fold.parts import UNION, Refused, parsed
+from gateway.plan.fold.place import Cte, Frame, arms_of, needed
+from gateway.plan.fold.tokens import Span
 from gateway.plan.fold.windows import ordering
 from gateway.plan.rewrite import identifier
 
@@ -40,55 +42,62 @@ _CAST: Final = "CAST it AS DECIMAL(18, 6), or what fits, in the aggregation"
 
 @dataclass(slots=True)
 class Around:
-    """Writes a query with other texts in place of its aggregation. Raises ``Refused`` where its answer is not one."""
+    """Writes a query with other texts in place of its aggregations. Raises ``Refused`` where its answer is not one."""
 
     text: Text
-    place: Place
+    frame: Frame
     found: Structure
     describe: Describe
     _cuts: list[Cut] = field(init=False, default_factory=list)
-    _needed: list[Cte] = field(init=False, default_factory=list)
+    _needed: Sequence[Cte] = field(init=False, default=())
     _seen: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        """Check what is around the aggregation, and give it an order."""
-        if self.place.top is None:
+        """Check what is around the aggregations, and give it an order."""
+        top = self.frame.top
+        if top is None:
             return
-        self._needed = self.place.needed([self.place.top.block.node], self.place.leaf.block.node)
-        self._refuse_scans(self.place.top.span)
-        self._check(self.place.top.block)
-        self._order(self.place.top.block)
+        self._needed = needed(self.frame.ctes, [top.block.node], self.frame.leaves)
+        self._refuse_scans(top.span)
+        self._check(top.block)
+        if isinstance(top.block, SetBlock):
+            self._order_set(top.block, top.span)
+        else:
+            self._order(top.block)
 
-    def finish(self, leaf: Cut) -> str:
-        """Write the query with the finish of its aggregation, and without what is below that."""
-        top = self.place.leaf.span if self.place.top is None else self.place.top.span
-        cuts, text = [*self._cuts, leaf], self.text.parsed
+    def finish(self, leaves: Sequence[Cut]) -> str:
+        """Write the query with the finishes of its aggregations, and without what is below them."""
+        top = self.frame.places[0].leaf.span if self.frame.top is None else self.frame.top.span
+        cuts, text = [*self._cuts, *leaves], self.text.parsed
         expressions = ", ".join(finished(text, cte.span, cuts) for cte in self._needed)
         made = f"WITH {expressions} {finished(text, top, cuts)}" if expressions else finished(text, top, cuts)
         parsed(made)
         return made
 
-    def whole(self, leaf: Cut) -> str:
+    def whole(self, leaves: Sequence[Cut]) -> str:
         """Write the query over all rows, in the same order."""
-        made = over_rows(self.text.parsed, Span(0, len(self.text.parsed)), [*self._cuts, leaf])
+        made = over_rows(self.text.parsed, Span(0, len(self.text.parsed)), [*self._cuts, *leaves])
         parsed(made)
         return made
 
     def _refuse_scans(self, top: Span) -> None:
-        """Raise ``Refused`` where tables are read around the aggregation: the finish reads partials alone."""
-        leaf, spans = self.place.leaf.span, [top, *(cte.span for cte in self._needed)]
+        """Raise ``Refused`` where tables are read around the aggregations: the finish reads partials alone."""
+        leaves, spans = [place.leaf.span for place in self.frame.places], [top, *(cte.span for cte in self._needed)]
         for scan in self.found.scans:
             at = int(scan.this.meta["start"])
-            if any(_holds(span, at) for span in spans) and not _holds(leaf, at):
+            if any(span.holds(at) for span in spans) and not any(leaf.holds(at) for leaf in leaves):
                 raise Refused(f"it reads {scan.name} around its aggregation", f"JOIN {scan.name} in the aggregation")
 
     def _check(self, block: Block) -> None:
-        """Raise ``Refused`` where a block around the aggregation, or one in it, depends on the order of rows."""
-        if block is self.place.leaf.block or id(block) in self._seen:
+        """Raise ``Refused`` where a block around the aggregations, or one in it, depends on the order of rows."""
+        if any(block is place.leaf.block for place in self.frame.places) or id(block) in self._seen:
             return
         self._seen.add(id(block))
+        if isinstance(block, SetBlock):
+            self._check_set(block)
+            return
         if not isinstance(block, SelectBlock) or block.closed is not None:
-            raise Refused("it has a set operation around its aggregation")
+            raise Refused("it has a query around its aggregation that is not understood")
         node = block.node
         if any(node.args.get(key) for key in ("fetch", "sample", "windows")) or _is_distinct_on(node):
             raise Refused("a query around its aggregation has DISTINCT ON or a named WINDOW")
@@ -105,9 +114,25 @@ class Around:
         for one in [*inner, *(child.block for child in block.children.values())]:
             if one is not None:
                 self._check(one)
-        is_top = self.place.top is not None and block is self.place.top.block
-        if not is_top and (node.args.get("limit") or node.args.get("offset")):
+        if not self._is_top(block) and (node.args.get("limit") or node.args.get("offset")):
             self._order(block)
+
+    def _is_top(self, block: Block) -> bool:
+        return self.frame.top is not None and block is self.frame.top.block
+
+    def _check_set(self, block: SetBlock) -> None:
+        """Check a set operation: over the same rows it gives the same, if equal values are the same bytes."""
+        if block.closed not in (None, Reason.LIMIT) or block.outputs is None:
+            raise Refused("it has a set operation around its aggregation that is not understood")
+        node = block.node
+        if block.kind is not exp.Union or node.args.get("distinct"):
+            compared: list[SelectBlock | SetBlock] = [block, *arms_of(block)]  # INTERSECT goes first: any two of them
+            for each in compared:
+                self._require(self._result(each))
+        for arm in (block.left, block.right):
+            self._check(arm)
+        if not self._is_top(block) and (node.args.get("limit") or node.args.get("offset")):
+            self._order_set(block, self.frame.span_of_set(block))
 
     def _check_values(self, block: SelectBlock) -> None:
         """Raise ``Refused`` where aggregates, keys or DISTINCT are of values whose order or bytes would show."""
@@ -128,14 +153,13 @@ class Around:
     def _window(self, block: SelectBlock, node: exp.Expr) -> None:
         if not isinstance(node, exp.Window) or isinstance(node.this, exp.Filter):
             raise Refused("it has a window with a FILTER")
-        found = ordering(Clauses(self.text.parsed, self.place.span_of(block)), node)
+        found = ordering(Clauses(self.text.parsed, self.frame.span_of(block)), node)
         if found.arguments is not None:
             self._require(self._types(block, [node.this.this]))
         if found.at is not None:
             terms = ", ".join(self._rows(block))
             before = ", " if found.ordered else " ORDER BY "
-            added = f"{before}{terms} "
-            self._cuts.append(Cut(span=Span(found.at, found.at), finish=added, whole=added))
+            self._insert(found.at, f"{before}{terms} ")
 
     def _rows(self, block: SelectBlock) -> Iterator[str]:
         """Write what tells rows apart that a query reads: all columns of its source."""
@@ -148,7 +172,7 @@ class Around:
 
     def _order(self, block: SelectBlock) -> None:
         """Give the rows of a block a total order."""
-        clauses, columns = Clauses(self.text.parsed, self.place.span_of(block)), self._result(block)
+        clauses, columns = Clauses(self.text.parsed, self.frame.span_of(block)), self._result(block)
         if clauses.first != "select":
             raise Refused("it does not begin with SELECT")
         terms = list(self._last(block, clauses, columns))
@@ -157,8 +181,31 @@ class Around:
             return
         if all_:
             raise Refused("its ORDER BY ALL is of floating-point numbers", "ORDER BY its keys")
-        added = f"{', ' if clauses.has('order') else ' ORDER BY '}{', '.join(terms)} "
-        self._cuts.append(Cut(span=Span(clauses.end, clauses.end), finish=added, whole=added))
+        self._insert(clauses.end, f"{', ' if clauses.has('order') else ' ORDER BY '}{', '.join(terms)} ")
+
+    def _order_set(self, block: SetBlock, span: Span) -> None:
+        """Give the rows of a set operation a total order: it becomes a subquery, whose ORDER BY takes expressions."""
+        columns, node = self._result(block), block.node
+        names = {column.name.lower() for column in columns}
+        if len(names) < len(columns):
+            raise Refused("two of its results have one name", "give each a name of its own")
+        order, arms = node.args.get("order"), self.frame.tokens.arms_of(span)
+        terms = [term for n, column in enumerate(columns, 1) for term in _terms(str(n), f'"{column.name}"', column)]
+        if order is not None and any(_is_all(item.this) for item in order.expressions):
+            if len(terms) > len(columns):
+                raise Refused("its ORDER BY ALL is of floating-point numbers", "ORDER BY its keys")
+            terms = []
+        elif order is not None and not all(_is_result(item.this, names) for item in order.expressions):
+            raise Refused("the ORDER BY of its set operation names no result of its first SELECT", "such a name")
+        self._insert(arms.start, "SELECT * FROM (")
+        if order is None:
+            self._insert(arms.end, f') AS "{UNION}" ORDER BY {", ".join(terms)} ')
+        else:
+            self._insert(arms.end, f') AS "{UNION}" ')
+            self._insert(self.frame.tokens.ordered_until(span), f", {', '.join(terms)} " if terms else "")
+
+    def _insert(self, at: int, sql: str) -> None:
+        self._cuts.append(Cut(span=Span(at, at), finish=sql, whole=sql))
 
     def _last(self, block: SelectBlock, clauses: Clauses, columns: Sequence[Column]) -> Iterator[str]:
         items, places = block.node.expressions, clauses.items("select")
@@ -171,11 +218,17 @@ class Around:
                 sql = item.of(self.text.parsed)
                 if parsed(sql) != items[number - 1].unalias():
                     raise Refused("its text cannot be cut")
+                if column.type in FLOATING and self._has_leaf(items[number - 1]):  # which may not be repeated
+                    hint = "FROM …, (SELECT count(*) AS total FROM …) AS whole"
+                    raise Refused("a result of it is a DOUBLE made of an aggregation in a subquery", hint)
             if column.type in FLOATING and block.node.args.get("distinct"):
                 raise Refused("its DISTINCT is of values that are equal and may differ in bytes")
             yield from _terms(str(number), sql, column)
 
-    def _result(self, block: SelectBlock) -> Sequence[Column]:
+    def _has_leaf(self, node: exp.Expr) -> bool:
+        return any(inner is leaf for inner in node.find_all(exp.Select) for leaf in self.frame.leaves)
+
+    def _result(self, block: SelectBlock | SetBlock) -> Sequence[Column]:
         """Describe the columns of a block. The text is never run."""
         node = block.node.copy()
         with_ = block.node.root().args.get("with_")
@@ -236,5 +289,12 @@ def _is_distinct_on(node: exp.Select) -> bool:
     return distinct is not None and bool(distinct.args.get("on"))
 
 
-def _holds(span: Span, position: int) -> bool:
-    return span.start <= position < span.end
+def _is_all(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Var) and node.name.lower() == "all"
+
+
+def _is_result(node: exp.Expr, names: Collection[str]) -> bool:
+    """Return whether a term of ORDER BY is the number or the name of a result."""
+    if isinstance(node, exp.Literal):
+        return not node.is_string
+    return isinstance(node, exp.Column) and not node.table and node.name.lower() in names

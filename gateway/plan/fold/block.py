@@ -12,11 +12,12 @@ from gateway.plan.analysis.sources import SelectBlock
 from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.algebra import TEXTS
-from gateway.plan.fold.clauses import Clauses, Span, Tokens
+from gateway.plan.fold.clauses import Clauses
 from gateway.plan.fold.cuts import Cut, over_rows
 from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import Refused
 from gateway.plan.fold.place import Place
+from gateway.plan.fold.tokens import Span, Tokens
 from gateway.plan.rewrite import identifier
 from gateway.query.functions import reviewed
 
@@ -79,7 +80,7 @@ class Block:
         table, alias = found.scans[fact].name, found.scans[fact].args.get("alias")
         if alias is not None and alias.args.get("columns"):
             raise Refused("its table has other names for its columns")
-        if sum(scan.name.lower() == table.lower() for scan in found.scans) > 1:
+        if sum(found.scans[number].name.lower() == table.lower() for number in place.scans(found)) > 1:
             raise Refused(f"it reads {table} at two places")
         below = [placed.block for placed in place.below]
         aliases = {item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)}

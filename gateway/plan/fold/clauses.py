@@ -7,25 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from gateway.query.lexer import Token, TokenKind, lex
+from gateway.plan.fold.tokens import CLOSED, OPEN, Span, Tokens
+from gateway.query.lexer import Token, TokenKind
 
-_OPEN, _CLOSED = frozenset("([{"), frozenset(")]}")
 _SINGLE: Final = frozenset({"select", "from", "where", "having", "qualify", "window", "limit", "offset"})
 _DOUBLE: Final = frozenset({"group", "order"})
 _FRAMES: Final = ("rows", "range", "groups")
 _OF_ORDER: Final = frozenset({"asc", "desc", "nulls", "first", "last"})
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A part of a text, from ``start`` to ``end`` (left out)."""
-
-    start: int
-    end: int
-
-    def of(self, text: str) -> str:
-        """Return the part of *text*."""
-        return text[self.start : self.end]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,69 +25,6 @@ class Window:
     ordered: bool
     frame: str
     excludes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens of a query, in which its SELECTs are found."""
-
-    tokens: Sequence[Token]
-
-    @classmethod
-    def read(cls, sql: str) -> Tokens:
-        """Read a text. Raises ``SqlError`` where it is not understood."""
-        return cls([token for token in lex(sql) if token.text != ";"])
-
-    def around(self, position: int) -> Span:
-        """Return the text of the innermost SELECT around a position, without its WITH."""
-        depth, index = 0, next(index for index, token in enumerate(self.tokens) if token.start >= position) - 1
-        while index >= 0:
-            depth += (self.tokens[index].text in _CLOSED) - (self.tokens[index].text in _OPEN)
-            if depth < 0:
-                depth = 0
-                if self.tokens[index].text == "(" and self.tokens[index + 1].text.lower() == "select":
-                    return Span(self.tokens[index + 1].start, self.tokens[self._closing(index) - 1].end)
-            index -= 1
-        return Span(self.tokens[self._after_with()].start, self.tokens[-1].end)
-
-    def before(self, position: int) -> int:
-        """Return where the last token before a position begins."""
-        return max((token.start for token in self.tokens if token.start < position), default=0)
-
-    def expressions_of_with(self) -> list[Span]:
-        """Return the texts of the expressions of the outermost WITH."""
-        made, start, depth, end = [], 1, 0, self._after_with()
-        for index in range(1, end):
-            depth += (self.tokens[index].text in _OPEN) - (self.tokens[index].text in _CLOSED)
-            if depth == 0 and self.tokens[index].text == ",":
-                made.append(Span(self.tokens[start].start, self.tokens[index - 1].end))
-                start = index + 1
-        return [*made, Span(self.tokens[start].start, self.tokens[end - 1].end)]
-
-    def calls(self) -> Iterator[str]:
-        """Walk the names that stand before an opening parenthesis, in lower case."""
-        for name, opening in pairwise(self.tokens):
-            if opening.text == "(":
-                yield name.name
-
-    def _after_with(self) -> int:
-        """Return where the outermost query begins after its WITH."""
-        if self.tokens[0].text.lower() != "with":
-            return 0
-        depth = 0
-        for index, token in enumerate(self.tokens):
-            depth += (token.text in _OPEN) - (token.text in _CLOSED)
-            if depth == 0 and token.text.lower() == "select":
-                return index
-        return 0
-
-    def _closing(self, opening: int) -> int:
-        depth = 0
-        for index in range(opening, len(self.tokens)):
-            depth += (self.tokens[index].text in _OPEN) - (self.tokens[index].text in _CLOSED)
-            if depth == 0:
-                return index
-        return len(self.tokens)
 
 
 class Clauses:
@@ -248,7 +173,7 @@ class Clauses:
         """Return where the innermost call of a function of these *names* begins that is around a position."""
         depth, index = 0, self._starts[position] - 1
         while index > 0:
-            depth += (self._tokens[index].text in _CLOSED) - (self._tokens[index].text in _OPEN)
+            depth += (self._tokens[index].text in CLOSED) - (self._tokens[index].text in OPEN)
             if depth < 0:
                 depth = 0
                 if self._tokens[index - 1].name in names:
@@ -288,10 +213,10 @@ class Clauses:
         depth = 0
         for index in range(start, end):
             text = self._tokens[index].text
-            depth -= text in _CLOSED
+            depth -= text in CLOSED
             if depth == 0:
                 yield index
-            depth += text in _OPEN
+            depth += text in OPEN
 
     def _words(self, start: int, end: int) -> dict[str, int]:
         """Return where each word stands first, in no parentheses."""
@@ -304,7 +229,7 @@ class Clauses:
     def _closing(self, opening: int) -> int:
         depth = 0
         for index in range(opening, len(self._tokens)):
-            depth += (self._tokens[index].text in _OPEN) - (self._tokens[index].text in _CLOSED)
+            depth += (self._tokens[index].text in OPEN) - (self._tokens[index].text in CLOSED)
             if depth == 0:
                 return index
         return len(self._tokens) - 1

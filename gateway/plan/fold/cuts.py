@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.plan.fold.clauses import Span
+from gateway.plan.fold.tokens import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ from typing import Final
 from sqlglot import exp
 
 from gateway.plan.analysis.text import Text
-from gateway.plan.fold.clauses import Clauses, Span
+from gateway.plan.fold.clauses import Clauses
 from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import Filter, Refused, parsed
+from gateway.plan.fold.tokens import Span
 
 _STRICT: Final = (
     *(exp.And, exp.Or, exp.Not, exp.Paren, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between),

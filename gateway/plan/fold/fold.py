@@ -10,12 +10,13 @@ from typing import Final
 import pyarrow as pa
 
 from gateway.catalog.manifest import Snapshot
-from gateway.model import BoundQuery, Plan, Principal, Scan, Statement
+from gateway.model import BoundQuery, Column, Plan, Principal, Scan, Statement
 from gateway.plan.analysis import Evaluate
 from gateway.plan.explain import readable
+from gateway.plan.fold.aggregations import ways
 from gateway.plan.fold.forms import Describe, Form, Forms, partial_of, unfolded_of, whole_of
 from gateway.plan.fold.holding import Holding
-from gateway.plan.fold.parts import Refused, Whole
+from gateway.plan.fold.parts import Part, Refused, Split, Whole
 from gateway.plan.planner import Planner
 from gateway.plan.reading import NUMBERED
 from gateway.plan.rewrite import Address
@@ -47,21 +48,43 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One aggregation of a query as a fold over the partials of its partitions, in manifest order."""
+
+    pieces: tuple[Piece, ...]
+    query: BoundQuery
+    """The partial with all of its filters."""
+    states: tuple[Column, ...]
+    """The columns of partials."""
+    fact: int
+    """The number, in the plan, of the scan whose partitions they are."""
+    scans: tuple[int, ...]
+    """The numbers of all scans that a partial has: the others are read with each partition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """A query as a fold over the partials of its partitions, in manifest order.
+    """A query as a fold over the partials of each of its aggregations.
 
     ``whole`` makes the statement that gives the same bytes over all rows.
     """
 
-    pieces: tuple[Piece, ...]
+    branches: tuple[Branch, ...]
     form: Form
     query: BoundQuery
-    fact: int
-    """The number of the scan whose partitions they are; the others are read with each of them."""
     whole: Callable[[Address], Statement] = field(repr=False)
 
-    def finish(self, rows: pa.Table) -> Statement:
-        """Return the statement that makes the answer of all partials, whose *rows* are in manifest order."""
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The partials of all branches."""
+        return tuple(piece for branch in self.branches for piece in branch.pieces)
+
+    def together(self, partials: Sequence[Sequence[pa.Table]]) -> tuple[pa.Table, ...]:
+        """Put the rows of the partials of each branch, in manifest order, one after the other."""
+        return self.form.together(partials)
+
+    def finish(self, rows: Sequence[pa.Table]) -> Statement:
+        """Return the statement that makes the answer of all partials, put ``together``."""
         return self.form.over(rows, self.form.split.finish, self.query.parameters)
 
 
@@ -84,50 +107,38 @@ class FoldPlanner:
         """Fold a planned query, or say why it stays whole: by its text and by the manifest alone."""
         query = plan.query
         try:
-            fact, form = self._form(plan, snapshots)
+            form = self._form(plan, snapshots)
         except Refused as refused:
             return Whole(reason=refused.reason, hint=refused.hint, in_order=refused.in_order)
-        scan, selected = plan.scans[fact], [_chosen(each) for each in plan.scans]
-        chosen = selected[fact]
+        selected = [_chosen(each) for each in plan.scans]
         over = partial(self._over, selected, snapshots, principal)
-        whole = partial(over, whole_of(query, form) if query.deterministic else unfolded_of(query, form))
-        stays = partial(Whole, statement=whole, exact=query.deterministic and form.sums)
-        if not LEAST <= chosen.partitions <= MOST:
-            reason = f"it reads {chosen.partitions} partitions, and {LEAST} to {MOST} are folded"
-            return stays(reason=reason)
-        if chosen.size < self.least * chosen.partitions:
-            mean = readable(chosen.size / chosen.partitions)
-            reason = f"its partitions have {mean} on average, and those of {readable(self.least)} and more are folded"
-            return stays(reason=reason)
-        if some := [each.table for each in _others(plan, fact) if each.selection.partitions < each.partitions_total]:
-            reason = f"it reads a part of {some[0]} beside {scan.table}, which may be another one for each question"
-            return stays(reason=reason)
-        of_partial = [selected[number] for number in form.split.scans]
-        numbered_over = partial(self._numbered, scan.table, of_partial, snapshots, principal)
-        pieces = []
-        queries: dict[tuple[int, ...], BoundQuery] = {}
-        counted: dict[tuple[int, ...], BoundQuery] = {}
-        numbered: dict[tuple[int, ...], Callable[[Mapping[int, Chosen], Address], Statement]] = {}
-        snapshot = snapshots[scan.table]
-        holding = Holding(planner=self.planner, evaluate=self._evaluate, query=query, snapshot=snapshot, chosen=chosen)
-        columns = [column for each in snapshots.values() for column in each.columns]
-        for without, selection in zip(holding.without(form.split.filters), chosen.each(), strict=True):
-            if without not in queries:
-                queries[without] = partial_of(query, form.split.partial(without), columns)
-                counted[without] = replace(queries[without], sql=form.split.partial(without, counted=True))
-                several = replace(queries[without], sql=form.split.partial(without, number=NUMBER, counted=True))
-                numbered[without] = partial(numbered_over, several)
-            alone = partial(self.planner.statement_over, counted[without], [selection], snapshots, principal)
-            pieces.append(
-                Piece(
-                    query=queries[without],
-                    selection=selection,
-                    filtered=len(without) < len(form.split.filters),
-                    alone=None if len(plan.scans) > 1 else alone,
-                    numbered=numbered[without],
-                )
-            )
-        return Fold(pieces=tuple(pieces), form=form, query=query, fact=fact, whole=partial(over, whole_of(query, form)))
+        reason = self._reason(plan, form.split, [selected[part.fact] for part in form.split.parts])
+        if reason is not None:
+            whole = partial(over, whole_of(query, form) if query.deterministic else unfolded_of(query, form))
+            return Whole(reason=reason, statement=whole, exact=query.deterministic and form.sums)
+        making = _Branches(self.planner, self._evaluate, plan, snapshots, principal)
+        branches = zip(form.split.parts, form.states, strict=True)
+        return Fold(
+            branches=tuple(making.branch(part, states) for part, states in branches),
+            form=form,
+            query=query,
+            whole=partial(over, whole_of(query, form)),
+        )
+
+    def _reason(self, plan: Plan, split: Split, chosen: Sequence[Chosen]) -> str | None:
+        """Say why a query whose text can be folded is not."""
+        partitions, size = sum(each.partitions for each in chosen), sum(each.size for each in chosen)
+        if not LEAST <= partitions <= MOST:
+            return f"it reads {partitions} partitions, and {LEAST} to {MOST} are folded"
+        if size < self.least * partitions:
+            mean = readable(size / partitions)
+            return f"its partitions have {mean} on average, and those of {readable(self.least)} and more are folded"
+        for part in split.parts:
+            others = _others(plan, part)
+            if some := [each.table for each in others if each.selection.partitions < each.partitions_total]:
+                table = plan.scans[part.fact].table
+                return f"it reads a part of {some[0]} beside {table}, which may be another one for each question"
+        return None
 
     def _over(
         self,
@@ -139,34 +150,89 @@ class FoldPlanner:
     ) -> Statement:
         return self.planner.statement_over(query, selected, snapshots, principal, address)
 
-    def _form(self, plan: Plan, snapshots: Mapping[str, Snapshot]) -> tuple[int, Form]:
-        """Return the form of a query, and the number of the scan that it is folded by. Raises ``Refused``.
+    def _form(self, plan: Plan, snapshots: Mapping[str, Snapshot]) -> Form:
+        """Return the form of a query. Raises ``Refused``.
 
-        It is one of a partitioned table: that of the most partitions by which the query can be folded.
+        An aggregation is folded by a scan of a partitioned table: that of the most partitions by which it can be.
         """
-        partitioned = [number for number, scan in enumerate(plan.scans) if snapshots[scan.table].table.partitioned_by]
-        found = sorted(
-            partitioned or range(len(plan.scans)), key=lambda number: -plan.scans[number].selection.partitions
-        )
+        if not plan.scans:
+            raise Refused("it reads no table")
+        found = self._forms.aggregations(plan.query, snapshots)
+        partitioned = {n for n, scan in enumerate(plan.scans) if snapshots[scan.table].table.partitioned_by}
         refusals = []
-        for number in found:
+        tables, partitions = [scan.table for scan in plan.scans], [scan.selection.partitions for scan in plan.scans]
+        for facts in ways(found, tables, partitions, partitioned):
             try:
-                return number, self._forms.form(plan.query, snapshots, number)
+                return self._forms.form(plan.query, snapshots, facts)
             except Refused as refused:
                 refusals.append(refused)
-        raise refusals[0] if refusals else Refused("it reads no table")
+        raise refusals[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Branches:
+    """Makes the branches of a fold."""
+
+    planner: Planner
+    evaluate: Evaluate
+    plan: Plan
+    snapshots: Mapping[str, Snapshot]
+    principal: Principal
+
+    def branch(self, part: Part, states: tuple[Column, ...]) -> Branch:
+        """Make the partials of the partitions that are selected for an aggregation."""
+        plan, snapshots = self.plan, self.snapshots
+        table, selected = plan.scans[part.fact].table, [_chosen(each) for each in plan.scans]
+        chosen, of_partial = selected[part.fact], [selected[number] for number in part.scans]
+        query = replace(plan.query, tables=_tables(plan, part.scans))
+        columns = [column for each in snapshots.values() for column in each.columns]
+        rendered: dict[tuple[int, ...], tuple[BoundQuery, BoundQuery, Callable[..., Statement]]] = {}
+        pieces = []
+        for without, selection in zip(self._without(part, chosen), chosen.each(), strict=True):
+            if without not in rendered:
+                asked = partial_of(query, part.partial(without), columns)
+                counted = replace(asked, sql=part.partial(without, counted=True))
+                several = replace(asked, sql=part.partial(without, number=NUMBER, counted=True))
+                rendered[without] = (asked, counted, partial(self._numbered, table, of_partial, several))
+            asked, counted, numbered = rendered[without]
+            alone = partial(self.planner.statement_over, counted, [selection], snapshots, self.principal)
+            pieces.append(
+                Piece(
+                    query=asked,
+                    selection=selection,
+                    filtered=len(without) < len(part.filters),
+                    alone=None if len(part.scans) > 1 else alone,
+                    numbered=numbered,
+                )
+            )
+        return Branch(
+            pieces=tuple(pieces),
+            query=partial_of(query, part.partial(), columns),
+            states=states,
+            fact=part.fact,
+            scans=part.scans,
+        )
+
+    def _without(self, part: Part, chosen: Chosen) -> Iterator[tuple[int, ...]]:
+        """Return for each partition the filters that hold in all of its rows."""
+        holding = Holding(
+            planner=self.planner,
+            evaluate=self.evaluate,
+            query=self.plan.query,
+            snapshot=self.snapshots[self.plan.scans[part.fact].table],
+            chosen=chosen,
+        )
+        return holding.without(part.filters)
 
     def _numbered(
         self,
         table: str,
         selected: Sequence[Chosen],
-        snapshots: Mapping[str, Snapshot],
-        principal: Principal,
         query: BoundQuery,
         chosen: Mapping[int, Chosen],
         address: Address,
     ) -> Statement:
-        return self.planner.numbered(query, table, chosen, selected, snapshots, principal, address)
+        return self.planner.numbered(query, table, chosen, selected, self.snapshots, self.principal, address)
 
 
 def _chosen(scan: Scan) -> Chosen:
@@ -174,9 +240,13 @@ def _chosen(scan: Scan) -> Chosen:
     return scan.selection
 
 
-def _others(plan: Plan, fact: int) -> Iterator[Scan]:
-    """Walk what is read beside the fact."""
-    return (scan for number, scan in enumerate(plan.scans) if number != fact)
+def _others(plan: Plan, part: Part) -> Iterator[Scan]:
+    """Walk what is read beside the fact of an aggregation."""
+    return (plan.scans[number] for number in part.scans if number != part.fact)
+
+
+def _tables(plan: Plan, scans: Sequence[int]) -> tuple[str, ...]:
+    return tuple(sorted({plan.scans[number].table for number in scans}))
 
 
 def together(pieces: Sequence[Piece], address: Address, *, large: int = LARGE, first: int = 0) -> Statement:

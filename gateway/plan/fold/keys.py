@@ -10,8 +10,8 @@ from sqlglot import exp
 
 from gateway.plan.analysis.aggregation import is_aggregating
 from gateway.plan.fold.block import Block
-from gateway.plan.fold.clauses import Span
 from gateway.plan.fold.parts import Refused, parsed
+from gateway.plan.fold.tokens import Span
 
 Key = tuple[exp.Expr, Span]
 _SETS: Final = (exp.Rollup, exp.Cube, exp.GroupingSets)

@@ -18,8 +18,8 @@ from sqlglot import exp
 
 from gateway.plan.fold.algebra import TEXTS
 from gateway.plan.fold.block import Block
-from gateway.plan.fold.clauses import Span
 from gateway.plan.fold.parts import Refused, parsed
+from gateway.plan.fold.tokens import Span
 
 _DISTINCT: Final = re.compile(r"^distinct\b\s*", re.IGNORECASE)
 _COMMA: Final = "','"

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.plan.fold.block import Block
-from gateway.plan.fold.clauses import Span
 from gateway.plan.fold.cuts import Cut
 from gateway.plan.fold.keys import Grouping
 from gateway.plan.fold.parts import key
+from gateway.plan.fold.tokens import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

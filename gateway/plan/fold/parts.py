@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,8 +14,8 @@ from gateway.model import Statement
 from gateway.plan.fold.algebra import Algebra
 from gateway.plan.rewrite import Address
 
-PARTIALS: Final = "__gateway_partials"
-"""The relation that the finish reads: the partials of all partitions, one after the other."""
+UNION: Final = "__gateway_union"
+"""The name of the rows of a set operation, which are put in order."""
 STATE: Final = "__gateway_s{}"
 COUNTED: Final = "__gateway_c"
 """The column with the rows of a group, which is not kept."""
@@ -30,14 +30,24 @@ def key(number: int) -> str:
     return f'"__gateway_k{number}"'
 
 
-def over_partials(columns: str, rows: str, sql: str) -> str:
-    """Write a finish over the *columns* of a relation.
+def partials(number: int) -> str:
+    """Name the relation that the finish reads for a part: the partials of all partitions, one after the other.
 
-    >>> over_partials("a AS b", "r", "WITH c AS (SELECT 1) SELECT * FROM c")
+    >>> partials(0), partials(1)
+    ('__gateway_partials', '__gateway_partials_1')
+    """
+    return f"__gateway_partials_{number}" if number else "__gateway_partials"
+
+
+def over_partials(parts: Sequence[tuple[str, str]], sql: str) -> str:
+    """Write a finish over the partials of each part: some columns, as SQL, of a relation.
+
+    >>> over_partials([("a AS b", "r")], "WITH c AS (SELECT 1) SELECT * FROM c")
     'WITH "__gateway_partials" AS (SELECT a AS b FROM "r"), c AS (SELECT 1) SELECT * FROM c'
     """
-    partials = f'WITH "{PARTIALS}" AS (SELECT {columns} FROM "{rows}")'
-    return f"{partials}, {sql[5:]}" if sql.startswith("WITH ") else f"{partials}\n{sql}"
+    made = [f'"{partials(n)}" AS (SELECT {columns} FROM "{rows}")' for n, (columns, rows) in enumerate(parts)]
+    before = f"WITH {', '.join(made)}"
+    return f"{before}, {sql[5:]}" if sql.startswith("WITH ") else f"{before}\n{sql}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +71,28 @@ NUMBERS: Final = "/*__gateway_number*/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The texts of a fold: its partials, what is made of them (*finish*), and the query over all rows (*whole*).
+    """The texts of a fold: the partials of its *parts*, what is made of them (*finish*), and the query over all rows
+    (*whole*).
 
-    Finish and whole give equal bytes, for both have the same total order. *states* are the algebras of the states,
-    one for each, and *written* how they are computed. The finish reads the clock through ``NOW``. *types* is a query
-    whose columns are the arguments of windows: they must have types of ``SAME_BYTES``. *distinct*: columns of the
-    result must. *before* is the WITH of a partial; the first *below* of the filters stand in it or in *source*, as
-    marks. *scans* are the numbers of the scans that a partial has.
+    Finish and whole give equal bytes, for both have the same total order. The finish reads the clock through ``NOW``.
     """
+
+    parts: tuple[Part, ...]
+    finish: str
+    whole: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One aggregation of a query: its partial, by the rows of the scan number *fact*.
+
+    *states* are the algebras of the states, one for each, and *written* how they are computed. *types* is a query
+    whose columns are the arguments of windows: they must have types of ``SAME_BYTES``. *before* is the WITH of a
+    partial; the first *below* of the filters stand in it or in *source*, as marks. *scans* are the numbers of the scans
+    that a partial has.
+    """
+
+    fact: int
 
     before: str
     select: str
@@ -76,13 +100,10 @@ class Split:
     filters: tuple[Filter, ...]
     below: int
     scans: tuple[int, ...]
-    finish: str
-    whole: str
     keys: int
     states: tuple[Algebra, ...]
     written: tuple[str, ...]
     types: str | None = None
-    distinct: bool = False
 
     def partial(self, without: Collection[int] = (), *, number: str | None = None, counted: bool = False) -> str:
         """Write the query of a partition, *without* those of its filters that hold in all of its rows.

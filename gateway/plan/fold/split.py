@@ -23,19 +23,22 @@ from typing import Final
 
 from sqlglot import exp
 
+from gateway.model import Column
 from gateway.plan.analysis.aggregation import is_aggregate
 from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.aggregates import States
+from gateway.plan.fold.aggregations import Aggregation
+from gateway.plan.fold.algebra import SAME_BYTES, base
 from gateway.plan.fold.around import Around, Describe
 from gateway.plan.fold.block import Block
-from gateway.plan.fold.clauses import Span
 from gateway.plan.fold.cuts import Cut, finished, over_rows
 from gateway.plan.fold.filters import filters
 from gateway.plan.fold.keys import Grouping, grouping
 from gateway.plan.fold.order import NO_TERMS, Terms, every_result, last_terms, terms_of_keys
-from gateway.plan.fold.parts import PARTIALS, Refused, Split, key, parsed
-from gateway.plan.fold.place import Place, place
+from gateway.plan.fold.parts import Part, Refused, Split, key, parsed, partials
+from gateway.plan.fold.place import Place, frame
+from gateway.plan.fold.tokens import Span
 from gateway.plan.fold.under import under_aggregation
 from gateway.plan.fold.windows import ordering
 from gateway.plan.rewrite import identifier
@@ -45,18 +48,32 @@ _AGGREGATED: Final = ("select", "having", "qualify", "order")
 """The clauses that may hold aggregates."""
 
 
-def split(text: Text, found: Structure, fact: int, describe: Describe, floats: Collection[str] = ()) -> Split:
-    """Split a query, read from *text*, by the rows of its scan number *fact*. Raises ``Refused``.
+def split(
+    text: Text,
+    found: Structure,
+    made: Sequence[Aggregation],
+    facts: Sequence[int],
+    describe: Describe,
+    floats: Sequence[Collection[str]] = (),
+) -> Split:
+    """Split a query, read from *text*, each of its aggregations by the rows of the scan of its number in *facts*.
 
-    *describe* returns the columns of a text over the same tables. *floats* are the states, as a split without them
-    wrote them, that are floating-point numbers.
+    *describe* returns the columns of a text over the same tables. *floats* are the states of each aggregation, as a
+    split without them wrote them, that are floating-point numbers. Raises ``Refused``.
     """
     try:
-        where = place(text, found, fact)
-        block = Block.read(text, found, fact, where)
-        grouped = grouping(block)
-        states = States(len(grouped.keys), floats)
-        return _Splitter(block, grouped, states, found, where).split(describe)
+        whole = frame(text, found, made, facts)
+        parts, leaves = [], []
+        for number, (where, fact) in enumerate(zip(whole.places, facts, strict=True)):
+            block = Block.read(text, found, fact, where)
+            grouped = grouping(block)
+            states = States(len(grouped.keys), floats[number] if floats else ())
+            splitter = _Splitter(block, grouped, states, where, partials(number))
+            parts.append(splitter.part(found, fact, describe))
+            leaves.append(splitter.leaf())
+        around = Around(text, whole, found, describe)
+        finish, over_all = around.finish(leaves), around.whole(leaves)
+        return Split(parts=tuple(parts), finish=text.executable(finish), whole=text.readable(over_all))
     except SqlError as error:
         raise Refused(error.message) from error
 
@@ -66,8 +83,8 @@ class _Splitter:
     block: Block
     grouping: Grouping
     states: States
-    found: Structure
     place: Place
+    partials: str
     cuts: list[Cut] = field(default_factory=list)
     replaced: list[tuple[exp.Expr, Cut]] = field(default_factory=list)
     ordered: list[tuple[exp.Window, Terms]] = field(default_factory=list)
@@ -75,8 +92,9 @@ class _Splitter:
     last: Terms = NO_TERMS
     names: Sequence[str] = ()
 
-    def split(self, describe: Describe) -> Split:
-        block, text, where = self.block, self.block.text, self.place
+    def part(self, found: Structure, fact: int, describe: Describe) -> Part:
+        """Split the aggregation, and describe its partials."""
+        block, text = self.block, self.block.text
         for clause in _AGGREGATED:
             if block.clauses.has(clause):
                 for node, span in self._nodes(clause):
@@ -87,30 +105,33 @@ class _Splitter:
         for (node, span), number in self.grouping.sets:
             self._replace(node, Cut(span=span, finish=key(number), whole=None))
         self._order()
-        self._name([column.name for column in describe(text.readable(self._alone()))])
-        under = under_aggregation(text, where, block.below)
-        around = Around(text, where, self.found, describe)
-        leaf = Cut(span=block.span, finish=self._finish(), whole=self._whole())
-        return Split(
+        self._name(describe(text.readable(self._alone())))
+        under = under_aggregation(text, self.place, block.below)
+        return Part(
+            fact=fact,
             before=text.readable(under.before),
             select=text.readable(self._select()),
             source=text.readable(finished(text.parsed, block.clauses.span("from"), under.cuts)),
             filters=(*under.filters, *(each for _, each in filters(text, block.clauses, block.joined))),
             below=len(under.filters),
-            scans=under.scans(self.found),
-            finish=text.executable(around.finish(leaf)),
-            whole=text.readable(around.whole(leaf)),
+            scans=self.place.scans(found),
             keys=len(self.grouping.keys) + len(self.states.grains),
             states=tuple(self.states.algebras),
             written=tuple(self.states.names),
             types=None if not self.arguments else text.executable(self._types()),
-            distinct=bool(block.tree.args.get("distinct")),
         )
+
+    def leaf(self) -> Cut:
+        """Return what stands in place of the aggregation: its results come in an order of their own."""
+        finish, whole = self._finish(), self._whole()
+        if self.place.is_arm:
+            finish, whole = f"({finish})", f"({whole})"
+        return Cut(span=self.block.span, finish=finish, whole=whole)
 
     def _alone(self) -> str:
         """Return the text of the aggregation by itself."""
-        needed = self.place.needed([self.place.leaf.block.node])
-        with_ = f"WITH {', '.join(self.block.sql(cte.span) for cte in needed)} " if needed else ""
+        needed = [self.block.sql(cte.span) for cte in self.place.needed]
+        with_ = f"WITH {', '.join(needed)} " if needed else ""
         return f"{with_}{self.block.sql(self.block.span)}"
 
     def _nodes(self, clause: str) -> Iterator[tuple[exp.Expr, Span | None]]:
@@ -208,8 +229,11 @@ class _Splitter:
         at, more = block.clauses.end, block.clauses.has("order") and not block.clauses.is_all("order")
         self.cuts.append(self.last.cut(at, ", " if more else " ORDER BY "))
 
-    def _name(self, names: Sequence[str]) -> None:
-        """Call the results as those of the author's text are called."""
+    def _name(self, columns: Sequence[Column]) -> None:
+        """Call the results as those of the author's text are called. Raises ``Refused``."""
+        names = [column.name for column in columns]
+        if self.block.tree.args.get("distinct") and any(base(column.type) not in SAME_BYTES for column in columns):
+            raise Refused("its DISTINCT is of values that are equal and may differ in bytes")
         if len({_label(item) for item in self.block.tree.expressions}) < len(names):
             raise Refused("two of its results have one name", "give each a name of its own")
         for (_, span), item, name in zip(self.block.items, self.block.tree.expressions, names, strict=True):
@@ -233,7 +257,7 @@ class _Splitter:
         return " ".join([f"SELECT {made}", *self._sources()])
 
     def _sources(self) -> list[str]:
-        return [f'FROM "{PARTIALS}"', *([self._group()] if self.grouping.keys else [])]
+        return [f'FROM "{self.partials}"', *([self._group()] if self.grouping.keys else [])]
 
     def _group(self) -> str:
         if self.grouping.sets:

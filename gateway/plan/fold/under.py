@@ -7,31 +7,23 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
-from gateway.plan.fold.clauses import Clauses, Span
+from gateway.plan.fold.clauses import Clauses
 from gateway.plan.fold.cuts import Cut, finished
 from gateway.plan.fold.filters import filters
 from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import MARK, NUMBERS, Filter, Refused
 from gateway.plan.fold.place import Place, Placed
+from gateway.plan.fold.tokens import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Under:
-    """The WITH *before* a partial, what is put into the text below, and the parts of the text that a partial has."""
+    """The WITH *before* a partial, and what is put into the text below."""
 
     before: str
     cuts: Sequence[Cut]
     filters: tuple[Filter, ...]
-    spans: Sequence[Span]
-
-    def scans(self, found: Structure) -> tuple[int, ...]:
-        """Return the numbers of the scans in the partial."""
-        starts = [int(scan.this.meta["start"]) for scan in found.scans]
-        return tuple(
-            number for number, at in enumerate(starts) if any(span.start <= at < span.end for span in self.spans)
-        )
 
 
 def under_aggregation(text: Text, place: Place, below: Sequence[Joined]) -> Under:
@@ -45,10 +37,8 @@ def under_aggregation(text: Text, place: Place, below: Sequence[Joined]) -> Unde
             for span, each in filters(text, clauses, joined):
                 cuts.append(Cut(span=span, finish=MARK.format(len(found)), whole=None))
                 found.append(each)
-    needed = place.needed([place.leaf.block.node])
-    before = f"WITH {', '.join(finished(text.parsed, cte.span, cuts) for cte in needed)}" if needed else ""
-    spans = [*(cte.span for cte in needed), place.leaf.span]
-    return Under(before=before, cuts=cuts, filters=tuple(found), spans=spans)
+    needed = [finished(text.parsed, cte.span, cuts) for cte in place.needed]
+    return Under(before=f"WITH {', '.join(needed)}" if needed else "", cuts=cuts, filters=tuple(found))
 
 
 def _number(clauses: Clauses, placed: Placed) -> Iterator[Cut]:

@@ -8,8 +8,9 @@ from typing import Final
 from sqlglot import exp
 
 from gateway.plan.fold.block import start_of
-from gateway.plan.fold.clauses import Clauses, Span
+from gateway.plan.fold.clauses import Clauses
 from gateway.plan.fold.parts import Refused
+from gateway.plan.fold.tokens import Span
 
 _OF_PEERS: Final = frozenset({"rank", "dense_rank", "rank_dense", "percent_rank", "cume_dist"})
 """Functions that are the same for all rows that are equal in the order of the window."""

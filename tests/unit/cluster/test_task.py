@@ -13,7 +13,7 @@ from gateway.engine.instance import S3Access
 from gateway.errors import FilesChanged, StorageFailed
 from gateway.model import Column, FileVersion, Relation, Statement, TypedValue
 from gateway.plan.fold.fold import NUMBER
-from gateway.processes.wire import relation_of
+from gateway.processes.wire import relations_of
 
 ROWS = pa.table({"a": pa.array([1, None], pa.int32())})
 TASK = Task(
@@ -22,7 +22,7 @@ TASK = Task(
         sql="SELECT $p",
         parameters={"p": TypedValue(value=1.5, type="DOUBLE")},
         files=[FileVersion(path="s3://b/x", size=1, etag='"e"', modified=7)],
-        relation=Relation(name="r", rows=ROWS),
+        relations=(Relation(name="r", rows=ROWS),),
     ),
     locations=("s3://b/",),
     access=S3Access(endpoint="localhost:9000"),
@@ -37,9 +37,9 @@ def perform(task: Task, scratch: Path) -> Reply:
 
 
 def test_a_task_is_read_as_it_was_written() -> None:
-    relation = relation_of(TASK.statement)
-    assert relation is not None
-    read = Task.read(TASK.written(), relation.to_pybytes())
+    relations = relations_of(TASK.statement)
+    assert relations is not None
+    read = Task.read(TASK.written(), relations.to_pybytes())
     assert replace(read, locations=tuple(read.locations)) == TASK
 
 
@@ -56,7 +56,7 @@ def test_an_error_comes_back_of_its_class_with_what_it_says() -> None:
 
 
 def test_a_worker_refuses_what_is_of_another_release(tmp_path: Path) -> None:
-    task = replace(TASK, identity={"algebra": "0", "engine": "duckdb 0.1", "tasks": "1"})
+    task = replace(TASK, identity={"algebra": "0", "engine": "duckdb 0.1", "tasks": "2"})
     unlike = perform(task, tmp_path).unlike
     assert unlike is not None
     assert "in place of 'duckdb 0.1'" in unlike

@@ -89,11 +89,12 @@ def shown(texts: Texts, sql: str) -> Iterator[str]:
     except Refused as refused:
         yield f"--! {refused.reason}" + (f" | {refused.hint}" if refused.hint else "")
         return
-    yield f"--> partial: {line(made.partial())}"
+    yield from (f"--> partial: {line(part.partial())}" for part in made.parts)
     yield f"--> finish: {line(made.finish)}"
     if line(made.whole) != line(sql):
         yield f"--> whole: {line(made.whole)}"
-    yield from (f"--> fails: {line(filter_.fails)}" for filter_ in made.filters if filter_.fails)
+    filters = (filter_ for part in made.parts for filter_ in part.filters)
+    yield from (f"--> fails: {line(filter_.fails)}" for filter_ in filters if filter_.fails)
 
 
 def line(sql: str) -> str:

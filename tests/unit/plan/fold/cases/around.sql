@@ -96,4 +96,4 @@ SELECT a.k, label FROM (SELECT k, count(*) AS n FROM facts AS t GROUP BY k) AS a
 --! it reads dims around its aggregation | JOIN dims in the aggregation
 
 SELECT k, count(*) AS n FROM facts AS t GROUP BY k UNION ALL SELECT dk, 1 FROM dims;
---! it is not one SELECT
+--! an arm of its set operation reads dims and does not aggregate

@@ -58,10 +58,10 @@ WITH x AS (SELECT k, i FROM facts AS t) SELECT x.k, count(*) AS n FROM x JOIN x 
 --! it reads x at two places
 
 WITH RECURSIVE x AS (SELECT i FROM facts AS t UNION ALL SELECT i - 1 FROM x WHERE i > 0) SELECT count(*) AS n FROM x;
---! it is not one SELECT
+--! its WITH is RECURSIVE
 
 SELECT count(*) AS n FROM (SELECT i FROM facts AS t UNION ALL SELECT dj FROM dims);
---! it is not one SELECT
+--! it aggregates the rows of a set operation | UNION ALL of an aggregation of each
 
 SELECT count(*) AS n FROM (SELECT * FROM facts AS t) AS x(a, b);
 --! a query below its aggregation has a star and other names for its columns | name its columns

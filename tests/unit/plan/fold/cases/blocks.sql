@@ -5,10 +5,7 @@ SELECT k FROM facts AS t;
 SELECT count(*) OVER () AS n FROM facts AS t;
 --! it does not aggregate
 
--- Not understood yet: other blocks than one SELECT over one table.
-SELECT count(*) AS n FROM facts AS t UNION ALL SELECT 1;
---! it is not one SELECT
-
+-- Not understood.
 SELECT count(*) AS n FROM facts AS t TABLESAMPLE 10%;
 --! it reads something other than tables
 

@@ -44,7 +44,7 @@ SELECT DISTINCT row_number() OVER (ORDER BY i) AS r FROM facts AS t;
 --! it groups by what is no expression of columns
 
 SELECT DISTINCT f FROM facts AS t;
---! a key DOUBLE
+--! its DISTINCT is of values that are equal and may differ in bytes
 
 SELECT DISTINCT 1 AS one FROM facts AS t;
 --! it uses no column

@@ -41,7 +41,7 @@ SELECT DISTINCT ON (k) k, j, count(*) AS n FROM facts AS t GROUP BY k, j;
 --! its DISTINCT ON is not folded
 
 SELECT DISTINCT avg(i) AS a FROM facts AS t GROUP BY k;
---! a DISTINCT of DOUBLE
+--! its DISTINCT is of values that are equal and may differ in bytes
 
 -- HAVING with and without GROUP BY.
 SELECT k, count(*) AS n FROM facts AS t GROUP BY k HAVING n > 1 AND max(i) > 0 AND k <> 'b';
