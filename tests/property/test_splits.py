@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from split_tables import FILES, TEXTS, DataFile, asked, counted, make_project, p
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
+from gateway.errors import SplitGone
 from gateway.model import Principal
 from gateway.plan.portions import portions
 from gateway.telemetry.events import unobserved
@@ -52,6 +54,22 @@ def test_all_splits_together_are_the_answer(
             again = read(gateway, question, plan.splits[at].split, skip=skip, principal=who)
             assert again == rows[at].slice(skip), name
             assert planned(gateway, question, count, who) == plan
+
+
+def test_a_split_has_the_rows_that_its_reader_may_see_whoever_planned_it(tmp_path: Path) -> None:
+    files = [DataFile(rows=90, group=10, partition="a"), DataFile(rows=20, group=5, partition=None)]
+    project = make_project(tmp_path, files)
+    everybody, odd = Principal(name="ana"), Principal(name="bob", scope="odd")
+    with open_gateway(load_settings(project, {}), observe=unobserved, background=False) as opened:
+        gateway = under_policy(opened, OddOnly())
+        scan, grouped = (planned(gateway, asked(name), 4, everybody) for name in ("scan", "grouped"))
+        for each in scan.splits:
+            all_rows = read(gateway, asked("scan"), each.split, principal=everybody).to_pylist()
+            rows = read(gateway, asked("scan"), each.split, principal=odd).to_pylist()
+            assert rows == [row for row in all_rows if row["id"] % 2 == 1]
+        assert planned(gateway, asked("scan"), 4, odd).id != scan.id
+        with pytest.raises(SplitGone, match="other rows"):
+            read(gateway, asked("grouped"), grouped.splits[0].split, principal=odd)
 
 
 @given(
