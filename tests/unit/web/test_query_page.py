@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sites import OneKey
 
+from gateway.access.limits import Unlimited
 from gateway.errors import QueueFull, QuotaExceeded
+from gateway.model import Principal
 
 PAGE = "/docs/delays/v2?_form=1&start=2013-01-01&carriers=UA%0D%0ADL"
 
@@ -39,6 +41,24 @@ def test_a_page_says_when_to_try_again(client: FlaskClient, gateway: Any, failur
     gateway.failure = failure
     refused = client.get(PAGE)
     assert (refused.headers["Retry-After"], "Later." in refused.text) == ("3", True)
+
+
+class Spent(Unlimited):
+    """Nobody may ask anything more."""
+
+    def admit(self, principal: Principal) -> Mapping[str, str]:
+        raise QuotaExceeded("Later.", retry_after=3)
+
+
+def test_a_form_counts_as_a_request_and_the_page_itself_does_not(make_site: Callable[..., FlaskClient]) -> None:
+    client = make_site(limits=Spent())
+    assert client.get("/docs/delays/v2?start=2013-01-01").status_code == 200
+    assert client.get(PAGE).status_code == 429
+
+
+def test_an_embedded_page_has_no_frame_of_the_site(client: FlaskClient) -> None:
+    embedded = client.get("/docs/delays/v2?start=2013-01-01&_embed").text
+    assert ('<header class="bar">' in embedded, 'id="answer"' in embedded) == (False, True)
 
 
 def test_an_unknown_option_is_refused(client: FlaskClient) -> None:
