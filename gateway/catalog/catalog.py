@@ -23,6 +23,7 @@ from gateway.catalog.refresh import Refresher
 from gateway.catalog.snapshot_ids import instant_of, name_of, part_of, parts_by_table
 from gateway.catalog.snapshot_store import snapshot_folder
 from gateway.catalog.status import TableStatus
+from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.catalog.table_listing import Describe
 from gateway.catalog.table_stores import OpenStore
@@ -242,6 +243,10 @@ class Catalog:
         if found.num_rows:
             manifest.add_facts(snapshot, found)
         return manifest.snapshot or snapshot
+
+    def store(self, name: str) -> Store:
+        """Open the location of a table. Raises ``TableNotFound``, ``StorageFailed``."""
+        return self._manifest(name).store
 
     def status(self, name: str) -> TableStatus:
         """Return the age of the manifest of a table, and whether refreshing it fails. Lists nothing."""

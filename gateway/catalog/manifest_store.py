@@ -22,6 +22,7 @@ from gateway.catalog.footers import UNENDING, Patience, UnreadFooter
 from gateway.catalog.manifest import Snapshot, declaration, edition_after
 from gateway.catalog.snapshot_store import SnapshotStore, SnapshotUnreadable
 from gateway.catalog.status import SKEW, FailureLog, RefreshFailure, TableStatus
+from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.catalog.table_footers import TableFooters, are_known
 from gateway.catalog.table_listing import Describe, TableLister, folders_to_list
@@ -78,6 +79,11 @@ class ManifestStore:
         self._lock, self._loading = RLock(), Lock()
         self._stamp: tuple[int, int] | None = None
         self._told = False
+
+    @property
+    def store(self) -> Store:
+        """The store at the location of the table. Raises ``StorageFailed``."""
+        return self._stores.home
 
     @property
     def fresh(self) -> bool:

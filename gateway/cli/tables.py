@@ -12,8 +12,11 @@ import orjson
 from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.catalog.catalog import Catalog
 from gateway.catalog.manifest import Snapshot
+from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import opened, project_option
+from gateway.errors import TableInvalid
 from gateway.plan.explain import readable
 
 
@@ -24,7 +27,8 @@ from gateway.plan.explain import readable
 def command(project: Path, form: str, snapshots: bool) -> None:
     """List the tables: partitioning, partitions, files, bytes, problems; or their kept snapshots."""
     with opened(project) as gateway:
-        names, catalog = sorted(gateway.catalog.tables), gateway.catalog
+        catalog = gateway.catalog
+        names = _without_unbuilt(catalog)
         if snapshots:
             rows = [{"table": name, **kept.as_dict()} for name in names for kept in catalog.kept(name)]
         else:
@@ -35,6 +39,20 @@ def command(project: Path, form: str, snapshots: bool) -> None:
         _print_snapshots(rows)
     else:
         _print_tables(rows)
+
+
+def _without_unbuilt(catalog: Catalog) -> list[str]:
+    """List the names of the tables, but of the datasets that cannot be read yet: these are told."""
+    found = []
+    for name, table in sorted(catalog.tables.items()):
+        try:
+            if table.query is not None:
+                catalog.pin([name])
+        except TableInvalid as error:
+            print_diagnostics(error.diagnostics)
+        else:
+            found.append(name)
+    return found
 
 
 def _print_snapshots(rows: Sequence[Mapping[str, Any]]) -> None:

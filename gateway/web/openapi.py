@@ -316,6 +316,10 @@ def _table_paths() -> dict[str, Any]:
             "get": _read("list_snapshots", "The snapshots of a table that are kept", "tables", parameters=["table"])
         },
         "/v1/tables/{table}/refresh": {"post": refresh},
+        "/v1/datasets": {"get": _read("list_datasets", "All datasets, with their newest versions", "tables")},
+        "/v1/datasets/{table}": {
+            "get": _read("describe_dataset", "A dataset and its versions", "tables", parameters=["table"])
+        },
     }
 
 

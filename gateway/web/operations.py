@@ -42,7 +42,7 @@ def ready() -> Response:
     declared = _checked(_declared)
     if declared["status"] != "ok":
         checks["project"] = declared
-    checks["tables"] = _checked(lambda: gateway().catalog.pin(gateway().catalog.tables))
+    checks["tables"] = _checked(lambda: gateway().catalog.pin(_needed_tables()))
     fine = all(check["status"] == "ok" for check in checks.values())
     status = 200 if fine else 503
     if not may_see_details():
@@ -98,6 +98,13 @@ def _declared() -> None:
         raise TableInvalid([error for file in broken for error in file.diagnostics])
     if not gateway().registry.queries():
         raise QueryNotFound("No query is in service: the project has none, or all have mistakes.")
+
+
+def _needed_tables() -> list[str]:
+    """Name the tables without which the server is not ready: not the datasets that were not built yet."""
+    catalog = gateway().catalog
+    unbuilt = {name for name, table in catalog.tables.items() if table.query and catalog.status(name).snapshot is None}
+    return [name for name in catalog.tables if name not in unbuilt]
 
 
 def _checked(check: Callable[[], object]) -> dict[str, Any]:

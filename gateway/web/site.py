@@ -20,6 +20,7 @@ from gateway.telemetry.events import Unexpected
 from gateway.web import (
     cache,
     context,
+    datasets,
     dev,
     explain,
     guard,
@@ -75,7 +76,7 @@ def build_site(what: Site) -> Flask:
     app.register_error_handler(GatewayError, _answer_problem)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_bug)
-    for resource in (results, splits, explain, queries, tables, cache, reload, operations, pages, learn):
+    for resource in (results, splits, explain, queries, tables, datasets, cache, reload, operations, pages, learn):
         app.register_blueprint(resource.routes)
     if what.dev is not None:
         app.register_blueprint(dev.routes)

@@ -16,6 +16,7 @@ import pytest
 from datasets import Sales, asked, held, objects, versions
 from waiting import wait_for
 
+from gateway.app.application import open_app
 from gateway.catalog.dataset import Keep
 from gateway.datasets.build import Builder
 from gateway.datasets.retention import retire
@@ -63,7 +64,7 @@ def sales(request: pytest.FixtureRequest, tmp_path: Path) -> Sales:
 def test_a_dataset_is_built_read_and_built_again_where_its_sources_changed(sales: Sales) -> None:
     year(sales)
     unbuilt = command(sales, "tables")
-    assert (unbuilt.returncode, "build it: gateway build built" in unbuilt.stderr) == (1, True)
+    assert (unbuilt.returncode, "gateway build built" in unbuilt.stderr, "sales" in unbuilt.stdout) == (0, True, True)
     first = command(sales, "build", "built")
     assert (first.returncode, f"{DAYS} partitions: 0 unchanged, {DAYS} built" in first.stdout) == (0, True), first
     for day in (3, 30, 31):
@@ -220,6 +221,27 @@ def test_a_tag_names_a_version_which_is_kept_and_read_by_it(tmp_path: Path) -> N
     ]
     lineage = json.loads(command(sales, "datasets", "lineage", "built", "v1").stdout)
     assert (lineage["query"], lineage["rows"], len(lineage["of_partitions"])) == ("q/v1", 9, 3)
+
+
+def test_a_server_tells_of_datasets_and_is_ready_before_they_are_built(tmp_path: Path) -> None:
+    sales = Sales(tmp_path)
+    sales.declare(SUMS, BY_D)
+    year(sales, 2)
+    with open_app(sales.settings) as app:
+        client = app.test_client()
+        assert client.get("/readyz").status_code == 200
+        [listed] = client.get("/v1/datasets").json["datasets"]
+        assert (listed["dataset"], listed["query"], listed["newest"], listed["tags"]) == ("built", "q/v1", None, {})
+        assert client.get("/v1/tables/built").json["type"].endswith("/table-invalid")
+        built = command(sales, "build", "built")
+        assert built.returncode == 0, built
+        found = client.get("/v1/datasets/built").json
+        assert ([each["version"] for each in found["versions"]], found["newest"]["rows"]) == ([1], 6)
+        assert client.get("/v1/tables/built").json["files"] == 2
+        for name in ("sales", "nothing"):
+            refused = client.get(f"/v1/datasets/{name}")
+            assert (refused.status_code, refused.json["type"].endswith("/table-not-found")) == (404, True)
+        assert str(tmp_path) not in json.dumps([listed, found])
 
 
 class Partly:
