@@ -30,7 +30,7 @@ class Tasks:
 
     async def batches(self) -> AsyncGenerator[pa.RecordBatch, None]:
         """Yield the batches of all splits, in the order in which they come. Raises what a task met."""
-        tasks = [asyncio.create_task(self._work()) for _ in range(self._at_work)]
+        tasks = [asyncio.create_task(self._work(), name="read-splits") for _ in range(self._at_work)]
         left = len(tasks)
         try:
             while left:

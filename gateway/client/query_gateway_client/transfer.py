@@ -257,8 +257,7 @@ class SplitTransfer(Transfer):
 
     def conditions(self) -> Mapping[str, str]:
         """Forget what came of a message that was cut, and ask whether what is kept is right."""
-        if self.feed.received:
-            self._go_on()
+        self._go_on()
         return {"If-None-Match": self._entry.etag} if self._entry is not None else {}
 
     def cut(self, error: Exception) -> float:
@@ -269,11 +268,14 @@ class SplitTransfer(Transfer):
         return Inquiry.cut(self, error)
 
     def _go_on(self) -> None:
+        """Have the next request ask for what is missing; a split that came in two parts is not kept."""
+        if not self.feed.received:
+            return
         self.row += self.feed.rows
         self.feed = Feed()
         self.target = self.split.target(self.row)
         self.close()
-        self._entry = None
+        self.kept = self._entry = None
 
     def _seen(self, batches: list[pa.RecordBatch]) -> None:
         if batches:
