@@ -176,7 +176,9 @@ def page(
     settings["GATEWAY_CACHE_PARTIALS_FROM"] = "0"
     served = serve_for_module(folder, settings)
     with chromium(tmp_path_factory.mktemp("profile"), server_used) as chrome:
-        yield Page(chrome, f"http://gateway.test:{served.port}")
+        opened = Page(chrome, f"http://gateway.test:{served.port}")
+        opened.open("/docs/sales/v1")
+        yield opened
 
 
 def test_the_address_is_what_is_asked_and_is_followed_back_and_forward(page: Page) -> None:
@@ -304,7 +306,6 @@ def test_a_result_of_more_rows_than_a_page_has_at_a_time_is_gone_through(page: P
 def test_values_are_sorted_exactly_and_null_comes_last(
     page: Page, kind: str, values: list[Any], sorted_: list[Any]
 ) -> None:
-    page.open("/docs/sales/v1")
     script = """const [kind, values, done] = arguments; import("/static/arranging.js").then(({ arrange }) => done(
         [false, true].map((descending) => arrange({ columns: [{ name: "x", type: kind }],
             rows: values.map((x) => [x]) }, { place: 0, descending }, "").map((place) => values[place]))));"""

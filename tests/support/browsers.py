@@ -57,7 +57,8 @@ def violations(browser: webdriver.Chrome) -> list[str]:
     if not axe.exists():
         server_missing("no axe-core: `make web` installs it where npm is (Debian: npm)")
     browser.execute_script(axe.read_text())
-    script = "const done = arguments[0]; axe.run().then(({violations}) => done(violations.map(describe)));"
+    run = "axe.run({resultTypes: ['violations']})"
+    script = f"const done = arguments[0]; {run}.then((all) => done(all.violations.map(describe)));"
     describe = "const describe = ({id, nodes}) => `${id}: ${nodes.map(({html}) => html.slice(0, 120)).join(' | ')}`;"
     found: list[str] = browser.execute_async_script(describe + script)
     return found
