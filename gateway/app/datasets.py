@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.catalog.location import local_folder
-from gateway.catalog.store import Store, open_store, storage_errors
+from gateway.catalog.store import Store, open_store, place_of, storage_errors
 from gateway.catalog.table import Table
 from gateway.catalog.versions import Versions
 from gateway.config import Settings
@@ -27,7 +27,13 @@ def open_builder(settings: Settings, gateway: Gateway, *, memory: int = _MEMORY)
                 folder.mkdir(parents=True, exist_ok=True)
         return open_store(table.location, settings.storage, settings.project, observe=gateway.observe)
 
-    return Builder(gateway=gateway, open_store=opened, locks=settings.state / "builds", memory=memory)
+    return Builder(
+        gateway=gateway,
+        open_store=opened,
+        place=lambda table: place_of(table.location, settings.storage, settings.project),
+        locks=settings.state / "builds",
+        memory=memory,
+    )
 
 
 def declared_datasets(settings: Settings, name: str | None = None) -> Mapping[str, Table]:

@@ -27,7 +27,7 @@ from gateway.concurrency.cancellation import Cancellation
 from gateway.concurrency.leader import Leadership
 from gateway.datasets.compute import Computer, SourcesChanged, in_groups, partition_of, with_time
 from gateway.datasets.levels import by_key
-from gateway.datasets.question import Restricted, ask
+from gateway.datasets.question import Restricted, ask, invalid
 from gateway.datasets.retention import retire
 from gateway.errors import FilesChanged, MalformedRequest, StorageFailed, TableNotFound
 from gateway.pipeline import Gateway
@@ -87,6 +87,8 @@ class Builder:
     gateway: Gateway
     open_store: Callable[[Table], Store]
     """Open the location of a dataset; a folder that is not there is made."""
+    place: Callable[[Table], str]
+    """Identify the location of a table; see ``gateway.catalog.store.place_of``."""
     locks: Path
     """The folder of the locks of this machine."""
     memory: int
@@ -128,7 +130,22 @@ class Builder:
         pinned = tables[name].version
         if pinned is not None:
             raise MalformedRequest(f"{name} reads the version {pinned}: build the dataset that declares none.")
+        self._refuse_shared_location(tables[name])
         return tables[name]
+
+    def _refuse_shared_location(self, table: Table) -> None:
+        """Refuse to write where another table would read the files, or writes its own. Raises ``TableInvalid``."""
+        place = self.place(table)
+        for other in self.gateway.catalog.tables.values():
+            theirs = self.place(other)
+            reads_a_version = other.version is not None and theirs == place
+            if (
+                other.name != table.name
+                and not reads_a_version
+                and (place.startswith(theirs) or theirs.startswith(place))
+            ):
+                message = f"the location is that of the table {other.name}, or one of the two lies in the other"
+                raise invalid(table, message, "give the dataset a folder of its own")
 
     @contextmanager
     def _alone(self, name: str, cancellation: Cancellation) -> Iterator[None]:

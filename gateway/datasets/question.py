@@ -178,10 +178,10 @@ def bound_query(gateway: Gateway, table: Table, *, now: float) -> BoundQuery:
     found = volatility_of(bound.sql)
     if found is Volatility.VOLATILE:
         hint = "its partitions are answers of their own, which must be parts of one"
-        raise _invalid(table, f"{table.query} gives another answer each time", hint)
+        raise invalid(table, f"{table.query} gives another answer each time", hint)
     if found is Volatility.CLOCK and bound.cache.clock is None:
         hint = "declare how long an answer holds in the query, cache: {clock: 1d}: it is built again when that is over"
-        raise _invalid(table, f"{table.query} reads the clock", hint)
+        raise invalid(table, f"{table.query} reads the clock", hint)
     # How long a caller waits is not how long a build may take, and rows in its place are no rows of the dataset.
     return replace(at_this_instant(bound, now), timeout=None, default=None, relative={})
 
@@ -192,7 +192,7 @@ def _refuse_circles(gateway: Gateway, table: Table, bound: BoundQuery) -> None:
     while reads:
         name = reads.pop()
         if name == table.name:
-            raise _invalid(table, f"{table.query} reads {table.name}, which would be built of itself")
+            raise invalid(table, f"{table.query} reads {table.name}, which would be built of itself")
         other = gateway.catalog.tables.get(name)
         if name not in seen and other is not None and other.query is not None:
             seen.add(name)
@@ -208,7 +208,7 @@ def _planning(gateway: Gateway, table: Table, bound: BoundQuery) -> Planning:
         return gateway.planning
     if not table.unfiltered:
         hint = "write unfiltered: true, if the dataset may have all rows: whoever may ask it sees them"
-        raise _invalid(table, f"a policy shows some principals a part of {', '.join(restricted)} only", hint)
+        raise invalid(table, f"a policy shows some principals a part of {', '.join(restricted)} only", hint)
     folds = gateway.planning.folds
     return replace(gateway.planning, folds=folds.over(planner.seeing_all()))
 
@@ -227,25 +227,26 @@ def _written(table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
     for column in columns:
         kind = "VARCHAR" if column.type.startswith("ENUM(") else _AS_WRITTEN.get(column.type, column.type)
         if column.name.lower() in found:
-            raise _invalid(table, f"{table.query} answers with two columns {column.name!r}", "name one otherwise: AS …")
+            raise invalid(table, f"{table.query} answers with two columns {column.name!r}", "name one otherwise: AS …")
         if kind.startswith(_NOT_WRITTEN):
             hint = f"cast it in the query, to another type than {kind}"
-            raise _invalid(table, f"Parquet has no type for the column {column.name!r} of {table.query}", hint)
+            raise invalid(table, f"Parquet has no type for the column {column.name!r} of {table.query}", hint)
         found[column.name.lower()] = Column(name=column.name, type=kind)
     for field in table.written_by:
         source = found.get(field.source.lower())
         if source is None:
             hint = f"it has {', '.join(column.name for column in columns)}"
-            raise _invalid(table, f"{table.query} answers with no column {field.source!r}, which decides folders", hint)
+            raise invalid(table, f"{table.query} answers with no column {field.source!r}, which decides folders", hint)
         if field.column.lower() != field.source.lower() and field.column.lower() in found:
             hint = "give the partition column another name"
-            raise _invalid(table, f"{table.query} answers with a column {field.column!r} too", hint)
+            raise invalid(table, f"{table.query} answers with a column {field.column!r} too", hint)
         problem = field.function.problem(source.type)
         if problem is not None:
-            raise _invalid(table, f"{field.column}: {problem}", problem.hint)
+            raise invalid(table, f"{field.column}: {problem}", problem.hint)
     return tuple(found.values())
 
 
-def _invalid(table: Table, message: str, hint: str | None = None) -> TableInvalid:
+def invalid(table: Table, message: str, hint: str | None = None) -> TableInvalid:
+    """Make the error for a dataset that cannot be built as it is declared."""
     path = f"catalog/{table.name}.yaml"
     return TableInvalid([Diagnostic(path=path, message=message, hint=hint, rule=Rule.TABLE)])

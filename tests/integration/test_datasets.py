@@ -145,6 +145,33 @@ def files(folder: Path) -> list[Path]:
     ]
 
 
+ODD = [
+    "a/b",
+    "100%",
+    "a=b",
+    "%2F",
+    "",
+    "é 日本",
+    "#1",
+    "?x",
+    None,
+    "__HIVE_DEFAULT_PARTITION__",
+    "..",
+    "it's",
+    "a b*[1]",
+]
+
+
+def test_any_text_is_a_partition_of_its_own(sales: Sales) -> None:
+    declaration = sales.folder / "catalog" / "built.yaml"
+    declaration.write_text(declaration.read_text().replace(BY_D, "partitioned_by: [{column: shop, source: shop}]"))
+    sales.put(0, [(shop, number) for number, shop in enumerate(ODD)])
+    with sales.opened() as (gateway, builder):
+        assert {part.key for part in builder.build("built").version.partitions} == {(shop,) for shop in ODD}
+        assert asked(gateway) == held(gateway)
+        assert not builder.build("built").published
+
+
 def test_two_builders_on_two_machines_publish_versions_that_are_whole(sales: Sales, tmp_path: Path) -> None:
     year(sales, 12)
     with sales.opened() as (gateway, builder):
@@ -307,6 +334,10 @@ def test_what_cannot_be_built_is_refused_with_its_reason(tmp_path: Path) -> None
         assert reason in refused, sql
     with sales.opened() as (_, builder), pytest.raises(MalformedRequest):
         builder.build("sales")
+    for location in ("sales", "sales/built", "."):
+        sales.declare(ROWS, BY_DAY, location=location)
+        with sales.opened() as (_, builder), pytest.raises(TableInvalid, match="that of the table sales, or one of"):
+            builder.build("built")
 
 
 def test_datasets_of_datasets_and_views_of_the_clock_follow_their_sources(tmp_path: Path) -> None:

@@ -47,9 +47,21 @@ LAYOUTS = {
         "partitioned_by: [{column: y, transform: year, source: d}, {column: d, source: d}]",
         "",
     ),
+    "days of a zone": (
+        "SELECT CAST(ts + INTERVAL 23 HOUR AS TIMESTAMP WITH TIME ZONE) AS ts, shop, amount FROM sales",
+        "partitioned_by: [{column: y, transform: year, source: ts}, "
+        "{column: d, transform: day, source: ts, zone: America/New_York}]",
+        "",
+    ),
+    "hours, tens and truths": (
+        "SELECT ts, amount // 1 AS tens, amount > 3 AS many FROM sales WHERE amount IS NOT NULL OR shop = 'a'",
+        "partitioned_by: [{column: many, source: many}, {column: t, transform: 'truncate[10]', source: tens}, "
+        "{column: h, transform: hour, source: ts}]",
+        "",
+    ),
     "buckets alone": (
         "SELECT shop, amount FROM sales",
-        "partitioned_by: [{column: b, transform: 'truncate[1]', source: shop}]",
+        "partitioned_by: [{column: b, transform: 'bucket[2]', source: shop}]",
         "",
     ),
 }
