@@ -39,7 +39,7 @@ def aggregations(found: Structure) -> tuple[Aggregation, ...]:
     """Find the aggregations that the rows of all scans go through first, the outermost of them. Raises ``Refused``."""
     walk = _Walk(found)
     walk.scans(found.block, None)
-    if not walk.aggregating:
+    if not any(id(block) in walk.aggregating for block in _read(found.block)):
         raise Refused(NO_AGGREGATE)
     if walk.plain is not None:
         scan = found.scans[walk.plain]
@@ -94,6 +94,13 @@ def aggregates(block: SelectBlock) -> bool:
 
 def _inner(block: Block) -> list[Block]:
     """List the blocks that a block reads. Raises ``Refused`` where one of them is RECURSIVE."""
+    if isinstance(block, SelectBlock):
+        return [*_sources(block), *(child.block for child in block.children.values())]
+    return _sources(block)
+
+
+def _sources(block: Block) -> list[Block]:
+    """List the blocks that a block reads in FROM, or joins. Raises ``Refused`` where one of them is RECURSIVE."""
     if isinstance(block, SetBlock):
         return [block.left, block.right]
     if isinstance(block, OpaqueBlock):
@@ -101,7 +108,18 @@ def _inner(block: Block) -> list[Block]:
     if any(source.cte is not None and source.cte.recursive for source in block.sources):
         raise Refused("its WITH is RECURSIVE")
     inner = [source.cte.block if source.cte is not None else source.block for source in block.sources]
-    return [one for one in (*inner, *(child.block for child in block.children.values())) if one is not None]
+    return [one for one in inner if one is not None]
+
+
+def _read(root: Block) -> Iterator[Block]:
+    """Walk a block and those that its rows are made of: not those in its expressions."""
+    pending, seen = [root], set[int]()
+    while pending:
+        block = pending.pop()
+        if id(block) not in seen:
+            seen.add(id(block))
+            yield block
+            pending += _sources(block)
 
 
 def paths_from(block: SelectBlock) -> dict[int, Path]:
@@ -145,10 +163,9 @@ def ways(
 
 def _nothing_to_fold_by(aggregation: Aggregation, tables: Sequence[str]) -> Refused:
     """Say why an aggregation has no scan that it may be folded by; these *tables* are joined to what it reads."""
-    block = aggregation.block
-    inner = [source.cte.block if source.cte is not None else source.block for source in block.sources]
-    if any(isinstance(one, SetBlock) for one in inner):
+    _, *below = _read(aggregation.block)
+    if any(isinstance(one, SetBlock) for one in below):
         return Refused("it aggregates the rows of a set operation", "UNION ALL of an aggregation of each")
-    if tables and any(isinstance(one, SelectBlock) for one in inner):
+    if tables and any(isinstance(one, SelectBlock) and aggregates(one) for one in below):
         return Refused(f"it reads {tables[0]} around its aggregation", f"JOIN {tables[0]} in the aggregation")
     return Refused("it reads the fact in a subquery of an expression", "a JOIN")
