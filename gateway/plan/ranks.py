@@ -34,6 +34,10 @@ SPARED: Final = 4
 _KEPT: Final = 1_000
 
 
+class _Far(QueryFailed):
+    """A value that was found is beyond what is compared here, as that of an infinite time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """A value, and what was read to find it."""
@@ -138,14 +142,20 @@ class _Search:
             return f"{UNREAD}{error.code}"
 
     def _find(self, rows: int) -> Found | str:
-        ranked = self.rank.ranked
+        ranked, far = self.rank.ranked, None
         for units in steps(self.index, self.side, ranked.term, ranked.newest_first):
             read = self.side.among(units)
             if read.size > self.most or read.files >= self.spared:
                 return "more would be read than could be spared"
-            value = self._read(read, rows)
+            try:
+                value = self._read(read, rows)
+            except _Far as error:  # others may come before it
+                far = error
+                continue
             if value is not None:
                 return self._first_of_all(value, read) if ranked.extreme else self._found(value, read)
+        if far is not None:
+            raise far
         return self._found(None, self.side) if ranked.extreme else "there are not so many rows"
 
     def _first_of_all(self, value: Value, read: Chosen) -> Found | str:
@@ -172,7 +182,7 @@ class _Search:
         sql = ranked_query(self.rank, rows, text)
         missing, value = self.reader.read(Statement(sql=sql, parameters=self.parameters, files=files))
         if not missing and delivered(value, self.rank.ranked.type) is None:
-            raise QueryFailed("a value is beyond what is compared here")
+            raise _Far("a value is beyond what is compared here")
         return value
 
 

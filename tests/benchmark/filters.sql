@@ -904,3 +904,858 @@ SELECT count(*) FROM sf, dd WHERE sf.sk = dd.sk AND dd.y = 2024 AND dd.q = 1 AND
 SELECT count(*) FROM sf WHERE sk > 100 * 3 AND sk < 100 * 3 + 20;
 
 SELECT count(*) FROM sf WHERE sk * 2 >= 2100 AND sk < 1080;
+
+SELECT count(*) FROM hr WHERE ts >= '2024-03-06 05:00' AND ts < '2024-03-06 08:00';
+
+SELECT count(*) FROM hr WHERE date_trunc('hour', ts) = TIMESTAMP '2024-03-06 05:00';
+
+SELECT count(*) FROM hr WHERE ts::date = '2024-03-06' AND hour(ts) BETWEEN 9 AND 17;
+
+SELECT count(*) FROM hr WHERE hour(ts) = 3;
+
+SELECT count(*) FROM hr WHERE extract(hour FROM ts) IN (0, 23) AND dayname(ts) = 'Monday';
+
+SELECT count(*) FROM hr WHERE strftime(ts, '%H:%M') < '01:00';
+
+SELECT count(*) FROM hr WHERE ts::time < TIME '02:00';
+
+SELECT count(*) FROM hr WHERE ts::time BETWEEN '09:00' AND '10:30';
+
+SELECT count(*) FROM hr WHERE date_trunc('minute', ts) = TIMESTAMP '2024-03-06 05:15';
+
+SELECT count(*) FROM hr WHERE ts > now() - INTERVAL 3 HOUR;
+--> hr: ts > '2024-03-11 03:30'
+
+SELECT count(*) FROM hr WHERE ts > now() - INTERVAL '90 minutes' AND ts <= now();
+--> hr: ts > '2024-03-11 05:00' AND ts <= '2024-03-11 06:30'
+
+SELECT count(*) FROM hr WHERE time_bucket(INTERVAL '6 hours', ts) = TIMESTAMP '2024-03-06 06:00';
+
+SELECT count(*) FROM hr WHERE date_diff('hour', ts, TIMESTAMP '2024-03-11 06:30') < 2;
+
+SELECT count(*) FROM hr WHERE ts::varchar LIKE '2024-03-06 05%';
+
+SELECT count(*) FROM hr WHERE left(ts::varchar, 13) IN ('2024-03-06 05', '2024-03-07 05');
+
+SELECT count(*) FROM hr WHERE strftime(ts, '%Y-%m-%d %H') = '2024-03-06 05';
+
+SELECT count(*) FROM hr WHERE strftime(ts, '%Y%m%d%H') BETWEEN '2024030605' AND '2024030607';
+
+SELECT count(*) FROM hr WHERE (ts + INTERVAL 30 MINUTE)::date = '2024-03-06';
+
+SELECT count(*) FROM hr WHERE (ts AT TIME ZONE 'UTC' AT TIME ZONE 'America/New_York')::date = '2024-03-06';
+
+SELECT max(ts) FROM hr WHERE host = 'h1';
+--> hr: ts >= '2024-03-11 23:00'
+
+SELECT * FROM hr WHERE host = 'h1' ORDER BY ts DESC LIMIT 3;
+--> hr: ts >= (SELECT min(ts) FROM (SELECT ts FROM hr WHERE host = 'h1' ORDER BY ts DESC LIMIT 3))
+
+SELECT date_trunc('hour', ts) AS h, count(*) FROM hr GROUP BY 1 ORDER BY 1 DESC LIMIT 3;
+--> hr: ts >= '2024-03-11 21:00'
+
+SELECT date_trunc('hour', ts) AS h, host, ms FROM hr ORDER BY h DESC, ms LIMIT 3;
+--> hr: ts >= '2024-03-11 23:00'
+
+SELECT id FROM hr ORDER BY epoch(ts) DESC LIMIT 3;
+--> hr: ts >= '2024-03-11 23:00'
+
+SELECT id FROM hr ORDER BY strftime(ts, '%Y-%m-%d %H:%M') DESC LIMIT 3;
+--> hr: ts >= '2024-03-11 23:00'
+
+SELECT id FROM hr ORDER BY -epoch(ts) LIMIT 3;
+--> hr: ts >= '2024-03-11 23:00'
+
+SELECT id FROM ev ORDER BY ts::date DESC, id LIMIT 5;
+--> ev: ts::date >= '2024-04-29'
+
+SELECT id FROM ev ORDER BY year(ts) * 100 + month(ts) DESC LIMIT 5;
+--> ev: ts >= '2024-04-01'
+
+SELECT ts::date AS day, id FROM ev ORDER BY day DESC LIMIT 5;
+--> ev: ts::date >= '2024-04-29'
+
+SELECT ts::date AS day, count(*) FROM ev GROUP BY day ORDER BY day DESC LIMIT 1;
+--> ev: ts::date >= '2024-04-29'
+
+SELECT DISTINCT ts::date FROM ev ORDER BY 1 DESC LIMIT 1;
+--> ev: ts::date >= '2024-04-29'
+
+SELECT count(*) FROM ev WHERE ts::date = (SELECT max(ts::date) FROM ev);
+--> ev: ts::date = '2024-04-29'
+--> ev: ts::date = '2024-04-29'
+
+SELECT count(*) FROM ev WHERE ts::date = (SELECT max(ts)::date FROM ev);
+--> ev: ts::date = '2024-04-29'
+--> ev: ts::date = '2024-04-29'
+
+WITH last AS (SELECT max(ts::date) AS d FROM ev) SELECT count(*) FROM ev, last WHERE ev.ts::date = last.d;
+--> ev: ts::date = '2024-04-29'
+--> ev: ts::date = '2024-04-29'
+
+SELECT count(*) FROM ev WHERE ts >= (SELECT max(ts) - INTERVAL 1 DAY FROM ev);
+--> ev: ts >= '2024-04-29'
+--> ev: ts >= (SELECT max(ts) - INTERVAL 1 DAY FROM ev)
+
+SELECT count(*) FROM ev WHERE dt = (SELECT max(dt) FROM ev);
+--> ev: ts::date = '2024-04-29'
+--> ev: ts::date = '2024-04-29'
+
+SELECT count(*) FROM ev WHERE ts::date IN (SELECT max(ts::date) FROM ev);
+--> ev: ts::date = '2024-04-29'
+--> ev: ts::date = '2024-04-29'
+
+SELECT count(*) FROM hv WHERE dt = (SELECT max(dt) FROM hv);
+--> hv: dt = (SELECT max(dt) FROM hv)
+--> hv: dt = (SELECT max(dt) FROM hv)
+
+SELECT max(dt) FROM hv;
+--> hv: dt = (SELECT max(dt) FROM hv)
+
+SELECT count(*) FROM hv WHERE dt >= strftime(current_date - 7, '%Y-%m-%d');
+--> hv: dt >= '2024-03-04'
+
+SELECT count(*) FROM hv WHERE dt::date >= current_date - 7;
+--> hv: dt >= '2024-03-04'
+
+SELECT count(*) FROM hv WHERE dt BETWEEN $a::varchar AND $b::varchar;
+--> hv: dt BETWEEN '2024-03-04' AND '2024-03-06'
+--$ a = '2024-03-04'::DATE
+--$ b = '2024-03-06'::DATE
+
+SELECT count(*) FROM hv WHERE substr(dt, 1, 7) = '2024-03';
+
+SELECT count(*) FROM hv WHERE dt LIKE '2024-03-%' AND dt LIKE '%-01';
+
+SELECT count(*) FROM hv WHERE month(dt::date) = 3;
+
+SELECT count(*) FROM hv WHERE strptime(dt, '%Y-%m-%d') >= TIMESTAMP '2024-04-20';
+
+SELECT count(*) FROM hv WHERE replace(dt, '-', '')::INTEGER >= 20240420;
+
+SELECT count(*) FROM hv WHERE split_part(dt, '-', 2) = '02';
+
+SELECT count(*) FROM hv WHERE try_cast(dt AS DATE) = $d;
+--> hv: dt = '2024-03-04'
+--$ d = '2024-03-04'::DATE
+
+SELECT count(*) FROM hv WHERE dt IN (SELECT strftime(d, '%Y-%m-%d') FROM od WHERE d BETWEEN '2024-03-01' AND '2024-03-02');
+--> hv: dt BETWEEN '2024-03-01' AND '2024-03-02'
+--> od: d BETWEEN '2024-03-01' AND '2024-03-02'
+
+SELECT count(*) FROM hv WHERE dt IN (SELECT day::varchar FROM dd WHERE wd = 'Monday' AND y = 2024 AND m = 2);
+--> hv: dt IN (SELECT day::varchar FROM dd WHERE wd = 'Monday' AND y = 2024 AND m = 2)
+--> dd: TRUE
+
+SELECT count(*) FROM hv JOIN dd ON hv.dt::date = dd.day WHERE dd.y = 2024 AND dd.m = 2 AND dd.wd = 'Monday';
+--> hv: dt IN (SELECT day::varchar FROM dd WHERE wd = 'Monday' AND y = 2024 AND m = 2)
+--> dd: TRUE
+
+SELECT max(ts) FROM nw WHERE isfinite(ts);
+--> nw: ts >= '2024-02-29' AND isfinite(ts)
+
+SELECT max(ts) FROM nw WHERE ts < 'infinity';
+--> nw: ts >= '2024-02-29' AND isfinite(ts)
+
+SELECT count(*) FROM nw WHERE ts::date = (SELECT max(ts::date) FROM nw WHERE ts < now());
+--> nw: ts::date = '2024-02-29'
+--> nw: ts::date = '2024-02-29'
+
+SELECT min(ts) FROM nw;
+--> nw: ts = '2024-01-01'
+
+SELECT id FROM nw ORDER BY ts DESC LIMIT 3;
+--> nw: ts >= '2024-02-29'
+
+SELECT id FROM nw ORDER BY ts DESC NULLS LAST LIMIT 3;
+--> nw: ts >= '2024-02-29'
+
+SELECT id FROM nw ORDER BY ts LIMIT 3;
+--> nw: ts < '2024-01-02'
+
+SELECT count(*) FROM nw WHERE ts IS NULL;
+
+SELECT count(*) FROM nw WHERE coalesce(ts, TIMESTAMP '2024-02-29') >= '2024-02-29';
+
+SELECT count(*) FROM nw WHERE ts >= '2024-02-28';
+
+SELECT count(*) FROM nw WHERE year(ts) = 2024 AND month(ts) = 2 AND day(ts) > 27;
+
+SELECT count(*) FROM yr WHERE year(born) = 1984;
+
+SELECT count(*) FROM yr WHERE born BETWEEN '1984-03-01' AND '1986-01-31';
+
+SELECT count(*) FROM yr WHERE date_diff('year', born, DATE '2024-01-01') BETWEEN 18 AND 20;
+
+SELECT count(*) FROM yr WHERE age(TIMESTAMP '2024-03-11', born) >= INTERVAL 70 YEAR;
+
+SELECT count(*) FROM yr WHERE datesub('year', born, DATE '2024-03-11') >= 70;
+
+SELECT count(*) FROM yr WHERE date_part('year', age(DATE '2024-03-11', born)) >= 70;
+
+SELECT count(*) FROM yr WHERE born + INTERVAL 65 YEAR <= DATE '2018-01-01';
+
+SELECT count(*) FROM yr WHERE born + to_years(65) <= DATE '2018-01-01';
+
+SELECT count(*) FROM yr WHERE decade(born) = 198;
+
+SELECT count(*) FROM yr WHERE year(born) % 10 = 4;
+
+SELECT count(*) FROM yr WHERE date_trunc('decade', born) = DATE '1980-01-01';
+
+SELECT count(*) FROM yr WHERE (year(born) // 10) * 10 = 1980;
+
+SELECT count(*) FROM yr WHERE floor(year(born) / 10) * 10 = 1980;
+
+SELECT count(*) FROM yr WHERE year(current_date) - year(born) < 16;
+--> yr: year(born) > 2008
+
+SELECT count(*) FROM yr WHERE date_trunc('year', born) IN (DATE '1984-01-01', DATE '1986-01-01');
+
+SELECT count(*) FROM yr WHERE year(born) IN (1984, 1986) AND month(born) = 5;
+
+SELECT count(*) FROM yr WHERE year(born) = year(DATE '2024-03-11') - $age;
+--> yr: year(born) = 1984
+--$ age = 40::INTEGER
+
+SELECT count(*) FROM yr WHERE strftime(born, '%Y') = '1984';
+
+SELECT count(*) FROM yr WHERE right(year(born)::varchar, 1) = '4';
+
+SELECT count(*) FROM yr WHERE born::varchar LIKE '198%';
+
+SELECT count(*) FROM mc WHERE country = 'JP' AND d >= '2024-11-15';
+
+SELECT count(*) FROM mc WHERE (country = 'JP' AND d >= '2024-11-15') OR (country = 'US' AND d < '2023-02-01');
+
+SELECT count(*) FROM mc WHERE (country, month(d)) IN (('JP', 3), ('US', 4));
+
+SELECT count(*) FROM mc WHERE country || '/' || strftime(d, '%Y-%m') = 'JP/2024-03';
+
+SELECT count(*) FROM mc WHERE concat_ws('-', country, year(d)) = 'JP-2024';
+
+SELECT count(*) FROM mc WHERE CASE country WHEN 'JP' THEN d >= '2024-11-01' WHEN 'US' THEN d < '2023-02-01' ELSE false END;
+
+SELECT count(*) FROM mc WHERE CASE WHEN country = 'JP' THEN d >= '2024-11-01' ELSE d >= '2024-12-01' END;
+
+SELECT count(*) FROM mc WHERE d >= CASE country WHEN 'JP' THEN DATE '2024-11-01' ELSE DATE '2024-12-01' END;
+
+SELECT count(*) FROM mc WHERE CASE country WHEN 'US' THEN 'domestic' ELSE 'abroad' END = 'domestic';
+
+SELECT count(*) FROM mc WHERE CASE WHEN country IN ('US', 'CA') THEN 'NA' WHEN country = 'JP' THEN 'APAC' ELSE 'EMEA' END = $region;
+--> mc: country = 'JP'
+--$ region = 'APAC'::VARCHAR
+
+SELECT count(*) FROM mc WHERE country COLLATE NOCASE = 'jp';
+--> mc: country = 'JP'
+
+SELECT count(*) FROM mc WHERE country COLLATE NOCASE IN ('jp', 'us');
+--> mc: country IN ('JP', 'US')
+
+SELECT count(*) FROM mc WHERE country COLLATE NOACCENT = 'JP';
+--> mc: country = 'JP'
+
+SELECT count(*) FROM mc WHERE country COLLATE NOCASE LIKE 'j%';
+
+SELECT count(*) FROM mc WHERE list_has(['JP', 'US'], country);
+--> mc: country IN ('JP', 'US')
+
+SELECT count(*) FROM mc WHERE country = ANY(string_split('JP,US', ','));
+--> mc: country IN ('JP', 'US')
+
+SELECT count(*) FROM mc WHERE position(country IN 'JP,US') > 0;
+--> mc: country IN ('JP', 'US')
+
+SELECT count(*) FROM mc WHERE strpos($s, country) > 0;
+--> mc: country IN ('JP', 'US')
+--$ s = 'JP,US'::VARCHAR
+
+SELECT count(*) FROM mc WHERE country NOT IN ($a, $b) AND d >= '2024-12-01';
+--> mc: country NOT IN ('JP', 'US') AND d >= '2024-12-01'
+--$ a = 'JP'::VARCHAR
+--$ b = 'US'::VARCHAR
+
+SELECT count(*) FROM mc WHERE NOT (country = 'JP' OR country = 'US') AND year(d) = 2024;
+
+SELECT count(*) FROM mc WHERE country IS NOT DISTINCT FROM $c;
+--> mc: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM mc WHERE length($c) = 0 OR country = $c;
+--> mc: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM mc WHERE country = CASE WHEN $c = 'all' THEN country ELSE $c END;
+--> mc: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM mc WHERE country = if($c IS NULL, country, $c);
+--> mc: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM mc WHERE country = ifnull($c, country);
+--> mc: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM mc WHERE country = coalesce(nullif($c, ''), country);
+--> mc: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM mc WHERE coalesce($c, country) = country AND d >= coalesce($from, d);
+--> mc: country = 'JP' AND d >= '2024-11-01'
+--$ c = 'JP'::VARCHAR
+--$ from = '2024-11-01'::DATE
+
+SELECT count(*) FROM mc WHERE country LIKE coalesce($c, '%');
+--> mc: country = 'JP'
+--$ c = 'JP'::VARCHAR
+
+SELECT count(*) FROM mc WHERE country LIKE '%' || $c || '%';
+--> mc: country = 'JP'
+--$ c = 'J'::VARCHAR
+
+SELECT count(*) FROM mc WHERE $c IS NULL OR len($c) = 0 OR country IN $c;
+--> mc: country = 'JP'
+--$ c = ['JP']::VARCHAR[]
+
+SELECT count(*) FROM mc WHERE coalesce(list_contains($c, country), true);
+--> mc: country = 'JP'
+--$ c = ['JP']::VARCHAR[]
+
+SELECT count(*) FROM mc WHERE CASE WHEN len($c) > 0 THEN country IN $c ELSE true END;
+--> mc: country = 'JP'
+--$ c = ['JP']::VARCHAR[]
+
+SELECT count(*) FROM tr WHERE sku LIKE 'AB%';
+
+SELECT count(*) FROM tr WHERE starts_with(sku, 'AB-1');
+
+SELECT count(*) FROM tr WHERE sku = 'AB-1' OR sku = 'CD-2';
+
+SELECT count(*) FROM tr WHERE upper(sku) LIKE 'AB%';
+
+SELECT count(*) FROM tr WHERE lower(sku) = 'ab-1';
+
+SELECT count(*) FROM tr WHERE sku ILIKE 'ab%';
+
+SELECT count(*) FROM tr WHERE left(sku, 2) = 'AB';
+
+SELECT count(*) FROM tr WHERE left(sku, 1) IN ('A', 'F');
+
+SELECT count(*) FROM tr WHERE substr(sku, 1, 2) IN ('AB', 'CD');
+
+SELECT count(*) FROM tr WHERE split_part(sku, '-', 1) = 'AB';
+
+SELECT count(*) FROM tr WHERE regexp_matches(sku, '^AB');
+
+SELECT count(*) FROM tr WHERE regexp_matches(sku, '^(AB|CD)-');
+
+SELECT count(*) FROM tr WHERE sku SIMILAR TO 'AB.*';
+
+SELECT count(*) FROM tr WHERE regexp_full_match(sku, 'AB-[0-9]+');
+
+SELECT count(*) FROM tr WHERE sku ~ 'AB.*';
+
+SELECT count(*) FROM tr WHERE sku LIKE 'A%' AND sku NOT LIKE 'AB%';
+
+SELECT count(*) FROM tr WHERE sku >= 'EE' AND sku < 'F';
+
+SELECT count(*) FROM tr WHERE sku BETWEEN 'AB-1' AND 'AC-3';
+
+SELECT count(*) FROM tr WHERE substring(sku FROM 2 FOR 1) = 'B';
+
+SELECT count(*) FROM tr WHERE sku LIKE '_B%';
+
+SELECT count(*) FROM tr WHERE sku[1] = 'A';
+
+SELECT count(*) FROM tr WHERE sku[1:2] = 'AB';
+
+SELECT count(*) FROM tr WHERE sku COLLATE NOCASE = 'ab-1';
+
+SELECT count(*) FROM tr WHERE trim(sku) = 'AB-1';
+
+SELECT count(*) FROM tr WHERE sku GLOB 'AB*';
+
+SELECT count(*) FROM tr WHERE sku LIKE $p || '%';
+--> tr: sku LIKE 'AB%'
+--$ p = 'AB'::VARCHAR
+
+SELECT count(*) FROM tr WHERE concat(left(sku, 2), '!') = 'AB!';
+
+SELECT count(*) FROM tn WHERE num BETWEEN 250 AND 350;
+
+SELECT count(*) FROM tn WHERE num // 100 = 3;
+
+SELECT count(*) FROM tn WHERE num / 100 >= 48;
+
+SELECT count(*) FROM tn WHERE num - num % 100 = 300;
+
+SELECT count(*) FROM tn WHERE num % 1000 < 50;
+
+SELECT count(*) FROM tn WHERE num::varchar LIKE '49%';
+
+SELECT count(*) FROM tn WHERE abs(num - 2500) <= 10;
+
+SELECT count(*) FROM tn WHERE 3 * num + 1 < 700;
+
+SELECT count(*) FROM tn WHERE num * $k > 9800;
+--> tn: num > 4900
+--$ k = 2::INTEGER
+
+SELECT count(*) FROM tn WHERE num + $k = 350;
+--> tn: num = 340
+--$ k = 10::INTEGER
+
+SELECT count(*) FROM tn WHERE $k - num >= 0;
+--> tn: num <= 150
+--$ k = 150::INTEGER
+
+SELECT count(*) FROM tn WHERE num::DOUBLE / 5000 > 0.99;
+
+SELECT count(*) FROM tn WHERE num >= 0.98 * 5000;
+
+SELECT count(*) FROM range(10, 12) AS r(i) JOIN tn ON tn.num = r.i;
+--> tn: num IN (10, 11)
+
+SELECT s.d, count(hr.id) FROM range(TIMESTAMP '2024-03-06 05:00', TIMESTAMP '2024-03-06 08:00', INTERVAL 1 HOUR) AS s(d) LEFT JOIN hr ON date_trunc('hour', hr.ts) = s.d GROUP BY 1;
+--> hr: ts >= '2024-03-06 05:00' AND ts < '2024-03-06 08:00'
+
+WITH s AS (SELECT unnest(range(DATE '2024-03-05', DATE '2024-03-08', INTERVAL 1 DAY))::DATE AS d) SELECT s.d, count(ev.id) FROM s LEFT JOIN ev ON ev.ts::date = s.d GROUP BY 1;
+--> ev: ts::date BETWEEN '2024-03-05' AND '2024-03-07'
+
+SELECT s.d, count(ev.id) FROM (SELECT d::date AS d FROM range(DATE '2024-03-05', DATE '2024-03-08', INTERVAL 1 DAY) AS r(d)) s LEFT JOIN ev ON ev.ts::date = s.d GROUP BY 1;
+--> ev: ts::date BETWEEN '2024-03-05' AND '2024-03-07'
+
+SELECT s.d, (SELECT count(*) FROM ev WHERE ev.ts::date = s.d) FROM range(DATE '2024-03-05', DATE '2024-03-08', INTERVAL 1 DAY) AS s(d);
+--> ev: ts::date BETWEEN '2024-03-05' AND '2024-03-07'
+
+SELECT s.d, count(od.id) FROM range(DATE '2024-01-01', DATE '2024-04-01', INTERVAL 1 MONTH) AS s(d) LEFT JOIN od ON date_trunc('month', od.d) = s.d GROUP BY 1;
+--> od: d >= '2024-01-01' AND d < '2024-04-01'
+
+SELECT s.d, count(od.id) FROM range(DATE '2024-01-01', DATE '2024-04-01', INTERVAL 1 MONTH) AS s(d) LEFT JOIN od ON od.d >= s.d AND od.d < s.d + INTERVAL 1 MONTH GROUP BY 1;
+--> od: d >= '2024-01-01' AND d < '2024-04-01'
+
+SELECT count(*) FROM tx WHERE status = 'void';
+
+SELECT count(*) FROM tx WHERE lower(status) = 'in review' AND t >= '2024-12-01';
+
+SELECT count(*) FROM tx WHERE status IN ('paid', 'shipped') AND quarter(t) = 2;
+
+SELECT count(*) FROM tx WHERE status LIKE '%review%' OR status ILIKE '%review%';
+
+SELECT count(*) FROM tx WHERE status NOT LIKE '%e%' AND monthname(t) = 'May';
+
+SELECT count(*) FROM tx WHERE length(status) = 4 AND t < '2024-02-01';
+
+SELECT count(*) FROM tx WHERE status <> 'void' AND status NOT IN ('new', 'paid') AND month(t) = 1;
+
+SELECT count(*) FROM tx WHERE contains(status, 'turn');
+
+SELECT count(*) FROM tx WHERE ends_with(status, 'ed') AND date_trunc('quarter', t) = DATE '2024-10-01';
+
+SELECT count(*) FROM tx WHERE suffix(status, 'ed') AND t >= '2024-12-01';
+
+SELECT count(*) FROM tx WHERE regexp_replace(status, 'i', '') = 'vod';
+
+SELECT count(*) FROM tx WHERE string_split(status, ' ')[1] = 'In';
+
+SELECT count(*) FROM tx WHERE t >= date_trunc('quarter', DATE '2024-11-20') - INTERVAL 3 MONTH AND t < date_trunc('quarter', DATE '2024-11-20');
+
+SELECT count(*) FROM tx WHERE t >= make_timestamp(2024, 11, 1, 0, 0, 0.0);
+
+SELECT count(*) FROM tx WHERE t >= strptime($s, '%d.%m.%Y');
+--> tx: t >= '2024-11-01'
+--$ s = '01.11.2024'::VARCHAR
+
+SELECT count(*) FROM tx WHERE t >= strptime('2024-11', '%Y-%m');
+
+SELECT count(*) FROM tx WHERE t >= ($y || '-11-01')::DATE;
+--> tx: t >= '2024-11-01'
+--$ y = '2024'::VARCHAR
+
+SELECT count(*) FROM tx WHERE t >= (concat($y, '-', $m, '-01'))::DATE AND t < (concat($y, '-', $m, '-01'))::DATE + INTERVAL 1 MONTH;
+--> tx: t >= '2024-11-01' AND t < '2024-12-01'
+--$ y = 2024::INTEGER
+--$ m = 11::INTEGER
+
+SELECT count(*) FROM tx WHERE t >= make_date($y, $m, 1) AND t <= last_day(make_date($y, $m, 1));
+--> tx: t >= '2024-11-01' AND t < '2024-12-01'
+--$ y = 2024::INTEGER
+--$ m = 11::INTEGER
+
+SELECT count(*) FROM tx WHERE year(t) = $y AND month(t) = $m;
+--> tx: t >= '2024-11-01' AND t < '2024-12-01'
+--$ y = 2024::INTEGER
+--$ m = 11::INTEGER
+
+SELECT count(*) FROM tx WHERE t BETWEEN to_timestamp($a)::TIMESTAMP AND to_timestamp($b)::TIMESTAMP;
+--> tx: t BETWEEN '2024-11-01' AND '2024-11-30'
+--$ a = 1730419200::BIGINT
+--$ b = 1732924800::BIGINT
+
+SELECT count(*) FROM tx WHERE t >= date_add(DATE '2024-10-01', INTERVAL 1 MONTH);
+
+SELECT count(*) FROM tx WHERE t >= DATE '2024-12-01' - to_months($n);
+--> tx: t >= '2024-11-01'
+--$ n = 1::INTEGER
+
+SELECT count(*) FROM tx WHERE t >= DATE '2024-12-01' - INTERVAL ($n) MONTH;
+--> tx: t >= '2024-11-01'
+--$ n = 1::INTEGER
+
+SELECT count(*) FROM tx WHERE t >= DATE '2024-12-01' - ($n || ' months')::INTERVAL;
+--> tx: t >= '2024-11-01'
+--$ n = 1::INTEGER
+
+SELECT count(*) FROM tx WHERE t >= (CASE $p WHEN 'month' THEN DATE '2024-12-01' WHEN 'quarter' THEN DATE '2024-10-01' ELSE DATE '2024-01-01' END);
+--> tx: t >= '2024-12-01'
+--$ p = 'month'::VARCHAR
+
+SELECT count(*) FROM tx WHERE t >= greatest($a, DATE '2024-11-01') AND t < least($b, DATE '2024-12-01');
+--> tx: t >= '2024-11-01' AND t < '2024-12-01'
+--$ a = '2024-01-01'::DATE
+--$ b = '2025-01-01'::DATE
+
+SELECT count(*) FROM tx WHERE t >= (DATE '2024-11-01' + TIME '00:00');
+
+SELECT count(*) FROM tx WHERE t >= TIMESTAMP '2024-11-01 00:00' AT TIME ZONE 'UTC';
+--> tx: t >= '2024-11-01'
+
+SELECT count(*) FROM tx WHERE t >= '2024-11-01'::TIMESTAMPTZ;
+--> tx: t >= '2024-11-01'
+
+SELECT count(*) FROM tx WHERE t >= DATE_TRUNC('MONTH', $d::DATE) AND t < DATE_TRUNC('MONTH', $d::DATE) + INTERVAL '1' MONTH;
+--> tx: t >= '2024-11-01' AND t < '2024-12-01'
+--$ d = '2024-11-17'::VARCHAR
+
+SELECT count(*) FROM tx WHERE t::date - DATE '2024-12-01' BETWEEN 0 AND 9;
+
+SELECT count(*) FROM tx WHERE abs(date_diff('day', t, TIMESTAMP '2024-06-15')) <= 3;
+
+SELECT count(*) FROM tx WHERE abs(t::date - DATE '2024-06-15') <= 3;
+
+SELECT count(*) FROM tx WHERE t - TIMESTAMP '2024-12-01' < INTERVAL 9 DAY AND t >= '2024-12-01';
+
+SELECT count(*) FROM tx WHERE TIMESTAMP '2024-12-31' - t <= INTERVAL '10 days';
+
+SELECT count(*) FROM tx WHERE age(t) > INTERVAL 1 MONTH AND t < '2024-02-01';
+
+SELECT count(*) FROM tx WHERE age(DATE '2024-12-31', t) < INTERVAL 1 MONTH;
+
+SELECT count(*) FROM tx WHERE dayofyear(t) > 350;
+
+SELECT count(*) FROM tx WHERE month(t) + 12 * (year(t) - 2024) >= 11;
+
+SELECT count(*) FROM tx WHERE isodow(t) IN (6, 7) AND month(t) = 7;
+
+SELECT count(*) FROM tx WHERE t::date = ANY(['2024-03-05'::DATE, '2024-05-05'::DATE]);
+
+SELECT count(*) FROM tx WHERE t::date IN ('2024-03-05', '2024-05-05');
+
+SELECT count(*) FROM tx WHERE date_trunc('day', t) BETWEEN '2024-03-05' AND '2024-03-07';
+
+SELECT count(*) FROM tx WHERE strftime(t, '%b %Y') = 'Nov 2024';
+
+SELECT count(*) FROM tx WHERE strftime(t, '%m/%Y') IN ('11/2024', '12/2024');
+
+SELECT count(*) FROM tx WHERE strftime(t, 'week %V') = 'week 20';
+
+SELECT count(*) FROM tx WHERE monthname(t)[1:3] = 'Nov';
+
+SELECT count(*) FROM tx WHERE t >= (SELECT t FROM tx ORDER BY t DESC LIMIT 1);
+--> tx: t >= '2024-12-01'
+--> tx: t >= '2024-12-01'
+
+SELECT count(*) FROM tx WHERE t = (SELECT max(t) FROM tx WHERE false);
+--> tx: FALSE
+--> tx: FALSE
+
+SELECT count(*) FROM od WHERE d = (SELECT max(d) FROM od WHERE FALSE);
+--> od: FALSE
+--> od: FALSE
+
+SELECT count(*) FROM od WHERE d = (SELECT max(d) FROM od WHERE d > '2030-01-01');
+--> od: FALSE
+--> od: FALSE
+
+SELECT count(*) FROM od WHERE d = (SELECT max(day) FROM dd WHERE y = 1900);
+--> od: FALSE
+--> dd: FALSE
+
+SELECT count(*) FROM od WHERE d = (SELECT day FROM dd WHERE y = 2023 AND m = 3 AND sk = 430);
+--> od: d = (SELECT day FROM dd WHERE sk = 430)
+--> dd: TRUE
+
+SELECT count(*) FROM od WHERE d > (SELECT max(day) FROM dd WHERE y = 2024 AND m = 10);
+--> od: d >= '2024-11-01'
+--> dd: TRUE
+
+SELECT count(*) FROM od WHERE d >= (SELECT max(day) - INTERVAL 1 MONTH FROM dd WHERE y = 2024 AND m = 12);
+--> od: d >= '2024-11-30'
+--> dd: TRUE
+
+SELECT count(*) FROM od WHERE date_trunc('month', d) = (SELECT max(date_trunc('month', d)) FROM od);
+--> od: d >= '2024-12-01'
+--> od: d >= '2024-12-01'
+
+SELECT sum(CASE WHEN ts >= '2030-01-01' THEN 1 ELSE 0 END) FROM ev;
+--> ev: FALSE
+
+SELECT sum(CASE WHEN ts >= '2030-01-01' THEN amount ELSE 0 END) FROM ev;
+--> ev: FALSE
+
+SELECT sum(CASE WHEN ts >= '2024-04-28' THEN amount ELSE 0 END), sum(CASE WHEN ts >= '2030-01-01' THEN amount ELSE 0 END) FROM ev;
+--> ev: ts >= '2024-04-28'
+
+SELECT count_if(ts >= '2030-01-01') FROM ev;
+--> ev: FALSE
+
+SELECT sum((ts >= '2024-04-28')::INTEGER) FROM ev;
+--> ev: ts >= '2024-04-28'
+
+SELECT sum(amount) FILTER (ts >= '2024-04-28'), count(*) FILTER (WHERE country = 'JP' AND ts >= '2024-04-01') FROM ev;
+--> ev: ts >= '2024-04-28' OR (country = 'JP' AND ts >= '2024-04-01')
+
+SELECT count(CASE WHEN ts >= '2024-04-28' THEN 1 END) * 100.0 / count(CASE WHEN ts >= '2024-04-21' THEN 1 END) FROM ev;
+--> ev: ts >= '2024-04-21'
+
+SELECT count(DISTINCT CASE WHEN ts >= '2024-04-28' THEN uid END) FROM ev;
+--> ev: ts >= '2024-04-28'
+
+SELECT avg(CASE WHEN country = 'JP' THEN amount END) FROM ev;
+--> ev: country = 'JP'
+
+SELECT max(CASE WHEN country = 'JP' THEN amount END), min(if(country = 'JP', amount, NULL)) FROM ev;
+--> ev: country = 'JP'
+
+SELECT sum(if(ts >= '2024-04-28', amount, 0)) FROM ev;
+--> ev: ts >= '2024-04-28'
+
+SELECT count(*) FROM bt WHERE key = 'k5';
+
+SELECT count(*) FROM bt WHERE key = 'k' || $n;
+--> bt: key = 'k5'
+--$ n = 5::INTEGER
+
+SELECT count(*) FROM bt WHERE key = concat('k', $n::INTEGER);
+--> bt: key = 'k5'
+--$ n = 5::INTEGER
+
+SELECT count(*) FROM bt WHERE key = lower($k);
+--> bt: key = 'k5'
+--$ k = 'K5'::VARCHAR
+
+SELECT count(*) FROM bt WHERE key = trim($k);
+--> bt: key = 'k5'
+--$ k = ' k5 '::VARCHAR
+
+SELECT count(*) FROM bt WHERE key = ANY($l);
+--> bt: key IN ('k5', 'k6')
+--$ l = ['k5', 'k6']::VARCHAR[]
+
+SELECT count(*) FROM bt WHERE key IN (SELECT unnest($l));
+--> bt: key IN ('k5', 'k6')
+--$ l = ['k5', 'k6']::VARCHAR[]
+
+SELECT count(*) FROM bt WHERE list_contains($l, key);
+--> bt: key IN ('k5', 'k6')
+--$ l = ['k5', 'k6']::VARCHAR[]
+
+SELECT count(*) FROM bt JOIN (VALUES ('k5'), ('k6')) v(k) ON bt.key = v.k;
+--> bt: key IN ('k5', 'k6')
+
+SELECT count(*) FROM bk WHERE uid - 1 = $n;
+--> bk: uid = 5
+--$ n = 4::INTEGER
+
+SELECT count(*) FROM bk WHERE 10 - uid = 3;
+
+SELECT count(*) FROM bk WHERE uid * 2 = 10;
+
+SELECT count(*) FROM bk WHERE -uid = -5;
+
+SELECT count(*) FROM bk WHERE uid = 5.0;
+
+SELECT count(*) FROM bk WHERE uid = '5';
+
+SELECT count(*) FROM bk WHERE uid::varchar IN ('5', '6');
+
+SELECT count(*) FROM bk WHERE CAST(uid AS VARCHAR) = $u;
+--> bk: uid = 5
+--$ u = '5'::VARCHAR
+
+SELECT count(*) FROM bk WHERE concat('u', uid) = 'u5';
+
+SELECT count(*) FROM bk WHERE uid::INTEGER = 5;
+
+SELECT count(*) FROM bk WHERE uid::HUGEINT = 5;
+
+SELECT count(*) FROM bk WHERE uid IN (5, NULL);
+
+SELECT count(*) FROM bk WHERE coalesce(uid, 0) = 5;
+
+SELECT count(*) FROM bk WHERE uid = (SELECT uid FROM us WHERE uid = 5);
+--> bk: uid = 5
+--> us: TRUE
+
+SELECT count(*) FROM bk WHERE uid = (SELECT max(uid) FROM us WHERE org = 1 AND uid < 10);
+--> bk: uid = 6
+--> us: TRUE
+
+SELECT count(*) FROM bk WHERE uid IS NOT DISTINCT FROM 5;
+
+SELECT count(*) FROM bk WHERE CASE WHEN $u IS NULL THEN true ELSE uid = $u END;
+--> bk: uid = 5
+--$ u = 5::BIGINT
+
+SELECT count(*) FROM bk WHERE uid = coalesce($u, uid);
+--> bk: uid = 5
+--$ u = 5::BIGINT
+
+SELECT count(*) FROM lk WHERE plan = 'pro';
+
+SELECT count(*) FROM lk WHERE plan = 'enterprise';
+
+SELECT count(*) FROM lk WHERE plan NOT IN ('free', 'trial', 'pro', 'team');
+
+SELECT count(*) FROM lk WHERE tier = 'low';
+--> lk: plan IN ('free', 'trial')
+
+SELECT count(*) FROM lk WHERE upper(tier) = 'LOW';
+--> lk: plan IN ('free', 'trial')
+
+SELECT count(*) FROM lg WHERE year = 2024 AND (month, day) >= (1, 20);
+--> lg: ts >= '2024-01-20'
+
+SELECT count(*) FROM lg WHERE year * 100 + month = 202401;
+--> lg: ts >= '2024-01-01'
+
+SELECT count(*) FROM lg WHERE format('{:04d}-{:02d}', year, month) = '2024-01';
+--> lg: ts >= '2024-01-01'
+
+SELECT count(*) FROM lg WHERE ts::date = '2024-01-20' AND year = 2024 AND month = 1;
+--> lg: ts::date = '2024-01-20'
+
+SELECT count(*) FROM ev e JOIN us USING (uid) JOIN org USING (org) JOIN dd ON e.ts::date = dd.day WHERE oname = 'acme' AND dd.y = 2024 AND dd.m = 2;
+--> ev: ts >= '2024-02-01' AND ts < '2024-03-01'
+--> us: TRUE
+--> org: TRUE
+--> dd: TRUE
+
+SELECT count(*) FROM sf JOIN dd ON sf.sk = dd.sk JOIN cal ON dd.y = cal.y AND dd.q = cal.q WHERE cal.name = 'spring 24';
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2024 AND q = 2)
+--> dd: TRUE
+--> cal: TRUE
+
+SELECT count(*) FROM ev JOIN cal ON year(ev.ts) = cal.y AND quarter(ev.ts) = cal.q WHERE cal.name = 'spring 24';
+--> ev: year(ts) = 2024 AND quarter(ts) = 2
+--> cal: TRUE
+
+SELECT count(*) FROM ev a JOIN ev b ON a.ts::date = b.ts::date + 1 WHERE a.ts::date = '2024-03-05';
+--> ev: ts::date = '2024-03-05'
+--> ev: ts::date = '2024-03-04'
+
+SELECT count(*) FROM ev a JOIN ev b ON a.uid = b.uid AND b.ts > a.ts AND b.ts <= a.ts + INTERVAL 1 DAY WHERE a.ts::date = '2024-03-05';
+--> ev: ts::date = '2024-03-05'
+--> ev: ts::date BETWEEN '2024-03-05' AND '2024-03-06'
+
+SELECT count(*) FROM ev a, od o WHERE a.ts::date - o.d BETWEEN 0 AND 2 AND o.d = '2024-02-10';
+--> ev: ts::date BETWEEN '2024-02-10' AND '2024-02-12'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a, od o WHERE date_diff('day', o.d, a.ts) BETWEEN 0 AND 2 AND o.d = '2024-02-10';
+--> ev: ts::date BETWEEN '2024-02-10' AND '2024-02-12'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON year(a.ts) = year(o.d) AND month(a.ts) = month(o.d) WHERE o.d = '2024-02-10';
+--> ev: ts >= '2024-02-01' AND ts < '2024-03-01'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON strftime(a.ts, '%Y-%m-%d') = o.d::varchar WHERE o.d = '2024-02-10';
+--> ev: ts::date = '2024-02-10'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM hr JOIN od ON hr.ts::date = od.d WHERE od.d BETWEEN '2024-03-05' AND '2024-03-06' AND hour(hr.ts) < 2;
+--> hr: ts::date BETWEEN '2024-03-05' AND '2024-03-06' AND hour(ts) < 2
+--> od: d BETWEEN '2024-03-05' AND '2024-03-06'
+
+SELECT (SELECT count(*) FROM ev WHERE ev.ts::date = o.d) FROM od o WHERE o.d = '2024-02-10';
+--> ev: ts::date = '2024-02-10'
+--> od: d = '2024-02-10'
+
+SELECT o.d, x.n FROM od o, LATERAL (SELECT count(*) AS n FROM ev WHERE ev.ts::date = o.d) x WHERE o.d = '2024-02-10';
+--> od: d = '2024-02-10'
+--> ev: ts::date = '2024-02-10'
+
+SELECT count(*) FROM mc WHERE d >= '2024-12-01' AND country IN (SELECT code FROM cc WHERE continent = 'Asia');
+--> mc: d >= '2024-12-01' AND country = 'JP'
+--> cc: TRUE
+
+SELECT count(*) FROM tx JOIN (VALUES ('paid', DATE '2024-03-01'), ('void', DATE '2024-04-01')) v(s, m) ON tx.status = v.s AND date_trunc('month', tx.t) = v.m;
+--> tx: (status = 'paid' AND month(t) = 3) OR (status = 'void' AND month(t) = 4)
+
+WITH p AS (SELECT $a::DATE AS a, $a::DATE + INTERVAL 1 MONTH AS b) SELECT count(*) FROM tx WHERE t >= (SELECT a FROM p) AND t < (SELECT b FROM p);
+--> tx: t >= '2024-11-01' AND t < '2024-12-01'
+--$ a = '2024-11-01'::VARCHAR
+
+WITH p AS (SELECT date_trunc('month', current_date) AS a) SELECT count(*) FROM ev CROSS JOIN p WHERE ts >= p.a AND ts < p.a + INTERVAL 1 MONTH;
+--> ev: ts >= '2024-03-01' AND ts < '2024-04-01'
+
+WITH p AS (SELECT unnest(['JP', 'US']) AS c) SELECT count(*) FROM mc WHERE country IN (SELECT c FROM p) AND d >= '2024-12-01';
+--> mc: country IN ('JP', 'US') AND d >= '2024-12-01'
+
+SELECT max(day) FROM fd WHERE isfinite(day);
+--> fd: day = '2024-02-29'
+
+SELECT max(day) FROM fd WHERE day < current_date;
+--> fd: day = '2024-02-29'
+
+SELECT count(*) FROM fd WHERE day = (SELECT max(day) FROM fd WHERE day <= current_date);
+--> fd: day = '2024-02-29'
+--> fd: day = '2024-02-29'
+
+SELECT count(*) FROM fd WHERE day = (SELECT max(day) FROM fd);
+--> fd: day = 'infinity'
+--> fd: day = 'infinity'
+
+SELECT count(*) FROM nw WHERE ts = (SELECT max(ts) FROM nw);
+--> nw: ts = 'infinity'
+--> nw: ts = 'infinity'
+
+SELECT id FROM fd ORDER BY day DESC NULLS LAST LIMIT 1;
+--> fd: day = 'infinity'
+
+SELECT id FROM fd WHERE n = 1 ORDER BY day DESC LIMIT 2;
+--> fd: day = 'infinity' OR day = '2024-02-29'
+
+SELECT min(day) FROM fd;
+--> fd: day = '2024-01-01'
+
+SELECT count(*) FROM fd WHERE day >= '2024-02-28';
+
+SELECT count(*) FROM fd WHERE month(day) = 2;
+
+SELECT count(*) FROM fd WHERE isfinite(day) AND day >= '2024-02-28';
+
+SELECT count(*) FROM fd WHERE NOT isfinite(day);
+
+SELECT count(*) FROM lg WHERE make_date(year, month, day) BETWEEN DATE '2023-12-30' AND DATE '2024-01-02';
+--> lg: ts >= '2023-12-30' AND ts < '2024-01-03'
+
+SELECT count(*) FROM lg WHERE (year || '-' || month || '-' || day)::DATE >= DATE '2024-01-20';
+--> lg: ts >= '2024-01-20'
+
+SELECT country, sum(amount) FILTER (WHERE ts >= '2024-04-28') FROM ev GROUP BY country HAVING count(*) FILTER (WHERE ts >= '2024-04-28') > 0;
+--> ev: ts >= '2024-04-28'
+
+SELECT count(*) FROM bt WHERE key IN (SELECT 'k' || uid FROM us WHERE uid < 2);
+--> bt: key IN ('k0', 'k1')
+--> us: TRUE
+
+SELECT count(*) FROM mc WHERE country NOT IN (SELECT code FROM cc WHERE continent <> 'Asia') AND d >= '2024-12-01';
+--> mc: d >= '2024-12-01' AND country = 'JP'
+--> cc: TRUE
+
+SELECT count(*) FROM mc JOIN cc ON lower(mc.country) = lower(cc.code) WHERE cc.continent = 'Asia';
+--> mc: country = 'JP'
+--> cc: TRUE

@@ -407,6 +407,20 @@ class Generator:
             return f"{self.constant(kind)} {self.pick(_OPERATORS)} {text}"
         return f"{text} {self.pick(_OPERATORS)} {self.constant(kind)}"
 
+    def branches(self, scope: Scope) -> str:
+        """Write a CASE over several columns, as a condition or compared."""
+        (text, kind), (other, of) = self.column(scope), self.column(scope)
+        default = self.pick(("", " ELSE FALSE", f" ELSE {self.comparison(text, kind)}"))
+        values = [self.constant(kind) for _ in range(3)]
+        return self.pick(("", "NOT ")) + self.pick(
+            (
+                f"CASE WHEN {self.comparison(other, of)} THEN {self.comparison(text, kind)}{default} END",
+                f"CASE {other} WHEN {self.constant(of)} THEN {self.comparison(text, kind)}{default} END",
+                f"{text} {self.pick(_OPERATORS)} CASE WHEN {self.comparison(other, of)} THEN {values[0]} "
+                f"WHEN {other} = {self.constant(of)} THEN {values[1]} ELSE {values[2]} END",
+            )
+        )
+
     def simple(self, scope: Scope) -> str:
         """Write a condition without a subquery."""
         text, kind = self.column(scope)
@@ -420,6 +434,8 @@ class Generator:
             return f"({self.pick((' OR ', ' OR ', ' AND ')).join(parts)})"
         if self.chance(8):
             return f"NOT ({self.simple(scope)})"
+        if self.chance(5):
+            return self.branches(scope)
         if self.chance(5) and "INTEGER" in [t for _, columns in scope for t in columns.values()]:
             other, _ = self.column(scope, "INTEGER")
             second, kind = self.column(scope)

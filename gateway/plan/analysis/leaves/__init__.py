@@ -2,6 +2,7 @@
 
 from gateway.plan.analysis.leaves.between import between
 from gateway.plan.analysis.leaves.boolean import boolean
+from gateway.plan.analysis.leaves.branches import branches
 from gateway.plan.analysis.leaves.choice import choice
 from gateway.plan.analysis.leaves.comparison import comparison
 from gateway.plan.analysis.leaves.compiler import Compiler, Rule
@@ -17,6 +18,7 @@ __all__ = ["RULES", "Compiler", "refuted"]
 
 RULES: tuple[Rule, ...] = (
     choice,
+    branches,
     or_itself,
     or_false,
     among_columns,

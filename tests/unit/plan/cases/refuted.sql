@@ -96,8 +96,7 @@ SELECT k FROM a WHERE CASE WHEN $pf THEN TRUE ELSE ts >= '2024-02-01' END;
 --> a: [$pf] OR ([{CAST(NOT (($pf) IS TRUE) AS BOOLEAN)}] AND ts >= 2024-02-01 00:00:00)
 
 SELECT k FROM a WHERE NOT CASE WHEN ts < '2024-01-31' THEN s IS NULL OR TRUE WHEN ts > $pt THEN NULL END;
---> a: TRUE
---! a: NOT CASE WHEN ts < '2024-01-31' THEN s IS NULL OR TRUE WHEN ts > $pt THEN NULL END | not understood: case
+--> a: (ts < 2024-01-31 00:00:00 AND s IS NOT NULL AND [{CAST(NOT (TRUE) AS BOOLEAN)}]) OR ((ts where {day/hour/range: COALESCE(__hi >= '2024-01-31', TRUE)} OR ([NULL: NOT ("__lo" < '2024-01-31') IS TRUE] AND ts IS NULL)) AND ts > $pt AND [{CAST(NOT (NULL) AS BOOLEAN)}])
 
 SELECT k FROM a WHERE NOT CASE WHEN ts < '2024-01-31' THEN TRUE WHEN ts > $pt THEN NULL ELSE ts > '2024-01-31 12:00' END;
 --> a: ts where {day/hour/range: (__lo < '2024-01-31' AND NOT TRUE) OR (COALESCE(__hi >= '2024-01-31', TRUE) AND __hi > $pt AND NOT NULL) OR (COALESCE(__hi >= '2024-01-31', TRUE) AND COALESCE(__lo <= $pt, TRUE) AND __lo <= '2024-01-31 12:00')} OR ([NULL: NOT CASE WHEN "__lo" < '2024-01-31' THEN TRUE WHEN "__lo" > $pt THEN NULL ELSE "__lo" > '2024-01-31 12:00' END] AND ts IS NULL)
