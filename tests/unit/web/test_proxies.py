@@ -23,15 +23,16 @@ PATHS = (
     "/v1/queries/delays", "/v1/queries/delays/v1", "/v1/queries/delays/latest", "/v1/queries/delays/v9", RESULT,
     RESULT.replace("v2", "latest"), RESULT.replace("?", ".csv?"), "/v1/queries/delays/v1/result",
     "/v1/queries/delays/v2/result", "/v1/tables", "/v1/tables/flights", "/v1/tables/flights/partitions?_limit=1",
-    "/v1/tables/flight", "/v1//queries", "/nothing", "/learn",
+    "/v1/tables/flight", "/v1/datasets/flights", "/v1//queries", "/nothing", "/learn",
 )  # fmt: skip
 TELL_NO_ADDRESSES = {
+    "datasets.all_datasets",  # the project has none
     "explain.explain", "operations.alive", "operations.ready", "pages.key", "pages.static", "prometheus_metrics",
     "splits.split", "tables.snapshots",
 }  # fmt: skip
 WEB = Path(gateway.web.__file__).parent
 HEADERS = ("Link", "Location", "Content-Location")
-ADDRESSES = {"url", "next", "result_url", "explain_url", "partitions_url", "type"}
+ADDRESSES = {"url", "next", "result_url", "explain_url", "partitions_url", "table_url", "type"}
 """Members of documents that are addresses; ``type`` also names types of columns."""
 
 
