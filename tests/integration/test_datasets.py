@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from datasets import Sales, asked, held, objects, versions
+from built_tables import Sales, asked, held, objects, versions
 from waiting import wait_for
 
 from gateway.app.application import open_app
@@ -94,7 +94,7 @@ def test_a_dataset_is_built_read_and_built_again_where_its_sources_changed(sales
 KILLED = """
 import sys
 from pathlib import Path
-from datasets import Sales
+from built_tables import Sales
 sales = Sales(Path(sys.argv[1]))
 with sales.opened() as (gateway, builder):
     print("open", flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
-from datasets import Sales, asked, held, objects
+from built_tables import Sales, asked, held, objects
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from datasets import Sales
+from built_tables import Sales
 from whole_files import DATASET
 
 from gateway.catalog.table import parse_table
