@@ -185,6 +185,8 @@ def _syntax(tree: exp.Expr) -> Iterator[SqlError]:
             refused = "SELECT INTO or FOR UPDATE"
         elif isinstance(node, exp.Select) and not node.expressions:
             refused = "SELECT without columns"
+        elif isinstance(node, exp.Date) and node.this is None:
+            refused, hint = "date without an argument", "date(x)"
         elif isinstance(node, exp.Placeholder) and not node.name:
             refused = "a parameter without a name"
         if refused is not None:

@@ -129,6 +129,8 @@ def _looked(call: exp.Expr, naming: Naming, constants: Constants) -> Looked | No
         value and key not in ("this", "big_int") for key, value in call.args.items()
     ):
         return None
+    if call.this is None:  # count(), of every row
+        return None
     argument = call.this.unnest()
     if isinstance(call, exp.CountIf):
         return _counted(argument, naming, constants)

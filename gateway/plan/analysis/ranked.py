@@ -164,7 +164,7 @@ class Ranking:
 
     def _extreme(self, block: SelectBlock, source: Source, call: exp.Expr) -> Ranked | None:
         plain = isinstance(call, exp.Max | exp.Min) and not any(v for k, v in call.args.items() if k != "this")
-        if not plain or isinstance(call.parent, exp.Filter):
+        if not plain or call.this is None or isinstance(call.parent, exp.Filter):
             return None
         by = term(call.this, Naming(block=block, aliases=Aliases.UNSEEN))
         return self._ranked(source, by, isinstance(call, exp.Max), (1,), extreme=True)

@@ -71,23 +71,29 @@ def _words(sum_: str, exponent: int) -> str:
 
 _TEXT: Final = "CAST(CAST({} AS VARCHAR) AS DOUBLE)"
 """An integer of any width, rounded once, as a text is."""
-_SHORT: Final = f"{_TEXT.format('d.head * 9223372036854775808 + d.middle')} * {_power(-72)}"
+_DIGITS: Final = "__gateway_digits"
+"""The struct of the sums; no column has this name, for a column would hide the parameter of a lambda."""
+_NAMES: Final = ("head", "middle", "fine", "tiny", "large", "odd")
+_HEAD_SUM, _MIDDLE_SUM, _FINE_SUM, _TINY_SUM, _LARGE_SUM, _ODD_SUM = (f"{_DIGITS}.{name}" for name in _NAMES)
+_SHORT: Final = f"{_TEXT.format(f'{_HEAD_SUM} * 9223372036854775808 + {_MIDDLE_SUM}')} * {_power(-72)}"
 _LONG: Final = (
-    _TEXT.format(f"{_words('d.head', 126)} + {_words('d.middle', 63)} + CAST(coalesce(d.fine, 0) AS BIGNUM)")
+    _TEXT.format(f"{_words(_HEAD_SUM, 126)} + {_words(_MIDDLE_SUM, 63)} + CAST(coalesce({_FINE_SUM}, 0) AS BIGNUM)")
     + f" * {_power(-135)}"
 )
-_LARGE: Final = "CAST(d.large AS DOUBLE)"
-_TINY: Final = f"CAST(d.tiny AS DOUBLE) * {_power(-1074)}"
+_LARGE: Final = f"CAST({_LARGE_SUM} AS DOUBLE)"
+_TINY: Final = f"CAST({_TINY_SUM} AS DOUBLE) * {_power(-1074)}"
+_IS_SHORT: Final = (
+    f"{_FINE_SUM} IS NULL AND {_TINY_SUM} IS NULL AND {_LARGE_SUM} IS NULL AND {_HEAD_SUM} BETWEEN -{2**62} AND {2**62}"
+)
 _ROUNDED: Final = (
-    "CASE WHEN isnan(d.odd) THEN 'nan'::DOUBLE WHEN d.odd IS NOT NULL THEN d.odd"
-    f" WHEN d.head IS NULL THEN {_LARGE}"
-    f" WHEN d.fine IS NULL AND d.tiny IS NULL AND d.large IS NULL AND d.head BETWEEN -{2**62} AND {2**62} THEN {_SHORT}"
+    f"CASE WHEN isnan({_ODD_SUM}) THEN 'nan'::DOUBLE WHEN {_ODD_SUM} IS NOT NULL THEN {_ODD_SUM}"
+    f" WHEN {_HEAD_SUM} IS NULL THEN {_LARGE}"
+    f" WHEN {_IS_SHORT} THEN {_SHORT}"
     f" ELSE coalesce({_LARGE}, 0) + {_LONG} + coalesce({_TINY}, 0) END"
 )
-_NAMES: Final = ("head", "middle", "fine", "tiny", "large", "odd")
 
 
 def rounded(sums: tuple[str, ...]) -> str:
     """Write the sum that digits stand for, in the order of ``STATES``, as a DOUBLE; NULL where there is none."""
     digits = ", ".join(f"'{name}': {sql}" for name, sql in zip(_NAMES, sums, strict=True))
-    return f"list_transform([{{{{{digits}}}}}], lambda d: {_ROUNDED})[1]"
+    return f"list_transform([{{{{{digits}}}}}], lambda {_DIGITS}: {_ROUNDED})[1]"
