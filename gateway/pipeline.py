@@ -223,6 +223,7 @@ class Gateway:
                 self.cache.trust(question, found.state, request.policy)
                 return self._kept(stored, Outcome.HIT, request)
             work, confirmed = self._plan(query, request, found, principal, timings)
+            self.catalog.name(work.snapshots.values())  # also where the answer is kept: a table may have come back
             outcome = self._decide(confirmed or stored, request, work.key)
             if outcome is Outcome.REVALIDATED and confirmed is not None:  # None: dropped since it was looked up
                 self.cache.extend(work.key, request.policy)

@@ -201,7 +201,8 @@ class ManifestStore:
             current = self.snapshot or snapshot
             if current.file_columns == snapshot.file_columns and not self._is_gone():
                 learned = footers.attach(current, found)
-                edition = self._edition(learned.id, began=current.edition.began, whole=False)
+                last = current.edition  # nothing was listed since
+                edition = self._edition(learned.id, began=last.began, ended=last.ended, whole=False)
                 self._publish(replace(learned, edition=edition))
 
     @property
@@ -290,7 +291,7 @@ class ManifestStore:
         prefixes = folders_to_list(previous, None if gone else partitions)
         try:
             snapshot = self._lister.list(previous, prefixes, started)
-            edition = self._edition(snapshot.id, began=max(started, after), whole=prefixes is None)
+            edition = self._edition(snapshot.id, began=max(started, after), ended=self._clock(), whole=prefixes is None)
             is_news = (announced or gone) and (snapshot.announced is None or snapshot.announced.content != snapshot.id)
             self._publish(replace(snapshot, edition=edition, announced=edition if is_news else snapshot.announced))
         except GatewayError as error:
@@ -332,13 +333,13 @@ class ManifestStore:
             self.snapshot, self._stamp = held, stamp
         pa.default_memory_pool().release_unused()  # a listing of a million files takes some hundred megabytes
 
-    def _edition(self, snapshot: str, *, began: float, whole: bool) -> Edition:
+    def _edition(self, snapshot: str, *, began: float, ended: float, whole: bool) -> Edition:
         """Return the next edition of the line that is on disk; the first of a new line if there is none."""
         previous = self.snapshot
         on_disk = previous is not None and previous.edition.line and self._snapshots.stamp() is not None
         line = previous.edition.line if previous is not None and on_disk else secrets.token_hex(8)
         last = None if previous is None else previous.edition
-        return edition_after(last, snapshot, line=line, began=began, ended=self._clock(), whole=whole)
+        return edition_after(last, snapshot, line=line, began=began, ended=ended, whole=whole)
 
     def _failed(self, error: GatewayError) -> None:
         with self._state_errors():

@@ -4,7 +4,8 @@
 
 An object has the files of a snapshot that its base does not have, and the versions of those that only the base has;
 where it is its own base, it has all files. It is written once, behind the answer that names the snapshot, and read
-when the snapshot is asked for by its name. A table that comes back to what it was is named anew.
+when the snapshot is asked for by its name. *when* is the instant at which a listing had found it. A table that comes
+back to what it was is named anew, whichever process had named it before: each looks at what is kept once a listing.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class NamedSnapshots:
         self._open, self._keep, self._clock, self._observe = open_location, keep, clock, observe
         self._lock = Lock()
         self._opened: Store | None = None
-        self._named: dict[str, tuple[str, Future[None]]] = {}
-        """By the folder of a table: the snapshot that was named last, and its writing."""
+        self._named: dict[str, tuple[tuple[str, Edition], Future[None]]] = {}
+        """By the folder of a table: the snapshot that was named last, of which listing, and its writing."""
         self._bases: dict[str, tuple[str, Any]] = {}
         """By the folder of a table: the base that was used last, and the versions of its files."""
         self._writing = Daemons(1, "snapshots")
@@ -110,8 +111,11 @@ class NamedSnapshots:
         return sorted(kept for item in found if (kept := _read_key(item["path"], item["size"])) is not None)
 
     def before(self, table: Table, root: str, instant: datetime) -> str | None:
-        """Return the last snapshot of a table that was named before an instant; None: there is none."""
-        found = [kept.snapshot for kept in self.kept(table, root) if kept.named_at < instant]
+        """Return the last snapshot of a table that was named before an instant; None: there is none.
+
+        One that is there as a base alone does not count: what followed it may have been removed.
+        """
+        found = [kept.snapshot for kept in self._lasting(self.kept(table, root)) if kept.named_at < instant]
         return found[-1] if found else None
 
     def find(self, table: Table, root: str, name: str) -> Snapshot:
@@ -134,13 +138,13 @@ class NamedSnapshots:
         self._writing.close()
 
     def _submit(self, snapshot: Snapshot) -> Future[None]:
-        folder, name = _folder(snapshot.table, snapshot.root), part_of(snapshot.id)
+        folder, which = _folder(snapshot.table, snapshot.root), (part_of(snapshot.id), snapshot.edition)
         with self._lock:
             last = self._named.get(folder)
-            if last is not None and last[0] == name:
+            if last is not None and last[0] == which:
                 return last[1]
             future = self._writing.submit(partial(self._write_or_tell, snapshot, folder))
-            self._named[folder] = name, future
+            self._named[folder] = which, future
         return future
 
     def _write_or_tell(self, snapshot: Snapshot, folder: str) -> None:
@@ -153,14 +157,22 @@ class NamedSnapshots:
             raise
 
     def _write(self, snapshot: Snapshot, folder: str) -> None:
-        every, name = self.kept(snapshot.table, snapshot.root), part_of(snapshot.id)
-        if not every or every[-1].snapshot != name:
-            base = None if not every else every[-1].base
-            rows = None if base is None else self._difference(snapshot, folder, base, every)
-            self._put(snapshot, f"{folder}/{_stamp(snapshot)}-{name}-{name if rows is None else base}.arrow", rows)
-            if rows is None:
-                self._bases[folder] = name, _versions(snapshot.files)
-        self._sweep(self.kept(snapshot.table, snapshot.root))
+        every, at = self.kept(snapshot.table, snapshot.root), _found_at(snapshot)
+        before = [kept.snapshot for kept in every if kept.named_at <= at]
+        if before[-1:] != [part_of(snapshot.id)]:
+            taken = {kept.named_at for kept in every}
+            while at in taken:
+                at += timedelta(microseconds=1)
+            self._add(snapshot, folder, at, every)
+            every = self.kept(snapshot.table, snapshot.root)
+        self._sweep(every)
+
+    def _add(self, snapshot: Snapshot, folder: str, at: datetime, every: Sequence[KeptSnapshot]) -> None:
+        name, base = part_of(snapshot.id), None if not every else every[-1].base
+        rows = None if base in (None, name) else self._difference(snapshot, folder, base, every)
+        self._put(snapshot, f"{folder}/{at.strftime(_STAMP)}-{name}-{name if rows is None else base}.arrow", rows)
+        if rows is None:
+            self._bases[folder] = name, _versions(snapshot.files)
 
     def _difference(self, snapshot: Snapshot, folder: str, base: str, every: Sequence[KeptSnapshot]) -> pa.Table | None:
         """Return what tells a snapshot from its base; None where all of its files are hardly more."""
@@ -243,15 +255,18 @@ class NamedSnapshots:
 
     def _sweep(self, every: Sequence[KeptSnapshot]) -> None:
         """Remove what was followed by another one long enough ago, and is the base of nothing that stays."""
-        oldest = datetime.fromtimestamp(self._clock(), UTC) - timedelta(seconds=self._keep)
-        stays = [kept for kept, following in pairwise(every) if following.named_at >= oldest]
-        stays += every[-1:]
+        stays = self._lasting(every)
         bases = {kept.base for kept in stays}
         store = self._store()
         for kept in every:
             if kept not in stays and not (kept.whole and kept.snapshot in bases):
                 with storage_errors(store.location), suppress(*_ABSENT):
                     obstore.delete(store.objects, kept.key)
+
+    def _lasting(self, every: Sequence[KeptSnapshot]) -> list[KeptSnapshot]:
+        """Return those that no other one followed long enough ago."""
+        oldest = datetime.fromtimestamp(self._clock(), UTC) - timedelta(seconds=self._keep)
+        return [*(kept for kept, following in pairwise(every) if following.named_at >= oldest), *every[-1:]]
 
     def _store(self) -> Store:
         with self._lock:
@@ -264,8 +279,9 @@ def _folder(table: Table, root: str) -> str:
     return f"{table.name}/{blake2b(root.encode(), digest_size=8).hexdigest()}"
 
 
-def _stamp(snapshot: Snapshot) -> str:
-    return datetime.fromtimestamp(snapshot.listed_at, UTC).strftime(_STAMP)
+def _found_at(snapshot: Snapshot) -> datetime:
+    """Return when a listing had found a snapshot: one of some folders alone leaves ``listed_at`` as it was."""
+    return datetime.fromtimestamp(max(snapshot.listed_at, snapshot.edition.ended), UTC)
 
 
 def _read_key(path: str, size: int) -> KeptSnapshot | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,6 +94,13 @@ def test_an_answer_names_its_snapshot_and_can_be_had_again(project: Path, hosts:
         explained = host.get("/v1/queries/amount/v1/explain", {**WHOLE_YEAR, "_snapshot": name}).json()
         assert explained["scans"][0]["total_files"] == 20
         assert rows(asked(host)) == rows(asked(host, _snapshot=after)) == [{"events": 21, "amount": 70}]
+
+    shutil.rmtree(project / "warehouse/events" / folder_of(20))  # rolled back
+    refreshed(*hosts)
+    assert {asked(host).headers["gateway-snapshot"] for host in hosts} == {name}  # kept answers, over it again
+    wait_for(lambda: [each["snapshot"] for each in kept(one)] == [name, after, name])
+    for host in hosts:
+        assert rows(asked(host, _snapshot="2999-01-01")) == rows(before[0])
 
 
 def test_the_same_rows_or_the_file_that_is_not_what_it_was(project: Path, hosts: list[RunningGateway]) -> None:

@@ -20,7 +20,7 @@ from gateway.catalog.snapshot_ids import part_of
 from gateway.catalog.store import S3Settings, open_store
 from gateway.catalog.table import parse_table
 from gateway.errors import SnapshotGone
-from gateway.model import Column
+from gateway.model import Column, Edition
 from gateway.telemetry.events import Event, SnapshotNotKept, unobserved
 
 TABLE = parse_table(
@@ -86,6 +86,27 @@ def test_what_was_named_comes_back_as_it_was(
         assert (found.partitions, found.columns) == (each.partitions, each.columns)
 
 
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=1, max_size=8), st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_each_instant_has_the_state_of_then_whoever_named_it_and_how_often_it_came_back(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int]], many: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("kept")
+    processes, beside = [named(folder), named(folder)], dict.fromkeys(MANY, 0) if many else {}
+    states = []
+    for at, (process, state) in enumerate(steps, 1):
+        edition = Edition(line="a", number=at, began=0.0, ended=float(at), content=str(state))
+        states.append(replace(snapshot({1: state, **beside}, 0.0), edition=edition))  # only its folder is listed
+        processes[process].keep_now(states[-1:])
+        processes[process].keep_now(states[-1:])  # written once
+    changes = [each for at, each in enumerate(states) if at == 0 or each.id != states[at - 1].id]
+    assert [each.snapshot for each in kept(folder)] == parts(changes)
+    for at, each in enumerate(states, 1):
+        found = named(folder).before(TABLE, ROOT, datetime.fromtimestamp(at + 0.5, UTC))
+        assert found == part_of(each.id)
+        assert named(folder).find(TABLE, ROOT, found).id == each.id
+
+
 def test_a_change_of_few_files_is_kept_as_a_difference(tmp_path: Path) -> None:
     many = dict.fromkeys(MANY, 0)
     for at, files in enumerate([many, {**many, 100: 1}, {**many, 1: 0}, dict.fromkeys(MANY, 2)]):
@@ -116,6 +137,9 @@ def test_a_snapshot_is_kept_for_so_long_after_the_next_one_and_what_others_need(
     clock.now = 3.6 * DAY
     named(tmp_path, clock).keep_now([whole])
     assert [each.snapshot for each in kept(tmp_path)] == parts([first, third, whole])
+    # The second is gone, so a date at which it was there does not mean the first.
+    at = [datetime.fromtimestamp(days * DAY, UTC) for days in (0.5, 1.5, 2.5, 3.55)]
+    assert [named(tmp_path, clock).before(TABLE, ROOT, each) for each in at] == [None, None, *parts([third, whole])]
     clock.now = 9 * DAY
     after = snapshot(dict.fromkeys(MANY, 3), 9 * DAY)
     named(tmp_path, clock).keep_now([after])
