@@ -20,7 +20,7 @@ from gateway.model import Column, Value
 from gateway.query.coerce import format_value
 from gateway.query.types import Kind, ParameterType, parse_type
 
-_INFINITE = (date.min, date.max)
+_UNUSABLE = (None, date.min, date.max)
 _PARAMETERS = {"TIMESTAMP WITH TIME ZONE": "timestamptz"}
 _PLAIN = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.DATE})
 
@@ -84,15 +84,22 @@ def _filter(field: PartitionField, type_: str, source_type: str, texts: Sequence
         return None
     try:
         kind = parse_type(_PARAMETERS.get(type_, type_.lower()))
-        decoded: list[Any] = transform.decode(pa.array(texts, pa.string()), source_type).to_pylist()
+        decoded = [_python_value(each) for each in transform.decode(pa.array(texts, pa.string()), source_type)]
         # Of dates, the first and the last that Python has stand for infinite ones, which no folder is found by.
-        usable = [(value, text) for value, text in zip(decoded, texts, strict=True) if value not in _INFINITE]
+        usable = [(value, text) for value, text in zip(decoded, texts, strict=True) if value not in _UNUSABLE]
         newest = transform.parse(max(usable)[1], source_type) if usable else None
     except (ValueError, TransformError):
         return None
     if newest is None:
         return None
     return _Filter(column=field.column, field=field, type=kind, value=newest)
+
+
+def _python_value(value: Any) -> Any:
+    try:
+        return value.as_py()
+    except OverflowError:  # a date that Python does not have
+        return None
 
 
 def _template(table: Table, chosen: _Filter | None, counted: str, owner: str) -> str:

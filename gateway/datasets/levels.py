@@ -51,8 +51,11 @@ class Level:
         return self.field.transform == "identity"
 
     def value(self, text: str) -> TypedValue:
-        """Return the value of the source in a partition."""
-        return TypedValue(value=self.field.function.parse(text, self.type), type=self.type)
+        """Return the value of the source in a partition; as its text where Python has no such date."""
+        try:
+            return TypedValue(value=self.field.function.parse(text, self.type), type=self.type)
+        except OverflowError:
+            return TypedValue(value=text, type="VARCHAR")
 
     def intervals(self, texts: Iterable[str]) -> list[Interval]:
         """Return the intervals of the source below folder texts, ascending; those that meet are one."""
@@ -135,7 +138,7 @@ class Conditions:
         present = [text for text in texts if text is not None]
         found = [f"{level.name} IS NULL"] if len(present) < len(texts) else []
         if present and level.by_value:
-            values = ", ".join(self._parameter(level.value(text)) for text in present)
+            values = ", ".join(self._value(level, text) for text in present)
             found.append(f"{level.name} IN ({values} )")
         elif present:
             for low, high in level.intervals(present):
@@ -148,7 +151,7 @@ class Conditions:
         if not present:
             found.append(f"{level.name} IS NOT NULL")
         elif level.by_value:
-            values = ", ".join(self._parameter(level.value(text)) for text in present)
+            values = ", ".join(self._value(level, text) for text in present)
             found.append(f"{level.name} NOT IN ({values} )")
         else:
             intervals = level.intervals(present)
@@ -164,6 +167,11 @@ class Conditions:
 
     def _to(self, level: Level, key: int) -> str:
         return f"{level.name} <= {self._parameter(level.bound(key))}"
+
+    def _value(self, level: Level, text: str) -> str:
+        value = level.value(text)
+        name = self._parameter(value)
+        return name if value.type == level.type else f"CAST({name} AS {level.type})"
 
     def _parameter(self, value: TypedValue) -> str:
         name = f"__built{len(self.parameters)}"

@@ -32,6 +32,9 @@ Times: TypeAlias = Any
 
 _DAY = 86_400
 _INFINITE_DATE = 2**31 - 1
+_FIRST_DAY = -719_162  # 0001-01-01
+_UNDATED = ("cast", "add", "add_months", "add_months_to_time")
+"""Functions that do not ask for the year."""
 _LONGEST = 106_000_000  # days from the epoch that a TIMESTAMP in µs can hold, rounded down
 _TEMPORAL = (KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ)
 _FIELDS = ("%Y", "%m", "%d", "%H", "%M", "%S")
@@ -88,7 +91,9 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
     assert source is not None
     below, above = lo <= LOWEST + 1, hi >= HIGHEST
     if source.kind is KeyKind.DATE:
-        below, above = below | (lo <= -_INFINITE_DATE), above | (hi >= _INFINITE_DATE)
+        below, above = below | (lo <= -_INFINITE_DATE), above | (hi >= _INFINITE_DATE) | (hi <= -_INFINITE_DATE)
+    elif source.kind in _TEMPORAL:
+        above = above | (hi <= LOWEST + 1)
     if is_text(function, source):
         return _carry_text(function, source, lo, hi)
     mapping = _mapping(function, argument)
@@ -98,6 +103,10 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
     if mapping.period is not None:
         unknown = below | above | (mapping.period(inside_lo) != mapping.period(inside_hi))
         below, above = unknown, unknown
+    if function.name not in _UNDATED and source.kind in _TEMPORAL:
+        # Before Christ the engine counts otherwise: 44 BC is the year 44 of an instant, and -43 of a day.
+        before_christ = _days(inside_lo, source) < _FIRST_DAY
+        below, above = below | before_christ, above | before_christ
     return Intervals(np.where(below, LOWEST, low), np.where(above, HIGHEST, high))
 
 

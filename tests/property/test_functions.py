@@ -60,7 +60,12 @@ CASES = [
     if supported(function, source) and not (source == "BOOLEAN" and function.name == "add")
 ]
 KEYS = {
-    "DATE": st.one_of(st.integers(15_000, 17_000), st.integers(-719_162, 2_932_896)),
+    "DATE": st.one_of(
+        st.integers(15_000, 17_000),
+        st.integers(-719_162, 2_932_896),
+        st.integers(-735_526, -718_000),  # years 44 BC to 4
+        st.integers(-(2**31) + 1, 2**31 - 1),
+    ),
     "TINYINT": st.integers(-128, 120),
     "SMALLINT": st.integers(-(2**15), 2**15 - 8),
     "INTEGER": st.integers(-(2**31), 2**31 - 8),
@@ -74,6 +79,8 @@ MICROS = st.one_of(
     st.integers(1_300_000_000_000_000, 1_500_000_000_000_000),
     st.integers(-3_000_000, 3_000_000),
     st.integers(-62_135_596_800_000_000, 253_402_214_400_000_000),
+    st.integers(-63_517_824_000_000_000, -62_000_000_000_000_000),  # years 44 BC to 5
+    st.integers(-(2**63) + 1, 2**63 - 1),
 )
 
 

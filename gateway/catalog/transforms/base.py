@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gateway.catalog.transforms.keys import Array, Dictionary, Key, KeyKind, KeyType, Ordinals, Values, key_type
+from gateway.catalog.transforms.moments import read_moments
 from gateway.model import Value
 
 
@@ -133,6 +134,8 @@ def flat(values: Values, source_type: str) -> Array:
 
 def cast_text(texts: Array, kind: KeyType) -> Array:
     """Read texts as values of a type. Raises ``pyarrow.ArrowInvalid``."""
+    if kind.kind in (KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ):
+        return read_moments(texts, kind)
     return texts if kind.kind in (KeyKind.VARCHAR, KeyKind.UUID) else texts.cast(kind.arrow)
 
 

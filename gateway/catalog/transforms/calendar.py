@@ -31,6 +31,7 @@ from gateway.catalog.transforms.keys import (
     key_type,
     ordinals,
 )
+from gateway.catalog.transforms.moments import FIRST_DAY, LAST_DAY
 
 Edge = Literal["earliest", "latest"]
 Mask = npt.NDArray[np.bool_]
@@ -47,7 +48,6 @@ _EXAMPLES = {
     "day_of_month": "1 to 31",
     "hour_of_day": "0 to 23",
 }
-FIRST_DAY, LAST_DAY = -719162, 2932896  # 0001-01-01 and 9999-12-31, the range of the folder texts
 _DIRECTIVES = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H"}
 _ISO = {"year": slice(0, 4), "month": slice(5, 7), "day": slice(8, 10), "hour": slice(11, 13)}
 

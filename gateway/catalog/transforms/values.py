@@ -34,6 +34,7 @@ from gateway.catalog.transforms.keys import (
     ordinals,
     successor,
 )
+from gateway.catalog.transforms.moments import moment_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,10 @@ class Identity(Transform):
 
     def apply(self, values: Values, source_type: str) -> Dictionary:
         indices, distinct = dictionary(flat(values, source_type))
-        return pa.DictionaryArray.from_arrays(indices, value_texts(distinct, known(source_type)))
+        try:
+            return pa.DictionaryArray.from_arrays(indices, value_texts(distinct, known(source_type)))
+        except pa.ArrowInvalid as error:
+            raise TransformError(f"a value has no text as {source_type}: {error}") from error
 
     def decode(self, texts: Array, source_type: str) -> Array:
         return read_texts(texts, source_type)
@@ -159,14 +163,15 @@ def read_texts(texts: Array, source_type: str) -> Array:
 
 
 def value_texts(values: Array, kind: KeyType) -> Array:
-    """Write values as the engine's own cast to VARCHAR does, so that a folder reads as its value in SQL."""
+    """Write values as the engine's own cast to VARCHAR does, so that a folder reads as its value in SQL.
+
+    Raises ``pyarrow.ArrowInvalid`` where it has no such text.
+    """
     match kind.kind:
         case KeyKind.VARCHAR | KeyKind.UUID:
             return values
-        case KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ:
-            texts = values.cast(pa.timestamp(values.type.unit)).cast(pa.string())
-            plain = pc.replace_substring_regex(texts, r"\.?0*$", "") if kind.per_second > 1 else texts
-            return pc.binary_join_element_wise(plain, "+00", "") if kind.kind is KeyKind.TIMESTAMPTZ else plain
+        case KeyKind.DATE | KeyKind.TIMESTAMP | KeyKind.TIMESTAMPTZ:
+            return moment_texts(values, kind)
         case KeyKind.DOUBLE:
             return pc.add(values, pa.scalar(0.0, values.type)).cast(pa.string())  # -0.0 and 0.0 are one value
         case _:
