@@ -188,9 +188,11 @@ class Splits:
             place = (each.begin.file, each.begin.row, each.end.file, each.end.row)
             split = _split(query, "files", number, place, content)
             splits.append(Sized(split=split, size=each.size(sizes, row_groups)))
-        over_nothing = self.gateway.planning.planner.over_nothing(query, work.snapshots)
-        columns = self.gateway.engine.columns(over_nothing, deadline=self.gateway.monotonic() + _DESCRIBING)
-        return columns, splits
+        return self._columns(work), splits
+
+    def _columns(self, work: Work) -> tuple[Column, ...]:
+        over_nothing = self.gateway.planning.planner.over_nothing(work.plan.query, work.snapshots)
+        return self.gateway.engine.columns(over_nothing, deadline=self.gateway.monotonic() + _DESCRIBING)
 
     def _files(self, work: Work, kept: Keeping) -> tuple[list[int], RowGroups]:
         """Return the sizes of the files whose rows are kept, and what tells the row groups of some of them."""
@@ -220,6 +222,7 @@ class Splits:
             pieces=list(portion.pieces()),
             size=portion.size(sizes, row_groups),
             ordered=not kept.alone,
+            columns=lambda: self._columns(work),
             skip=skip,
         )
         key = blake2b(repr((work.key, split.place, skip)).encode(), digest_size=20).hexdigest()

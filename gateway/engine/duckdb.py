@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import count
 from threading import Lock, Thread
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 from uuid import uuid4
 from weakref import finalize
@@ -31,6 +32,7 @@ from gateway.telemetry.events import Observer, unobserved
 
 KEY_LIFE = 240.0
 """Seconds that keys are used before the keyring is asked again: it gives none that expires within five minutes."""
+_NUMBERED: Final = re.compile(r"_\d+$")
 
 
 class DuckDBEngine:
@@ -157,7 +159,13 @@ class DuckDBEngine:
         with self._running(statement.files, deadline) as cursor:
             _register(cursor, statement)
             cursor.execute(*self._prepared(cursor, limited, statement.parameters))
-            return described(cursor)
+            columns = described(cursor)
+            if not any(_NUMBERED.search(column.name) for column in columns):
+                return columns
+            # The outer query may have given the number, to the second of two columns of one name.
+            cursor.execute(*self._prepared(cursor, f"DESCRIBE\n{statement.sql}", statement.parameters))
+            names = [str(row[0]) for row in cursor.fetchall()]
+            return tuple(replace(column, name=name) for column, name in zip(columns, names, strict=True))
 
     def explain(self, statement: Statement) -> str:
         """Return DuckDB's physical plan of *statement* as text."""

@@ -32,6 +32,7 @@ from gateway.model import (
 from gateway.plan.analysis import Bound, Evaluate, PreparedQuery, PreparedScan, bind, prepare, render
 from gateway.plan.details import details_of
 from gateway.plan.dynamic import DimensionReader
+from gateway.plan.fold.order import in_order_of_values
 from gateway.plan.limits import check_limits
 from gateway.plan.policy import EVERY_ROW, Policy, filtered, filters
 from gateway.plan.portions import Piece
@@ -212,12 +213,13 @@ class Planner:
         pieces: Sequence[Piece],
         size: int,
         ordered: bool,
+        columns: Callable[[], Sequence[Column]],
         skip: int,
     ) -> Plan:
         """Plan what a planned query gives of some *pieces*, of *size* bytes, of the files of one of its scans.
 
-        Its rows have one order: that of the files, or of their values where it has to be *ordered*. The first *skip*
-        of them are left out.
+        Its rows have one order: that of the files, or of the values of its *columns* where it has to be *ordered*. The
+        first *skip* of them are left out.
         """
         query, chosen = plan.query, [_chosen(each.selection) for each in plan.scans]
         files = chosen[scan].file_positions()[[each.file for each in pieces]]
@@ -225,10 +227,10 @@ class Planner:
         prepared = self.prepared(query, snapshots)
         seen = filters(self._policy, principal, [each.table for each in prepared.scans])
         joins = ordered or any(each is not None and "select" in each.lower() for each in seen)
-        ending = "\n".join([*(["ORDER BY ALL"] if joins else []), *([f"OFFSET {skip}"] if skip else [])])
+        within = partial(_cut, columns=columns() if joins else None, skip=skip)
         cut = {place: (each.start, each.stop) for place, each in enumerate(pieces) if not each.whole}
         statement = partial(
-            _statement, query, prepared, chosen, snapshots, seen, self._with_facts, cut={scan: cut}, ending=ending
+            _statement, query, prepared, chosen, snapshots, seen, self._with_facts, cut={scan: cut}, within=within
         )
         scans = [replace(each, selection=found) for each, found in zip(plan.scans, chosen, strict=True)]
         return replace(plan, scans=tuple(scans), statement=statement)
@@ -320,12 +322,12 @@ def _statement(
     address: Address,
     numbers: Mapping[int, Sequence[int]] = _NO_NUMBERS,
     cut: Mapping[int, Cuts] = _NOTHING_CUT,
-    ending: str = "",
+    within: Callable[[str], str] | None = None,
 ) -> Statement:
     """Render the author's text with every scan over its selected files, and what may be seen of their rows.
 
     *numbers* are those of the files of some scans, whose tables have the column ``NUMBERED``; *cut* says of which
-    files of a scan only some rows are read. *ending* follows the text.
+    files of a scan only some rows are read. *within* puts the text into another one.
     """
     files = [found.versions() for found in chosen]
     sources = []
@@ -334,9 +336,14 @@ def _statement(
         sources.append(filtered(_source(*given, numbers.get(place), cut.get(place, {})), predicate))
     every = [file for versions in files for file in versions]
     sql = render(prepared, sources)
-    if ending:
-        sql = f"{sql.rstrip().rstrip(';')}\n{ending}"
-    return Statement(sql=sql, parameters=query.parameters, files=every)
+    return Statement(sql=sql if within is None else within(sql), parameters=query.parameters, files=every)
+
+
+def _cut(sql: str, *, columns: Sequence[Column] | None, skip: int) -> str:
+    """Order the rows of a query by their values, where its *columns* are given, and leave out the first ones."""
+    sql = sql.rstrip().rstrip(";")
+    ordered = sql if columns is None else in_order_of_values(sql, columns)
+    return f"{ordered}\nOFFSET {skip}" if skip else ordered
 
 
 def _chosen(selection: Selection) -> Chosen:

@@ -166,12 +166,14 @@ def test_a_value_is_never_read_as_sql(engine: Engine, folder: Path) -> None:
 
 
 def test_columns_are_named_in_the_types_of_duckdb(engine: Engine) -> None:
-    what = statement("SELECT 1 AS a, sum(1) AS b, 1.50::DECIMAL(5,2) AS c, now() AS d, [1] AS e;")
+    what = statement("SELECT 1 AS a, sum(1) AS b, 1.50::DECIMAL(5,2) AS c, now() AS d, [1] AS b;")
     expected = ["INTEGER", "HUGEINT", "DECIMAL(5,2)", "TIMESTAMP WITH TIME ZONE", "INTEGER[]"]
     stream = engine.execute(what)
     assert [column.type for column in stream.columns] == expected
     assert sum(batch.num_rows for batch in stream) == 1
-    assert [column.type for column in engine.columns(what)] == expected
+    found = engine.columns(what)
+    assert [column.type for column in found] == expected
+    assert [column.name for column in found] == ["a", "b", "c", "d", "b"]
 
 
 def test_columns_are_looked_for_until_the_deadline(engine: Engine) -> None:

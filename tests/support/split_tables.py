@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,8 +29,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "scan": ("files", "SELECT * FROM t"),
     "filter": ("files", "SELECT id, v * 2 AS v2 FROM t WHERE v IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 11) AND id <> $n --"),
     "below": ("files", "WITH kept AS (SELECT id, v FROM t WHERE v < $n) SELECT v, id FROM kept WHERE id % 2 = 0"),
-    "inner": ("files", "SELECT t.id, d.name FROM t JOIN d ON t.v = d.v WHERE t.id < $n * 40"),
-    "outer": ("files", "SELECT t.p, t.id, d.name FROM d RIGHT JOIN t USING (v)"),
+    "inner": ("files", "SELECT t.id, d.name, t.x, s FROM t JOIN d ON t.v = d.v WHERE t.id < $n * 40;"),
+    "outer": ("files", "SELECT t.p, t.id, d.name, x AS p FROM d RIGHT JOIN t USING (v) --"),
     "among": ("files", "SELECT id, p FROM t WHERE v IN (SELECT v FROM d) AND p IS NOT NULL"),
     "sorted": ("rows", "SELECT id, v FROM t WHERE v < $n ORDER BY v, id"),
     "grouped": ("rows", "SELECT v, count(*) AS n, sum(id) AS ids FROM t GROUP BY v"),
@@ -63,15 +65,21 @@ def make_project(folder: Path, files: Sequence[DataFile]) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         ids = list(range(first, first + file.rows))
         # Rows that repeat themselves are told apart by how often they come.
-        table = pa.table({"id": pa.array([each // 2 for each in ids], pa.int64()), "v": [each % 13 for each in ids]})
-        table = table.cast(pa.schema({"id": pa.int64(), "v": pa.int64()}))
+        zeros = [math.copysign(0, each // 3 % 2 - 1) for each in ids]  # equal, and not the same
+        columns = {
+            "id": pa.array([each // 2 for each in ids], pa.int64()),
+            "v": pa.array([each % 13 for each in ids], pa.int64()),
+            "x": pa.array(zeros, pa.float64()),
+            "s": pa.array([{"f": [zero]} for zero in zeros], pa.struct({"f": pa.list_(pa.float32())})),
+        }
+        table = pa.table(columns)
         pq.write_table(table, target / f"{number}.parquet", row_group_size=file.group)
         first += file.rows
     (folder / "d").mkdir()
     names = pa.table({"v": pa.array([0, 1, 2, 2, 3, 5, 5, 5], pa.int64()), "name": list("abccdefg")})
     pq.write_table(names, folder / "d/d.parquet")
     (folder / "catalog").mkdir()
-    columns = "{id: BIGINT, v: BIGINT}"
+    columns = "{id: BIGINT, v: BIGINT, x: DOUBLE, s: 'STRUCT(f FLOAT[])'}"
     (folder / "catalog/t.yaml").write_text(
         f"table: t\nlocation: t\ncolumns: {columns}\npartitioned_by: [{{column: p, transform: identity, source: p}}]\n"
     )
@@ -118,6 +126,7 @@ def read(
     return rows if part.stop is None else rows.slice(part.start, part.stop - part.start)
 
 
-def counted(*tables: pa.Table) -> Counter[tuple[Any, ...]]:
-    """Count the rows of some tables, together."""
-    return Counter(tuple(row.values()) for table in tables for row in table.to_pylist())
+def counted(*tables: pa.Table) -> Counter[str]:
+    """Count the rows of some tables, together; -0.0 is another value than 0.0."""
+    every = [zip(*(column.to_pylist() for column in table.columns), strict=True) for table in tables]
+    return Counter(map(repr, itertools.chain(*every)))

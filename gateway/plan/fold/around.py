@@ -23,6 +23,7 @@ from gateway.plan.fold.clauses import Clauses
 from gateway.plan.fold.cuts import Cut, finished, over_rows
 from gateway.plan.fold.joined import is_constant
 from gateway.plan.fold.keys import leaves_of_sets
+from gateway.plan.fold.order import floating_terms
 from gateway.plan.fold.parts import UNION, Refused, parsed
 from gateway.plan.fold.place import Cte, Frame, arms_of, needed
 from gateway.plan.fold.tokens import Span
@@ -255,10 +256,11 @@ class Around:
 
 def _terms(place: str, sql: str, column: Column) -> Iterator[str]:
     """Write what tells two values of a column apart, though they may be equal. Raises ``Refused``."""
-    yield place
     if column.type in FLOATING:
-        yield f"signbit({sql})"
-    elif base(column.type) not in SAME_BYTES:
+        yield from floating_terms(sql)
+        return
+    yield place
+    if base(column.type) not in SAME_BYTES:
         raise Refused(f"it has a {column.type} around its aggregation, whose equal values may differ in bytes")
 
 

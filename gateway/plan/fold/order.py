@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.model import Column
+from gateway.plan.fold.algebra import FLOATING, SAME_BYTES, base
 from gateway.plan.fold.block import Block
 from gateway.plan.fold.cuts import Cut
 from gateway.plan.fold.keys import Grouping
 from gateway.plan.fold.parts import key
 from gateway.plan.fold.tokens import Span
+from gateway.plan.rewrite import identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,37 @@ class Terms:
         """Insert the terms at a position, after the text *before*."""
         finish, whole = (f"{before}{', '.join(terms)} " for terms in (self.finish, self.whole))
         return Cut(span=Span(at, at), finish=finish, whole=whole)
+
+
+def floating_terms(sql: str) -> tuple[str, str]:
+    """Write what tells the values of a DOUBLE or FLOAT apart, in their order.
+
+    It is no column itself: DuckDB's sort gives a column that it orders by back from its key, which has 0.0 for -0.0.
+
+    >>> floating_terms('"x"')
+    ('("x") + 0', 'signbit("x")')
+    """
+    return f"({sql}) + 0", f"signbit({sql})"
+
+
+def terms_of_value(sql: str, type_: str) -> tuple[str, ...]:
+    """Write what tells values of any type apart, and leaves them as they are.
+
+    >>> terms_of_value("x", "DATE"), terms_of_value("x", "INTERVAL")
+    (('x',), ('[x]', 'CAST(x AS VARCHAR)'))
+    """
+    if type_ in FLOATING:
+        return floating_terms(sql)
+    return (sql,) if base(type_) in SAME_BYTES else (f"[{sql}]", f"CAST({sql} AS VARCHAR)")
+
+
+def in_order_of_values(sql: str, columns: Sequence[Column]) -> str:
+    """Return a query that gives the rows of another one, which has *columns*, in the order of their values."""
+    names = [f"c{number}" for number in range(len(columns))]
+    items = [f'"rows".{name} AS {identifier(column.name)}' for name, column in zip(names, columns, strict=True)]
+    values = zip(names, columns, strict=True)
+    terms = [term for name, column in values for term in terms_of_value(f'"rows".{name}', column.type)]
+    return f'SELECT {", ".join(items)} FROM (\n{sql}\n) AS "rows"({", ".join(names)}) ORDER BY {", ".join(terms)}'
 
 
 def _set_of(keys: Sequence[str]) -> str:

@@ -12,13 +12,13 @@ WITH a AS (SELECT k, j, sum(i) AS s FROM facts AS t WHERE i > 1 GROUP BY k, j) S
 
 WITH a AS (SELECT k, avg(i) AS mean FROM facts AS t GROUP BY k), b AS (SELECT k, mean, rank() OVER (ORDER BY mean DESC) AS r FROM a) SELECT *, -mean AS negative FROM b WHERE r <= 2;
 --> partial: SELECT k AS "k0", sum(i) AS "s0", count(i) AS "s1" FROM facts AS t GROUP BY 1
---> finish: WITH a AS (SELECT "k0" AS "k", (CAST(sum("s0") AS DOUBLE) / sum("s1")) AS mean FROM "partials" GROUP BY "k0" ORDER BY 1 ), b AS (SELECT k, mean, rank() OVER (ORDER BY mean DESC) AS r FROM a) SELECT *, -mean AS negative FROM b WHERE r <= 2 ORDER BY 1, 2, signbit("mean"), 3, 4, signbit("negative")
---> whole: WITH a AS (SELECT k AS "k", (CAST(sum(i) AS DOUBLE) / count(i)) AS mean FROM facts AS t GROUP BY k ORDER BY 1 ), b AS (SELECT k, mean, rank() OVER (ORDER BY mean DESC) AS r FROM a) SELECT *, -mean AS negative FROM b WHERE r <= 2 ORDER BY 1, 2, signbit("mean"), 3, 4, signbit("negative")
+--> finish: WITH a AS (SELECT "k0" AS "k", (CAST(sum("s0") AS DOUBLE) / sum("s1")) AS mean FROM "partials" GROUP BY "k0" ORDER BY 1 ), b AS (SELECT k, mean, rank() OVER (ORDER BY mean DESC) AS r FROM a) SELECT *, -mean AS negative FROM b WHERE r <= 2 ORDER BY 1, ("mean") + 0, signbit("mean"), 3, ("negative") + 0, signbit("negative")
+--> whole: WITH a AS (SELECT k AS "k", (CAST(sum(i) AS DOUBLE) / count(i)) AS mean FROM facts AS t GROUP BY k ORDER BY 1 ), b AS (SELECT k, mean, rank() OVER (ORDER BY mean DESC) AS r FROM a) SELECT *, -mean AS negative FROM b WHERE r <= 2 ORDER BY 1, ("mean") + 0, signbit("mean"), 3, ("negative") + 0, signbit("negative")
 
 WITH a AS (SELECT k, avg(i) AS mean FROM facts AS t GROUP BY k) SELECT k, -mean AS negative FROM a;
 --> partial: SELECT k AS "k0", sum(i) AS "s0", count(i) AS "s1" FROM facts AS t GROUP BY 1
---> finish: WITH a AS (SELECT "k0" AS "k", (CAST(sum("s0") AS DOUBLE) / sum("s1")) AS mean FROM "partials" GROUP BY "k0" ORDER BY 1 ) SELECT k, -mean AS negative FROM a ORDER BY 1, 2, signbit(-mean)
---> whole: WITH a AS (SELECT k AS "k", (CAST(sum(i) AS DOUBLE) / count(i)) AS mean FROM facts AS t GROUP BY k ORDER BY 1 ) SELECT k, -mean AS negative FROM a ORDER BY 1, 2, signbit(-mean)
+--> finish: WITH a AS (SELECT "k0" AS "k", (CAST(sum("s0") AS DOUBLE) / sum("s1")) AS mean FROM "partials" GROUP BY "k0" ORDER BY 1 ) SELECT k, -mean AS negative FROM a ORDER BY 1, (-mean) + 0, signbit(-mean)
+--> whole: WITH a AS (SELECT k AS "k", (CAST(sum(i) AS DOUBLE) / count(i)) AS mean FROM facts AS t GROUP BY k ORDER BY 1 ) SELECT k, -mean AS negative FROM a ORDER BY 1, (-mean) + 0, signbit(-mean)
 
 SELECT k, max(n) AS most
 FROM (
@@ -41,14 +41,14 @@ WITH a AS (SELECT k, count(*) AS n FROM facts AS t GROUP BY k) SELECT a.k, a.n, 
 
 WITH a AS (SELECT k, count(*) AS n FROM facts AS t GROUP BY k) SELECT k, n, n / (SELECT sum(n) FROM a) AS share FROM a;
 --> partial: SELECT k AS "k0", count(*) AS "s0" FROM facts AS t GROUP BY 1
---> finish: WITH a AS (SELECT "k0" AS "k", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY "k0" ORDER BY 1 ) SELECT k, n, n / (SELECT sum(n) FROM a) AS share FROM a ORDER BY 1, 2, 3, signbit(n / (SELECT sum(n) FROM a))
---> whole: WITH a AS (SELECT k AS "k", count(*) AS n FROM facts AS t GROUP BY k ORDER BY 1 ) SELECT k, n, n / (SELECT sum(n) FROM a) AS share FROM a ORDER BY 1, 2, 3, signbit(n / (SELECT sum(n) FROM a))
+--> finish: WITH a AS (SELECT "k0" AS "k", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY "k0" ORDER BY 1 ) SELECT k, n, n / (SELECT sum(n) FROM a) AS share FROM a ORDER BY 1, 2, (n / (SELECT sum(n) FROM a)) + 0, signbit(n / (SELECT sum(n) FROM a))
+--> whole: WITH a AS (SELECT k AS "k", count(*) AS n FROM facts AS t GROUP BY k ORDER BY 1 ) SELECT k, n, n / (SELECT sum(n) FROM a) AS share FROM a ORDER BY 1, 2, (n / (SELECT sum(n) FROM a)) + 0, signbit(n / (SELECT sum(n) FROM a))
 
 -- Windows tell rows apart by all columns; so does a LIMIT inside.
 SELECT k, row_number() OVER (ORDER BY n) AS r, lag(n) OVER () AS l FROM (SELECT k, count(*) AS n, avg(i) AS m FROM facts AS t GROUP BY k) AS x;
 --> partial: SELECT k AS "k0", count(*) AS "s0", sum(i) AS "s1", count(i) AS "s2" FROM facts AS t GROUP BY 1
---> finish: SELECT k, row_number() OVER (ORDER BY n, "x"."k", "x"."n", "x"."m", signbit("x"."m") ) AS r, lag(n) OVER ( ORDER BY "x"."k", "x"."n", "x"."m", signbit("x"."m") ) AS l FROM (SELECT "k0" AS "k", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n, (CAST(sum("s1") AS DOUBLE) / sum("s2")) AS m FROM "partials" GROUP BY "k0" ORDER BY 1 ) AS x ORDER BY 1, 2, 3
---> whole: SELECT k, row_number() OVER (ORDER BY n, "x"."k", "x"."n", "x"."m", signbit("x"."m") ) AS r, lag(n) OVER ( ORDER BY "x"."k", "x"."n", "x"."m", signbit("x"."m") ) AS l FROM (SELECT k AS "k", count(*) AS n, (CAST(sum(i) AS DOUBLE) / count(i)) AS m FROM facts AS t GROUP BY k ORDER BY 1 ) AS x ORDER BY 1, 2, 3
+--> finish: SELECT k, row_number() OVER (ORDER BY n, "x"."k", "x"."n", ("x"."m") + 0, signbit("x"."m") ) AS r, lag(n) OVER ( ORDER BY "x"."k", "x"."n", ("x"."m") + 0, signbit("x"."m") ) AS l FROM (SELECT "k0" AS "k", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n, (CAST(sum("s1") AS DOUBLE) / sum("s2")) AS m FROM "partials" GROUP BY "k0" ORDER BY 1 ) AS x ORDER BY 1, 2, 3
+--> whole: SELECT k, row_number() OVER (ORDER BY n, "x"."k", "x"."n", ("x"."m") + 0, signbit("x"."m") ) AS r, lag(n) OVER ( ORDER BY "x"."k", "x"."n", ("x"."m") + 0, signbit("x"."m") ) AS l FROM (SELECT k AS "k", count(*) AS n, (CAST(sum(i) AS DOUBLE) / count(i)) AS m FROM facts AS t GROUP BY k ORDER BY 1 ) AS x ORDER BY 1, 2, 3
 
 SELECT count(*) AS n, sum(n) AS s FROM (SELECT k, n FROM (SELECT k, count(*) AS n FROM facts AS t GROUP BY k) WHERE n > 0 ORDER BY n DESC LIMIT 2);
 --> partial: SELECT k AS "k0", count(*) AS "s0" FROM facts AS t GROUP BY 1

@@ -16,8 +16,8 @@ SELECT k, count(*) AS n FROM facts AS t GROUP BY k UNION ALL (SELECT k, max(j) F
 SELECT k, avg(i) AS a FROM facts AS t GROUP BY k UNION ALL SELECT k, -avg(j) FROM facts AS t GROUP BY k;
 --> partial: SELECT k AS "k0", sum(i) AS "s0", count(i) AS "s1" FROM facts AS t GROUP BY 1
 --> partial: SELECT k AS "k0", sum(j) AS "s0", count(j) AS "s1" FROM facts AS t GROUP BY 1
---> finish: SELECT * FROM ((SELECT "k0" AS "k", (CAST(sum("s0") AS DOUBLE) / sum("s1")) AS a FROM "partials" GROUP BY "k0" ORDER BY 1 ) UNION ALL (SELECT "k0" AS "k", -(CAST(sum("s0") AS DOUBLE) / sum("s1")) AS "-(avg(j))" FROM "partials_1" GROUP BY "k0" ORDER BY 1 )) AS "union" ORDER BY 1, 2, signbit("a")
---> whole: SELECT * FROM ((SELECT k AS "k", (CAST(sum(i) AS DOUBLE) / count(i)) AS a FROM facts AS t GROUP BY k ORDER BY 1 ) UNION ALL (SELECT k AS "k", -(CAST(sum(j) AS DOUBLE) / count(j)) AS "-(avg(j))" FROM facts AS t GROUP BY k ORDER BY 1 )) AS "union" ORDER BY 1, 2, signbit("a")
+--> finish: SELECT * FROM ((SELECT "k0" AS "k", (CAST(sum("s0") AS DOUBLE) / sum("s1")) AS a FROM "partials" GROUP BY "k0" ORDER BY 1 ) UNION ALL (SELECT "k0" AS "k", -(CAST(sum("s0") AS DOUBLE) / sum("s1")) AS "-(avg(j))" FROM "partials_1" GROUP BY "k0" ORDER BY 1 )) AS "union" ORDER BY 1, ("a") + 0, signbit("a")
+--> whole: SELECT * FROM ((SELECT k AS "k", (CAST(sum(i) AS DOUBLE) / count(i)) AS a FROM facts AS t GROUP BY k ORDER BY 1 ) UNION ALL (SELECT k AS "k", -(CAST(sum(j) AS DOUBLE) / count(j)) AS "-(avg(j))" FROM facts AS t GROUP BY k ORDER BY 1 )) AS "union" ORDER BY 1, ("a") + 0, signbit("a")
 
 -- Below others, in FROM and in WITH; an arm may be computed over an aggregation.
 SELECT k, sum(n) AS s FROM (SELECT k, count(*) AS n FROM facts AS t GROUP BY k UNION ALL SELECT upper(k), count(*) FROM facts AS t GROUP BY 1) AS u GROUP BY k;
