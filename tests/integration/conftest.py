@@ -22,7 +22,7 @@ import duckdb
 import pytest
 from waiting import wait_for
 
-from gateway.demo.flights import TABLES, read_table
+from gateway.demo.flights import COPIES, TABLES, read_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,4 +189,6 @@ def reference(flights_source: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.register("rows", read_table(flights_source, name))
             connection.execute(f"CREATE TABLE {name} AS FROM rows")
             connection.unregister("rows")
+        for copy, name in COPIES.items():
+            connection.execute(f"CREATE VIEW {copy} AS FROM {name}")
         yield connection
