@@ -105,8 +105,10 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
         below, above = unknown, unknown
     if function.name not in _UNDATED and source.kind in _TEMPORAL:
         # Before Christ the engine counts otherwise: 44 BC is the year 44 of an instant, and -43 of a day.
-        before_christ = _days(inside_lo, source) < _FIRST_DAY
-        below, above = below | before_christ, above | before_christ
+        begins = HIGHEST if source.kind is KeyKind.TIMESTAMPTZ else _FIRST_DAY
+        unknown = np.where(below, _days(inside_hi, source) < begins, _days(inside_lo, source) < _FIRST_DAY)
+        unknown = unknown | (_days(inside_hi, source) > _LONGEST)
+        below, above = below | unknown, above | unknown
     return Intervals(np.where(below, LOWEST, low), np.where(above, HIGHEST, high))
 
 
