@@ -6,6 +6,7 @@ constants are evaluated and the files selected; no SQL is parsed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -58,6 +59,8 @@ _Schema = tuple[tuple[tuple[tuple[Column, ...], frozenset[str]], ...], tuple[tup
 parameters."""
 BOUND: Final = "min:"
 """What stands before the name of a column in that of its lower bounds; see ``catalog.footers``."""
+_MAY_JOIN: Final = re.compile(r"\b(select|in|any)\b", re.IGNORECASE)
+"""In a policy: what may have DuckDB join rows, which keep no order then."""
 _NO_NUMBERS: Final[Mapping[int, Sequence[int]]] = {}
 _NOTHING_CUT: Final[Mapping[int, Cuts]] = {}
 
@@ -226,7 +229,7 @@ class Planner:
         chosen[scan] = chosen[scan].portion(files, size)
         prepared = self.prepared(query, snapshots)
         seen = filters(self._policy, principal, [each.table for each in prepared.scans])
-        joins = ordered or any(each is not None and "select" in each.lower() for each in seen)
+        joins = ordered or any(each is not None and _MAY_JOIN.search(each) for each in seen)
         within = partial(_cut, columns=columns() if joins else None, skip=skip)
         cut = {place: (each.start, each.stop) for place, each in enumerate(pieces) if not each.whole}
         statement = partial(

@@ -23,6 +23,7 @@ from gateway.plan.analysis.sources import SelectBlock
 from gateway.plan.analysis.structure import Structure, structure
 from gateway.plan.analysis.text import read
 from gateway.plan.fold.block import refuse_uncertain, refuse_volatile
+from gateway.plan.fold.in_order import joins_values
 from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import Refused
 from gateway.plan.fold.place import kept_path
@@ -34,7 +35,7 @@ _Tables = tuple[tuple[str, tuple[Column, ...]], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """The scan whose rows a query keeps, by its number; *alone*: it reads nothing else, so rows keep their order."""
+    """The scan whose rows a query keeps, by its number; *alone*: it joins nothing, so rows keep their order."""
 
     scan: int
     alone: bool
@@ -76,7 +77,8 @@ def _keeping(found: Structure, scan: int) -> Keeping | None:
     except (Refused, SqlError):
         return None
     alone = all(each.alone and not block.children for each, block in zip(joined, path, strict=True))
-    return Keeping(scan=scan, alone=alone and len(found.scans) == 1)
+    alone = alone and len(found.scans) == 1 and not joins_values(path[0].node.root())
+    return Keeping(scan=scan, alone=alone)
 
 
 def _check(block: SelectBlock) -> None:

@@ -18,6 +18,10 @@ ALONE, JOINED = (0, True), (0, False)
     [
         ("SELECT * FROM f", [ALONE]),
         ("FROM f SELECT a WHERE a > $n", [ALONE]),
+        ("SELECT * FROM f WHERE a IN (1, 2, 3, 4)", [ALONE]),
+        ("SELECT * FROM f WHERE a IN (1, 2, 3, 4, 5)", [JOINED]),
+        ("WITH g AS (SELECT a IN (1, 2, 3, 4, 5) AS x FROM f) SELECT * FROM g", [JOINED]),
+        ("SELECT * FROM f WHERE a = ANY([1, 2])", [JOINED]),
         ("SELECT a * 2 AS b FROM f WHERE a IN (1, 2) AND k LIKE 'x%' -- ends", [ALONE]),
         ("WITH x AS (SELECT a, k FROM f WHERE a > 0) SELECT upper(k) AS k FROM x WHERE a < $n", [ALONE]),
         ("SELECT f.a, d.name FROM f LEFT JOIN d USING (k)", [JOINED]),
