@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
@@ -203,12 +204,16 @@ class Catalog:
 
         Raises ``SnapshotGone``, ``StorageFailed``, and ``TableNotFound``.
         """
-        name = snapshot.table.name
-        try:
-            return self._manifest(name).row_groups(snapshot, positions)
-        except footers.FileGone as error:
-            detail = f"A file of the snapshot was changed or removed since: {error} of the table {name}."
-            raise SnapshotGone(detail, table=name, file=str(error)) from error
+        with _gone(snapshot.table.name):
+            return self._manifest(snapshot.table.name).row_groups(snapshot, positions)
+
+    def check_there(self, snapshot: Snapshot, positions: Ordinals) -> None:
+        """Make sure that the files at *positions* of a snapshot are there, in the versions that it has.
+
+        Raises ``SnapshotGone``, ``StorageFailed``, and ``TableNotFound``.
+        """
+        with _gone(snapshot.table.name):
+            self._manifest(snapshot.table.name).check_there(snapshot, positions)
 
     def pin_by_name(self, names: Iterable[str]) -> tuple[str, dict[str, Snapshot]]:
         """Return the newest snapshots of tables as they are asked for by their name, and that, which is kept.
@@ -306,6 +311,15 @@ class Catalog:
                 f"There is no table {quoted(name)}." + (f" {hint[0].upper()}{hint[1:]}" if hint else "")
             )
         return manifest
+
+
+@contextmanager
+def _gone(table: str) -> Iterator[None]:
+    try:
+        yield
+    except footers.FileGone as error:
+        detail = f"A file of the snapshot was changed or removed since: {error} of the table {table}."
+        raise SnapshotGone(detail, table=table, file=str(error)) from error
 
 
 def _weight(snapshot: Snapshot) -> int:

@@ -235,6 +235,10 @@ class ManifestStore:
         """Return the rows of each row group of the files at *positions*; see ``TableFooters.row_groups``."""
         return self._footers.row_groups(snapshot.files.take(positions))
 
+    def check_there(self, snapshot: Snapshot, positions: Ordinals) -> None:
+        """Make sure that the files at *positions* are there; see ``TableFooters.check_there``."""
+        self._footers.check_there(snapshot.files.take(positions))
+
     def load_newest(self) -> None:
         """Load the snapshot on disk if it is newer than the one in memory; one that cannot be read is ignored."""
         if self._snapshots.stamp() in (None, self._stamp):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
+from typing import Any
 
 import pyarrow as pa
 from cachetools import LRUCache
@@ -99,6 +100,19 @@ class TableFooters:
         with self._cutting:
             self._row_groups.update(made)
         return [made.get(row["version"]) or known[row["version"]] or () for row in rows]
+
+    def check_there(self, files: pa.Table) -> None:
+        """Make sure that the listed versions of files are there. Raises ``FileGone`` with a path, ``StorageFailed``."""
+        rows = files.select(["version", *SCHEMA.names]).to_pylist()
+        readers = Daemons(min(footers.READERS, max(len(rows), 1)), "versions")
+        list(readers.map([partial(self._check_one, row) for row in rows]))
+
+    def _check_one(self, row: Mapping[str, Any]) -> None:
+        size = int(row["size"])
+        try:
+            self._stores.first(lambda store: footers.read_range(store, row, max(0, size - 8), max(1, size)))
+        except FileGone:
+            raise FileGone(str(row["path"])) from None
 
     def _row_groups_of(self, row: Mapping[str, object]) -> tuple[int, ...]:
         try:

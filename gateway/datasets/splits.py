@@ -134,7 +134,19 @@ class Splits:
         if kept is None or _selected(work.plan) != split.content:
             raise SplitGone(f"Other files are read for this question by who asks now: {_ANOTHER}.")
         part = self._of_split(work, kept, split, skip)
-        return Part(answer=_had(part) if has(part.key) else self._computed(part, deadline, gone))
+        if has(part.key):
+            return Part(answer=_had(part))
+        if kept.alone:  # the others are read whole before their first row is sent
+            self._check_files(part, kept)
+        return Part(answer=self._computed(part, deadline, gone))
+
+    def _check_files(self, part: Work, kept: Keeping) -> None:
+        """Raise ``SnapshotGone`` where a file is not there any more that is read after the first rows are sent."""
+        scan = part.plan.scans[kept.scan]
+        assert isinstance(scan.selection, Chosen)
+        files = scan.selection.file_positions()
+        if len(files) > 1:
+            self.gateway.catalog.check_there(part.snapshots[scan.table], files)
 
     def _bound(self, asked: Request, now: float, *, pin: bool = False) -> BoundQuery:
         """Bind a question at an instant, to the snapshot of now where none is asked for and it is to *pin* one."""

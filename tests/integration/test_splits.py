@@ -198,3 +198,17 @@ def test_splits_stay_those_of_their_snapshot_until_its_files_are_gone(
         }
         assert len(gone) < 3
         assert [arrow(ask(host, address)) for address in addresses] == rows  # they are of other files
+
+
+def test_a_split_is_refused_before_its_first_row_where_a_later_file_was_changed(
+    hosts: list[RunningGateway], ask: Any, s3: S3Server, project: Path
+) -> None:
+    """Comes after the last one: it changes the table again, to one that is too large to be read at once."""
+    many = [DataFile(rows=300_000, group=100_000, partition="a"), *(DataFile(rows=9, group=9, partition="z"),) * 2]
+    s3.upload(make_project(project / "many", many) / "t", "splits/t")
+    assert ask(hosts[0], "/v1/tables/t/refresh", b"{}").status == 200
+    [only] = planned(ask(hosts[0], f"{SCAN}/splits", b'{"splits": 1}'))["splits"]
+    s3.upload(make_project(project / "less", [*many[:2], DataFile(rows=8, group=9, partition="z")]) / "t", "splits/t")
+    for start in ("", "&_from=200000"):
+        reply = ask(hosts[0], only["url"] + start)
+        assert (*code(reply), reply.json()["file"]) == (410, "snapshot-gone", "p=z/2.parquet")
