@@ -354,9 +354,16 @@ class ValueMisfit(UpstreamError):
 
 
 class FilesChanged(UpstreamError):
-    """Files of the snapshot were replaced or removed under the query: plan it again on a fresh manifest."""
+    """Files of the snapshot were replaced or removed under the query: plan it again on a fresh manifest.
+
+    ``path`` is the address of one of them, where it is known; it is not reported to callers.
+    """
 
     code, status, title = "files-changed", 503, "The data kept changing while the query ran"
+
+    def __init__(self, detail: str, *, path: str | None = None, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.path = path
 
 
 class ClusterUnavailable(UpstreamError):

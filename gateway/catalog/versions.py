@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from math import inf
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import obstore
 import orjson
@@ -176,9 +176,10 @@ class Versions:
         content = self.get(f"partitions/{identity}.json", since=since)
         return None if content is None else [tuple(key) for key in orjson.loads(content)["keys"]]
 
-    def finish(self, partition: BuiltPartition) -> None:
-        """Note that an answer is finished: its files are there."""
-        self.create(f"partitions/{partition.identity}.json", {"format": FORMAT, **_partition_document(partition)})
+    def finish(self, partition: BuiltPartition, *, again: bool = False) -> None:
+        """Note that an answer is finished: its files are there. *again*: in place of those that are noted."""
+        document = {"format": FORMAT, **_partition_document(partition)}
+        self.create(f"partitions/{partition.identity}.json", document, mode="overwrite" if again else "create")
 
     def finish_keys(self, identity: str, keys: Sequence[Key]) -> None:
         """Note that a search is finished, and the keys that it found."""
@@ -193,11 +194,13 @@ class Versions:
                 found[name[1]] = int(orjson.loads(content)["version"])
         return found
 
-    def create(self, path: str, document: Mapping[str, Any]) -> bool:
-        """Write a file that is not there yet; return False where it is."""
+    def create(
+        self, path: str, document: Mapping[str, Any], *, mode: Literal["create", "overwrite"] = "create"
+    ) -> bool:
+        """Write a file that is not there yet; return False where it is, unless it is to be overwritten."""
         with storage_errors(self.store.location):
             try:
-                obstore.put(self.store.objects, path, orjson.dumps(document), mode="create")
+                obstore.put(self.store.objects, path, orjson.dumps(document), mode=mode)
             except (AlreadyExistsError, PreconditionError):
                 return False
         return True
@@ -217,13 +220,31 @@ class Versions:
 
     def listed(self, folder: str) -> list[tuple[str, datetime]]:
         """List the files below a folder, each with when it was written."""
+        return [(str(each["path"]), each["last_modified"]) for each in self._listed(folder)]
 
-        def listed() -> list[tuple[str, datetime]]:
-            pages = obstore.list(self.store.objects, folder)
-            return [(str(each["path"]), each["last_modified"]) for page in pages for each in page]
+    def present(self) -> Mapping[str, tuple[int, str]]:
+        """List the files of rows that are there, each with its size and ETag."""
+        return {str(each["path"]): _state(each) for each in self._listed("data")}
+
+    def has(self, file: BuiltFile) -> bool:
+        """Look whether a file of rows is there now, as it was written."""
+        with storage_errors(self.store.location):
+            try:
+                found = self.store.patiently(lambda: obstore.head(self.store.objects, file.path))
+            except (NotFoundError, FileNotFoundError):
+                return False
+        return _state(cast(Mapping[str, Any], found)) == (file.size, file.etag)
+
+    def _listed(self, folder: str) -> list[Mapping[str, Any]]:
+        def listed() -> list[Mapping[str, Any]]:
+            return [cast(Mapping[str, Any], each) for page in obstore.list(self.store.objects, folder) for each in page]
 
         with storage_errors(self.store.location):
             return self.store.patiently(listed)
+
+
+def _state(found: Mapping[str, Any]) -> tuple[int, str]:
+    return found["size"], found.get("e_tag") or ""
 
 
 def _plain(version: DatasetVersion) -> dict[str, Any]:

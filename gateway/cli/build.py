@@ -69,6 +69,7 @@ def _print(built: Built, as_json: bool) -> None:
             "unchanged": built.unchanged,
             "built": built.built,
             "resumed": built.resumed,
+            "lost": built.lost,
             "removed": built.removed,
             "rows": version.rows,
             "files": len(version.files),

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
-from gateway.catalog.versions import BuiltPartition, DatasetVersion, Key, Versions
+from gateway.catalog.versions import BuiltFile, BuiltPartition, DatasetVersion, Key, Versions
 from gateway.concurrency.cancellation import Cancellation
 from gateway.concurrency.leader import Leadership
 from gateway.datasets.compute import Computer, SourcesChanged, in_groups, partition_of, with_time
@@ -65,6 +65,8 @@ class Built:
     built: int
     resumed: int
     """Of those built, how many a build had finished that did not come to its end."""
+    lost: int
+    """Of those built, how many were there before and had lost files."""
     removed: int
     """Partitions of the version before that have no rows any more."""
     seconds: float
@@ -77,6 +79,7 @@ class Built:
         count = len(self.version.partitions)
         text = f"{count:,} partition{'' if count == 1 else 's'}: {self.unchanged:,} unchanged, {self.built:,} built"
         text += f" ({self.resumed:,} of them by a build before)" if self.resumed else ""
+        text += f" ({self.lost:,} of them again, as files were lost)" if self.lost else ""
         return text + (f", {self.removed:,} removed" if self.removed else "")
 
 
@@ -109,16 +112,21 @@ class Builder:
             memory=self.memory,
         )
         with self._alone(name, cancellation):
+            reason = ""
             for _ in range(ATTEMPTS):
                 attempt = _Attempt(self, table, versions, computer, on_progress)
                 try:
                     built = attempt.run()
-                except (SourcesChanged, FilesChanged):
+                except SourcesChanged:
+                    continue
+                except FilesChanged as error:
+                    reason = f" {error.detail}"
                     continue
                 if built is not None:
                     retire(versions, table.keep, now=self.clock())
                     return replace(built, seconds=self.clock() - started)
-        raise StorageFailed(f"{name}: its sources, or its versions, changed again and again while it was built.")
+        message = f"{name}: its sources, or its versions, changed again and again while it was built."
+        raise StorageFailed(message + reason)
 
     def dataset(self, name: str) -> Table:
         """Return the declaration of a dataset. Raises ``TableNotFound``, ``MalformedRequest``."""
@@ -177,6 +185,8 @@ class _Attempt:
         self._began = self._clock()
         self._last = versions.newest()  # before the sources: a version that follows it has seen them later
         self._question = ask(builder.gateway, table, now=self._began)
+        self._present = versions.present()
+        self._lost: set[str] = set()
         self._resumed = 0
 
     def run(self) -> Built | None:
@@ -220,7 +230,7 @@ class _Attempt:
         missing: list[Restricted] = []
         for key in keys:
             planned = self._question.within([key])
-            part = before.get(planned.identity) or self._finished(planned)
+            part = self._whole(before.get(planned.identity)) or self._finished(planned)
             if part is None:
                 missing.append(planned)
             else:
@@ -233,7 +243,7 @@ class _Attempt:
             computed = self._computer.rows(self._question, self._question.within(wanted))
             for each, key in zip(group, wanted, strict=True):
                 parts[key] = partition_of(each, key, computed)
-                self._versions.finish(parts[key])
+                self._versions.finish(parts[key], again=each.identity in self._lost)
             elsewhere |= computed.elsewhere
             done += len(group)
             self._on_progress(BuildProgress(done=done, total=total))
@@ -241,16 +251,31 @@ class _Attempt:
 
     def _finished(self, planned: Restricted) -> BuiltPartition | None:
         """Return a part that a build finished which did not come to its end."""
-        found = self._versions.partition(planned.identity, since=self._oldest)
+        found = self._whole(self._versions.partition(planned.identity, since=self._oldest))
         self._resumed += found is not None and bool(found.files)
         return found
+
+    def _whole(self, part: BuiltPartition | None) -> BuiltPartition | None:
+        """Return a part whose files are there as they were written; one that lost some is noted."""
+        if part is None or all(self._has(file) for file in part.files):
+            return part
+        self._lost.add(part.identity)
+        return None
+
+    def _has(self, file: BuiltFile) -> bool:
+        # What was written since the listing, or has another ETag in listings, is looked at.
+        return self._present.get(file.path) == (file.size, file.etag) or self._versions.has(file)
 
     def _publish(self, parts: Sequence[BuiltPartition]) -> Built | None:
         question, last, table = self._question, self._last, self._table
         before = {} if last is None else {part.identity: part for part in last.partitions}
         number = 1 if last is None else last.version + 1
-        since = {identity: part.since for identity, part in before.items()}
-        parts = [replace(part, since=since.get(part.identity, number)) for part in parts]
+        kept = {
+            part.identity: before[part.identity].since
+            for part in parts
+            if part.identity in before and part.files == before[part.identity].files
+        }
+        parts = [replace(part, since=kept.get(part.identity, number)) for part in parts]
         built = Built(
             version=DatasetVersion(
                 dataset=table.name,
@@ -271,9 +296,10 @@ class _Attempt:
                 digest=_digest(parts),
             ),
             published=True,
-            unchanged=sum(part.identity in before for part in parts),
-            built=sum(part.identity not in before for part in parts),
+            unchanged=len(kept),
+            built=len(parts) - len(kept),
             resumed=self._resumed,
+            lost=len(self._lost & {part.identity for part in parts}),
             removed=0 if last is None else len({part.key for part in last.partitions} - {part.key for part in parts}),
             seconds=0.0,
         )

@@ -48,8 +48,9 @@ class Cursors:
 
     def confirm(self, pooled: PooledCursor) -> None:
         """Check that what was read is of the planned versions. Raises ``FilesChanged``."""
-        if changed_in_folders(pooled.files):
-            raise FilesChanged("A data file was replaced or removed while the query ran.")
+        changed = changed_in_folders(pooled.files)
+        if changed:
+            raise FilesChanged("A data file was replaced or removed while the query ran.", path=changed[0].path)
         if pooled.connection is not None and self._requests is not None:
             self._requests.confirm(pooled.connection)
 

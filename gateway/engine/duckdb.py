@@ -266,7 +266,7 @@ class DuckDBEngine:
         except FilesChanged as changed:
             return changed
         failure = translate(error, memory_limit=self.settings.memory_limit)
-        if isinstance(failure, StorageFailed):
+        if isinstance(failure, StorageFailed | FilesChanged):
             failure.path = self._at_fault(error, pooled)
         if not isinstance(failure, Suspicion):
             return failure

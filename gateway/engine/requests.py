@@ -87,10 +87,12 @@ class RequestLog:
         with self._lock:
             self._drain()
             reading = self._readings[connection]
-            if self._count != reading.since and any(
-                self._retired.get(file, 0) > reading.since for file in reading.files
-            ):
-                raise FilesChanged("A data file was replaced while the query ran.")
+            if self._count == reading.since:
+                return
+            retired = [file.path for file in reading.files if self._retired.get(file, 0) > reading.since]
+            if retired:
+                path = retired[0] if len(retired) == 1 else None  # of several it is not clear which was
+                raise FilesChanged("A data file was replaced while the query ran.", path=path)
 
     def leave(self, connection: int) -> None:
         """Register that *connection* has finished reading."""

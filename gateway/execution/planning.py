@@ -12,7 +12,7 @@ from gateway.cache.tier import Validation
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.origin import on_behalf_of
-from gateway.errors import DeadlineExceeded, QueryFailed, SnapshotGone
+from gateway.errors import DeadlineExceeded, FilesChanged, QueryFailed, SnapshotGone
 from gateway.execution.work import KeyedBranch, KeyedFold, Piece, Work
 from gateway.model import BoundQuery, Edition, Plan, Principal
 from gateway.plan.fold.fold import Branch, FoldPlanner
@@ -90,6 +90,17 @@ class Planning:
                     detail = f"A file of the snapshot {said} since: {name} of the table {scan.table}."
                     return SnapshotGone(detail, table=scan.table, file=name)
         return SnapshotGone("A file of the snapshot was changed or removed since.")
+
+    def changed(self, work: Work, error: FilesChanged) -> FilesChanged:
+        """Say of which table the file is that kept changing, and what helps where a dataset lost it."""
+        for name, snapshot in work.snapshots.items():
+            if error.path is not None and error.path.startswith(snapshot.root):
+                file = error.path.removeprefix(snapshot.root)
+                table, detail = snapshot.table, f"A file of the table {name} was replaced or removed: {file}."
+                if table.query is not None and table.version is None:
+                    detail += f" It is of a dataset: gateway build {name} computes its partition again."
+                return FilesChanged(detail, path=error.path, table=name, file=file)
+        return error
 
     def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> KeyedFold | Whole:
         """Cut a plan into partials, and name them by their questions and the versions of their files.

@@ -208,7 +208,7 @@ class PlanRunner:
             if query.snapshot is not None:
                 raise self.planning.lost(work) from error
             if last:
-                raise
+                raise self.planning.changed(work, error) from error
             self.execution.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import obstore
 import pytest
 from built_tables import Sales, asked, held, objects, versions
 from waiting import wait_for
@@ -20,7 +21,7 @@ from gateway.app.application import open_app
 from gateway.catalog.dataset import Keep
 from gateway.datasets.build import Builder
 from gateway.datasets.retention import retire
-from gateway.errors import MalformedRequest, TableInvalid
+from gateway.errors import FilesChanged, MalformedRequest, TableInvalid
 from gateway.model import Principal
 
 ROWS = "SELECT ts, shop, amount FROM sales"
@@ -170,6 +171,32 @@ def test_any_text_is_a_partition_of_its_own(sales: Sales) -> None:
         assert {part.key for part in builder.build("built").version.partitions} == {(shop,) for shop in ODD}
         assert asked(gateway) == held(gateway)
         assert not builder.build("built").published
+
+
+def test_a_file_that_is_lost_is_named_by_queries_and_computed_again_by_the_next_build(sales: Sales) -> None:
+    year(sales, 5)
+    with sales.opened() as (gateway, builder):
+        store, first = versions(builder), builder.build("built").version
+        lost = first.partitions[2].files[0]
+        obstore.delete(store.store.objects, lost.path)
+        with pytest.raises(FilesChanged) as raised:
+            held(gateway)
+        assert f"A file of the table built was replaced or removed: {lost.path}." in raised.value.detail
+        assert "gateway build built" in raised.value.detail
+        again = builder.build("built")
+        assert (again.version.version, again.unchanged, again.built, again.lost) == (2, 4, 1, 1)
+        assert "1 built (1 of them again, as files were lost)" in str(again)
+        assert [part.since for part in again.version.partitions] == [1, 1, 2, 1, 1]
+        assert asked(gateway) == held(gateway)
+        # Answers that builds before had finished are looked at too, and noted anew.
+        obstore.put(store.store.objects, again.version.partitions[0].files[0].path, b"x")
+        for number in (1, 2):
+            obstore.delete(store.store.objects, f"versions/v{number}.json")
+        built = builder.build("built")
+        assert (built.version.version, built.built, built.resumed, built.lost) == (1, 5, 4, 1)
+        assert asked(gateway) == held(gateway)
+        obstore.delete(store.store.objects, "versions/v1.json")
+        assert builder.build("built").resumed == 5
 
 
 def test_two_builders_on_two_machines_publish_versions_that_are_whole(sales: Sales, tmp_path: Path) -> None:
