@@ -209,7 +209,9 @@ MEANINGS = {
     "The table's owner has to mend the file or the declaration; `gateway run` names the file.",
     "cluster-unavailable": "More data has to be read than one machine may, and the cluster for that cannot be used: "
     "try again after `Retry-After`, or ask for less. `/readyz` tells its operators why.",
-    "files-changed": "Files kept being replaced while the query ran, so no answer would have been of one version.",
+    "files-changed": "Files kept being replaced while the query ran, so no answer would have been of one version. "
+    "`table` and `file` name one of them, where that is known; one that a dataset lost is there again after "
+    "`gateway build`.",
     "queue-full": "As many queries wait as may, or this one waited as long as it may: try again after `Retry-After`.",
     "shutting-down": "This server is stopping; another one, or this one later, will answer.",
     "deadline-exceeded": "The query took longer than its timeout, waiting for its turn included.",
