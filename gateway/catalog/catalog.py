@@ -21,7 +21,7 @@ from gateway.catalog.manifest import Snapshot
 from gateway.catalog.manifest_store import Announce, ManifestStore
 from gateway.catalog.named_snapshots import KeptSnapshot, NamedSnapshots
 from gateway.catalog.refresh import Refresher
-from gateway.catalog.snapshot_ids import instant_of, name_of, part_of, parts_by_table
+from gateway.catalog.snapshot_ids import OPTION, instant_of, name_of, part_of, parts_by_table
 from gateway.catalog.snapshot_store import snapshot_folder
 from gateway.catalog.status import TableStatus
 from gateway.catalog.store import Store
@@ -121,14 +121,14 @@ class Catalog:
         """
         return {name: self._at(name, part) for name, part in parts_by_table(snapshot, list(names)).items()}
 
-    def resolve(self, names: Sequence[str], given: str) -> str:
-        """Return the name of a snapshot of tables that is given as it is, or as a date: the last one before it.
+    def resolve(self, names: Sequence[str], given: str, *, option: str = OPTION) -> str:
+        """Return the name of a snapshot of tables that *option* gives as it is, or as a date: the last one before it.
 
         Raises as ``at`` does.
         """
-        instant = instant_of(given)
+        instant = instant_of(given, option=option)
         if instant is None or not names:
-            parts_by_table(given, names)
+            parts_by_table(given, names, option=option)
             return given
         return self.before(names, instant)
 
@@ -141,7 +141,8 @@ class Catalog:
             root = self._manifest(name).current().root
             last = self._named.before(self.tables[name], root, instant)
             if last is None:
-                said = f"No snapshot of the table {name} is kept that was named before {instant:%Y-%m-%d %H:%M} UTC."
+                before = instant.isoformat(sep=" ", timespec="minutes")[:16]  # strftime writes the year 1 as 1
+                said = f"No snapshot of the table {name} is kept that was named before {before} UTC."
                 raise SnapshotGone(said, table=name)
             found[name] = last
         return name_of(found)

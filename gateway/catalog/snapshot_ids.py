@@ -43,23 +43,23 @@ def name_read(readings: Iterable[Reading]) -> str | None:
     return name_of(snapshots) if snapshots else None
 
 
-def parts_by_table(name: str, tables: Sequence[str]) -> dict[str, str]:
-    """Take a name apart. Raises ``MalformedRequest`` where it is none for these *tables*.
+def parts_by_table(name: str, tables: Sequence[str], *, option: str = OPTION) -> dict[str, str]:
+    """Take a name apart. Raises ``MalformedRequest`` of *option* where it is none for these *tables*.
 
     >>> parts_by_table("00ff00ff00ff00ff-11ee11ee11ee11ee", ["b", "a"])
     {'a': '00ff00ff00ff00ff', 'b': '11ee11ee11ee11ee'}
     """
     parts = name.split("-")
     if not tables:
-        raise MalformedRequest(f"{OPTION} names a snapshot of tables, and this query reads none.", option=OPTION)
+        raise MalformedRequest(f"{option} names a snapshot of tables, and this query reads none.", option=option)
     if len(parts) != len(tables) or not all(_PART.fullmatch(part) for part in parts):
-        said = f"{OPTION} is not the name of a snapshot of the tables of this query ({', '.join(sorted(tables))}): "
+        said = f"{option} is not the name of a snapshot of the tables of this query ({', '.join(sorted(tables))}): "
         said += f"{shortened(name, 64)}. Take it from Gateway-Snapshot; a date means the last one before it."
-        raise MalformedRequest(said, option=OPTION)
+        raise MalformedRequest(said, option=option)
     return dict(zip(sorted(tables), parts, strict=True))
 
 
-def instant_of(text: str) -> datetime | None:
+def instant_of(text: str, *, option: str = OPTION) -> datetime | None:
     """Read a date or an instant, of UTC where it says no zone; None: it is neither. Raises ``MalformedRequest``.
 
     >>> instant_of("2026-11-28"), instant_of("00ff00ff00ff00ff")
@@ -69,7 +69,7 @@ def instant_of(text: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
-        said = f"{OPTION} is neither a snapshot nor a date such as 2026-11-28: {shortened(text, 64)}."
-        raise MalformedRequest(said, option=OPTION) from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        said = f"{option} is neither a snapshot nor a date such as 2026-11-28: {shortened(text, 64)}."
+        raise MalformedRequest(said, option=option) from error

@@ -105,7 +105,7 @@ class Splits:
         work = self._planned(query, principal)
         kept = keeping(work.plan, work.snapshots)
         made = self._by_rows(query, principal, count, deadline) if kept is None else self._by_files(work, kept, count)
-        return SplitPlan(id=_identity(query, principal, count), query=query, columns=made[0], splits=tuple(made[1]))
+        return SplitPlan(id=_identity(query, principal, made[1]), query=query, columns=made[0], splits=tuple(made[1]))
 
     def read(
         self,
@@ -283,10 +283,11 @@ def _selected(plan: Plan) -> str:
     return digest.hexdigest()
 
 
-def _identity(query: BoundQuery, principal: Principal, count: int) -> str:
-    """Digest what the plan of splits follows from."""
+def _identity(query: BoundQuery, principal: Principal, splits: Sequence[Sized]) -> str:
+    """Digest what the plan of splits follows from, and the files or the rows that it is of."""
+    content, count = splits[0].split.content, len(splits)
     bound = [(name, canonical_bytes(value).hex()) for name, value in sorted(query.parameters.items())]
-    parts = (query.name, query.version, query.normalised, bound, principal.scope, query.snapshot, count)
+    parts = (query.name, query.version, query.normalised, bound, principal.scope, query.snapshot, count, content)
     return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

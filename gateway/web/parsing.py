@@ -40,8 +40,8 @@ class QueryString:
         return int(text)
 
 
-def read_query_string(raw: bytes, *, accepted: Collection[str]) -> QueryString:
-    """Take a query string apart. *accepted* are the options of this address.
+def read_query_string(raw: bytes, *, accepted: Collection[str], elsewhere: Collection[str] = ()) -> QueryString:
+    """Take a query string apart. *accepted* are the options of this address, and no misspelt ones those *elsewhere*.
 
     ``_form`` says that a browser made it of a form without the help of a script. Raises ``MalformedRequest`` for bytes
     that are not UTF-8, an unknown option, an option given twice, or a nameless value.
@@ -53,7 +53,7 @@ def read_query_string(raw: bytes, *, accepted: Collection[str]) -> QueryString:
             parameters.setdefault(name, []).append(value)
             continue
         if name not in accepted:
-            _refuse_option(name, accepted)
+            _refuse_option(name, accepted, misspelt=name not in elsewhere)
         if name in options:
             raise MalformedRequest(f"{name} is given twice.", option=name)
         options[name] = value
@@ -145,10 +145,9 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def _refuse_option(name: str, accepted: Collection[str]) -> NoReturn:
-    hint = did_you_mean(name, accepted) or (
-        f"accepted: {', '.join(accepted)}." if accepted else "this address has none."
-    )
+def _refuse_option(name: str, accepted: Collection[str], *, misspelt: bool) -> NoReturn:
+    hint = did_you_mean(name, accepted) if misspelt else None
+    hint = hint or (f"accepted: {', '.join(accepted)}." if accepted else "this address has none.")
     raise MalformedRequest(f"Unknown option {quoted(name)}; {hint}", option=name)
 
 

@@ -41,9 +41,9 @@ def read_question(name: str, version: str, options: QueryString) -> Question:
     return Question(query=name, version=number, parameters=body, snapshot=snapshot)
 
 
-def read_snapshot(given: str | None, template: Template) -> str | None:
+def read_snapshot(given: str | None, template: Template, *, option: str = OPTION) -> str | None:
     """Read the name of a snapshot, or a date; None: the newest is asked for. Raises what ``Catalog.resolve`` raises."""
-    return None if given is None else gateway().catalog.resolve(template.tables, given)
+    return None if given is None else gateway().catalog.resolve(template.tables, given, option=option)
 
 
 def version_number(name: str, version: str) -> int | None:

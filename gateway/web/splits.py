@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from gateway.answer import Export
-from gateway.datasets.splits import Part, Sized, SplitPlan, Splits, reading_order
+from gateway.datasets.splits import MOST, Part, Sized, SplitPlan, Splits, reading_order
 from gateway.encode.rows import Rows
 from gateway.errors import InvalidParameters, MalformedRequest, quoted
 from gateway.model import Request as Question
@@ -19,7 +19,7 @@ from gateway.web.context import found, gateway, here, principal_of, site
 from gateway.web.documents import json_response
 from gateway.web.formats import choose_dialect, choose_form
 from gateway.web.paging import Page, first_page
-from gateway.web.parsing import MAX_ROWS, no_parameters, read_json_object, read_query_string
+from gateway.web.parsing import MAX_ROWS, RESULT_OPTIONS, no_parameters, read_json_object, read_query_string
 from gateway.web.preconditions import chosen_coding, holds
 from gateway.web.questions import read_snapshot, version_number
 from gateway.web.representation import Representation, Variant, body_name
@@ -43,7 +43,7 @@ def plan(name: str, version: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
     template = found(gateway().registry.template(name, version_number(name, version)))
     body = _read_body(read_json_object(request))
-    snapshot = read_snapshot(body.get("snapshot"), template)
+    snapshot = read_snapshot(body.get("snapshot"), template, option="snapshot")
     question = Question(
         query=name, version=template.version, parameters=body.get("parameters") or {}, snapshot=snapshot
     )
@@ -59,7 +59,7 @@ def plan(name: str, version: str) -> Response:
 
 @routes.get("/v1/queries/<name>/<version>/splits/<int:number>")
 def split(name: str, version: str, number: int) -> Response:
-    options = read_query_string(request.query_string, accepted=OPTIONS)
+    options = read_query_string(request.query_string, accepted=OPTIONS, elsewhere=RESULT_OPTIONS)
     no_parameters(options)
     template = found(gateway().registry.template(name, version_number(name, version)))
     asked, parameters = read_address(options.options.get("_plan"), number)
@@ -139,9 +139,9 @@ def _read_body(body: dict[str, Any]) -> dict[str, Any]:
             hint = did_you_mean(key, _ASKED) or f"accepted: {', '.join(_ASKED)}."
             raise MalformedRequest(f"Unknown member {quoted(key)} of the body; {hint}", option=key)
     wrong = [
-        {"parameter": key, "detail": "is a whole number, of 53 bits at most"}
-        for key in ("splits", "seed", "epoch")
-        if key in body and (type(body[key]) is not int or not 0 <= body[key] < _SEEDS)
+        {"parameter": key, "detail": f"is a whole number from {least} to {most:,}"}
+        for key, least, most in (("splits", 1, MOST), ("seed", 0, _SEEDS - 1), ("epoch", 0, _SEEDS - 1))
+        if key in body and (type(body[key]) is not int or not least <= body[key] <= most)
     ]
     if not isinstance(body.get("parameters", {}), dict | None):
         wrong.append({"parameter": "parameters", "detail": "is an object: a value for each name"})
@@ -156,5 +156,7 @@ def _read_row(text: str | None) -> int:
     if text is None:
         return 0
     if not (text.isascii() and text.isdecimal() and len(text) <= 16 and int(text) <= MAX_ROWS):
-        raise MalformedRequest("_from is the number of a row of the split, from 0, in digits.", option="_from")
+        raise MalformedRequest(
+            f"_from is the number of a row of the split, from 0 to {MAX_ROWS}, in digits.", option="_from"
+        )
     return int(text)

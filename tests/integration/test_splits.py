@@ -154,6 +154,29 @@ def test_a_plan_that_cannot_be_made_is_refused(body: bytes, status: int, hosts: 
     assert ask(hosts[0], f"{SCAN}/splits", body).status == status
 
 
+def test_what_is_refused_is_named_as_it_was_given(hosts: list[RunningGateway], ask: Any) -> None:
+    plans = {
+        b'{"splits": -1}': "is a whole number from 1 to 1,024",
+        b'{"seed": -1}': "is a whole number from 0 to 9,007,199,254,740,991",
+        b'{"snapshot": "xx"}': "snapshot is not the name of a snapshot",
+        b'{"snapshot": "2026-13-01"}': "snapshot is neither a snapshot nor a date",
+        b'{"snapshot": "0001-01-01T00:00+01:00"}': "snapshot is neither a snapshot nor a date",
+        b'{"snapshot": "0001-01-01"}': "before 0001-01-01 00:00 UTC",
+    }
+    for body, said in plans.items():
+        text = ask(hosts[0], f"{SCAN}/splits", body).body.decode()
+        assert said in text
+        assert "_snapshot" not in text
+    address = planned(ask(hosts[0], f"{SCAN}/splits", b"{}"))["splits"][0]["url"]
+    options = {
+        "_from=9007199254740993": "from 0 to 9007199254740992",
+        "_limit=3": "'_limit'; accepted: _plan, _from, _format, _bom, _delimiter.",
+        "_fro=3": "did you mean '_from'?",
+    }
+    for option, said in options.items():
+        assert said in ask(hosts[0], f"{address}&{option}").json()["detail"]
+
+
 def test_an_address_that_was_changed_is_refused(hosts: list[RunningGateway], ask: Any) -> None:
     first, second = (each["url"] for each in planned(ask(hosts[0], f"{SCAN}/splits", b'{"splits": 2}'))["splits"])
     plan = first.partition("_plan=")[2]

@@ -67,6 +67,21 @@ def test_a_split_has_one_order_however_often_it_is_read(tmp_path: Path) -> None:
     assert len(found) == 1
 
 
+def test_plans_of_other_rows_have_another_name(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", [DataFile(rows=9, group=9, partition="a")])
+    (project / "queries/scan/v1.sql").write_text(
+        "/*\nsummary: open\ncache: {clock: 1h}\n*/\nSELECT id, random() AS x FROM t\n"
+    )
+    plans = []
+    for state in ("one", "other"):
+        settings = load_settings(project, {"GATEWAY_STATE": str(tmp_path / state)})
+        with open_gateway(settings, observe=unobserved, background=False) as gateway:
+            plans.append(planned(gateway, asked("scan"), 2))
+    assert plans[0].query.snapshot == plans[1].query.snapshot
+    assert plans[0].splits != plans[1].splits
+    assert plans[0].id != plans[1].id
+
+
 def test_a_split_has_the_rows_that_its_reader_may_see_whoever_planned_it(tmp_path: Path) -> None:
     files = [DataFile(rows=90, group=10, partition="a"), DataFile(rows=20, group=5, partition=None)]
     project = make_project(tmp_path, files)
