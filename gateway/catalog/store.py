@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from errno import ELOOP
+from errno import EEXIST, EISDIR, ELOOP, ENOTDIR
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar, cast
@@ -39,6 +39,9 @@ _SEGMENT = re.compile(r'illegal character sequence .* whilst parsing path segmen
 _GOOGLE = ("GOOGLE_BASE_URL",)
 _AZURE = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "AZURE_STORAGE_USE_EMULATOR")
 """What of the environment decides which servers the names of buckets and containers are names on."""
+_IN_FOLDER = re.compile(
+    r"Generic LocalFileSystem error: [^/\n]*(?P<path>/[^\n]*): [^\n:]+ \(os error (?P<number>\d+)\)"
+)
 _STATUS = re.compile(r"status code: (\d{3})")
 Done = TypeVar("Done")
 CREDENTIAL_LIFE = timedelta(minutes=5)
@@ -309,7 +312,7 @@ def storage_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        message = f"{what}: {_reason(cast(Exception, error))}."
+        message = f"{what}: {_reason(cast(Exception, error), what)}."
         raise StorageFailed(message, passing=passing(cast(Exception, error))) from None
 
 
@@ -317,11 +320,36 @@ def passing(error: Exception) -> bool:
     """Return whether a store failed for a reason that may be gone in a moment: busy, not reached, cut short."""
     if not isinstance(error, GenericError):
         return False  # gone, refused, not as expected
+    if _in_folder(error) is not None:
+        return False
     status = _STATUS.search(str(error))
     return status is None or status[1] in ("408", "429") or status[1].startswith("5")
 
 
-def _reason(error: Exception) -> str:
+def _in_folder(error: Exception) -> tuple[str, int] | None:
+    """Return the path at which the file system failed, and its error number; None where it did not, or says no path."""
+    if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+        return os.fspath(error.filename), error.errno
+    found = _IN_FOLDER.match(str(error))
+    return None if found is None else (found["path"], int(found["number"]))
+
+
+def _told(path: str, number: int, what: str) -> str:
+    """Say what is wrong at a path of the file system; where the folder of the location lies is not told."""
+    blocked = next((each for each in (Path(path), *Path(path).parents) if each.is_file()), None)
+    if number in (ENOTDIR, EEXIST) and blocked is not None:
+        return f"{_below(str(blocked), what)} is a file, where a folder has to be: move it away"
+    if number == EISDIR:
+        return f"{_below(path, what)} is a folder, where a file has to be: move it away"
+    return f"{_below(path, what)}: {os.strerror(number)}"
+
+
+def _below(path: str, what: str) -> str:
+    folder = what.removeprefix("file://").strip("/")
+    return path.partition(f"/{folder}/")[2] or Path(path).name
+
+
+def _reason(error: Exception, what: str) -> str:
     text = str(error)
     code = re.search(r"<Code>(\w+)</Code>", text)
     status = _STATUS.search(text)
@@ -340,6 +368,9 @@ def _reason(error: Exception) -> str:
             return "the credentials are not accepted"
     if "File system loop" in text or getattr(error, "errno", None) == ELOOP:
         return "a link in it leads back to a folder that it lies in: remove it"
+    local = _in_folder(error)
+    if local is not None:
+        return _told(*local, what)
     if "timed out" in text or "TimedOut" in text or "operation timed out" in text:
         return "the object store did not answer in time"
     if "Connect" in text:

@@ -21,7 +21,7 @@ from gateway.app.application import open_app
 from gateway.catalog.dataset import Keep
 from gateway.datasets.build import Builder
 from gateway.datasets.retention import retire
-from gateway.errors import FilesChanged, MalformedRequest, TableInvalid
+from gateway.errors import FilesChanged, MalformedRequest, StorageFailed, TableInvalid
 from gateway.model import Principal
 
 ROWS = "SELECT ts, shop, amount FROM sales"
@@ -197,6 +197,19 @@ def test_a_file_that_is_lost_is_named_by_queries_and_computed_again_by_the_next_
         assert asked(gateway) == held(gateway)
         obstore.delete(store.store.objects, "versions/v1.json")
         assert builder.build("built").resumed == 5
+
+
+@pytest.mark.parametrize("name", ["versions", "data", "partitions"])
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path, name: str) -> None:
+    sales = Sales(tmp_path)
+    sales.declare(SUMS, BY_D)
+    sales.put(0, [("a", 1)])
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built" / name).write_text("x")
+    with pytest.raises(StorageFailed) as raised:
+        sales.build()
+    assert raised.value.detail == f"built: {name} is a file, where a folder has to be: move it away."
+    assert not raised.value.passing
 
 
 def test_two_builders_on_two_machines_publish_versions_that_are_whole(sales: Sales, tmp_path: Path) -> None:
