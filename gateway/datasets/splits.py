@@ -100,7 +100,7 @@ class Splits:
     def plan(self, asked: Request, *, principal: Principal, count: int, deadline: float | None) -> SplitPlan:
         """Plan *count* splits. Raises ``InvalidParameters`` of *count*, and what answering the question raises."""
         if not 1 <= count <= MOST:
-            raise InvalidParameters([{"parameter": "splits", "detail": f"is a number from 1 to {MOST:,}"}])
+            raise InvalidParameters([{"parameter": "splits", "detail": f"is a whole number from 1 to {MOST:,}"}])
         query = self._bound(asked, self.gateway.clock(), pin=True)
         work = self._planned(query, principal)
         kept = keeping(work.plan, work.snapshots)

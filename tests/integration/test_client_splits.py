@@ -128,7 +128,7 @@ def test_an_answer_without_rows_has_columns_in_splits_too(qg: Client) -> None:
 
 
 def test_a_plan_that_cannot_be_made_is_a_problem(qg: Client) -> None:
-    with pytest.raises(InvalidParameters, match="splits: is a number from 1 to 1,024"):
+    with pytest.raises(InvalidParameters, match="splits: is a whole number from 1 to 1,024"):
         qg.splits("numbers", below=1, splits=0)
     with pytest.raises(InvalidParameters, match="below: is missing"):
         qg.stream("numbers", splits=4)
