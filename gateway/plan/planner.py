@@ -229,7 +229,7 @@ class Planner:
         chosen[scan] = chosen[scan].portion(files, size)
         prepared = self.prepared(query, snapshots)
         seen = filters(self._policy, principal, [each.table for each in prepared.scans])
-        joins = ordered or any(each is not None and _MAY_JOIN.search(each) for each in seen)
+        joins = ordered or _may_join(seen)
         within = partial(_cut, columns=columns() if joins else None, skip=skip)
         cut = {place: (each.start, each.stop) for place, each in enumerate(pieces) if not each.whole}
         statement = partial(
@@ -237,6 +237,10 @@ class Planner:
         )
         scans = [replace(each, selection=found) for each, found in zip(plan.scans, chosen, strict=True)]
         return replace(plan, scans=tuple(scans), statement=statement)
+
+    def policy_joins(self, principal: Principal, tables: Sequence[str]) -> bool:
+        """Tell whether what *principal* may see of tables may be found by joins, whose rows come in any order."""
+        return _may_join(filters(self._policy, principal, tables))
 
     def over_nothing(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Statement:
         """Render a query over no files at all: its result has the right columns and no work behind it."""
@@ -340,6 +344,10 @@ def _statement(
     every = [file for versions in files for file in versions]
     sql = render(prepared, sources)
     return Statement(sql=sql if within is None else within(sql), parameters=query.parameters, files=every)
+
+
+def _may_join(seen: Iterable[str | None]) -> bool:
+    return any(each is not None and _MAY_JOIN.search(each) for each in seen)
 
 
 def _cut(sql: str, *, columns: Sequence[Column] | None, skip: int) -> str:

@@ -14,6 +14,7 @@ from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
 from gateway.errors import SplitGone
 from gateway.model import Principal
+from gateway.plan.fold.parts import Whole
 from gateway.plan.portions import portions
 from gateway.telemetry.events import unobserved
 
@@ -65,6 +66,20 @@ def test_a_split_has_one_order_however_often_it_is_read(tmp_path: Path) -> None:
         [only] = planned(gateway, asked("filter"), 1).splits
         found = {repr(read(gateway, asked("filter"), only.split).to_pydict()) for _ in range(40)}
     assert len(found) == 1
+
+
+def test_rows_that_a_policy_finds_by_a_join_are_not_taken_for_those_of_the_files_in_order(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [DataFile(rows=9, group=9, partition="a")])
+    with open_gateway(load_settings(project, {}), observe=unobserved, background=False) as opened:
+        gateway = under_policy(opened, OddOnly())
+        query = gateway.registry.bind(asked("scan"), now=0.0)
+        snapshots = gateway.planning.snapshots(query)
+        found = {}
+        for scope in ("", "odd", "few"):
+            who = Principal(name="ana", scope=scope)
+            fold = gateway.planning.fold(gateway.planning.planner.plan(query, snapshots, who), snapshots, who)
+            found[scope] = isinstance(fold, Whole) and fold.in_order
+    assert found == {"": True, "odd": True, "few": False}
 
 
 def test_plans_of_other_rows_have_another_name(tmp_path: Path) -> None:

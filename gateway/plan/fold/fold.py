@@ -109,7 +109,8 @@ class FoldPlanner:
         try:
             form = self._form(plan, snapshots)
         except Refused as refused:
-            return Whole(reason=refused.reason, hint=refused.hint, in_order=refused.in_order)
+            joins = self.planner.policy_joins(principal, query.tables)
+            return Whole(reason=refused.reason, hint=refused.hint, in_order=refused.in_order and not joins)
         selected = [_chosen(each) for each in plan.scans]
         over = partial(self._over, selected, snapshots, principal)
         reason = self._reason(plan, form.split, [selected[part.fact] for part in form.split.parts])
