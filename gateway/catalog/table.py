@@ -180,6 +180,8 @@ class Table(BaseModel):
     def identity(self, place: str) -> str:
         """Digest what can change an answer: the *place* of the files (``store.place_of``), and how they are read."""
         meaning = self.model_dump(mode="json", exclude=set(_WITHOUT_MEANING), exclude_defaults=True)
+        if self.query is not None:  # which one it is changes nothing until it is built
+            meaning["built"] = True
         return blake2b(orjson.dumps([place, meaning]), digest_size=16).hexdigest()
 
     @model_validator(mode="after")

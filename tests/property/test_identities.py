@@ -21,6 +21,8 @@ OTHER: Mapping[str, Any] = {
     "columns": {"a": "BIGINT", "b": "VARCHAR"},
     "partitioned_by": [{"column": "day", "transform": "day", "source": "c"}],
     "union_by_name": True,
+    "query": "q/v1",
+    "version": "v7",
 }
 """Another value of each part of a declaration that means something."""
 MEANINGLESS: Mapping[str, Any] = {
@@ -32,6 +34,9 @@ MEANINGLESS: Mapping[str, Any] = {
     "limits": {"max_files": 3},
     "statistics": True,
     "ignore_table_format": True,
+    "parameters": {"n": 1},
+    "keep": {"versions": 3},
+    "unfiltered": True,
 }
 
 
