@@ -90,10 +90,10 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
     source = key_type(argument)
     assert source is not None
     below, above = lo <= LOWEST + 1, hi >= HIGHEST
-    if source.kind is KeyKind.DATE:
-        below, above = below | (lo <= -_INFINITE_DATE), above | (hi >= _INFINITE_DATE) | (hi <= -_INFINITE_DATE)
-    elif source.kind in _TEMPORAL:
-        above = above | (hi <= LOWEST + 1)
+    if source.kind in _TEMPORAL:
+        first, last = (-_INFINITE_DATE, _INFINITE_DATE) if source.kind is KeyKind.DATE else (LOWEST + 1, HIGHEST)
+        infinite = (lo >= last) | (hi <= first)
+        below, above = below | infinite | (lo <= first), above | infinite | (hi >= last)
     if is_text(function, source):
         return _carry_text(function, source, lo, hi)
     mapping = _mapping(function, argument)
@@ -103,6 +103,9 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
     if mapping.period is not None:
         unknown = below | above | (mapping.period(inside_lo) != mapping.period(inside_hi))
         below, above = unknown, unknown
+    if function.name.startswith("add_months"):
+        far = (abs(_days(inside_lo, source)) > _LONGEST // 2) | (abs(_days(inside_hi, source)) > _LONGEST // 2)
+        below, above = below | far, above | far
     if function.name not in _UNDATED and source.kind in _TEMPORAL:
         # Before Christ the engine counts otherwise: 44 BC is the year 44 of an instant, and -43 of a day.
         begins = HIGHEST if source.kind is KeyKind.TIMESTAMPTZ else _FIRST_DAY
@@ -278,10 +281,10 @@ def _number(name: str, source: KeyType, target: KeyType) -> _Mapping | None:
         if as_target is None:
             return _both(step) if target.kind is KeyKind.INTEGER and name != "epoch" else None
         if name == "epoch":
-            # The engine computes it in two ways (TIMESTAMP, TIMESTAMPTZ) that round differently: 1 µs is far more.
+            # The engine computes it in two ways (TIMESTAMP, TIMESTAMPTZ) that round differently, by the last digit.
             return _Mapping(
-                lambda keys: double_ordinals((_micros(keys, source) - 1) / 1e6),
-                lambda keys: double_ordinals((_micros(keys, source) + 1) / 1e6),
+                lambda keys: double_ordinals((_micros(keys, source) - 1) / 1e6) - 1,
+                lambda keys: double_ordinals((_micros(keys, source) + 1) / 1e6) + 1,
             )
         return _both(lambda keys: double_ordinals(step(keys).astype(np.float64)))
     if name not in REPEATING or target.kind is not KeyKind.INTEGER:
