@@ -47,7 +47,9 @@ class _Planning:
     def __init__(self, key: Callable[[], str], clock: Callable[[], float]) -> None:
         self._key, self._clock = key, clock
         self.planned: list[tuple[BoundQuery, str]] = []
-        self.catalog = SimpleNamespace(announced=lambda names: {}, identities=lambda names: [])
+        self.catalog = SimpleNamespace(
+            announced=lambda names: {}, identities=lambda names: [], name=lambda snapshots: None
+        )
 
     def plan(self, query: BoundQuery, question: str, principal: Principal, timings: Timings, *_: object) -> Work:
         self.planned.append((query, question))
