@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from waiting import wait_for
 
 from gateway.cache.redis import connect
 
@@ -173,8 +174,8 @@ def test_tags_outlive_rows_among_hosts(serve: Any, project: Path, tmp_path: Path
     settings = {"GATEWAY_CACHE_REDIS": redis_server.url}
     first = serve(project, settings | {"GATEWAY_STATE": str(tmp_path / "first")}, 1)
     tag = ask(first, "counts").headers["etag"]
-    client = connect(redis_server.url)
-    assert sum(client.delete(key) for key in client.scan_iter("*:result:*")) == 1
+    client = connect(redis_server.url)  # the rows are written behind the answer
+    wait_for(lambda: sum(client.delete(key) for key in client.scan_iter("*:result:*")) == 1, "a result")
     client.close()
     second = serve(project, settings | {"GATEWAY_STATE": str(tmp_path / "second")}, 1)
     assert (ask(second, "counts", If_None_Match=tag).status, executed(second)) == (304, 0)
