@@ -22,7 +22,7 @@ test: .venv/dev $(if $(shell command -v npm),.venv/web/node_modules) ## run all 
 
 web: .venv/web/node_modules ## install the npm packages that tests of clients on the web need
 
-check: .venv/dev ## lint, types, import contract, unit tests: some three minutes
+check: .venv/dev ## lint, types, import contract, unit tests: under two minutes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 	$(BIN)/pytest -q --numprocesses 2 -p no:schemathesis tests/unit tests/house $(ARGS)
 
