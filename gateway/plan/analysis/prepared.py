@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 
 from gateway.errors import QueryFailed
@@ -81,7 +82,7 @@ class PreparedScan:
     unused: tuple[Unused, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PreparedQuery:
     """An analysed text. ``pieces`` has one more member than there are scans; a scan's source stands between two.
 
@@ -104,6 +105,32 @@ class PreparedQuery:
     asked: tuple[tuple[int, Term, int], ...] = ()
     ranked: tuple[PreparedRank, ...] = ()
     witnesses: tuple[PreparedWitness, ...] = ()
+
+    @cached_property
+    def computed(self) -> tuple[ComputedConstant, ...]:
+        """List the constants that the engine computes: those in a predicate, for a rule that gave up leaves others."""
+        filters = (used.predicate for scan in self.scans for used in scan.used)
+        pending = [self.constants[slot] for predicate in filters for slot in slots_of(predicate)]
+        found: dict[Constant, None] = {}
+        while pending:
+            constant = pending.pop()
+            if constant not in found:
+                found[constant] = None
+                pending += self._within(constant)
+        return tuple(each for each in self.constants if isinstance(each, ComputedConstant) and each in found)
+
+    def _within(self, constant: Constant) -> list[Constant]:
+        """List the constants that one is made of."""
+        match constant:
+            case FirstPresent(parts):
+                return list(parts)
+            case LikePrefix(pattern):
+                return [pattern]
+            case Carried(slot):
+                return [self.constants[slot]]
+            case Dimension():
+                return [self.constants[slot] for slot in slots_of(constant.predicate)]
+        return []
 
     def dimensions(self, scan: int) -> tuple[Dimension, ...]:
         """List the dimensions that could prune a scan, by its place in text order."""
@@ -150,7 +177,7 @@ def bind(prepared: PreparedQuery, parameters: Mapping[str, TypedValue], evaluate
 
     An expression that fails to evaluate prunes nothing: whether the query itself fails is for the query to say.
     """
-    computed = _compute([c for c in prepared.constants if isinstance(c, ComputedConstant)], parameters, evaluate)
+    computed = _compute(prepared.computed, parameters, evaluate)
     return _bound(prepared, [_value(constant, parameters, computed) for constant in prepared.constants])
 
 
@@ -255,7 +282,7 @@ def _value(
             text = _value(pattern, parameters, computed)
             return like_prefix(text) if isinstance(text, str) else text
         case ComputedConstant():
-            return computed[constant]
+            return computed.get(constant, _UNKNOWN)  # not computed: it is in no predicate
         case Dimension() | Refuted() | Carried():
             return _UNKNOWN
 
