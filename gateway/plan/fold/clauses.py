@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from gateway.plan.fold.tokens import CLOSED, OPEN, Span, Tokens
+from gateway.plan.fold.tokens import CLOSED, OPEN, Span, Tokens, closing
 from gateway.query.lexer import Token, TokenKind
 
 _SINGLE: Final = frozenset({"select", "from", "where", "having", "qualify", "window", "limit", "offset"})
@@ -81,7 +81,7 @@ class Clauses:
             return None
         last = index + 1
         if last + 1 < len(self._tokens) and self._tokens[last + 1].text == "(":
-            last = self._closing(last + 1)
+            last = closing(self._tokens, last + 1)
         return Span(start, self._tokens[last].end)
 
     def item_span(self, item: tuple[int, int], *, alias: bool = False, ordered: bool = False) -> Span:
@@ -102,11 +102,11 @@ class Clauses:
         name = self._starts.get(start)
         if name is None or name + 1 >= len(self._tokens) or self._tokens[name + 1].text != "(":
             return None
-        end = self._closing(name + 1)
+        end = closing(self._tokens, name + 1)
         arguments = self._span(name + 2, end)
         whole, filter_ = end, None
         if self._is_word(end + 1, "filter"):
-            whole = self._closing(end + 2)
+            whole = closing(self._tokens, end + 2)
             filter_ = self._span(end + 1, whole + 1)
         if self._is_word(whole + 1, "over") or self._is_word(end + 1, "within"):
             return None
@@ -136,15 +136,15 @@ class Clauses:
 
     def window(self, start: int) -> Window | None:
         """Return the window of the call that begins at position *start*; None where OVER has no parentheses."""
-        opening = self._closing(self._starts[start] + 1) + 2
+        opening = closing(self._tokens, self._starts[start] + 1) + 2
         if not self._is_word(opening - 1, "over") or self._tokens[opening].text != "(":
             return None
-        closing = self._closing(opening)
-        words = self._words(opening + 1, closing)
+        closed = closing(self._tokens, opening)
+        words = self._words(opening + 1, closed)
         frame = next((words[name] for name in _FRAMES if name in words), None)
-        at = self._tokens[frame - 1].end if frame is not None else self._tokens[closing].start
+        at = self._tokens[frame - 1].end if frame is not None else self._tokens[closed].start
         return Window(
-            arguments=self._span(self._starts[start] + 2, self._closing(self._starts[start] + 1)),
+            arguments=self._span(self._starts[start] + 2, closing(self._tokens, self._starts[start] + 1)),
             end=at,
             ordered="order" in words,
             frame="" if frame is None else self._tokens[frame].name,
@@ -225,14 +225,6 @@ class Clauses:
             if self._tokens[index].kind is TokenKind.WORD:
                 found.setdefault(self._tokens[index].name, index)
         return found
-
-    def _closing(self, opening: int) -> int:
-        depth = 0
-        for index in range(opening, len(self._tokens)):
-            depth += (self._tokens[index].text in OPEN) - (self._tokens[index].text in CLOSED)
-            if depth == 0:
-                return index
-        return len(self._tokens) - 1
 
     def _is_word(self, index: int, word: str) -> bool:
         inside = 0 <= index < len(self._tokens)

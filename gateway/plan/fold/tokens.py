@@ -71,9 +71,9 @@ class Tokens:
             depth += (self.tokens[index].text in CLOSED) - (self.tokens[index].text in OPEN)
             if depth < 0:
                 depth = 0
-                closing = self._closing(index)
-                if closing > index + 1:
-                    yield Span(self.tokens[index + 1].start, self.tokens[closing - 1].end)
+                end = closing(self.tokens, index)
+                if end > index + 1:
+                    yield Span(self.tokens[index + 1].start, self.tokens[end - 1].end)
         yield self.query
 
     def arms_of(self, query: Span) -> Span:
@@ -118,7 +118,7 @@ class Tokens:
         for index in self._outside(0, len(self.tokens)):
             if self.tokens[index].text != "(" or self.tokens[index - 1].text.lower() not in _BEFORE_EXPRESSIONS:
                 continue
-            after = self._closing(index) + 1
+            after = closing(self.tokens, index) + 1
             if after < len(self.tokens) and self.tokens[after].text != ",":
                 return after
         return 0
@@ -161,10 +161,12 @@ class Tokens:
                 return
             depth += text in OPEN
 
-    def _closing(self, opening: int) -> int:
-        depth = 0
-        for index in range(opening, len(self.tokens)):
-            depth += (self.tokens[index].text in OPEN) - (self.tokens[index].text in CLOSED)
-            if depth == 0:
-                return index
-        return len(self.tokens)
+
+def closing(tokens: Sequence[Token], opening: int) -> int:
+    """Return where what is opened at a place is closed; in a text that was parsed, everything is."""
+    depth = 0
+    for index in range(opening, len(tokens)):
+        depth += (tokens[index].text in OPEN) - (tokens[index].text in CLOSED)
+        if depth == 0:
+            return index
+    return len(tokens) - 1
