@@ -192,6 +192,20 @@ class SnapshotSettings(_Section):
     )
 
 
+class SplitSettings(_Section):
+    """Results that are read in splits: those too large to be kept as answers are on the disk meanwhile."""
+
+    spool: Size = Field(
+        4 * 2**30,
+        ge=0,
+        description="Disk space of the machine for them; what does not fit is refused. `0`: each of them is.",
+    )
+    spool_ttl: Duration = Field(3600.0, gt=0, description="How long one is there after it was last read.")
+    spool_folder: Path | None = Field(
+        None, description="Folder for them, relative to the project; by default `spool` in the state folder."
+    )
+
+
 class ClusterSettings(_Section):
     """Other machines that compute what is too much for this one."""
 
@@ -255,6 +269,7 @@ class Settings(_Section):
     storage: S3Settings = S3Settings()
     cache: CacheSettings = CacheSettings()
     snapshots: SnapshotSettings = SnapshotSettings()
+    splits: SplitSettings = SplitSettings()
     cluster: ClusterSettings = ClusterSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()

@@ -57,6 +57,11 @@ class Content:
         self._digest.update(orjson.dumps([_FORM, self._batch, *([column.name, column.type] for column in columns)]))
         return pa.Table.from_batches(self._settled, schema=self._schema), self._digest.hexdigest()
 
+    def taken(self) -> list[pa.RecordBatch]:
+        """Take away the batches that are laid out by now: the table at the end has the others."""
+        batches, self._settled = self._settled, []
+        return batches
+
     def clear(self) -> None:
         """Drop the rows, where nobody needs them."""
         self._pending.clear()

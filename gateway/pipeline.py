@@ -22,6 +22,7 @@ from gateway.cache.freshness import Prepared, Stored, age_at, decide, prepared, 
 from gateway.cache.key import at_snapshot, question_key, result_key, unpinned
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.results import CacheLookup, ResultCache
+from gateway.cache.spool import Spool
 from gateway.catalog.catalog import Catalog
 from gateway.concurrency.origin import on_behalf_of
 from gateway.engine.base import Engine
@@ -93,6 +94,8 @@ class Gateway:
     client_control: bool = True
     """Whether callers may ask something of the cache."""
     recent: RecentQuestions | None = None
+    spool: Spool | None = None
+    """Where results are that are too large to be kept and are read in splits; None: nowhere."""
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 

@@ -20,6 +20,7 @@ from gateway.app.result_tiers import (
     open_epochs,
     open_leases,
     open_single_flight,
+    open_spool,
 )
 from gateway.app.state import deployment, make_state
 from gateway.cache.cooldown import Cooldown
@@ -30,6 +31,7 @@ from gateway.catalog.named_snapshots import NamedSnapshots
 from gateway.catalog.store import Store, open_store, place_of, root_of
 from gateway.catalog.table import Table
 from gateway.concurrency.backoff import Backoff
+from gateway.concurrency.ticker import Ticker
 from gateway.config import Settings
 from gateway.engine.current import Engines, Reaching
 from gateway.engine.rows import one_row
@@ -55,6 +57,8 @@ from gateway.project.loader import Project, ProjectLoader
 from gateway.telemetry.events import Observer
 from gateway.warm import wanted
 
+_SWEEPING = 60.0
+"""Seconds at most between two looks for results in splits that nobody reads any more."""
 _DESCRIBING = 5.0
 """Seconds in which the columns of partials are found, or else the query is computed as a whole."""
 
@@ -108,6 +112,10 @@ def open_pipeline(
         if background:
             gateway.catalog.start()
             listen_to_hosts(settings, builder.cache, builder.epochs, stack)
+            if gateway.spool is not None:
+                sweeping = Ticker("spool", gateway.spool.sweep, lambda: min(_SWEEPING, settings.splits.spool_ttl))
+                stack.callback(sweeping.close)
+                sweeping.start()
         yield Opened(gateway=gateway, epochs=builder.epochs, project=project, loader=loader, build=builder.following)
 
 
@@ -187,6 +195,7 @@ class _GatewayBuilder:
             origin=origin,
             client_control=settings.cache.client_control,
             recent=RecentQuestions(settings.state / "usage", wanted(project.registry)),
+            spool=open_spool(settings),
         )
 
     def following(self, previous: Gateway, project: Project) -> Gateway:

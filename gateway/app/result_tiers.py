@@ -21,6 +21,7 @@ from gateway.cache.partials import Partials
 from gateway.cache.purges import PurgeLog
 from gateway.cache.results import ResultCache
 from gateway.cache.sealed import Seal
+from gateway.cache.spool import Spool
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
 from gateway.cache.write_behind import WriteQueue, WrittenBehind
@@ -88,6 +89,17 @@ def open_cache(
         partials=Partials(partials, behind=queue, **held),
         behind=queue,
     )
+
+
+def open_spool(settings: Settings) -> Spool | None:
+    """Open the spool of results in splits, after removing what is left over in it; None: there is to be none."""
+    splits = settings.splits
+    if not splits.spool:
+        return None
+    folder = settings.state / "spool" if splits.spool_folder is None else settings.project / splits.spool_folder
+    spool = Spool(folder, size=splits.spool, ttl=splits.spool_ttl)
+    spool.sweep()
+    return spool
 
 
 def open_leases(settings: Settings, observe: Observer, cooldown: Cooldown) -> Lease:

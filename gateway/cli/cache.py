@@ -13,7 +13,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table as Grid
 
-from gateway.app.result_tiers import open_cache
+from gateway.app.result_tiers import open_cache, open_spool
 from gateway.cache.results import ResultCache
 from gateway.cache.tier import Entry, Purge
 from gateway.cli.names import QueryName, TableName
@@ -97,11 +97,15 @@ def drop(project: Path, query: str | None, table: str | None, older: str | None,
         raise click.BadParameter(str(error), param_hint="--older") from error
     with _opened(project) as results:
         dropped: Mapping[str, int] = {}
+        which = Purge(query=query, table=table, before=before)
         with suppress(StorageFailed):  # the tier that failed is reported at the end
-            dropped = results.drop(Purge(query=query, table=table, before=before))
+            dropped = results.drop(which)
     for tier, count in dropped.items():
         if tier != "memory":
             click.echo(f"{tier}: {count} dropped")
+    spool = open_spool(load_settings(project.resolve()))
+    if spool is not None and (of_splits := spool.drop(which)):
+        click.echo(f"{spool.name}: {of_splits} dropped")
 
 
 @contextmanager

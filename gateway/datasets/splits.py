@@ -2,7 +2,7 @@
 
 The plan of splits follows from the question, the snapshot and the number of splits: any host makes the same one. A
 query that keeps the rows of a table is split by its files and their row groups, and each split is computed when it is
-read. Any other is computed once, kept as answers are, and split by its rows.
+read. Any other is computed once, kept as answers are or on the disk, and split by its rows.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
 
 from gateway.answer import Answer, CacheStatus, Export, Outcome
+from gateway.cache.spool import Spooled
 from gateway.canonical import canonical_bytes
+from gateway.datasets.computed_once import ComputedOnce
 from gateway.errors import (
-    TOO_LARGE,
     EngineFailed,
     FilesChanged,
     InvalidParameters,
     MalformedRequest,
     QueryFailed,
-    ResultTooLarge,
     SplitGone,
 )
 from gateway.execution.single_flight import Gone
@@ -104,7 +105,7 @@ class Splits:
         query = self._bound(asked, self.gateway.clock(), pin=True)
         work = self._planned(query, principal)
         kept = keeping(work.plan, work.snapshots)
-        made = self._by_rows(query, principal, count, deadline) if kept is None else self._by_files(work, kept, count)
+        made = self._by_rows(work, count, deadline) if kept is None else self._by_files(work, kept, count)
         return SplitPlan(id=_identity(query, principal, made[1]), query=query, columns=made[0], splits=tuple(made[1]))
 
     def read(
@@ -123,13 +124,9 @@ class Splits:
         *has* tells whether the caller has the rows of a key already: nothing is computed then.
         """
         query = self._bound(replace(asked, snapshot=split.snapshot), split.now or 0.0)
-        if split.by == "rows":
-            answer = self.gateway.answer(query, principal=principal, deadline=deadline, gone=gone)
-            if answer.result.digest != split.content:
-                raise SplitGone(f"The result that it is of was computed again, to other rows: {_ANOTHER}.")
-            start, stop = split.place
-            return Part(answer=answer, start=min(start + skip, stop), stop=stop)
         work = self._planned(query, principal)
+        if split.by == "rows":
+            return self._rows_of(work, split, skip, deadline, gone)
         kept = keeping(work.plan, work.snapshots)
         if kept is None or _selected(work.plan) != split.content:
             raise SplitGone(f"Other files are read for this question by who asks now: {_ANOTHER}.")
@@ -175,23 +172,28 @@ class Splits:
             if code not in ("", QueryFailed.code):
                 raise EngineFailed(f"The table {lookup.table}, which says what of others is read, could not be read.")
 
-    def _by_rows(
-        self, query: BoundQuery, principal: Principal, count: int, deadline: float | None
-    ) -> tuple[tuple[Column, ...], list[Sized]]:
-        try:
-            result = self.gateway.answer(query, principal=principal, deadline=deadline).result
-        except ResultTooLarge as error:
-            if error.detail != TOO_LARGE:
-                raise
-            said = "The query does not keep the rows of a table, so its result is split once it is kept, and it is too"
-            raise ResultTooLarge(f"{said} large for that: narrow the question, or aggregate it.") from error
-        edges = [result.rows * number // count for number in range(count + 1)]
+    def _rows_of(self, work: Work, split: Split, skip: int, deadline: float | None, gone: Gone | None) -> Part:
+        """Return rows of a kept result, if it is the one that the split is of. Raises ``SplitGone``."""
+        once, (first, stop) = ComputedOnce(gateway=self.gateway), split.place
+        found = once.found(work, split.content) or once.answer(work, deadline=deadline, gone=gone)
+        start = min(first + skip, stop)
+        if isinstance(found, Spooled):
+            rows = once.read(found, work, min(start, found.rows), min(stop, found.rows))
+            if found.digest == split.content:
+                return Part(answer=rows)
+            found.close()
+        elif found.result.digest == split.content:
+            return Part(answer=found, start=start, stop=stop)
+        raise SplitGone(f"The result that it is of was computed again, to other rows: {_ANOTHER}.")
+
+    def _by_rows(self, work: Work, count: int, deadline: float | None) -> tuple[tuple[Column, ...], list[Sized]]:
+        kept = ComputedOnce(gateway=self.gateway).described(work, deadline=deadline)
+        edges = [kept.rows * number // count for number in range(count + 1)]
         splits = []
-        for number in range(count):
-            place = (edges[number], edges[number + 1])
-            split = _split(query, "rows", number, place, result.digest)
+        for number, place in enumerate(pairwise(edges)):
+            split = _split(work.plan.query, "rows", number, place, kept.digest)
             splits.append(Sized(split=split, rows=place[1] - place[0]))
-        return result.columns, splits
+        return kept.columns, splits
 
     def _by_files(self, work: Work, kept: Keeping, count: int) -> tuple[tuple[Column, ...], list[Sized]]:
         sizes, row_groups = self._files(work, kept)

@@ -22,8 +22,11 @@ CRITERIA = ("query", "table", "older")
 def drop() -> Response:
     """Drop the results of a query, over a table, made so long ago; all that is given must hold."""
     require(CACHE)
-    dropped = gateway().cache.drop(_criteria(read_query_string(request.query_string, accepted=())))
-    return json_response({"dropped": dict(dropped)})
+    which, spool = _criteria(read_query_string(request.query_string, accepted=())), gateway().spool
+    dropped = dict(gateway().cache.drop(which))
+    if spool is not None and (of_splits := spool.drop(which)):
+        dropped[spool.name] = of_splits
+    return json_response({"dropped": dropped})
 
 
 def _criteria(query: QueryString) -> Purge:

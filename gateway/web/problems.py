@@ -192,7 +192,7 @@ MEANINGS = {
     "`more` says how many others there are.",
     "query-failed": "The author's SQL failed on the data for these parameters, e.g. by a cast.",
     "result-too-large": "The result is larger than what is gathered of one, or than its format can hold: ask for CSV, "
-    "NDJSON, Arrow or Parquet, without `_limit`.",
+    "NDJSON, Arrow or Parquet, without `_limit`. Of splits: it finds no room on disk; with `Retry-After`, until then.",
     "scan-too-large": "The query would read more than the table allows; the members say how much, the limit, and "
     "which filter would help.",
     "quota-exceeded": "Too many requests, or too many bytes scanned for them: wait for the time in `Retry-After`.",
