@@ -110,6 +110,17 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """All *terms* are values, which lie together in none of the boxes that the slot lists.
+
+    A box has a pair of values for each term, both included.
+    """
+
+    terms: tuple[Term, ...]
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A condition on the request alone, e.g. ``$p IS NULL``: holds where the slot's value is True."""
 
@@ -126,11 +137,22 @@ class Or:
     parts: tuple[Predicate, ...]
 
 
-Leaf = Comparison | Membership | NullCheck | StartsWith | Outside | Condition
+Leaf = Comparison | Membership | NullCheck | StartsWith | Outside | Elsewhere | Condition
 Predicate = Union[Everything, Nothing, Leaf, And, Or]  # noqa: UP007 - And and Or name it before it exists
 
 TRUE = Everything()
 FALSE = Nothing()
+
+
+def terms_of(leaf: Leaf) -> tuple[Term, ...]:
+    """Return the terms that a leaf is about.
+
+    >>> terms_of(Condition(0)), terms_of(NullCheck(Term("x", "DATE")))
+    ((), (Term(column='x', type='DATE', functions=()),))
+    """
+    if isinstance(leaf, Condition):
+        return ()
+    return leaf.terms if isinstance(leaf, Elsewhere) else (leaf.term,)
 
 
 def all_of(*parts: Predicate) -> Predicate:

@@ -95,6 +95,10 @@ class Landmarks:
         single = lo[(lo == hi) & (lo % 4 == 0) & (lo > LOWEST)]
         return [self._keys[position // 4] for position in single.tolist()]
 
+    def point(self, first: int, last: int) -> Key | None:
+        """Return the one key of an interval; None if it has others."""
+        return self._keys[first // 4] if first == last and first % 4 == 0 and first > LOWEST else None
+
     def beginnings(self, lo: Ordinals, hi: Ordinals) -> list[Key]:
         """List the texts p of the intervals that hold all texts which begin with p, and nothing else."""
         wide = [
@@ -263,6 +267,10 @@ class Listing:
         self.members = members
         self._default = default
         self._mapped = mapped
+
+    def is_default(self, state: int) -> bool:
+        """Return whether a state also holds all values that are not listed."""
+        return state == self._default
 
     def within(self, start: Key | None, end: Key | None) -> Codes:
         single = start is not None and end is not None and successor(start) == end

@@ -140,12 +140,16 @@ def _restricted(rows: UnitStates, codes: Codes, axes: Axes) -> str:
     for level in axes.levels:
         if level.rows is rows:
             return _listed(level.field.column, level, positions)
-    levels, states = axes.joint[id(rows)]
-    return _tuples(levels, [state[positions[positions < len(state)]] for state in states])
+    levels, states = axes.levels_of(rows)
+    adjoin = id(rows) in axes.joint and bool((np.diff(positions) == 1).all())
+    return _tuples(levels, [state[positions[positions < len(state)]] for state in states], adjoin)
 
 
-def _tuples(levels: Sequence[Level], states: Sequence[npt.NDArray[np.int64]]) -> str:
-    """Write states over several partition columns, e.g. ``(year, month) BETWEEN (2013, 6) AND (2013, 8)``."""
+def _tuples(levels: Sequence[Level], states: Sequence[npt.NDArray[np.int64]], adjoin: bool) -> str:
+    """Write states over several partition columns, e.g. ``(year, month) BETWEEN (2013, 6) AND (2013, 8)``.
+
+    *adjoin*: they are all that there are between the first and the last one.
+    """
     names = ", ".join(level.field.column for level in levels)
     count = len(states[0])
     if not count:
@@ -154,7 +158,9 @@ def _tuples(levels: Sequence[Level], states: Sequence[npt.NDArray[np.int64]]) ->
         ", ".join(level.texts[int(state[position])].as_py() for level, state in zip(levels, states, strict=True))
         for position in (0, -1)
     ]
-    return f"({names}) = ({ends[0]})" if count == 1 else f"({names}) BETWEEN ({ends[0]}) AND ({ends[1]})"
+    if count == 1:
+        return f"({names}) = ({ends[0]})"
+    return f"({names}) BETWEEN ({ends[0]}) AND ({ends[1]})" if adjoin else f"({names}) IN ({count} values)"
 
 
 def _listed(column: str, level: Level, positions: npt.NDArray[np.intp]) -> str:

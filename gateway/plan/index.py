@@ -54,7 +54,8 @@ from gateway.model import Column
 from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Scale, place_wide
 from gateway.plan.derived import comparable, derived_axes
 from gateway.plan.samples import Samples, samples
-from gateway.plan.states import Mask, States, UnitStates
+from gateway.plan.states import Mask, States, UnitStates, combined
+from gateway.plan.together import Boxes, Together, together
 from gateway.predicate import Term
 
 _DERIVED = 64
@@ -106,6 +107,7 @@ class Axes:
         self._sources: dict[str, list[Axis]] = {}
         self._derived: dict[Term, list[Axis]] = {}
         self._samples: dict[Term, tuple[Samples | None]] = {}
+        self._together: dict[tuple[Term, ...], Together | None] = {}
         self._columns: dict[str, Level] = {}
         self.joint: dict[int, tuple[tuple[Level, ...], list[npt.NDArray[np.int64]]]] = {}
         """Of rows over several fields (by id): the fields, and the state of each in every joint state."""
@@ -143,6 +145,36 @@ class Axes:
                 self._samples.clear()
             kept = self._samples[term] = (samples(self.axes(term), term.type),)
         return kept[0]
+
+    def cuts(self, terms: tuple[Term, ...]) -> Sequence[Samples | Boxes]:
+        """List the grains of what a term can be, or the boxes of what several can be together."""
+        if len(terms) > 1:
+            found = self.together(terms)
+            return () if found is None else found.boxes
+        grains = self.samples(terms[0])
+        return () if grains is None else (grains,)
+
+    def together(self, terms: tuple[Term, ...]) -> Together | None:
+        """Return what several terms can be together; None where partitions do not tell it of each of them."""
+        if terms not in self._together:
+            if len(self._together) >= _DERIVED:
+                self._together.clear()
+            self._together[terms] = together([(self.axes(term), term.type) for term in terms])
+        return self._together[terms]
+
+    def levels_of(self, rows: UnitStates) -> tuple[tuple[Level, ...], list[npt.NDArray[np.int64]]]:
+        """Return the fields of states over several of them, and the state of each field in every joint state."""
+        if id(rows) in self.joint:
+            return self.joint[id(rows)]
+        found = next(each for each in self._together.values() if each is not None and each.rows is rows)
+        levels: list[Level] = []
+        states: list[npt.NDArray[np.int64]] = []
+        for axis, here in zip(found.axes, found.positions, strict=True):
+            own = [level for level in self.levels if level.rows is axis.rows]
+            several, joint = ((own[0],), [np.arange(axis.rows.size)]) if own else self.joint[id(axis.rows)]
+            levels += several
+            states += [states_of[here] for states_of in joint]
+        return tuple(levels), states
 
     def _plain(self, column: str, type_name: str) -> Sequence[Axis]:
         name = column.lower()
@@ -216,7 +248,7 @@ class Axes:
 
     def _joined(self, levels: Sequence[Level], axes: Sequence[Axis]) -> list[Axis]:
         kind = known(levels[0].source_type)
-        rows, states, positions = _combined(levels)
+        rows, states, positions = combined(levels)
         fields = [
             (level.transform, level.transform.numbers(level.texts)[position])
             for level, position in zip(levels, positions, strict=True)
@@ -355,31 +387,6 @@ def _enumerator(transform: Transform, kind: KeyType) -> Callable[[Key | None, Ke
         return [*range(start, end, step), end - 1]
 
     return listed
-
-
-def _combined(levels: Sequence[Level]) -> tuple[UnitStates, States, list[npt.NDArray[np.int64]]]:
-    """Make one state of each combination of states that occurs; return also the state of each field in each of them."""
-    joint = np.zeros(len(levels[0].rows.codes), dtype=np.int64)
-    null = np.zeros(len(joint), dtype=np.bool_)
-    unknown = np.zeros(len(joint), dtype=np.bool_)
-    for level in levels:
-        count = level.states.count
-        codes = level.rows.codes
-        unknown |= (codes == count + level.states.null) & level.states.unknown
-        null |= (codes == count) & level.states.null
-        joint = joint * max(count, 1) + np.minimum(codes, max(count - 1, 0))
-    valued = ~(null | unknown)
-    distinct, inverse = np.unique(joint[valued], return_inverse=True)
-    states = States(count=len(distinct), null=bool((null & ~unknown).any()), unknown=bool(unknown.any()))
-    positions = np.full(len(joint), len(distinct), dtype=np.int32)
-    positions[valued] = inverse
-    positions[unknown] = len(distinct) + states.null
-    fields = []
-    for level in reversed(levels):
-        count = max(level.states.count, 1)
-        fields.append(distinct % count)
-        distinct = distinct // count
-    return UnitStates(positions, states.size), states, fields[::-1]
 
 
 def _reordered(rows: UnitStates, states: States, order: npt.NDArray[np.intp], lo: Ordinals, hi: Ordinals) -> Interval:

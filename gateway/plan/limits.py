@@ -8,7 +8,18 @@ from gateway.catalog.table import Table
 from gateway.errors import ScanTooLarge
 from gateway.plan.explain import readable
 from gateway.plan.select import Chosen
-from gateway.predicate import FALSE, And, Comparison, Membership, NullCheck, Or, Outside, Predicate, StartsWith
+from gateway.predicate import (
+    FALSE,
+    And,
+    Comparison,
+    Elsewhere,
+    Membership,
+    NullCheck,
+    Or,
+    Outside,
+    Predicate,
+    StartsWith,
+)
 
 
 def check_limits(table: Table, chosen: Chosen, predicate: Predicate) -> None:
@@ -39,6 +50,8 @@ def constrains(predicate: Predicate, columns: Collection[str]) -> bool:
             return all(constrains(part, columns) for part in parts)
         case Comparison() | Membership() | NullCheck() | StartsWith() | Outside():
             return predicate.term.column.lower() in columns
+        case Elsewhere(terms):
+            return any(term.column.lower() in columns for term in terms)
         case _:
             return predicate == FALSE
 

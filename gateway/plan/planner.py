@@ -44,6 +44,7 @@ from gateway.plan.refuting import Refuting
 from gateway.plan.rewrite import Address, source
 from gateway.plan.samples import Samples
 from gateway.plan.select import Chosen, PartitionIndex
+from gateway.plan.together import Boxes
 from gateway.plan.witness import Witnessed, WitnessReader
 from gateway.predicate import Term
 
@@ -160,8 +161,8 @@ class Planner:
     ) -> Bound:
         """Ask the engine about conditions, but for scans that have one partition left, where it cannot pay."""
 
-        def samples_of(scan: int, term: Term) -> Samples | None:
-            return indexes[scan].axes.samples(term) if chosen[scan].partitions > 1 else None
+        def samples_of(scan: int, terms: tuple[Term, ...]) -> Sequence[Samples | Boxes]:
+            return indexes[scan].axes.cuts(terms) if chosen[scan].partitions > 1 else ()
 
         return self._refuting.refute(prepared, bound, parameters, samples_of)
 

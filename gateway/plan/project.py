@@ -14,10 +14,12 @@ from gateway.catalog.transforms.keys import Key, KeyType, after_prefix, key_rang
 from gateway.model import Value
 from gateway.plan.axis import Axis
 from gateway.plan.states import Codes, UnitStates, both, either
+from gateway.plan.together import Together
 from gateway.predicate import (
     And,
     Comparison,
     Condition,
+    Elsewhere,
     Everything,
     Membership,
     Nothing,
@@ -39,6 +41,9 @@ class Provider(Protocol):
 
     def axes(self, term: Term) -> Sequence[Axis]:
         """List the axes that constrain a term, in the order keys of its type; none where nothing is known."""
+
+    def together(self, terms: tuple[Term, ...]) -> Together | None:
+        """Return what several terms can be together, if that is known."""
 
     def may_lack(self, column: str) -> bool:
         """Return whether a column may be NULL in a unit whatever its axes say, since a file need not hold it."""
@@ -78,6 +83,9 @@ def project(predicate: Predicate, values: Sequence[Value], provider: Provider) -
             return _every(parts, values, provider)
         case NullCheck(term, negated):
             return _null_check(term, negated, provider)
+        case Elsewhere(terms, slot):
+            found = provider.together(terms)
+            return ALL if found is None else _all_codes([(found, found.outside(values[slot]))])
         case _:
             return _every((predicate,), values, provider)
 
@@ -289,7 +297,7 @@ def _outside(axis: Axis, ranges: Sequence[tuple[Key, Key]]) -> Codes:
     return axis.within_any([*between, (start, None)])
 
 
-def _all_codes(codes: Iterable[tuple[Axis, Codes]]) -> Choice | None:
+def _all_codes(codes: Iterable[tuple[Axis | Together, Codes]]) -> Choice | None:
     """Choose the units that are in the given states of each axis; of one axis several times, in all of them."""
     sets: dict[int, tuple[UnitStates, Codes]] = {}
     for axis, states in codes:

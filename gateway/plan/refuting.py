@@ -17,13 +17,14 @@ from gateway.errors import QueryFailed
 from gateway.model import TypedValue, Value
 from gateway.plan.analysis import Bound, Evaluate, PreparedQuery, Refuted, refute
 from gateway.plan.analysis.ranges import LOW, WHOLE, Grain
-from gateway.plan.samples import Samples, hours_of, merged
+from gateway.plan.samples import Samples, hours_of
+from gateway.plan.together import Boxes
 from gateway.predicate import Term
 
 _KEPT = 1_000
 
-SamplesOf = Callable[[int, Term], Samples | None]
-"""Returns the grains of a term of a scan."""
+SamplesOf = Callable[[int, tuple[Term, ...]], Sequence[Samples | Boxes]]
+"""Returns the grains of a term of a scan, or the boxes of several, those first that are asked about if they can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class _Question:
     """A condition on grains, or on NULL where there are none, with the values that it is evaluated with."""
 
     condition: str
-    grains: Samples | None
+    grains: Samples | Boxes | None
     sql: str
     parameters: Mapping[str, TypedValue]
 
@@ -55,10 +56,12 @@ class Refuting:
     ) -> Bound:
         """Take in what the engine says of the conditions of a query, which it is asked about in one call."""
         asked: list[tuple[Refuted, _Question]] = []
-        for scan, term, slot in prepared.asked:
-            constant, grains = prepared.constants[slot], samples_of(scan, term)
-            if isinstance(constant, Refuted) and grains is not None and grains.type == constant.type:
-                question = _of_ranges(constant, grains, parameters)
+        for scan, terms, slot in prepared.asked:
+            constant = prepared.constants[slot]
+            if isinstance(constant, Refuted):
+                cuts = (each for each in samples_of(scan, terms) if each.type == constant.type)
+                questions = (_of_ranges(constant, each, parameters) for each in cuts)
+                question = next((each for each in questions if each is not None), None)
                 asked += [(constant, question)] if question is not None else []
         for constant in prepared.constants if asked else ():
             if isinstance(constant, Refuted) and constant.of_null:
@@ -96,10 +99,10 @@ class Refuting:
         return dict(found)
 
 
-def _of_ranges(constant: Refuted, grains: Samples, parameters: Mapping[str, TypedValue]) -> _Question | None:
+def _of_ranges(constant: Refuted, grains: Samples | Boxes, parameters: Mapping[str, TypedValue]) -> _Question | None:
     forms = dict(constant.forms)
-    condition = forms.get(grains.grain.value)
-    if condition is None and grains.grain is Grain.DAY and Grain.HOURS in forms:
+    condition = forms.get(grains.grain)
+    if condition is None and isinstance(grains, Samples) and grains.grain is Grain.DAY and Grain.HOURS in forms:
         hours = hours_of(grains)
         condition, grains = (None, grains) if hours is None else (forms[Grain.HOURS], hours)
     if condition is None and grains.grain is Grain.PREFIX and Grain.VALUE in forms:
@@ -122,7 +125,7 @@ def _answer(question: _Question, value: Value) -> list[Value]:
     answer = _listed(value)
     if question.grains is None:
         return answer
-    return merged(question.grains, [number for number in answer if isinstance(number, int)])
+    return question.grains.listed([number for number in answer if isinstance(number, int)])
 
 
 def _listed(value: Value) -> list[Value]:

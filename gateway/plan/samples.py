@@ -19,8 +19,9 @@ from gateway.plan.axis import DIRECT, Axis, Interval, Landmarks, Listing
 
 MOST = 10_000
 """Grains of a column, at most; of more, none is asked about."""
-_HOUR = 3_600_000_000
-_DAY = 24 * _HOUR
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+"""In microseconds."""
 _FIRST_DAY, _LAST_DAY = -354_285, 2_932_531
 """The years 1000 to 9998: their texts sort as they do, and Python holds their ends."""
 
@@ -37,6 +38,10 @@ class Samples:
     type: str
     source: str
     ends: Mapping[int, tuple[Value, Value]]
+
+    def listed(self, numbers: Sequence[int]) -> list[Value]:
+        """Return the ranges of grains by their numbers, ascending."""
+        return merged(self, numbers)
 
 
 def samples(axes: Iterable[Axis], kind: str) -> Samples | None:
@@ -108,17 +113,17 @@ def grains_of_ranges(lo: Ordinals, hi: Ordinals, kind: str) -> Samples | None:
 
 def _of_times(lo: Ordinals, hi: Ordinals, kind: str) -> Samples | None:
     """Cut times into days, or into hours where partitions do not begin with a day, or are shorter."""
-    inside = (lo >= _FIRST_DAY * _DAY) & (hi < (_LAST_DAY + 1) * _DAY)
+    inside = (lo >= _FIRST_DAY * DAY) & (hi < (_LAST_DAY + 1) * DAY)
     lo, hi = lo[inside], hi[inside]
-    daily = bool((lo % _DAY == 0).all() and ((hi + 1) % _DAY == 0).all())
-    unit = _DAY if daily else _HOUR
+    daily = bool((lo % DAY == 0).all() and ((hi + 1) % DAY == 0).all())
+    unit = DAY if daily else HOUR
     counted = _counted_times(lo // unit, hi // unit, kind, Grain.DAY if daily else Grain.HOUR)
     return _of_time_ranges(lo, hi, kind) if counted is None else counted
 
 
 def _counted_times(lo: Ordinals, hi: Ordinals, kind: str, grain: Grain) -> Samples | None:
     """List days or hours by their numbers; None if there is none, or too many."""
-    unit = _DAY if grain is Grain.DAY else _HOUR
+    unit = DAY if grain is Grain.DAY else HOUR
     numbers = _counted(lo, hi)
     if numbers is None:
         return None
@@ -153,6 +158,34 @@ def hours_of(found: Samples) -> Samples | None:
 def _time(micros: int, zone: object) -> datetime:
     found = datetime(1970, 1, 1) + timedelta(microseconds=micros)
     return found.replace(tzinfo=UTC) if zone is not None else found
+
+
+def is_within(low: int, high: int, kind: str) -> bool:
+    """Return whether the values of a range of keys are times of the years 1000 to 9998, or no times."""
+    found = key_type(kind)
+    unit = DAY if found is not None and found.per_second else 1
+    temporal = found is not None and found.kind in (KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ)
+    return not temporal or (_FIRST_DAY * unit <= low and high < (_LAST_DAY + 1) * unit)
+
+
+def as_value(key: Key, kind: str) -> Value:
+    """Return the value of an order key."""
+    found = key_type(kind)
+    if isinstance(key, bytes):
+        return key.decode()
+    assert found is not None
+    if found.per_second:
+        return _time(key, UTC if found.kind is KeyKind.TIMESTAMPTZ else None)
+    return _value(key, found.kind)
+
+
+def as_sql(name: str, kind: str) -> str:
+    """Write the value whose order key is in a column."""
+    found = key_type(kind)
+    assert found is not None
+    if found.per_second:
+        return f"CAST(make_timestamp({name}) AS {kind})"
+    return _written(name, kind, found.kind)
 
 
 def _of_numbers(lo: Ordinals, hi: Ordinals, kind: str, family: KeyKind) -> Samples | None:

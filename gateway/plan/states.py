@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -128,3 +129,37 @@ class States:
     def values(self) -> Codes:
         """Return the states that may hold a value."""
         return self.spared(Codes(0, self.count))
+
+
+class Stated(Protocol):
+    """What gives each unit a state, such as a level or an axis."""
+
+    @property
+    def rows(self) -> UnitStates: ...
+    @property
+    def states(self) -> States: ...
+
+
+def combined(several: Sequence[Stated]) -> tuple[UnitStates, States, list[Ordinals]]:
+    """Make one state of each combination of states that occurs; return also the state of each axis in each of them."""
+    joint = np.zeros(len(several[0].rows.codes), dtype=np.int64)
+    null = np.zeros(len(joint), dtype=np.bool_)
+    unknown = np.zeros(len(joint), dtype=np.bool_)
+    for one in several:
+        count = one.states.count
+        codes = one.rows.codes
+        unknown |= (codes == count + one.states.null) & one.states.unknown
+        null |= (codes == count) & one.states.null
+        joint = joint * max(count, 1) + np.minimum(codes, max(count - 1, 0))
+    valued = ~(null | unknown)
+    distinct, inverse = np.unique(joint[valued], return_inverse=True)
+    states = States(count=len(distinct), null=bool((null & ~unknown).any()), unknown=bool(unknown.any()))
+    positions = np.full(len(joint), len(distinct), dtype=np.int32)
+    positions[valued] = inverse
+    positions[unknown] = len(distinct) + states.null
+    fields = []
+    for one in reversed(several):
+        count = max(one.states.count, 1)
+        fields.append(distinct % count)
+        distinct = distinct // count
+    return UnitStates(positions, states.size), states, fields[::-1]

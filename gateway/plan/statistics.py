@@ -137,6 +137,9 @@ class FileAxes:
             return ()
         return derived_axes(term, (axis,), own) if term.functions else (axis,)
 
+    def together(self, terms: tuple[Term, ...]) -> None:
+        """Return None: what columns are together in a file is not known."""
+
     def may_lack(self, column: str) -> bool:
         """Return False: a file that lacks a column has no bounds for it."""
         return False

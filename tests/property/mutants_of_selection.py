@@ -17,6 +17,7 @@ from mutating import noticed
 
 NOTICING = (
     "tests/unit/plan/test_select.py",
+    "tests/unit/plan/test_together.py",
     "tests/unit/plan/test_cases.py",
     "tests/unit/plan/test_rewrite.py",
     "tests/integration/test_manifest_footers.py",

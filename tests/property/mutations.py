@@ -37,13 +37,14 @@ from gateway.plan.analysis import (
     names,
     possible,
     prepared,
+    ranges,
     ranked,
     sources,
     subqueries,
     terms,
     types,
 )
-from gateway.plan.analysis.leaves import compiler, lists, nulls, rows
+from gateway.plan.analysis.leaves import compiler, jointly, lists, nulls, rows
 from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import FALSE, TRUE, And, Comparison, Operator, Or, Predicate, all_of, any_of
 from queries import cases, created, fill, refused
@@ -158,8 +159,8 @@ def wrong_key(block: Any, node: exp.Expr, alone: Any, within: Any) -> Any:
 right_key = barriers._key
 
 
-def wrong_not_true(self: possible.Possible, node: exp.Expr) -> exp.Expr:
-    return self._of(node, True)
+def wrong_not_so(self: possible.Possible, node: exp.Expr, negated: bool) -> exp.Expr:
+    return self._of(node, not negated)
 
 
 def everything(_: str, *sides: list[facts.Fact]) -> list[facts.Fact]:
@@ -210,11 +211,14 @@ MUTATIONS = [
     Mutation("NOT LIKE", "of any pattern", prefixes, "like_prefix", lambda pattern, escape="": pattern.strip("%_")),
     Mutation("date_trunc <>", "NULL not kept", compiler, "keeping_null", lambda leaf, unequal: leaf),
     Mutation("refuted", "NULL satisfies nothing", deterministic, "is_strict", lambda _: True),
-    Mutation("refuted", "all is the same within a grain", possible.Possible, "_is_fixed", lambda *_: True),
-    Mutation("refuted", "every INTERVAL is whole days", possible.Possible, "_is_whole_days", lambda *_: True),
-    Mutation("refuted", "every function keeps order", possible.Possible, "_direction", lambda *_: 1),
-    Mutation("refuted", "months are of fixed length", possible, "_is_fixed_length", lambda _: True),
-    Mutation("refuted", "an earlier branch is never reached", possible.Possible, "_not_true", wrong_not_true),
+    Mutation("refuted", "all is the same within a grain", ranges.Ranges, "is_fixed", lambda *_: True),
+    Mutation("refuted", "every INTERVAL is whole days", ranges.Ranges, "_is_whole_days", lambda *_: True),
+    Mutation("refuted", "every function keeps order", ranges.Ranges, "_direction", lambda *_: 1),
+    Mutation("refuted", "months are of fixed length", ranges, "_is_fixed_length", lambda _: True),
+    Mutation("refuted", "an earlier branch is never reached", possible.Possible, "_not_so", wrong_not_so),
+    Mutation(
+        "refuted", "the columns of one name are those of another table", jointly, "_are_of_one_source", lambda _: True
+    ),
     Mutation("optional filters", "an absent parameter asks for nothing", prepared, "TRUE", FALSE),
 ]
 

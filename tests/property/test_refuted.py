@@ -253,8 +253,8 @@ def check(database: Database, condition: str, kind: str, values: Sequence[str], 
     )
     bound = bind(prepared, PARAMETERS, database.evaluate)
 
-    def samples_of(scan: int, term: Term) -> Samples | None:
-        return grains
+    def samples_of(scan: int, terms: tuple[Term, ...]) -> Sequence[Samples]:
+        return () if grains is None else (grains,)
 
     refuted = Refuting(evaluate=database.evaluate).refute(prepared, bound, PARAMETERS, samples_of)
     kept = written(refuted.predicates[0], refuted.values)

@@ -30,6 +30,7 @@ from gateway.plan import (
     select,
     states,
     statistics,
+    together,
 )
 from gateway.plan.analysis import dimensions
 from gateway.plan.states import Codes
@@ -212,6 +213,18 @@ def the_first_step(right: Any) -> Any:
     return lambda *of: [next(iter(right(*of)))]
 
 
+def any_of_its_boxes(_: Any) -> Any:
+    def wrong(self: Any, refuted: Any) -> Codes:
+        gone = {tuple(map(tuple, box)) for box in refuted}
+        kept = np.ones(self.states.size, dtype=np.bool_)
+        for cuts in self.boxes:
+            for state, numbers in enumerate(cuts.of_states):
+                kept[state] &= not any(cuts.ends[number] in gone for number in numbers)
+        return Codes(0, self.states.size, kept)
+
+    return wrong
+
+
 MUTANTS = [
     Mutant("NULL", "IS NULL keeps no partition", states.States, "nulls", lambda _: lambda _: states.NO_CODES),
     Mutant("NULL", "a lookup's default holds none", axis.Listing, "nulls", lambda _: lambda self: self.states.nulls()),
@@ -257,6 +270,8 @@ MUTANTS = [
     Mutant("functions", "rounding casts round down only", functions, "_cast", rounded_down),
     Mutant("functions", "month() and the like keep order for ever", functions, "_mapping", without_period),
     Mutant("functions", "the end of an interval is left out", functions, "carry", lower_end_only),
+    Mutant("columns together", "one box stands for its partition", together.Together, "outside", any_of_its_boxes),
+    Mutant("columns together", "a lookup holds what is listed", axis.Listing, "is_default", lambda _: lambda *_: False),
     Mutant("OR", "only its last alternative", project, "_any", last_of_any),
     Mutant("OR", "the last alternative is lost in selection", select, "_united", forgets_the_last),
     Mutant("<=, >=", "taken for < and >", project.Restriction, "_compare", at_most_as_less),

@@ -421,6 +421,22 @@ class Generator:
             )
         )
 
+    def together(self, scope: Scope) -> str:
+        """Write a condition on what two columns make together."""
+        (text, kind), (other, of) = self.column(scope), self.column(scope)
+        literals = [self.pick(self.literals.get(one, ("1", "2"))) for one in (kind, of)]
+        value, operator = f"concat({literals[0]}, '/', {literals[1]})", self.pick(_OPERATORS)
+        forms = [
+            f"concat({text}, '/', {other}) {operator} {value}",
+            f"{text}::VARCHAR || '/' || {other}::VARCHAR {operator} {value}",
+            f"concat({text}, '/', {other}) LIKE '%{self.pick(('1', '2024-01-31', 'b', '/'))}'",
+            f"concat_ws('/', {text}, {other}) IN ({value}, '1', 'ab')",
+            f"coalesce({text}::VARCHAR, {other}::VARCHAR) {operator} {literals[0]}::VARCHAR",
+        ]
+        times = [one for one, found in ((text, kind), (other, of)) if found in ("DATE", "TIMESTAMP")]
+        forms += [f"concat(strftime({one}, '%Y-%m'), {text}, {other}) LIKE '2024-01%'" for one in times]
+        return self.pick(("", "", "NOT ")) + self.pick(forms)
+
     def simple(self, scope: Scope) -> str:
         """Write a condition without a subquery."""
         text, kind = self.column(scope)
@@ -436,6 +452,8 @@ class Generator:
             return f"NOT ({self.simple(scope)})"
         if self.chance(5):
             return self.branches(scope)
+        if self.chance(5):
+            return self.together(scope)
         if self.chance(5) and "INTEGER" in [t for _, columns in scope for t in columns.values()]:
             other, _ = self.column(scope, "INTEGER")
             second, kind = self.column(scope)

@@ -7,7 +7,7 @@ and the answer of the restricted query is compared with the whole one's.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,12 @@ from gateway.plan.analysis import (
 )
 from gateway.plan.refuting import Refuting
 from gateway.plan.samples import Samples, grains_of_keys, grains_of_ranges
+from gateway.plan.together import Boxes, Side, cut
 from gateway.predicate import (
     And,
     Comparison,
     Condition,
+    Elsewhere,
     Everything,
     Function,
     Membership,
@@ -98,7 +100,7 @@ class Database:
         parameters = {**parameters, **self.ranks(prepared, parameters)}
         bound = bind(prepared, parameters, self.evaluate)
         refuting = Refuting(evaluate=self.evaluate)
-        bound = refuting.refute(prepared, bound, parameters, lambda scan, term: self.samples(prepared, scan, term))
+        bound = refuting.refute(prepared, bound, parameters, lambda scan, terms: self.cuts(prepared, scan, terms))
         bound = self.witnessed(prepared, bound, parameters)
         for index in range(len(prepared.scans)):
             for number, one in enumerate(prepared.dimensions(index)):
@@ -135,6 +137,30 @@ class Database:
             if self.rows(witness_query(witness, source), parameters) == [(True,)]:
                 bound = left
         return bound
+
+    def cuts(self, prepared: PreparedQuery, scan: int, terms: tuple[Term, ...]) -> Sequence[Samples | Boxes]:
+        if len(terms) > 1:
+            return self.boxes(prepared, scan, terms)
+        grains = self.samples(prepared, scan, terms[0])
+        return () if grains is None else (grains,)
+
+    def boxes(self, prepared: PreparedQuery, scan: int, terms: tuple[Term, ...]) -> Sequence[Boxes]:
+        """Cut what terms are together in a table into boxes: every second row has none, and times are whole days."""
+        found = self.connection.execute(
+            f"SELECT DISTINCT {', '.join(map(_term, terms))} FROM {prepared.scans[scan].table} "
+            f"WHERE {' AND '.join(f'{_term(term)} IS NOT NULL' for term in terms)} ORDER BY ALL"
+        ).fetchall()[::2]
+        sides = []
+        for number, term in enumerate(terms):
+            kind = key_type(term.type)
+            if kind is None:
+                return ()
+            ends = [key_range(row[number], kind) for row in found]
+            if kind.per_second:
+                days = [(int(pair[0]) // DAY, int(pair[1]) // DAY) for pair in ends if pair is not None]
+                ends = [(first * DAY, last * DAY + DAY - 1) for first, last in days]
+            sides.append(Side(term.type, [None if pair is None else [pair] for pair in ends]))
+        return cut(sides, [(number,) * len(terms) for number in range(len(found))])
 
     def samples(self, prepared: PreparedQuery, scan: int, term: Term) -> Samples | None:
         """Cut the values that a term has in a table into grains: every second value has none, or times whole days."""
@@ -200,6 +226,10 @@ def written(predicate: Predicate, values: Sequence[Value]) -> str:
                 for a, b in pairs
             ]
             return f"({_term(term)} IS NOT NULL{''.join(between)})"
+        case Elsewhere(terms, slot):
+            return (
+                f"({' AND '.join([*(f'{_term(each)} IS NOT NULL' for each in terms), *_boxes(terms, values[slot])])})"
+            )
         case Comparison(term, operator, slot):
             # IS TRUE keeps the optimiser from folding `date_trunc(…) <> …` to TRUE for NULL.
             return f"(coalesce({_term(term)} {operator.value} {_value(values[slot], term.type)}, FALSE))"
@@ -212,6 +242,15 @@ def written(predicate: Predicate, values: Sequence[Value]) -> str:
             if not members:
                 return f"({_term(term)} IS NOT NULL)" if negated else "FALSE"
             return f"(coalesce({_term(term)} {'NOT ' if negated else ''}IN ({members}), FALSE))"
+
+
+def _boxes(terms: Sequence[Term], boxes: Value) -> Iterator[str]:
+    assert isinstance(boxes, list)
+    for box in boxes:
+        assert isinstance(box, list)
+        pairs = ((term, pair) for term, pair in zip(terms, box, strict=True) if isinstance(pair, list))
+        sides = (f"{_term(term)} BETWEEN {_value(a, term.type)} AND {_value(b, term.type)}" for term, (a, b) in pairs)
+        yield f"NOT ({' AND '.join(sides)})"
 
 
 def _term(term: Term) -> str:
@@ -266,6 +305,8 @@ def shown(predicate: Predicate, values: Sequence[object]) -> str:
             return f"{_term_shown(term)} {'not ' if negated else ''}starts with {values[slot]}"
         case Outside(term, slot):
             return f"{_term_shown(term)} where {values[slot]}"
+        case Elsewhere(terms, slot):
+            return f"({', '.join(map(_term_shown, terms))}) where {values[slot]}"
         case Comparison(term, operator, slot):
             return f"{_term_shown(term)} {operator.value} {values[slot]}"
         case Membership(term, slots, is_list, negated):

@@ -18,6 +18,7 @@ from gateway.predicate import (
     And,
     Comparison,
     Condition,
+    Elsewhere,
     Everything,
     Function,
     Membership,
@@ -101,6 +102,8 @@ def _equal(predicate: Predicate, here: Term, there: Term, constants: Constants) 
             return any_of(*(_equal(part, here, there, constants) for part in parts))
         case Everything() | Nothing() | Condition():
             return predicate
+        case Elsewhere(terms):
+            return TRUE if here.column in {term.column for term in terms} else predicate
         case _:
             found = predicate.term
             if found.column != here.column:

@@ -92,6 +92,7 @@ _STRICT: Final = (
     *(exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Like, exp.ILike, exp.SimilarTo, exp.Escape, exp.RegexpLike),
     *(
         exp.RegexpFullMatch,
+        exp.DPipe,
         exp.StartsWith,
         exp.EndsWith,
         exp.Contains,

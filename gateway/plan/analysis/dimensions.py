@@ -19,6 +19,7 @@ from gateway.predicate import (
     TRUE,
     Comparison,
     Condition,
+    Elsewhere,
     Function,
     Membership,
     NullCheck,
@@ -190,7 +191,7 @@ class Dimensions:
 def _filters(key: DimensionKey) -> bool:
     """Return whether a scan is filtered by more than its key, which the other side is filtered by already."""
     return key.known != TRUE and any(
-        not isinstance(leaf, Condition | Outside)
+        not isinstance(leaf, Condition | Outside | Elsewhere)
         and leaf.term.column != key.term.column
         and not (isinstance(leaf, NullCheck) and leaf.negated)
         for leaf in leaves(key.known)

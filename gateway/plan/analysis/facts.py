@@ -14,20 +14,20 @@ from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import (
     TRUE,
     And,
-    Comparison,
     Condition,
+    Elsewhere,
     Everything,
+    Leaf,
     Membership,
     Nothing,
     NullCheck,
     Operator,
     Or,
-    Outside,
     Predicate,
-    StartsWith,
     Term,
     all_of,
     any_of,
+    terms_of,
 )
 
 MIRRORED: Final = {
@@ -74,10 +74,10 @@ class Fact:
 
 def keys(predicate: Predicate) -> frozenset[str]:
     """Return the columns that a predicate speaks of."""
-    return frozenset(leaf.term.column for leaf in leaves(predicate) if not isinstance(leaf, Condition))
+    return frozenset(term.column for leaf in leaves(predicate) for term in terms_of(leaf))
 
 
-def leaves(predicate: Predicate) -> Iterator[Comparison | Membership | NullCheck | StartsWith | Outside | Condition]:
+def leaves(predicate: Predicate) -> Iterator[Leaf]:
     """Walk the leaves of a predicate."""
     if isinstance(predicate, And | Or):
         for part in predicate.parts:
@@ -105,6 +105,10 @@ def substitute(predicate: Predicate, change: Callable[[Term], Term | None]) -> P
             return any_of(*(substitute(part, change) for part in parts))
         case Everything() | Nothing() | Condition():
             return predicate
+        case Elsewhere(terms):
+            found = [change(term) for term in terms]
+            known = tuple(term for term in found if term is not None)
+            return replace(predicate, terms=known) if len(known) == len(terms) else TRUE
         case _:
             term = change(predicate.term)
             return TRUE if term is None else replace(predicate, term=term)
@@ -194,4 +198,4 @@ def _may_hold_on_null(predicate: Predicate, columns: frozenset[str]) -> bool:
             return term.column not in columns or not negated
         case _:
             # Every function that a term may hold gives NULL for NULL, and NULL compares as neither TRUE nor FALSE.
-            return predicate.term.column not in columns
+            return columns.isdisjoint(term.column for term in terms_of(predicate))

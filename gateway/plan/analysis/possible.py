@@ -123,7 +123,7 @@ class Possible:
         if not self.ranges.is_fixed(right):
             return exp.true()
         if isinstance(left, exp.Case):
-            return self._cases(left, right, operator)
+            return self._cases(left, self._at(right, LOW), operator)
         direction = self.ranges.direction(left)
         if direction is None:
             return exp.true()

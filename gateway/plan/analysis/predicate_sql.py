@@ -9,6 +9,7 @@ from gateway.predicate import (
     And,
     Comparison,
     Condition,
+    Elsewhere,
     Everything,
     Function,
     Membership,
@@ -45,6 +46,8 @@ def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
             return f"{term_sql(term)} {operator.value} {_literal(values[slot], term.type)}"
         case Outside(term, slot):
             return f"({' AND '.join([f'{term_sql(term)} IS NOT NULL', *_ranges(term, values[slot])])})"
+        case Elsewhere(terms):  # its boxes may be very many: what lies in them is kept
+            return f"({' AND '.join(f'{term_sql(term)} IS NOT NULL' for term in terms)})"
         case Membership():
             return _membership(predicate, values)
 

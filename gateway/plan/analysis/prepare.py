@@ -28,7 +28,7 @@ from gateway.plan.analysis.text import Text, read
 from gateway.plan.analysis.used import used_names
 from gateway.plan.analysis.walk import Walk
 from gateway.plan.shield import needs_whole
-from gateway.predicate import TRUE, Outside, Predicate, Term, all_of
+from gateway.predicate import TRUE, Elsewhere, Outside, Predicate, Term, all_of, terms_of
 
 _WITH_UNIT = (exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff, exp.DateBin)
 _TEXT_FIRST = re.compile(r"\s*\(\s*'")
@@ -158,11 +158,11 @@ def _prepared_scan(
     )
 
 
-def _asked(scans: Sequence[PreparedScan]) -> Iterator[tuple[int, Term, int]]:
+def _asked(scans: Sequence[PreparedScan]) -> Iterator[tuple[int, tuple[Term, ...], int]]:
     for number, scan in enumerate(scans):
         for leaf in dict.fromkeys(leaves(scan.predicate)):
-            if isinstance(leaf, Outside):
-                yield number, leaf.term, leaf.slot
+            if isinstance(leaf, Outside | Elsewhere):
+                yield number, terms_of(leaf), leaf.slot
 
 
 def _of_table(predicate: Predicate, names: Sequence[str], prunable: Collection[str]) -> Predicate:

@@ -38,6 +38,7 @@ from gateway.predicate import (
     And,
     Comparison,
     Condition,
+    Elsewhere,
     Everything,
     Membership,
     Nothing,
@@ -102,7 +103,7 @@ class PreparedQuery:
     tables: tuple[str, ...]
     shield: bool = False
     names: frozenset[str] | None = None
-    asked: tuple[tuple[int, Term, int], ...] = ()
+    asked: tuple[tuple[int, tuple[Term, ...], int], ...] = ()
     ranked: tuple[PreparedRank, ...] = ()
     witnesses: tuple[PreparedWitness, ...] = ()
 
@@ -353,7 +354,7 @@ def simplified(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
             return _simplified_comparison(predicate, values[predicate.slot])
         case Membership():
             return _simplified_membership(predicate, values)
-        case Outside(_, slot):
+        case Outside(_, slot) | Elsewhere(_, slot):
             # A condition that nothing refutes is no filter, see ``limits.require_filter``.
             return predicate if isinstance(values[slot], list) and values[slot] else TRUE
         case StartsWith(_, slot, _):

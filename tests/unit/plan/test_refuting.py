@@ -38,8 +38,9 @@ def engine() -> Iterator[Asked]:
         yield Asked(Database(connection=connection))
 
 
-def grains(scan: int, term: Term) -> Samples | None:
-    return GRAINS
+def grains(scan: int, terms: tuple[Term, ...]) -> Sequence[Samples]:
+    assert GRAINS is not None
+    return (GRAINS,)
 
 
 def values(refuting: Refuting, where: str, **given: tuple[Value, str]) -> list[Value]:

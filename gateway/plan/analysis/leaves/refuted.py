@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from gateway.plan.analysis.constants import Constants, Refuted
 from gateway.plan.analysis.deterministic import columns_in, is_deterministic, is_strict
+from gateway.plan.analysis.leaves.jointly import jointly
 from gateway.plan.analysis.possible import Possible
 from gateway.plan.analysis.prefixes import Beginnings
 from gateway.plan.analysis.ranges import LOW, WHOLE, Grain, Ranged, Ranges, name_of
@@ -25,9 +26,12 @@ _GRAINS = {
 
 def refuted(constants: Constants, naming: Naming, node: exp.Expr, negated: bool) -> Predicate | None:
     """Return what the engine can say of the column of a condition; None where it cannot say anything."""
-    found = _column(node, naming)
-    if found is None or not is_deterministic(node):
+    columns = _columns(node, naming)
+    if columns is None or not is_deterministic(node):
         return None
+    if len(columns) > 1:
+        return jointly(constants, columns, node, negated)
+    (found,) = columns.values()
     forms = _forms(constants, node, negated, found.type)
     if not forms:
         return None
@@ -63,11 +67,13 @@ def _is_moving(interval: exp.Expr) -> bool:
     return interval.find(exp.Column) is not None
 
 
-def _column(node: exp.Expr, naming: Naming) -> Term | None:
-    """Return the one column that a condition is about."""
-    found = {term(column, naming) for column in columns_in(node)}
-    only = next(iter(found)) if len(found) == 1 else None
-    return only if isinstance(only, Term) and not only.functions else None
+def _columns(node: exp.Expr, naming: Naming) -> dict[str, Term] | None:
+    """Return the columns that a condition is about, by their names; None where one of them is not known."""
+    found = {name_of(column): term(column, naming) for column in columns_in(node)}
+    known = {name: one for name, one in found.items() if isinstance(one, Term) and not one.functions}
+    if not found or len(known) < len(found):
+        return None
+    return known if len(set(known.values())) > 1 else dict(list(known.items())[:1])
 
 
 def _at_null(constants: Constants, node: exp.Expr, negated: bool) -> str:

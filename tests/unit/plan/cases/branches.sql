@@ -11,7 +11,6 @@ SELECT k FROM a WHERE d >= CASE WHEN s = 'a' THEN DATE '2024-01-31' WHEN k = 2 T
 SELECT k FROM a WHERE NOT CASE WHEN s = 'a' THEN d >= '2024-01-31' ELSE k = 1 END;
 --> a: (s = a AND d < 2024-01-31) OR ((s where {value: COALESCE(NOT __lo = 'a', TRUE)} OR ([NULL: NOT ("__lo" = 'a') IS TRUE] AND s IS NULL)) AND k <> 1)
 
--- Not results of several types, which are made one.
+-- Results of several types are made one: the columns are looked at together.
 SELECT k FROM a WHERE k = CASE WHEN d > '2024-01-31' THEN 1 ELSE 2.5 END;
---> a: TRUE
---! a: k = CASE WHEN d > '2024-01-31' THEN 1 ELSE 2.5 END | compared with no constant
+--> a: (k, d) where {value/value: __lo = CASE WHEN __lo1 > '2024-01-31' THEN 1 ELSE 2.5 END; value/range: (__hi1 > '2024-01-31' AND (CASE WHEN TRUE THEN 1 ELSE 2.5 END) = __lo) OR (COALESCE(__lo1 <= '2024-01-31', TRUE) AND (CASE WHEN FALSE THEN 1 ELSE 2.5 END) = __lo); range/value: __lo <= (CASE WHEN __lo1 > '2024-01-31' THEN 1 ELSE 2.5 END) AND __hi >= (CASE WHEN __lo1 > '2024-01-31' THEN 1 ELSE 2.5 END)} OR k IS NULL OR d IS NULL
