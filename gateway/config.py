@@ -206,6 +206,14 @@ class SplitSettings(_Section):
     )
 
 
+class JobSettings(_Section):
+    """Who does the builds of datasets that are asked for over HTTP. Their records are beside the snapshots."""
+
+    run: bool = Field(
+        True, description="Whether this machine does builds, one at a time; else others with the same records do."
+    )
+
+
 class ClusterSettings(_Section):
     """Other machines that compute what is too much for this one."""
 
@@ -270,6 +278,7 @@ class Settings(_Section):
     cache: CacheSettings = CacheSettings()
     snapshots: SnapshotSettings = SnapshotSettings()
     splits: SplitSettings = SplitSettings()
+    jobs: JobSettings = JobSettings()
     cluster: ClusterSettings = ClusterSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()

@@ -8,7 +8,9 @@
     │   ├── QueryNotFound         404 query-not-found
     │   ├── VersionNotFound       404 version-not-found
     │   ├── TableNotFound         404 table-not-found
+    │   ├── JobNotFound           404 job-not-found
     │   ├── NotAcceptable         406 not-acceptable
+    │   ├── JobHasEnded           409 job-has-ended
     │   ├── VersionRetired        410 version-retired
     │   ├── CursorExpired         410 cursor-expired
     │   ├── PreconditionFailed    412 precondition-failed
@@ -18,18 +20,21 @@
     │   ├── ResultTooLarge        422 result-too-large
     │   ├── QueryFailed           422 query-failed
     │   ├── InputInvalid          422 input-invalid
+    │   ├── IdempotencyKeyReused  422 idempotency-key-reused
     │   ├── QuotaExceeded         429 quota-exceeded
     │   ├── ClientGone            499 client-gone
     │   └── NotCached             504 not-cached
     ├── CapacityError         try again
     │   ├── QueueFull             503 queue-full
-    │   └── ShuttingDown          503 shutting-down
+    │   ├── ShuttingDown          503 shutting-down
+    │   └── JobCancelled          503 job-cancelled
     ├── UpstreamError         a dependency failed
     │   ├── EngineFailed          502 engine-failed
     │   ├── StorageFailed         502 storage-failed
     │   ├── ValueMisfit           502 value-misfit
     │   ├── FilesChanged          503 files-changed
     │   ├── ClusterUnavailable    503 cluster-unavailable
+    │   ├── JobAbandoned          502 job-abandoned
     │   └── DeadlineExceeded      504 deadline-exceeded
     └── DefinitionError       the repository is wrong, with file, line and column
         ├── TemplateInvalid       500 template-invalid
@@ -182,6 +187,16 @@ class TableNotFound(RequestError):
     code, status, title = "table-not-found", 404, "No such table"
 
 
+class JobNotFound(RequestError):
+    code, status, title = "job-not-found", 404, "No such job"
+
+
+class JobHasEnded(RequestError):
+    """A job that is done, or has failed, is not cancelled any more."""
+
+    code, status, title = "job-has-ended", 409, "The job has ended"
+
+
 class NotAcceptable(RequestError):
     code, status, title = "not-acceptable", 406, "No such format"
 
@@ -264,6 +279,10 @@ class InputInvalid(RequestError):
     code, status, title = "input-invalid", 422, "The input cannot be written to the table"
 
 
+class IdempotencyKeyReused(RequestError):
+    code, status, title = "idempotency-key-reused", 422, "The key was sent with another request"
+
+
 class QuotaExceeded(RequestError):
     code, status, title, retryable = "quota-exceeded", 429, "Quota exceeded", True
 
@@ -292,6 +311,12 @@ class QueueFull(CapacityError):
 
 class ShuttingDown(CapacityError):
     code, status, title = "shutting-down", 503, "The gateway is stopping"
+
+
+class JobCancelled(CapacityError):
+    """A job is stopped because somebody has cancelled it; nobody reads this but who does the work."""
+
+    code, status, title = "job-cancelled", 503, "The job was cancelled"
 
 
 class UpstreamError(GatewayError):
@@ -370,6 +395,12 @@ class ClusterUnavailable(UpstreamError):
     """The cluster cannot compute partials now: it is gone, has no workers that fit, or lost them under the query."""
 
     code, status, title = "cluster-unavailable", 503, "The cluster cannot be used"
+
+
+class JobAbandoned(UpstreamError):
+    """The workers that took a job up have ended, one after the other, before they got anywhere."""
+
+    code, status, title = "job-abandoned", 502, "The job was given up"
 
 
 class DeadlineExceeded(UpstreamError):

@@ -19,6 +19,14 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="query-gateway"'}
 
 QUERY, TABLE, REFRESH, CACHE, RELOAD, METRICS = "query", "table", "refresh", "cache", "reload", "metrics"
 """Actions that may be granted: reading a query or table, refreshing a table (by name); the operator's actions."""
+BUILD, TAG, CANCEL, READ, EXPORT = "build", "tag", "cancel", "read", "export"
+"""Actions on datasets, by name: to have one built, name its versions, cancel a build, read of builds and lineage.
+
+``export`` is one on queries, by name: to have their results written as files."""
+ON_TABLES, ON_QUERIES = (REFRESH, BUILD, TAG, CANCEL, READ), (EXPORT,)
+"""Actions that apply to the tables, and to the queries, of the grant that has them."""
+_WRITING = frozenset({BUILD, TAG, CANCEL, EXPORT})
+"""Actions that leave something behind in a store: nobody may who is not known."""
 
 
 class Access(Protocol):
@@ -52,7 +60,7 @@ class Access(Protocol):
 
 
 class Open:
-    """No access control: everybody may do everything, anonymously."""
+    """No access control: everybody may do everything, anonymously, but have something written."""
 
     generation = 0
 
@@ -60,10 +68,10 @@ class Open:
         return ANONYMOUS
 
     def may(self, principal: Principal, action: str, name: str) -> bool:
-        return True
+        return action not in _WRITING
 
     def shared(self, action: str, name: str) -> bool:
-        return True
+        return action not in _WRITING
 
     def limit(self, principal: Principal) -> Rates:
         return Rates()

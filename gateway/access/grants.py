@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from cachetools import LRUCache
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
-from gateway.access.base import ANONYMOUS, QUERY, REFRESH, TABLE
+from gateway.access.base import ANONYMOUS, ON_QUERIES, ON_TABLES, QUERY, TABLE
 from gateway.access.rates import RateSetting
 from gateway.access.reloading_file import FileUnreadable
 from gateway.declaration import DeclarationError, Declared
@@ -51,6 +51,9 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Recipients = Annotated[tuple[Annotated[str, AfterValidator(_recipient)], ...], AfterValidator(_somebody)]
 
 
+Action = Literal["refresh", "build", "tag", "cancel", "read", "export", "cache", "reload", "metrics"]
+
+
 class _GrantEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     to: Recipients
@@ -66,18 +69,20 @@ class _GrantEntry(BaseModel):
 
 
 class Grant(_GrantEntry):
-    """A grant. ``refresh`` applies to the tables of the same grant, the other actions to the whole gateway."""
+    """A grant. Actions apply to the tables or the queries of the same grant, or to the whole gateway."""
 
     queries: tuple[Pattern, ...] = ()
     tables: tuple[Pattern, ...] = ()
-    actions: tuple[Literal["refresh", "cache", "reload", "metrics"], ...] = ()
+    actions: tuple[Action, ...] = ()
 
     @model_validator(mode="after")
     def _grants_something(self) -> Self:
         if not (self.queries or self.tables or self.actions):
             raise ValueError("grants nothing: add queries, tables or actions")
-        if REFRESH in self.actions and not self.tables:
-            raise ValueError("refresh needs tables in the same grant: name those that may be refreshed, or '*'")
+        for named, names, of in ((ON_TABLES, self.tables, "tables"), (ON_QUERIES, self.queries, "queries")):
+            for action in self.actions:
+                if action in named and not names:
+                    raise ValueError(f"{action} needs {of} in the same grant: name those that it is for, or '*'")
         return self
 
 
@@ -196,6 +201,9 @@ def _rights(declaration: Declaration, principal: Principal) -> tuple[dict[str, N
     named = {
         QUERY: Names.of(pattern for grant in grants for pattern in grant.queries),
         TABLE: Names.of(pattern for grant in grants for pattern in grant.tables),
-        REFRESH: Names.of(pattern for grant in grants if REFRESH in grant.actions for pattern in grant.tables),
     }
-    return named, frozenset(action for grant in grants for action in grant.actions) - {REFRESH}
+    for action in (*ON_TABLES, *ON_QUERIES):
+        having = [grant for grant in grants if action in grant.actions]
+        of = [grant.tables if action in ON_TABLES else grant.queries for grant in having]
+        named[action] = Names.of(pattern for patterns in of for pattern in patterns)
+    return named, frozenset(action for grant in grants for action in grant.actions).difference(named)

@@ -21,11 +21,11 @@ def announce_written(settings: Settings, name: str, paths: Iterable[str] | None)
     if not settings.state.is_dir():
         return
     with open_catalog(settings, observe=unobserved) as catalog:
-        for other in _sharing(settings, catalog.tables, name):
+        for other in sharing(settings, catalog.tables, name):
             catalog.refresh(other, None if other != name else _partitions(paths), announced=True)
 
 
-def _sharing(settings: Settings, tables: Mapping[str, Table], name: str) -> Iterator[str]:
+def sharing(settings: Settings, tables: Mapping[str, Table], name: str) -> Iterator[str]:
     """List the tables whose location is that of table *name*, or lies in it, or holds it."""
     places = {each: place_of(table.location, settings.storage, settings.project) for each, table in tables.items()}
     for each, place in places.items():

@@ -15,16 +15,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from math import inf
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import obstore
 import orjson
 import pyarrow as pa
-from obstore.exceptions import AlreadyExistsError, NotFoundError, PreconditionError
 
+from gateway.catalog.documents import Documents
 from gateway.catalog.listing import SCHEMA
-from gateway.catalog.store import Store, storage_errors
 from gateway.errors import StorageFailed
 from gateway.model import Column
 
@@ -125,11 +123,8 @@ class DatasetVersion:
         ).cast(SCHEMA)
 
 
-class Versions:
+class Versions(Documents):
     """Reads and writes what describes a dataset at its location. Raises ``StorageFailed``."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
 
     def numbers(self) -> list[int]:
         """List the numbers of the versions that there are, ascending."""
@@ -194,53 +189,14 @@ class Versions:
                 found[name[1]] = int(orjson.loads(content)["version"])
         return found
 
-    def create(
-        self, path: str, document: Mapping[str, Any], *, mode: Literal["create", "overwrite"] = "create"
-    ) -> bool:
-        """Write a file that is not there yet; return False where it is, unless it is to be overwritten."""
-        with storage_errors(self.store.location):
-            try:
-                obstore.put(self.store.objects, path, orjson.dumps(document), mode=mode)
-            except (AlreadyExistsError, PreconditionError):
-                return False
-        return True
-
-    def get(self, path: str, *, since: float = -inf) -> bytes | None:
-        """Read a small file; None where there is none that was written *since* then, in seconds since the epoch."""
-
-        def read() -> bytes | None:
-            found = obstore.get(self.store.objects, path)
-            return bytes(found.bytes()) if found.meta["last_modified"].timestamp() >= since else None
-
-        with storage_errors(self.store.location):
-            try:
-                return self.store.patiently(read)
-            except (NotFoundError, FileNotFoundError):
-                return None
-
-    def listed(self, folder: str) -> list[tuple[str, datetime]]:
-        """List the files below a folder, each with when it was written."""
-        return [(str(each["path"]), each["last_modified"]) for each in self._listed(folder)]
-
     def present(self) -> Mapping[str, tuple[int, str]]:
         """List the files of rows that are there, each with its size and ETag."""
-        return {str(each["path"]): _state(each) for each in self._listed("data")}
+        return {str(each["path"]): _state(each) for each in self.found("data")}
 
     def has(self, file: BuiltFile) -> bool:
         """Look whether a file of rows is there now, as it was written."""
-        with storage_errors(self.store.location):
-            try:
-                found = self.store.patiently(lambda: obstore.head(self.store.objects, file.path))
-            except (NotFoundError, FileNotFoundError):
-                return False
-        return _state(cast(Mapping[str, Any], found)) == (file.size, file.etag)
-
-    def _listed(self, folder: str) -> list[Mapping[str, Any]]:
-        def listed() -> list[Mapping[str, Any]]:
-            return [cast(Mapping[str, Any], each) for page in obstore.list(self.store.objects, folder) for each in page]
-
-        with storage_errors(self.store.location):
-            return self.store.patiently(listed)
+        found = self.unless_absent(lambda: obstore.head(self.store.objects, file.path))
+        return found is not None and _state(cast(Mapping[str, Any], found)) == (file.size, file.etag)
 
 
 def _state(found: Mapping[str, Any]) -> tuple[int, str]:

@@ -19,6 +19,7 @@ from gateway.cli.names import DatasetName
 from gateway.cli.project import opened, project_option
 from gateway.config import load_settings
 from gateway.datasets.build import BuildProgress, Built, OnProgress
+from gateway.datasets.describe import of_build
 from gateway.errors import GatewayError
 from gateway.plan.explain import readable
 
@@ -61,22 +62,7 @@ def _bar(name: str) -> Iterator[OnProgress]:
 def _print(built: Built, as_json: bool) -> None:
     version = built.version
     if as_json:
-        document = {
-            "dataset": version.dataset,
-            "version": version.version,
-            "published": built.published,
-            "partitions": len(version.partitions),
-            "unchanged": built.unchanged,
-            "built": built.built,
-            "resumed": built.resumed,
-            "lost": built.lost,
-            "removed": built.removed,
-            "rows": version.rows,
-            "files": len(version.files),
-            "bytes": version.size,
-            "seconds": built.seconds,
-        }
-        sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.buffer.write(orjson.dumps(of_build(built), option=orjson.OPT_APPEND_NEWLINE))
         return
     console = Console(highlight=False, soft_wrap=True)
     made = "" if built.published else ", as it was"

@@ -14,7 +14,7 @@ before it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -34,6 +34,8 @@ from gateway.pipeline import Gateway
 from gateway.suggestions import did_you_mean
 from gateway.writer.write import new_identity
 
+KIND = "build"
+"""Of the jobs that are builds."""
 ATTEMPTS = 8
 """Times that a build is begun again because its sources, or the dataset, changed under it."""
 _POLL = 0.2
@@ -41,10 +43,18 @@ _POLL = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildProgress:
-    """How many partitions of a build are there, of how many that are known by now."""
+    """How many partitions of a build are there, of how many that are known by now, and the rows of those there."""
 
     done: int
     total: int
+    unchanged: int
+    """Of those there, how many are as they were in the version before."""
+    rows: int
+
+    @property
+    def built(self) -> int:
+        """Of those there, how many were computed, by this build or one that did not come to its end."""
+        return self.done - self.unchanged
 
 
 OnProgress = Callable[[BuildProgress], None]
@@ -135,9 +145,7 @@ class Builder:
             raise no_dataset(name, [each for each, table in tables.items() if table.query is not None])
         if tables[name].query is None:
             raise MalformedRequest(f"{name} is a table that others write: a dataset has a query in its declaration.")
-        pinned = tables[name].version
-        if pinned is not None:
-            raise MalformedRequest(f"{name} reads the version {pinned}: build the dataset that declares none.")
+        refuse_pinned(tables[name])
         self._refuse_shared_location(tables[name])
         return tables[name]
 
@@ -166,6 +174,12 @@ class Builder:
             yield
         finally:
             lock.release()
+
+
+def refuse_pinned(table: Table) -> None:
+    """Raise ``MalformedRequest`` where a dataset is one version of another one."""
+    if table.version is not None:
+        raise MalformedRequest(f"{table.name} reads the version {table.version}: build the dataset that declares none.")
 
 
 def no_dataset(name: str, datasets: Collection[str]) -> TableNotFound:
@@ -236,8 +250,8 @@ class _Attempt:
             else:
                 parts[key] = part
         elsewhere: set[Key] = set()
-        done, total = len(others) + len(parts), len(others) + len(keys)
-        self._on_progress(BuildProgress(done=done, total=total))
+        total = len(others) + len(keys)
+        self._tell(others | parts, total)
         for group in in_groups(missing):
             wanted = [key for each in group for key in each.keys]
             computed = self._computer.rows(self._question, self._question.within(wanted))
@@ -245,9 +259,14 @@ class _Attempt:
                 parts[key] = partition_of(each, key, computed)
                 self._versions.finish(parts[key], again=each.identity in self._lost)
             elsewhere |= computed.elsewhere
-            done += len(group)
-            self._on_progress(BuildProgress(done=done, total=total))
+            self._tell(others | parts, total)
         return parts, elsewhere
+
+    def _tell(self, parts: Mapping[Key, BuiltPartition], total: int) -> None:
+        before = set() if self._last is None else {part.identity for part in self._last.partitions}
+        unchanged = sum(part.identity in before and part.identity not in self._lost for part in parts.values())
+        rows = sum(part.rows for part in parts.values())
+        self._on_progress(BuildProgress(done=len(parts), total=total, unchanged=unchanged, rows=rows))
 
     def _finished(self, planned: Restricted) -> BuiltPartition | None:
         """Return a part that a build finished which did not come to its end."""

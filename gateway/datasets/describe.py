@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.catalog.table import Table
 from gateway.catalog.versions import DatasetVersion, Versions
+from gateway.datasets.build import Built
 
 
 def described(table: Table, versions: Versions | None) -> dict[str, Any]:
@@ -34,6 +35,26 @@ def summary(version: DatasetVersion) -> dict[str, Any]:
         "files": len(version.files),
         "bytes": version.size,
         "digest": version.digest,
+    }
+
+
+def of_build(built: Built) -> dict[str, Any]:
+    """Describe what came of a build."""
+    version = built.version
+    return {
+        "dataset": version.dataset,
+        "version": version.version,
+        "published": built.published,
+        "partitions": len(version.partitions),
+        "unchanged": built.unchanged,
+        "built": built.built,
+        "resumed": built.resumed,
+        "lost": built.lost,
+        "removed": built.removed,
+        "rows": version.rows,
+        "files": len(version.files),
+        "bytes": version.size,
+        "seconds": built.seconds,
     }
 
 

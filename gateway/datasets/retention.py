@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
-import obstore
-from obstore.exceptions import NotFoundError
-
 from gateway.catalog.dataset import Keep
-from gateway.catalog.store import storage_errors
 from gateway.catalog.versions import Versions
 
 _MARGIN = 3600.0
@@ -35,7 +31,7 @@ def retire(versions: Versions, keep: Keep, *, now: float) -> Retired:
     gone = expired(versions, keep, now=now, margin=_MARGIN)
     if not gone:
         return Retired(versions=(), files=0)
-    _remove(versions, [f"versions/v{number}.json" for number in gone])  # first, so that nobody finds half of it
+    versions.remove([f"versions/v{number}.json" for number in gone])  # first, so that nobody finds half of it
     needed: set[str] = set()
     for number in versions.numbers():
         version = versions.read(number)
@@ -50,7 +46,7 @@ def retire(versions: Versions, keep: Keep, *, now: float) -> Retired:
         for path, written in versions.listed(folder)
         if path not in needed and written.timestamp() < oldest and not _hidden(path)
     ]
-    _remove(versions, files)
+    versions.remove(files)
     return Retired(versions=tuple(gone), files=len(files))
 
 
@@ -70,12 +66,3 @@ def expired(versions: Versions, keep: Keep, *, now: float, margin: float = 0.0) 
 
 def _hidden(path: str) -> bool:
     return any(name.startswith(".") for name in path.split("/"))
-
-
-def _remove(versions: Versions, paths: Sequence[str]) -> None:
-    with storage_errors(versions.store.location):
-        for path in paths:
-            try:
-                obstore.delete(versions.store.objects, path)
-            except (NotFoundError, FileNotFoundError):
-                continue

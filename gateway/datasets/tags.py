@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import re
 
-import obstore
-import orjson
-from obstore.exceptions import NotFoundError
-
 from gateway.catalog.dataset import Keep
-from gateway.catalog.store import storage_errors
 from gateway.catalog.versions import DatasetVersion, Versions
 from gateway.datasets.retention import expired
 from gateway.errors import MalformedRequest
@@ -44,25 +39,24 @@ def tag(versions: Versions, keep: Keep, name: str, number: int, *, now: float, m
 
     *now* is in seconds since the epoch.
     """
-    if not _NAME.fullmatch(name) or _NUMBER.fullmatch(name):
-        raise MalformedRequest(f"{name!r} is no tag: write letters, digits, '.', '_' and '-', such as train-2026-11.")
+    check_name(name)
     there = versions.tags().get(name)
     if there not in (None, number) and not move:
         raise MalformedRequest(f"The tag {name} is that of v{there}: move it by --move, or take another name.")
     if number in expired(versions, keep, now=now):
         raise MalformedRequest(f"v{number} is about to be removed: it is kept no longer, see keep in the declaration.")
     version_of(versions, f"v{number}")
-    path, document = f"tags/{name}.json", {"version": number}
-    with storage_errors(versions.store.location):
-        obstore.put(versions.store.objects, path, orjson.dumps(document))
+    versions.create(f"tags/{name}.json", {"version": number}, mode="overwrite")
+
+
+def check_name(name: object) -> None:
+    """Raise ``MalformedRequest`` where something cannot be the name of a tag."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or _NUMBER.fullmatch(name):
+        raise MalformedRequest(f"{name!r} is no tag: write letters, digits, '.', '_' and '-', such as train-2026-11.")
 
 
 def untag(versions: Versions, name: str) -> None:
     """Remove a tag. Raises ``MalformedRequest`` where there is none of that name."""
     if name not in versions.tags():
         raise MalformedRequest(f"The dataset has no tag {name!r}.")
-    with storage_errors(versions.store.location):
-        try:
-            obstore.delete(versions.store.objects, f"tags/{name}.json")
-        except (NotFoundError, FileNotFoundError):
-            return
+    versions.remove([f"tags/{name}.json"])

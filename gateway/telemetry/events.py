@@ -84,6 +84,53 @@ class SnapshotNotKept(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobTakenUp(Event):
+    """A worker began with a job, or goes on with one of a worker that ended: ``attempt`` is more than 1 then."""
+
+    kind: str
+    resource: str
+    job: str
+    trigger: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnded(Event):
+    """A job ended: ``state`` is ``done`` or ``cancelled``. ``seconds`` counts from when it was asked for."""
+
+    kind: str
+    resource: str
+    job: str
+    trigger: str
+    state: str
+    seconds: float
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFailed(Event):
+    """A job ended with a problem."""
+
+    level: ClassVar[str | None] = "warning"
+    kind: str
+    resource: str
+    job: str
+    trigger: str
+    code: str
+    error: str
+    state: str = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsUnreachable(Event):
+    """The records of jobs could not be read or written: what waits stays where it is."""
+
+    level: ClassVar[str | None] = "warning"
+    kind: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesUnreadable(Event):
     """Files of a table cannot be read: damaged, encrypted, not Parquet, or refused. Each version is told once."""
 

@@ -31,6 +31,9 @@ from gateway.telemetry.events import (
     FilesUnreadable,
     FootersFailed,
     FootersRead,
+    JobEnded,
+    JobFailed,
+    JobsUnreachable,
     LimitsFailed,
     LineLost,
     PartialsComputed,
@@ -185,6 +188,8 @@ DEFINITIONS = (
     _gauge(
         "storage_breaker", "State of a location's breaker: 0 closed, 1 half open, 2 open", "location", mode="livemax"
     ),
+    _counter("jobs", "Jobs that have ended: builds of datasets", "kind", "resource", "state"),
+    _counter("jobs_unreachable", "Times that the records of jobs could not be read or written", "kind"),
     _counter("access_refused", "Credentials that were not valid", "reason"),
     _counter("limits_failures", "Failed attempts to count requests against limits"),
     _gauge(
@@ -224,6 +229,9 @@ EFFECTS: Mapping[type[Event], Mapping[str, Value]] = {
     FootersFailed: {"footer_failures": _once},
     SnapshotNotKept: {"snapshots_not_kept": _once},
     FootersRead: {"footers_read": attrgetter("files")},
+    JobEnded: {"jobs": _once},
+    JobFailed: {"jobs": _once},
+    JobsUnreachable: {"jobs_unreachable": _once},
     LimitsFailed: {"limits_failures": _once},
     LineLost: {"log_lines_lost": _once},
     QueriesApart: {"queries_apart": attrgetter("count")},

@@ -15,6 +15,7 @@ from flask import Flask, Request, current_app, g, request
 
 from gateway.access.base import CREDENTIALS, Access
 from gateway.access.limits import CallerLimits
+from gateway.jobs.store import JobStore
 from gateway.model import Principal
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
@@ -62,6 +63,9 @@ class Site:
     """Says why nothing can be written to the state folder, None where something can."""
     cluster: Callable[[], Mapping[str, Any] | None]
     """Tells how the cluster is that computes partials; None: there is none."""
+    jobs: JobStore
+    wake: Callable[[str], None]
+    """Has the process of this machine that does the jobs of a kind look for them at once."""
     access: Access
     limits: CallerLimits
     proxies: Proxies

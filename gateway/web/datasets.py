@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from gateway.catalog.table import Table
 from gateway.catalog.versions import Versions
 from gateway.datasets.build import no_dataset
 from gateway.datasets.describe import described, summary
@@ -29,9 +30,15 @@ def all_datasets() -> Response:
 @routes.get("/v1/datasets/<table>")
 def one_dataset(table: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    if gateway().catalog.tables[table].query is None:
-        raise no_dataset(table, [name for name, each in visible_tables().items() if each.query is not None])
-    return json_response(_described(table, whole=True))
+    return json_response(_described(dataset(table).name, whole=True))
+
+
+def dataset(name: str) -> Table:
+    """Return the declaration of a dataset that the caller may see. Raises ``TableNotFound``."""
+    table = gateway().catalog.tables[name]
+    if table.query is None:
+        raise no_dataset(name, [each for each, other in visible_tables().items() if other.query is not None])
+    return table
 
 
 def _listed(name: str) -> dict[str, Any]:

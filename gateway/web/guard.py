@@ -71,8 +71,12 @@ def may(action: str, name: str = "") -> bool:
 
 def require(action: str, name: str = "") -> None:
     """Go on where the caller may do *action*. Raises ``Forbidden``: use it on what the caller may see."""
-    if not may(action, name):
-        raise _refused(Forbidden(f"This needs the grant of {action!r}" + (f" on {quoted(name)}." if name else ".")))
+    if may(action, name):
+        return
+    needed = f"This needs the grant of {action!r}" + (f" on {quoted(name)}" if name else "")
+    if not guarded():
+        raise Forbidden(f"{needed}, and callers of this server do not say who they are (access.required).")
+    raise _refused(Forbidden(f"{needed}."))
 
 
 def may_see_details() -> bool:

@@ -15,12 +15,11 @@ from gateway.web.bound_parameters import as_json
 from gateway.web.describe import freshness, version_url
 from gateway.web.formats import FORMS
 from gateway.web.openapi_components import HEADERS, PARAMETERS
+from gateway.web.openapi_datasets import dataset_paths
+from gateway.web.openapi_parts import ANY, Operation, problems, read, references
 from gateway.web.problems import MEDIA_TYPE, kinds
 from gateway.web.schemas import DOCUMENTS, Schema, column_schema, parameter_schema
 
-Operation = dict[str, Any]
-
-_ANY: Schema = {"type": "object"}
 _ASKED = ("format", "shape", "bom", "delimiter", "limit", "cursor", "snapshot", "timeout")
 _EXPLAINED = ("explain_format", "explain_map", "snapshot")
 _TEXTS = ("csv", "ndjson")
@@ -58,9 +57,10 @@ def openapi_document(
         "tags": [
             {"name": "queries", "description": "Run named queries and read about them."},
             {"name": "tables", "description": "The tables behind the queries."},
+            {"name": "datasets", "description": "Results that are built ahead as tables."},
             {"name": "operations", "description": "For those who run the gateway."},
         ],
-        "paths": paths | _catalogue_paths() | _table_paths() | _operation_paths(),
+        "paths": paths | _catalogue_paths() | _table_paths() | dataset_paths() | _operation_paths(),
         "components": _components(rows),
     }
     return _guarded(document) if guarded else document
@@ -76,7 +76,7 @@ def _guarded(document: dict[str, Any]) -> dict[str, Any]:
     document["security"] = [{"bearer": []}, {"key": []}, {}]
     for operations in document["paths"].values():
         for operation in operations.values():
-            operation["responses"] = _problems((401, 403, 429)) | operation["responses"]
+            operation["responses"] = problems((401, 403, 429)) | operation["responses"]
     return document
 
 
@@ -90,12 +90,12 @@ def _version_paths(template: Template, state: Lifecycle) -> dict[str, Any]:
     name = f"{template.name}_v{template.version}"
     rows = {"$ref": f"#/components/schemas/{_row_name(template)}"}
     return {
-        url: {"get": _read(f"describe_{name}", f"About {template.name} v{template.version}", "queries")},
+        url: {"get": read(f"describe_{name}", f"About {template.name} v{template.version}", "queries")},
         f"{url}/result": {
             "get": _run(template, f"run_{name}", rows, state)
             | {"parameters": _query_parameters(template, (*_ASKED, *_CONDITIONS))},
             "post": _run(template, f"post_{name}", rows, state)
-            | {"parameters": _references(_ASKED), "requestBody": _body(template)},
+            | {"parameters": references(_ASKED), "requestBody": _body(template)},
         },
         f"{url}/splits": {"post": _planned_splits(template, f"plan_splits_{name}", state)},
         f"{url}/splits/{{number}}": {"get": _read_split(f"read_split_{name}", state)},
@@ -104,7 +104,7 @@ def _version_paths(template: Template, state: Lifecycle) -> dict[str, Any]:
             | {"parameters": _query_parameters(template, _EXPLAINED)},
             "post": _explained(template, f"post_explain_{name}", state)
             | {
-                "parameters": _references(_EXPLAINED),
+                "parameters": references(_EXPLAINED),
                 "requestBody": _body(template),
             },
         },
@@ -130,7 +130,7 @@ def _run(template: Template, operation_id: str, rows: Schema, state: Lifecycle) 
             "206": {"description": "The part of the result that `Range` asks for."},
             "304": {"description": "The result is the one that `If-None-Match` names."},
             "414": _TOO_LONG,
-            **_problems(_RESULT_PROBLEMS),
+            **problems(_RESULT_PROBLEMS),
         },
     }
 
@@ -154,14 +154,14 @@ def _planned_splits(template: Template, operation_id: str, state: Lifecycle) -> 
         "summary": f"Plan to read in parallel: {template.front.summary}",
         "tags": ["queries"],
         "deprecated": state is not Lifecycle.CURRENT,
-        "parameters": _references(("timeout",)),
+        "parameters": references(("timeout",)),
         "requestBody": {"required": False, "content": {"application/json": {"schema": schema}}},
         "responses": {
             "200": {
                 "description": "The splits and their addresses.",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Splits"}}},
             },
-            **_problems((400, 404, 410, 413, 415, 422, 429, 500, 502, 503, 504)),
+            **problems((400, 404, 410, 413, 415, 422, 429, 500, 502, 503, 504)),
         },
     }
 
@@ -173,17 +173,17 @@ def _read_split(operation_id: str, state: Lifecycle) -> Operation:
         "summary": "Read one split",
         "tags": ["queries"],
         "deprecated": state is not Lifecycle.CURRENT,
-        "parameters": _references(("number", "plan", "from", "split_format", "bom", "delimiter", "timeout")),
+        "parameters": references(("number", "plan", "from", "split_format", "bom", "delimiter", "timeout")),
         "responses": {
             "200": {"description": "The rows of the split.", "content": forms},
             "304": {"description": "The rows are those that `If-None-Match` names."},
-            **_problems((400, 404, 406, 410, 412, 422, 429, 500, 502, 503, 504)),
+            **problems((400, 404, 406, 410, 412, 422, 429, 500, 502, 503, 504)),
         },
     }
 
 
 def _explained(template: Template, operation_id: str, state: Lifecycle) -> Operation:
-    content = {"application/json": {"schema": _ANY}, "text/plain": {"schema": {"type": "string"}}}
+    content = {"application/json": {"schema": ANY}, "text/plain": {"schema": {"type": "string"}}}
     return {
         "operationId": operation_id,
         "summary": f"What would be read: {template.front.summary}",
@@ -192,7 +192,7 @@ def _explained(template: Template, operation_id: str, state: Lifecycle) -> Opera
         "responses": {
             "200": {"description": "The plan.", "content": content},
             "414": _TOO_LONG,
-            **_problems((400, 404, 406, 410, 413, 415, 422, 502, 503)),
+            **problems((400, 404, 406, 410, 413, 415, 422, 502, 503)),
         },
     }
 
@@ -224,11 +224,7 @@ def _query_parameters(template: Template, options: Iterable[str]) -> list[dict[s
         if declared.type.item is not None:
             entry |= {"style": "form", "explode": True}
         parameters.append(entry)
-    return parameters + _references(options)
-
-
-def _references(options: Iterable[str]) -> list[dict[str, Any]]:
-    return [{"$ref": f"#/components/parameters/{name}"} for name in options]
+    return parameters + references(options)
 
 
 def _body(template: Template) -> dict[str, Any]:
@@ -250,7 +246,7 @@ def _body(template: Template) -> dict[str, Any]:
 
 def _rows_schema(columns: Iterable[Column] | None) -> Schema:
     if columns is None:
-        return _ANY
+        return ANY
     properties = {column.name: column_schema(column.type) for column in columns}
     return {"type": "object", "properties": properties, "required": list(properties)}
 
@@ -274,52 +270,35 @@ def _envelope(row: Schema) -> Schema:
     }
 
 
-def _read(operation_id: str, summary: str, tag: str, *, parameters: Iterable[str] = ()) -> Operation:
-    return {
-        "operationId": operation_id,
-        "summary": summary,
-        "tags": [tag],
-        "parameters": _references(parameters),
-        "responses": {
-            "200": {"description": summary, "content": {"application/json": {"schema": _ANY}}},
-            **_problems((400, 404, 410, 503)),
-        },
-    }
-
-
 def _catalogue_paths() -> dict[str, Any]:
     return {
-        "/v1/queries": {"get": _read("list_queries", "All queries", "queries")},
+        "/v1/queries": {"get": read("list_queries", "All queries", "queries")},
         "/v1/queries/{name}": {
-            "get": _read("describe_query", "A query and its versions", "queries", parameters=["name"])
+            "get": read("describe_query", "A query and its versions", "queries", parameters=["name"])
         },
     }
 
 
 def _table_paths() -> dict[str, Any]:
-    refresh = _read(
+    refresh = read(
         "refresh_table", "List the files of a table, or of some partitions, anew", "tables", parameters=["table"]
     )
     refresh["requestBody"] = {
         "required": False,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refresh"}}},
     }
-    refresh["responses"] |= _problems((413, 415, 422, 502))
+    refresh["responses"] |= problems((413, 415, 422, 502))
     pages = ["table", "limit", "cursor"]
     return {
-        "/v1/tables": {"get": _read("list_tables", "All tables", "tables")},
-        "/v1/tables/{table}": {"get": _read("describe_table", "A table", "tables", parameters=["table"])},
+        "/v1/tables": {"get": read("list_tables", "All tables", "tables")},
+        "/v1/tables/{table}": {"get": read("describe_table", "A table", "tables", parameters=["table"])},
         "/v1/tables/{table}/partitions": {
-            "get": _read("list_partitions", "The partitions of a table, in pages", "tables", parameters=pages)
+            "get": read("list_partitions", "The partitions of a table, in pages", "tables", parameters=pages)
         },
         "/v1/tables/{table}/snapshots": {
-            "get": _read("list_snapshots", "The snapshots of a table that are kept", "tables", parameters=["table"])
+            "get": read("list_snapshots", "The snapshots of a table that are kept", "tables", parameters=["table"])
         },
         "/v1/tables/{table}/refresh": {"post": refresh},
-        "/v1/datasets": {"get": _read("list_datasets", "All datasets, with their newest versions", "tables")},
-        "/v1/datasets/{table}": {
-            "get": _read("describe_dataset", "A dataset and its versions", "tables", parameters=["table"])
-        },
     }
 
 
@@ -335,15 +314,15 @@ def _operation_paths() -> dict[str, Any]:
             }
         }
 
-    ready = _read("ready", "Whether requests should be sent here", "operations")
-    ready["responses"]["503"] = {"description": "Not ready.", "content": {"application/json": {"schema": _ANY}}}
-    reload = _read("reload", "Read the project's files again, and serve what they say now", "operations")
+    ready = read("ready", "Whether requests should be sent here", "operations")
+    ready["responses"]["503"] = {"description": "Not ready.", "content": {"application/json": {"schema": ANY}}}
+    reload = read("reload", "Read the project's files again, and serve what they say now", "operations")
     error = page("error", "What a problem type means", "text/html")
-    error["get"]["parameters"] = _references(["code"])
-    error["get"]["responses"] |= _problems((404,))
+    error["get"]["parameters"] = references(["code"])
+    error["get"]["responses"] |= problems((404,))
     tried = page("try_query", "Try a query in a browser", "text/html")
-    tried["get"]["parameters"] = _references(["name", "version"])
-    tried["get"]["responses"] |= _problems((404,))
+    tried["get"]["parameters"] = references(["name", "version"])
+    tried["get"]["responses"] |= problems((404,))
     return {
         "/": page("landing", "The queries, for people", "text/html"),
         "/docs": page("docs", "Try the queries in a browser", "text/html"),
@@ -353,10 +332,10 @@ def _operation_paths() -> dict[str, Any]:
         "/errors/{code}": error,
         "/v1/cache": {"delete": _drop()},
         "/v1/reload": {"post": reload},
-        "/healthz": {"get": _read("alive", "Whether the process serves requests", "operations")},
+        "/healthz": {"get": read("alive", "Whether the process serves requests", "operations")},
         "/readyz": {"get": ready},
         "/metrics": page("metrics", "Metrics for Prometheus", "text/plain"),
-        "/openapi.json": {"get": _read("openapi", "This document", "operations")},
+        "/openapi.json": {"get": read("openapi", "This document", "operations")},
     }
 
 
@@ -366,9 +345,9 @@ def _key_paths(page: Callable[[str, str, str], dict[str, Any]]) -> dict[str, Any
     form = {"application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": fields}}}
     refused = {"description": "The key is not valid.", "content": {"text/html": {"schema": {"type": "string"}}}}
     kept = {"description": "The browser keeps the key in a cookie that pages of this server alone can send."}
-    responses = {"303": kept, "401": refused, **_problems((403, 404, 413))}
+    responses = {"303": kept, "401": refused, **problems((403, 404, 413))}
     post = entered["get"] | {"responses": responses, "requestBody": {"content": form}}
-    return {"get": asked["get"] | {"responses": asked["get"]["responses"] | _problems((404,))}, "post": post}
+    return {"get": asked["get"] | {"responses": asked["get"]["responses"] | problems((404,))}, "post": post}
 
 
 def _drop() -> Operation:
@@ -387,15 +366,11 @@ def _drop() -> Operation:
             for name, text in criteria.items()
         ],
         "responses": {
-            "200": {"description": "How many were dropped.", "content": {"application/json": {"schema": _ANY}}},
+            "200": {"description": "How many were dropped.", "content": {"application/json": {"schema": ANY}}},
             "414": _TOO_LONG,
-            **_problems((400, 422)),
+            **problems((400, 422)),
         },
     }
-
-
-def _problems(statuses: Iterable[int]) -> dict[str, Any]:
-    return {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
 
 
 def _problem_responses() -> dict[str, Any]:

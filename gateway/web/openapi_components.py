@@ -7,6 +7,7 @@ from typing import Any
 from gateway.encode import FORMATS
 from gateway.encode.csv import DELIMITERS
 from gateway.web.formats import FORMS, SHAPES
+from gateway.web.jobs import KEY
 from gateway.web.schemas import Schema
 from gateway.web.timeouts import TIMEOUT
 
@@ -63,6 +64,9 @@ PARAMETERS: dict[str, Any] = {
     "name": _path_parameter("name", "A query.", "^[a-z0-9_.]+$"),
     "version": _path_parameter("version", "A version, or the newest.", "^(latest|v[1-9][0-9]{0,8})$"),
     "table": _path_parameter("table", "A table.", "^[a-z0-9_]+$"),
+    "job": _path_parameter("job", "A job.", "^[0-9a-f]{32}$"),
+    "idempotency_key": _condition(KEY, "The same key with the same body is the same job, however often it is sent."),
+    "prefer": _condition("Prefer", "`respond-async` (RFC 7240) is granted, and done without it too."),
     "code": _path_parameter("code", "A problem code.", "^[a-z-]+$"),
 }
 

@@ -170,6 +170,11 @@ MEANINGS = {
     "query-not-found": "No query has this name; similar names are in `suggestions`.",
     "version-not-found": "The query exists, this version does not; `available` lists those that do.",
     "table-not-found": "No table of this name is declared.",
+    "job-not-found": "No job has this id, or its record is not kept any more.",
+    "job-has-ended": "The job is done, or has failed: there is nothing to cancel; `state` says which.",
+    "idempotency-key-reused": "The key in `Idempotency-Key` was sent before with another body.",
+    "job-cancelled": "Somebody has cancelled the job. Seen in the log only.",
+    "job-abandoned": "The workers that took the job up ended before it got anywhere; told by the job itself.",
     "method-not-allowed": "The address exists, but not for this method; the header `Allow` lists those it takes.",
     "not-acceptable": "The result cannot be had in this format; `available` lists those that can.",
     "snapshot-gone": "The snapshot that `_snapshot` names is not kept, or a file of it that the question reads was "

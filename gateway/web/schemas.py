@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from gateway.jobs.job import JobState
 from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
 from gateway.query.relative import PATTERN
@@ -126,6 +127,7 @@ _COLUMNS: dict[str, Schema] = {
 }
 
 
+_STEPS = ("created", "started", "ended")
 DOCUMENTS: dict[str, Schema] = {
     "Problem": {
         "type": "object",
@@ -175,6 +177,25 @@ DOCUMENTS: dict[str, Schema] = {
             },
         },
         "required": ["id", "snapshot", "columns", "rows", "bytes", "by", "splits"],
+    },
+    "Job": {
+        "type": "object",
+        "description": "Work that outlives the request that asked for it.",
+        "properties": {
+            "id": {"type": "string"},
+            "state": {"enum": [*JobState]},
+            "trigger": {"type": "string", "description": "What had it made: a `request`, or the server itself."},
+            "asked_by": {"type": ["string", "null"]},
+            **{f"{what}_at": {"type": ["string", "null"], "format": "date-time"} for what in _STEPS},
+            "attempts": {"type": "integer", "description": "How many workers have taken it up."},
+            "cancelling": {"type": "boolean"},
+            "progress": {"type": ["object", "null"], "description": "How far it is, as it was told last."},
+            "asked": {"type": "object"},
+            "result": {"type": "object", "description": "Of a job that is done."},
+            "problem": {"type": "object", "description": "Of one that failed: the members of a problem document."},
+            "url": {"type": "string", "format": "uri-reference"},
+        },
+        "required": ["id", "state", "created_at", "attempts", "progress", "url"],
     },
     "Refresh": {
         "type": "object",

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from gateway.errors import GatewayError
 from gateway.telemetry.events import Unexpected
 from gateway.web import (
+    builds,
     cache,
     context,
     datasets,
@@ -76,7 +77,20 @@ def build_site(what: Site) -> Flask:
     app.register_error_handler(GatewayError, _answer_problem)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_bug)
-    for resource in (results, splits, explain, queries, tables, datasets, cache, reload, operations, pages, learn):
+    for resource in (
+        results,
+        splits,
+        explain,
+        queries,
+        tables,
+        datasets,
+        builds,
+        cache,
+        reload,
+        operations,
+        pages,
+        learn,
+    ):
         app.register_blueprint(resource.routes)
     if what.dev is not None:
         app.register_blueprint(dev.routes)

@@ -14,6 +14,7 @@ from gateway.access.base import ANONYMOUS, OPEN
 from gateway.access.limits import UNLIMITED
 from gateway.access.rates import Rates
 from gateway.errors import Unauthenticated
+from gateway.jobs.store import JobStore
 from gateway.model import Principal
 from gateway.telemetry.events import unobserved
 from gateway.telemetry.metrics import Metrics
@@ -35,6 +36,8 @@ def bare_site(gateway: Any, /, **wired: Any) -> Site:
         "secret": bytes,
         "state": lambda: None,
         "cluster": lambda: None,
+        "jobs": JobStore(lambda: pytest.fail("no jobs are asked for here"), clock=lambda: 0.0),
+        "wake": lambda kind: None,
         "access": OPEN,
         "limits": UNLIMITED,
         "proxies": Proxies(),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.access.base import ANONYMOUS
+from gateway.access.base import ANONYMOUS, OPEN
 from gateway.access.grants import Grants, check_grants, read_grants
 from gateway.access.rates import NO_LIMIT, Rate
 from gateway.access.reloading_file import FileUnreadable
@@ -102,6 +102,24 @@ def test_the_first_limit_that_is_for_a_principal_counts(
     assert (found.requests, found.bytes) == (requests, scanned)
 
 
+def test_each_action_is_granted_by_itself_and_on_what_its_grant_names() -> None:
+    on_tables = ("refresh", "build", "tag", "cancel", "read")
+    for granted in (*on_tables, "export", "cache", "reload", "metrics"):
+        text = f"grants:\n  - {{to: [ana], queries: [q], tables: [t], actions: [{granted}]}}\n"
+        grants = read_grants(text, path="access.yaml")
+        for action in (*on_tables, "export", "cache", "reload", "metrics"):
+            named = {"t"} if action in on_tables else {"q"} if action == "export" else {"t", "q"}
+            for name in ("t", "q"):
+                assert grants.may(ANA, action, name) == (action == granted and name in named), (granted, action, name)
+
+
+def test_without_access_control_nobody_has_anything_written() -> None:
+    may = {action: OPEN.may(ANONYMOUS, action, "x") for action in ("query", "table", "refresh", "read", "cache")}
+    assert all(may.values())
+    for action in ("build", "tag", "cancel", "export"):
+        assert not OPEN.may(ANONYMOUS, action, "x")
+
+
 def test_an_empty_file_grants_nothing() -> None:
     assert not read_grants("", path="access.yaml").may(ANA, "query", "delays")
 
@@ -111,6 +129,8 @@ def test_an_empty_file_grants_nothing() -> None:
     [
         ("grants:\n  - to: [ana]\n", 2, "grants nothing"),
         ("grants:\n  - to: [ana]\n    actions: [refresh]\n", 2, "refresh needs tables"),
+        ("grants:\n  - to: [ana]\n    queries: [a]\n    actions: [build]\n", 2, "build needs tables"),
+        ("grants:\n  - to: [ana]\n    tables: [a]\n    actions: [export]\n", 2, "export needs queries"),
         ("grants:\n  - to: []\n    queries: [a]\n", 2, "names nobody"),
         ("grants:\n  - to: ['group:']\n    queries: [a]\n", 2, "names nobody"),
         ("grants:\n  - to: [ana]\n    queries: [A]\n", 3, "names nothing"),

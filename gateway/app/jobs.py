@@ -1,0 +1,90 @@
+"""Opens the records of jobs, and what does the builds among them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from gateway.app.datasets import open_builder
+from gateway.app.written import sharing
+from gateway.cache.epochs import made_once
+from gateway.catalog.store import Store, open_store
+from gateway.catalog.versions import Versions
+from gateway.config import Settings
+from gateway.datasets.build import KIND, BuildProgress
+from gateway.datasets.describe import of_build
+from gateway.datasets.tags import tag
+from gateway.jobs.runner import JobRunner, signal_of
+from gateway.jobs.store import JobStore
+from gateway.jobs.work import Work
+from gateway.pipeline import Gateway
+from gateway.telemetry.events import Observer
+
+_MEMORY = 2**28
+"""Bytes for sorting the rows of a build within a server; the rest goes to disk."""
+
+
+def open_jobs(settings: Settings, observe: Observer) -> JobStore:
+    """Open the records of jobs: beside the snapshots that are kept, or in the state folder where none are."""
+    location = settings.snapshots.location
+    place = str(_folder(settings) / "records") if location is None else f"{location.rstrip('/')}/_jobs"
+
+    def opened() -> Store:
+        return open_store(place, settings.storage, settings.project, observe=observe, make=True)
+
+    return JobStore(opened, clock=time.time)
+
+
+def wake(settings: Settings, kind: str) -> None:
+    """Have the process of this machine that does the jobs of a kind look for them at once."""
+    signal = signal_of(_folder(settings), kind)
+    signal.parent.mkdir(parents=True, exist_ok=True)
+    signal.touch()
+
+
+def build_runner(settings: Settings, jobs: JobStore, serving: Callable[[], Gateway], observe: Observer) -> JobRunner:
+    """Return what builds datasets for those who ask over HTTP."""
+
+    def build(work: Work) -> Mapping[str, Any]:
+        return _build(settings, serving(), work)
+
+    folder = _folder(settings)
+    return JobRunner(KIND, jobs, build, folder=folder, machine=_machine(folder), observe=observe)
+
+
+def _build(settings: Settings, gateway: Gateway, work: Work) -> Mapping[str, Any]:
+    name, builder = work.job.resource, open_builder(settings, gateway, memory=_MEMORY)
+
+    def tell(progress: BuildProgress) -> None:
+        work.progress(
+            {
+                "partitions": progress.total,
+                "unchanged": progress.unchanged,
+                "built": progress.built,
+                "rows": progress.rows,
+            }
+        )
+
+    built = builder.build(name, on_progress=tell, cancellation=work.cancellation)
+    if "tag" in work.job.question:
+        table = builder.dataset(name)
+        versions = Versions(builder.open_store(table))
+        tag(versions, table.keep, work.job.question["tag"], built.version.version, now=time.time())
+    if built.published:
+        for each in sharing(settings, gateway.catalog.tables, name):
+            gateway.catalog.refresh(each, announced=True)
+    return of_build(built)
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.state / "jobs"
+
+
+def _machine(folder: Path) -> str:
+    """Name the state folder: the workers that share it share the lock that says who does the jobs."""
+    path = folder / "machine"
+    made_once(path, uuid4().hex.encode())
+    return path.read_text()
