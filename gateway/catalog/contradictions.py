@@ -39,9 +39,13 @@ def fields_of(entries: object) -> list[Fields]:
 
 
 def contradictions(
-    layouts: Sequence[Fields], columns: Mapping[str, str] | None, required: Sequence[str]
+    layouts: Sequence[Fields],
+    columns: Mapping[str, str] | None,
+    *,
+    required: Sequence[str],
+    described: Sequence[str],
 ) -> Iterator[Contradiction]:
-    """Find the contradictions between layouts, declared *columns* and the columns *required* to be filtered."""
+    """Find the contradictions between layouts, declared *columns*, those *required* to be filtered or *described*."""
     yield from _columns_twice(columns or {})
     for fields in layouts:
         yield from _clashes(fields)
@@ -49,7 +53,10 @@ def contradictions(
         yield from _unknown_sources(fields, columns)
         yield from _unfit_sources(fields, columns or {})
     yield from _unlike(layouts)
-    yield from _unknown_filters([field for fields in layouts for field in fields.values()], columns, required)
+    levels = [field.column for fields in layouts for field in fields.values()]
+    named: dict[_Where, str] = {("limits", "require_filter", number): name for number, name in enumerate(required)}
+    named |= {("column_descriptions", name): name for name in described}
+    yield from _unknown_columns(levels, columns, named)
 
 
 def _columns_twice(columns: Iterable[str]) -> Iterator[Contradiction]:
@@ -112,16 +119,15 @@ def _unknown_sources(fields: Fields, columns: Mapping[str, str] | None) -> Itera
             yield Contradiction(where, message, _accepted(field.source, columns))
 
 
-def _unknown_filters(
-    fields: Sequence[PartitionField], columns: Mapping[str, str] | None, required: Sequence[str]
+def _unknown_columns(
+    levels: Sequence[str], columns: Mapping[str, str] | None, named: Mapping[_Where, str]
 ) -> Iterator[Contradiction]:
-    """Find required filters on columns that the declaration does not have."""
+    """Find columns that are named, by the place where they are, and that the declaration does not have."""
     if columns is None:
         return
-    everything = dict.fromkeys([*columns, *(field.column for field in fields)])
-    for number, name in enumerate(required):
+    everything = dict.fromkeys([*columns, *levels])
+    for where, name in named.items():
         if name.lower() not in _lower(everything):
-            where: _Where = ("limits", "require_filter", number)
             yield Contradiction(where, f"there is no column {name!r}", _accepted(name, everything))
 
 

@@ -110,8 +110,8 @@ def _union(entries: object) -> object:
 
 
 _WITHOUT_MEANING = frozenset(
-    {"location", "description", "replicas", "refresh", "sorted_by", "limits", "statistics", "ignore_table_format"}
-    | {"query", "parameters", "keep", "unfiltered"}
+    {"location", "description", "owner", "column_descriptions", "replicas", "refresh", "sorted_by", "limits"}
+    | {"statistics", "ignore_table_format", "query", "parameters", "keep", "unfiltered"}
 )
 """What of a declaration cannot change an answer; every other part can. The location counts by what it stands for."""
 
@@ -129,6 +129,8 @@ class Table(BaseModel):
 
     table: TableName
     description: str = ""
+    owner: str | None = None
+    """Who answers for the table, as the front matter of queries names owners."""
     location: Location
     """Where the files are, as ``gateway.catalog.location`` has it; no last slash."""
     replicas: tuple[Location, ...] = ()
@@ -137,6 +139,8 @@ class Table(BaseModel):
     """Patterns of the names of data files; one that begins with ``.`` or ``_`` is hidden whatever they are."""
     columns: Mapping[ColumnName, ColumnType] | None = None
     """Columns of the files with their DuckDB types, in order; None: read from the newest file."""
+    column_descriptions: Mapping[ColumnName, str] = {}
+    """What columns mean, for the people who read the page of the table."""
     layouts: Annotated[_Layouts, BeforeValidator(layouts_of), AfterValidator(_writable)] = Field(
         default=(), validation_alias=AliasPath("partitioned_by")
     )
@@ -188,7 +192,8 @@ class Table(BaseModel):
     def _consistent(self, info: ValidationInfo) -> Self:
         if info.context != _CHECKED:
             layouts = fields_of(self.layouts or self.partitioned_by)
-            found = list(contradictions(layouts, self.columns, self.limits.required_columns))
+            required, described = self.limits.required_columns, tuple(self.column_descriptions)
+            found = list(contradictions(layouts, self.columns, required=required, described=described))
             if found:
                 raise ValueError("; ".join(contradiction.message for contradiction in found))
         return self
@@ -244,7 +249,13 @@ def _contradictions_of(raw: Mapping[str, Any], *, required: bool) -> Iterator[Co
     except ValidationError:
         limits = ScanLimits()
     layouts, columns = fields_of(raw.get("partitioned_by")), _columns_of(raw.get("columns"))
-    return contradictions(layouts, columns, limits.required_columns if required else ())
+    described = raw.get("column_descriptions")
+    return contradictions(
+        layouts,
+        columns,
+        required=limits.required_columns if required else (),
+        described=tuple(map(str, described)) if required and isinstance(described, dict) else (),
+    )
 
 
 def _columns_of(raw: object) -> Mapping[str, str] | None:

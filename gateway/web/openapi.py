@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version as installed_version
 from typing import Any
 
@@ -16,6 +16,7 @@ from gateway.web.describe import freshness, version_url
 from gateway.web.formats import FORMS
 from gateway.web.openapi_components import HEADERS, PARAMETERS
 from gateway.web.openapi_datasets import dataset_paths
+from gateway.web.openapi_pages import page_paths, text
 from gateway.web.openapi_parts import ANY, Operation, problems, read, references
 from gateway.web.problems import MEDIA_TYPE, kinds
 from gateway.web.schemas import DOCUMENTS, Schema, column_schema, parameter_schema
@@ -60,7 +61,7 @@ def openapi_document(
             {"name": "datasets", "description": "Results that are built ahead as tables."},
             {"name": "operations", "description": "For those who run the gateway."},
         ],
-        "paths": paths | _catalogue_paths() | _table_paths() | dataset_paths() | _operation_paths(),
+        "paths": paths | _catalogue_paths() | _table_paths() | dataset_paths() | _operation_paths() | page_paths(),
         "components": _components(rows),
     }
     return _guarded(document) if guarded else document
@@ -303,51 +304,17 @@ def _table_paths() -> dict[str, Any]:
 
 
 def _operation_paths() -> dict[str, Any]:
-    def page(operation_id: str, summary: str, media_type: str) -> dict[str, Any]:
-        answer = {"description": summary, "content": {media_type: {"schema": {"type": "string"}}}}
-        return {
-            "get": {
-                "operationId": operation_id,
-                "summary": summary,
-                "tags": ["operations"],
-                "responses": {"200": answer},
-            }
-        }
-
     ready = read("ready", "Whether requests should be sent here", "operations")
     ready["responses"]["503"] = {"description": "Not ready.", "content": {"application/json": {"schema": ANY}}}
     reload = read("reload", "Read the project's files again, and serve what they say now", "operations")
-    error = page("error", "What a problem type means", "text/html")
-    error["get"]["parameters"] = references(["code"])
-    error["get"]["responses"] |= problems((404,))
-    tried = page("try_query", "Try a query in a browser", "text/html")
-    tried["get"]["parameters"] = references(["name", "version"])
-    tried["get"]["responses"] |= problems((404,))
     return {
-        "/": page("landing", "The queries, for people", "text/html"),
-        "/docs": page("docs", "Try the queries in a browser", "text/html"),
-        "/docs/{name}/{version}": tried,
-        "/docs/key": _key_paths(page),
-        "/learn": page("learn", "How data is fetched, for people who know pandas", "text/html"),
-        "/errors/{code}": error,
         "/v1/cache": {"delete": _drop()},
         "/v1/reload": {"post": reload},
         "/healthz": {"get": read("alive", "Whether the process serves requests", "operations")},
         "/readyz": {"get": ready},
-        "/metrics": page("metrics", "Metrics for Prometheus", "text/plain"),
+        "/metrics": text("metrics", "Metrics for Prometheus", "text/plain"),
         "/openapi.json": {"get": read("openapi", "This document", "operations")},
     }
-
-
-def _key_paths(page: Callable[[str, str, str], dict[str, Any]]) -> dict[str, Any]:
-    asked, entered = page("key", "Enter a key, for people", "text/html"), page("enter_key", "Keep a key", "text/html")
-    fields = {"key": {"type": "string", "description": "Empty: forget it."}, "next": {"type": "string"}}
-    form = {"application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": fields}}}
-    refused = {"description": "The key is not valid.", "content": {"text/html": {"schema": {"type": "string"}}}}
-    kept = {"description": "The browser keeps the key in a cookie that pages of this server alone can send."}
-    responses = {"303": kept, "401": refused, **problems((403, 404, 413))}
-    post = entered["get"] | {"responses": responses, "requestBody": {"content": form}}
-    return {"get": asked["get"] | {"responses": asked["get"]["responses"] | problems((404,))}, "post": post}
 
 
 def _drop() -> Operation:

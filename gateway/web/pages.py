@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from gateway.access.authorizer import COOKIE, from_own_page
 from gateway.encode import FORMATS
-from gateway.errors import Forbidden, GatewayError, Unauthenticated
+from gateway.errors import GatewayError, Unauthenticated
 from gateway.pipeline import Gateway
 from gateway.query.registry import Registry
 from gateway.query.template import Template
@@ -22,19 +20,17 @@ from gateway.web.documents import GZIP, cacheable, file_response, json_bytes
 from gateway.web.form_fields import form_fields
 from gateway.web.guard import guarded, visible_queries
 from gateway.web.html import page
+from gateway.web.key_form import ask_for_key
 from gateway.web.openapi import openapi_document
-from gateway.web.parsing import QueryString, check_coding, no_parameters, read_query_string
+from gateway.web.parsing import QueryString, no_parameters, read_query_string
 from gateway.web.plain_answer import PlainAnswer, plain_answer
 from gateway.web.problems import NotFound, kinds, problem_document
 from gateway.web.problems import problem as as_problem
 from gateway.web.questions import read_question, version_number
 
 routes = Blueprint("pages", __name__)
+routes.register_error_handler(Unauthenticated, ask_for_key)
 _FILES = Path(__file__).parent / "static"
-_PAGE = re.compile(r"/docs(/[a-z][a-z0-9_.]{0,127}/[a-z0-9]{1,12}(\?[!-~]{1,8000})?)?")
-"""Where a person may be sent to after entering a key."""
-_NEXT = "/docs"
-_LONGEST_COOKIE = 3_800
 _DOCUMENTS = 32
 """OpenAPI documents that are kept, one for each set of queries that somebody may see."""
 _INCOMPLETE = 30.0
@@ -98,65 +94,6 @@ def _plainly(name: str, version: str, options: QueryString) -> tuple[PlainAnswer
 
 def _where() -> dict[str, Any]:
     return {"request_id": record().request, "prefix": request.script_root}
-
-
-@routes.get("/docs/key")
-def key() -> Response:
-    if not guarded():
-        raise NotFound("Nobody needs a key here.")
-    return page("key.html", next=_NEXT, wrong=None)
-
-
-@routes.post("/docs/key")
-def enter_key() -> Response:
-    """Keep a key for the pages, in a cookie that scripts cannot read and other sites cannot send."""
-    if not guarded():
-        raise NotFound("Nobody needs a key here.")
-    if not from_own_page({name.lower(): value for name, value in request.headers}):
-        raise Forbidden("A key is entered on a page of this server.")
-    check_coding(request)
-    given, target = request.form.get("key", "").strip(), request.form.get("next", _NEXT)
-    response = Response(status=303, headers={"Location": here(target if _PAGE.fullmatch(target) else _NEXT)})
-    if given == "":
-        _forget_key(response)
-        return response
-    if len(given) > _LONGEST_COOKIE:
-        return _ask_for_key("A browser keeps up to 3,800 characters: this token is longer.")
-    try:
-        site().access.identify({"x-api-key": given})
-    except Unauthenticated as error:
-        return _ask_for_key(error.detail)
-    response.set_cookie(COOKIE, given, path=_cookie_path(), httponly=True, samesite="Strict", secure=request.is_secure)
-    return response
-
-
-def _forget_key(response: Response) -> None:
-    response.delete_cookie(COOKIE, path=_cookie_path(), samesite="Strict", httponly=True)
-
-
-def _cookie_path() -> str:
-    """Return the path of the gateway's addresses: what else the site has below others does not get the key."""
-    return request.script_root or "/"
-
-
-@routes.errorhandler(Unauthenticated)
-def ask_for_key(error: Unauthenticated) -> Response:
-    """Ask a person for a key where a program would get a problem."""
-    record().error = error.code
-    if request.endpoint == "pages.openapi":
-        return as_problem(error, request_id=record().request, prefix=request.script_root)
-    response = _ask_for_key(error.detail if COOKIE in request.cookies else "This page needs a key.")
-    response.headers.update(error.headers)
-    _forget_key(response)
-    return response
-
-
-def _ask_for_key(wrong: str) -> Response:
-    asked = f"{request.path}?{request.query_string.decode('latin-1')}" if request.query_string else request.path
-    response = page("key.html", next=asked if _PAGE.fullmatch(asked) else _NEXT, wrong=wrong)
-    response.status_code = 401
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @routes.get("/static/<filename>")

@@ -25,6 +25,7 @@ from gateway.web import (
     dev,
     explain,
     guard,
+    key_form,
     learn,
     operations,
     pages,
@@ -32,6 +33,7 @@ from gateway.web import (
     reload,
     results,
     splits,
+    table_pages,
     tables,
 )
 from gateway.web.context import Site, record, site
@@ -44,6 +46,11 @@ from gateway.web.records import Sent, served
 from gateway.web.rendering import RenderedResult
 from gateway.web.responses import FIXED_HEADERS
 from gateway.web.wsgi_adapter import REFUSED
+
+_RESOURCES = (
+    *(results, splits, explain, queries, tables, datasets, builds, cache, reload, operations),
+    *(pages, key_form, table_pages, learn),
+)
 
 
 class _Application(Flask):
@@ -77,20 +84,7 @@ def build_site(what: Site) -> Flask:
     app.register_error_handler(GatewayError, _answer_problem)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_bug)
-    for resource in (
-        results,
-        splits,
-        explain,
-        queries,
-        tables,
-        datasets,
-        builds,
-        cache,
-        reload,
-        operations,
-        pages,
-        learn,
-    ):
+    for resource in _RESOURCES:
         app.register_blueprint(resource.routes)
     if what.dev is not None:
         app.register_blueprint(dev.routes)

@@ -166,8 +166,8 @@ def test_what_cannot_be_copied_is_not_said_to_be(page: Page) -> None:
 
 def test_tables_are_found_and_read_about(page: Page) -> None:
     page.open("/")
-    page.at("nav a[href='/v1/tables']").click()
-    page.at("tbody a[href='/v1/tables/flights']").click()
+    page.at("nav a[href='/tables']").click()
+    page.at("tbody a[href='/tables/flights']").click()
     assert page.at("h1").text == "flights"
     assert "time_hour" in page.at("main").text
     assert page.complaints() == []
@@ -195,7 +195,7 @@ def test_a_form_works_by_keyboard_alone(page: Page) -> None:
 
 
 def test_nothing_is_loaded_from_another_host(page: Page) -> None:
-    for path in ("/", "/docs", "/docs/delays_by_carrier/v2", "/errors/not-found", "/v1/tables", "/v1/tables/flights"):
+    for path in ("/", "/docs", "/docs/delays_by_carrier/v2", "/errors/not-found", "/tables", "/tables/flights"):
         page.open(path)
         script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
         assert all(name.startswith(page.base) for name in page.browser.execute_script(script))
@@ -220,7 +220,7 @@ def test_a_page_is_no_wider_than_its_window(page: Page, width: int) -> None:
         "/docs",
         "/docs/delays_by_carrier/v2",
         "/errors/scan-too-large",
-        "/v1/tables/flights",
+        "/tables/flights",
         "/nowhere",
     ):
         page.open(path)

@@ -18,6 +18,7 @@ from gateway.query.template import Template
 
 TABLE = """table: events
 description: All events
+owner: shop
 location: s3://lake/events
 replicas: [s3://copy/events]
 files: ["*.parquet", "part-*"]
@@ -25,6 +26,7 @@ columns:
   id: BIGINT
   ts: TIMESTAMP WITH TIME ZONE
   country: VARCHAR
+column_descriptions: {id: one for each event}
 partitioned_by:
   - {column: day, transform: day, source: ts, zone: Europe/Berlin, format: "%Y%m%d", enforced: false}
   - column: country

@@ -18,6 +18,7 @@ from gateway.answer import Answer, CacheStatus, Directives, Export, Outcome, Unr
 from gateway.cache.tier import Purge
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
+from gateway.catalog.named_snapshots import KeptSnapshot
 from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.status import TableStatus
 from gateway.catalog.table import Table
@@ -110,6 +111,9 @@ class FakeCatalog:
         return TableStatus(
             table=name, snapshot=found.id, listed_at=NOW - 30, age=30.0, late=False, problems=0, failure=None
         )
+
+    def kept(self, name: str) -> list[KeptSnapshot]:
+        return []
 
     def _known(self, name: str) -> Snapshot:
         if name not in self.snapshots:

@@ -29,6 +29,14 @@ def test_a_table_that_cannot_be_listed_does_not_hide_the_others(client: FlaskCli
     assert response.json["tables"][0]["error"] == {"code": "storage-failed", "detail": "The store does not answer."}
 
 
+def test_the_page_of_a_table_that_cannot_be_listed_tells_what_is_declared(client: FlaskClient, gateway: Any) -> None:
+    gateway.catalog.broken = StorageFailed("The store does not answer.")
+    page = client.get("/tables/flights")
+    assert (page.status_code, page.mimetype) == (502, "text/html")
+    assert "The store does not answer." in page.text
+    assert "one folder for each day of time_hour" in page.text
+
+
 def test_partitions_come_in_pages(client: FlaskClient) -> None:
     first = client.get(f"{PARTITIONS}?_limit=2").json
     assert [one["values"] for one in first["partitions"]] == [{"day": "2013-01-01"}, {"day": "2013-01-02"}]

@@ -1,0 +1,211 @@
+"""The pages of tables in a real browser, at every width and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from browsers import chromium, element, violations
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from waiting import wait_for
+
+pytestmark = [pytest.mark.browser, pytest.mark.gunicorn]
+DAYS, MISSING = 40, 7
+SALES = """\
+table: sales
+description: Sales, one row each
+owner: shop
+location: data/sales
+column_descriptions: {amount: in euros, region: where it was sold}
+partitioned_by: [{column: dt, transform: day, source: ts}, {column: part, transform: "bucket[4]", source: id}]
+statistics: true
+limits: {require_filter: true}
+"""
+RETURNS = "table: returns\nlocation: data/returns\nstatistics: true\n"
+LOST = "table: lost\nlocation: data/lost\nrefresh: 1s\ndescription: Its folder goes away\n"
+BY_DAY = """/*
+summary: Sales by day
+owner: analysts
+tags: [weekly]
+parameters:
+  start: {type: date, description: first day}
+  end: {type: date, description: first day left out}
+examples: [{start: 2024-01-01, end: 2024-01-08}]
+*/
+SELECT CAST(ts AS DATE) AS day, sum(amount) AS total FROM sales
+WHERE ts >= $start AND ts < $end GROUP BY CAST(ts AS DATE) ORDER BY day
+"""
+
+
+def write_project(folder: Path) -> None:
+    texts = {"catalog/sales.yaml": SALES, "catalog/returns.yaml": RETURNS, "catalog/lost.yaml": LOST}
+    texts |= {"queries/by_day/v1.sql": BY_DAY, "queries/by_day/v2.sql": BY_DAY.replace("total", "amount")}
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    for day in range(DAYS):
+        if day != MISSING:
+            for part in range(2):
+                _write(folder / f"data/sales/dt={date(2024, 1, 1) + timedelta(days=day)}/part={part}/a.parquet", day)
+    for table in ("returns", "lost"):
+        _write(folder / f"data/{table}/a.parquet", 3)
+    (folder / "data/returns/torn.parquet").write_bytes(b"PAR1 torn")
+    (folder / "data/returns/notes.txt").write_text("no data")
+
+
+def _write(path: Path, day: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {
+        "id": pa.array(range(day + 1), pa.int64()),
+        "ts": pa.array([datetime(2024, 1, 1) + timedelta(days=day)] * (day + 1), pa.timestamp("us")),
+        "region": pa.array(["north"] * (day + 1)),
+        "amount": pa.array([1.5] * (day + 1)),
+    }
+    pq.write_table(pa.table(columns), path)
+
+
+class Page:
+    """Pages in the browser, looked at as a person would."""
+
+    def __init__(self, browser: webdriver.Chrome, base: str) -> None:
+        self.browser, self.base = browser, base
+
+    def open(self, path: str) -> None:
+        self.browser.get(self.base + path)
+
+    def at(self, selector: str) -> WebElement:
+        return element(self.browser, By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        return [found.text for found in self.browser.find_elements(By.CSS_SELECTOR, selector)]
+
+    def table(self, name: str) -> list[list[str]]:
+        """Return the cells of the table in the region of a name, line by line."""
+        script = """return [...document.querySelectorAll(`[aria-label="${arguments[0]}"] tbody tr`)]
+            .map((row) => [...row.cells].map((cell) => cell.textContent.trim()))"""
+        found: list[list[str]] = self.browser.execute_script(script, name)
+        return found
+
+    def facts(self) -> dict[str, str]:
+        return dict(zip(self.texts("#content dt"), self.texts("#content dd"), strict=True))
+
+    def look(self, *, width: int, dark: bool) -> None:
+        """Look at pages in a window of so many pixels, in the light or in the dark."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def complaints(self) -> list[str]:
+        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def strangers(self) -> list[str]:
+        """List what was loaded from elsewhere."""
+        script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        return [name for name in self.browser.execute_script(script) if not name.startswith(self.base)]
+
+    def check(self) -> None:
+        """What holds of every page in every state."""
+        assert violations(self.browser) == []
+        assert self.browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
+        assert self.strangers() == []
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    write_project(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(
+    project: Path,
+    serve_for_module: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    server_used: Callable[[str], None],
+) -> Iterator[Page]:
+    served = serve_for_module(project, {"GATEWAY_STATE": str(project / "state")})
+    with chromium(tmp_path_factory.mktemp("profile"), server_used) as chrome:
+        yield Page(chrome, f"http://127.0.0.1:{served.port}")
+
+
+def counted(page: Page) -> bool:
+    """Open the page of the sales; tell whether the footers of all files have been read."""
+    page.open("/tables/sales")
+    return page.facts()["Rows"] != "not counted"
+
+
+def test_a_table_tells_what_it_holds_and_who_reads_it(page: Page) -> None:
+    page.open("/")
+    page.at("nav a[href='/tables']").click()
+    page.at("tbody a[href='/tables/sales']").click()
+    wait_for(lambda: counted(page))
+    facts = page.facts()
+    rows = 2 * (sum(range(1, DAYS + 1)) - (MISSING + 1))
+    assert (facts["Rows"], facts["Partitions"], facts["Owner"]) == (f"{rows:,}", f"{2 * (DAYS - 1)}", "shop")
+    assert "needs a filter that leaves folders out" in facts["Limits"]
+    assert ["amount", "DOUBLE", "in euros"] in page.table("Columns")
+    assert [words for _, words, _ in page.table("Layout")] == [
+        "one folder for each day of ts",
+        "4 folders, chosen by a hash of id: all rows of one id lie in the same",
+    ]
+    [[query, summary, owner]] = page.table("Queries that read it")
+    assert (query.split(), summary.split()[:3], owner) == (["by_day", "v2"], ["Sales", "by", "day"], "analysts")
+    assert page.at("#content a[href='/docs/by_day/v1']").text == "v1"
+    assert page.complaints() == []
+
+
+def test_the_calendar_has_a_square_a_day_and_a_table_behind_it(page: Page) -> None:
+    wait_for(lambda: counted(page))
+    squares = page.browser.execute_script(
+        "return [...document.querySelectorAll('.calendar-grid rect')].map((one) => [one.classList[0], one.textContent])"
+    )
+    assert len(squares) == DAYS
+    assert [words for shade, words in squares if shade == "shade-0"] == ["2024-01-08: nothing"]
+    assert squares[-1][0] == "shade-4"
+    assert "missing between them: 1" in str(page.at(".calendar-grid").get_attribute("aria-label"))
+    page.at("summary").click()
+    newest = page.table("Day")[0]
+    assert (newest[0], newest[1], newest[3]) == ("2024-02-09", "80", "2")
+    assert [line[0] for line in page.table("part")] == ["0", "1"]
+    page.check()
+
+
+def test_what_is_wrong_with_a_table_is_on_its_page(page: Page) -> None:
+    def told() -> bool:
+        page.open("/tables/returns")
+        return any("torn.parquet" in text for text in page.texts("main li"))
+
+    wait_for(told)
+    assert "Files that cannot be read" in page.texts("h3")
+    assert any("notes.txt" in text for text in page.texts("main li"))
+    page.check()
+
+
+def test_a_table_that_cannot_be_listed_any_more_says_so(page: Page, project: Path) -> None:
+    rmtree(project / "data/lost")
+
+    def told() -> bool:
+        page.open("/tables/lost")
+        return any("listing them fails" in text for text in page.texts("[role=note]"))
+
+    wait_for(told)
+    page.check()
+
+
+@pytest.mark.parametrize("path", ["/tables", "/tables/sales", "/tables/nothing"])
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, False), (390, True)])
+def test_every_page_can_be_read_by_everybody(page: Page, path: str, width: int, dark: bool) -> None:
+    page.look(width=width, dark=dark)
+    page.open(path)
+    page.check()
+    page.look(width=1200, dark=False)
