@@ -7,7 +7,6 @@ for readers.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any
 
 import numpy as np
 import orjson
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from gateway.encode.arrays import Array, pc
 from gateway.encode.instants import dates, intervals, times, timestamps
-from gateway.encode.texts import among, bounds, content, has, inserted, joined_by_row, whole
+from gateway.encode.texts import among, bounds, content, gathered, has, inserted, joined_by_row, whole
 
 SAFE = 2**53 - 1
 """The largest integer that every JSON reader keeps (RFC 8259, section 6)."""
@@ -27,24 +26,34 @@ for _code in b'\b\t\n\f\r"\\':
     _LETTERS[_code] = orjson.dumps(chr(_code))[2]
 
 
+Parts = list[Array | str]
+"""What stands beside each other in every row: texts of the rows, and texts that are the same in all."""
+
+
 def json_texts(array: Array) -> Array:
     """Format every value of *array* as JSON; NULL becomes ``null``, so the result has no nulls."""
-    return pc.fill_null(_json(array), "null")
+    return joined_by_row(*json_parts(array), null="null")
 
 
-def json_parts(array: Array) -> tuple[str, Array, str]:
-    """Format every value as JSON, in three parts, the first and last of which are the same for all; NULL stays null."""
-    if not _is_quoted(array.type):
-        return "", _json(array), ""
-    texts = _inner(array)
-    return ('"', texts, '"') if texts.null_count == 0 else ("", quoted(texts), "")
+def json_parts(array: Array, mark: str = '"') -> Parts:
+    """Format every value as JSON in parts, whose nulls are each to be written as ``null``.
+
+    *mark* is how a quotation mark is written: ``""`` within a field of CSV.
+    """
+    kind = array.type
+    if pa.types.is_nested(kind):
+        return _nested(array, mark) if array.null_count == 0 else [_unless_null(array, _nested(array, mark))]
+    if not _is_quoted(kind):
+        return [_unquoted(array, mark)]
+    texts = _inner(array, mark)
+    return [mark, texts, mark] if texts.null_count == 0 else [quoted(texts, mark)]
 
 
-def plain_texts(array: Array) -> Array:
+def plain_texts(array: Array, mark: str = '"') -> Array:
     """Format every value without quotes, numbers in full; nested values as JSON; NULL stays null."""
     kind = array.type
     if pa.types.is_nested(kind):
-        return _json(array)
+        return _unless_null(array, _nested(array, mark))
     if pa.types.is_floating(kind):
         return _spelled_floats(array)
     return _text(array)
@@ -69,10 +78,13 @@ def _is_quoted(kind: pa.DataType) -> bool:
     return not (numeric or pa.types.is_nested(kind) or pa.types.is_null(kind))
 
 
-def _inner(array: Array) -> Array:
+def _inner(array: Array, mark: str) -> Array:
     """Format values of a type whose values are JSON strings, without their quotes."""
     texts = _text(array)
-    return texts if is_bare(array.type) else escaped(texts)
+    if is_bare(array.type):
+        return texts
+    texts = escaped(texts)
+    return texts if mark == '"' or not has(texts, '"') else pc.replace_substring(texts, '"', mark)
 
 
 def escaped(texts: Array) -> Array:
@@ -97,32 +109,33 @@ def _escaped_one_by_one(texts: Array) -> Array:
     return texts
 
 
-def quoted(texts: Array) -> Array:
+def quoted(texts: Array, mark: str = '"') -> Array:
     """Put texts between quotes."""
-    return pc.binary_join_element_wise('"', texts, '"', "")
+    return pc.binary_join_element_wise(mark, texts, mark, "")
 
 
-def _json(array: Array) -> Array:
+def _unquoted(array: Array, mark: str) -> Array:
+    """Format values that are neither nested nor JSON strings, but for integers that JSON readers would not keep."""
     kind = array.type
-    if pa.types.is_boolean(kind):
-        return pc.cast(array, pa.string())
     if pa.types.is_integer(kind):
-        return _integers(array)
+        return _integers(array, mark)
     if pa.types.is_floating(kind):
         return _finite_floats(array)
-    if pa.types.is_decimal(kind) and not _is_quoted(kind):
-        return _huge_integers(array)
+    if pa.types.is_decimal(kind):
+        return _huge_integers(array, mark)
+    return _text(array)
+
+
+def _nested(array: Array, mark: str) -> Parts:
+    """Format nested values that are not NULL, in parts as ``json_parts`` does."""
+    kind = array.type
     if pa.types.is_struct(kind):
-        return _structs(array)
+        return _structs(array, mark)
     if pa.types.is_map(kind):
-        return _maps(array)
+        return _maps(array, mark)
     if pa.types.is_fixed_size_list(kind):
-        return _lists(array.cast(pa.list_(kind.value_type)))
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return _lists(array)
-    if pa.types.is_null(kind):
-        return _text(array)
-    return quoted(_inner(array))
+        array = array.cast(pa.list_(kind.value_type))
+    return _lists(array, mark)
 
 
 def _text(array: Array) -> Array:
@@ -146,7 +159,7 @@ def _text(array: Array) -> Array:
     return pc.cast(array, pa.string())  # texts, integers, booleans, and the null type
 
 
-def _integers(array: Array) -> Array:
+def _integers(array: Array, mark: str) -> Array:
     """Numbers, and strings of the same digits beyond ±(2^53 - 1)."""
     texts = pc.cast(array, pa.string())
     if array.type.bit_width <= 32:
@@ -157,16 +170,16 @@ def _integers(array: Array) -> Array:
     safe = pc.less_equal(array, pa.scalar(SAFE, array.type))
     if pa.types.is_signed_integer(array.type):
         safe = pc.and_(safe, pc.greater_equal(array, pa.scalar(-SAFE, array.type)))
-    return pc.if_else(safe, texts, quoted(texts))
+    return pc.if_else(safe, texts, quoted(texts, mark))
 
 
-def _huge_integers(array: Array) -> Array:
+def _huge_integers(array: Array, mark: str) -> Array:
     """HUGEINT comes as a decimal of 38 digits and no scale: an integer."""
     texts = _digits(array)
     if np.diff(bounds(whole(texts))).max(initial=0) <= 15:  # 15 characters are always below 2^53
         return texts
     safe = [None if value is None else abs(int(value)) <= SAFE for value in array.to_pylist()]
-    return pc.if_else(pa.array(safe, pa.bool_()), texts, quoted(texts))
+    return pc.if_else(pa.array(safe, pa.bool_()), texts, quoted(texts, mark))
 
 
 def _digits(array: Array) -> Array:
@@ -212,44 +225,46 @@ def _shortest(array: Array) -> Array:
     return pc.if_else(pc.equal(texts, "-0"), "-0.0", texts)  # readers take -0 for the integer 0
 
 
-def _lists(array: Array) -> Array:
-    lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int32())
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
-    opening, texts, closing = json_parts(array.flatten())
-    if opening and pc.any(pc.equal(pc.list_value_length(array), 0)).as_py():
-        opening, texts, closing = "", quoted(texts), ""  # an empty list has no text to put between its quotes
-    members = pa.ListArray.from_arrays(offsets, pc.fill_null(texts, "null"))
-    inner = pc.binary_join(members, f"{closing},{opening}")
-    return _bracketed(array, f"[{opening}", inner, f"{closing}]")
+def _lists(array: Array, mark: str) -> Parts:
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
+    opening, closing = "", ""
+    match json_parts(array.flatten(), mark):
+        case [texts]:
+            pass
+        case [str(opening), texts, str(closing)] if lengths.all():  # an empty list has nothing between its brackets
+            pass
+        case members:
+            return ["[", gathered(joined_by_row(*members, ",", null="null"), lengths, "]")]
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    inner = pc.binary_join(pa.ListArray.from_arrays(offsets, pc.fill_null(texts, "null")), f"{closing},{opening}")
+    return [f"[{opening}", inner, f"{closing}]"]
 
 
-def _structs(array: Array) -> Array:
-    parts: list[Any] = ["{"]
+def _structs(array: Array, mark: str) -> Parts:
+    parts: Parts = []
     for index in range(array.type.num_fields):
-        name = orjson.dumps(array.type.field(index).name).decode()
+        name = orjson.dumps(array.type.field(index).name).decode().replace('"', mark)
         field = array.field(index) if array.offset == 0 else pc.struct_field(array, [index])
-        parts += [f"{',' if index else ''}{name}:", *json_parts(field)]
-    return _unless_null(array, joined_by_row(*parts, "}", null="null"))
+        parts += [f"{',' if index else '{'}{name}:", *json_parts(field, mark)]
+    return [*parts, "}"] if parts else [pa.repeat("{}", len(array))]
 
 
-def _maps(array: Array) -> Array:
+def _maps(array: Array, mark: str) -> Parts:
     """Objects where the keys are texts, else lists of ``{"key": …, "value": …}``."""
-    array = pc.take(array, pa.array(np.arange(len(array))))  # entries from zero on, none of a NULL
-    keys, items = json_texts(array.keys), json_texts(array.items)
+    if array.null_count:
+        array = pc.take(array, pa.array(np.arange(len(array))))  # no entries of a NULL
+    ends = array.offsets.to_numpy()
+    keys, items = (entries.slice(ends[0], ends[-1] - ends[0]) for entries in (array.keys, array.items))
+    keys, items = json_parts(pa.concat_arrays([keys]), mark), json_parts(pa.concat_arrays([items]), mark)
     if pa.types.is_string(array.type.key_type):
-        entries, opening, closing = pc.binary_join_element_wise(keys, items, ":"), "{", "}"
+        opening, closing = "{", "}"
+        entries = [*keys, ":", *items, ","]
     else:
-        entries = pc.binary_join_element_wise('{"key":', keys, ',"value":', items, "}", "")
         opening, closing = "[", "]"
-    members = pa.ListArray.from_arrays(array.offsets, entries)
-    return _bracketed(array, opening, pc.binary_join(members, ","), closing)
+        entries = [f"{{{mark}key{mark}:", *keys, f",{mark}value{mark}:", *items, "},"]
+    return [opening, gathered(joined_by_row(*entries, null="null"), np.diff(ends), closing)]
 
 
-def _bracketed(array: Array, opening: str, inner: Array, closing: str) -> Array:
-    return _unless_null(array, pc.binary_join_element_wise(opening, inner, closing, ""))
-
-
-def _unless_null(array: Array, texts: Array) -> Array:
-    if array.null_count == 0 and isinstance(texts, pa.Array):
-        return texts
-    return pc.if_else(array.is_valid(), texts, pa.scalar(None, pa.string()))
+def _unless_null(array: Array, parts: Parts) -> Array:
+    texts = joined_by_row(*parts, null="null")
+    return texts if array.null_count == 0 else pc.if_else(array.is_valid(), texts, pa.scalar(None, pa.string()))

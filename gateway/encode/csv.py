@@ -10,23 +10,24 @@ what one would take for the beginning of a formula stands an apostrophe. Numbers
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from gateway.encode.arrays import Array, pc
-from gateway.encode.cells import is_bare, is_number, plain_texts
+from gateway.encode.cells import Parts, is_bare, is_number, plain_texts, quoted
 from gateway.encode.parallel import in_order
 from gateway.encode.rows import Rows, pieces
-from gateway.encode.texts import after_nothing, among, bounds, content, inserted, taken, whole
+from gateway.encode.texts import after_nothing, among, bounds, content, inserted, joined_by_row, taken, whole
 from gateway.model import Column
 from gateway.streaming import Chunk, CsvDialect
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 """What may stand between two fields, by its name."""
 PLAIN = CsvDialect()
-_SPECIAL, _SPACE = b'"\r\n', b" \t\n\f\r"
+_QUOTE, _LINE_ENDS, _SPACE = b'"', b"\r\n", b" \t\n\f\r"
 _BYTE_ORDER_MARK = "\ufeff".encode()
 _FORMULA = "^(?:[\t\r\n]|[\\x00-\\x20\\x{A0}\\x{FEFF}]*[=+\\-@＝＋－＠])"
 """How texts begin that spreadsheets take for formulas, or may take for them when they have dropped what is not seen."""
@@ -52,16 +53,28 @@ def _written(piece: Sequence[Array], dialect: CsvDialect) -> memoryview:
     return taken(pc.binary_join(pa.ListArray.from_arrays(ends, lines), "\r\n"))
 
 
-def _lines(fields: Sequence[Array], dialect: CsvDialect) -> Array:
+def _lines(fields: Sequence[Parts], dialect: CsvDialect) -> Array:
     """Put fields into lines, without line ends."""
-    return pc.binary_join_element_wise(*fields, dialect.delimiter, null_handling="replace", null_replacement="")
+    between = (part for field in fields for part in (dialect.delimiter, *field))
+    return joined_by_row(*islice(between, 1, None), null="")
 
 
-def _field(array: Array, dialect: CsvDialect) -> Array:
+def _field(array: Array, dialect: CsvDialect) -> Parts:
+    if pa.types.is_nested(array.type):
+        return _nested(array, dialect)
     texts = plain_texts(array)
     if dialect.spreadsheet:
         texts = _without_formulas(texts, _NAME if is_number(array.type) else _FORMULA)
-    return texts if is_bare(array.type) else _quoted(texts, _special(dialect))
+    return [texts if is_bare(array.type) else _quoted(texts, _QUOTE + _LINE_ENDS + _apart(dialect))]
+
+
+def _nested(array: Array, dialect: CsvDialect) -> Parts:
+    """Write nested values as JSON: on one line, no formula, and with its quotation marks doubled from the start."""
+    texts = whole(plain_texts(array, '""'))
+    needed = _having(texts, _QUOTE + _apart(dialect))
+    if needed.all() and texts.null_count == 0:
+        return ['"', texts, '"']
+    return [pc.if_else(needed, quoted(texts), texts)]
 
 
 def _without_formulas(texts: Array, formula: str) -> Array:
@@ -72,10 +85,9 @@ def _without_formulas(texts: Array, formula: str) -> Array:
     return pc.if_else(found, pc.binary_join_element_wise("'", texts, ""), texts)
 
 
-def _special(dialect: CsvDialect) -> bytes:
-    """Return what needs quotes: for a spreadsheet all that one may take for the end of a field."""
-    apart = "".join(DELIMITERS.values()) if dialect.spreadsheet else dialect.delimiter
-    return _SPECIAL + apart.encode()
+def _apart(dialect: CsvDialect) -> bytes:
+    """Return what stands between fields: for a spreadsheet all that one may take for the end of a field."""
+    return ("".join(DELIMITERS.values()) if dialect.spreadsheet else dialect.delimiter).encode()
 
 
 def _quoted(texts: Array, marks: bytes) -> Array:
@@ -98,7 +110,14 @@ def _needed(texts: Array, marks: bytes) -> Any:
     needed = ~filled if texts.null_count == 0 else ~filled & texts.is_valid().to_numpy(zero_copy_only=False)
     first, last = starts[:-1][filled], starts[1:][filled] - 1
     needed[filled] = among(_SPACE, old[first]) | among(_SPACE, old[last])
-    special = among(marks, old)
-    if special.any():
-        needed[filled] |= np.logical_or.reduceat(special, first)
-    return needed
+    return needed | _having(texts, marks)
+
+
+def _having(texts: Array, marks: bytes) -> Any:
+    """Tell of each text whether it has one of *marks*."""
+    found, flags = among(marks, content(texts)), np.zeros(len(texts), np.bool_)
+    if found.any():
+        starts = bounds(texts)
+        filled = np.diff(starts) > 0
+        flags[filled] = np.logical_or.reduceat(found, starts[:-1][filled])
+    return flags

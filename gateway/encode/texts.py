@@ -91,6 +91,22 @@ def after_nothing(texts: Array) -> Array:
     return pa.Array.from_buffers(pa.string(), len(texts) + 1, [None, pa.py_buffer(starts), texts.buffers()[2]])
 
 
+def gathered(members: Array, lengths: Any, closing: str) -> Array:
+    """Concatenate as many members for each row as *lengths* tells; each ends with a comma, the last with *closing*.
+
+    A row of no members is *closing* alone. *members* are changed in place: they must be no one else's.
+    """
+    members = whole(members)
+    ends, empty = bounds(members)[np.cumsum(lengths)], lengths == 0
+    content(members)[ends[~empty] - 1] = ord(closing)
+    starts: Any = np.concatenate([[0], ends])
+    buffers = [None, pa.py_buffer(starts.astype(np.int32)), members.buffers()[2]]
+    texts = pa.Array.from_buffers(pa.string(), len(lengths), buffers)
+    if not empty.any():
+        return texts
+    return inserted(texts, ends[empty], closing, starts + np.concatenate([[0], np.cumsum(empty)]))
+
+
 def joined_by_row(*parts: Array | str, null: str) -> Array:
     """Concatenate texts row by row; scalars are repeated in every row, and *null* is written for a null."""
     merged: list[Array | str] = []
