@@ -29,6 +29,7 @@ from gateway.execution.work import KeyedBranch, KeyedFold, Limits, Part, Piece, 
 from gateway.model import Folded, Reading, Result
 from gateway.plan.explain import EngineChoice, KeptPartitions
 from gateway.plan.fold.fold import NUMBER, together
+from gateway.plan.fold.narrow import narrowed
 from gateway.plan.fold.parts import COUNTED, Whole
 from gateway.plan.select import Chosen
 from gateway.telemetry.events import ClusterFailed, PartialsGathered
@@ -252,7 +253,8 @@ class _Gathering:
         elif not self._sizes.measured(branch.text, *sizes.measured):
             raise _TooLarge
         self._sizes.fits(branch.text)
-        return {piece.key: _of(rows, number) for number, piece in enumerate(batch)}
+        states = branch.branch.states
+        return {piece.key: narrowed(_of(rows, number), states) for number, piece in enumerate(batch)}
 
     def _sent(self, batch: Sequence[Piece]) -> Sent | None:
         """Divide partials into the tasks of the cluster; None: they are computed here."""

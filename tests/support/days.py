@@ -19,6 +19,7 @@ from gateway.model import BoundQuery, Plan, Principal, Statement, TypedValue
 from gateway.pipeline import Gateway
 from gateway.plan.analysis import NOW
 from gateway.plan.fold.fold import NUMBER, Branch, Fold, together
+from gateway.plan.fold.narrow import narrowed
 from gateway.plan.fold.parts import Whole
 from gateway.query.adhoc import Adhoc
 from gateway.telemetry.events import unobserved
@@ -57,10 +58,12 @@ class Days:
     def partials(self, branch: Branch, *, at_once: bool = False) -> list[pa.Table]:
         address, pieces = self.gateway.engine.address, branch.pieces
         if not at_once or not pieces:
-            return [self.rows(together([piece], address)).drop([NUMBER]) for piece in pieces]
-        found = self.rows(together(pieces, address))
-        numbers = found[NUMBER].to_numpy()
-        return [found.filter(pa.array(numbers == number)).drop([NUMBER]) for number in range(len(pieces))]
+            made = [self.rows(together([piece], address)) for piece in pieces]
+        else:
+            found = self.rows(together(pieces, address))
+            numbers = found[NUMBER].to_numpy()
+            made = [found.filter(pa.array(numbers == number)) for number in range(len(pieces))]
+        return [narrowed(rows.drop([NUMBER]), branch.states) for rows in made]
 
     def scanned(self, sql: str, files: Sequence[str] | None = None) -> pa.Table:
         """Answer a text by one thread of a plain DuckDB that reads the files themselves, all of them or some."""

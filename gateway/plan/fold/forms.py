@@ -22,6 +22,7 @@ from gateway.plan.analysis.text import Text, read
 from gateway.plan.fold.aggregations import NO_AGGREGATE, Aggregation, aggregations
 from gateway.plan.fold.algebra import EXACT, FLOATING, SAME_BYTES, base
 from gateway.plan.fold.in_order import is_in_order
+from gateway.plan.fold.narrow import joined
 from gateway.plan.fold.parts import Part, Refused, Split, over_partials
 from gateway.plan.fold.split import split
 from gateway.plan.planner import Planner
@@ -62,7 +63,7 @@ class Form:
     def together(self, partials: Sequence[Sequence[pa.Table]]) -> tuple[pa.Table, ...]:
         """Put the partials of each part one after the other; a part may have none."""
         return tuple(
-            pa.concat_tables(tables) if tables else pa.table({column.name: pa.nulls(0) for column in states})
+            joined(tables) if tables else pa.table({column.name: pa.nulls(0) for column in states})
             for states, tables in zip(self.states, partials, strict=True)
         )
 
