@@ -20,6 +20,7 @@ from gateway.answer import Answer, CacheStatus, Export, Outcome
 from gateway.cache.spool import Spooled
 from gateway.canonical import canonical_bytes
 from gateway.datasets.computed_once import ComputedOnce
+from gateway.datasets.known_rows import rows_of, rows_of_files
 from gateway.errors import (
     EngineFailed,
     FilesChanged,
@@ -198,10 +199,11 @@ class Splits:
     def _by_files(self, work: Work, kept: Keeping, count: int) -> tuple[tuple[Column, ...], list[Sized]]:
         sizes, row_groups = self._files(work, kept)
         content, query, splits = _selected(work.plan), work.plan.query, []
+        rows = rows_of_files(self.gateway.planning, work, kept, len(sizes), row_groups)
         for number, each in enumerate(portions(sizes, count, row_groups)):
             place = (each.begin.file, each.begin.row, each.end.file, each.end.row)
             split = _split(query, "files", number, place, content)
-            splits.append(Sized(split=split, size=each.size(sizes, row_groups)))
+            splits.append(Sized(split=split, rows=rows_of(each, rows), size=each.size(sizes, row_groups)))
         return self._columns(work), splits
 
     def _columns(self, work: Work) -> tuple[Column, ...]:

@@ -239,6 +239,10 @@ class Planner:
         scans = [replace(each, selection=found) for each, found in zip(plan.scans, chosen, strict=True)]
         return replace(plan, scans=tuple(scans), statement=statement)
 
+    def shows_all(self, principal: Principal, tables: Sequence[str]) -> bool:
+        """Tell whether *principal* may see all rows of tables."""
+        return not any(filters(self._policy, principal, tables))
+
     def policy_joins(self, principal: Principal, tables: Sequence[str]) -> bool:
         """Tell whether what *principal* may see of tables may be found by joins, whose rows come in any order."""
         return _may_join(filters(self._policy, principal, tables))

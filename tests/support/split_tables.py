@@ -32,6 +32,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "inner": ("files", "SELECT t.id, d.name, t.x, s FROM t JOIN d ON t.v = d.v WHERE t.id < $n * 40;"),
     "outer": ("files", "SELECT t.p, t.id, d.name, x AS p FROM d RIGHT JOIN t USING (v) --"),
     "among": ("files", "SELECT id, p FROM t WHERE v IN (SELECT v FROM d) AND p IS NOT NULL"),
+    "parted": ("files", "SELECT p, id FROM t WHERE p >= 'b'"),
     "sorted": ("rows", "SELECT id, v FROM t WHERE v < $n ORDER BY v, id"),
     "grouped": ("rows", "SELECT v, count(*) AS n, sum(id) AS ids FROM t GROUP BY v"),
     "ends": ("rows", "SELECT max(id) AS id FROM t HAVING count(*) > $n"),

@@ -16,7 +16,7 @@ from gateway.plan.explain import readable
 from gateway.plan.fold.aggregations import ways
 from gateway.plan.fold.forms import Describe, Form, Forms, partial_of, unfolded_of, whole_of
 from gateway.plan.fold.holding import Holding
-from gateway.plan.fold.parts import Part, Refused, Split, Whole
+from gateway.plan.fold.parts import Filter, Part, Refused, Split, Whole
 from gateway.plan.planner import Planner
 from gateway.plan.reading import NUMBERED
 from gateway.plan.rewrite import Address
@@ -102,6 +102,21 @@ class FoldPlanner:
     def over(self, planner: Planner) -> FoldPlanner:
         """Make a planner of folds over what another *planner* selects."""
         return FoldPlanner(planner, self._evaluate, self._describe, least=self.least)
+
+    def in_full(
+        self, plan: Plan, snapshots: Mapping[str, Snapshot], scan: int, conditions: tuple[Filter, ...]
+    ) -> Iterator[bool]:
+        """Tell of each file that is selected for a scan whether all *conditions* hold in every row of it."""
+        chosen = _chosen(plan.scans[scan])
+        holding = Holding(
+            planner=self.planner,
+            evaluate=self._evaluate,
+            query=plan.query,
+            snapshot=snapshots[plan.scans[scan].table],
+            chosen=chosen,
+        )
+        for held, partition in zip(holding.without(conditions), chosen.each(), strict=True):
+            yield from [len(held) == len(conditions)] * partition.files
 
     def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Fold | Whole:
         """Fold a planned query, or say why it stays whole: by its text and by the manifest alone."""

@@ -8,7 +8,7 @@ in parallel file by file; any other is computed as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,12 +21,15 @@ from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.prepare import parsed
 from gateway.plan.analysis.sources import SelectBlock
 from gateway.plan.analysis.structure import Structure, structure
-from gateway.plan.analysis.text import read
+from gateway.plan.analysis.text import Text, read
 from gateway.plan.fold.block import refuse_uncertain, refuse_volatile
+from gateway.plan.fold.clauses import Clauses
+from gateway.plan.fold.filters import filters
 from gateway.plan.fold.in_order import joins_values
 from gateway.plan.fold.joined import Joined
-from gateway.plan.fold.parts import Refused
+from gateway.plan.fold.parts import Filter, Refused
 from gateway.plan.fold.place import kept_path
+from gateway.plan.fold.tokens import Span
 from gateway.query.lexer import SqlError
 
 _KEPT = 1_000
@@ -39,6 +42,8 @@ class Keeping:
 
     scan: int
     alone: bool
+    conditions: tuple[Filter, ...] | None = None
+    """What WHERE joins by AND: of a file in which all of it holds the query has each row once. None: not known."""
 
 
 def keeping(plan: Plan, snapshots: Mapping[str, Snapshot]) -> Keeping | None:
@@ -61,11 +66,11 @@ def keepings(sql: str, tables: _Tables, types: tuple[tuple[str, str], ...]) -> t
         found = structure(parsed(text), by_name, Constants(text, dict(types)).kind)
     except (Refused, SqlError):
         return ()
-    made = (_keeping(found, scan) for scan in range(len(found.scans)))
+    made = (_keeping(text, found, scan) for scan in range(len(found.scans)))
     return tuple(each for each in made if each is not None)
 
 
-def _keeping(found: Structure, scan: int) -> Keeping | None:
+def _keeping(text: Text, found: Structure, scan: int) -> Keeping | None:
     table = found.scans[scan].name
     try:
         if sum(each.name.lower() == table.lower() for each in found.scans) > 1:
@@ -78,7 +83,23 @@ def _keeping(found: Structure, scan: int) -> Keeping | None:
         return None
     alone = all(each.alone and not block.children for each, block in zip(joined, path, strict=True))
     alone = alone and len(found.scans) == 1 and not joins_values(path[0].node.root())
-    return Keeping(scan=scan, alone=alone)
+    return Keeping(scan=scan, alone=alone, conditions=_conditions(text, joined) if alone else None)
+
+
+def _conditions(text: Text, joined: Sequence[Joined]) -> tuple[Filter, ...] | None:
+    """List the conditions that leave rows out of one table; None where a row may be given more than once."""
+    nodes = [each.block.node for each in joined]
+    if any(node.find(exp.Anonymous, exp.UDTF, exp.Explode) for node in nodes):
+        return None  # a function in SELECT may give several rows for one
+    if not any(node.args.get("where") for node in nodes):
+        return ()
+    if len(nodes) > 1 or nodes[0].args.get("with_"):
+        return None
+    try:
+        clauses = Clauses(text.parsed, Span(0, len(text.parsed)))
+        return tuple(each for _, each in filters(text, clauses, joined[0]))
+    except (Refused, SqlError):
+        return None
 
 
 def _check(block: SelectBlock) -> None:
