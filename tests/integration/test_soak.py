@@ -1,4 +1,4 @@
-"""A minute of mixed load while everything happens at random: ``make soak`` in short."""
+"""Mixed load, and splits that are read, while everything happens at random: ``make soak`` in short."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 from soak import soaking
+from soak_splits import soaking as soaking_splits
 
-pytestmark = [pytest.mark.gunicorn, pytest.mark.s3]
+pytestmark = pytest.mark.gunicorn
 
-SEED, SECONDS = 12, 45.0
+SEED, SECONDS, KILLS = 12, 45.0, 50
 
 
+@pytest.mark.s3
 def test_bombs_kills_faults_and_reloads_harm_no_neighbour_and_leave_nothing_behind(s3: Any, tmp_path: Path) -> None:
     with soaking(s3, tmp_path, SEED) as soak:
         report = soak.run(SECONDS)
     assert report.faults == [], report
     assert report.incidents.total() >= 5
+
+
+def test_each_row_of_64_splits_comes_once_whatever_is_killed_or_cut(tmp_path: Path) -> None:
+    with soaking_splits(tmp_path, SEED) as soak:
+        report = soak.run(KILLS)
+    assert report.faults == [], report
+    assert (report.incidents.total(), report.answers) == (KILLS, 2)

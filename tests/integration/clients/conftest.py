@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from fault_proxy import FaultProxy, Program, sound
 from npm import Npm, find_npm
+from query_gateway_client import Client, Retry
 from readings import END, START, make_project
 
 
@@ -47,3 +50,45 @@ def address(gateway: Any) -> Address:
 def npm(tmp_path: Path) -> Npm:
     """Node.js in a folder where the npm packages are found."""
     return find_npm(tmp_path / "web")
+
+
+# The Python client. A module that uses these has a fixture ``server``, and a ``retry`` of its own where it needs one.
+
+
+@pytest.fixture
+def retry() -> Retry:
+    return Retry(times=5, first=0.001, longest=0.01)
+
+
+@pytest.fixture(scope="module")
+def proxy(server: Any, free_ports: Callable[[int], list[int]]) -> Iterator[FaultProxy]:
+    [port] = free_ports(1)
+    with FaultProxy(server=f"http://127.0.0.1:{server.port}", port=port) as running:
+        yield running
+
+
+@pytest.fixture
+def through(proxy: FaultProxy) -> Iterator[Callable[[Program], FaultProxy]]:
+    """Set the proxy's program, and count anew."""
+
+    def programmed(program: Program) -> FaultProxy:
+        proxy.program = program
+        proxy.requests.clear()
+        proxy.faults.clear()
+        return proxy
+
+    yield programmed
+    proxy.program = sound
+
+
+@pytest.fixture
+def qg(server: Any, tmp_path: Path, retry: Retry) -> Iterator[Client]:
+    with Client(f"http://127.0.0.1:{server.port}", cache=tmp_path / "kept", retry=retry) as client:
+        yield client
+
+
+@pytest.fixture
+def shaky(proxy: FaultProxy, tmp_path: Path, retry: Retry) -> Iterator[Client]:
+    """A client whose way to the gateway is the proxy."""
+    with Client(proxy.endpoint, cache=tmp_path / "kept", retry=retry) as client:
+        yield client

@@ -100,40 +100,6 @@ def server(serve_for_module: Any, tmp_path_factory: pytest.TempPathFactory) -> A
     return serve_for_module(project, {"GATEWAY_STATE": str(tmp_path_factory.mktemp("state"))}, workers=1)
 
 
-@pytest.fixture(scope="module")
-def proxy(server: Any, free_ports: Callable[[int], list[int]]) -> Iterator[FaultProxy]:
-    [port] = free_ports(1)
-    with FaultProxy(server=f"http://127.0.0.1:{server.port}", port=port) as running:
-        yield running
-
-
-@pytest.fixture
-def through(proxy: FaultProxy) -> Iterator[Callable[[Program], FaultProxy]]:
-    """Set the proxy's program, and count anew."""
-
-    def programmed(program: Program) -> FaultProxy:
-        proxy.program = program
-        proxy.requests.clear()
-        proxy.faults.clear()
-        return proxy
-
-    yield programmed
-    proxy.program = sound
-
-
-@pytest.fixture
-def qg(server: Any, tmp_path: Path) -> Iterator[Client]:
-    with Client(f"http://127.0.0.1:{server.port}", cache=tmp_path / "kept", retry=SOON) as client:
-        yield client
-
-
-@pytest.fixture
-def shaky(proxy: FaultProxy, tmp_path: Path) -> Iterator[Client]:
-    """A client whose way to the gateway is the proxy."""
-    with Client(proxy.endpoint, cache=tmp_path / "kept", retry=SOON) as client:
-        yield client
-
-
 # Rows and their types.
 
 

@@ -4,66 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import pickle
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from queue import SimpleQueue
-from random import Random
 from threading import Thread
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import httpx
 import pytest
-from fault_proxy import BUSY, CUT, LATE, RESET, RESET_LATER, Asked, Fault, FaultProxy, Program, share, sound
+from fault_proxy import BUSY, CUT, LATE, RESET, RESET_LATER, Asked, Fault, FaultProxy, Program, once, share
+from numbers_table import ALL, ROWS, SIZES, SOME, ids, make_project, write_file
 from query_gateway_client import AsyncClient, Client, Gone, InvalidParameters, MissingLibrary, Plan, Retry, Split
-from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
 SOON = Retry(times=20, first=0.001, longest=0.01)
-SIZES = (30_000, 10, 20_000, 7_500, 42_490)
-ROWS = sum(SIZES)
-GROUP = 4_000
-NUMBERS = """\
-table: numbers
-location: warehouse/numbers
-columns: {id: BIGINT, mixed: INTEGER, label: VARCHAR}
-partitioned_by: [{column: part, transform: identity, source: part}]
-"""
-TEXTS = {
-    "numbers": "SELECT id, mixed, label FROM numbers WHERE mixed < $below",
-    "ranked": "SELECT id, mixed FROM numbers WHERE mixed < $below ORDER BY mixed, id",
-}
-ALL, SOME = 1_000, 300
-"""Bounds of ``mixed``: of all rows, and of three in ten."""
-
-
-def write_file(project: Path, number: int, first: int, rows: int) -> None:
-    folder = project / f"warehouse/numbers/part={number % 2}"
-    folder.mkdir(parents=True, exist_ok=True)
-    ids = range(first, first + rows)
-    columns = {"id": pa.array(ids, pa.int64()), "mixed": pa.array([each * 7_919 % 1_000 for each in ids], pa.int32())}
-    table = pa.table({**columns, "label": [f"row {each}" for each in ids]})
-    pq.write_table(table, folder / f"{number}.parquet", row_group_size=GROUP)
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("splits")
-    for number, rows in enumerate(SIZES):
-        write_file(folder, number, sum(SIZES[:number]), rows)
-    (folder / "catalog").mkdir()
-    (folder / "catalog/numbers.yaml").write_text(NUMBERS)
-    (folder / "gateway.toml").write_text('[snapshots]\nlocation = "snapshots"\n')
-    for name, text in TEXTS.items():
-        (folder / f"queries/{name}").mkdir(parents=True)
-        declared = "parameters: {below: {type: bigint, description: bound}}\nexamples: [{below: 10}]"
-        (folder / f"queries/{name}/v1.sql").write_text(f"/*\nsummary: {name}\nowner: tests\n{declared}\n*/\n{text}\n")
-    return folder
+    return make_project(tmp_path_factory.mktemp("splits"))
 
 
 @pytest.fixture(scope="module")
@@ -71,41 +33,15 @@ def server(project: Path, serve_for_module: Any, tmp_path_factory: pytest.TempPa
     return serve_for_module(project, {"GATEWAY_STATE": str(tmp_path_factory.mktemp("state"))}, workers=1)
 
 
-@pytest.fixture(scope="module")
-def proxy(server: Any, free_ports: Callable[[int], list[int]]) -> Iterator[FaultProxy]:
-    [port] = free_ports(1)
-    with FaultProxy(server=f"http://127.0.0.1:{server.port}", port=port) as running:
-        yield running
+@pytest.fixture
+def retry() -> Retry:
+    return SOON
 
 
 @pytest.fixture
-def through(proxy: FaultProxy) -> Iterator[Callable[[Program], FaultProxy]]:
+def through(through: Callable[[Program], FaultProxy]) -> Callable[[Program], FaultProxy]:
     """Set what happens to requests for splits, and count anew."""
-
-    def programmed(program: Program) -> FaultProxy:
-        proxy.program = lambda asked: program(asked) if "/splits/" in asked.path else None
-        proxy.faults.clear()
-        return proxy
-
-    yield programmed
-    proxy.program = sound
-
-
-@pytest.fixture
-def qg(server: Any, tmp_path: Path) -> Iterator[Client]:
-    with Client(f"http://127.0.0.1:{server.port}", cache=tmp_path / "kept", retry=SOON) as client:
-        yield client
-
-
-@pytest.fixture
-def shaky(proxy: FaultProxy, tmp_path: Path) -> Iterator[Client]:
-    """A client whose way to the gateway is the proxy."""
-    with Client(proxy.endpoint, cache=tmp_path / "kept", retry=SOON) as client:
-        yield client
-
-
-def ids(batches: Iterator[Any]) -> list[int]:
-    return [number for batch in batches for number in batch["id"].to_pylist()]
+    return lambda program: through(lambda asked: program(asked) if "/splits/" in asked.path else None)
 
 
 @pytest.mark.parametrize("query", ["numbers", "ranked"])
@@ -177,6 +113,44 @@ def test_a_split_that_was_cut_goes_on_at_the_row(shaky: Client, through: Callabl
     assert ids(shaky.split(split, row=ROWS - 5)) == whole[-5:]
 
 
+class Counted(httpx.HTTPTransport):
+    """Counts the bytes of bodies that come."""
+
+    received = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        return httpx.Response(response.status_code, headers=response.headers, stream=_Counting(response.stream, self))
+
+
+class _Counting(httpx.SyncByteStream):
+    def __init__(self, stream: Any, counted: Counted) -> None:
+        self._stream, self._counted = stream, counted
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            self._counted.received += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+@pytest.mark.parametrize("query", ["numbers", "ranked"])
+def test_less_than_a_batch_is_sent_again_after_a_cut(
+    query: str, proxy: FaultProxy, through: Callable[[Program], FaultProxy]
+) -> None:
+    counted = Counted()
+    with Client(proxy.endpoint, cache=False, retry=SOON, transport=counted) as client:
+        [split] = client.splits(query, below=ALL, splits=1).splits
+        counted.received, batches = 0, list(client.split(split))
+        whole, counted.received = counted.received, 0
+        through(once(Fault(name="cut", keep=0.9), lambda asked: True))
+        assert ids(client.split(split)) == ids(batches)
+    again, largest = counted.received - whole, max(batch.nbytes for batch in batches)
+    assert (len(batches) > 1, 0 < again < 1.1 * largest) == (True, True)
+
+
 def test_what_is_read_is_told(qg: Client, capsys: pytest.CaptureFixture[str]) -> None:
     told: list[Any] = []
     assert len(ids(qg.stream("numbers", below=SOME, splits=5, progress=told.append))) == told[-1].rows
@@ -195,53 +169,6 @@ def test_processes_read_the_splits_that_they_are_handed(qg: Client) -> None:
     with multiprocessing.get_context("fork").Pool(2) as pool:
         found = pool.starmap(split_in_a_process, [(qg, split) for split in plan.splits])
     assert sorted(chain.from_iterable(found)) == sorted(ids(qg.stream("numbers", below=SOME)))
-
-
-def write_splits(client: Client, plan: Plan, folder: Path, seed: int) -> None:
-    """Write each split that nobody has written into a file of its own, which is there whole or not at all."""
-    for split in Random(seed).sample(plan.splits, len(plan.splits)):
-        if not (written := folder / str(split.number)).exists():
-            with client.split(split, keep=True) as stream, (folder / f"new-{seed}").open("wb") as file:
-                file.write(pickle.dumps(ids(stream)))
-            (folder / f"new-{seed}").replace(written)
-
-
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_processes_that_are_killed_and_started_again_write_each_row_once(
-    shaky: Client, through: Callable[[Program], FaultProxy], tmp_path: Path
-) -> None:
-    through(share(0.2, (BUSY, RESET, CUT, LATE), seed=5))
-    plan, done = shaky.splits("numbers", below=ALL, splits=64), tmp_path / "done"
-    done.mkdir()
-    chance, context = Random(6), multiprocessing.get_context("fork")
-
-    def started(seed: int) -> Any:
-        process = context.Process(target=write_splits, args=(shaky, plan, done, seed))
-        process.start()
-        return process
-
-    workers = {seed: started(seed) for seed in range(4)}
-    for kill in range(50):
-        victim = chance.choice(list(workers))
-        workers[victim].kill()
-        workers[victim].join()
-        if kill % 4 == 0:  # so that somebody comes far between some of them
-            wait_for(partial(come_further, done, written(done)))
-        workers[victim] = started(victim)
-    for worker in workers.values():
-        worker.join()
-    assert [worker.exitcode for worker in workers.values()] == [0] * 4
-    found = [number for each in range(64) for number in pickle.loads((done / str(each)).read_bytes())]  # noqa: S301
-    assert (len(found), sorted(found)) == (ROWS, list(range(ROWS)))
-    assert len(ids(batch for split in plan.splits for batch in shaky.split(split, keep=True))) == ROWS
-
-
-def written(folder: Path) -> int:
-    return sum(path.name.isdecimal() for path in folder.iterdir())
-
-
-def come_further(folder: Path, before: int) -> bool:
-    return written(folder) > before or written(folder) == 64
 
 
 def test_a_queue_of_splits_is_worked_off(qg: Client) -> None:
