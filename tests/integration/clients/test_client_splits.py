@@ -143,7 +143,8 @@ def test_less_than_a_batch_is_sent_again_after_a_cut(
     counted = Counted()
     with Client(proxy.endpoint, cache=False, retry=SOON, transport=counted) as client:
         [split] = client.splits(query, below=ALL, splits=1).splits
-        counted.received, batches = 0, list(client.split(split))
+        counted.received = 0
+        batches = list(client.split(split))
         whole, counted.received = counted.received, 0
         through(once(Fault(name="cut", keep=0.9), lambda asked: True))
         assert ids(client.split(split)) == ids(batches)
