@@ -25,14 +25,8 @@ _ASKED: Final = ("tag",)
 @routes.post("/v1/datasets/<table>/builds")
 def build(table: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    declared = dataset(table)
-    require(BUILD, table)
-    refuse_pinned(declared)
-    body, key = _read_body(read_json_object(request)), read_key()
-    if "tag" in body:
-        require(TAG, table)
-    record = site().jobs.submit(KIND, table, body, asked_by=principal_of(request).name, key=key)
-    site().wake(KIND)
+    require(BUILD, dataset(table).name)
+    record = submit_build(table, read_json_object(request), read_key())
     return accepted(record, _address(record))
 
 
@@ -55,9 +49,27 @@ def one_build(table: str, job: str) -> Response:
 @routes.delete("/v1/datasets/<table>/builds/<job>")
 def cancel(table: str, job: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    require(CANCEL, dataset(table).name)
-    record = site().jobs.cancel(_found(table, job))
+    record = cancel_build(table, job)
     return cancelled(record, _address(record))
+
+
+def submit_build(table: str, asked: dict[str, Any], key: str | None) -> Record:
+    """Have a dataset built behind the answer, for the caller; see ``JobStore.submit``."""
+    declared = dataset(table)
+    require(BUILD, table)
+    refuse_pinned(declared)
+    body = _read_body(asked)
+    if "tag" in body:
+        require(TAG, table)
+    record = site().jobs.submit(KIND, table, body, asked_by=principal_of(request).name, key=key)
+    site().wake(KIND)
+    return record
+
+
+def cancel_build(table: str, job: str) -> Record:
+    """Have a build cancelled, if the caller may. Raises ``JobNotFound``."""
+    require(CANCEL, dataset(table).name)
+    return site().jobs.cancel(_found(table, job))
 
 
 def _found(table: str, job: str) -> Record:

@@ -51,7 +51,7 @@ def _listed(name: str) -> dict[str, Any]:
 
 def _described(name: str, *, whole: bool) -> dict[str, Any]:
     """Describe a dataset; the *whole* of it has its versions, the newest first."""
-    table, versions = gateway().catalog.tables[name], _versions(name)
+    table, versions = gateway().catalog.tables[name], versions_of(name)
     urls = {"url": here(f"/v1/datasets/{name}"), "table_url": here(f"/v1/tables/{name}")}
     document = described(table, versions) | urls
     if whole:
@@ -61,7 +61,7 @@ def _described(name: str, *, whole: bool) -> dict[str, Any]:
     return document
 
 
-def _versions(name: str) -> Versions | None:
+def versions_of(name: str) -> Versions | None:
     """Open the versions of a dataset; None where its folder is not there yet."""
     try:
         return Versions(gateway().catalog.store(name))

@@ -19,13 +19,15 @@ POLICY = (
     "form-action 'self'; base-uri 'none'"
 )
 HTML, JSON = "text/html", "application/json"
+FORM = "application/x-www-form-urlencoded"
+"""How pages send what is entered; programs send JSON."""
 
 
 def wants_page() -> bool:
     """Return whether the caller reads HTML rather than JSON, as browsers do; programs that accept anything do not."""
     named = any(kind.lower() == HTML for kind, _ in request.accept_mimetypes)
     best = choose(request.headers.get("Accept", ""), {HTML: HTML, JSON: JSON}) if named else None
-    return best == HTML and request.method in ("GET", "HEAD")
+    return best == HTML and (request.method in ("GET", "HEAD") or request.mimetype == FORM)
 
 
 def page(name: str, **values: Any) -> Response:

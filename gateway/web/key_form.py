@@ -6,12 +6,12 @@ import re
 
 from flask import Blueprint, Response, request
 
-from gateway.access.authorizer import COOKIE, from_own_page
-from gateway.errors import Forbidden, Unauthenticated
+from gateway.access.authorizer import COOKIE
+from gateway.errors import Unauthenticated
 from gateway.web.context import here, record, site
+from gateway.web.forms import refuse_foreign_pages
 from gateway.web.guard import guarded
 from gateway.web.html import page
-from gateway.web.parsing import check_coding
 from gateway.web.problems import NotFound
 from gateway.web.problems import problem as as_problem
 
@@ -39,9 +39,7 @@ def enter_key() -> Response:
     """Keep a key for the pages, in a cookie that scripts cannot read and other sites cannot send."""
     if not guarded():
         raise NotFound("Nobody needs a key here.")
-    if not from_own_page({name.lower(): value for name, value in request.headers}):
-        raise Forbidden("A key is entered on a page of this server.")
-    check_coding(request)
+    refuse_foreign_pages()
     given, target = request.form.get("key", "").strip(), request.form.get("next", _NEXT)
     response = Response(status=303, headers={"Location": here(target if _PAGE.fullmatch(target) else _NEXT)})
     if given == "":

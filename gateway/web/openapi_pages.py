@@ -32,6 +32,12 @@ def page_paths() -> dict[str, Any]:
         "/docs/key": _key_paths(),
         "/tables": _page("show_tables", "All tables, for people"),
         "/tables/{table}": _page("show_table", "A table, for people", ["table"], (404, 502, 503)),
+        "/datasets": _page("show_datasets", "All datasets, for people"),
+        "/datasets/{table}": _page("show_dataset", "A dataset and its builds, for people", ["table"], (404, 502, 503)),
+        "/datasets/{table}/builds": _form_path("press_build", "Have a dataset built, from its page", ["table"]),
+        "/datasets/{table}/builds/{job}/cancel": _form_path(
+            "press_cancel", "Have a build cancelled, from the page of its dataset", ["table", "job"]
+        ),
         "/learn": _page("learn", "How data is fetched, for people who know pandas"),
         "/errors/{code}": _page("error", "What a problem type means", ["code"]),
     }
@@ -56,3 +62,15 @@ def _key_paths() -> dict[str, Any]:
     responses = {"303": kept, "401": refused, **problems((403, 404, 413))}
     post = entered["get"] | {"responses": responses, "requestBody": {"content": form}}
     return {"get": asked["get"] | {"responses": asked["get"]["responses"] | problems((404,))}, "post": post}
+
+
+def _form_path(operation_id: str, summary: str, parameters: Iterable[str]) -> dict[str, Any]:
+    return {
+        "post": {
+            "operationId": operation_id,
+            "summary": summary,
+            "tags": ["operations"],
+            "parameters": references(parameters),
+            "responses": {"303": {"description": "Done; back to the page."}, **problems((403, 404, 409))},
+        }
+    }

@@ -21,6 +21,7 @@ from gateway.web import (
     builds,
     cache,
     context,
+    dataset_pages,
     datasets,
     dev,
     explain,
@@ -49,7 +50,7 @@ from gateway.web.wsgi_adapter import REFUSED
 
 _RESOURCES = (
     *(results, splits, explain, queries, tables, datasets, builds, cache, reload, operations),
-    *(pages, key_form, table_pages, learn),
+    *(pages, key_form, table_pages, dataset_pages, learn),
 )
 
 

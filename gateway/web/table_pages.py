@@ -15,6 +15,7 @@ from gateway.catalog.table import Table
 from gateway.errors import GatewayError, Unauthenticated
 from gateway.plan.explain import readable
 from gateway.query.template import Template
+from gateway.web.ago import ago
 from gateway.web.context import gateway, record
 from gateway.web.guard import visible_queries, visible_tables
 from gateway.web.html import page
@@ -71,18 +72,6 @@ def table_page(table: Table) -> Response:
     if failed is not None:
         response.status_code = failed.status
     return response
-
-
-def ago(seconds: float) -> str:
-    """Write how long something is ago.
-
-    >>> ago(20), ago(7_300), ago(200_000)
-    ('20 s', '2 h', '2 days')
-    """
-    for unit, size, until in (("s", 1, 90), ("min", 60, 5_400), ("h", 3_600, 172_800)):
-        if seconds < until:
-            return f"{round(seconds / size)} {unit}"
-    return f"{round(seconds / 86_400)} days"
 
 
 def _files(table: Table, snapshot: Snapshot) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,8 +15,11 @@ import pytest
 from browsers import chromium, element, violations
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from waiting import wait_for
+
+from gateway.access.keys import KeyFile
 
 pytestmark = [pytest.mark.browser, pytest.mark.gunicorn]
 DAYS, MISSING = 40, 7
@@ -45,9 +49,34 @@ WHERE ts >= $start AND ts < $end GROUP BY CAST(ts AS DATE) ORDER BY day
 """
 
 
+TOTALS = """\
+table: totals
+description: Sales of each day, built ahead
+query: by_day/v2
+parameters: {start: 2024-01-01, end: 2024-03-01}
+location: built/totals
+partitioned_by: [{column: month, transform: month, source: day}]
+"""
+ENDLESS = "table: endless\nquery: endless/v1\nlocation: built/endless\n"
+OF_TOTALS = "/*\nsummary: The best day\n*/\nSELECT max(amount) AS best FROM totals\n"
+HOURS = """/*
+summary: It takes hours
+*/
+SELECT count(*) AS n FROM range(4000000000) AS a(x), range(99) AS b(y) WHERE x % 7 = y
+"""
+GRANTS = """\
+grants:
+  - {to: ["*"], queries: ["*"], tables: ["*"]}
+  - {to: [ana], queries: ["*"], tables: ["*"], actions: [build, cancel, read]}
+"""
+SETTINGS = '[access]\nrequired = true\n[snapshots]\nlocation = "kept"\n'
+
+
 def write_project(folder: Path) -> None:
     texts = {"catalog/sales.yaml": SALES, "catalog/returns.yaml": RETURNS, "catalog/lost.yaml": LOST}
     texts |= {"queries/by_day/v1.sql": BY_DAY, "queries/by_day/v2.sql": BY_DAY.replace("total", "amount")}
+    texts |= {"catalog/totals.yaml": TOTALS, "catalog/endless.yaml": ENDLESS, "gateway.toml": SETTINGS}
+    texts |= {"queries/best/v1.sql": OF_TOTALS, "queries/endless/v1.sql": HOURS, "access.yaml": GRANTS}
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -72,6 +101,12 @@ def _write(path: Path, day: int) -> None:
     pq.write_table(pa.table(columns), path)
 
 
+def state_of_build(page: Page) -> str:
+    """Return how the newest build is, as the page shows it now."""
+    lines = page.table("Builds")
+    return lines[0][1] if lines else "none"
+
+
 class Page:
     """Pages in the browser, looked at as a person would."""
 
@@ -80,6 +115,12 @@ class Page:
 
     def open(self, path: str) -> None:
         self.browser.get(self.base + path)
+
+    def enter(self, key: str) -> None:
+        """Enter a key, as its owner would."""
+        self.open("/docs/key")
+        self.at("#key").send_keys(key, Keys.ENTER)
+        wait_for(lambda: self.browser.current_url.endswith("/docs"))
 
     def at(self, selector: str) -> WebElement:
         return element(self.browser, By.CSS_SELECTOR, selector)
@@ -127,7 +168,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(
+def key(project: Path) -> str:
+    """A key of ana's, who may have datasets built."""
+    return KeyFile(project / "keys.json").add("ana")
+
+
+@pytest.fixture
+def page(opened: Page) -> Page:
+    opened.complaints()
+    return opened
+
+
+@pytest.fixture(scope="module")
+def opened(
     project: Path,
     serve_for_module: Any,
     tmp_path_factory: pytest.TempPathFactory,
@@ -154,6 +207,7 @@ def test_a_table_tells_what_it_holds_and_who_reads_it(page: Page) -> None:
     assert (facts["Rows"], facts["Partitions"], facts["Owner"]) == (f"{rows:,}", f"{2 * (DAYS - 1)}", "shop")
     assert "needs a filter that leaves folders out" in facts["Limits"]
     assert ["amount", "DOUBLE", "in euros"] in page.table("Columns")
+    page.check()
     assert [words for _, words, _ in page.table("Layout")] == [
         "one folder for each day of ts",
         "4 folders, chosen by a hash of id: all rows of one id lie in the same",
@@ -202,10 +256,55 @@ def test_a_table_that_cannot_be_listed_any_more_says_so(page: Page, project: Pat
     page.check()
 
 
-@pytest.mark.parametrize("path", ["/tables", "/tables/sales", "/tables/nothing"])
+@pytest.mark.parametrize("path", ["/tables", "/tables/sales", "/tables/nothing", "/datasets/totals"])
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, False), (390, True)])
 def test_every_page_can_be_read_by_everybody(page: Page, path: str, width: int, dark: bool) -> None:
     page.look(width=width, dark=dark)
     page.open(path)
     page.check()
     page.look(width=1200, dark=False)
+
+
+def test_a_dataset_is_built_on_its_page_and_tells_where_it_comes_from(page: Page, key: str) -> None:
+    page.open("/datasets/totals")
+    assert "not built yet" in page.at("[role=note]").text
+    assert page.texts("main button") == []
+    page.enter(key)
+    page.open("/datasets/totals")
+    page.at("form[action$='/builds'] button").click()
+    wait_for(lambda: state_of_build(page) == "done")
+    assert page.table("Builds")[0][3] == "ana"
+    assert page.at("#said").get_attribute("textContent") == "The newest build is done."
+    wait_for(lambda: page.texts("#versions tbody tr") != [])
+    page.open("/datasets")
+    page.at("tbody a[href='/datasets/totals']").click()
+    assert page.at("h1").text == "totals v1"
+    [[version, _, rows, _, partitions, new]] = page.table("Versions")
+    assert (version, rows, partitions, new) == ("v1", f"{DAYS - 1}", "2", "2")
+    assert page.texts(".lineage a") == ["table\nsales", "query\nby_day/v2", "query\nbest/v1"]
+    page.check()
+    page.at(".lineage a[href='/tables/sales']").click()
+    assert page.at("h1").text == "sales"
+    assert page.complaints() == []
+
+
+def test_a_build_that_goes_on_is_cancelled_on_the_page(page: Page, key: str) -> None:
+    page.enter(key)
+    page.open("/datasets/endless")
+    page.at("form[action$='/builds'] button").click()
+    wait_for(lambda: state_of_build(page) == "running")
+    page.check()
+    page.at("form[action$='/cancel'] button").send_keys(Keys.ENTER)
+    wait_for(lambda: state_of_build(page) == "cancelled")
+    assert page.texts("form[action$='/cancel'] button") == []
+
+
+def test_no_page_of_another_origin_has_a_dataset_built(page: Page, key: str) -> None:
+    page.enter(key)
+    page.open("/tables")
+    form = f"<form method=post action='{page.base}/datasets/totals/builds'><button>Win</button></form>"
+    page.browser.get(f"data:text/html,{quote(form)}")
+    page.at("button").click()
+    wait_for(lambda: "This is done on a page of this server." in page.at("main").text)
+    page.open("/datasets/totals")
+    assert len(page.table("Builds")) == 1
