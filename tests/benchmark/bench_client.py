@@ -18,9 +18,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from processes import gateway_server
 from rich.console import Console
 from rich.table import Table as Grid
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+from processes import gateway_server
 
 FILES = 10
 QUERY = """\
