@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from gateway.access.opening import open_access, open_limits
 from gateway.app.engine_processes import EngineProcesses
 from gateway.app.gateway import Opened, open_pipeline
-from gateway.app.jobs import build_runner, open_jobs, wake
+from gateway.app.jobs import build_faults, build_runner, build_watch, open_jobs, wake
 from gateway.app.result_tiers import redis_pool
 from gateway.app.state import CursorKey, StateFolder, calls_folder, cursor_key, deployment, reload_signal
 from gateway.cache.files import bytes_of
@@ -110,6 +110,7 @@ def open_app(
             cluster=lambda: _cluster(serving()),
             jobs=jobs,
             wake=lambda kind: wake(settings, kind),
+            faults=build_faults(settings).read,
             access=access,
             limits=limits,
             proxies=Proxies(root_path=server.root_path, trusted=networks(server.trusted_proxies)),
@@ -120,7 +121,8 @@ def open_app(
         )
         _started(reloader, stack)
         if settings.jobs.run:
-            _started(build_runner(settings, jobs, serving, observe), stack)
+            _started(build_runner(settings, jobs, serving, access, observe), stack)
+            _started(build_watch(settings, jobs, serving, observe), stack)
         if opened.gateway.recent is not None and settings.cache.warm:
             _started(_warmer(serving, opened.gateway.recent, settings), stack)
         _started(_monitor(serving, settings), stack)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.access.base import QUERY, Access
+from gateway.access.opening import open_access
 from gateway.catalog.location import local_folder
 from gateway.catalog.store import Store, open_store, place_of, storage_errors
 from gateway.catalog.table import Table
@@ -11,14 +13,20 @@ from gateway.catalog.versions import Versions
 from gateway.config import Settings
 from gateway.datasets.build import Builder, no_dataset
 from gateway.errors import TableInvalid
+from gateway.model import Principal
 from gateway.pipeline import Gateway
 from gateway.project.loader import load_tables
 
 _MEMORY = 2**30
 
 
-def open_builder(settings: Settings, gateway: Gateway, *, memory: int = _MEMORY) -> Builder:
-    """Return what builds the datasets of a project over an open gateway; *memory* is for sorting, in bytes."""
+def open_builder(
+    settings: Settings, gateway: Gateway, *, memory: int = _MEMORY, access: Access | None = None
+) -> Builder:
+    """Return what builds the datasets of a project over an open gateway; *memory* is for sorting, in bytes.
+
+    *access* tells what principals are granted; None: as the settings say.
+    """
 
     def opened(table: Table) -> Store:
         folder = local_folder(table.location, settings.project)
@@ -27,12 +35,17 @@ def open_builder(settings: Settings, gateway: Gateway, *, memory: int = _MEMORY)
                 folder.mkdir(parents=True, exist_ok=True)
         return open_store(table.location, settings.storage, settings.project, observe=gateway.observe)
 
+    def may_ask(principal: Principal, query: str) -> bool:
+        granted = access or open_access(settings.project, settings.access, gateway.observe)
+        return granted.may(principal, QUERY, query)
+
     return Builder(
         gateway=gateway,
         open_store=opened,
         place=lambda table: place_of(table.location, settings.storage, settings.project),
         locks=settings.state / "builds",
         memory=memory,
+        may_ask=may_ask,
     )
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from gateway.access.base import Access
+from gateway.app.build_watch import BuildWatch
 from gateway.app.datasets import open_builder
+from gateway.app.state import deployment
 from gateway.app.written import sharing
 from gateway.cache.epochs import made_once
 from gateway.catalog.store import Store, open_store
@@ -17,6 +20,7 @@ from gateway.config import Settings
 from gateway.datasets.build import KIND, BuildProgress
 from gateway.datasets.describe import of_build
 from gateway.datasets.tags import tag
+from gateway.jobs.faults import Faults
 from gateway.jobs.runner import JobRunner, signal_of
 from gateway.jobs.store import JobStore
 from gateway.jobs.work import Work
@@ -30,7 +34,7 @@ _MEMORY = 2**28
 def open_jobs(settings: Settings, observe: Observer) -> JobStore:
     """Open the records of jobs: beside the snapshots that are kept, or in the state folder where none are."""
     location = settings.snapshots.location
-    place = str(_folder(settings) / "records") if location is None else f"{location.rstrip('/')}/_jobs"
+    place = str(jobs_folder(settings) / "records") if location is None else f"{location.rstrip('/')}/_jobs"
 
     def opened() -> Store:
         return open_store(place, settings.storage, settings.project, observe=observe, make=True)
@@ -40,23 +44,38 @@ def open_jobs(settings: Settings, observe: Observer) -> JobStore:
 
 def wake(settings: Settings, kind: str) -> None:
     """Have the process of this machine that does the jobs of a kind look for them at once."""
-    signal = signal_of(_folder(settings), kind)
+    signal = signal_of(jobs_folder(settings), kind)
     signal.parent.mkdir(parents=True, exist_ok=True)
     signal.touch()
 
 
-def build_runner(settings: Settings, jobs: JobStore, serving: Callable[[], Gateway], observe: Observer) -> JobRunner:
-    """Return what builds datasets for those who ask over HTTP."""
+def build_runner(
+    settings: Settings, jobs: JobStore, serving: Callable[[], Gateway], access: Access, observe: Observer
+) -> JobRunner:
+    """Return what builds datasets for those who ask over HTTP, and those that are due."""
 
     def build(work: Work) -> Mapping[str, Any]:
-        return _build(settings, serving(), work)
+        return _build(settings, serving(), access, work)
 
-    folder = _folder(settings)
-    return JobRunner(KIND, jobs, build, folder=folder, machine=_machine(folder), observe=observe)
+    folder = jobs_folder(settings)
+    return JobRunner(
+        KIND, jobs, build, folder=folder, machine=_machine(folder), faults=build_faults(settings), observe=observe
+    )
 
 
-def _build(settings: Settings, gateway: Gateway, work: Work) -> Mapping[str, Any]:
-    name, builder = work.job.resource, open_builder(settings, gateway, memory=_MEMORY)
+def build_watch(settings: Settings, jobs: JobStore, serving: Callable[[], Gateway], observe: Observer) -> BuildWatch:
+    """Return what asks for the builds that are due."""
+    lock = jobs_folder(settings) / f"watch.{deployment(settings)}.lock"
+    return BuildWatch(serving, jobs, lock=lock, wake=lambda: wake(settings, KIND), observe=observe)
+
+
+def build_faults(settings: Settings) -> Faults:
+    """Open what is told of the builds that failed last, to all workers of the machine."""
+    return Faults(jobs_folder(settings) / f"{KIND}.faults")
+
+
+def _build(settings: Settings, gateway: Gateway, access: Access, work: Work) -> Mapping[str, Any]:
+    name, builder = work.job.resource, open_builder(settings, gateway, memory=_MEMORY, access=access)
 
     def tell(progress: BuildProgress) -> None:
         work.progress(
@@ -79,7 +98,8 @@ def _build(settings: Settings, gateway: Gateway, work: Work) -> Mapping[str, Any
     return of_build(built)
 
 
-def _folder(settings: Settings) -> Path:
+def jobs_folder(settings: Settings) -> Path:
+    """Return the folder of what the workers of a machine share of jobs."""
     return settings.state / "jobs"
 
 

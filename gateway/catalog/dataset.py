@@ -13,7 +13,7 @@ from gateway.catalog.contradictions import Contradiction
 from gateway.declaration import Duration
 
 _QUERY = re.compile(r"(?P<name>[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)/v(?P<version>[1-9][0-9]{0,8})")
-_ONLY_WITH_A_QUERY = ("parameters", "version", "keep", "unfiltered")
+_ONLY_WITH_A_QUERY = ("parameters", "version", "keep", "build", "unfiltered")
 _NOT_WITH_A_QUERY = {
     "columns": "the columns of a dataset are those of its query: remove it",
     "replicas": "a copy may have older versions than the location: remove it",

@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from gateway.catalog.build_rule import BuildRule
 from gateway.catalog.contradictions import Contradiction, contradictions, fields_of
 from gateway.catalog.dataset import CheckedQuery, Keep, dataset_contradictions
 from gateway.catalog.file_names import PARQUET, name_pattern
@@ -111,7 +112,7 @@ def _union(entries: object) -> object:
 
 _WITHOUT_MEANING = frozenset(
     {"location", "description", "owner", "column_descriptions", "replicas", "refresh", "sorted_by", "limits"}
-    | {"statistics", "ignore_table_format", "query", "parameters", "keep", "unfiltered"}
+    | {"statistics", "ignore_table_format", "query", "parameters", "keep", "build", "unfiltered"}
 )
 """What of a declaration cannot change an answer; every other part can. The location counts by what it stands for."""
 
@@ -166,6 +167,8 @@ class Table(BaseModel):
     """The version of a dataset that is read, ``v7`` or a tag; None: the newest."""
     keep: Keep = Keep()
     """Which versions of a dataset are kept."""
+    build: BuildRule = BuildRule()
+    """When a dataset is built without being asked to, and on whose behalf."""
     unfiltered: bool = False
     """A dataset may hold all rows of tables of which a policy shows some principals a part."""
     ignore_table_format: bool = False

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
+from gateway.catalog.build_rule import BUILDER
 from gateway.catalog.store import Store
 from gateway.catalog.table import Table
 from gateway.catalog.versions import BuiltFile, BuiltPartition, DatasetVersion, Key, Versions
@@ -27,9 +28,10 @@ from gateway.concurrency.cancellation import Cancellation
 from gateway.concurrency.leader import Leadership
 from gateway.datasets.compute import Computer, SourcesChanged, in_groups, partition_of, with_time
 from gateway.datasets.levels import by_key
-from gateway.datasets.question import Restricted, ask, invalid
+from gateway.datasets.question import Restricted, ask, builder_of, invalid
 from gateway.datasets.retention import retire
-from gateway.errors import FilesChanged, MalformedRequest, StorageFailed, TableNotFound
+from gateway.errors import FilesChanged, Forbidden, MalformedRequest, StorageFailed, TableNotFound
+from gateway.model import Principal
 from gateway.pipeline import Gateway
 from gateway.suggestions import did_you_mean
 from gateway.writer.write import new_identity
@@ -79,6 +81,8 @@ class Built:
     """Of those built, how many were there before and had lost files."""
     removed: int
     """Partitions of the version before that have no rows any more."""
+    inputs: Mapping[str, str]
+    """The snapshot of each table that was read."""
     seconds: float
 
     def __str__(self) -> str:
@@ -106,6 +110,8 @@ class Builder:
     """The folder of the locks of this machine."""
     memory: int
     """For sorting rows, in bytes; the rest goes to disk."""
+    may_ask: Callable[[Principal, str], bool]
+    """Tell whether a principal is granted a query."""
     timeout: float = 24 * 3600.0
     """Seconds that one run of a query may take."""
     clock: Callable[[], float] = time.time
@@ -147,7 +153,15 @@ class Builder:
             raise MalformedRequest(f"{name} is a table that others write: a dataset has a query in its declaration.")
         refuse_pinned(tables[name])
         self._refuse_shared_location(tables[name])
+        self._refuse_principal(tables[name])
         return tables[name]
+
+    def _refuse_principal(self, table: Table) -> None:
+        """Refuse a build on behalf of a declared principal who is not granted the query. Raises ``Forbidden``."""
+        query, principal = (table.query or "").partition("/")[0], builder_of(table)
+        if principal.name != BUILDER and not self.may_ask(principal, query):
+            message = f"{table.name} is built on behalf of {principal.name}, who is not granted the query {query}"
+            raise Forbidden(f"{message}: grant it in access.yaml, or declare another build.principal.")
 
     def _refuse_shared_location(self, table: Table) -> None:
         """Refuse to write where another table would read the files, or writes its own. Raises ``TableInvalid``."""
@@ -320,6 +334,7 @@ class _Attempt:
             resumed=self._resumed,
             lost=len(self._lost & {part.identity for part in parts}),
             removed=0 if last is None else len({part.key for part in last.partitions} - {part.key for part in parts}),
+            inputs={name: snapshot.id for name, snapshot in question.snapshots.items()},
             seconds=0.0,
         )
         if last is not None and _same(last, built.version):

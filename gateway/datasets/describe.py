@@ -54,6 +54,7 @@ def of_build(built: Built) -> dict[str, Any]:
         "rows": version.rows,
         "files": len(version.files),
         "bytes": version.size,
+        "inputs": dict(built.inputs),
         "seconds": built.seconds,
     }
 

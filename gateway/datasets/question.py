@@ -28,8 +28,6 @@ from gateway.telemetry.timings import Timings
 from gateway.writer.arrow import plain
 from gateway.writer.partitions import Partitions
 
-BUILDER = Principal(name="gateway build")
-"""On whose behalf datasets are built: it has no scope, so that a policy shows it all rows or refuses."""
 _FORMAT = "dataset/1"
 """Of the identities of answers: another one, and all partitions are built again."""
 _DESCRIBING = 30.0
@@ -76,6 +74,7 @@ class Question:
     """Of the result, in the types in which they are written."""
     levels: tuple[Level, ...]
     planning: Planning
+    principal: Principal
     identities: tuple[str, ...]
     """What its tables are declared to be."""
     pinned_at: float
@@ -109,10 +108,10 @@ class Question:
             plan=restricted.plan,
             question=question,
             key=result_key(question, restricted.plan, self.planning.engine),
-            principal=BUILDER,
+            principal=self.principal,
             pinned_at=self.pinned_at,
             timings=Timings(time.monotonic),
-            fold=partial(self.planning.fold, restricted.plan, self.snapshots, BUILDER),
+            fold=partial(self.planning.fold, restricted.plan, self.snapshots, self.principal),
         )
 
     def _restricted(self, columns: str, condition: str, conditions: Conditions, keys: Collection[Key]) -> Restricted:
@@ -124,13 +123,13 @@ class Question:
             parameters={**bound.parameters, **conditions.parameters},
         )
         with on_behalf_of(query.origin):
-            plan = self.planning.planner.plan(query, self.snapshots, BUILDER)
+            plan = self.planning.planner.plan(query, self.snapshots, self.principal)
         identity = result_key(self._question(query), plan, self._layout())
         selected = tuple(scan.selection.digest() for scan in plan.scans)
         return Restricted(keys=keys, query=query, plan=plan, identity=identity, selected=selected)
 
     def _question(self, query: BoundQuery) -> str:
-        return question_key(query, BUILDER, self.identities, origin=_FORMAT)
+        return question_key(query, self.principal, self.identities, origin=_FORMAT)
 
     def _layout(self) -> str:
         """Say how rows are laid out in files: other columns, levels or another order are other files."""
@@ -162,9 +161,15 @@ def ask(gateway: Gateway, table: Table, *, now: float) -> Question:
         columns=written,
         levels=levels_of(table, written),
         planning=planning,
+        principal=builder_of(table),
         identities=tuple(gateway.catalog.identities(bound.tables)),
         pinned_at=now,
     )
+
+
+def builder_of(table: Table) -> Principal:
+    """Return on whose behalf a dataset is built: it has no scope, so that a policy shows it all rows or refuses."""
+    return Principal(name=table.build.principal)
 
 
 def bound_query(gateway: Gateway, table: Table, *, now: float) -> BoundQuery:
@@ -206,11 +211,25 @@ def _planning(gateway: Gateway, table: Table, bound: BoundQuery) -> Planning:
     restricted = planner.restricts(bound.tables)
     if not restricted:
         return gateway.planning
-    if not table.unfiltered:
-        hint = "write unfiltered: true, if the dataset may have all rows: whoever may ask it sees them"
-        raise invalid(table, f"a policy shows some principals a part of {', '.join(restricted)} only", hint)
+    unfiltered = [] if table.unfiltered else _unfiltered(gateway, table)
+    if unfiltered:
+        hint = "filter its rows by the policy too, or write unfiltered: true, if whoever may ask it may see them all"
+        part = f"a policy shows some principals a part of {', '.join(restricted)} only"
+        raise invalid(table, f"{part}, and everybody all of {', '.join(unfiltered)}", hint)
     folds = gateway.planning.folds
     return replace(gateway.planning, folds=folds.over(planner.seeing_all()))
+
+
+def _unfiltered(gateway: Gateway, table: Table) -> list[str]:
+    """Name the tables of which everybody sees all rows, of those that show versions of a dataset."""
+    tables = gateway.catalog.tables.values()
+    showing = [each.name for each in tables if each.name == table.name or _shows(each, table)]
+    filtered = gateway.planning.planner.restricts(showing)
+    return [name for name in showing if name not in filtered]
+
+
+def _shows(each: Table, table: Table) -> bool:
+    return each.version is not None and each.location == table.location
 
 
 def _without_limits(snapshot: Snapshot) -> Snapshot:

@@ -16,6 +16,7 @@ from typing import Any
 from gateway.concurrency.leader import Leadership
 from gateway.concurrency.ticker import Ticker, Wait
 from gateway.errors import GatewayError, JobAbandoned, ShuttingDown, StorageFailed
+from gateway.jobs.faults import Faults
 from gateway.jobs.job import Attempt, End, Job, JobState, Record, problem_of
 from gateway.jobs.store import JobStore
 from gateway.jobs.work import Work
@@ -47,12 +48,13 @@ class JobRunner:
         *,
         folder: Path,
         machine: str,
+        faults: Faults,
         observe: Observer,
         monotonic: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._kind, self._store, self._handler, self._observe = kind, store, handler, observe
-        self._machine, self._monotonic, self._clock = machine, monotonic, clock
+        self._machine, self._faults, self._monotonic, self._clock = machine, faults, monotonic, clock
         self._signal = signal_of(folder, kind)
         self._leadership = Leadership(folder / f"{kind}.lock")
         self._seen: int | None = None
@@ -86,6 +88,9 @@ class JobRunner:
                 self._store.sweep(self._kind)
         except StorageFailed as error:
             self._observe(JobsUnreachable(kind=self._kind, error=error.detail))
+            self._faults.unreachable(error.detail)
+        else:
+            self._faults.unreachable(None)
 
     def _safe_tick(self) -> None:
         try:
@@ -154,6 +159,8 @@ class JobRunner:
         now, found = self._clock(), result or {}
         if self._store.finish(job, End(state=state, at=now, result=found)):
             told = {"kind": job.kind, "resource": job.resource, "job": job.id, "trigger": job.trigger}
+            if state is JobState.DONE:
+                self._faults.note(job.resource, None)
             self._observe(JobEnded(**told, state=state.value, seconds=now - job.created_at, result=found))
 
     def _fail(self, job: Job, error: GatewayError | None) -> None:
@@ -166,6 +173,8 @@ class JobRunner:
         problem = bug if error is None else problem_of(error)
         if self._store.finish(job, End(state=JobState.FAILED, at=self._clock(), problem=problem)):
             told = {"kind": job.kind, "resource": job.resource, "job": job.id, "trigger": job.trigger}
+            fault = {"at": self._clock(), "job": job.id, "code": problem["code"], "detail": problem["detail"]}
+            self._faults.note(job.resource, fault)
             self._observe(JobFailed(**told, code=problem["code"], error=problem["detail"]))
 
     def _tell_bug(self, error: Exception) -> None:

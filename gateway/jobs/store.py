@@ -108,11 +108,11 @@ class JobStore:
             return None
         return self._read(f"jobs/{kind}/{resource}/{name}", self._listed(f"jobs/{kind}/{resource}/{name}"))
 
-    def all(self, kind: str, resource: str) -> list[Record]:
-        """Read the records of a resource, the newest first, up to ``MOST_LISTED``."""
+    def all(self, kind: str, resource: str, *, most: int = MOST_LISTED) -> list[Record]:
+        """Read the records of a resource, the newest first, up to *most*."""
         folders = self._by_folder(f"jobs/{kind}/{resource}")
         created = {folder: names["job.json"] for folder, names in folders.items() if "job.json" in names}
-        newest = sorted(created, key=lambda folder: created[folder], reverse=True)[:MOST_LISTED]
+        newest = sorted(created, key=lambda folder: created[folder], reverse=True)[:most]
         found = (self._read(folder, folders[folder]) for folder in newest)
         return sorted((each for each in found if each is not None), key=lambda each: -each.job.created_at)
 

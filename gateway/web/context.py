@@ -66,6 +66,8 @@ class Site:
     jobs: JobStore
     wake: Callable[[str], None]
     """Has the process of this machine that does the jobs of a kind look for them at once."""
+    faults: Callable[[], Mapping[str, Any]]
+    """Tells what went wrong with the last builds; see ``gateway.jobs.faults``."""
     access: Access
     limits: CallerLimits
     proxies: Proxies

@@ -32,7 +32,8 @@ def ready() -> Response:
 
     A table that was listed once stays readable, so a failing refresh is told and does not make the server unready; nor
     does a store that is left alone, for what is kept is answered; nor a cluster that is gone, for this machine computes
-    what it can; nor a state folder that cannot be written, for answers are computed without it; nor do files of the
+    what it can; nor a state folder that cannot be written, for answers are computed without it; nor does
+    a build of a dataset that failed, for the version before is served; nor do files of the
     project that are broken, for what they declared before is served. A project without a query in service is not ready,
     nor is one whose tables are all broken, with nothing from before: it would answer nobody, and the mount or the
     checkout may be missing.
@@ -61,6 +62,9 @@ def ready() -> Response:
     cluster = site().cluster()
     if cluster is not None:
         document["cluster"] = cluster
+    builds = _builds()
+    if builds:
+        document["builds"] = builds
     project = site().project
     if project is not None:
         document["project"] = _project(project)
@@ -69,6 +73,14 @@ def ready() -> Response:
         # Only which: the reason may name people, and is in the log.
         document["access"] = {"unreadable": sorted(failures)}
     return json_response(document, status=status)
+
+
+def _builds() -> dict[str, Any]:
+    """Tell whose last build failed and how, and why the records of builds cannot be read, where it is so."""
+    faults = site().faults()
+    failed = {name: fault for name, fault in faults.get("resources", {}).items() if name in gateway().catalog.tables}
+    told: dict[str, Any] = {"failed": failed} if failed else {}
+    return told | ({"records": faults["unreachable"]} if faults.get("unreachable") else {})
 
 
 def _engine(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -311,21 +311,24 @@ def test_a_server_tells_of_datasets_and_is_ready_before_they_are_built(tmp_path:
         assert str(tmp_path) not in json.dumps([listed, found])
 
 
+@dataclass(frozen=True)
 class Partly:
-    """Shows some principals a part of the sales."""
+    """Shows some principals a part of the sales, and of other tables that are named."""
+
+    tables: tuple[str, ...] = ("sales",)
 
     def rows(self, principal: Principal, table: str) -> str | None:
         return "amount > 1" if principal.scope else None
 
     def restricts(self, table: str) -> bool:
-        return table == "sales"
+        return table in self.tables
 
 
-def under(builder: Builder) -> Builder:
+def under(builder: Builder, policy: Partly | None = None) -> Builder:
     """Return the builder of a gateway with a policy."""
     gateway = builder.gateway
     planner = gateway.planning.planner
-    partly = type(planner)(planner._evaluate, planner._dimensions, Partly(), planner._with_facts)
+    partly = type(planner)(planner._evaluate, planner._dimensions, policy or Partly(), planner._with_facts)
     planning = replace(gateway.planning, folds=gateway.planning.folds.over(partly))
     return replace(
         builder, gateway=replace(gateway, executor=gateway.executor.over(replace(gateway.runner, planning=planning)))
@@ -341,6 +344,13 @@ def test_sources_whose_rows_a_policy_filters_are_built_only_where_the_dataset_sa
         pytest.raises(TableInvalid, match="a policy shows some principals a part of sales"),
     ):
         under(builder).build("built")
+    with sales.opened() as (_, builder):  # the policy filters the dataset itself
+        assert under(builder, Partly(("sales", "built"))).build("built").version.rows == 9
+    pinned = (tmp_path / "catalog" / "built.yaml").read_text().replace("table: built", "table: pinned")
+    (tmp_path / "catalog" / "pinned.yaml").write_text(f"{pinned}version: v1\n")
+    with sales.opened() as (_, builder), pytest.raises(TableInvalid, match="and everybody all of pinned"):
+        under(builder, Partly(("sales", "built"))).build("built")
+    (tmp_path / "catalog" / "pinned.yaml").unlink()
     sales.declare(ROWS, f"{BY_DAY}\nunfiltered: true")
     with sales.opened() as (_, builder):
         assert under(builder).build("built").version.rows == 9

@@ -36,6 +36,7 @@ MEANINGLESS: Mapping[str, Any] = {
     "ignore_table_format": True,
     "parameters": {"n": 1},
     "keep": {"versions": 3},
+    "build": {"on": "refresh", "every": "1h"},
     "unfiltered": True,
 }
 

@@ -38,6 +38,7 @@ def bare_site(gateway: Any, /, **wired: Any) -> Site:
         "cluster": lambda: None,
         "jobs": JobStore(lambda: pytest.fail("no jobs are asked for here"), clock=lambda: 0.0),
         "wake": lambda kind: None,
+        "faults": dict,
         "access": OPEN,
         "limits": UNLIMITED,
         "proxies": Proxies(),

@@ -49,6 +49,7 @@ refresh: 60s
 sorted_by: [id]
 version: train-2024
 keep: {versions: 5, replaced: 2d}
+build: {on: refresh, quiet: 1m, every: 1h, schedule: "30 3 * * *", zone: Europe/Berlin, principal: nightly}
 unfiltered: true
 """
 FRONT_MATTER = """summary: Events of some countries
