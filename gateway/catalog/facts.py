@@ -74,7 +74,7 @@ def codes(files: pa.Table, positions: Ordinals | None = None) -> Codes:
     column = _column(files)
     if column is None:
         return np.full(files.num_rows if positions is None else len(positions), -1, np.int32)
-    found = _indices(column if positions is None else column.take(pa.array(positions)))
+    found = _indices(column) if positions is None else _indices_at(column, positions)
     old = [position for position, facts in enumerate(known(files)) if facts is None]
     return np.where(np.isin(found, old), np.int32(-1), found) if old else found
 
@@ -135,6 +135,19 @@ def _column(files: pa.Table) -> Any:
 
 def _texts(column: Any) -> list[str]:
     return [] if column is None else [str(text) for text in column.dictionary.to_pylist()]
+
+
+def _indices_at(column: Any, positions: Ordinals) -> Codes:
+    """Return the codes of some files, -1 for null: many statements ask for those of one file of a large table."""
+    if not len(positions):
+        return np.zeros(0, np.int32)
+    places = np.asarray(positions, np.int64) + column.indices.offset
+    validity, values = column.indices.buffers()
+    found: Codes = np.frombuffer(values, np.int32)[places]
+    if validity is None:
+        return found
+    valid = np.frombuffer(validity, np.uint8)[places >> 3] >> (places & 7) & 1
+    return np.where(valid, found, np.int32(-1))
 
 
 def _indices(column: Any) -> Codes:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -253,8 +254,9 @@ class _Gathering:
         elif not self._sizes.measured(branch.text, *sizes.measured):
             raise _TooLarge
         self._sizes.fits(branch.text)
-        states = branch.branch.states
-        return {piece.key: narrowed(_of(rows, number), states) for number, piece in enumerate(batch)}
+        found, states = dict(_each(rows)), branch.branch.states
+        nothing = rows.slice(0, 0)
+        return {piece.key: narrowed(_own(found.get(number, nothing)), states) for number, piece in enumerate(batch)}
 
     def _sent(self, batch: Sequence[Piece]) -> Sent | None:
         """Divide partials into the tasks of the cluster; None: they are computed here."""
@@ -344,10 +346,7 @@ class _Sizes:
 
     def fit(self, rows: pa.RecordBatch) -> bool:
         """Count more rows; tell whether no partial is too large."""
-        table = pa.table(rows)
-        for found in pc.unique(table[NUMBER]):
-            number = found.as_py()
-            some = _numbered(table, number)
+        for number, some in _each(pa.table(rows)):
             self._sizes[number] += weight(some.drop_columns(_BESIDE))
             self._rows[number] += some.num_rows
             self._read[number] += pc.sum(some[COUNTED]).as_py()
@@ -359,10 +358,18 @@ def _joined(pieces: Sequence[Piece]) -> Chosen:
     return first.joined(others)
 
 
-def _numbered(rows: pa.Table, number: int) -> pa.Table:
-    return rows.filter(pc.equal(rows[NUMBER], pa.scalar(number, pa.int32())))
+def _each(rows: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    """Walk the numbers of partials of which there are rows, with these."""
+    numbers = rows[NUMBER].to_numpy()
+    if (numbers[1:] < numbers[:-1]).any():
+        order = np.argsort(numbers, kind="stable")
+        rows, numbers = rows.take(order), numbers[order]
+    found, starts = np.unique(numbers, return_index=True)
+    for number, start, end in zip(found.tolist(), starts, [*starts[1:], len(numbers)], strict=True):
+        yield number, rows.slice(start, end - start)
 
 
-def _of(rows: pa.Table, number: int) -> pa.Table:
-    """Return the rows of one partial, in memory of their own."""
-    return _numbered(rows, number).drop_columns(_BESIDE).combine_chunks()
+def _own(rows: pa.Table) -> pa.Table:
+    """Return the rows of one partial alone, in memory of their own."""
+    copied = rows.drop_columns(_BESIDE).take(np.arange(rows.num_rows))
+    return copied.combine_chunks()

@@ -97,7 +97,7 @@ def _parts(
     for file in cut:
         apart[file] = file + 1
     found = np.stack([bits, shape_of, apart])
-    keys, firsts, groups = np.unique(found, axis=1, return_index=True, return_inverse=True)
+    keys, firsts, groups = _grouped(found)
     for group in np.argsort(firsts).tolist():  # not by their numbers, which tell what was looked at first
         levels, shape, one = keys[:, group].tolist()
         here = np.flatnonzero(groups == group)
@@ -106,6 +106,14 @@ def _parts(
         part = _shaped(part, shapes[shape], snapshot, positions[here])
         part = _placed(part, levels, shapes[shape], snapshot, partitions[here], names)
         yield part if numbers is None else _numbered(part, [numbers[position] for position in here.tolist()])
+
+
+def _grouped(found: Ordinals) -> tuple[Ordinals, Ordinals, Ordinals]:
+    """Group equal columns of a matrix: one of each group, where the first of it is, and the group of each column."""
+    if found.shape[1] == 1:  # partials are read by statements of one file
+        nothing = np.zeros(1, np.int64)
+        return found, nothing, nothing
+    return np.unique(found, axis=1, return_index=True, return_inverse=True)
 
 
 def _numbered(part: Part, numbers: Sequence[int]) -> Part:
