@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from cachetools import LRUCache
 
 from gateway.catalog import facts, footers
@@ -76,9 +77,10 @@ class TableFooters:
 
     def read_on_demand(self, snapshot: Snapshot, positions: Ordinals) -> Snapshot:
         """Return *snapshot* with the facts of the files at *positions*; see ``ManifestStore.with_facts``."""
-        if self._remembered is not None and not are_known(snapshot, positions):
+        unknown = _unknown(snapshot, positions)
+        if self._remembered is not None and len(unknown) and _has_any(self._remembered, snapshot, unknown):
             snapshot = footers.attach(snapshot, self._remembered)
-        unknown = positions[facts.codes(snapshot.files, positions) < 0]
+            unknown = _unknown(snapshot, positions)
         if not len(unknown):
             return snapshot
         found = self._read_anywhere(snapshot, snapshot.files.take(unknown))
@@ -161,6 +163,17 @@ class TableFooters:
             named = tuple(f"{file.path}: {file.reason}" for file in new[:_NAMED])
             self._observe(FilesUnreadable(table=self._table.name, count=len(new), files=named))
         return found
+
+
+def _unknown(snapshot: Snapshot, positions: Ordinals) -> Ordinals:
+    """Return those of some positions at which the facts of the file are not known."""
+    return positions[facts.codes(snapshot.files, positions) < 0]
+
+
+def _has_any(found: pa.Table, snapshot: Snapshot, positions: Ordinals) -> bool:
+    """Return whether something was found of any of the files at these positions."""
+    versions = snapshot.files["version"].take(positions)
+    return bool(pc.any(pc.is_in(versions, found["version"].combine_chunks())).as_py())
 
 
 def are_known(snapshot: Snapshot, positions: Ordinals) -> bool:
