@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -37,6 +37,8 @@ from gateway.web.proxies import read_networks, read_root_path
 
 FILE_NAME = "gateway.toml"
 PREFIX = "GATEWAY_"
+KEY: Final = f"{PREFIX}KEY"
+"""Where clients, among them ``gateway top`` and the code on the pages of queries, find the key that they show."""
 
 
 def _split(value: object) -> object:
@@ -390,7 +392,7 @@ def _names() -> dict[str, tuple[str, ...]]:
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[Diagnostic]:
-    known = [*_names(), f"{PREFIX}PROJECT"]
+    known = [*_names(), f"{PREFIX}PROJECT", KEY]
     for variable in environment:
         if variable.startswith(PREFIX) and variable not in known:
             hint = _meant_variable(variable, known)

@@ -11,6 +11,7 @@
     │   ├── JobNotFound           404 job-not-found
     │   ├── NotAcceptable         406 not-acceptable
     │   ├── JobHasEnded           409 job-has-ended
+    │   ├── QueryStopped          409 query-stopped
     │   ├── VersionRetired        410 version-retired
     │   ├── CursorExpired         410 cursor-expired
     │   ├── PreconditionFailed    412 precondition-failed
@@ -195,6 +196,12 @@ class JobHasEnded(RequestError):
     """A job that is done, or has failed, is not cancelled any more."""
 
     code, status, title = "job-has-ended", 409, "The job has ended"
+
+
+class QueryStopped(RequestError):
+    """Somebody who runs the gateway has stopped a query: asking again at once would only have it stopped again."""
+
+    code, status, title = "query-stopped", 409, "The query was stopped"
 
 
 class NotAcceptable(RequestError):

@@ -19,6 +19,8 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="query-gateway"'}
 
 QUERY, TABLE, REFRESH, CACHE, RELOAD, METRICS = "query", "table", "refresh", "cache", "reload", "metrics"
 """Actions that may be granted: reading a query or table, refreshing a table (by name); the operator's actions."""
+STOP = "stop"
+"""Another one of the operator's: to see which queries of others run and wait, and to stop any."""
 BUILD, TAG, CANCEL, READ, EXPORT = "build", "tag", "cancel", "read", "export"
 """Actions on datasets, by name: to have one built, name its versions, cancel a build, read of builds and lineage.
 

@@ -51,7 +51,7 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Recipients = Annotated[tuple[Annotated[str, AfterValidator(_recipient)], ...], AfterValidator(_somebody)]
 
 
-Action = Literal["refresh", "build", "tag", "cancel", "read", "export", "cache", "reload", "metrics"]
+Action = Literal["refresh", "build", "tag", "cancel", "read", "export", "cache", "reload", "metrics", "stop"]
 
 
 class _GrantEntry(BaseModel):

@@ -147,7 +147,24 @@ class RemoteSlots:
         found = self._engine.connections.control("status", "", Role.MAIN)
         if found is None:
             raise EngineFailed("The engine does not answer.")
-        return {name: value for name, value in found.items() if name != "op"}
+        return {name: value for name, value in found.items() if name not in ("op", "roles")}
+
+    def under_way(self) -> list[dict[str, Any]]:
+        """Tell of each query that runs or waits on this machine; see ``Slots.under_way``."""
+        found = [self._engine.connections.control("under_way", "", role) for role in self._roles()]
+        return [query for told in found if told is not None for query in told["queries"]]
+
+    def stop(self, number: str) -> bool:
+        """Stop the query of this id, whichever process has it; see ``Slots.stop``."""
+        found = (self._engine.connections.control("stop", number, role) for role in self._roles())
+        return any(told is not None and told["stopped"] for told in found)
+
+    def _roles(self) -> list[Role]:
+        """List the processes that there are now: asking for another one would start it."""
+        found = self._engine.connections.control("status", "", Role.MAIN)
+        if found is None:
+            raise EngineFailed("The engine does not answer.")
+        return [Role.MAIN, *(Role(role) for role in found.get("roles", ()) if role != Role.MAIN)]
 
     @contextmanager
     def lend(self, engine: Engine, request: SlotRequest) -> Iterator[Runs]:

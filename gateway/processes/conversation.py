@@ -55,6 +55,7 @@ class Conversation:
     def __init__(self, host: Host, channel: Channel) -> None:
         self._host, self._channel = host, channel
         self._slot, self._admitted = ExitStack(), False
+        self._cancellation = Cancellation()
         self._locations: Sequence[str] = ()
         self._engine: DuckDBEngine | None = None
         self._short: Mapping[str, Callable[[DuckDBEngine, Asked], Reply]] = {
@@ -71,6 +72,8 @@ class Conversation:
             "divert": self._divert,
             "fate": self._fate,
             "status": lambda asked: {**host.admission.status(), **host.standing.told},
+            "under_way": lambda asked: {"queries": host.admission.under_way()},
+            "stop": lambda asked: {"stopped": host.admission.stop(asked["id"])},
         }
 
     def run(self) -> None:
@@ -106,7 +109,8 @@ class Conversation:
             else:
                 self._channel.send({"op": op, **self._shortly(op, asked)})
         except GatewayError as error:
-            self._channel.send({"op": "error", **error_to_json(error), **self._editions(asked, error)})
+            reason = self._cancellation.reason if op == "execute" else None
+            self._channel.send({"op": "error", **error_to_json(reason or error), **self._editions(asked, error)})
 
     def _runs_apart(self, op: str, text: str) -> bool:
         """Tell whether a text runs elsewhere; one that has been admitted runs here, whatever was found out since."""
@@ -123,10 +127,14 @@ class Conversation:
             return self._short[op](engine, asked)
 
     def _admit(self, asked: Asked) -> None:
-        cancellation = Cancellation()
+        cancellation = self._cancellation = Cancellation()
         with self._host.leavers.watching(self._channel, lambda: cancellation.cancel(ClientGone("The worker left."))):
             slot = self._host.admission.slot(
-                asked["deadline"], principal=asked["principal"], cost=asked["cost"], cancellation=cancellation
+                asked["deadline"],
+                principal=asked["principal"],
+                cost=asked["cost"],
+                text=asked["origin"],
+                cancellation=cancellation,
             )
             self._slot.enter_context(slot)
             self._admitted = True
@@ -143,6 +151,7 @@ class Conversation:
                     query.end()
 
                 held.enter_context(host.leavers.watching(self._channel, leave))
+                held.enter_context(self._cancellation.stops(leave))
 
             remote, engine = bool(in_buckets(query.statement.files)), self._used()
             held.enter_context(host.running(number, asked["origin"], deadline, remote=remote))

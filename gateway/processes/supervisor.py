@@ -306,6 +306,7 @@ class Supervisor:
         status = {
             "apart": {text: {"reason": one.reason, "since": one.since} for text, one in known.items()},
             "ended": dict(self._ended),
+            "roles": list(self._processes),
         }
         return {"fates": self._fates, "apart": list(known), "status": status}
 

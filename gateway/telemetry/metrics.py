@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.answer import Outcome
 from gateway.telemetry.events import (
@@ -69,6 +70,18 @@ class Metrics:
         }
         for event, effect in further.items():
             self._effects[event] = (*self._effects.get(event, ()), effect)
+
+    def answers(self) -> dict[str, int]:
+        """Count the answers since the start of the server by their fate in the cache, in all workers together."""
+        registry, found = self.registry, dict[str, int]()
+        if MULTIPROCESS in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
+        for sample in (each for metric in registry.collect() for each in metric.samples):
+            if sample.name == "gateway_answers_total":
+                fate = sample.labels["cache"]
+                found[fate] = found.get(fate, 0) + int(sample.value)
+        return found
 
     def __call__(self, event: Event) -> None:
         for effect in self._effects.get(type(event), ()):

@@ -310,10 +310,23 @@ def _operation_paths() -> dict[str, Any]:
     return {
         "/v1/cache": {"delete": _drop()},
         "/v1/reload": {"post": reload},
+        "/v1/running": {"get": read("list_running", "The queries that run and wait on this machine", "operations")},
+        "/v1/running/{number}": {"delete": _stop()},
         "/healthz": {"get": read("alive", "Whether the process serves requests", "operations")},
         "/readyz": {"get": ready},
         "/metrics": text("metrics", "Metrics for Prometheus", "text/plain"),
         "/openapi.json": {"get": read("openapi", "This document", "operations")},
+    }
+
+
+def _stop() -> Operation:
+    number = {"name": "number", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 128}}
+    return {
+        "operationId": "stop_query",
+        "summary": "Stop a query that runs or waits",
+        "tags": ["operations"],
+        "parameters": [number],
+        "responses": {"202": {"description": "It is being stopped."}, **problems((400, 403, 404, 502))},
     }
 
 

@@ -38,6 +38,8 @@ def page_paths() -> dict[str, Any]:
         "/datasets/{table}/builds/{job}/cancel": _form_path(
             "press_cancel", "Have a build cancelled, from the page of its dataset", ["table", "job"]
         ),
+        "/status": _page("status", "How the gateway is now, for people"),
+        "/status/stop": _form_path("press_stop", "Stop a query, from the page", ()),
         "/learn": _page("learn", "How data is fetched, for people who know pandas"),
         "/errors/{code}": _page("error", "What a problem type means", ["code"]),
     }

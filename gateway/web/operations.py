@@ -38,23 +38,31 @@ def ready() -> Response:
     nor is one whose tables are all broken, with nothing from before: it would answer nobody, and the mount or the
     checkout may be missing.
     """
+    fine, checks = checked()
+    status = 200 if fine else 503
+    if not may_see_details():
+        return json_response({"status": "ok" if fine else "failing"}, status=status)
+    return json_response({"status": "ok" if fine else "failing", "checks": checks, **details()}, status=status)
+
+
+def checked() -> tuple[bool, dict[str, Any]]:
+    """Check whether requests should be sent here; return that, and what came of each check."""
     checks = {name: _checked(check) for name, check in site().checks.items()}
     checks["server"] = _checked(_staying)
     declared = _checked(_declared)
     if declared["status"] != "ok":
         checks["project"] = declared
     checks["tables"] = _checked(lambda: gateway().catalog.pin(_needed_tables()))
-    fine = all(check["status"] == "ok" for check in checks.values())
-    status = 200 if fine else 503
-    if not may_see_details():
-        return json_response({"status": "ok" if fine else "failing"}, status=status)
+    return all(check["status"] == "ok" for check in checks.values()), checks
+
+
+def details() -> dict[str, Any]:
+    """Tell how the parts of the gateway are, for those who may see that."""
     document: dict[str, Any] = {
-        "status": "ok" if fine else "failing",
-        "checks": checks,
         "tables": {name: _table(name) for name in sorted(gateway().catalog.tables)},
         "queries": len(gateway().registry.queries()),
     }
-    with suppress(GatewayError):  # the check above says so
+    with suppress(GatewayError):  # a check says so
         document["engine"] = _engine(gateway().admission.status())
     problem = site().state()
     document["state"] = {"status": "ok"} if problem is None else {"status": "failing", "detail": problem}
@@ -72,7 +80,7 @@ def ready() -> Response:
     if failures:
         # Only which: the reason may name people, and is in the log.
         document["access"] = {"unreadable": sorted(failures)}
-    return json_response(document, status=status)
+    return document
 
 
 def _builds() -> dict[str, Any]:

@@ -184,6 +184,7 @@ MEANINGS = {
     "version-retired": "This version is no longer served; `successor` names the one to use.",
     "cursor-expired": "What the cursor points into is no longer kept: ask for the first page again.",
     "request-timeout": "The header fields or the body came too late or too slowly; the connection is closed.",
+    "query-stopped": "Somebody who runs this server has stopped the query. Ask them before it is asked again.",
     "precondition-failed": "The result is not, or is no longer, the one that `If-Match` names; or its rows are sent "
     "while they are computed, and no tag of theirs can match.",
     "range-not-satisfiable": "The `Range` begins after the end of the body; `Content-Range` says how long it is.",

@@ -33,7 +33,9 @@ from gateway.web import (
     queries,
     reload,
     results,
+    running,
     splits,
+    status_pages,
     table_pages,
     tables,
 )
@@ -49,8 +51,8 @@ from gateway.web.responses import FIXED_HEADERS
 from gateway.web.wsgi_adapter import REFUSED
 
 _RESOURCES = (
-    *(results, splits, explain, queries, tables, datasets, builds, cache, reload, operations),
-    *(pages, key_form, table_pages, dataset_pages, learn),
+    *(results, splits, explain, queries, tables, datasets, builds, cache, reload, running, operations),
+    *(pages, key_form, table_pages, dataset_pages, status_pages, learn),
 )
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sysconfig
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,7 +73,7 @@ SELECT count(*) AS n FROM range(4000000000) AS a(x), range(99) AS b(y) WHERE x %
 GRANTS = """\
 grants:
   - {to: ["*"], queries: ["*"], tables: ["*"]}
-  - {to: [ana], queries: ["*"], tables: ["*"], actions: [build, cancel, read]}
+  - {to: [ana], queries: ["*"], tables: ["*"], actions: [build, cancel, read, stop]}
 """
 SETTINGS = '[access]\nrequired = true\n[snapshots]\nlocation = "kept"\n'
 
@@ -121,6 +127,10 @@ class Page:
         self.open("/docs/key")
         self.at("#key").send_keys(key, Keys.ENTER)
         wait_for(lambda: self.browser.current_url.endswith("/docs"))
+
+    def forget(self) -> None:
+        """Look at pages as somebody without a key."""
+        self.browser.delete_all_cookies()
 
     def at(self, selector: str) -> WebElement:
         return element(self.browser, By.CSS_SELECTOR, selector)
@@ -256,7 +266,7 @@ def test_a_table_that_cannot_be_listed_any_more_says_so(page: Page, project: Pat
     page.check()
 
 
-@pytest.mark.parametrize("path", ["/tables", "/tables/sales", "/tables/nothing", "/datasets/totals"])
+@pytest.mark.parametrize("path", ["/tables", "/tables/sales", "/tables/nothing", "/datasets/totals", "/status"])
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, False), (390, True)])
 def test_every_page_can_be_read_by_everybody(page: Page, path: str, width: int, dark: bool) -> None:
     page.look(width=width, dark=dark)
@@ -308,3 +318,46 @@ def test_no_page_of_another_origin_has_a_dataset_built(page: Page, key: str) -> 
     wait_for(lambda: "This is done on a page of this server." in page.at("main").text)
     page.open("/datasets/totals")
     assert len(page.table("Builds")) == 1
+
+
+def test_what_runs_is_shown_to_who_may_see_it_and_is_stopped_on_the_page(page: Page, key: str) -> None:
+    page.forget()
+    asked = Request(f"{page.base}/v1/queries/endless/v1/result", headers={"Authorization": f"Bearer {key}"})
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(urlopen, asked, timeout=60)
+        wait_for(lambda: running(page) == "1")
+        assert page.table("Queries that run and wait") == []
+        page.check()
+        terminal = top(page.base, key, "--once")
+        assert "endless v1" in terminal
+        page.enter(key)
+        wait_for(lambda: running(page) == "1")
+        [[query, state, _, _, who, _]] = page.table("Queries that run and wait")
+        assert (query.split(), state, who) == (["endless", "v1"], "running", "ana")
+        page.check()
+        page.at("form[action$='/stop'] button").send_keys(Keys.ENTER)
+        with pytest.raises(HTTPError) as refused:
+            answer.result(timeout=60)
+    assert refused.value.code == 409
+    wait_for(lambda: page.texts("form[action$='/stop'] button") == [])
+    assert '"running": 0' in top(page.base, key, "--format", "json")
+    assert "Nothing runs." in page.at("main").text
+    page.check()
+
+
+def running(page: Page) -> str:
+    page.open("/status")
+    return page.facts()["Running"].split()[0]
+
+
+def top(base: str, key: str, *options: str) -> str:
+    command = [str(Path(sysconfig.get_path("scripts")) / "gateway"), "top", "--url", base, *options]
+    folder = Path(__file__).parents[2]
+    done = subprocess.run(
+        [*command, "--project", str(folder)],
+        env=os.environ | {"GATEWAY_KEY": key, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout

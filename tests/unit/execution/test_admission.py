@@ -12,7 +12,7 @@ from threading import Event
 import pytest
 
 from gateway.concurrency.cancellation import Cancellation
-from gateway.errors import DeadlineExceeded, QueueFull
+from gateway.errors import DeadlineExceeded, QueryStopped, QueueFull
 from gateway.execution.admission import Admission
 from gateway.telemetry import events
 from gateway.telemetry.events import AdmissionChanged, QueryRefused
@@ -231,3 +231,30 @@ def test_the_numbers_and_the_refusals_are_told() -> None:
         QueryRefused(reason="full", cost="heavy"),
         AdmissionChanged(running=0, waiting=0),
     ]
+
+
+def test_what_runs_and_waits_is_told_and_stopped_by_its_id() -> None:
+    with queries(slots=1) as asked:
+        asked.start("first", principal="ana", cost=7)
+        waiting = asked.start("second", principal="bob")
+        told = asked.admission.under_way()
+        assert [(one["principal"], one["bytes"], one["state"]) for one in told] == [
+            ("ana", 7, "running"),
+            ("bob", 0, "waiting"),
+        ]
+        assert asked.admission.stop(told[1]["id"])
+        with pytest.raises(QueryStopped):
+            waiting.result(SOON)
+        assert not asked.admission.stop(told[1]["id"])
+        asked.end("first")
+        until(lambda: asked.admission.under_way() == [])
+
+
+def test_the_cancellation_of_a_query_that_runs_is_told_that_it_was_stopped() -> None:
+    cancellation = Cancellation()
+    with queries(slots=1) as asked:
+        asked.start("first", cancellation=cancellation)
+        [told] = asked.admission.under_way()
+        assert asked.admission.stop(told["id"])
+        assert isinstance(cancellation.reason, QueryStopped)
+        asked.end("first")

@@ -132,7 +132,16 @@ class FakeStores:
 @dataclass
 class FakeSlots:
     known: dict[str, Any] = field(default_factory=lambda: {"running": 0, "waiting": 0, "slots": 2})
+    queries: list[dict[str, Any]] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
     failure: Exception | None = None
+
+    def under_way(self) -> list[dict[str, Any]]:
+        return self.queries
+
+    def stop(self, number: str) -> bool:
+        self.stopped.append(number)
+        return any(query["id"] == number for query in self.queries)
 
     def status(self) -> dict[str, Any]:
         if self.failure is not None:
@@ -238,6 +247,9 @@ class FakeGateway:
 
     def explain(self, request: Request, *, principal: Principal) -> Any:
         return FakeExplanation(plan=FakePlan(query=self.registry.bind(request, now=self.now)))
+
+    used = 0
+    """Bytes that are kept in memory."""
 
     @property
     def cache(self) -> FakeGateway:

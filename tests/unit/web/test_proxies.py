@@ -24,13 +24,13 @@ PATHS = (
     RESULT.replace("v2", "latest"), RESULT.replace("?", ".csv?"), "/v1/queries/delays/v1/result",
     "/v1/queries/delays/v2/result", "/v1/tables", "/v1/tables/flights", "/v1/tables/flights/partitions?_limit=1",
     "/v1/tables/flight", "/v1/datasets/flights", "/v1/datasets/flights/builds", "/v1/datasets/flights/builds/1",
-    "/v1//queries", "/nothing", "/learn", "/tables", "/tables/flights", "/datasets",
+    "/v1//queries", "/nothing", "/learn", "/tables", "/tables/flights", "/datasets", "/status",
     "/datasets/flights",
 )  # fmt: skip
 TELL_NO_ADDRESSES = {
     "datasets.all_datasets",  # the project has none
     "explain.explain", "operations.alive", "operations.ready", "keys.key", "pages.static", "prometheus_metrics",
-    "splits.split", "tables.snapshots",
+    "running.running", "splits.split", "tables.snapshots",
 }  # fmt: skip
 WEB = Path(gateway.web.__file__).parent
 HEADERS = ("Link", "Location", "Content-Location")
