@@ -8,10 +8,13 @@
     │   ├── QueryNotFound         404 query-not-found
     │   ├── VersionNotFound       404 version-not-found
     │   ├── TableNotFound         404 table-not-found
+    │   ├── DatasetVersionNotFound 404 dataset-version-not-found
+    │   ├── TagNotFound           404 tag-not-found
     │   ├── JobNotFound           404 job-not-found
     │   ├── NotAcceptable         406 not-acceptable
     │   ├── JobHasEnded           409 job-has-ended
     │   ├── QueryStopped          409 query-stopped
+    │   ├── TagTaken              409 tag-taken
     │   ├── VersionRetired        410 version-retired
     │   ├── CursorExpired         410 cursor-expired
     │   ├── PreconditionFailed    412 precondition-failed
@@ -186,6 +189,20 @@ class VersionNotFound(RequestError):
 
 class TableNotFound(RequestError):
     code, status, title = "table-not-found", 404, "No such table"
+
+
+class DatasetVersionNotFound(RequestError):
+    code, status, title = "dataset-version-not-found", 404, "No such version of the dataset"
+
+
+class TagNotFound(RequestError):
+    code, status, title = "tag-not-found", 404, "No such tag"
+
+
+class TagTaken(RequestError):
+    """A tag is that of another version, ``version``."""
+
+    code, status, title = "tag-taken", 409, "The tag is that of another version"
 
 
 class JobNotFound(RequestError):

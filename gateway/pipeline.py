@@ -328,6 +328,7 @@ class Gateway:
             key=key,
             cached=self.cache.stored(key) is not None,
             now=self.clock(),
+            datasets=self.catalog.datasets(snapshots),
             failing={name: status.failure.error for name, status in statuses if status.failure is not None},
             folded=computing.folded,
             whole=computing.whole,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from gateway.config import Settings
 from gateway.datasets.build import KIND, BuildProgress
 from gateway.datasets.describe import of_build
 from gateway.datasets.tags import tag
+from gateway.errors import GatewayError, TagTaken
 from gateway.jobs.faults import Faults
 from gateway.jobs.runner import JobRunner, signal_of
 from gateway.jobs.store import JobStore
@@ -87,15 +89,26 @@ def _build(settings: Settings, gateway: Gateway, access: Access, work: Work) -> 
             }
         )
 
+    label = work.job.question.get("tag")
+    table = builder.dataset(name)
+    versions = Versions(builder.open_store(table))
+    if label is not None:
+        _refuse_taken(versions, label)
     built = builder.build(name, on_progress=tell, cancellation=work.cancellation)
-    if "tag" in work.job.question:
-        table = builder.dataset(name)
-        versions = Versions(builder.open_store(table))
-        tag(versions, table.keep, work.job.question["tag"], built.version.version, now=time.time())
-    if built.published:
-        for each in sharing(settings, gateway.catalog.tables, name):
+    # Also where nothing was published: a worker that was killed may have published it, and told nobody.
+    for each in sharing(settings, gateway.catalog.tables, name):
+        with suppress(GatewayError):  # told by the catalog; the version is there all the same
             gateway.catalog.refresh(each, announced=True)
+    if label is not None:
+        tag(versions, table.keep, label, built.version.version, now=time.time())
     return of_build(built)
+
+
+def _refuse_taken(versions: Versions, label: str) -> None:
+    """Raise ``TagTaken`` where a version that was followed by others has a tag, before anything is built."""
+    number = versions.tags().get(label)
+    if number is not None and number not in versions.numbers()[-1:]:
+        raise TagTaken(f"The tag {label} is that of v{number}: move it, or take another name.", version=number)
 
 
 def jobs_folder(settings: Settings) -> Path:

@@ -29,7 +29,8 @@ from gateway.catalog.table import Table
 from gateway.catalog.table_listing import Describe
 from gateway.catalog.table_stores import OpenStore
 from gateway.catalog.transforms.keys import Ordinals
-from gateway.errors import SnapshotGone, TableNotFound, quoted
+from gateway.catalog.versions import DatasetVersion, Versions
+from gateway.errors import SnapshotGone, StorageFailed, TableNotFound, quoted
 from gateway.model import Edition
 from gateway.suggestions import did_you_mean
 from gateway.telemetry.events import Observer, unobserved
@@ -249,6 +250,25 @@ class Catalog:
         if found.num_rows:
             manifest.add_facts(snapshot, found)
         return manifest.snapshot or snapshot
+
+    def built_version(self, snapshot: Snapshot) -> DatasetVersion | None:
+        """Return the version of a dataset that a snapshot of it is; None where it is removed, or of another table.
+
+        Raises ``TableNotFound``, ``StorageFailed``.
+        """
+        if snapshot.table.query is None:
+            return None
+        return Versions(self.store(snapshot.table.name)).holding(snapshot.files)
+
+    def datasets(self, snapshots: Mapping[str, Snapshot]) -> Mapping[str, DatasetVersion | str]:
+        """Return the versions of the datasets among tables, or why one is not known."""
+        found: dict[str, DatasetVersion | str] = {}
+        for name in (name for name, snapshot in snapshots.items() if snapshot.table.query is not None):
+            try:
+                found[name] = self.built_version(snapshots[name]) or "its version is not kept any more"
+            except StorageFailed as error:
+                found[name] = f"its version cannot be read: {error.detail}"
+        return found
 
     def store(self, name: str) -> Store:
         """Open the location of a table. Raises ``TableNotFound``, ``StorageFailed``."""

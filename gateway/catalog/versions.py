@@ -31,6 +31,8 @@ FORMAT = 1
 _VERSION = re.compile(r"versions/v([1-9][0-9]*)\.json")
 _NUMBER = re.compile(r"v([1-9][0-9]{0,8})")
 _TAG = re.compile(r"tags/([^/]+)\.json")
+_RECENT = 20
+"""Versions among which the one of a snapshot is looked for."""
 Key = tuple[str | None, ...]
 """The folder texts of the levels by which a dataset is built; None is NULL."""
 
@@ -106,6 +108,19 @@ class DatasetVersion:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
 
+    def origin(self) -> dict[str, Any]:
+        """Tell where it came from, as JSON: the query and its parameters, and the state of each table that was read."""
+        return {
+            "version": self.version,
+            "query": self.query,
+            "parameters": dict(self.parameters),
+            "created_at": _instant(self.created_at),
+            "inputs": {
+                name: dict(each) | {"listed_at": datetime.fromtimestamp(each["listed_at"], UTC).isoformat()}
+                for name, each in self.inputs.items()
+            },
+        }
+
     def listing(self) -> pa.Table:
         """Return the files as a listing; see ``gateway.catalog.listing``."""
         files = self.files
@@ -147,6 +162,15 @@ class Versions(Documents):
             found = self.read(number)
             if found is not None:
                 return found
+        return None
+
+    def holding(self, files: pa.Table) -> DatasetVersion | None:
+        """Read the newest version that has the *files* of a snapshot and no others; None: none of the newest has."""
+        wanted = {*zip(*(files[name].to_pylist() for name in ("path", "size", "etag")), strict=True)}
+        for number in reversed(self.numbers()[-_RECENT:]):
+            version = self.read(number)
+            if version is not None and {(file.path, file.size, file.etag) for file in version.files} == wanted:
+                return version
         return None
 
     def publish(self, version: DatasetVersion) -> bool:
@@ -197,6 +221,10 @@ class Versions(Documents):
         """Look whether a file of rows is there now, as it was written."""
         found = self.unless_absent(lambda: obstore.head(self.store.objects, file.path))
         return found is not None and _state(cast(Mapping[str, Any], found)) == (file.size, file.etag)
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _state(found: Mapping[str, Any]) -> tuple[int, str]:

@@ -318,10 +318,7 @@ class _Attempt:
                 query=table.query or "",
                 parameters=question.parameters,
                 sql=question.bound.sql,
-                inputs={
-                    name: {"snapshot": snapshot.id, "listed_at": snapshot.listed_at, "files": snapshot.files.num_rows}
-                    for name, snapshot in question.snapshots.items()
-                },
+                inputs=question.inputs,
                 columns=question.columns,
                 levels=tuple(level.field.column for level in question.levels),
                 rest=question.outside([part.key for part in parts]).identity if question.levels else "",

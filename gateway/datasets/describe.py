@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.catalog.table import Table
@@ -27,7 +26,7 @@ def summary(version: DatasetVersion) -> dict[str, Any]:
     """Describe a version in few numbers; ``new`` counts the partitions that the version before had not."""
     return {
         "version": version.version,
-        "created_at": datetime.fromtimestamp(version.created_at, UTC).isoformat(timespec="seconds"),
+        "created_at": version.origin()["created_at"],
         "query": version.query,
         "partitions": len(version.partitions),
         "new": sum(part.since == version.version for part in version.partitions),
@@ -61,25 +60,24 @@ def of_build(built: Built) -> dict[str, Any]:
 
 def lineage(version: DatasetVersion) -> dict[str, Any]:
     """Describe what a version was made of, and each of its partitions."""
-    return summary(version) | {
-        "dataset": version.dataset,
-        "build": version.build,
-        "parameters": dict(version.parameters),
-        "sql": version.sql,
-        "inputs": {
-            name: dict(each) | {"listed_at": datetime.fromtimestamp(each["listed_at"], UTC).isoformat()}
-            for name, each in version.inputs.items()
-        },
-        "columns": [{"name": column.name, "type": column.type} for column in version.columns],
-        "levels": list(version.levels),
-        "of_partitions": [
-            {
-                "key": list(part.key),
-                "identity": part.identity,
-                "since": part.since,
-                "rows": part.rows,
-                "bytes": sum(file.size for file in part.files),
-            }
-            for part in version.partitions
-        ],
-    }
+    return (
+        summary(version)
+        | version.origin()
+        | {
+            "dataset": version.dataset,
+            "build": version.build,
+            "sql": version.sql,
+            "columns": [{"name": column.name, "type": column.type} for column in version.columns],
+            "levels": list(version.levels),
+            "of_partitions": [
+                {
+                    "key": list(part.key),
+                    "identity": part.identity,
+                    "since": part.since,
+                    "rows": part.rows,
+                    "bytes": sum(file.size for file in part.files),
+                }
+                for part in version.partitions
+            ],
+        }
+    )

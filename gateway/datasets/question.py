@@ -74,6 +74,8 @@ class Question:
     """Of the result, in the types in which they are written."""
     levels: tuple[Level, ...]
     planning: Planning
+    versions: Mapping[str, int]
+    """Of the tables that are datasets, the version that is read."""
     principal: Principal
     identities: tuple[str, ...]
     """What its tables are declared to be."""
@@ -84,6 +86,15 @@ class Question:
     def parameters(self) -> Mapping[str, object]:
         """The values of the query's parameters, as JSON values."""
         return {name: format_value(given.value) for name, given in self.bound.parameters.items()}
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[str, object]]:
+        """What is noted of each table that is read: its snapshot, and the version of a dataset."""
+        return {
+            name: {"snapshot": snapshot.id, "listed_at": snapshot.listed_at, "files": snapshot.files.num_rows}
+            | ({"version": self.versions[name]} if name in self.versions else {})
+            for name, snapshot in self.snapshots.items()
+        }
 
     def within(self, keys: Collection[Key]) -> Restricted:
         """Restrict the query to the rows below some keys."""
@@ -161,6 +172,11 @@ def ask(gateway: Gateway, table: Table, *, now: float) -> Question:
         columns=written,
         levels=levels_of(table, written),
         planning=planning,
+        versions={
+            name: version.version
+            for name, snapshot in pinned.items()
+            if (version := gateway.catalog.built_version(snapshot)) is not None
+        },
         principal=builder_of(table),
         identities=tuple(gateway.catalog.identities(bound.tables)),
         pinned_at=now,

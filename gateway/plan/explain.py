@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.catalog.manifest import Snapshot
+from gateway.catalog.versions import DatasetVersion
 from gateway.model import FileVersion, Folded, Lookup, Plan, Scan, Statement, Value
 from gateway.plan.partition_map import partition_map
 
@@ -83,6 +84,8 @@ class Explanation:
     """Tables whose manifest cannot be refreshed at the moment, and why."""
     unread: Mapping[str, str] = field(default_factory=dict)
     """Tables of whose files none is taken for data, and why."""
+    datasets: Mapping[str, DatasetVersion | str] = field(default_factory=dict)
+    """Of the tables that are built of queries, the version that is read; or why that is not known."""
     folded: Folded | None = None
     """The partials that are kept of its answer, and those that would be computed."""
     whole: str | None = None
@@ -106,6 +109,7 @@ class Explanation:
                 self._scan(scan) | (self._drawn(number, scan) if drawn else self._listed(scan))
                 for number, scan in enumerate(self.plan.scans)
             ],
+            "datasets": {name: _origin(found) for name, found in self.datasets.items()},
             "estimate": self._estimate(),
             "key": self.key,
             "cached": self.cached,
@@ -168,7 +172,7 @@ class Explanation:
         yield f"{query.name} v{query.version}  key {self.key[:12]}  {'cached' if self.cached else 'not cached'}"
         for scan in self.plan.scans:
             yield ""
-            yield from _scan_lines(scan, self.now, self._warnings(scan.table))
+            yield from _scan_lines(scan, self.now, self._warnings(scan.table), self.datasets.get(scan.table))
         if self.folded is not None:
             yield f"\nput together of {self.folded}"
         if self.whole is not None:
@@ -196,9 +200,11 @@ def strip(positions: Sequence[int], total: int, width: int = _WIDTH) -> str:
     return "".join("█" if n == size else "▒" if n else "·" for n, size in zip(read, sizes, strict=True))
 
 
-def _scan_lines(scan: Scan, now: float, warnings: Iterable[str]) -> Iterator[str]:
+def _scan_lines(scan: Scan, now: float, warnings: Iterable[str], built: DatasetVersion | str | None) -> Iterator[str]:
     selection = scan.selection
     yield f"{scan.table}  (snapshot {scan.snapshot[:12]}, {max(0.0, now - scan.listed_at):.0f} s old)"
+    if built is not None:
+        yield from _origin_lines(built)
     for warning in warnings:
         yield f"  ! {warning}"
     yield f"  {strip(selection.positions(), scan.partitions_total)}"
@@ -216,6 +222,22 @@ def _scan_lines(scan: Scan, now: float, warnings: Iterable[str]) -> Iterator[str
         yield f"  + {used.sql}  ->  {used.projected}  [{used.rule}]"
     for unused in details.unused:
         yield f"  - {unused.sql}  ({unused.reason})"
+
+
+def _origin(found: DatasetVersion | str) -> dict[str, Any]:
+    return {"version": None, "reason": found} if isinstance(found, str) else found.origin()
+
+
+def _origin_lines(found: DatasetVersion | str) -> Iterator[str]:
+    """Tell where a dataset came from."""
+    if isinstance(found, str):
+        yield f"  ! {found}"
+        return
+    given = ", ".join(f"{name} = {value}" for name, value in found.parameters.items())
+    yield f"  v{found.version} of {found.query}" + (f" ({given})" if given else "")
+    for name, state in found.origin()["inputs"].items():
+        version = f"v{state['version']}, " if state.get("version") is not None else ""
+        yield f"    from {name}  ({version}snapshot {state['snapshot'][:12]}, listed {state['listed_at'][:19]})"
 
 
 def _lookup(lookup: Lookup) -> dict[str, Any]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from flask import Blueprint, Response, request
 
+from gateway.access.base import TABLE
 from gateway.catalog.snapshot_ids import OPTION
+from gateway.catalog.versions import DatasetVersion
 from gateway.errors import MalformedRequest, NotAcceptable
 from gateway.web.accept import choose
 from gateway.web.bound_parameters import echo_header
 from gateway.web.context import gateway, principal_of, record
 from gateway.web.documents import json_response
 from gateway.web.formats import TRUTH
+from gateway.web.guard import may
 from gateway.web.parsing import read_query_string
 from gateway.web.questions import read_question
 
@@ -24,6 +30,7 @@ def explain(name: str, version: str) -> Response:
     chosen = _format(options.options.get("_format"))
     drawn = _drawn(options.options.get("_map", "false"))
     explanation = gateway().explain(read_question(name, version, options), principal=principal_of(request))
+    explanation = replace(explanation, datasets=_told(explanation.datasets))
     query = explanation.plan.query
     if chosen == "json":
         response = json_response(explanation.as_dict(drawn=drawn))
@@ -36,6 +43,11 @@ def explain(name: str, version: str) -> Response:
         response.headers["Gateway-Parameters"] = understood
     response.headers["Vary"] = "Accept"
     return response
+
+
+def _told(datasets: Mapping[str, DatasetVersion | str]) -> Mapping[str, DatasetVersion | str]:
+    """Leave out what the caller may not know of datasets: who sees the table is told what it is built of."""
+    return {name: found for name, found in datasets.items() if may(TABLE, name)}
 
 
 def _drawn(option: str) -> bool:

@@ -64,6 +64,8 @@ PARAMETERS: dict[str, Any] = {
     "name": _path_parameter("name", "A query.", "^[a-z0-9_.]+$"),
     "version": _path_parameter("version", "A version, or the newest.", "^(latest|v[1-9][0-9]{0,8})$"),
     "table": _path_parameter("table", "A table.", "^[a-z0-9_]+$"),
+    "dataset_version": _path_parameter("number", "A version, `v7`, or a tag.", "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+    "tag": _path_parameter("tag", "A tag.", "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
     "job": _path_parameter("job", "A job.", "^[0-9a-f]{32}$"),
     "idempotency_key": _condition(KEY, "The same key with the same body is the same job, however often it is sent."),
     "prefer": _condition("Prefer", "`respond-async` (RFC 7240) is granted, and done without it too."),

@@ -22,8 +22,55 @@ def dataset_paths() -> dict[str, Any]:
         "/v1/datasets/{table}": {
             "get": read("describe_dataset", "A dataset and its versions", "datasets", parameters=["table"])
         },
+        "/v1/datasets/{table}/versions": {
+            "get": read(
+                "list_versions", "The versions of a dataset, the newest first", "datasets", parameters=["table"]
+            )
+        },
+        "/v1/datasets/{table}/versions/{number}": {"get": _lineage()},
+        "/v1/datasets/{table}/tags/{tag}": {"put": _tag(), "delete": _untag()},
         "/v1/datasets/{table}/builds": {"get": builds, "post": _build()},
         "/v1/datasets/{table}/builds/{job}": {"get": _look(), "delete": _cancel()},
+    }
+
+
+def _lineage() -> Operation:
+    found = read("describe_version", "What a version was made of", "datasets", parameters=["table", "dataset_version"])
+    found["responses"] |= problems((401, 403, 502))
+    return found
+
+
+def _tag() -> Operation:
+    version = {"type": "string", "description": "The version to name: `v7`, or a tag of it."}
+    move = {"type": "boolean", "default": False, "description": "Take the tag from the version that has it."}
+    schema = {
+        "type": "object",
+        "properties": {"version": version, "move": move},
+        "required": ["version"],
+        "additionalProperties": False,
+    }
+    content = {"application/json": {"schema": {"type": "object"}}}
+    return {
+        "operationId": "tag_version",
+        "summary": "Name a version of a dataset",
+        "tags": ["datasets"],
+        "parameters": references(("table", "tag")),
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {
+            "200": {"description": "The tag was there, and is that of this version now.", "content": content},
+            "201": {"description": "The tag is new.", "content": content},
+            **problems((400, 401, 403, 404, 409, 413, 415, 422, 502)),
+        },
+    }
+
+
+def _untag() -> Operation:
+    return {
+        "operationId": "remove_tag",
+        "summary": "Remove a tag of a dataset",
+        "tags": ["datasets"],
+        "parameters": references(("table", "tag")),
+        "responses": {"204": {"description": "It is gone."}, **problems((400, 401, 403, 404, 502))},
     }
 
 

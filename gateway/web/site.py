@@ -22,6 +22,7 @@ from gateway.web import (
     cache,
     context,
     dataset_pages,
+    dataset_versions,
     datasets,
     dev,
     explain,
@@ -51,7 +52,8 @@ from gateway.web.responses import FIXED_HEADERS
 from gateway.web.wsgi_adapter import REFUSED
 
 _RESOURCES = (
-    *(results, splits, explain, queries, tables, datasets, builds, cache, reload, running, operations),
+    *(results, splits, explain, queries, tables, datasets),
+    *(dataset_versions, builds, cache, reload, running, operations),
     *(pages, key_form, table_pages, dataset_pages, status_pages, learn),
 )
 

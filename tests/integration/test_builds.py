@@ -25,6 +25,7 @@ GRANTS = """
 grants:
   - {to: [ana], queries: ["*"], tables: [built, broken], actions: [build, cancel, read, tag]}
   - {to: [bob], tables: [built, sales]}
+  - {to: [eve], queries: [shops]}
   - {to: [ada], tables: [built], actions: [read]}
 """
 JSON = {"Content-Type": "application/json"}
@@ -38,6 +39,10 @@ def sales(tmp_path_factory: pytest.TempPathFactory) -> Sales:
     (made.folder / "catalog" / "broken.yaml").write_text(
         "table: broken\nlocation: broken\nquery: q/v1\npartitioned_by: [{column: day, source: e}]\n"
     )
+    (made.folder / "queries" / "shops").mkdir()
+    (made.folder / "queries" / "shops" / "v1.sql").write_text(
+        "/*\nsummary: Shops\nowner: tests\n*/\nSELECT shop, sum(s) AS s FROM built GROUP BY ALL ORDER BY ALL"
+    )
     (made.folder / "access.yaml").write_text(GRANTS)
     year(made, 1)
     return made
@@ -46,7 +51,7 @@ def sales(tmp_path_factory: pytest.TempPathFactory) -> Sales:
 @pytest.fixture(scope="module")
 def keys(sales: Sales) -> Mapping[str, str]:
     file = KeyFile(sales.folder / "keys.json")
-    return {name: file.add(name, groups=()) for name in ("ana", "bob", "ada")}
+    return {name: file.add(name, groups=()) for name in ("ana", "bob", "ada", "eve")}
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +134,47 @@ def test_who_is_not_granted_it_is_told(ask: Callable[..., Any]) -> None:
         assert reply.status == status, (who, method, path, reply.body)
     assert ask("POST", BUILDS, {"tag": "v1"}).status == 400
     assert ask("POST", BUILDS, {"colour": "red"}).status == 422
+
+
+def test_versions_are_named_and_told_of(sales: Sales, ask: Callable[..., Any]) -> None:
+    sales.put(0, [("a", 12345)])
+    newest = ended(ask, ask("POST", BUILDS).headers["location"])["result"]["version"]
+    versions = "/v1/datasets/built/versions"
+    assert [each["version"] for each in ask("GET", versions, who="bob").json()["versions"]][:1] == [newest]
+    tag = "/v1/datasets/built/tags/train"
+    assert (ask("PUT", tag, {"version": "v1"}).status, ask("PUT", tag, {"version": "v1"}).status) == (201, 200)
+    taken = ask("PUT", tag, {"version": f"v{newest}"})
+    assert (taken.status, taken.json()["type"], taken.json()["version"]) == (409, "/errors/tag-taken", 1)
+    lineage = ask("GET", f"{versions}/train").json()
+    assert (lineage["version"], lineage["query"], [*lineage["inputs"]]) == (1, "q/v1", ["sales"])
+    assert ask("PUT", tag, {"version": f"v{newest}", "move": True}).json()["version"] == newest
+    assert ask("GET", "/v1/datasets/built").json()["tags"]["train"] == newest
+    assert [ask("DELETE", tag).status for _ in range(2)] == [204, 404]
+    for who, method, path, body, status in (
+        ("bob", "GET", f"{versions}/v1", None, 403),
+        ("ada", "PUT", tag, {"version": "v1"}, 403),
+        ("ada", "DELETE", tag, None, 403),
+        ("ana", "GET", f"{versions}/v999", None, 404),
+        ("ana", "PUT", tag, {"version": "v999"}, 404),
+        ("ana", "PUT", tag, {"version": 1}, 422),
+        ("ana", "PUT", tag, {}, 422),
+        ("ana", "PUT", "/v1/datasets/built/tags/v9", {"version": "v1"}, 400),
+        ("ana", "GET", "/v1/datasets/broken/versions/v1", None, 404),
+    ):
+        assert ask(method, path, body, who=who).status == status, (who, method, path)
+
+
+def test_an_explanation_tells_where_a_dataset_came_from(sales: Sales, ask: Callable[..., Any]) -> None:
+    ended(ask, ask("POST", BUILDS).headers["location"])
+    newest = ask("GET", "/v1/datasets/built").json()["newest"]["version"]
+    told = ask("GET", "/v1/queries/shops/v1/explain").json()["datasets"]["built"]
+    assert (told["version"], told["query"], [*told["inputs"]]) == (newest, "q/v1", ["sales"])
+    text = ask("GET", "/v1/queries/shops/v1/explain", Accept="text/plain").body.decode()
+    snapshot = told["inputs"]["sales"]["snapshot"]
+    assert f"  v{newest} of q/v1\n    from sales  (snapshot {snapshot[:12]}, listed " in text
+    # Who may ask the query, and does not see the table, is not told the name of another query.
+    assert ask("GET", "/v1/queries/shops/v1/explain", who="eve").json()["datasets"] == {}
+    assert ask("GET", "/v1/queries/q/v1/explain").json()["datasets"] == {}
 
 
 def test_a_build_that_fails_says_why(ask: Callable[..., Any]) -> None:

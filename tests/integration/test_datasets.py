@@ -263,7 +263,7 @@ def test_a_tag_names_a_version_which_is_kept_and_read_by_it(tmp_path: Path) -> N
     tagged = command(sales, "datasets", "tag", "built", "v1", "train-1")
     assert (tagged.returncode, tagged.stdout) == (0, "built v1 is train-1\n")
     for wrong, said in (
-        (("tag", "built", "v2", "train-1"), "The tag train-1 is that of v1: move it by --move"),
+        (("tag", "built", "v2", "train-1"), "The tag train-1 is that of v1: move it (by --move"),
         (("tag", "built", "v3", "x"), "The dataset has no version v3"),
         (("tag", "built", "v1", "v9"), "'v9' is no tag"),
         (("lineage", "built", "train-2"), "the tags are train-1"),

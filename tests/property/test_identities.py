@@ -36,6 +36,8 @@ MEANINGLESS: Mapping[str, Any] = {
     "ignore_table_format": True,
     "parameters": {"n": 1},
     "keep": {"versions": 3},
+    "owner": "shop",
+    "column_descriptions": {"a": "Text"},
     "build": {"on": "refresh", "every": "1h"},
     "unfiltered": True,
 }

@@ -24,6 +24,7 @@ PATHS = (
     RESULT.replace("v2", "latest"), RESULT.replace("?", ".csv?"), "/v1/queries/delays/v1/result",
     "/v1/queries/delays/v2/result", "/v1/tables", "/v1/tables/flights", "/v1/tables/flights/partitions?_limit=1",
     "/v1/tables/flight", "/v1/datasets/flights", "/v1/datasets/flights/builds", "/v1/datasets/flights/builds/1",
+    "/v1/datasets/flights/versions", "/v1/datasets/flights/versions/v1",
     "/v1//queries", "/nothing", "/learn", "/tables", "/tables/flights", "/datasets", "/status",
     "/datasets/flights",
 )  # fmt: skip
