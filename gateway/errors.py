@@ -43,6 +43,7 @@
     └── DefinitionError       the repository is wrong, with file, line and column
         ├── TemplateInvalid       500 template-invalid
         ├── TableInvalid          500 table-invalid
+        │   └── DatasetNotBuilt   503 dataset-not-built
         ├── AccessInvalid         500 access-invalid
         └── SettingsInvalid       500 settings-invalid
 
@@ -451,6 +452,12 @@ class TemplateInvalid(DefinitionError):
 
 class TableInvalid(DefinitionError):
     code, status, title = "table-invalid", 500, "A table declaration is not valid"
+
+
+class DatasetNotBuilt(TableInvalid):
+    """Nothing is wrong with the declaration, but that its dataset, or the version it names, was not built yet."""
+
+    code, status, title = "dataset-not-built", 503, "The dataset was not built yet"
 
 
 class AccessInvalid(DefinitionError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from gateway.errors import Diagnostic, GatewayError, Rule, StorageFailed, TableInvalid
+from gateway.errors import DatasetNotBuilt, Diagnostic, GatewayError, Rule, StorageFailed, TableInvalid
 
 MAX_BACKOFF = 300.0
 """Longest pause between attempts to list a table, in seconds."""
@@ -28,6 +28,8 @@ class RefreshFailure:
     retry_at: float
     mistakes: Sequence[dict[str, Any]] = ()
     """The errors of the declaration, if those were the reason."""
+    unbuilt: bool = False
+    """Whether it is a dataset that was not built yet."""
 
     @property
     def pause(self) -> float:
@@ -37,7 +39,8 @@ class RefreshFailure:
     def refusal(self, now: float) -> GatewayError:
         """Return the error for a request that comes before the next attempt."""
         if self.mistakes:
-            return TableInvalid(Diagnostic(**error | {"rule": Rule(error["rule"])}) for error in self.mistakes)
+            kind = DatasetNotBuilt if self.unbuilt else TableInvalid
+            return kind(Diagnostic(**error | {"rule": Rule(error["rule"])}) for error in self.mistakes)
         return StorageFailed(self.error, retry_after=self.retry_at - now)
 
     def is_backing_off(self, now: float) -> bool:
@@ -97,6 +100,7 @@ class FailureLog:
             failed_at=now,
             retry_at=now + min(2.0 ** min(failures, 16), MAX_BACKOFF),
             mistakes=[_as_dict(item) for item in error.diagnostics] if isinstance(error, TableInvalid) else (),
+            unbuilt=isinstance(error, DatasetNotBuilt),
         )
         path = self._path.with_name(f"{self._path.name}.{os.getpid()}.tmp")
         path.write_bytes(orjson.dumps(asdict(failure)))

@@ -21,7 +21,7 @@ from gateway.catalog.table import Table
 from gateway.catalog.table_formats import IGNORE, NOT_ITS_ROWS, recognise
 from gateway.catalog.table_stores import TableStores
 from gateway.catalog.versions import DatasetVersion, Versions
-from gateway.errors import Diagnostic, Rule, StorageFailed, TableInvalid
+from gateway.errors import DatasetNotBuilt, Diagnostic, Rule, StorageFailed, TableInvalid
 from gateway.model import Column
 from gateway.telemetry.events import Observer, ReplicaListed
 
@@ -117,12 +117,13 @@ class TableLister:
                 raise self._not_built() from error  # the build makes the folder
             raise
 
-    def _not_built(self) -> TableInvalid:
+    def _not_built(self) -> DatasetNotBuilt:
         name, pinned = self._table.name, self._table.version
+        message, hint = "the dataset has no version yet", f"build it: gateway build {name}"
         if pinned is not None:
+            message = f"there is no version {pinned}"
             hint = "gateway datasets versions lists those of the dataset that is built at its location"
-            return self._invalid(f"there is no version {pinned}", hint=hint, rule=Rule.DATA)
-        return self._invalid("the dataset has no version yet", hint=f"build it: gateway build {name}", rule=Rule.DATA)
+        return DatasetNotBuilt([self._diagnostic(message, hint=hint, rule=Rule.DATA)])
 
     def _refuse_table_format(self, listing: pa.Table) -> None:
         """Refuse a table of a format whose metadata says which files hold its rows. Raises ``TableInvalid``."""
@@ -184,8 +185,10 @@ class TableLister:
         return self._invalid(message, hint="declare its columns")
 
     def _invalid(self, message: str, *, hint: str | None = None, rule: Rule = Rule.INVALID) -> TableInvalid:
-        path = f"catalog/{self._table.name}.yaml"
-        return TableInvalid([Diagnostic(path=path, message=message, hint=hint, rule=rule)])
+        return TableInvalid([self._diagnostic(message, hint=hint, rule=rule)])
+
+    def _diagnostic(self, message: str, *, hint: str | None, rule: Rule) -> Diagnostic:
+        return Diagnostic(path=f"catalog/{self._table.name}.yaml", message=message, hint=hint, rule=rule)
 
 
 def folders_to_list(previous: Snapshot | None, partitions: Iterable[str] | None) -> Sequence[str] | None:

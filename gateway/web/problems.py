@@ -11,7 +11,7 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from gateway import errors
-from gateway.errors import DefinitionError, GatewayError, MalformedRequest, shortened
+from gateway.errors import DatasetNotBuilt, DefinitionError, GatewayError, MalformedRequest, shortened
 from gateway.web.documents import json_bytes
 
 _LONGEST_DETAIL = 1_000
@@ -142,6 +142,8 @@ def _bounded(value: Any) -> Any:
 def public_detail(error: GatewayError) -> str:
     """Return what a caller may be told of *error*."""
     # The diagnostics of a definition name files of the server; they belong to the log and to `gateway check`.
+    if isinstance(error, DatasetNotBuilt):
+        return "A dataset that this reads has no version yet: it is there once it is built."
     return "The project's files are wrong." if isinstance(error, DefinitionError) else error.detail
 
 
@@ -210,6 +212,8 @@ MEANINGS = {
     "access-invalid": "The file of grants or of keys is wrong. Shown by `gateway keys` and `/readyz` only.",
     "settings-invalid": "The settings of the server are wrong. Shown by `gateway serve` and `gateway check` only.",
     "table-invalid": "A table declaration is wrong. Shown by `gateway check`, with file, line and column.",
+    "dataset-not-built": "A dataset that the query reads, or the version of it that its declaration names, was not "
+    "built yet: `gateway build`, or `POST /v1/datasets/{dataset}/builds`.",
     "template-invalid": "A query template is wrong. Shown by `gateway check`, with file, line and column.",
     "engine-failed": "The query took more memory than the engine may use, or the engine failed for another reason. "
     "It may work when tried again.",
