@@ -25,8 +25,10 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from gateway.access.settings import AccessSettings, LimitSettings
+from gateway.catalog.location import checked_location
 from gateway.catalog.store import S3Settings
 from gateway.declaration import DeclarationError, Duration, Size, plain_words, utf8_text
 from gateway.errors import Diagnostic, Rule, SettingsInvalid
@@ -209,10 +211,27 @@ class SplitSettings(_Section):
 
 
 class JobSettings(_Section):
-    """Who does the builds of datasets that are asked for over HTTP. Their records are beside the snapshots."""
+    """Who does the builds and exports that are asked for over HTTP. Their records are beside the snapshots."""
 
     run: bool = Field(
-        True, description="Whether this machine does builds, one at a time; else others with the same records do."
+        True,
+        description="Whether this machine does builds and exports, one of each at a time; else others with the same "
+        "records do.",
+    )
+
+
+def _location(text: str) -> str:
+    try:
+        return checked_location(text)
+    except PydanticCustomError as error:
+        raise ValueError(error.message()) from error
+
+
+class ExportSettings(_Section):
+    """Where results may be written as files for those who are granted `export`."""
+
+    allow: Annotated[tuple[Annotated[str, AfterValidator(_location)], ...], BeforeValidator(_split)] = Field(
+        (), description="Prefixes of such folders, e.g. `s3://exports/teams`; without one, nothing is exported."
     )
 
 
@@ -281,6 +300,7 @@ class Settings(_Section):
     snapshots: SnapshotSettings = SnapshotSettings()
     splits: SplitSettings = SplitSettings()
     jobs: JobSettings = JobSettings()
+    export: ExportSettings = ExportSettings()
     cluster: ClusterSettings = ClusterSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()

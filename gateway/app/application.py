@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.access.opening import open_access, open_limits
 from gateway.app.engine_processes import EngineProcesses
+from gateway.app.exports import export_runner, export_targets
 from gateway.app.gateway import Opened, open_pipeline
 from gateway.app.jobs import build_faults, build_runner, build_watch, open_jobs, wake
 from gateway.app.result_tiers import redis_pool
@@ -111,6 +112,7 @@ def open_app(
             jobs=jobs,
             wake=lambda kind: wake(settings, kind),
             faults=build_faults(settings).read,
+            exports=export_targets(settings),
             access=access,
             limits=limits,
             proxies=Proxies(root_path=server.root_path, trusted=networks(server.trusted_proxies)),
@@ -123,6 +125,8 @@ def open_app(
         if settings.jobs.run:
             _started(build_runner(settings, jobs, serving, access, observe), stack)
             _started(build_watch(settings, jobs, serving, observe), stack)
+            if settings.export.allow:
+                _started(export_runner(settings, jobs, serving, access, observe), stack)
         if opened.gateway.recent is not None and settings.cache.warm:
             _started(_warmer(serving, opened.gateway.recent, settings), stack)
         _started(_monitor(serving, settings), stack)

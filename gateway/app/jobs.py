@@ -23,7 +23,7 @@ from gateway.datasets.describe import of_build
 from gateway.datasets.tags import tag
 from gateway.errors import GatewayError, TagTaken
 from gateway.jobs.faults import Faults
-from gateway.jobs.runner import JobRunner, signal_of
+from gateway.jobs.runner import Handler, JobRunner, signal_of
 from gateway.jobs.store import JobStore
 from gateway.jobs.work import Work
 from gateway.pipeline import Gateway
@@ -59,10 +59,14 @@ def build_runner(
     def build(work: Work) -> Mapping[str, Any]:
         return _build(settings, serving(), access, work)
 
+    return runner_of(KIND, settings, jobs, build, observe)
+
+
+def runner_of(kind: str, settings: Settings, jobs: JobStore, handler: Handler, observe: Observer) -> JobRunner:
+    """Return what does the jobs of a kind on this machine, by their *handler*."""
     folder = jobs_folder(settings)
-    return JobRunner(
-        KIND, jobs, build, folder=folder, machine=_machine(folder), faults=build_faults(settings), observe=observe
-    )
+    faults = _faults(settings, kind)
+    return JobRunner(kind, jobs, handler, folder=folder, machine=_machine(folder), faults=faults, observe=observe)
 
 
 def build_watch(settings: Settings, jobs: JobStore, serving: Callable[[], Gateway], observe: Observer) -> BuildWatch:
@@ -73,7 +77,11 @@ def build_watch(settings: Settings, jobs: JobStore, serving: Callable[[], Gatewa
 
 def build_faults(settings: Settings) -> Faults:
     """Open what is told of the builds that failed last, to all workers of the machine."""
-    return Faults(jobs_folder(settings) / f"{KIND}.faults")
+    return _faults(settings, KIND)
+
+
+def _faults(settings: Settings, kind: str) -> Faults:
+    return Faults(jobs_folder(settings) / f"{kind}.faults")
 
 
 def _build(settings: Settings, gateway: Gateway, access: Access, work: Work) -> Mapping[str, Any]:

@@ -30,7 +30,7 @@ _EPILOG = (
 
 _AUTHORS = (
     *("init", "new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "build"),
-    *("datasets", "usage", "schema"),
+    *("export", "datasets", "usage", "schema"),
 )
 _OPERATORS = ("serve", "demo", "top", "cache", "warm", "apart", "keys", "completion")
 

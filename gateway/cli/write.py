@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -13,12 +11,11 @@ import click
 import orjson
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 from gateway.app.written import announce_written
 from gateway.catalog.store import S3Settings
 from gateway.catalog.table import Table
+from gateway.cli.bars import write_bars
 from gateway.cli.names import TableName
 from gateway.cli.project import project_option
 from gateway.config import Settings, load_settings
@@ -26,7 +23,7 @@ from gateway.declaration import parse_size
 from gateway.errors import GatewayError, MalformedRequest, TableInvalid, TableNotFound
 from gateway.project.loader import load_tables
 from gateway.suggestions import did_you_mean
-from gateway.writer import Files, InputFormat, Mode, OnProgress, Options, Progress, WriteSummary, write
+from gateway.writer import Files, InputFormat, Mode, Options, WriteSummary, write
 from gateway.writer.base import Compression
 from gateway.writer.encodings import known_encoding
 
@@ -103,7 +100,7 @@ def command(
     file is complete: a row that does not fit ends the write with its number, and the table is as before.
     """
     settings = load_settings(project.resolve())
-    with _bars() as on_progress:
+    with write_bars() as on_progress:
         summary = write(
             _declared(settings.project, table),
             Files(
@@ -141,30 +138,6 @@ def _declared(project: Path, name: str) -> Table:
         raise TableInvalid(diagnostics)
     hint = did_you_mean(name, tables) or f"declare it in {project / 'catalog' / name}.yaml"
     raise TableNotFound(f"There is no table {name!r}: {hint}.", available=sorted(tables))
-
-
-@contextmanager
-def _bars() -> Iterator[OnProgress]:
-    """Show one bar for the stage at hand, on a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
-        task = bars.add_task("reading", total=None, text="")
-
-        def show(progress: Progress) -> None:
-            unit = "files" if progress.stage == "publishing" else "rows"
-            of = "" if progress.total is None else f" of {progress.total:,}"
-            text = f"{progress.done:,}{of} {unit} · {progress.partitions:,} partitions · {decimal(progress.size)}"
-            bars.update(
-                task, description=progress.stage.value, completed=progress.done, total=progress.total, text=text
-            )
-
-        yield show
 
 
 def _print(summary: WriteSummary, as_json: bool) -> None:

@@ -73,7 +73,7 @@ class Computer:
             connection = stack.enter_context(connect(options, staging / "spill"))
             schema, batches = stack.enter_context(self._rows(question, restricted))
             failures: list[GatewayError] = []
-            reader = pa.RecordBatchReader.from_batches(schema, _noting(batches, failures))
+            reader = pa.RecordBatchReader.from_batches(schema, noting(batches, failures))
             expected = {column.name: column.type for column in question.columns}
             try:
                 rows = read(connection, reader, question.table, expected, options, staging / "input")
@@ -162,7 +162,8 @@ def in_groups(missing: Collection[Restricted]) -> list[list[Restricted]]:
     return groups
 
 
-def _noting(batches: Iterator[pa.RecordBatch], failures: list[GatewayError]) -> Iterator[pa.RecordBatch]:
+def noting(batches: Iterator[pa.RecordBatch], failures: list[GatewayError]) -> Iterator[pa.RecordBatch]:
+    """Yield batches that DuckDB reads, which does not tell with what error they broke off: it is noted."""
     try:
         yield from batches
     except GatewayError as error:

@@ -16,6 +16,7 @@ from gateway.catalog.table import ScanLimits, Table
 from gateway.catalog.versions import Key
 from gateway.concurrency.origin import on_behalf_of
 from gateway.datasets.levels import Conditions, Level, distinct, levels_of
+from gateway.datasets.written_columns import Unwritable, written_columns
 from gateway.errors import Diagnostic, Rule, TableInvalid
 from gateway.execution.planning import Planning
 from gateway.execution.work import Work
@@ -32,19 +33,6 @@ _FORMAT = "dataset/1"
 """Of the identities of answers: another one, and all partitions are built again."""
 _DESCRIBING = 30.0
 """Seconds in which the columns of a query are found."""
-_AS_WRITTEN = {"HUGEINT": "DECIMAL(38,0)"}
-"""What Parquet holds in place of a type that it has not."""
-_NOT_WRITTEN = (
-    "BIT",
-    "INTERVAL",
-    "TIME WITH TIME ZONE",
-    "UHUGEINT",
-    "BIGNUM",
-    "VARIANT",
-    "GEOMETRY",
-    "UNION",
-    "BLOB[]",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,27 +246,10 @@ def _without_limits(snapshot: Snapshot) -> Snapshot:
 
 def _written(table: Table, columns: Sequence[Column]) -> tuple[Column, ...]:
     """Return the columns of a dataset. Raises ``TableInvalid`` where it cannot hold those of its query."""
-    found: dict[str, Column] = {}
-    for column in columns:
-        kind = "VARCHAR" if column.type.startswith("ENUM(") else _AS_WRITTEN.get(column.type, column.type)
-        if column.name.lower() in found:
-            raise invalid(table, f"{table.query} answers with two columns {column.name!r}", "name one otherwise: AS …")
-        if kind.startswith(_NOT_WRITTEN):
-            hint = f"cast it in the query, to another type than {kind}"
-            raise invalid(table, f"Parquet has no type for the column {column.name!r} of {table.query}", hint)
-        found[column.name.lower()] = Column(name=column.name, type=kind)
-    for field in table.written_by:
-        source = found.get(field.source.lower())
-        if source is None:
-            hint = f"it has {', '.join(column.name for column in columns)}"
-            raise invalid(table, f"{table.query} answers with no column {field.source!r}, which decides folders", hint)
-        if field.column.lower() != field.source.lower() and field.column.lower() in found:
-            hint = "give the partition column another name"
-            raise invalid(table, f"{table.query} answers with a column {field.column!r} too", hint)
-        problem = field.function.problem(source.type)
-        if problem is not None:
-            raise invalid(table, f"{field.column}: {problem}", problem.hint)
-    return tuple(found.values())
+    try:
+        return written_columns(columns, table.written_by, of=str(table.query))
+    except Unwritable as error:
+        raise invalid(table, error.message, error.hint) from error
 
 
 def invalid(table: Table, message: str, hint: str | None = None) -> TableInvalid:

@@ -15,6 +15,7 @@ from flask import Flask, Request, current_app, g, request
 
 from gateway.access.base import CREDENTIALS, Access
 from gateway.access.limits import CallerLimits
+from gateway.datasets.export_target import ExportTargets
 from gateway.jobs.store import JobStore
 from gateway.model import Principal
 from gateway.pipeline import Gateway
@@ -68,6 +69,8 @@ class Site:
     """Has the process of this machine that does the jobs of a kind look for them at once."""
     faults: Callable[[], Mapping[str, Any]]
     """Tells what went wrong with the last builds; see ``gateway.jobs.faults``."""
+    exports: ExportTargets
+    """Where results may be exported to."""
     access: Access
     limits: CallerLimits
     proxies: Proxies

@@ -16,6 +16,7 @@ from gateway.web.describe import freshness, version_url
 from gateway.web.formats import FORMS
 from gateway.web.openapi_components import HEADERS, PARAMETERS
 from gateway.web.openapi_datasets import dataset_paths
+from gateway.web.openapi_exports import export_paths
 from gateway.web.openapi_pages import page_paths, text
 from gateway.web.openapi_parts import ANY, Operation, problems, read, references
 from gateway.web.problems import MEDIA_TYPE, kinds
@@ -100,6 +101,7 @@ def _version_paths(template: Template, state: Lifecycle) -> dict[str, Any]:
         },
         f"{url}/splits": {"post": _planned_splits(template, f"plan_splits_{name}", state)},
         f"{url}/splits/{{number}}": {"get": _read_split(f"read_split_{name}", state)},
+        **export_paths(url, name, _body(template)["content"]["application/json"]["schema"]),
         f"{url}/explain": {
             "get": _explained(template, f"explain_{name}", state)
             | {"parameters": _query_parameters(template, _EXPLAINED)},

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.web.openapi_jobs import cancelling, looking, submitted
 from gateway.web.openapi_parts import Operation, problems, read, references
 
-_BUILD = {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}
 _TAG = {"type": "string", "description": "A name for the version that comes of it."}
 _ASKED = {"type": "object", "properties": {"tag": _TAG}, "additionalProperties": False}
-_AGAIN = {"Retry-After": {"description": "Seconds after which to look again.", "schema": {"type": "integer"}}}
-_WHERE = {"Location": {"description": "Where the job is looked at.", "schema": {"type": "string"}}}
 
 
 def dataset_paths() -> dict[str, Any]:
@@ -30,7 +28,10 @@ def dataset_paths() -> dict[str, Any]:
         "/v1/datasets/{table}/versions/{number}": {"get": _lineage()},
         "/v1/datasets/{table}/tags/{tag}": {"put": _tag(), "delete": _untag()},
         "/v1/datasets/{table}/builds": {"get": builds, "post": _build()},
-        "/v1/datasets/{table}/builds/{job}": {"get": _look(), "delete": _cancel()},
+        "/v1/datasets/{table}/builds/{job}": {
+            "get": looking("describe_build", "build", "datasets", ("table", "job")),
+            "delete": cancelling("cancel_build", "build", "datasets", ("table", "job")),
+        },
     }
 
 
@@ -75,42 +76,11 @@ def _untag() -> Operation:
 
 
 def _build() -> Operation:
-    return {
-        "operationId": "build_dataset",
-        "summary": "Build a new version of a dataset",
-        "description": "The build is done behind the answer, which says where to look at it.",
-        "tags": ["datasets"],
-        "parameters": references(("table", "idempotency_key", "prefer")),
-        "requestBody": {"required": False, "content": {"application/json": {"schema": _ASKED}}},
-        "responses": {
-            "202": {"description": "The build waits for its turn.", "headers": _WHERE | _AGAIN, "content": _BUILD},
-            **problems((400, 401, 403, 404, 409, 413, 415, 422, 502)),
-        },
-    }
-
-
-def _look() -> Operation:
-    return {
-        "operationId": "describe_build",
-        "summary": "A build: how far it is, or how it ended",
-        "tags": ["datasets"],
-        "parameters": references(("table", "job")),
-        "responses": {
-            "200": {"description": "The build.", "headers": _AGAIN, "content": _BUILD},
-            **problems((400, 404, 502)),
-        },
-    }
-
-
-def _cancel() -> Operation:
-    return {
-        "operationId": "cancel_build",
-        "summary": "Cancel a build",
-        "tags": ["datasets"],
-        "parameters": references(("table", "job")),
-        "responses": {
-            "202": {"description": "It is running, and stops soon.", "headers": _AGAIN, "content": _BUILD},
-            "204": {"description": "It is cancelled."},
-            **problems((400, 401, 403, 404, 409, 502)),
-        },
-    }
+    return submitted(
+        "build_dataset",
+        "Build a new version of a dataset",
+        "build",
+        tag="datasets",
+        parameters=references(("table", "idempotency_key", "prefer")),
+        body={"required": False, "content": {"application/json": {"schema": _ASKED}}},
+    )

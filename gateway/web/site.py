@@ -26,6 +26,7 @@ from gateway.web import (
     datasets,
     dev,
     explain,
+    exports,
     guard,
     key_form,
     learn,
@@ -52,7 +53,7 @@ from gateway.web.responses import FIXED_HEADERS
 from gateway.web.wsgi_adapter import REFUSED
 
 _RESOURCES = (
-    *(results, splits, explain, queries, tables, datasets),
+    *(results, splits, explain, exports, queries, tables, datasets),
     *(dataset_versions, builds, cache, reload, running, operations),
     *(pages, key_form, table_pages, dataset_pages, status_pages, learn),
 )

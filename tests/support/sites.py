@@ -13,6 +13,7 @@ from gateway.access.authorizer import credential
 from gateway.access.base import ANONYMOUS, OPEN
 from gateway.access.limits import UNLIMITED
 from gateway.access.rates import Rates
+from gateway.datasets.export_target import ExportTargets
 from gateway.errors import Unauthenticated
 from gateway.jobs.store import JobStore
 from gateway.model import Principal
@@ -39,6 +40,7 @@ def bare_site(gateway: Any, /, **wired: Any) -> Site:
         "jobs": JobStore(lambda: pytest.fail("no jobs are asked for here"), clock=lambda: 0.0),
         "wake": lambda kind: None,
         "faults": dict,
+        "exports": ExportTargets(allow=(), own=(), place=lambda location: location),
         "access": OPEN,
         "limits": UNLIMITED,
         "proxies": Proxies(),
