@@ -62,7 +62,7 @@ def partial_key(
     """Digest the question of a partial with the versions of the files of its partition, in 40 hexadecimal digits.
 
     *states* are the names and types of its columns: the text of a question has others where its table has others.
-    *beside* are the digests of the files that are read with every partition.
+    *beside* are the digests of the files of the other scans that are read with it.
     """
     parts = [_FORMAT, b"partial", question.encode(), table.encode(), selection, *(state.encode() for state in states)]
     parts += beside

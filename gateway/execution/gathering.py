@@ -185,7 +185,7 @@ class _Gathering:
         """Compute partials, a few at first where nothing is known of their sizes; their claims end as they are kept."""
         branch = self._fold.branches[number]
         while left:
-            batch = left if self._cluster is not None else left[: self._at_once(branch)]
+            batch = left if self._cluster is not None else left[: self._at_once(branch, left)]
             try:
                 made = self._run(branch, batch)
             except ClusterUnavailable as error:
@@ -200,9 +200,17 @@ class _Gathering:
             self._computed[number] += batch
             self._add(made)
 
-    def _at_once(self, branch: KeyedBranch) -> int:
-        """Return how many partials one statement of this machine computes."""
-        return _TRIED if self._sizes.fitting(branch.text) is None else _TOGETHER
+    def _at_once(self, branch: KeyedBranch, left: Sequence[Piece]) -> int:
+        """Return how many partials one statement of this machine computes.
+
+        A few are tried first, but where what is read beside them is most of what all of them read.
+        """
+        tried = left[:_TRIED]
+        if self._sizes.fitting(branch.text) is not None or len(tried) == len(left):
+            return _TOGETHER
+        own, every = (sum(piece.partial.selection.size for piece in pieces) for pieces in (tried, left))
+        read = sum(scan.selection.size for scan in branch.scans(self._work.plan, tried))
+        return _TOGETHER if read - own >= every else _TRIED
 
     def _choose(self) -> None:
         """Choose where to compute what is missing. Raises ``ClusterUnavailable`` where nobody may now."""
@@ -232,7 +240,7 @@ class _Gathering:
         work, sizes = self._work, _Sizes(batch)
         plan = replace(
             work.plan,
-            scans=branch.scans(work.plan, _joined(batch)),
+            scans=branch.scans(work.plan, batch),
             statement=partial(together, [piece.partial for piece in batch]),
         )
         computing = replace(work, plan=plan, part=Part(partials=True, sent=self._sent(batch)))
@@ -288,7 +296,7 @@ class _Gathering:
         return rows
 
     def _kept(self, branch: KeyedBranch, piece: Piece, rows: pa.Table) -> Result:
-        query, scans = self._work.plan.query, branch.scans(self._work.plan, piece.partial.selection)
+        query, scans = self._work.plan.query, branch.scans(self._work.plan, [piece])
         return Result(
             key=piece.key,
             table=rows,
@@ -309,7 +317,7 @@ class _Gathering:
         plan, readings = self._work.plan, list[Reading]()
         for branch, computed in zip(self._fold.branches, self._computed, strict=True):
             if computed:
-                readings += map(reading_of, branch.scans(plan, _joined(computed)))
+                readings += map(reading_of, branch.scans(plan, computed))
             else:
                 unread = (reading_of(plan.scans[number]) for number in branch.branch.scans)
                 readings += (replace(reading, partitions=0, files=0, size=0) for reading in unread)
@@ -353,20 +361,15 @@ class _Sizes:
         return not self.too_large
 
 
-def _joined(pieces: Sequence[Piece]) -> Chosen:
-    first, *others = [piece.partial.selection for piece in pieces]
-    return first.joined(others)
-
-
 def _each(rows: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     """Walk the numbers of partials of which there are rows, with these."""
     numbers = rows[NUMBER].to_numpy()
     if (numbers[1:] < numbers[:-1]).any():
         order = np.argsort(numbers, kind="stable")
         rows, numbers = rows.take(order), numbers[order]
-    found, starts = np.unique(numbers, return_index=True)
-    for number, start, end in zip(found.tolist(), starts, [*starts[1:], len(numbers)], strict=True):
-        yield number, rows.slice(start, end - start)
+    found, starts, counts = np.unique(numbers, return_index=True, return_counts=True)
+    for number, start, count in zip(found.tolist(), starts, counts, strict=True):
+        yield number, rows.slice(start, count)
 
 
 def _own(rows: pa.Table) -> pa.Table:

@@ -129,11 +129,18 @@ class Planning:
         types = [f"{column.name} {column.type}" for column in columns]
         queries = {id(piece.query): piece.query for piece in branch.pieces}  # few, which many partitions share
         questions = {number: question_key(query, principal, tables, origin=origin) for number, query in queries.items()}
-        table, beside = plan.scans[branch.fact].table, _beside(plan, branch)
+        named = partial(partial_key, states=types, table=plan.scans[branch.fact].table)
         return KeyedBranch(
             branch=branch,
             pieces=tuple(
-                Piece(partial_key(questions[id(piece.query)], types, table, piece.selection.digest(), beside), piece)
+                Piece(
+                    named(
+                        questions[id(piece.query)],
+                        selection=piece.selection.digest(),
+                        beside=[each.digest() for each in piece.beside.values()],
+                    ),
+                    piece,
+                )
                 for piece in branch.pieces
             ),
         )
@@ -154,11 +161,6 @@ class Planning:
             fold=partial(self.fold, plan, snapshots, principal),
             snapshots=snapshots,
         )
-
-
-def _beside(plan: Plan, branch: Branch) -> list[bytes]:
-    """Return the digests of what is read with every partition of the fact."""
-    return [plan.scans[number].selection.digest() for number in branch.scans if number != branch.fact]
 
 
 def _editions(validations: Sequence[Validation]) -> Mapping[str, Sequence[Edition]]:

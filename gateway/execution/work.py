@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.cancellation import Cancellation
 from gateway.execution.elsewhere import Sent
 from gateway.execution.single_flight import Gone
-from gateway.model import CachePolicy, Edition, Folded, Plan, Principal, Reading, Result, Scan, Selection, Summary
-from gateway.plan.fold.fold import Branch, Fold
+from gateway.model import CachePolicy, Edition, Folded, Plan, Principal, Reading, Result, Scan, Summary
+from gateway.plan.fold.fold import Branch, Fold, read_together
 from gateway.plan.fold.fold import Piece as Partial
 from gateway.plan.fold.parts import Whole
 from gateway.streaming import Streamed
@@ -76,11 +76,10 @@ class KeyedBranch:
         """The text whose partials are alike in size."""
         return self.branch.query.normalised
 
-    def scans(self, plan: Plan, selection: Selection) -> tuple[Scan, ...]:
-        """Return what is read for partials of the *selection* of the fact's partitions."""
-        numbers, fact = self.branch.scans, self.branch.fact
-        scans = {number: plan.scans[number] for number in numbers}
-        return tuple(({**scans, fact: replace(scans[fact], selection=selection)}).values())
+    def scans(self, plan: Plan, pieces: Sequence[Piece]) -> tuple[Scan, ...]:
+        """Return what is read for some of the partials."""
+        read = read_together([piece.partial for piece in pieces], self.branch.fact)
+        return tuple(replace(plan.scans[number], selection=read[number]) for number in self.branch.scans)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

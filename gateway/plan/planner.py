@@ -30,7 +30,7 @@ from gateway.model import (
     Statement,
     TypedValue,
 )
-from gateway.plan.analysis import Bound, Evaluate, PreparedQuery, PreparedScan, bind, prepare, render
+from gateway.plan.analysis import Bound, Evaluate, Known, PreparedQuery, PreparedScan, bind, prepare, render
 from gateway.plan.details import details_of
 from gateway.plan.dynamic import DimensionReader
 from gateway.plan.fold.order import in_order_of_values
@@ -54,7 +54,8 @@ _PREPARED = 2_000
 _PINNED = 2_000_000
 """Files at most of the snapshots asked for by their names whose indexes are kept, or one index."""
 
-
+_Text = tuple[str, bool, tuple[Known, ...]]
+"""A text, whether it is asked of a snapshot by its name, and what is known of the rows of its scans."""
 _Schema = tuple[tuple[tuple[tuple[Column, ...], frozenset[str]], ...], tuple[tuple[str, str], ...]]
 """What preparing a text depends on: of each of its tables the columns, and which of them can prune; the types of its
 parameters."""
@@ -84,7 +85,7 @@ class Planner:
         self._refuting, self._ranks = Refuting(evaluate=evaluate), RankReader(dimensions=dimensions)
         self._witnesses = WitnessReader(dimensions=dimensions)
         self._lock = Lock()
-        self._prepared: LRUCache[tuple[str, bool], tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
+        self._prepared: LRUCache[_Text, tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
         self._pinned: LRUCache[tuple[str, str], PartitionIndex] = LRUCache(_PINNED, getsizeof=_weight)
 
@@ -253,21 +254,24 @@ class Planner:
         sources = [source(snapshots[scan.table].columns, []) for scan in prepared.scans]
         return Statement(sql=render(prepared, sources), parameters=query.parameters, files=())
 
-    def prepared(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> PreparedQuery:
-        """Return the analysis of a query's text over the columns that its tables have now."""
+    def prepared(
+        self, query: BoundQuery, snapshots: Mapping[str, Snapshot], known: tuple[Known, ...] = ()
+    ) -> PreparedQuery:
+        """Return the analysis of a query's text over the columns that its tables have now, and of rows *known* so."""
         tables = tuple((snapshots[name].columns, _prunable(snapshots[name])) for name in query.tables)
         schema = (tables, tuple((name, parameter.type) for name, parameter in query.parameters.items()))
         # The snapshots that are asked for by their names know no bounds of values.
-        text = query.sql, any(snapshots[name].pinned for name in query.tables)
+        text = query.sql, any(snapshots[name].pinned for name in query.tables), known
         with self._lock:
-            known = self._prepared.get(text)
-        if known is not None and known[0] == schema:
-            return known[1]
+            kept = self._prepared.get(text)
+        if kept is not None and kept[0] == schema:
+            return kept[1]
         prepared = prepare(
             query.sql,
             {name: snapshots[name].columns for name in query.tables},
-            {name: known for name, (_, known) in zip(query.tables, tables, strict=True)},
+            {name: prunable for name, (_, prunable) in zip(query.tables, tables, strict=True)},
             dict(schema[1]),
+            known,
         )
         with self._lock:
             self._prepared[text] = (schema, prepared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
@@ -25,6 +25,8 @@ Units = slice | Positions
 _RUNS = 64
 """Runs of files that are digested one by one; more of them are gathered first."""
 _VERSION_BYTES = 16
+_NARROWED = 10_000
+"""Selections of an index that are kept for further questions."""
 EXAMINED = 250_000
 """Files of a selection that are looked at one by one by their bounds; of more, none is."""
 
@@ -42,6 +44,7 @@ class PartitionIndex:
         enforced = {field.column.lower() for field in snapshot.table.partitioned_by if field.enforced}
         columns = [column for column in snapshot.file_columns if column.name.lower() not in enforced]
         self.bounds = Bounds(snapshot.files, columns)
+        self._narrowed: dict[Hashable, Chosen] = {}
         self.bytes_before: Ordinals = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
     @classmethod
@@ -82,6 +85,15 @@ class PartitionIndex:
             return chosen
         kept = files[:0] if choice is None else files[units_of(choice, len(files))]
         return chosen if len(kept) == len(files) else Chosen(self, self.partitions_of(kept), kept)
+
+    def narrowed(self, question: Hashable, made: Callable[[], tuple[Predicate, Sequence[Value]]]) -> Chosen:
+        """Select what a predicate needs that is *made* with its values; it is the same for one *question* each time."""
+        found = self._narrowed.get(question)
+        if found is None:
+            if len(self._narrowed) >= _NARROWED:
+                self._narrowed.clear()
+            found = self._narrowed[question] = self.select(*made())
+        return found
 
     def partitions_of(self, files: Ordinals) -> Positions:
         """List the partitions that hold these files (positions in the snapshot's order, ascending)."""
@@ -126,11 +138,11 @@ class PartitionIndex:
 
 
 class Chosen:
-    """The selected partitions of a snapshot; see ``model.Selection``."""
+    """The selected partitions of a snapshot; see ``model.Selection``. *index* is that of the snapshot."""
 
     def __init__(self, index: PartitionIndex, units: Units, files: Ordinals | None = None) -> None:
         """Take the partitions, and the positions of their files where not all of them are selected."""
-        self._index = index
+        self.index = index
         self._units = units
         self._some = files
         if isinstance(units, slice):
@@ -146,14 +158,14 @@ class Chosen:
         if isinstance(self._units, slice):
             start, stop = self._file_slice
             return stop - start
-        return int(self._index.file_count[self._units].sum())
+        return int(self.index.file_count[self._units].sum())
 
     @cached_property
     def size(self) -> int:
         """Bytes of all selected files together."""
         if self._some is not None:
-            return int(self._index.file_sizes[self._some].sum())
-        before = self._index.bytes_before
+            return int(self.index.file_sizes[self._some].sum())
+        before = self.index.bytes_before
         if isinstance(self._units, slice):
             return int(before[self._units.stop] - before[self._units.start])
         return int((before[self._units + 1] - before[self._units]).sum())
@@ -161,7 +173,7 @@ class Chosen:
     @cached_property
     def rows(self) -> int | None:
         """Rows of all selected files together; None if the manifest does not know them all."""
-        counts = self._index.row_counts
+        counts = self.index.row_counts
         if counts.null_count == len(counts):
             return 0 if self.files == 0 else None
         found = [counts[start:stop] for start, stop in self._runs]
@@ -172,7 +184,7 @@ class Chosen:
     @cached_property
     def weak(self) -> bool:
         """Whether a selected file has no strong version."""
-        unsure = self._index.weak_files
+        unsure = self.index.weak_files
         if not len(unsure):
             return False
         begins, ends = self._run_edges
@@ -180,13 +192,13 @@ class Chosen:
 
     def digest(self) -> bytes:
         """Digest the versions of the selected files."""
-        whole_table = self._some is None and self.partitions == self._index.partitions
-        return self._index.digest_of_all if whole_table else self._digest
+        whole_table = self._some is None and self.partitions == self.index.partitions
+        return self.index.digest_of_all if whole_table else self._digest
 
     @cached_property
     def _digest(self) -> bytes:
         digest = blake2b(digest_size=16)
-        versions, (begins, ends) = self._index.versions, self._run_edges
+        versions, (begins, ends) = self.index.versions, self._run_edges
         if len(begins) <= _RUNS:
             for start, stop in zip(begins.tolist(), ends.tolist(), strict=True):
                 digest.update(versions[start * _VERSION_BYTES : stop * _VERSION_BYTES])
@@ -196,7 +208,7 @@ class Chosen:
 
     def versions(self) -> list[FileVersion]:
         """List the selected files, in manifest order."""
-        files, address = self._index.snapshot.files, self._index.snapshot.address
+        files, address = self.index.snapshot.files, self.index.snapshot.address
         found: list[FileVersion] = []
         for start, stop in self._runs:
             part = files.slice(start, stop - start)
@@ -209,8 +221,8 @@ class Chosen:
 
     def _with_times(self, found: list[FileVersion]) -> list[FileVersion]:
         """Add the modification time to the files without a strong version."""
-        chosen, unsure = self.file_positions(), frozenset(self._index.weak_files.tolist())
-        times = whole(self._index.snapshot.files, "last_modified").cast("int64").take(chosen).to_pylist()
+        chosen, unsure = self.file_positions(), frozenset(self.index.weak_files.tolist())
+        times = whole(self.index.snapshot.files, "last_modified").cast("int64").take(chosen).to_pylist()
         return [
             replace(file, modified=time) if position in unsure else file
             for file, position, time in zip(found, chosen.tolist(), times, strict=True)
@@ -225,7 +237,7 @@ class Chosen:
 
     def each(self) -> Iterator[Chosen]:
         """Walk the selected partitions one by one, each with those of its files that are selected."""
-        some, index = self._some, self._index
+        some, index = self._some, self.index
         for position in self.positions():
             first = int(index.first_file[position])
             files = None
@@ -238,8 +250,17 @@ class Chosen:
         """Select of this what is in some partitions of it, ascending."""
         files = None
         if self._some is not None:
-            files = self._some[np.isin(self._index.first_file.searchsorted(self._some, "right") - 1, units)]
-        return Chosen(self._index, units.astype(np.int32), files)
+            files = self._some[np.isin(self.index.first_file.searchsorted(self._some, "right") - 1, units)]
+        return Chosen(self.index, units.astype(np.int32), files)
+
+    def within(self, other: Chosen) -> Chosen:
+        """Select the files of this that are in another selection of the same index too."""
+        total = self.index.files_total
+        if self.files == total or other.files == total:
+            return self if other.files == total else other
+        own, files = self.file_positions(), other.file_positions()
+        found = files[own.searchsorted(files, "right") > own.searchsorted(files)]
+        return other if len(found) == len(files) else self._of_files(found)
 
     def without(self, other: Chosen) -> Chosen:
         """Select the files of this that another selection of the same index does not have."""
@@ -250,14 +271,14 @@ class Chosen:
         return self._of_files(np.union1d(self.file_positions(), other.file_positions()))
 
     def _of_files(self, files: Ordinals) -> Chosen:
-        return Chosen(self._index, self._index.partitions_of(files), files)
+        return Chosen(self.index, self.index.partitions_of(files), files)
 
     def joined(self, others: Iterable[Chosen]) -> Chosen:
         """Select the partitions of this and of *others*, which are of the same index and apart."""
         every = sorted([self, *others], key=lambda chosen: chosen.positions()[0])
         positions = [position for each in every for position in each.positions()]
         files = np.concatenate([each.file_positions() for each in every])
-        return Chosen(self._index, np.asarray(positions, dtype=np.int32), files)
+        return Chosen(self.index, np.asarray(positions, dtype=np.int32), files)
 
     def portion(self, files: Ordinals, size: int) -> Chosen:
         """Select some of the files, by their positions in the snapshot's order, of which *size* bytes are read."""
@@ -267,26 +288,26 @@ class Chosen:
 
     def partition_values(self) -> list[dict[str, str | None]]:
         """List the selected partitions as their decoded folder texts."""
-        if isinstance(self._units, slice) and self._index.axes.levels:
+        if isinstance(self._units, slice) and self.index.axes.levels:
             return self._folders.slice(self._units.start, self.partitions).to_pylist()
         return self.values_at(self.positions())
 
     def values_at(self, positions: Sequence[int]) -> list[dict[str, str | None]]:
         """Return the folder texts of partitions of the snapshot, selected or not."""
-        if not self._index.axes.levels:
+        if not self.index.axes.levels:
             return [{} for _ in positions]
         return self._folders.take(pa.array(positions, pa.int64())).to_pylist()
 
     @property
     def _folders(self) -> pa.Table:
-        return self._index.snapshot.partitions.select([level.field.column for level in self._index.axes.levels])
+        return self.index.snapshot.partitions.select([level.field.column for level in self.index.axes.levels])
 
     @property
     def _file_slice(self) -> tuple[int, int]:
         assert isinstance(self._units, slice)
         if not self.partitions:
             return 0, 0
-        first, count = self._index.first_file, self._index.file_count
+        first, count = self.index.first_file, self.index.file_count
         last = self._units.stop - 1
         return int(first[self._units.start]), int(first[last] + count[last])
 
@@ -305,14 +326,18 @@ class Chosen:
             edges = np.array([[start], [stop]], dtype=np.int64)[:, : self.partitions]
             return edges[0], edges[1]
         else:
-            starts = self._index.first_file[self._units]
-            stops = starts + self._index.file_count[self._units]
+            starts = self.index.first_file[self._units]
+            stops = starts + self.index.file_count[self._units]
         breaks = np.flatnonzero(starts[1:] != stops[:-1])
         begins = np.concatenate([starts[:1], starts[1:][breaks]])
         return begins, np.concatenate([stops[:-1][breaks], stops[-1:]])
 
     def file_positions(self) -> Ordinals:
         """List the selected files as their positions in the snapshot's order."""
+        return self._files
+
+    @cached_property
+    def _files(self) -> Ordinals:
         begins, ends = self._run_edges
         counts = ends - begins
         before = np.cumsum(counts) - counts

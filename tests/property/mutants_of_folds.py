@@ -20,6 +20,7 @@ NOTICING = (
     "tests/property/test_exact_sums.py",
     "tests/property/test_fold_split.py",
     "tests/property/test_folds.py",
+    "tests/property/test_reach.py",
     "tests/integration/test_folds_joined.py",
 )
 

@@ -73,8 +73,9 @@ class Days:
                 found = list(map(str, sorted((self.folder / table).rglob("*.parquet"))))
                 paths = list(files) if files is not None and table == "t" else found
                 nulls = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in snapshot.columns)
-                scan = f"SELECT * FROM read_parquet({paths!r}, hive_partitioning = false)"
-                connection.execute(f"CREATE VIEW {table} AS {scan if paths else f'SELECT {nulls} WHERE false'}")
+                scan = f"SELECT * FROM read_parquet({paths!r}, hive_partitioning = false, union_by_name = true)"
+                empty = f"SELECT {nulls} WHERE false"
+                connection.execute(f"CREATE VIEW {table} AS {f'{empty} UNION ALL BY NAME {scan}' if paths else empty}")
             return connection.sql(sql).to_arrow_table()
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from mutating import Mutant, put_in_force
 from sqlglot import exp
 
+from gateway.execution import planning, work
+from gateway.plan import index
 from gateway.plan.fold import (
     aggregates,
     aggregations,
@@ -30,10 +32,12 @@ from gateway.plan.fold import (
     order,
     parts,
     place,
+    reach,
     split,
     under,
     windows,
 )
+from gateway.predicate import Operator
 
 _MODULES = (
     *(
@@ -53,9 +57,10 @@ _MODULES = (
         order,
         parts,
         place,
+        reach,
         split,
     ),
-    *(under, windows),
+    *(index, planning, under, windows, work),
 )
 
 
@@ -166,7 +171,7 @@ def also_failing(right: Any) -> Any:
 
 
 def nothing_failing(right: Any) -> Any:
-    return lambda self, filters_: iter([()] * self.chosen.partitions)
+    return lambda self, filters_: iter([()] * self.index.partitions)
 
 
 def all_files_of_the_first(right: Any) -> Any:
@@ -206,6 +211,39 @@ def first_of_a_name(right: Any) -> Any:
     return wrong
 
 
+def none_beside(right: Any) -> Any:
+    return lambda self, query, position, selected: [
+        each if place == self.fact else each.without(each) for place, each in enumerate(selected)
+    ]
+
+
+def of_the_first(right: Any) -> Any:
+    return lambda self, query, position, selected: right(self, query, 0, selected)
+
+
+def greatest_alone(right: Any) -> Any:
+    return lambda least, greatest: [] if greatest is None else [(Operator.GE, greatest)]
+
+
+def null_is_last(right: Any) -> Any:
+    def wrong(axis: Any, kind: str) -> Any:
+        made = right(axis, kind)
+        return [*made, *made[-1:]]
+
+    return wrong
+
+
+def first_of_several(right: Any) -> Any:
+    def wrong(pieces: Any, fact: int) -> Any:
+        return right(pieces, fact) | pieces[0].beside
+
+    return wrong
+
+
+def nothing_beside(right: Any) -> Any:
+    return lambda *given, beside=(), **named: right(*given, **named)
+
+
 MUTANTS = [
     *lines(),
     Mutant("types", "keys that differ in bytes", forms, "SAME_BYTES", lambda right: right | {"DOUBLE", "FLOAT"}),
@@ -234,7 +272,14 @@ MUTANTS = [
     Mutant("joins", "of rows that change", joined, "check_steady", lambda _: lambda _: None),
     Mutant("joins", "a column of any table", joined.Joined, "owner", first_of_a_name),
     Mutant("joins", "a name in USING is of the left side of any", joined, "_LEADING", lambda right: {*right, "RIGHT"}),
-    Mutant("joins", "with a part of a table", fold, "_others", lambda _: lambda *_: iter(())),
+    Mutant("joins", "with a part of a table", fold, "_reads_a_part", lambda _: lambda *_: None),
+    Mutant("reach", "nothing of other tables", reach.Reach, "of", none_beside),
+    Mutant("reach", "the first days of other tables", reach, "_compared", greatest_alone),
+    Mutant("reach", "NULL is the last value", reach, "_ends_of_states", null_is_last),
+    Mutant("reach", "no file lacks a column", index.Axes, "may_lack", lambda _: lambda *_: False),
+    Mutant("reach", "is one for all partials of a text", reach.Reach, "of", of_the_first),
+    Mutant("reach", "of several at once is that of the first", fold, "read_together", first_of_several),
+    Mutant("keys", "without what is read beside", planning, "partial_key", nothing_beside),
     Mutant("below", "rows are chosen", place, "_check_kept", lambda _: lambda _: None),
     Mutant("below", "rows are read twice", place, "_check_once", lambda _: lambda *_: None),
     Mutant("below", "columns of a star are named", under, "_renames", lambda _: lambda _: False),

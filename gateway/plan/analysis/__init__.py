@@ -7,6 +7,7 @@ executed as it was written: only the names of its tables, and its calls that rea
 from gateway.plan.analysis.conditional import PreparedWitness, witness_query
 from gateway.plan.analysis.constants import Dimension, Refuted
 from gateway.plan.analysis.cut import render
+from gateway.plan.analysis.known import Known
 from gateway.plan.analysis.prepare import prepare
 from gateway.plan.analysis.prepared import (
     Bound,
@@ -31,6 +32,7 @@ __all__ = [
     "Bound",
     "Dimension",
     "Evaluate",
+    "Known",
     "Learned",
     "PreparedQuery",
     "PreparedRank",

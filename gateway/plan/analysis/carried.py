@@ -40,11 +40,11 @@ def carried(
             return None if any(None in pair for pair in pairs) else [(low, high) for low, high in pairs]
         lo, hi, kind = found.lo, found.hi, function.returns
     target = key_type(kind)
-    lows, highs = _values(lo, target), _values(hi, target)
+    lows, highs = values_of(lo, target), values_of(hi, target)
     return None if lows is None or highs is None else list(zip(lows, highs, strict=True))
 
 
-def _values(ends: Ordinals, kind: KeyType | None) -> list[Value] | None:
+def values_of(ends: Ordinals, kind: KeyType | None) -> list[Value] | None:
     """Write order keys as values; None where Python has not got all of them."""
     if kind is None:
         return None

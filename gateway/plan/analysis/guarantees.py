@@ -2,7 +2,8 @@
 
 Three kinds of rows have guarantees: the rows of a block (by its WHERE and its joins), the output rows of a block (the
 same, in terms of its output columns), and the rows of a source in FROM (the output of the subquery or CTE that it
-reads). Guarantees go up to the outer query, and there across joins to other sources: see ``walk``.
+reads; of a scan what is told). Guarantees go up to the outer query, and there across joins to other sources: see
+``walk``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from gateway.plan.analysis.conjuncts import WHOLE, edge_fact, facts_of, facts_of
 from gateway.plan.analysis.constants import Constants, Literal
 from gateway.plan.analysis.dimensions import Dimensions
 from gateway.plan.analysis.facts import Edge, Fact, either, keys, moved, project
+from gateway.plan.analysis.known import Known, known_facts
 from gateway.plan.analysis.names import Aliases
 from gateway.plan.analysis.sources import (
     Block,
@@ -41,10 +43,11 @@ from gateway.predicate import FALSE, TRUE, And, Membership, NullCheck, Operator,
 
 @dataclass(slots=True, kw_only=True)
 class Guarantees:
-    """Computes guarantees, each once. *names* are the names of the columns of each scan."""
+    """Computes guarantees, each once. *names* are the names of the columns of each scan, *known* is told of rows."""
 
     constants: Constants
     names: Sequence[Sequence[str]]
+    known: Sequence[Known] = ()
     dimensions: Dimensions = field(init=False)
     _where: dict[int, list[Fact]] = field(default_factory=dict)
     _outputs: dict[int, list[Fact]] = field(default_factory=dict)
@@ -81,8 +84,10 @@ class Guarantees:
     def source(self, source: Source) -> list[Fact]:
         """Return what the rows of one source of a FROM satisfy."""
         inner = source.cte.block if source.cte is not None and not source.cte.recursive else source.block
-        if inner is None or source.columns is None:
+        if source.columns is None:
             return []
+        if inner is None:
+            return known_facts(source, self.known, self.names, self.constants)
         terms = [source.term(index) for index in range(len(source.columns))]
         if isinstance(inner, OpaqueBlock):
             return self._among(source.rows or (), terms)

@@ -20,6 +20,7 @@ from gateway.plan.analysis.cut import cut, until_where
 from gateway.plan.analysis.dimensions import RULE
 from gateway.plan.analysis.facts import Fact, leaves, substitute
 from gateway.plan.analysis.guarantees import Guarantees
+from gateway.plan.analysis.known import Known
 from gateway.plan.analysis.prepared import PreparedQuery, PreparedScan, Unused, Used
 from gateway.plan.analysis.ranked import PreparedRank, Ranked, Ranking, depending
 from gateway.plan.analysis.reasons import Reason
@@ -39,10 +40,11 @@ def prepare(
     tables: Mapping[str, Sequence[Column]],
     partitioning: Mapping[str, Collection[str]],
     parameters: Mapping[str, str],
+    given: Sequence[Known] = (),
 ) -> PreparedQuery:
     """Analyse *sql* over *tables*, whose columns in *partitioning* can prune, with *parameters* of those DuckDB types.
 
-    Raises ``TemplateInvalid`` where the text cannot be read.
+    *given* is what is known of the rows of scans. Raises ``TemplateInvalid`` where the text cannot be read.
     """
     known = {name.lower(): columns for name, columns in tables.items()}
     text = read(sql, {column.name.lower() for columns in known.values() for column in columns})
@@ -52,7 +54,7 @@ def prepare(
     names = [[column.name for column in known[node.name.lower()]] for node in scans]
     ranking = Ranking(constants=constants, names=names)
     found = structure(tree, known, constants.kind, scans=scans, ranking=ranking)
-    guarantees = Guarantees(constants=constants, names=names)
+    guarantees = Guarantees(constants=constants, names=names, known=given)
     conditional = Conditional(constants=constants, ranking=ranking)
     walk = Walk(guarantees=guarantees, ranking=ranking, conditional=conditional, references=_references(tree))
     walk.query(found.block, [], [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Final
 
 import pyarrow as pa
@@ -15,12 +15,13 @@ from gateway.plan.analysis import Evaluate
 from gateway.plan.explain import readable
 from gateway.plan.fold.aggregations import ways
 from gateway.plan.fold.forms import Describe, Form, Forms, partial_of, unfolded_of, whole_of
-from gateway.plan.fold.holding import Holding
-from gateway.plan.fold.parts import Filter, Part, Refused, Split, Whole
+from gateway.plan.fold.holding import Holding, selected_alone
+from gateway.plan.fold.parts import Filter, Part, Refused, Whole
+from gateway.plan.fold.reach import Reach
 from gateway.plan.planner import Planner
 from gateway.plan.reading import NUMBERED
 from gateway.plan.rewrite import Address
-from gateway.plan.select import Chosen
+from gateway.plan.select import Chosen, PartitionIndex
 
 LEAST: Final = 4
 """Partitions below which a query is not folded: there is nothing to be kept that another question could use."""
@@ -30,6 +31,7 @@ LARGE: Final = 4 * 2**20
 """Mean bytes of the files of partitions that are grouped each for itself."""
 NUMBER: Final = NUMBERED.name
 """The column of a statement of several partials that tells which of them a row is of."""
+_MEETING: Final = "a JOIN ON what its partitions derive from: that of equal days, or of days near them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +42,11 @@ class Piece:
     selection: Chosen
     filtered: bool
     """Whether it may pass rows of the partition over."""
+    beside: Mapping[int, Chosen]
+    """What it reads of the other scans, by their numbers in the plan."""
     alone: Callable[[Address], Statement] | None = field(repr=False)
     """Renders it, with the column ``COUNTED``; None where other tables would be read for each partition."""
-    numbered: Callable[[Mapping[int, Chosen], Address], Statement] = field(repr=False)
+    numbered: Callable[[Mapping[int, Piece], Address], Statement] = field(repr=False)
     """Renders the partials of several partitions in one query, whose column ``NUMBER`` tells their rows apart; it has
     the column ``COUNTED`` too."""
 
@@ -107,53 +111,55 @@ class FoldPlanner:
         self, plan: Plan, snapshots: Mapping[str, Snapshot], scan: int, conditions: tuple[Filter, ...]
     ) -> Iterator[bool]:
         """Tell of each file that is selected for a scan whether all *conditions* hold in every row of it."""
-        chosen = _chosen(plan.scans[scan])
+        chosen, snapshot = _chosen(plan.scans[scan]), snapshots[plan.scans[scan].table]
         holding = Holding(
             planner=self.planner,
             evaluate=self._evaluate,
             query=plan.query,
-            snapshot=snapshots[plan.scans[scan].table],
-            chosen=chosen,
+            snapshot=snapshot,
+            index=selected_alone(self.planner, snapshot, chosen),
         )
         for held, partition in zip(holding.without(conditions), chosen.each(), strict=True):
             yield from [len(held) == len(conditions)] * partition.files
 
     def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Fold | Whole:
         """Fold a planned query, or say why it stays whole: by its text and by the manifest alone."""
-        query = plan.query
+        instead: Whole | None = None
         try:
-            form = self._form(plan, snapshots)
+            for form in self._formed(plan, snapshots):
+                found = self._folded(plan, form, snapshots, principal)
+                if isinstance(found, Fold):
+                    return found
+                instead = instead or found
         except Refused as refused:
-            joins = self.planner.policy_joins(principal, query.tables)
+            joins = self.planner.policy_joins(principal, plan.query.tables)
             return Whole(reason=refused.reason, hint=refused.hint, in_order=refused.in_order and not joins)
-        selected = [_chosen(each) for each in plan.scans]
-        over = partial(self._over, selected, snapshots, principal)
-        reason = self._reason(plan, form.split, [selected[part.fact] for part in form.split.parts])
-        if reason is not None:
-            whole = partial(over, whole_of(query, form) if query.deterministic else unfolded_of(query, form))
-            return Whole(reason=reason, statement=whole, exact=query.deterministic and form.sums)
-        making = _Branches(self.planner, self._evaluate, plan, snapshots, principal)
-        branches = zip(form.split.parts, form.states, strict=True)
-        return Fold(
-            branches=tuple(making.branch(part, states) for part, states in branches),
-            form=form,
-            query=query,
-            whole=partial(over, whole_of(query, form)),
-        )
+        assert instead is not None
+        return instead
 
-    def _reason(self, plan: Plan, split: Split, chosen: Sequence[Chosen]) -> str | None:
-        """Say why a query whose text can be folded is not."""
+    def _folded(self, plan: Plan, form: Form, snapshots: Mapping[str, Snapshot], principal: Principal) -> Fold | Whole:
+        """Fold a query of which the text can be folded so, or say why not."""
+        query, selected = plan.query, [_chosen(each) for each in plan.scans]
+        over = partial(self._over, selected, snapshots, principal)
+        reason, hint = self._reason([selected[part.fact] for part in form.split.parts]), None
+        if reason is None:
+            making = _Branches(self.planner, self._evaluate, plan, snapshots, principal)
+            parts = zip(form.split.parts, form.states, strict=True)
+            branches = tuple(making.branch(part, states) for part, states in parts)
+            reason, hint = next(filter(None, (_reads_a_part(plan, each) for each in branches)), None), _MEETING
+            if reason is None:
+                return Fold(branches=branches, form=form, query=query, whole=partial(over, whole_of(query, form)))
+        whole = partial(over, whole_of(query, form) if query.deterministic else unfolded_of(query, form))
+        return Whole(reason=reason, hint=hint, statement=whole, exact=query.deterministic and form.sums)
+
+    def _reason(self, chosen: Sequence[Chosen]) -> str | None:
+        """Say why a query whose text can be folded is not, by what is *chosen* of its facts."""
         partitions, size = sum(each.partitions for each in chosen), sum(each.size for each in chosen)
         if not LEAST <= partitions <= MOST:
             return f"it reads {partitions} partitions, and {LEAST} to {MOST} are folded"
         if size < self.least * partitions:
             mean = readable(size / partitions)
             return f"its partitions have {mean} on average, and those of {readable(self.least)} and more are folded"
-        for part in split.parts:
-            others = _others(plan, part)
-            if some := [each.table for each in others if each.selection.partitions < each.partitions_total]:
-                table = plan.scans[part.fact].table
-                return f"it reads a part of {some[0]} beside {table}, which may be another one for each question"
         return None
 
     def _over(
@@ -166,23 +172,27 @@ class FoldPlanner:
     ) -> Statement:
         return self.planner.statement_over(query, selected, snapshots, principal, address)
 
-    def _form(self, plan: Plan, snapshots: Mapping[str, Snapshot]) -> Form:
-        """Return the form of a query. Raises ``Refused``.
+    def _formed(self, plan: Plan, snapshots: Mapping[str, Snapshot]) -> Iterator[Form]:
+        """Walk the forms of a query. Raises ``Refused`` where there is none.
 
-        An aggregation is folded by a scan of a partitioned table: that of the most partitions by which it can be.
+        An aggregation is folded by a scan of a partitioned table: first by that of the most partitions.
         """
         if not plan.scans:
             raise Refused("it reads no table")
         found = self._forms.aggregations(plan.query, snapshots)
         partitioned = {n for n, scan in enumerate(plan.scans) if snapshots[scan.table].table.partitioned_by}
-        refusals = []
+        refusals, formed = list[Refused](), False
         tables, partitions = [scan.table for scan in plan.scans], [scan.selection.partitions for scan in plan.scans]
         for facts in ways(found, tables, partitions, partitioned):
             try:
-                return self._forms.form(plan.query, snapshots, facts)
+                form = self._forms.form(plan.query, snapshots, facts)
             except Refused as refused:
                 refusals.append(refused)
-        raise refusals[0]
+            else:
+                formed = True
+                yield form
+        if not formed:
+            raise refusals[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,24 +210,28 @@ class _Branches:
         plan, snapshots = self.plan, self.snapshots
         table, selected = plan.scans[part.fact].table, [_chosen(each) for each in plan.scans]
         chosen, of_partial = selected[part.fact], [selected[number] for number in part.scans]
+        index = selected_alone(self.planner, snapshots[table], chosen)
+        reach = self._reach(part, index) if len(part.scans) > 1 else None
         query = replace(plan.query, tables=_tables(plan, part.scans))
         columns = [column for each in snapshots.values() for column in each.columns]
         rendered: dict[tuple[int, ...], tuple[BoundQuery, BoundQuery, Callable[..., Statement]]] = {}
         pieces = []
-        for without, selection in zip(self._without(part, chosen), chosen.each(), strict=True):
+        for position, (without, selection) in enumerate(zip(self._without(part, index), chosen.each(), strict=True)):
             if without not in rendered:
                 asked = partial_of(query, part.partial(without), columns)
                 counted = replace(asked, sql=part.partial(without, counted=True))
                 several = replace(asked, sql=part.partial(without, number=NUMBER, counted=True))
-                rendered[without] = (asked, counted, partial(self._numbered, table, of_partial, several))
+                rendered[without] = (asked, counted, partial(self._numbered, table, part, several))
             asked, counted, numbered = rendered[without]
             alone = partial(self.planner.statement_over, counted, [selection], snapshots, self.principal)
+            read = of_partial if reach is None else reach.of(asked, position, of_partial)
             pieces.append(
                 Piece(
                     query=asked,
                     selection=selection,
                     filtered=len(without) < len(part.filters),
-                    alone=None if len(part.scans) > 1 else alone,
+                    beside={n: each for n, each in zip(part.scans, read, strict=True) if n != part.fact},
+                    alone=alone if reach is None else None,
                     numbered=numbered,
                 )
             )
@@ -229,36 +243,65 @@ class _Branches:
             scans=part.scans,
         )
 
-    def _without(self, part: Part, chosen: Chosen) -> Iterator[tuple[int, ...]]:
-        """Return for each partition the filters that hold in all of its rows."""
-        holding = Holding(
+    def _reach(self, part: Part, index: PartitionIndex) -> Reach:
+        return Reach(
             planner=self.planner,
             evaluate=self.evaluate,
-            query=self.plan.query,
-            snapshot=self.snapshots[self.plan.scans[part.fact].table],
-            chosen=chosen,
+            snapshots=self.snapshots,
+            fact=part.scans.index(part.fact),
+            index=index,
+        )
+
+    def _without(self, part: Part, index: PartitionIndex) -> Iterator[tuple[int, ...]]:
+        """Return for each partition the filters that hold in all of its rows."""
+        snapshot = self.snapshots[self.plan.scans[part.fact].table]
+        holding = Holding(
+            planner=self.planner, evaluate=self.evaluate, query=self.plan.query, snapshot=snapshot, index=index
         )
         return holding.without(part.filters)
 
     def _numbered(
-        self,
-        table: str,
-        selected: Sequence[Chosen],
-        query: BoundQuery,
-        chosen: Mapping[int, Chosen],
-        address: Address,
+        self, table: str, part: Part, query: BoundQuery, pieces: Mapping[int, Piece], address: Address
     ) -> Statement:
+        chosen = {number: piece.selection for number, piece in pieces.items()}
+        read = read_together([*pieces.values()], part.fact)
+        selected = [read[number] for number in part.scans]
         return self.planner.numbered(query, table, chosen, selected, self.snapshots, self.principal, address)
+
+
+def read_together(pieces: Sequence[Piece], fact: int) -> dict[int, Chosen]:
+    """Return what several partials of a *fact* read of each scan, by its number in the plan.
+
+    A partial reads what others reach too: rows that those of its partition cannot meet change nothing.
+    """
+    first, *others = pieces
+    read = {fact: first.selection.joined(piece.selection for piece in others)}
+    for number in first.beside:
+        distinct = {id(piece.beside[number]): piece.beside[number] for piece in pieces}
+        read[number] = reduce(Chosen.and_files_of, distinct.values())
+    return read
+
+
+def _reads_a_part(plan: Plan, branch: Branch) -> str | None:
+    """Say which table an aggregation reads another part of for each question.
+
+    Of a table that is read in part, the partial of each partition must reach a part of that, by which it is the same
+    for many questions: on the average less than half of it.
+    """
+    for number in branch.scans:
+        scan = plan.scans[number]
+        if number == branch.fact or scan.selection.partitions == scan.partitions_total:
+            continue
+        reached = sum(piece.beside[number].size for piece in branch.pieces)
+        if 2 * reached >= len(branch.pieces) * scan.selection.size:
+            table = plan.scans[branch.fact].table
+            return f"it reads a part of {scan.table} beside {table}, which may be another one for each question"
+    return None
 
 
 def _chosen(scan: Scan) -> Chosen:
     assert isinstance(scan.selection, Chosen)
     return scan.selection
-
-
-def _others(plan: Plan, part: Part) -> Iterator[Scan]:
-    """Walk what is read beside the fact of an aggregation."""
-    return (plan.scans[number] for number in part.scans if number != part.fact)
 
 
 def _tables(plan: Plan, scans: Sequence[int]) -> tuple[str, ...]:
@@ -298,7 +341,4 @@ def _at_once(pieces: Sequence[Piece], address: Address, first: int) -> Sequence[
     alike: dict[str, dict[int, Piece]] = {}
     for number, piece in enumerate(pieces, first):
         alike.setdefault(piece.query.sql, {})[number] = piece
-    return [
-        ("*", next(iter(group.values())).numbered({n: piece.selection for n, piece in group.items()}, address))
-        for group in alike.values()
-    ]
+    return [("*", next(iter(group.values())).numbered(group, address)) for group in alike.values()]

@@ -23,36 +23,35 @@ from gateway.plan.states import Mask
 from gateway.predicate import TRUE
 
 
+def selected_alone(planner: Planner, snapshot: Snapshot, chosen: Chosen) -> PartitionIndex:
+    """Index the selected files of a snapshot alone, with what their footers say: the *chosen* partitions in order."""
+    files: Array = pa.array(chosen.file_positions())
+    positions: Array = pa.array(list(chosen.positions()), pa.int64())
+    known = planner.with_facts(snapshot, chosen.file_positions())
+    partitions = known.partitions.take(positions)
+    counts = np.array([each.files for each in chosen.each()], dtype=np.int64)
+    for name, values in (("first_file", np.cumsum(counts) - counts), ("file_count", counts)):
+        number = partitions.schema.get_field_index(name)
+        partitions = partitions.set_column(number, partitions.field(number), pa.array(values))
+    return PartitionIndex.build(replace(known, partitions=partitions, files=known.files.take(files)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """Finds what holds in the partitions that were selected for a query."""
+    """Finds what holds in the partitions that were selected for a query, of which *index* is."""
 
     planner: Planner
     evaluate: Evaluate
     query: BoundQuery
     snapshot: Snapshot
-    chosen: Chosen
+    index: PartitionIndex
 
     def without(self, filters: tuple[Filter, ...]) -> Iterator[tuple[int, ...]]:
         """Return for each partition, in order, the numbers of the filters that hold in all of its rows."""
-        index = PartitionIndex.build(self._selected())
-        found = [(number, self._mask(each, index)) for number, each in enumerate(filters)]
+        found = [(number, self._mask(each, self.index)) for number, each in enumerate(filters)]
         masks = [(number, mask.tolist()) for number, mask in found if mask is not None]
-        for position in range(index.partitions):
+        for position in range(self.index.partitions):
             yield tuple(number for number, holds in masks if holds[position])
-
-    def _selected(self) -> Snapshot:
-        """Return the snapshot of the selected files alone, with what their footers say."""
-        snapshot = self.snapshot
-        files: Array = pa.array(self.chosen.file_positions())
-        positions: Array = pa.array(list(self.chosen.positions()), pa.int64())
-        known = self.planner.with_facts(snapshot, self.chosen.file_positions())
-        partitions = known.partitions.take(positions)
-        counts = np.array([each.files for each in self.chosen.each()], dtype=np.int64)
-        for name, values in (("first_file", np.cumsum(counts) - counts), ("file_count", counts)):
-            number = partitions.schema.get_field_index(name)
-            partitions = partitions.set_column(number, partitions.field(number), pa.array(values))
-        return replace(known, partitions=partitions, files=known.files.take(files))
 
     def _mask(self, each: Filter, index: PartitionIndex) -> Mask | None:
         """Return in which partitions a filter is TRUE for every row; None: in none that is known."""
