@@ -14,6 +14,7 @@ from gateway.app.cluster import ClusterOpener
 from gateway.app.engine_processes import EngineProcesses
 from gateway.app.engines import open_engine
 from gateway.app.memory_split import split_memory
+from gateway.app.named_snapshots import open_named_snapshots, refuse_among_files
 from gateway.app.result_tiers import (
     listen_to_hosts,
     open_cache,
@@ -27,8 +28,7 @@ from gateway.cache.cooldown import Cooldown
 from gateway.cache.epochs import Epochs
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.named_snapshots import NamedSnapshots
-from gateway.catalog.store import Store, open_store, place_of, root_of
+from gateway.catalog.store import open_store, place_of, root_of
 from gateway.catalog.table import Table
 from gateway.concurrency.backoff import Backoff
 from gateway.concurrency.ticker import Ticker
@@ -158,7 +158,7 @@ class _GatewayBuilder:
         stack.callback(self._lease.close)  # after the cache, which has results written until then
         self.cache = open_cache(settings, observe, self.epochs, self._redis_cooldown)
         stack.callback(self.cache.close)
-        self._named = _named_snapshots(settings, observe)
+        self._named = open_named_snapshots(settings, observe)
         if self._named is not None:
             stack.callback(self._named.close)
 
@@ -223,8 +223,9 @@ class _GatewayBuilder:
         return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
 
     def catalog(self, tables: Mapping[str, Table], previous: Catalog | None = None) -> Catalog:
-        """Open the catalog of *tables*."""
+        """Open the catalog of *tables*. Raises ``SettingsInvalid`` where snapshots would be kept among their files."""
         settings, observe = self._settings, self._observe
+        refuse_among_files(settings, tables)
         return Catalog(
             tables,
             state=settings.state,
@@ -280,17 +281,6 @@ class _GatewayBuilder:
             return self._processes.slots()
         engine = self._settings.engine
         return Admission(slots=slots, queue=engine.queue, wait=engine.wait, cheap=engine.cheap, observe=self._observe)
-
-
-def _named_snapshots(settings: Settings, observe: Observer) -> NamedSnapshots | None:
-    location, keep = settings.snapshots.location, settings.snapshots.keep_snapshots
-    if location is None:
-        return None
-
-    def opened() -> Store:
-        return open_store(location, settings.storage, settings.project, observe=observe, make=True)
-
-    return NamedSnapshots(opened, keep=keep, clock=time.time, observe=observe)
 
 
 def _slow_log(settings: Settings, observe: Observer) -> SlowLog | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from gateway.app.named_snapshots import among_files
 from gateway.authoring.access import check_access
 from gateway.authoring.causes import by_undeclared_levels
 from gateway.authoring.examples import Ran
@@ -75,6 +76,7 @@ def check_project(folder: Path, project: Project) -> Checked:
     broken = {file.path for file in project.broken}
     for found in (
         project.diagnostics,
+        among_files(settings, project.tables),
         (item for item in check_strays(folder) if item.path not in broken),
         by_undeclared_levels(meant, templates, project.tables, project.sources, schemas, settings),
         check_ownership(templates, folder),

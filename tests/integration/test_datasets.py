@@ -92,6 +92,24 @@ def test_a_dataset_is_built_read_and_built_again_where_its_sources_changed(sales
     assert (refused.returncode, "gateway build built" in refused.stderr) == (3, True)
 
 
+def test_of_a_year_of_days_only_those_restated_are_built_and_the_others_are_the_same_objects(tmp_path: Path) -> None:
+    sales = Sales(tmp_path)
+    sales.declare(SUMS, BY_D)
+    for day in range(365):
+        sales.put(day, [("a", day)])
+    with sales.opened() as (_, builder):
+        before = builder.build("built").version
+        restated = (10, 200, 364)
+        for day in restated:
+            sales.put(day, [("a", 1000)])
+        built = builder.build("built")
+        assert str(built) == "365 partitions: 362 unchanged, 3 built"
+        old, new = objects(before), objects(built.version)
+        changed = {(sales.path(day).parent.name.removeprefix("day="),) for day in restated}
+        assert {key for key in new if new[key] != old[key]} == changed
+        assert all((tmp_path / "built" / path).is_file() for files in old.values() for path, _ in files)
+
+
 KILLED = """
 import sys
 from pathlib import Path
