@@ -29,6 +29,7 @@ from gateway.plan.fold import (
     joined,
     keys,
     listed,
+    narrow,
     order,
     parts,
     place,
@@ -54,6 +55,7 @@ _MODULES = (
         joined,
         keys,
         listed,
+        narrow,
         order,
         parts,
         place,
@@ -301,6 +303,9 @@ MUTANTS = [
     Mutant("strict projection", "no filter holds", holding.Holding, "without", nothing_failing),
     Mutant("strict projection", "NULL parameters hold", holding, "_has_null", lambda _: lambda _: False),
     Mutant("pieces", "the last is lost", fold.FoldPlanner, "fold", all_files_of_the_first),
+    Mutant(
+        "states", "are cut to a BIGINT", narrow, "_narrow", lambda _: lambda values: values.cast("int64", safe=False)
+    ),
     Mutant("few partitions", "in the author's order", fold, "unfolded_of", lambda _: lambda query, form: query),
 ]
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from gateway.catalog.transforms.keys import Array
 from gateway.model import Column
 
 _VECTOR = 2_048
@@ -27,7 +28,7 @@ def narrowed(rows: pa.Table, columns: Sequence[Column]) -> pa.Table:
     for place, column in enumerate(columns):
         if column.type == "HUGEINT":
             try:
-                values = rows.column(place).cast(pa.int64())
+                values = _narrow(rows.column(place))
             except pa.ArrowInvalid:  # one does not fit
                 continue
             rows = rows.set_column(place, rows.field(place).with_type(pa.int64()), values)
@@ -38,3 +39,8 @@ def joined(partials: Sequence[pa.Table]) -> pa.Table:
     """Put the rows of partials one after the other; numbers are as wide as those of the widest partial."""
     rows = pa.concat_tables(partials, promote_options="permissive")
     return rows.combine_chunks() if rows.num_rows < _VECTOR * len(partials) else rows
+
+
+def _narrow(values: Array) -> Array:
+    """Make BIGINT of whole numbers. Raises ``ArrowInvalid`` where one does not fit."""
+    return values.cast(pa.int64())
