@@ -113,6 +113,7 @@ def open_app(
             wake=lambda kind: wake(settings, kind),
             faults=build_faults(settings).read,
             exports=export_targets(settings),
+            calls=calls.by_day,
             access=access,
             limits=limits,
             proxies=Proxies(root_path=server.root_path, trusted=networks(server.trusted_proxies)),

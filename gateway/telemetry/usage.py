@@ -107,6 +107,22 @@ class CallCounter:
             self._observe(CallsNotKept(error=str(error)))
             self._hold(counts)
 
+    def by_day(self, since: date) -> Mapping[str, Mapping[date, int]]:
+        """Return how often each query was asked, all its versions together, by day from *since* on.
+
+        What was counted since the last flush is not among them; where the counts cannot be read, nothing is.
+        """
+        found: dict[str, dict[date, int]] = {}
+        asked = "SELECT query, day, sum(requests) FROM calls WHERE day >= ? GROUP BY query, day"
+        try:
+            if (self._folder / _FILE).exists():
+                with _database(self._folder) as database:
+                    for query, day, requests in database.execute(asked, (since.isoformat(),)):
+                        found.setdefault(query, {})[date.fromisoformat(day)] = int(requests)
+        except (sqlite3.Error, OSError) as error:
+            self._observe(CallsNotKept(error=f"they cannot be read: {error}"))
+        return found
+
     def start(self, wait: Wait | None = None) -> None:
         """Write until closed; ``wait`` sleeps so many seconds and returns True to stop."""
         try:

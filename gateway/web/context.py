@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -71,6 +72,8 @@ class Site:
     """Tells what went wrong with the last builds; see ``gateway.jobs.faults``."""
     exports: ExportTargets
     """Where results may be exported to."""
+    calls: Callable[[date], Mapping[str, Mapping[date, int]]]
+    """Returns how often each query was asked on the days from a day on; empty where that cannot be told."""
     access: Access
     limits: CallerLimits
     proxies: Proxies

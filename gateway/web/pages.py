@@ -14,6 +14,7 @@ from gateway.errors import GatewayError, Unauthenticated
 from gateway.pipeline import Gateway
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.web.catalogue import DAYS, listed_queries, listed_tables
 from gateway.web.context import Site, found, gateway, here, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
 from gateway.web.documents import GZIP, cacheable, file_response, json_bytes
@@ -48,7 +49,9 @@ def landing() -> Response:
 
 @routes.get("/docs")
 def docs() -> Response:
-    return page("docs.html", queries=_newest(), broken=_broken_files())
+    words = request.args.get("_q", "")
+    queries, tables = listed_queries(words), listed_tables(words)
+    return page("docs.html", queries=queries, tables=tables, broken=_broken_files(), words=words, days=DAYS)
 
 
 @routes.get("/docs/<name>/<version>")

@@ -145,6 +145,10 @@ class Page:
         found: list[list[str]] = self.browser.execute_script(script, name)
         return found
 
+    def names(self, selector: str) -> list[str]:
+        """Return what elements are called to those who do not see them."""
+        return [one.accessible_name for one in self.browser.find_elements(By.CSS_SELECTOR, selector)]
+
     def facts(self) -> dict[str, str]:
         return dict(zip(self.texts("#content dt"), self.texts("#content dd"), strict=True))
 
@@ -228,6 +232,42 @@ def test_a_table_tells_what_it_holds_and_who_reads_it(page: Page) -> None:
     assert page.complaints() == []
 
 
+def test_the_catalogue_is_searched_by_columns_and_tables_while_one_types(page: Page) -> None:
+    def found(words: str) -> list[str]:
+        field = page.at("#filter")
+        field.clear()
+        field.send_keys(words)
+        return [text.split()[0] for text in page.texts(".searched tbody th") if text]
+
+    def columns_known() -> bool:
+        page.open("/docs")
+        return found("amount") != []
+
+    wait_for(columns_known)
+    assert found("amount day") == ["by_day"]
+    assert found("euros") == ["sales"]
+    assert found("sales weekly analysts") == ["by_day"]
+    assert found("nowhere") == []
+    assert page.at("#none").is_displayed()
+    page.check()
+    page.open("/docs")
+    page.at("a.label").click()
+    wait_for(lambda: page.browser.current_url.endswith("_q=weekly"))
+    assert page.texts("#queries tbody a")[0] == "by_day"
+    assert page.complaints() == []
+
+
+def test_the_catalogue_shows_how_often_a_query_is_asked(page: Page) -> None:
+    urlopen(f"{page.base}/v1/queries/by_day/v2/result?start=2024-01-01&end=2024-01-03").read()
+
+    def told() -> bool:
+        page.open("/docs")
+        return any(label.startswith("Calls by day, ") for label in page.names(".spark"))
+
+    wait_for(told)
+    page.check()
+
+
 def test_the_calendar_has_a_square_a_day_and_a_table_behind_it(page: Page) -> None:
     wait_for(lambda: counted(page))
     squares = page.browser.execute_script(
@@ -266,7 +306,9 @@ def test_a_table_that_cannot_be_listed_any_more_says_so(page: Page, project: Pat
     page.check()
 
 
-@pytest.mark.parametrize("path", ["/tables", "/tables/sales", "/tables/nothing", "/datasets/totals", "/status"])
+@pytest.mark.parametrize(
+    "path", ["/docs", "/docs?_q=nowhere", "/tables", "/tables/sales", "/tables/nothing", "/datasets/totals", "/status"]
+)
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, False), (390, True)])
 def test_every_page_can_be_read_by_everybody(page: Page, path: str, width: int, dark: bool) -> None:
     page.look(width=width, dark=dark)

@@ -37,6 +37,7 @@ def bare_site(gateway: Any, /, **wired: Any) -> Site:
         "secret": bytes,
         "state": lambda: None,
         "cluster": lambda: None,
+        "calls": lambda since: {},
         "jobs": JobStore(lambda: pytest.fail("no jobs are asked for here"), clock=lambda: 0.0),
         "wake": lambda kind: None,
         "faults": dict,

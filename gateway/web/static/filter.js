@@ -1,23 +1,25 @@
 "use strict";
-// Filters the table of queries while the reader types; without scripts the whole table is there.
-const field = document.querySelector(".filter");
+// Searches the catalogue while the reader types; without scripts the server does, when the form is sent.
+const form = document.querySelector(".search");
 const input = document.getElementById("filter");
-const rows = [...document.querySelectorAll("#queries tbody tr")];
+const rows = [...document.querySelectorAll(".searched tbody tr")];
 const none = document.getElementById("none");
+const whole = input?.value === "";
 
 function show() {
   const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
   for (const row of rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every((word) => text.includes(word));
+    row.hidden = !words.every((word) => row.dataset.words.includes(word));
     shown += row.hidden ? 0 : 1;
   }
   none.hidden = shown > 0;
 }
 
-field.hidden = rows.length < 2;
-if (none) {
+// What the server has left out cannot be shown by typing: there the form is sent.
+if (form && whole) {
+  form.querySelector(".buttons").hidden = true;
+  form.addEventListener("submit", (event) => event.preventDefault());
   input.addEventListener("input", show);
   show();
 }
