@@ -16,7 +16,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from gateway.catalog.arrays import whole
+from gateway.catalog.arrays import once_a_table, whole
 from gateway.catalog.stored import StoredColumn
 from gateway.catalog.transforms.keys import Ordinals
 
@@ -59,6 +59,7 @@ def of_text(text: str) -> FileFacts | None:
     return FileFacts(columns=held, problem=problem, misread=misread)
 
 
+@once_a_table
 def known(files: pa.Table) -> tuple[FileFacts | None, ...]:
     """List the distinct facts of a manifest's files, by their codes; None for those of another version."""
     return tuple(of_text(text) for text in _texts(_column(files)))
@@ -71,12 +72,8 @@ def current(files: pa.Table) -> bool:
 
 def codes(files: pa.Table, positions: Ordinals | None = None) -> Codes:
     """Return for each file, or for those at *positions*, the place of its facts in ``known``; -1: not known."""
-    column = _column(files)
-    if column is None:
-        return np.full(files.num_rows if positions is None else len(positions), -1, np.int32)
-    found = _indices(column) if positions is None else _indices_at(column, positions)
-    old = [position for position, facts in enumerate(known(files)) if facts is None]
-    return np.where(np.isin(found, old), np.int32(-1), found) if old else found
+    every = _codes(files)
+    return every if positions is None else every[positions]
 
 
 def facts_of(files: pa.Table, positions: Iterable[int]) -> list[FileFacts | None]:
@@ -127,6 +124,18 @@ def _renumbered(column: Any, positions: dict[str, int]) -> Codes:
     numbers = np.array([*(positions[text] for text in _texts(column)), -1], np.int32)
     renumbered: Codes = numbers[_indices(column)]
     return renumbered
+
+
+@once_a_table
+def _codes(files: pa.Table) -> Codes:
+    column = _column(files)
+    if column is None:
+        return np.full(files.num_rows, -1, np.int32)
+    found = _indices(column)
+    old = [position for position, facts in enumerate(known(files)) if facts is None]
+    found = np.where(np.isin(found, old), np.int32(-1), found) if old else found
+    found.flags.writeable = False
+    return found
 
 
 def _column(files: pa.Table) -> Any:

@@ -27,13 +27,15 @@ from gateway.catalog.transforms.values import value_texts
 from gateway.model import Column, FileVersion
 from gateway.plan.checked import checked
 from gateway.plan.index import levels_in_path
-from gateway.plan.rewrite import Address, Part, per_file, read_as, source
+from gateway.plan.rewrite import Address, Part, literal, per_file, read_as, source
 
 NUMBERED = Column(name="__gateway_n", type="INTEGER")
 """A column that numbers the files of a scan, where they have numbers."""
 Cuts = Mapping[int, tuple[int, int | None]]
 """By its place among the files: the rows of a file that are read, from one number up to another (None: to the end)."""
 _WHOLE: Cuts = {}
+_ADDRESS = "\0"
+"""Stands for the addresses of files where they are not known yet: no name holds it."""
 WithFacts = Callable[[Snapshot, Ordinals], Snapshot]
 """Return a snapshot that knows the facts of the files at these positions; see ``Catalog.with_facts``."""
 
@@ -73,9 +75,51 @@ def reading(
     out, for of many files it is a long list. *numbers* are those of the files in a further column, ``NUMBERED``.
     *cut* says of which of the files only some rows are read.
     """
-    parts = _parts(snapshot, positions, [address(file) for file in files], names, numbers, cut)
+    addresses = [address(file) for file in files]
+    around = None if cut or numbers is not None else _around(snapshot, positions, names, shield)
+    if around is not None:
+        before, after = around
+        return f"{before}{', '.join(map(literal, addresses))}{after}"
+    parts = _parts(snapshot, positions, addresses, names, numbers, cut)
     columns = snapshot.columns if numbers is None else (*snapshot.columns, NUMBERED)
     return source(columns, [replace(part, shield=shield) for part in parts])
+
+
+def _around(
+    snapshot: Snapshot, positions: Ordinals, names: frozenset[str] | None, shield: bool
+) -> tuple[str, str] | None:
+    """Return what is written before and after the addresses; None where files are read in several ways or by values.
+
+    It is the same for most questions about a table, and is written once.
+    """
+    partitions = _partitions_of(snapshot, positions)
+    codes, bits = facts.codes(snapshot.files, positions), levels_in_path(snapshot.partitions, partitions)
+    if names is None or not len(positions) or (codes != codes[0]).any() or (bits != bits[0]).any():
+        return None
+    shape = _shape_of(snapshot, codes[0])
+    told = [column for _, column in _told(snapshot, int(bits[0]), shape)]
+    if shape.checked or any(column.name.lower() in names for column in told):
+        return None
+    return _text_around(snapshot.columns, frozenset(column.name for column in told), shape, shield)
+
+
+@lru_cache(maxsize=4096)
+def _text_around(columns: tuple[Column, ...], unused: frozenset[str], shape: _Shape, shield: bool) -> tuple[str, str]:
+    left_out = unused | shape.empty
+    part = Part(
+        addresses=[_ADDRESS],
+        stored=[column for column in columns if column.name not in left_out],
+        values=dict.fromkeys(left_out, "NULL"),
+        shield=shield,
+    )
+    before, _, after = source(columns, [part]).partition(literal(_ADDRESS))
+    return before, after
+
+
+def _partitions_of(snapshot: Snapshot, positions: Ordinals) -> Ordinals:
+    """Return the partition that each of the files at these positions is in."""
+    found: Ordinals = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(positions, "right") - 1
+    return found
 
 
 def _parts(
@@ -90,7 +134,7 @@ def _parts(
 
     The groups come in the order of their first files.
     """
-    partitions = np.asarray(whole(snapshot.partitions, "first_file")).searchsorted(positions, "right") - 1
+    partitions = _partitions_of(snapshot, positions)
     shapes, shape_of = _shapes(snapshot, positions)
     bits = levels_in_path(snapshot.partitions, partitions)
     apart = np.zeros(len(positions), np.int64)
@@ -148,8 +192,7 @@ def _placed(
         column.name: "NULL"
         if names is not None and column.name.lower() not in names
         else _folder_values(snapshot, field, partitions)
-        for number, (field, column) in _levels(snapshot).items()
-        if levels >> number & 1 and (column.name in shape.lacking or _path_wins(snapshot, field))
+        for field, column in _told(snapshot, levels, shape)
     }
     stored = [column for column in part.stored if column.name not in values]
     return replace(part, stored=stored, values={**part.values, **values})
@@ -157,13 +200,16 @@ def _placed(
 
 def _shapes(snapshot: Snapshot, positions: Ordinals) -> tuple[list[_Shape], Ordinals]:
     """Return the shapes that occur, and the number of the shape of each file."""
-    own = frozenset(column.name for field, column in _levels(snapshot).values() if not _path_wins(snapshot, field))
-    found = facts.codes(snapshot.files, positions)
-    distinct = facts.known(snapshot.files)
-    codes, inverse = np.unique(found, return_inverse=True)
-    made = [_shape(snapshot.columns, own, distinct[code] if code >= 0 else None) for code in codes.tolist()]
+    codes, inverse = np.unique(facts.codes(snapshot.files, positions), return_inverse=True)
+    made = [_shape_of(snapshot, code) for code in codes.tolist()]
     shapes = list(dict.fromkeys(made))
     return shapes, np.array([shapes.index(shape) for shape in made], np.int64)[inverse]
+
+
+def _shape_of(snapshot: Snapshot, code: int) -> _Shape:
+    """Return the shape of the files of which a *code* of facts is known; -1: nothing is."""
+    own = frozenset(column.name for field, column in _levels(snapshot).values() if not _path_wins(snapshot, field))
+    return _shape(snapshot.columns, own, facts.known(snapshot.files)[code] if code >= 0 else None)
 
 
 @lru_cache(maxsize=4096)
@@ -181,6 +227,15 @@ def _shape(columns: tuple[Column, ...], own: frozenset[str], known: FileFacts | 
         empty=frozenset(column.name for column, held in bad if held.untyped),
         lacking=frozenset(name for name in own if folded(name) not in stored),
     )
+
+
+def _told(snapshot: Snapshot, levels: int, shape: _Shape) -> list[tuple[PartitionField, Column]]:
+    """List the partition columns that are what the paths say, in files whose paths have these *levels* (a bit each)."""
+    return [
+        (field, column)
+        for number, (field, column) in _levels(snapshot).items()
+        if levels >> number & 1 and (column.name in shape.lacking or _path_wins(snapshot, field))
+    ]
 
 
 def _levels(snapshot: Snapshot) -> dict[int, tuple[PartitionField, Column]]:

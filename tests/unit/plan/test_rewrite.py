@@ -125,3 +125,24 @@ def test_a_scan_of_no_file_is_an_empty_relation(connection: duckdb.DuckDBPyConne
         ["DECIMAL(6,2)"],
         [],
     )
+
+
+@pytest.mark.parametrize("folders", [["a", "b"], ["a", "a/x"], ["x", "a"]])
+@pytest.mark.parametrize("names", [frozenset({"n"}), frozenset({"n", "p"}), None])
+def test_files_are_read_alike_however_many_they_are(
+    names: frozenset[str] | None, folders: list[str], tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
+    field = PartitionField(column="p", source="p")
+    paths = [f"p={folder}/{number}.parquet" for number, folder in enumerate(folders)]
+    snapshot = snapshot_of(tmp_path, field, "VARCHAR", [*paths, "f.parquet"])
+    found = []
+    for number, path in enumerate(snapshot.files["path"].to_pylist()):
+        text = reading(snapshot, np.array([number]), [FileVersion(path=snapshot.address(path), size=1, etag="")],
+                       lambda file: file.path, names=names)  # fmt: skip
+        found += connection.execute(f"SELECT n, p FROM {text}").fetchall()
+    files = [FileVersion(path=snapshot.address(path), size=1, etag="") for path in snapshot.files["path"].to_pylist()]
+    for several in (np.arange(len(files)), np.arange(len(files) - 1)):
+        chosen = [files[number] for number in several.tolist()]
+        text = reading(snapshot, several, chosen, lambda file: file.path, names=names)
+        read_together = connection.execute(f"SELECT n, p FROM {text}").fetchall()
+        assert sorted(read_together, key=repr) == sorted(found[: len(chosen)], key=repr)
