@@ -39,9 +39,10 @@ bench: .venv/dev ## measure against the limits and print the tables
 load: .venv/dev ## load a gateway as thousands of clients do, and print what they saw
 	@for each in tests/benchmark/load_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
 
-soak: .venv/dev ## let everything happen to a gateway under load for 20 minutes, then 1,000 things to those who read splits (ARGS='--minutes 5 --seed 1')
+soak: .venv/dev ## let everything happen to a gateway under load for 20 minutes, then 1,000 things to those who read splits and 50 kills to those who build (ARGS='--minutes 5 --seed 1')
 	$(BIN)/python tests/benchmark/soak.py $(ARGS)
 	$(BIN)/python tests/benchmark/soak_splits.py $(ARGS)
+	$(BIN)/python tests/benchmark/soak_builds.py $(ARGS)
 
 format: .venv/dev ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
