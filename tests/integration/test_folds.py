@@ -82,6 +82,18 @@ def test_one_restated_day_is_the_only_one_computed(project: Path) -> None:
     assert rows_of(answer) == anew(project, "exact", 0, 30)
 
 
+@pytest.mark.parametrize("condition", ["units * 2 = 17", "units * 2 = 16 AND big % 20 = 3"])
+def test_days_without_a_row_have_partials_too(tmp_path: Path, condition: str) -> None:
+    made = make_project(tmp_path)
+    file = made / "queries/exact/v1.sql"
+    file.write_text(file.read_text().replace("GROUP BY", f"AND {condition} GROUP BY"))
+    put(made, range(DAYS))
+    with opened(made) as gateway:
+        answers = [ask(gateway, "exact", start, start + 30) for start in (0, 1)]
+    assert [each.result.folded for each in answers] == [Folded(kept=0, computed=30), Folded(kept=29, computed=1)]
+    assert [rows_of(each) for each in answers] == [anew(made, "exact", start, start + 30) for start in (0, 1)]
+
+
 @pytest.mark.parametrize("query", ["exact", "mean"])
 def test_the_bytes_are_those_of_a_gateway_that_keeps_nothing(project: Path, query: str) -> None:
     with opened(project) as gateway:
