@@ -179,7 +179,8 @@ def _answer_problem(error: GatewayError) -> Response:
     where = {"request_id": record().request, "prefix": request.script_root}
     response = problem(error, **where)
     if wants_page():
-        told = page("problem.html", problem=problem_document(error, **where), code=error.code)
+        document, again = problem_document(error, **where), response.headers.get("Retry-After")
+        told = page("problem.html", problem=document, code=error.code, retryable=error.retryable, again=again)
         response.set_data(told.get_data())
         response.headers.update(told.headers)
         response.headers["Cache-Control"] = "no-store"

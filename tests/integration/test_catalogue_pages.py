@@ -136,7 +136,13 @@ class Page:
         return element(self.browser, By.CSS_SELECTOR, selector)
 
     def texts(self, selector: str) -> list[str]:
-        return [found.text for found in self.browser.find_elements(By.CSS_SELECTOR, selector)]
+        """Return the texts of elements as they are seen, all of one moment; of those that are hidden nothing."""
+        script = """const words = (one) => one.innerText
+                ?? [...one.querySelectorAll("text")].map((part) => part.textContent).join("\\n");
+            return [...document.querySelectorAll(arguments[0])]
+                .map((one) => one.checkVisibility() ? words(one).trim() : "")"""
+        found: list[str] = self.browser.execute_script(script, selector)
+        return found
 
     def table(self, name: str) -> list[list[str]]:
         """Return the cells of the table in the region of a name, line by line."""
@@ -307,7 +313,19 @@ def test_a_table_that_cannot_be_listed_any_more_says_so(page: Page, project: Pat
 
 
 @pytest.mark.parametrize(
-    "path", ["/docs", "/docs?_q=nowhere", "/tables", "/tables/sales", "/tables/nothing", "/datasets/totals", "/status"]
+    "path",
+    [
+        "/docs",
+        "/docs?_q=nowhere",
+        "/tables",
+        "/tables/sales",
+        "/tables/nothing",
+        "/datasets/totals",
+        "/status",
+        "/nowhere",
+        "/v1/queries/by_day/v2/result?start=x",
+        "/v1/datasets/totals/builds/0",
+    ],
 )
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, False), (390, True)])
 def test_every_page_can_be_read_by_everybody(page: Page, path: str, width: int, dark: bool) -> None:
