@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Union
+from typing import Final, Union
 
 
 class Operator(StrEnum):
@@ -27,11 +27,17 @@ class Operator(StrEnum):
     GE = ">="
 
 
+EXPRESSION: Final = "expression"
+"""The name of a function of which only its SQL is known, over a column named ``PLACE``."""
+PLACE: Final = "__column"
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A deterministic function of one column, with constant arguments, e.g. ``date_trunc('month', ·)`` or a cast.
 
-    ``name`` is lower case; a cast is ``Function("cast", ("DATE",))``. ``returns`` is the DuckDB type of its value.
+    ``name`` is lower case; a cast is ``Function("cast", ("DATE",))``. ``returns`` is the DuckDB type of its value, and
+    of NULL it makes NULL.
     """
 
     name: str

@@ -17,6 +17,7 @@ import numpy as np
 
 from gateway.catalog.transforms.keys import (
     HIGHEST,
+    INFINITE_DATE,
     LOWEST,
     KeyKind,
     KeyType,
@@ -31,7 +32,6 @@ Times: TypeAlias = Any
 """An array of ``datetime64``, whose unit numpy's stubs lose in arithmetic."""
 
 _DAY = 86_400
-_INFINITE_DATE = 2**31 - 1
 _FIRST_DAY = -719_162  # 0001-01-01
 _UNDATED = ("cast", "add", "add_months", "add_months_to_time")
 """Functions that do not ask for the year."""
@@ -91,7 +91,7 @@ def carry(function: Function, argument: str, lo: Ordinals, hi: Ordinals) -> Inte
     assert source is not None
     below, above = lo <= LOWEST + 1, hi >= HIGHEST
     if source.kind in _TEMPORAL:
-        first, last = (-_INFINITE_DATE, _INFINITE_DATE) if source.kind is KeyKind.DATE else (LOWEST + 1, HIGHEST)
+        first, last = (-INFINITE_DATE, INFINITE_DATE) if source.kind is KeyKind.DATE else (LOWEST + 1, HIGHEST)
         infinite = (lo >= last) | (hi <= first)
         below, above = below | infinite | (lo <= first), above | infinite | (hi >= last)
     if is_text(function, source):

@@ -140,6 +140,7 @@ class Planner:
         if not any(seen):
             bound, lookups = self._dimensions.learn(prepared, bound, chosen, snapshots)
         if lookups:
+            bound = self._refuted(parameters, prepared, bound, indexes, chosen) if prepared.asked else bound
             chosen = _select(indexes, bound)
         if witnessed is not None:
             chosen = witnessed.added(chosen)

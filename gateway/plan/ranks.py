@@ -17,7 +17,7 @@ import numpy as np
 from cachetools import LRUCache
 
 from gateway.catalog.manifest import Snapshot
-from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Ordinals
+from gateway.catalog.transforms.keys import HIGHEST, INFINITIES, LOWEST, Ordinals
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
 from gateway.model import UNREAD, Lookup, Statement, TypedValue, Value
 from gateway.plan.analysis import Bound, PreparedQuery, PreparedRank, Ranked, delivered, ranked_query
@@ -180,7 +180,9 @@ class _Search:
         snapshot, prepared = self.reader.with_facts(self.snapshot, positions), self.prepared
         text = reading(snapshot, positions, files, self.reader.address, shield=prepared.shield, names=prepared.names)
         sql = ranked_query(self.rank, rows, text)
-        missing, value = self.reader.read(Statement(sql=sql, parameters=self.parameters, files=files))
+        missing, value, infinite = self.reader.read(Statement(sql=sql, parameters=self.parameters, files=files))
+        if isinstance(infinite, str) and (INFINITIES.get(infinite, 0) > 0) == self.rank.ranked.descending:
+            return infinite  # no value comes before it
         if not missing and delivered(value, self.rank.ranked.type) is None:
             raise _Far("a value is beyond what is compared here")
         return value

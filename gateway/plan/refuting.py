@@ -16,6 +16,7 @@ from cachetools import LRUCache
 from gateway.errors import QueryFailed
 from gateway.model import TypedValue, Value
 from gateway.plan.analysis import Bound, Evaluate, PreparedQuery, Refuted, refute
+from gateway.plan.analysis.leaves.among import member_list
 from gateway.plan.analysis.ranges import LOW, WHOLE, Grain
 from gateway.plan.samples import Samples, hours_of
 from gateway.plan.together import Boxes
@@ -60,12 +61,13 @@ class Refuting:
             constant = prepared.constants[slot]
             if isinstance(constant, Refuted):
                 cuts = (each for each in samples_of(scan, terms) if each.type == constant.type)
-                questions = (_of_ranges(constant, each, parameters) for each in cuts)
+                used = _used(constant, bound, parameters)
+                questions = (_of_ranges(constant, each, used) for each in cuts if used is not None)
                 question = next((each for each in questions if each is not None), None)
                 asked += [(constant, question)] if question is not None else []
         for constant in prepared.constants if asked else ():
             if isinstance(constant, Refuted) and constant.of_null:
-                asked.append((constant, _of_null(constant, parameters)))
+                asked.append((constant, _of_null(constant, _used(constant, bound, parameters) or {})))
         answers = self._answers([question for _, question in asked])
         found: dict[Refuted, Value] = {}
         for (constant, _), answer in zip(asked, answers, strict=True):
@@ -111,13 +113,13 @@ def _of_ranges(constant: Refuted, grains: Samples | Boxes, parameters: Mapping[s
         return None
     listed = f"list(i ORDER BY i) FILTER (NOT coalesce({condition}, FALSE))"
     sql = f"(SELECT {listed} FROM ({grains.source}))"
-    return _Question(condition=condition, grains=grains, sql=sql, parameters=_used(constant, parameters))
+    return _Question(condition=condition, grains=grains, sql=sql, parameters=parameters)
 
 
 def _of_null(constant: Refuted, parameters: Mapping[str, TypedValue]) -> _Question:
     (_, condition), *_ = constant.forms
     sql = f'(SELECT [{condition}] FROM (SELECT CAST(NULL AS {constant.type}) AS "{LOW}"))'
-    return _Question(condition=condition, grains=None, sql=sql, parameters=_used(constant, parameters))
+    return _Question(condition=condition, grains=None, sql=sql, parameters=parameters)
 
 
 def _answer(question: _Question, value: Value) -> list[Value]:
@@ -132,5 +134,11 @@ def _listed(value: Value) -> list[Value]:
     return value if isinstance(value, list) else []
 
 
-def _used(constant: Refuted, parameters: Mapping[str, TypedValue]) -> dict[str, TypedValue]:
-    return {name: parameters[name] for name in constant.parameters if name in parameters}
+def _used(constant: Refuted, bound: Bound, parameters: Mapping[str, TypedValue]) -> dict[str, TypedValue] | None:
+    """Return the values that a condition is evaluated with; None where the list that it is about is not known."""
+    used = {name: parameters[name] for name in constant.parameters if name in parameters}
+    if constant.among is None:
+        return used
+    slot, kind = constant.among
+    members = bound.known[slot]
+    return {**used, member_list(slot): TypedValue(value=members, type=kind)} if isinstance(members, list) else None

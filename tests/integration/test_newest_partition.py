@@ -176,3 +176,30 @@ def test_the_limit_may_be_a_parameter(project: Path, gateway: Gateway) -> None:
     answer = gateway.answer(query, principal=Principal())
     expected = plain(project, TOP.replace("LIMIT 3", "LIMIT 5"))
     assert [tuple(row.values()) for row in answer.result.table.to_pylist()] == expected
+
+
+INFINITE = pa.array([2**63 - 1], pa.int64()).cast(pa.timestamp("us"))
+
+
+@pytest.mark.parametrize(
+    ("sql", "partitions"),
+    [
+        ("SELECT count(*) FROM ev WHERE ts = (SELECT max(ts) FROM ev)", [1, 1]),
+        ("SELECT count(*) FROM ev WHERE ts >= (SELECT max(ts) FROM ev) - INTERVAL 1 DAY", [1, 1]),
+        ("SELECT count(*) FROM ev WHERE ts::DATE = (SELECT max(ts)::DATE FROM ev)", [1, 1]),
+        ("SELECT count(*) FROM ev WHERE ts = (SELECT ts FROM ev ORDER BY ts DESC LIMIT 1)", [1, 1]),
+        ("SELECT count(*) FROM ev WHERE ts < (SELECT max(ts) FROM ev)", [DAYS + 1, 1]),
+        ("SELECT v FROM ev ORDER BY ts DESC LIMIT 1", [1]),
+        ("SELECT ts::VARCHAR FROM ev ORDER BY ts DESC, v LIMIT 2", [2]),
+        ("SELECT max(ts)::VARCHAR, min(ts)::VARCHAR FROM ev", [2]),
+    ],
+)
+def test_a_time_that_is_infinite_is_the_greatest(project: Path, sql: str, partitions: list[int]) -> None:
+    folder = project / "data/ev/day=infinity"
+    folder.mkdir()
+    row = {"ts": INFINITE, "v": pa.array([-1], pa.int64()), "kind": pa.array(["a"], pa.string())}
+    pq.write_table(pa.table(row), folder / "a.parquet")
+    with open_gateway(load_settings(project, {}), observe=lambda event: None, background=False) as gateway:
+        rows, read, _ = ask(gateway, sql)
+    assert rows == plain(project, sql)
+    assert read == partitions

@@ -33,6 +33,7 @@ from gateway.plan.analysis import (
     facts,
     fixed,
     guarantees,
+    having,
     joins,
     names,
     possible,
@@ -260,8 +261,8 @@ def wrong_top(self: ranked.Ranking, block: Any) -> Any:
 right_top = ranked.Ranking._top
 
 
-def wrong_case(node: exp.Expr, is_sum: bool, *others: Any) -> Any:
-    return right_case(node, True, *others)
+def wrong_case(node: exp.Expr, call: exp.Expr, naming: Any) -> Any:
+    return right_case(node, exp.Sum(this=call.this), naming)
 
 
 right_case = conditional._case
@@ -279,6 +280,9 @@ MUTATIONS += [
     Mutation(
         "aggregates", "list passes over NULL", conditional, "_PASSING_NULL", (exp.ArrayAgg, *conditional._PASSING_NULL)
     ),
+    Mutation("HAVING", "no group of no rows passes", having.Compared, "passes", lambda *_: FALSE),
+    Mutation("HAVING", "any comparison of a greatest value bounds rows", having, "_BELOW", tuple(Operator)),
+    Mutation("HAVING", "an empty grouping set has rows", conditional, "has_sets", lambda _: False),
     Mutation("rows of constants", "there is always one", fixed, "is_single", lambda block, rows: rows is not None),
     Mutation("rows of constants", "an outer join keeps them", sources, "mark_certain", wrong_marks),
     Mutation("rows of constants", "UNION has the rows of its left arm", fixed, "of_block", wrong_rows),

@@ -161,6 +161,17 @@ LETTERS = (
     *("{x} ~ 'a'", "{x} !~ 'a'", "{x} NOT SIMILAR TO 'a'", "regexp_matches({x}, 'b', 'i')", "{x} GLOB 'a*'"),
     *("{x} COLLATE NOCASE = 'ab'", "{x} COLLATE NOACCENT IN ('ab', 'b')", "hash({x}) = hash('ab')", "{x}[1:2] = 'ab'"),
     *("levenshtein({x}, 'ac') <= 1", "md5({x}) = md5('ab')", "translate({x}, 'a', 'b') = 'bb'", "unicode({x}) = 97"),
+    *(
+        "concat('x', {x}) = 'x'",
+        "concat_ws('-', 'q', {x}) = 'q-ab'",
+        "concat_ws('-', {x}, 'q', 'r') IN ('q-r', 'ab-q-r')",
+    ),
+    *(
+        "'q' || {x} || 'r' = 'qabr'",
+        "format('q{{}}', {x}) = 'qab'",
+        "concat({x}, $ps) = 'abab'",
+        "concat_ws('-', {x}) = ''",
+    ),
     *("regexp_full_match({x}, 'a.')", "concat_ws('-', {x}, 'q') = 'q'", "lpad({x}, 3, 'z') = 'zab'"),
 )
 COUNTS = (
@@ -185,6 +196,7 @@ COUNTS = (
     *("{x}::VARCHAR LIKE '1%'", "coalesce({x}, 7) = $pn", "greatest({x}, 50) <= 50", "{x} BETWEEN $pn AND 50.5"),
     *("CASE WHEN {x} < 50 THEN 'a' ELSE 'b' END = 'a'", "{x}::DOUBLE / 3 > 5.5", "NOT ({x} + 1 <> 8)", "{x} / 2 = 3.5"),
     *("floor({x} / 10) = 3", "round({x}, -2) = 300", "power({x}, 2) < 900", "{x} & 3 = 1", "sqrt(abs({x})) >= 20"),
+    *("concat('u', {x}) = 'u7'", "'u' || {x} || '!' = 'u42!'", "concat('u', {x} + 1) IN ('u', 'u8')"),
     *("lpad({x}::VARCHAR, 4, '0') = '0007'", "format('{{}}', {x}) = '42'", "sign({x}) < 0", "ceil({x} * 1.5) = 6"),
 )
 

@@ -189,6 +189,8 @@ class Generator:
         if not keys:
             having = self.pick(("", "", " HAVING count(*) > 0"))
             return f"SELECT {', '.join(items)} {rest}{having}", columns
+        if width is None and self.chance(25):
+            return self.left_out(scope, rest, keys)
         by = ", ".join(keys)
         if self.chance(20) and width is None:
             by = self.pick((f"ROLLUP ({by})", f"CUBE ({by})", f"GROUPING SETS (({by}), ())", "ALL"))
@@ -234,6 +236,20 @@ class Generator:
                 "VARCHAR" if call.startswith("max") else "BIGINT" if call.startswith("count(") else "HUGEINT"
             )
         return f"SELECT {', '.join(items)} {rest}", columns
+
+    def left_out(self, scope: Scope, rest: str, keys: Sequence[str]) -> tuple[str, dict[str, str]]:
+        """Write such aggregates of groups, which HAVING leaves out if nothing, or nothing great enough, is in them."""
+        by = self.pick((", ".join(keys), f"ROLLUP ({', '.join(keys)})")) if self.chance(15) else ", ".join(keys)
+        operator, number = self.pick(_OPERATORS), self.pick(("0", "1", "2", "$pk"))
+        if self.chance(30):
+            (text, kind), name, call = self.column(scope), self.name("o"), self.pick(("max", "min"))
+            having, other = f"{call}({text}) {operator} {self.constant(kind)}", self.simple(scope)
+            more = self.pick(("", f", count(*) FILTER (WHERE {other})", f", max({self.column(scope)[0]})"))
+            return f"SELECT {call}({text}) AS {name}{more} {rest} GROUP BY {by} HAVING {having}", {name: kind}
+        head, columns = self.conditional(scope, rest)
+        name, kind = next(iter(columns.items()))
+        asked = f"{name} {operator} {number}" if kind != "VARCHAR" and self.chance(80) else f"{name} IS NOT NULL"
+        return f"{head} GROUP BY {by} HAVING {asked}", columns
 
     # FROM
 
@@ -483,6 +499,14 @@ class Generator:
         if self.chance(25):
             number = self.pick((f"month({one}) = month({other})", f"year({one}) = year({other})"))
             return self.pick((number, f"strftime({one}, '%Y-%m') = strftime({other}, '%Y-%m')"))
+        if self.chance(25):
+            number = self.pick(("0", "1", "-1", "2"))
+            counted = f"date_diff('{self.pick(('day', 'month', 'week', 'hour', 'year'))}', {other}, {one})"
+            difference = self.pick((f"{one}::DATE - {other}::DATE", counted, counted))
+            length = f"{one}::TIMESTAMP - {other}::TIMESTAMP {self.pick(_OPERATORS)} INTERVAL 9 HOUR"
+            near = f"abs({difference}) {self.pick(('<', '<='))} {number}"
+            between = f"{difference} BETWEEN {number} AND 2"
+            return self.pick((f"{difference} {self.pick(_OPERATORS)} {number}", between, near, length))
         if self.chance(30):
             return f"{one} BETWEEN {other} AND {other} + INTERVAL {self.pick(('1 DAY', '9 HOUR', '1 MONTH'))}"
         return f"{one} {self.pick(_OPERATORS)} {other}"
@@ -490,10 +514,22 @@ class Generator:
     def equality(self, scope: Scope, name: str, columns: dict[str, str]) -> str:
         if self.chance(35):
             return self.times(scope, [(name, columns)])
+        if self.chance(15):
+            return f"{self.text_of(scope)} = {self.text_of([(name, columns)])}"
         column = self.pick(list(columns))
         other, _ = self.column(scope, columns[column])
         operator = self.pick(("=", "=", "=", "=", "<", ">="))
         return f"{other} {operator} {name}.{column}"
+
+    def text_of(self, scope: Scope) -> str:
+        """Write a text that is made of a column."""
+        text, kind = self.column(scope)
+        forms = {
+            "VARCHAR": ("lower({})", "{} || 'b'", "left({}, 1)", "{}", "replace({}, 'b', '')"),
+            "INTEGER": ("{}::VARCHAR",),
+        }
+        forms["DATE"] = forms["TIMESTAMP"] = ("strftime({}, '%-d')", "strftime({}, '%Y')", "monthname({})")
+        return self.pick(forms.get(kind, ("{}::VARCHAR",))).format(text)
 
     def condition(self, depth: int, scope: Scope, outer: Scope) -> str:
         """Write a conjunct of WHERE; one about the blocks around where there are any."""
@@ -526,6 +562,11 @@ class Generator:
             text, kinds = f"({text}, {other})", [kind, second]
         if any(one not in self.literals for one in kinds):
             return self.simple(scope)
+        if form == "in" and self.chance(20):
+            name, table = self.name("x"), self.pick(list(self.tables))
+            inner: Scope = [(name, self.tables[table])]
+            sql = f"SELECT {self.text_of(inner)} FROM {table} AS {name} WHERE {self.simple(inner)}"
+            return f"{self.text_of(scope)} IN ({sql})"
         sql, _ = self.query(depth - 1, around if self.chance(40) else [], kinds)
         if form == "or":
             return f"({self.simple(scope)} OR {text} IN ({sql}))"

@@ -34,6 +34,7 @@ from gateway.plan.refuting import Refuting
 from gateway.plan.samples import Samples, grains_of_keys, grains_of_ranges
 from gateway.plan.together import Boxes, Side, cut
 from gateway.predicate import (
+    PLACE,
     And,
     Comparison,
     Condition,
@@ -105,7 +106,7 @@ class Database:
         for index in range(len(prepared.scans)):
             for number, one in enumerate(prepared.dimensions(index)):
                 bound = self.learned(prepared, bound, one, most=0 if number % 2 else 100)
-        return bound
+        return refuting.refute(prepared, bound, parameters, lambda scan, terms: self.cuts(prepared, scan, terms))
 
     def learned(self, prepared: PreparedQuery, bound: Bound, one: Dimension, most: int) -> Bound:
         """Learn a dimension after those that filter it."""
@@ -123,7 +124,7 @@ class Database:
             if None in counts or rows < 1:
                 continue
             table = prepared.scans[rank.ranked.scan].table
-            ((missing, value),) = self.rows(ranked_query(rank, rows, f"(SELECT * FROM {table})"), parameters)
+            ((missing, value, _),) = self.rows(ranked_query(rank, rows, f"(SELECT * FROM {table})"), parameters)
             if rank.ranked.extreme or not missing:
                 found[rank.ranked.name] = TypedValue(value=value, type=rank.ranked.type)
         return found
@@ -264,6 +265,8 @@ def _applied(function: Function, text: str) -> str:
     match function.name:
         case "cast":
             return f"CAST({text} AS {function.arguments[0]})"
+        case "expression":
+            return str(function.arguments[0]).replace(f'"{PLACE}"', text)
         case "strftime":
             return f"strftime({text}, '{function.arguments[0]}')"
         case "date_trunc":

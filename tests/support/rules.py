@@ -131,7 +131,9 @@ def spelt(constant: Constant, prepared: PreparedQuery, names: list[str]) -> str:
             return f"coalesce({', '.join(spelt(part, prepared, names) for part in parts)})"
         case LikePrefix(pattern):
             return f"prefix of {spelt(pattern, prepared, names)}"
-        case Refuted(_, forms, _, of_null):
+        case Refuted(_, forms, _, of_null, among):
+            if among is not None:
+                forms = tuple((grain, text.replace(f"$__among_{among[0]}", names[among[0]])) for grain, text in forms)
             grains: dict[str, list[str]] = {}
             for grain, condition in forms:
                 grains.setdefault(condition.replace('"', ""), []).append(grain)

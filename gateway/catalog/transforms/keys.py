@@ -36,6 +36,9 @@ Values: TypeAlias = Any
 LOWEST = np.iinfo(np.int64).min
 HIGHEST = np.iinfo(np.int64).max
 EPOCH = date(1970, 1, 1)
+INFINITIES = {"infinity": 1, "-infinity": -1}
+"""The texts that stand for infinite dates and timestamps, which Python has not got, and their signs."""
+INFINITE_DATE = 2**31 - 1
 _WIDE = Context(prec=80)  # no DECIMAL(38) is rounded on its way
 
 
@@ -153,8 +156,12 @@ def key_range(value: Any, kind: KeyType) -> tuple[Key, Key] | None:
     """Return the first and last key that a constant of that type may stand for; None where it cannot be placed.
 
     They are the same, except where Python's value is coarser than the type (TIMESTAMP_NS as a ``datetime``).
-    Infinite dates, which DuckDB hands over as the extremes of Python's, have no place.
+    Infinite dates, which DuckDB hands over as the extremes of Python's, have no place; as a text they have one.
     """
+    sign = INFINITIES.get(value) if isinstance(value, str) else None
+    if sign is not None and kind.kind in (KeyKind.DATE, KeyKind.TIMESTAMP, KeyKind.TIMESTAMPTZ):
+        end = sign * (INFINITE_DATE if kind.kind is KeyKind.DATE else HIGHEST)
+        return (end, end) if kind.per_second in (0, 10**6) else None
     key = _key(value, kind)
     if key is None:
         return None

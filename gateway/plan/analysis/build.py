@@ -183,7 +183,7 @@ class Builder:
             block.tree = self._joined(block, from_.this, node.args.get("joins") or [])
             mark_certain(block.tree, True)
         self._unnest(block)
-        block.outputs = outputs_of(block)
+        block.outputs = outputs_of(block, self._kind)
         self._children(block)
         return block
 

@@ -26,6 +26,8 @@ def carried(
     Or of the value *step* steps above it. The values are of type *kind*. None: of one of them it is not known.
     """
     source = key_type(kind)
+    if kind != "VARCHAR" and any(isinstance(value, str) for value in values):
+        return None  # of an infinite time
     ranges = [None if source is None else key_range(value, source) for value in values]
     numbers = [
         (lo, hi) for lo, hi in (found for found in ranges if found) if isinstance(lo, int) and isinstance(hi, int)

@@ -8,7 +8,9 @@ from typing import Final
 
 from sqlglot import exp
 
+from gateway.plan.analysis.computed import computed
 from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.differences import edges_of_difference, sides_of
 from gateway.plan.analysis.facts import Edge, Fact, keys
 from gateway.plan.analysis.fixed import alternatives, together
 from gateway.plan.analysis.leaves import RULES, Compiler, refuted
@@ -27,11 +29,11 @@ WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 
 def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) -> list[Fact]:
     """Return what holds of every row for which the conjunct *node* is TRUE."""
-    edges = edges_of(node, naming)
+    edges = edges_of(node, naming, constants)
     sql = shown(node, constants)
     forms = alternatives(node, naming, constants.kind)
     made = [edge_fact(edge, sql, rule, id(node)) for edge in edges]
-    if made and forms == [node]:
+    if made and forms == [node] and not any(_is_of_one_source(edge) for edge in edges):
         return made
     compiler = Compiler(naming=naming, constants=constants, rules=RULES, otherwise=refuted)
     predicate = any_of(*(compiler.compile(form) for form in forms))
@@ -40,6 +42,10 @@ def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) ->
     if made and predicate == TRUE:
         return made
     return [*made, Fact(predicate=predicate, sql=sql, rule=rule, origin=id(node), mentions=mentions, blocked=reason)]
+
+
+def _is_of_one_source(edge: Edge) -> bool:
+    return edge.left.column.partition(".")[0] == edge.right.column.partition(".")[0]
 
 
 def facts_of_all(nodes: Sequence[exp.Expr], naming: Naming, constants: Constants, rule: str) -> list[Fact]:
@@ -67,12 +73,15 @@ def mentioned(node: exp.Expr, naming: Naming) -> frozenset[str]:
     return frozenset(column_term.column for column_term in found if isinstance(column_term, Term))
 
 
-def edges_of(node: exp.Expr, naming: Naming) -> list[Edge]:
+def edges_of(node: exp.Expr, naming: Naming, constants: Constants) -> list[Edge]:
     """Return the comparisons between two columns that *node* consists of."""
     node = node.unnest()
     if isinstance(node, exp.Between) and not node.args.get("symmetric"):
         # All three operands are brought to one type.
         sides = _compared([node.args[key] for key in ("this", "low", "high")], naming)
+        if sides is None:
+            differences = [edges_of_difference(*side, naming) for side in sides_of(node)]
+            return [edge for edges in differences for edge in edges] if all(differences) else []
         found = [] if sides is None else [(sides[0], Operator.GE, sides[1]), (sides[0], Operator.LE, sides[2])]
         # One of two that cannot be used would hide the whole condition: an edge is all that is read of it.
         edges = [Edge(*one) for one in found if one[0].column != one[2].column]
@@ -81,7 +90,18 @@ def edges_of(node: exp.Expr, naming: Naming) -> list[Edge]:
     if operator is None or isinstance(node.this.unnest(), exp.Tuple):
         return []
     sides = _compared([node.this, node.expression], naming)
-    return [] if sides is None or sides[0].column == sides[1].column else [Edge(sides[0], operator, sides[1])]
+    if sides is None:
+        made = edges_of_difference(node.this, operator, node.expression, naming)
+        return made if made or operator is not Operator.EQ else _computed(node, naming, constants)
+    return [] if sides[0].column == sides[1].column else [Edge(sides[0], operator, sides[1])]
+
+
+def _computed(node: exp.Expr, naming: Naming, constants: Constants) -> list[Edge]:
+    """Read an equality of expressions of a column of one source and one of another."""
+    found = [computed(side, naming, constants.kind) for side in (node.this, node.expression)]
+    sides = in_one_type([side for side in found if side is not None]) if None not in found else None
+    edge = None if sides is None else Edge(sides[0], Operator.EQ, sides[1])
+    return [] if edge is None or _is_of_one_source(edge) else [edge]
 
 
 def _compared(nodes: list[exp.Expr], naming: Naming) -> list[Term] | None:

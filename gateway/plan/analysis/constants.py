@@ -101,13 +101,15 @@ class Refuted:
     """The ranges of values of type ``type`` that a condition is TRUE for none of, or (``of_null``) if it is for NULL.
 
     ``forms`` are the condition over the two ends of a grain (``possible``), by the name of the grain. Until the engine
-    has been asked (``prepared.refute``), nothing is pruned by it.
+    has been asked (``prepared.refute``), nothing is pruned by it. ``among`` is the slot of a list that the condition
+    is about, and its type: it is asked where that is known.
     """
 
     type: str
     forms: tuple[tuple[str, str], ...]
     parameters: tuple[str, ...]
     of_null: bool = False
+    among: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from gateway.plan.analysis import barriers
 from gateway.plan.analysis.aggregation import always_yields
 from gateway.plan.analysis.closing import closure, keep_bounds
+from gateway.plan.analysis.computed import is_opaque
 from gateway.plan.analysis.constants import Aspect, Constants, Dimension
 from gateway.plan.analysis.facts import MIRRORED, Fact, compose, leaves, project, substitute
+from gateway.plan.analysis.leaves.among import among
 from gateway.plan.analysis.sources import SelectBlock, Source
 from gateway.predicate import (
     TRUE,
+    And,
     Comparison,
     Condition,
     Elsewhere,
@@ -125,14 +128,28 @@ class Dimensions:
     ) -> DimensionKey | None:
         output = block.outputs[index] if block.outputs is not None else None
         group = barriers.grouping(block)
-        if output is None or output.term is None or block.closed or always_yields(block):
+        if output is None or output.computed is None or block.closed or always_yields(block):
             return None
-        if group is not None and not group(output.term):
+        if group is not None and not group(output.computed):
             return None
         self.register(block)
-        return self._key(compose(output.term, above), closure(self.rows(block), self.constants), around)
+        return self._key(compose(output.computed, above), closure(self.rows(block), self.constants), around)
 
     def _fact(self, here: Term, key: DimensionKey, about: Fact, operator: Operator = Operator.EQ) -> Fact:
+        """Say of a term that it compares with the keys of a dimension."""
+        made = self._compared(here, key, about, operator)
+        if not is_opaque(here):
+            return made
+        leaf = made.predicate.parts[0] if isinstance(made.predicate, And) else made.predicate
+        source, index = self._sources.get(here.column), int(here.column.partition(".")[2])
+        kind = None if source is None or source.columns is None else source.columns[index][1]
+        lists = isinstance(leaf, Membership) and leaf.is_list and kind is not None
+        asked = (
+            among(here, kind or "", leaf.slots[0], self.constants) if lists and isinstance(leaf, Membership) else None
+        )
+        return replace(made, predicate=TRUE if asked is None else asked)
+
+    def _compared(self, here: Term, key: DimensionKey, about: Fact, operator: Operator) -> Fact:
         if key.source.listed is not None:
             return replace(
                 about, predicate=self._members(here, key, operator), edge=None, mentions=frozenset({here.column})

@@ -150,7 +150,7 @@ class Guarantees:
     def _in(self, block: SelectBlock, child: Child, node: exp.In) -> list[Fact]:
         """Return what is known of ``x`` where ``x IN (subquery)`` is TRUE: not NULL, and what the output satisfies."""
         made: list[Fact] = []
-        for tested, output, index in tested_columns(node, child, block):
+        for tested, output, index in tested_columns(node, child, block, self.constants):
             present = NullCheck(Term(tested.column, "" if tested.functions else tested.type), negated=True)
             about = Fact(
                 predicate=present,

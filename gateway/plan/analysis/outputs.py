@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from gateway.plan.analysis.computed import Kind, computed
 from gateway.plan.analysis.sources import GENERATED, Leaf, Output, SelectBlock, Source, Tree, folded
 from gateway.plan.analysis.terms import Naming, Opaque, term
 from gateway.plan.analysis.types import canonical
@@ -17,18 +18,18 @@ _UNNAMED: tuple[type[exp.Expr], ...] = (
 """Expressions that DuckDB names a column after by a text that is no plain name; so are calls with arguments."""
 
 
-def outputs_of(block: SelectBlock) -> tuple[Output, ...] | None:
-    """Return the output columns of a SELECT; None if their number is not known."""
+def outputs_of(block: SelectBlock, kind: Kind) -> tuple[Output, ...] | None:
+    """Return the output columns of a SELECT; None if their number is not known. *kind* tells the types of constants."""
     made: list[Output] = []
     for position, item in enumerate(block.node.expressions):
-        expanded = _expanded(block, item, position)
+        expanded = _expanded(block, item, position, kind)
         if expanded is None:
             return None
         made += expanded
     return tuple(made)
 
 
-def _expanded(block: SelectBlock, item: exp.Expr, position: int) -> list[Output] | None:
+def _expanded(block: SelectBlock, item: exp.Expr, position: int, kind: Kind) -> list[Output] | None:
     if isinstance(item, exp.Star):
         return _star(block, item, None)
     if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
@@ -36,7 +37,7 @@ def _expanded(block: SelectBlock, item: exp.Expr, position: int) -> list[Output]
     spreads = isinstance(item.unalias(), exp.Explode) and id(item.unalias()) not in block.unnested
     if item.find(exp.Columns) or spreads or _is_filtered(item):
         return None  # as many columns as a pattern matches, or as a struct has fields
-    return [_output(block, item, position)]
+    return [_output(block, item, position, kind)]
 
 
 def _is_filtered(item: exp.Expr) -> bool:
@@ -71,12 +72,13 @@ def _columns(block: SelectBlock, tree: Tree) -> Iterator[Output]:
 
 def _merged(block: SelectBlock, output: Output) -> Output:
     merged = block.merged.get(output.name or "")
-    return Output(name=output.name, type=merged.type if merged else None, term=merged)
+    return Output(name=output.name, type=merged.type if merged else None, term=merged, computed=merged)
 
 
 def _of_source(source: Source, index: int) -> Output:
     name, kind = (source.columns or ())[index]
-    return Output(name=name, type=kind, term=source.term(index))
+    found = source.term(index)
+    return Output(name=name, type=kind, term=found, computed=found)
 
 
 def _edited_star(block: SelectBlock, star: exp.Star, qualifier: str | None) -> list[Output] | None:
@@ -99,6 +101,7 @@ def _edited_star(block: SelectBlock, star: exp.Star, qualifier: str | None) -> l
                 name=names.get(output.name or "", output.name),
                 type=output.type if kept else None,
                 term=output.term if kept else None,
+                computed=output.computed if kept else None,
             )
         )
     return made
@@ -108,14 +111,16 @@ def _has_table(item: exp.Expr) -> bool:
     return any(column.table for column in item.find_all(exp.Column))
 
 
-def _output(block: SelectBlock, item: exp.Expr, position: int) -> Output:
+def _output(block: SelectBlock, item: exp.Expr, position: int, kind: Kind) -> Output:
     expression = item.unalias()
     name = folded(item.alias) if isinstance(item, exp.Alias) else _name(expression)
-    found = term(expression, Naming(block=block, before=position))
+    naming = Naming(block=block, before=position)
+    found = term(expression, naming)
     if isinstance(found, Opaque):
-        kind = canonical(expression.args["to"].sql(dialect="duckdb")) if isinstance(expression, exp.Cast) else None
-        return Output(name=name, type=kind)
-    return Output(name=name, type=found.type, term=found)
+        made = computed(expression, naming, kind)
+        to = canonical(expression.args["to"].sql(dialect="duckdb")) if isinstance(expression, exp.Cast) else None
+        return Output(name=name, type=made.type if to is None and made is not None else to, computed=made)
+    return Output(name=name, type=found.type, term=found, computed=found)
 
 
 def _name(expression: exp.Expr) -> str | None:

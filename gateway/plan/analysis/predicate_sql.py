@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.model import Value
 from gateway.predicate import (
+    PLACE,
     And,
     Comparison,
     Condition,
@@ -85,6 +86,8 @@ def _applied(function: Function, text: str) -> str:
     match function.name:
         case "cast":
             return f"CAST({text} AS {function.arguments[0]})"
+        case "expression":
+            return str(function.arguments[0]).replace(f'"{PLACE}"', text)
         case "strftime":
             return f"strftime({text}, '{function.arguments[0]}')"
         case "date_trunc":

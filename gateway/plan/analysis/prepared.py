@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
+from gateway.catalog.transforms.keys import INFINITIES
 from gateway.errors import QueryFailed
 from gateway.model import TypedValue, Value
 from gateway.plan.analysis.carried import carried
@@ -127,7 +128,7 @@ class PreparedQuery:
                 return list(parts)
             case LikePrefix(pattern):
                 return [pattern]
-            case Carried(slot):
+            case Carried(slot) | Refuted(among=(slot, _)):
                 return [self.constants[slot]]
             case Dimension():
                 return [self.constants[slot] for slot in slots_of(constant.predicate)]
@@ -144,13 +145,23 @@ class PreparedQuery:
         return tuple(dict.fromkeys(found))
 
     def _source(self, slot: int) -> int:
-        """Return the slot of the constant that functions are applied to."""
-        constant = self.constants[slot]
-        return self._source(constant.slot) if isinstance(constant, Carried) else slot
+        """Return the slot of the constant that functions are applied to, or that a condition is about."""
+        match self.constants[slot]:
+            case Carried(before) | Refuted(among=(before, _)):
+                return self._source(before)
+        return slot
 
 
 class Unknown:
     """A constant that could not be had exactly: what is compared with it keeps all."""
+
+
+class Far(Unknown):
+    """A time beyond those that Python holds, or an infinite one: it is ``bound`` at least."""
+
+    def __init__(self, bound: date) -> None:
+        """Take a time that it is certainly not before."""
+        self.bound = bound
 
 
 _UNKNOWN: Final = Unknown()
@@ -230,7 +241,10 @@ def _bound(prepared: PreparedQuery, given: Sequence[_Known]) -> Bound:
         if isinstance(constant, Carried):
             known[slot] = _carried(constant, known[constant.slot])
     return Bound(
-        values=tuple(None if isinstance(value, Unknown) else value for value in known),
+        values=tuple(
+            (value.bound if isinstance(value, Far) else None) if isinstance(value, Unknown) else value
+            for value in known
+        ),
         predicates=tuple(simplified(scan.predicate, known) for scan in prepared.scans),
         known=tuple(known),
     )
@@ -239,7 +253,7 @@ def _bound(prepared: PreparedQuery, given: Sequence[_Known]) -> Bound:
 def _carried(constant: Carried, before: _Known) -> _Known:
     """Apply functions to a value, or to each member of a list."""
     if before is None or isinstance(before, Unknown):
-        return before
+        return None if before is None else _UNKNOWN
     listed = before if isinstance(before, list) else [before]
     made = carried([value for value in listed if value is not None], constant.type, constant.functions, constant.step)
     if made is None or (constant.upper is None and any(low != high for low, high in made)):
@@ -305,6 +319,8 @@ def _delivered(value: Value, target: str) -> _Known:
     """Return *value* as the Python type that stands for *target*; unknown where that is not exact."""
     if value is None:
         return None
+    if target in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE") and isinstance(value, str):
+        return value if value in INFINITIES else _UNKNOWN
     if target in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS") and isinstance(value, date):
         return _local(value)
     if target in INTEGERS and isinstance(value, int) and not isinstance(value, bool):
@@ -316,7 +332,7 @@ def _delivered(value: Value, target: str) -> _Known:
         return float(value)
     if target in ("DATE", "TIMESTAMP WITH TIME ZONE") and isinstance(value, date):
         # Beyond these years the engine's client answers with the nearest that Python can hold.
-        return value if 1 < value.year < 9999 else _UNKNOWN
+        return value if 1 < value.year < 9999 else _far(value)
     expected = _PYTHON.get(target)
     return value if expected is not None and type(value).__name__ in expected else _UNKNOWN
 
@@ -332,10 +348,14 @@ _PYTHON = {"VARCHAR": ("str",), "BOOLEAN": ("bool",), "UUID": ("UUID",)}
 
 def _local(value: date) -> _Known:
     if not 1 < value.year < 9999:
-        return _UNKNOWN
+        return _far(datetime(value.year, 1, 1))
     if not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
     return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
+
+
+def _far(value: date) -> Unknown:
+    return Far(value.replace(year=9998, month=1, day=1)) if value.year >= 9999 else _UNKNOWN
 
 
 def simplified(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
@@ -366,6 +386,8 @@ def simplified(predicate: Predicate, values: Sequence[_Known]) -> Predicate:
 def _simplified_comparison(leaf: Comparison, value: _Known) -> Predicate:
     if value is None:
         return FALSE
+    if isinstance(value, Far) and leaf.operator in (Operator.EQ, Operator.GT, Operator.GE):
+        return replace(leaf, operator=Operator.GE)
     if isinstance(value, Unknown):
         return TRUE
     side = _outside(value, leaf.term.type)

@@ -16,6 +16,7 @@ from typing import Final
 from sqlglot import exp
 
 from gateway.plan.analysis.aggregation import has_sets, is_aggregate, is_aggregating, own
+from gateway.plan.analysis.closing import keep_order
 from gateway.plan.analysis.conjuncts import facts_of
 from gateway.plan.analysis.constants import Carried, Constant, Constants, ParameterValue, parameters_of
 from gateway.plan.analysis.deterministic import columns_in, is_deterministic, is_strict
@@ -100,14 +101,37 @@ class Ranking:
     def value(self, block: SelectBlock) -> exp.Expr | None:
         """Return what a block of one column is as a scalar subquery: of one row or none, the greatest value.
 
-        Of more rows the engine makes an error, so that all of the scan is left to it.
+        Of more rows the engine makes an error, so that all of the scan is left to it. ``ORDER BY … LIMIT 1`` takes one.
         """
+        if block.node.args.get("order"):
+            return self._first(block)
         source = self.alone(block, (*_CLAUSES, "order", "limit", "offset"))
         items = block.node.expressions
         if source is None or len(items) != 1 or len(block.outputs or ()) != 1 or is_aggregating(block.node):
             return None
         by = term(items[0].unalias(), Naming(block=block, before=0))
         ranked = None if items[0].find(*_SEVERAL) else self._ranked(source, by, True, (1,), extreme=True)
+        return None if ranked is None else exp.Placeholder(this=ranked.name)
+
+    def _first(self, block: SelectBlock) -> exp.Expr | None:
+        """Return the value of a block that takes one row, in the order of the column that it selects."""
+        node, items, rows = block.node, block.node.expressions, self._limit(block.node)
+        grouped = bool(node.args.get("group") or node.args.get("distinct"))
+        scan = self.alone(block, _OF_ROWS if grouped else _CLAUSES)
+        if scan is None or rows is None or rows[0] != 1 or len(items) != 1 or len(block.outputs or ()) != 1:
+            return None
+        first = node.args["order"].expressions[0]
+        if is_aggregating(node) or items[0].find(*_SEVERAL) or first.find(*_SEVERAL) or first.args.get("nulls_first"):
+            return None
+        by, item = _key(first, block), term(items[0].unalias(), Naming(block=block, before=0))
+        if by is None or isinstance(item, Opaque) or (grouped and not is_ordered_by_key(block, first, scan)):
+            return None
+        count = len(by.functions)
+        further = item.functions[count:]
+        same = (by.column, by.functions) == (item.column, item.functions[:count])
+        if not same or not keep_order(further) or (grouped and further):
+            return None
+        ranked = self._ranked(scan, item, bool(first.args.get("desc")), rows, distinct=grouped)
         return None if ranked is None else exp.Placeholder(this=ranked.name)
 
     def facts(self, block: SelectBlock) -> list[Fact]:
@@ -365,7 +389,8 @@ def is_ordered_by_key(block: SelectBlock, ordered: exp.Expr, scan: Source) -> bo
 
 
 def ranked_query(rank: PreparedRank, rows: int, source: str) -> str:
-    """Write the query that reads a value from *source*: whether it is NULL, and the value if Python can hold it."""
+    """Write the query that reads a value from *source*: whether it is NULL, the value if Python can hold it, and
+    the text of one that is infinite."""
     ranked = rank.ranked
     value = ranked.expression or term_sql(ranked.term, ranked.source)
     values = f"SELECT {'DISTINCT ' if ranked.distinct else ''}{value} AS v FROM {source}{rank.tail}\n"
@@ -374,8 +399,10 @@ def ranked_query(rank: PreparedRank, rows: int, source: str) -> str:
     else:
         order = f"ORDER BY v {'DESC' if ranked.descending else 'ASC'} LIMIT 1 OFFSET {rows - 1}"
         found = f"SELECT (SELECT v FROM ({values}) WHERE v IS NOT NULL {order}) AS v"
-    held = "isfinite(v) AND year(v) BETWEEN 2 AND 9998" if ranked.type in _MOMENTS else "TRUE"
-    return f"SELECT v IS NULL, CASE WHEN {held} THEN v END FROM ({found})"
+    if ranked.type not in _MOMENTS:
+        return f"SELECT v IS NULL, v, NULL FROM ({found})"
+    held = "CASE WHEN isfinite(v) AND year(v) BETWEEN 2 AND 9998 THEN v END"
+    return f"SELECT v IS NULL, {held}, CASE WHEN isinf(v) THEN CAST(v AS VARCHAR) END FROM ({found})"
 
 
 _MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")

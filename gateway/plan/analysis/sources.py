@@ -17,11 +17,15 @@ from gateway.predicate import Term
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """A column that a block gives: a term over the block's own sources if it is no more than that."""
+    """A column that a block gives: a term over the block's own sources if it is no more than that.
+
+    ``computed`` is such a term, or one of an opaque function, see ``computed``.
+    """
 
     name: str | None
     type: str | None
     term: Term | None = None
+    computed: Term | None = None
 
 
 GENERATED: Final = ""

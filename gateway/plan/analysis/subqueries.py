@@ -6,12 +6,13 @@ from sqlglot import exp
 
 from gateway.plan.analysis.aggregation import always_yields, has_sets
 from gateway.plan.analysis.build import conjuncts
+from gateway.plan.analysis.computed import computed
 from gateway.plan.analysis.conjuncts import edge_fact, in_one_type, shown
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.facts import Edge, Fact
 from gateway.plan.analysis.leaves.lists import unnested
 from gateway.plan.analysis.sources import Child, Output, SelectBlock, output_key
-from gateway.plan.analysis.terms import Naming, Opaque, term
+from gateway.plan.analysis.terms import Naming
 from gateway.predicate import Operator, Term
 
 
@@ -25,18 +26,20 @@ def positive_subquery(node: exp.Expr) -> exp.Expr | None:
     return None
 
 
-def tested_columns(node: exp.In, child: Child, block: SelectBlock) -> list[tuple[Term, Output, int]]:
+def tested_columns(
+    node: exp.In, child: Child, block: SelectBlock, constants: Constants
+) -> list[tuple[Term, Output, int]]:
     """Match the tested terms of ``x IN (subquery)`` with the output columns and their positions."""
     outputs = child.block.outputs or ()
     tested = node.this.unnest()
     items = tested.expressions if isinstance(tested, exp.Tuple) else [tested]
     if len(items) != len(outputs):
         return []
-    terms = [term(item, Naming(block=block)) for item in items]
+    terms = [computed(item, Naming(block=block), constants.kind) for item in items]
     return [
         (found, output, index)
         for index, (found, output) in enumerate(zip(terms, outputs, strict=True))
-        if not isinstance(found, Opaque)
+        if found is not None
     ]
 
 
@@ -47,7 +50,7 @@ def membership_edges(block: SelectBlock, child: Child, constants: Constants) -> 
     if not isinstance(node, exp.In) or query is None or block.children.get(id(query)) is not child:
         return []
     made = []
-    for tested, output, index in tested_columns(node, child, block):
+    for tested, output, index in tested_columns(node, child, block, constants):
         given = None if output.type is None else Term(output_key(child.block, index), output.type)
         sides = in_one_type([tested, given]) if given is not None and not tested.functions else None
         if sides is not None:

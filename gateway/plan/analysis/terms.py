@@ -41,8 +41,8 @@ _PART_CLASSES: dict[type[exp.Expr], str] = {
     exp.Hour: "hour",
     exp.Minute: "minute",
 }
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_LENGTHS = {
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+LENGTHS = {
     "microsecond": 1,
     "millisecond": 10**3,
     "second": 10**6,
@@ -205,7 +205,7 @@ def _sum(node: exp.Expr, naming: Naming) -> Term | Opaque:
         name = "add_months" if inner.type == "DATE" else "add_months_to_time"
         moved = Function(name, (sign * months,), "TIMESTAMP")
         return Term(inner.column, "TIMESTAMP", (*inner.functions, moved))
-    micros = _micros(right)
+    micros = length_of(right)
     if micros is not None and inner.type in _TEMPORAL:
         if inner.type == "DATE":
             cast = Function("cast", ("TIMESTAMP",), "TIMESTAMP")
@@ -220,13 +220,13 @@ def _sum(node: exp.Expr, naming: Naming) -> Term | Opaque:
     return Term(inner.column, inner.type, (*inner.functions, Function("add", (step,), inner.type)))
 
 
-def _micros(node: exp.Expr) -> int | None:
+def length_of(node: exp.Expr) -> int | None:
     """Return the length of an INTERVAL literal in µs, if it is a fixed one (the engine's time zone is UTC)."""
     if not isinstance(node, exp.Interval) or not isinstance(node.this, exp.Literal):
         return None
     unit = node.args["unit"].name.lower().removesuffix("s") if node.args.get("unit") else ""
     text = node.this.name
-    return int(text) * _LENGTHS[unit] if unit in _LENGTHS and text.lstrip("-").isdigit() and len(text) < 9 else None
+    return int(text) * LENGTHS[unit] if unit in LENGTHS and text.lstrip("-").isdigit() and len(text) < 9 else None
 
 
 def _months(node: exp.Expr) -> int | None:
@@ -235,7 +235,7 @@ def _months(node: exp.Expr) -> int | None:
         return None
     unit = node.args["unit"].name.lower().removesuffix("s") if node.args.get("unit") else ""
     text = node.this.name
-    return int(text) * _MONTHS[unit] if unit in _MONTHS and text.lstrip("-").isdigit() and len(text) < 5 else None
+    return int(text) * MONTHS[unit] if unit in MONTHS and text.lstrip("-").isdigit() and len(text) < 5 else None
 
 
 def _why(node: exp.Expr) -> str:

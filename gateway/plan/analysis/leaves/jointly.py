@@ -16,12 +16,12 @@ from gateway.plan.analysis.ranges import Grain, Ranged, Ranges
 from gateway.plan.analysis.types import INTEGERS, TIMESTAMPTZ
 from gateway.predicate import Elsewhere, NullCheck, Predicate, Term, any_of
 
-_GRAINS: Final = {
+GRAINS: Final = {
     **dict.fromkeys(("DATE", *INTEGERS), (Grain.VALUE, Grain.RANGE)),
     **dict.fromkeys(("VARCHAR", "BOOLEAN"), (Grain.VALUE,)),
     **dict.fromkeys(("TIMESTAMP", TIMESTAMPTZ), (Grain.DAY, Grain.HOUR, Grain.RANGE)),
 }
-"""The grains of the columns of a box, by their types."""
+"""The grains that ranges are cut into, by their types."""
 _FORMS: Final = 12
 """Combinations of grains for which a condition is written, at most."""
 
@@ -29,7 +29,7 @@ _FORMS: Final = 12
 def jointly(constants: Constants, columns: Mapping[str, Term], node: exp.Expr, negated: bool) -> Predicate | None:
     """Return what the engine can say of the columns of a condition together, by their names; None where nothing."""
     terms = tuple(dict.fromkeys(columns.values()))
-    grains = [_GRAINS.get(each.type, ()) for each in terms]
+    grains = [GRAINS.get(each.type, ()) for each in terms]
     if not _are_of_one_source(terms) or not 0 < prod(map(len, grains)) <= _FORMS:
         return None
     forms: dict[str, str] = {}

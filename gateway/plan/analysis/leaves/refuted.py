@@ -8,20 +8,12 @@ from sqlglot import exp
 
 from gateway.plan.analysis.constants import Constants, Refuted
 from gateway.plan.analysis.deterministic import columns_in, is_deterministic, is_strict
-from gateway.plan.analysis.leaves.jointly import jointly
+from gateway.plan.analysis.leaves.jointly import GRAINS, jointly
 from gateway.plan.analysis.possible import Possible
 from gateway.plan.analysis.prefixes import Beginnings
 from gateway.plan.analysis.ranges import LOW, WHOLE, Grain, Ranged, Ranges, name_of
 from gateway.plan.analysis.terms import Naming, term
-from gateway.plan.analysis.types import INTEGERS, TIMESTAMPTZ
 from gateway.predicate import Condition, NullCheck, Outside, Predicate, Term, all_of, any_of
-
-_GRAINS = {
-    **dict.fromkeys(("DATE", *INTEGERS), (Grain.VALUE, Grain.RANGE)),
-    **dict.fromkeys(("VARCHAR", "BOOLEAN"), (Grain.VALUE,)),
-    **dict.fromkeys(("TIMESTAMP", TIMESTAMPTZ), (Grain.DAY, Grain.HOUR, Grain.RANGE)),
-}
-"""The grains that ranges of a type are cut into."""
 
 
 def refuted(constants: Constants, naming: Naming, node: exp.Expr, negated: bool) -> Predicate | None:
@@ -46,7 +38,7 @@ def refuted(constants: Constants, naming: Naming, node: exp.Expr, negated: bool)
 def _forms(constants: Constants, node: exp.Expr, negated: bool, kind: str) -> dict[str, str]:
     """Write a condition on the ends of each grain of its column that can tell something."""
     forms: dict[str, str] = {}
-    for grain in _GRAINS.get(kind, ()):
+    for grain in GRAINS.get(kind, ()):
         columns = {name_of(column): Ranged(grain, kind) for column in columns_in(node)}
         sql = Possible(Ranges(constants, columns)).sql(node, negated)
         if sql is not None:

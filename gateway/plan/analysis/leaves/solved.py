@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from gateway.plan.analysis.leaves.compiler import Compiler
@@ -10,12 +12,15 @@ from gateway.plan.analysis.types import INTEGERS, STRING, canonical
 from gateway.predicate import TRUE, Condition, NullCheck, Operator, Predicate, Term, all_of, any_of
 
 _TEXTS = (STRING, "VARCHAR")
+_JOINING = (exp.Concat, exp.ConcatWs, exp.DPipe, exp.Format)
+"""What puts texts together."""
 
 
 def solved(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate | None:
     """``f(column) = constant`` and ``f(column) IN (…)``, where *f* makes a value of one whole number at most.
 
-    These are sums, differences and products with a whole number, the text of a number, and COALESCE with a constant.
+    These are sums, differences and products with a whole number, the text of a number or what is made by putting
+    constants around it or around a text, and COALESCE with a constant.
     """
     if negated:
         return None
@@ -44,10 +49,14 @@ def _solved(compiler: Compiler, node: exp.Expr, value: exp.Expr) -> Predicate | 
         step = _undone(compiler, node, value)
         if step is None:
             return None
+        if type(node) in (exp.Concat, exp.ConcatWs):  # which pass over NULL
+            missing.append(_same(compiler, _without(node, step[0]), value))
         node, value = step[0].unnest(), step[1]
     found = compiler.term(node)
-    if isinstance(found, Opaque) or found.type not in INTEGERS or found.functions:
+    if isinstance(found, Opaque) or found.type not in ("VARCHAR", *INTEGERS) or found.functions:
         return None
+    if found.type in INTEGERS and compiler.constants.kind(value) in _TEXTS:
+        value = _read(value)  # of a number in a CONCAT
     kind = compiler.constants.kind(value)
     equal = TRUE if kind is None else compiler.comparison(found, Operator.EQ, value, [kind])
     return None if equal == TRUE else any_of(equal, *(all_of(one, NullCheck(_plain(found))) for one in missing))
@@ -55,7 +64,11 @@ def _solved(compiler: Compiler, node: exp.Expr, value: exp.Expr) -> Predicate | 
 
 def _missing(compiler: Compiler, node: exp.Coalesce, value: exp.Expr) -> Predicate:
     """Return where what stands in the place of NULL is the constant."""
-    same = exp.EQ(this=exp.paren(node.expressions[0], copy=True), expression=exp.paren(value, copy=True))
+    return _same(compiler, node.expressions[0], value)
+
+
+def _same(compiler: Compiler, made: exp.Expr, value: exp.Expr) -> Predicate:
+    same = exp.EQ(this=exp.paren(made, copy=True), expression=exp.paren(value, copy=True))
     slot = compiler.constants.condition(same)
     return TRUE if slot is None else Condition(slot)
 
@@ -64,6 +77,8 @@ def _undone(compiler: Compiler, node: exp.Expr, value: exp.Expr) -> tuple[exp.Ex
     """Return what the outermost function is of, and which value it has where the function gives *value*."""
     if isinstance(node, exp.Cast | exp.TryCast):
         return _undone_text(compiler, node, value)
+    if type(node) in _JOINING:
+        return _unjoined(compiler, node, value)
     if compiler.constants.kind(value) not in INTEGERS:
         return None
     wide = exp.cast(exp.paren(value, copy=True), "HUGEINT", dialect="duckdb")
@@ -93,8 +108,71 @@ def _undone_text(compiler: Compiler, node: exp.Cast | exp.TryCast, value: exp.Ex
     is_text = canonical(node.to.sql(dialect="duckdb")) == "VARCHAR" and not node.args.get("format")
     if not is_text or compiler.constants.kind(value) not in _TEXTS:
         return None
+    return node.this, _read(value)
+
+
+def _read(value: exp.Expr) -> exp.Expr:
     text = exp.cast(exp.paren(value, copy=True), "VARCHAR", dialect="duckdb")
-    return node.this, exp.TryCast(this=text, to=exp.DataType.build("HUGEINT", dialect="duckdb"))
+    return exp.TryCast(this=text, to=exp.DataType.build("HUGEINT", dialect="duckdb"))
+
+
+def _unjoined(compiler: Compiler, node: exp.Expr, value: exp.Expr) -> tuple[exp.Expr, exp.Expr] | None:
+    """Take constant texts off the ends of a text; it is NULL if they are not there."""
+    parts = _parts(node)
+    inner = _open(compiler, parts)
+    if inner is None or compiler.constants.kind(value) not in _TEXTS:
+        return None
+    at = next(at for at, part in enumerate(parts) if part is inner)
+    ends = [_joined(side) for side in (parts[:at], parts[at + 1 :])]
+    text, (first, last) = exp.cast(exp.paren(value, copy=True), "VARCHAR", dialect="duckdb"), ends
+    lengths = [exp.Length(this=end.copy()) for end in ends]
+    found = exp.Substring(
+        this=text.copy(),
+        start=exp.Add(this=lengths[0].copy(), expression=exp.Literal.number(1)),
+        length=exp.Sub(this=exp.Sub(this=exp.Length(this=text.copy()), expression=lengths[0]), expression=lengths[1]),
+    )
+    whole = exp.EQ(this=_concat([first, found.copy(), last]), expression=text)
+    return inner, exp.Case(ifs=[exp.If(this=whole, true=found)])
+
+
+def _parts(node: exp.Expr) -> list[exp.Expr]:
+    """List the texts that one is put together of; none where that is not certain."""
+    if isinstance(node, exp.DPipe):
+        return [node.left, node.right]
+    if isinstance(node, exp.ConcatWs):
+        between, *items = node.expressions
+        plain = all(isinstance(item, exp.Literal | exp.Column) for item in items) and isinstance(between, exp.Literal)
+        return [part for item in items for part in (item, between)][:-1] if plain else []
+    if isinstance(node, exp.Format):
+        texts = node.this.name.split("{}") if isinstance(node.this, exp.Literal) else []
+        plain = len(texts) == 2 and len(node.expressions) == 1 and not set("{}") & set("".join(texts))
+        return [exp.Literal.string(texts[0]), *node.expressions, exp.Literal.string(texts[1])] if plain else []
+    return list(node.expressions)
+
+
+def _without(node: exp.Expr, part: exp.Expr) -> exp.Expr:
+    """Return a CONCAT or CONCAT_WS without one of its texts."""
+    rest = [each for each in node.expressions if each is not part]
+    if isinstance(node, exp.ConcatWs) and len(rest) > 1:
+        return exp.ConcatWs(expressions=rest, safe=True, coalesce=True)
+    return _concat(() if isinstance(node, exp.ConcatWs) else rest)
+
+
+def _joined(parts: Sequence[exp.Expr]) -> exp.Expr:
+    if all(isinstance(part, exp.Literal) for part in parts):
+        return exp.Literal.string("".join(part.name for part in parts))
+    return _concat([exp.paren(part, copy=True) for part in parts])
+
+
+def _concat(parts: Sequence[exp.Expr]) -> exp.Concat:
+    """Write a CONCAT, which passes over NULL as that of the engine does."""
+    return exp.Concat(expressions=[exp.Literal.string(""), *parts], safe=True, coalesce=True)
+
+
+def _open(compiler: Compiler, parts: Sequence[exp.Expr]) -> exp.Expr | None:
+    """Return the one of some texts that is not constant."""
+    found = [part for part in parts if compiler.constants.kind(part) not in _TEXTS]
+    return found[0] if len(found) == 1 else None
 
 
 def _plain(found: Term) -> Term:

@@ -57,3 +57,67 @@ SELECT count(*) FROM a ANTI JOIN b ON a.k = b.k AND b.s = 'a' WHERE a.d IS NULL;
 --> a: d IS NULL
 --> b: k IS NOT NULL AND s = a AND k IN <a.k where d IS NULL AND k IS NOT NULL>
 --! a: a.k = b.k | ANTI JOIN
+
+-- Tables may be joined by expressions of their columns: their values are read from the filtered side, and the engine says which ranges of the other one make one of them.
+SELECT count(*) FROM a JOIN b ON a.s = lower(b.s) WHERE b.k = 1;
+--> a: s IS NOT NULL AND s IN <b.s where k = 1 AND s IS NOT NULL>
+--> b: k = 1 AND s IS NOT NULL
+
+SELECT count(*) FROM a JOIN b ON lower(a.s) = b.s || 'b' WHERE b.k = 1;
+--> a: s IS NOT NULL AND s where {value: (LOWER(__lo)) IN (SELECT unnest(<b.s where k = 1 AND s IS NOT NULL>))}
+--> b: k = 1 AND s IS NOT NULL
+
+SELECT count(*) FROM a JOIN b ON strftime(a.ts, '%Y%m%d')::INTEGER = b.k WHERE b.d = '2024-01-31';
+--> a: ts IS NOT NULL AND ts where {day/hour: (CAST(CAST(STRFTIME(__lo, '%Y%m%d') AS INT) AS BIGINT)) IN (SELECT unnest(<b.k where d = 2024-01-31 AND k IS NOT NULL>))}
+--> b: d = 2024-01-31 AND k IS NOT NULL
+
+SELECT count(*) FROM a WHERE s IN (SELECT 'k' || k FROM b WHERE d = '2024-01-31');
+--> a: s IS NOT NULL AND s IN <b.k where d = 2024-01-31>
+--> b: d = 2024-01-31
+
+SELECT count(*) FROM a WHERE upper(s) IN (SELECT upper(s) FROM b WHERE d = '2024-01-31' AND k = 1);
+--> a: s IS NOT NULL AND s where {value: (UPPER(__lo)) IN (SELECT unnest(<b.s where d = 2024-01-31 AND k = 1>))}
+--> b: d = 2024-01-31 AND k = 1
+
+SELECT count(*) FROM a JOIN (SELECT reverse(s) AS r FROM b WHERE k = 1) AS x ON a.s = x.r;
+--> a: s IS NOT NULL AND s IN <b.s where k = 1>
+--> b: k = 1
+
+SELECT count(*) FROM a JOIN (SELECT unnest(['ab', 'b']) AS c) AS v ON upper(a.s) = v.c;
+--> a: s IS NOT NULL AND s where {value: (UPPER(__lo)) IN (SELECT unnest({['ab', 'b']}))}
+
+-- Not of an expression that has a value where its column has none, of several columns, with a parameter, or without an equality.
+SELECT count(*) FROM a JOIN b ON a.s = concat(b.s, 'b') WHERE b.k = 1;
+--> a: TRUE
+--> b: k = 1
+--! a: a.s = CONCAT(b.s, 'b') | compared with no constant
+--! b: a.s = CONCAT(b.s, 'b') | compared with no constant
+
+SELECT count(*) FROM a JOIN b ON a.s = b.s || b.k WHERE b.k = 1;
+--> a: TRUE
+--> b: k = 1
+--! a: a.s = b.s || b.k | compared with no constant
+--! b: a.s = b.s || b.k | compared with no constant
+
+SELECT count(*) FROM a JOIN b ON a.s = b.s || $ps WHERE b.k = 1;
+--> a: TRUE
+--> b: k = 1
+--! a: a.s = b.s || $ps | compared with no constant
+--! b: a.s = b.s || $ps | compared with no constant
+
+SELECT count(*) FROM a JOIN b ON lower(a.s) < lower(b.s) WHERE b.k = 1;
+--> a: TRUE
+--> b: k = 1
+--! a: LOWER(a.s) < LOWER(b.s) | function not monotone: lower
+--! b: LOWER(a.s) < LOWER(b.s) | function not monotone: lower
+
+-- The side that an outer join keeps is not pruned.
+SELECT count(*) FROM a LEFT JOIN b ON lower(a.s) = lower(b.s) WHERE a.k = 1;
+--> a: k = 1
+--> b: s IS NOT NULL AND s where {value: (LOWER(__lo)) IN (SELECT unnest(<a.s where k = 1 AND s IS NOT NULL>))}
+--! a: LOWER(a.s) = LOWER(b.s) | preserved side of LEFT JOIN
+
+SELECT count(*) FROM a LEFT JOIN b ON lower(a.s) = lower(b.s) AND b.k = 1;
+--> a: TRUE
+--> b: s IS NOT NULL AND k = 1
+--! a: LOWER(a.s) = LOWER(b.s) | preserved side of LEFT JOIN

@@ -208,3 +208,38 @@ SELECT count(*) FROM a WHERE k IN (SELECT k FROM b WHERE d IN (SELECT d FROM c W
 SELECT count(*) FROM a JOIN (SELECT date_trunc('month', d) AS month FROM b WHERE d >= DATE '2024-01-31' GROUP BY 1) AS o ON date_trunc('month', a.ts) = o.month;
 --> a: ts IS NOT NULL AND date_trunc(ts, month) >= date_trunc(2024-01-31, month) down
 --> b: d >= 2024-01-31 AND date_trunc(d, month) IS NOT NULL
+
+-- A difference of two columns is a comparison between them.
+SELECT count(*) FROM a JOIN b ON a.ts::DATE - b.d BETWEEN 0 AND 2 WHERE b.d = '2024-01-30';
+--> a: ts IS NOT NULL AND cast(ts, DATE) >= 2024-01-30 AND cast(ts, DATE) <= add(2024-01-30, 2) up
+--> b: d = 2024-01-30 AND d IS NOT NULL AND d IS NOT NULL
+
+SELECT count(*) FROM a, b WHERE date_diff('month', b.d, a.ts) = 1 AND b.d = '2024-01-31';
+--> a: ts IS NOT NULL AND date_trunc(ts, month) >= add_months_to_time(date_trunc(2024-01-31, month), 1) down AND date_trunc(ts, month) <= add_months_to_time(date_trunc(2024-01-31, month), 1) up
+--> b: d IS NOT NULL AND d = 2024-01-31
+
+SELECT count(*) FROM a, b WHERE a.ts - b.ts < INTERVAL 9 HOUR AND b.ts < '2024-01-31';
+--> a: ts IS NOT NULL AND ts < add(2024-01-31 00:00:00-, 32400000000) up
+--> b: ts IS NOT NULL AND ts < 2024-01-31 00:00:00
+
+SELECT count(*) FROM a, b WHERE abs(date_diff('day', a.d, b.d)) < 2 AND b.d = '2024-01-31';
+--> a: d IS NOT NULL AND add(d, 2) > 2024-01-31 AND add(d, -2) < 2024-01-31
+--> b: d IS NOT NULL AND d = 2024-01-31
+
+SELECT count(*) FROM a LEFT JOIN b ON a.k = b.k AND 1 >= a.k - b.k AND b.d - a.d > -1 WHERE a.d >= '2024-02-01';
+--> a: d >= 2024-02-01
+--> b: k IS NOT NULL AND k IS NOT NULL AND d IS NOT NULL AND d > add(2024-02-01, -1) down AND k IN <a.k where d >= 2024-02-01 AND k IS NOT NULL AND d IS NOT NULL AND k IS NOT NULL>
+--! a: a.k = b.k | preserved side of LEFT JOIN
+--! a: 1 >= a.k - b.k | preserved side of LEFT JOIN
+--! a: b.d - a.d > -1 | preserved side of LEFT JOIN
+
+-- Not of a parameter, which is no part of a term.
+SELECT count(*) FROM a, b WHERE a.d - b.d < $pk AND b.d = '2024-01-31';
+--> a: TRUE
+--> b: d = 2024-01-31
+--! a: a.d - b.d < $pk | arithmetic on the column
+--! b: a.d - b.d < $pk | arithmetic on the column
+
+-- Columns of one table that are compared with each other are looked at together too.
+SELECT count(*) FROM a WHERE ts::DATE = d AND d - ts::DATE < 3;
+--> a: ts IS NOT NULL AND d IS NOT NULL AND (d, ts) where {value/day/value/hour: CAST(__lo1 AS DATE) = __lo; value/range: CAST(__lo1 AS DATE) <= __lo AND CAST(__hi1 AS DATE) >= __lo; range/day/range/hour: __lo <= CAST(__lo1 AS DATE) AND __hi >= CAST(__lo1 AS DATE)} AND (d, ts) where {value/day/value/hour: __lo - CAST(__lo1 AS DATE) < 3} AND cast(ts, DATE) IS NOT NULL

@@ -196,3 +196,40 @@ SELECT DISTINCT k FROM a ORDER BY k LIMIT 1 OFFSET 1;
 SELECT count(*) FROM a WHERE ts::DATE IN (SELECT max(ts::DATE) FROM a);
 --> a: ts IS NOT NULL AND cast(ts, DATE) IN ($__ranked_0)
 --> a: cast(ts, DATE) >= $__ranked_0
+
+-- The first row in an order is a greatest or a least value, where the order is that of what is selected.
+SELECT count(*) FROM a WHERE d = (SELECT d FROM b ORDER BY d DESC LIMIT 1);
+--> a: d = $__ranked_0
+--> b: d >= $__ranked_0
+
+SELECT count(*) FROM a WHERE d > (SELECT d::DATE FROM b WHERE k = 1 ORDER BY d, k LIMIT 1);
+--> a: d > $__ranked_0
+--> b: k = 1 AND d <= $__ranked_0
+
+SELECT count(*) FROM a WHERE ts::DATE = (SELECT ts::DATE FROM b ORDER BY ts DESC LIMIT 1);
+--> a: cast(ts, DATE) = $__ranked_0
+--> b: ts >= $__ranked_1
+
+SELECT count(*) FROM a WHERE d = (SELECT DISTINCT d FROM b ORDER BY d DESC LIMIT 1 OFFSET 1);
+--> a: d = $__ranked_0
+--> b: d >= $__ranked_0
+
+SELECT count(*) FROM a WHERE d = (SELECT d FROM b GROUP BY d ORDER BY 1 DESC LIMIT 1);
+--> a: d = $__ranked_0
+--> b: d >= $__ranked_0
+
+-- Not in another order, where NULL comes first, or of several rows.
+SELECT count(*) FROM a WHERE d = (SELECT d FROM b ORDER BY k, d LIMIT 1);
+--> a: TRUE
+--> b: k <= $__ranked_0
+--! a: d = (SELECT d FROM b ORDER BY k, d LIMIT 1) | subquery
+
+SELECT count(*) FROM a WHERE d = (SELECT d FROM b ORDER BY d DESC NULLS FIRST, k LIMIT 1);
+--> a: TRUE
+--> b: d >= $__ranked_0 OR d IS NULL
+--! a: d = (SELECT d FROM b ORDER BY d DESC NULLS FIRST, k LIMIT 1) | subquery
+
+SELECT count(*) FROM a WHERE d IN (SELECT d FROM b ORDER BY d DESC LIMIT 2);
+--> a: d IS NOT NULL AND d IN <b.d where TRUE>
+--> b: d >= $__ranked_0
+--! b: d IN (SELECT d FROM b ORDER BY d DESC LIMIT 2) | blocked by LIMIT

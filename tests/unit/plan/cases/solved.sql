@@ -17,3 +17,22 @@ SELECT d FROM a WHERE k * 0 = 0;
 
 SELECT d FROM a WHERE k + 1 <> $pj AND NOT k * 2 = 2;
 --> a: (add(k, 1) <> $pj OR k IS NULL) AND k where {value: NOT __lo * 2 = 2; range: NOT ((__lo * 2) = 2 AND (__hi * 2) = 2)}
+
+-- Of a text the constants are taken off at both ends; CONCAT and CONCAT_WS pass over NULL.
+SELECT s FROM a WHERE 'k' || s = 'kab';
+--> a: s = {CAST(CASE WHEN CONCAT('', CONCAT('', ('k')), SUBSTRING(CAST(('kab') AS TEXT), LENGTH(CONCAT('', ('k'))) + 1, LENGTH(CAST(('kab') AS TEXT)) - LENGTH(CONCAT('', ('k'))) - LENGTH(CONCAT(''))), CONCAT('')) = CAST(('kab') AS TEXT) THEN SUBSTRING(CAST(('kab') AS TEXT), LENGTH(CONCAT('', ('k'))) + 1, LENGTH(CAST(('kab') AS TEXT)) - LENGTH(CONCAT('', ('k'))) - LENGTH(CONCAT(''))) END AS VARCHAR)}
+
+SELECT s FROM a WHERE concat('k-', s, '!') IN ('k-ab!', 'k-!');
+--> a: s = {CAST(CASE WHEN CONCAT('', CONCAT('', ('k-')), SUBSTRING(CAST(('k-ab!') AS TEXT), LENGTH(CONCAT('', ('k-'))) + 1, LENGTH(CAST(('k-ab!') AS TEXT)) - LENGTH(CONCAT('', ('k-'))) - LENGTH(CONCAT('', ('!')))), CONCAT('', ('!'))) = CAST(('k-ab!') AS TEXT) THEN SUBSTRING(CAST(('k-ab!') AS TEXT), LENGTH(CONCAT('', ('k-'))) + 1, LENGTH(CAST(('k-ab!') AS TEXT)) - LENGTH(CONCAT('', ('k-'))) - LENGTH(CONCAT('', ('!')))) END AS VARCHAR)} OR ([{CAST((CONCAT('', 'k-', '!')) = ('k-ab!') AS BOOLEAN)}] AND s IS NULL) OR s = {CAST(CASE WHEN CONCAT('', CONCAT('', ('k-')), SUBSTRING(CAST(('k-!') AS TEXT), LENGTH(CONCAT('', ('k-'))) + 1, LENGTH(CAST(('k-!') AS TEXT)) - LENGTH(CONCAT('', ('k-'))) - LENGTH(CONCAT('', ('!')))), CONCAT('', ('!'))) = CAST(('k-!') AS TEXT) THEN SUBSTRING(CAST(('k-!') AS TEXT), LENGTH(CONCAT('', ('k-'))) + 1, LENGTH(CAST(('k-!') AS TEXT)) - LENGTH(CONCAT('', ('k-'))) - LENGTH(CONCAT('', ('!')))) END AS VARCHAR)} OR ([{CAST((CONCAT('', 'k-', '!')) = ('k-!') AS BOOLEAN)}] AND s IS NULL)
+
+SELECT k FROM a WHERE concat('u', k) = $ps;
+--> a: k = {CAST(TRY_CAST(CAST((CASE WHEN CONCAT('', CONCAT('', ('u')), SUBSTRING(CAST(($ps) AS TEXT), LENGTH(CONCAT('', ('u'))) + 1, LENGTH(CAST(($ps) AS TEXT)) - LENGTH(CONCAT('', ('u'))) - LENGTH(CONCAT(''))), CONCAT('')) = CAST(($ps) AS TEXT) THEN SUBSTRING(CAST(($ps) AS TEXT), LENGTH(CONCAT('', ('u'))) + 1, LENGTH(CAST(($ps) AS TEXT)) - LENGTH(CONCAT('', ('u'))) - LENGTH(CONCAT(''))) END) AS TEXT) AS INT128) AS HUGEINT)} OR ([{CAST((CONCAT('', 'u')) = ($ps) AS BOOLEAN)}] AND k IS NULL)
+
+SELECT s FROM a WHERE concat_ws(':', 'x', s) = 'x:ab';
+--> a: s = {CAST(CASE WHEN CONCAT('', CONCAT('', ('x'), (':')), SUBSTRING(CAST(('x:ab') AS TEXT), LENGTH(CONCAT('', ('x'), (':'))) + 1, LENGTH(CAST(('x:ab') AS TEXT)) - LENGTH(CONCAT('', ('x'), (':'))) - LENGTH(CONCAT(''))), CONCAT('')) = CAST(('x:ab') AS TEXT) THEN SUBSTRING(CAST(('x:ab') AS TEXT), LENGTH(CONCAT('', ('x'), (':'))) + 1, LENGTH(CAST(('x:ab') AS TEXT)) - LENGTH(CONCAT('', ('x'), (':'))) - LENGTH(CONCAT(''))) END AS VARCHAR)} OR ([{CAST((CONCAT_WS(':', 'x')) = ('x:ab') AS BOOLEAN)}] AND s IS NULL)
+
+SELECT s FROM a WHERE format('u{}', k) = 'u1';
+--> a: k = {CAST(TRY_CAST(CAST((CASE WHEN CONCAT('', CONCAT('', ('u')), SUBSTRING(CAST(('u1') AS TEXT), LENGTH(CONCAT('', ('u'))) + 1, LENGTH(CAST(('u1') AS TEXT)) - LENGTH(CONCAT('', ('u'))) - LENGTH(CONCAT('', ('')))), CONCAT('', (''))) = CAST(('u1') AS TEXT) THEN SUBSTRING(CAST(('u1') AS TEXT), LENGTH(CONCAT('', ('u'))) + 1, LENGTH(CAST(('u1') AS TEXT)) - LENGTH(CONCAT('', ('u'))) - LENGTH(CONCAT('', ('')))) END) AS TEXT) AS INT128) AS HUGEINT)}
+
+SELECT s FROM a WHERE format('u{:03d}', k) = 'u001';
+--> a: k where {value: FORMAT('u{:03d}', __lo) = 'u001'} OR ([NULL: FORMAT('u{:03d}', "__lo") = 'u001'] AND k IS NULL)

@@ -1,0 +1,51 @@
+-- Where HAVING leaves out the groups in which no aggregate looks at a row, these rows are all that matters.
+SELECT s, sum(k) FILTER (WHERE d >= '2024-01-31') FROM a GROUP BY s HAVING count(*) FILTER (WHERE d >= '2024-01-31') > 0;
+--> a: d >= 2024-01-31
+--! a: COUNT(*) FILTER(WHERE d >= '2024-01-31') > 0 | not understood: filter
+
+SELECT s, sum(CASE WHEN d = '2024-01-31' THEN 1 ELSE 0 END) AS n FROM a GROUP BY ALL HAVING n >= 1;
+--> a: d = 2024-01-31
+
+SELECT s, max(k) FILTER (WHERE d >= '2024-01-31') AS top FROM a GROUP BY s HAVING top IS NOT NULL AND 1 <= top;
+--> a: d >= 2024-01-31
+
+SELECT s, count_if(d = '2024-01-31') AS n FROM a GROUP BY s HAVING n > $pk;
+--> a: d = 2024-01-31 OR [{CAST(0 > ($pk) AS BOOLEAN)}]
+
+-- One that HAVING may keep has to be there.
+SELECT s, count(*) FILTER (WHERE d >= '2024-01-31') AS n FROM a GROUP BY s HAVING n <> 1;
+--> a: TRUE
+
+SELECT s, count(*) FILTER (WHERE d >= '2024-01-31') AS n FROM a GROUP BY s;
+--> a: TRUE
+
+SELECT s, count(*) FILTER (WHERE d >= '2024-01-31') AS n, count(*) FROM a GROUP BY s HAVING n > 0;
+--> a: TRUE
+
+SELECT s, count(*) FILTER (WHERE d >= '2024-01-31') AS n FROM a GROUP BY ROLLUP (s) HAVING n > 0;
+--> a: TRUE
+
+-- Of NULLs alone the sum is 0 with the zeros and NULL without; but for the sum that HAVING looks at itself.
+SELECT s, sum(CASE WHEN d = '2024-01-31' THEN k ELSE 0 END) AS n FROM a GROUP BY s HAVING count(*) FILTER (WHERE d = '2024-01-31') > 0;
+--> a: TRUE
+--! a: COUNT(*) FILTER(WHERE d = '2024-01-31') > 0 | not understood: filter
+
+SELECT s, sum(CASE WHEN d = '2024-01-31' THEN k ELSE 0 END) AS n FROM a GROUP BY s HAVING n <> 0;
+--> a: d = 2024-01-31
+
+-- The greatest value of a group is that of its rows that are as great as HAVING asks.
+SELECT s FROM a GROUP BY s HAVING max(d) >= '2024-01-31';
+--> a: d >= 2024-01-31
+--! a: MAX(d) >= '2024-01-31' | function not monotone: max
+
+SELECT s, min(k), max(d) FILTER (WHERE f) FROM a GROUP BY s HAVING min(k) < 2;
+--> a: k <= 2 OR f = True
+--! a: MIN(k) < 2 | function not monotone: min
+
+SELECT s, max(d) FROM a GROUP BY s HAVING max(d) <= '2024-01-31';
+--> a: TRUE
+--! a: MAX(d) <= '2024-01-31' | function not monotone: max
+
+SELECT s, max(d), count(*) FROM a GROUP BY s HAVING max(d) >= '2024-01-31';
+--> a: TRUE
+--! a: MAX(d) >= '2024-01-31' | function not monotone: max
