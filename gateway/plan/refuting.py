@@ -23,6 +23,7 @@ from gateway.plan.together import Boxes
 from gateway.predicate import Term
 
 _KEPT = 1_000
+_PAIRS = 1_000_000
 
 SamplesOf = Callable[[int, tuple[Term, ...]], Sequence[Samples | Boxes]]
 """Returns the grains of a term of a scan, or the boxes of several, those first that are asked about if they can be."""
@@ -109,11 +110,18 @@ def _of_ranges(constant: Refuted, grains: Samples | Boxes, parameters: Mapping[s
         condition, grains = (None, grains) if hours is None else (forms[Grain.HOURS], hours)
     if condition is None and grains.grain is Grain.PREFIX and Grain.VALUE in forms:
         condition = f'CASE WHEN "{WHOLE}" THEN {forms[Grain.VALUE]} ELSE TRUE END'
-    if condition is None:
+    if condition is None or _is_long(constant, condition, grains, parameters):
         return None
     listed = f"list(i ORDER BY i) FILTER (NOT coalesce({condition}, FALSE))"
     sql = f"(SELECT {listed} FROM ({grains.source}))"
     return _Question(condition=condition, grains=grains, sql=sql, parameters=parameters)
+
+
+def _is_long(constant: Refuted, condition: str, grains: Samples | Boxes, parameters: Mapping[str, TypedValue]) -> bool:
+    """Return whether each of very many grains would be compared with each member of a list."""
+    members = None if constant.among is None else parameters[member_list(constant.among[0])].value
+    pairs = len(members) * len(grains.ends) if isinstance(members, list) else 0
+    return pairs > _PAIRS and condition.startswith("EXISTS")
 
 
 def _of_null(constant: Refuted, parameters: Mapping[str, TypedValue]) -> _Question:

@@ -1759,3 +1759,373 @@ SELECT count(*) FROM mc WHERE country NOT IN (SELECT code FROM cc WHERE continen
 SELECT count(*) FROM mc JOIN cc ON lower(mc.country) = lower(cc.code) WHERE cc.continent = 'Asia';
 --> mc: country = 'JP'
 --> cc: TRUE
+
+SELECT count(*) FROM lg WHERE make_timestamp(year, month, day, 0, 0, 0) >= TIMESTAMP '2024-01-28';
+--> lg: ts >= '2024-01-28'
+
+SELECT count(*) FROM lg WHERE strptime(year || '-' || month || '-' || day, '%Y-%m-%d') >= '2024-01-28';
+--> lg: ts >= '2024-01-28'
+
+SELECT count(*) FROM lg WHERE printf('%04d-%02d-%02d', year, month, day) BETWEEN '2023-12-30' AND '2024-01-02';
+--> lg: ts >= '2023-12-30' AND ts < '2024-01-03'
+
+SELECT count(*) FROM lg WHERE format('{}{:02d}', year, month) = '202401';
+--> lg: ts >= '2024-01-01' AND ts < '2024-02-01'
+
+SELECT count(*) FROM lg WHERE make_date(year, month, day) = (SELECT max(make_date(year, month, day)) FROM lg);
+--> lg: ts >= '2024-01-31'
+--> lg: ts >= '2024-01-31'
+
+SELECT count(*) FROM lg WHERE (year, month, day) >= (2024, 1, 25);
+--> lg: ts >= '2024-01-25'
+
+SELECT count(*) FROM lg WHERE year * 12 + month - 1 = 2024 * 12;
+--> lg: ts >= '2024-01-01' AND ts < '2024-02-01'
+
+SELECT count(*) FROM lg WHERE make_date(year, month, day) >= current_date - 60;
+--> lg: ts >= '2024-01-11'
+
+SELECT count(*) FROM lg WHERE lpad(month::varchar, 2, '0') || lpad(day::varchar, 2, '0') = '0115';
+--> lg: month(ts) = 1 and day(ts) = 15
+
+SELECT count(*) FROM lg WHERE make_date(year, month, day) + 7 > DATE '2024-02-03';
+--> lg: ts >= '2024-01-28'
+
+SELECT count(*) FROM lg WHERE dayname(make_date(year, month, day)) = 'Sunday' AND month = 1;
+--> lg: dayname(ts) = 'Sunday' and month(ts) = 1
+
+SELECT count(*) FROM lg WHERE make_date(year, month, day) IN ('2024-01-05', '2024-01-06');
+--> lg: ts::date IN ('2024-01-05', '2024-01-06')
+
+SELECT count(*) FROM lg WHERE ts::date = make_date(year, month, day) AND ts >= '2024-01-30';
+--> lg: ts >= '2024-01-30'
+
+SELECT count(*) FROM mc WHERE country || date_part('year', d) IN ('JP2024', 'US2023');
+--> mc: country || year(d) IN ('JP2024', 'US2023')
+
+SELECT count(*) FROM mc WHERE concat(lower(country), '_', strftime(d, '%Y%m')) = 'jp_202403';
+--> mc: country = 'JP' AND d >= '2024-03-01' AND d < '2024-04-01'
+
+SELECT count(*) FROM mc WHERE CASE country WHEN 'US' THEN year(d) = 2024 WHEN 'JP' THEN year(d) = 2023 ELSE false END;
+--> mc: (country = 'US' AND year(d) = 2024) OR (country = 'JP' AND year(d) = 2023)
+
+SELECT count(*) FROM mc WHERE if(country = 'US', d >= '2024-12-01', d >= '2024-11-01');
+--> mc: (country = 'US' AND d >= '2024-12-01') OR (country <> 'US' AND d >= '2024-11-01')
+
+SELECT count(*) FROM mc WHERE d >= CASE country WHEN 'US' THEN DATE '2024-12-01' ELSE DATE '2024-11-01' END;
+--> mc: (country = 'US' AND d >= '2024-12-01') OR (country <> 'US' AND d >= '2024-11-01')
+
+SELECT count(*) FROM mc WHERE (country, year(d)) IN (('US', 2024), ('JP', 2023));
+--> mc: (country = 'US' AND year(d) = 2024) OR (country = 'JP' AND year(d) = 2023)
+
+SELECT count(*) FROM mc WHERE country || '-' || quarter(d) || '-' || year(d) = $q;
+--> mc: country = 'US' AND d >= '2024-04-01' AND d < '2024-07-01'
+--$ q = 'US-2-2024'::VARCHAR
+
+SELECT count(*) FROM mc WHERE left(country, 1) || month(d) = 'J3';
+--> mc: country = 'JP' and month(d) = 3
+
+SELECT count(*) FROM mc WHERE contains(country || strftime(d, '%Y'), 'P2024');
+--> mc: country = 'JP' AND year(d) = 2024
+
+SELECT count(*) FROM mc WHERE struct_pack(c := country, y := year(d)) = {'c': 'JP', 'y': 2024};
+--> mc: country = 'JP' AND year(d) = 2024
+
+SELECT count(*) FROM ev WHERE country || ':' || ts::date = 'JP:2024-03-05';
+--> ev: country = 'JP' AND ts::date = '2024-03-05'
+
+SELECT count(*) FROM ev WHERE strftime(ts, '%Y-%m-%d') || '|' || country IN ('2024-03-05|JP', '2024-03-06|US');
+--> ev: strftime(ts, '%Y-%m-%d') || '|' || country IN ('2024-03-05|JP', '2024-03-06|US')
+
+SELECT count(*) FROM ev WHERE dt || '/' || region = '2024-02-03/EU';
+--> ev: ts::date = '2024-02-03' and country in ('DE','FR')
+
+SELECT count(*) FROM tx WHERE upper(status) || month(t) = 'PAID7';
+--> tx: status = 'paid' and month(t) = 7
+
+SELECT count(*) FROM tx WHERE status || '@' || date_trunc('month', t)::DATE = 'void@2024-05-01';
+--> tx: status = 'void' and month(t) = 5
+
+SELECT count(*) FROM ev a JOIN od o ON a.ts::date = o.d + 1 WHERE o.d = '2024-02-10';
+--> ev: ts::date = '2024-02-11'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON a.ts - o.d < INTERVAL 2 DAY AND a.ts >= o.d WHERE o.d = '2024-02-10';
+--> ev: ts >= '2024-02-10' and ts < '2024-02-12'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a, od o WHERE abs(a.ts::date - o.d) <= 1 AND o.d = '2024-02-10';
+--> ev: ts >= '2024-02-09' and ts < '2024-02-12'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a, od o WHERE a.ts::date - o.d BETWEEN 0 AND $n AND o.d = '2024-02-10';
+--> ev: ts >= '2024-02-10' and ts < '2024-02-13'
+--> od: d = '2024-02-10'
+--$ n = 2::INTEGER
+
+SELECT count(*) FROM ev a, od o WHERE date_diff('day', o.d, a.ts::date) = 3 AND o.d = '2024-02-10';
+--> ev: ts::date = '2024-02-13'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM od a JOIN od b ON date_diff('month', a.d, b.d) = 1 WHERE a.d >= '2024-03-01' AND a.d < '2024-04-01';
+--> od: d >= '2024-03-01' AND d < '2024-04-01'
+--> od: d >= '2024-04-01' AND d < '2024-05-01'
+
+SELECT count(*) FROM ev a JOIN hr h ON date_diff('hour', h.ts, a.ts) BETWEEN 0 AND 1 WHERE h.ts >= '2024-03-11 05:00' AND h.ts < '2024-03-11 06:00';
+--> ev: ts::date = '2024-03-11'
+--> hr: ts >= '2024-03-11 05:00' AND ts < '2024-03-11 06:00'
+
+SELECT count(*) FROM ev a JOIN od o ON epoch(a.ts) - epoch(o.d) BETWEEN 0 AND 86399 WHERE o.d = '2024-02-10';
+--> ev: ts::date = '2024-02-10'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a JOIN od o ON datediff('day', o.d, a.ts) < 2 AND datediff('day', o.d, a.ts) >= 0 WHERE o.d = '2024-02-10';
+--> ev: ts >= '2024-02-10' and ts < '2024-02-12'
+--> od: d = '2024-02-10'
+
+SELECT country, count(*) FILTER (WHERE ts >= '2024-04-28') AS n FROM ev GROUP BY country HAVING n >= 1;
+--> ev: ts >= '2024-04-28'
+
+SELECT country, sum(CASE WHEN ts >= '2024-04-28' THEN amount ELSE 0 END) AS s FROM ev GROUP BY country HAVING s > 0;
+--> ev: ts >= '2024-04-28'
+
+SELECT country, count(CASE WHEN ts >= '2024-04-28' THEN 1 END) AS n FROM ev GROUP BY country HAVING count(CASE WHEN ts >= '2024-04-28' THEN 1 END) > 10;
+--> ev: ts >= '2024-04-28'
+
+SELECT uid FROM ev GROUP BY uid HAVING max(ts) >= '2024-04-28';
+--> ev: ts >= '2024-04-28'
+
+SELECT uid, max(ts) AS last_seen FROM ev GROUP BY uid HAVING last_seen > TIMESTAMP '2024-04-28';
+--> ev: ts >= '2024-04-28'
+
+SELECT uid FROM ev GROUP BY uid HAVING bool_or(ts >= '2024-04-28');
+--> ev: ts >= '2024-04-28'
+
+SELECT country, count_if(ts >= '2024-04-28') AS n FROM ev GROUP BY country HAVING n > 0;
+--> ev: ts >= '2024-04-28'
+
+SELECT * FROM (SELECT country, count(*) FILTER (WHERE ts >= '2024-04-28') AS n FROM ev GROUP BY country) WHERE n > 0;
+--> ev: ts >= '2024-04-28'
+
+WITH r AS (SELECT uid, max(ts) AS last FROM ev GROUP BY uid) SELECT count(*) FROM r WHERE last >= '2024-04-28';
+--> ev: ts >= '2024-04-28'
+
+SELECT country, sum(amount) FILTER (WHERE ts >= '2024-04-28') AS s FROM ev GROUP BY country HAVING s IS NOT NULL;
+--> ev: ts >= '2024-04-28'
+
+SELECT count(DISTINCT uid) FILTER (WHERE ts >= '2024-04-28') FROM ev;
+--> ev: ts >= '2024-04-28'
+
+SELECT count(*) FROM hv JOIN dd ON hv.dt = strftime(dd.day, '%Y-%m-%d') WHERE dd.y = 2024 AND dd.m = 2 AND dd.wd = 'Monday';
+--> hv: dt::date IN (SELECT day FROM dd WHERE y = 2024 AND m = 2 AND wd = 'Monday')
+--> dd: TRUE
+
+SELECT count(*) FROM hv WHERE CAST(dt AS DATE) IN (SELECT day FROM dd WHERE y = 2024 AND m = 2 AND wd = 'Monday');
+--> hv: dt::date IN (SELECT day FROM dd WHERE y = 2024 AND m = 2 AND wd = 'Monday')
+--> dd: TRUE
+
+SELECT count(*) FROM hv JOIN dd ON strptime(hv.dt, '%Y-%m-%d')::date = dd.day WHERE dd.y = 2024 AND dd.q = 1 AND dd.wd = 'Friday';
+--> hv: dt::date IN (SELECT day FROM dd WHERE y = 2024 AND q = 1 AND wd = 'Friday')
+--> dd: TRUE
+
+SELECT count(*) FROM hv WHERE EXISTS (SELECT 1 FROM dd WHERE dd.day::varchar = hv.dt AND dd.y = 2024 AND dd.m = 3 AND dd.wd = 'Monday');
+--> hv: dt::date IN (SELECT day FROM dd WHERE y = 2024 AND m = 3 AND wd = 'Monday')
+--> dd: TRUE
+
+SELECT count(*) FROM ev JOIN cc ON upper(ev.country) = upper(cc.code) WHERE cc.continent = 'Asia';
+--> ev: country = 'JP'
+--> cc: TRUE
+
+SELECT count(*) FROM ev JOIN cc ON trim(cc.code) = ev.country WHERE cc.continent = 'Europe';
+--> ev: country IN ('DE', 'FR')
+--> cc: TRUE
+
+SELECT count(*) FROM bt JOIN us ON bt.key = 'k' || us.uid WHERE us.uid < 2;
+--> bt: key IN ('k0', 'k1')
+--> us: TRUE
+
+SELECT count(*) FROM bt JOIN us ON bt.key = concat('k', us.uid) WHERE us.uid < 2;
+--> bt: key IN ('k0', 'k1')
+--> us: TRUE
+
+SELECT count(*) FROM ev JOIN dd ON strftime(ev.ts, '%Y%m%d')::INTEGER = (dd.y * 10000 + dd.m * 100 + day(dd.day)) WHERE dd.y = 2024 AND dd.m = 2 AND dd.wd = 'Monday';
+--> ev: ts::date IN (SELECT day FROM dd WHERE y = 2024 AND m = 2 AND wd = 'Monday')
+--> dd: TRUE
+
+SELECT count(*) FROM ev JOIN dd ON strftime(ev.ts, '%Y-%m-%d') = dd.day::varchar WHERE dd.y = 2024 AND dd.m = 2 AND dd.wd = 'Monday';
+--> ev: ts::date IN (SELECT day FROM dd WHERE y = 2024 AND m = 2 AND wd = 'Monday')
+--> dd: TRUE
+
+SELECT count(*) FROM od JOIN cal ON year(od.d) = cal.y AND quarter(od.d) = cal.q WHERE cal.name = 'spring 24';
+--> od: d >= '2024-04-01' AND d < '2024-07-01'
+--> cal: TRUE
+
+SELECT count(*) FROM mc JOIN cc ON mc.country = cc.code AND cc.continent IN ('Asia') WHERE mc.d >= '2024-12-01';
+--> mc: country = 'JP' AND d >= '2024-12-01'
+--> cc: TRUE
+
+SELECT count(*) FROM ev WHERE country NOT IN (SELECT code FROM cc WHERE continent = 'America');
+--> ev: country NOT IN ('US', 'CA')
+--> cc: TRUE
+
+SELECT count(*) FROM ev WHERE NOT EXISTS (SELECT 1 FROM cc WHERE cc.code = ev.country AND cc.continent <> 'Asia');
+--> ev: country = 'JP'
+--> cc: TRUE
+
+SELECT count(*) FROM mc ANTI JOIN cc ON mc.country = cc.code AND cc.continent <> 'Asia' WHERE d >= '2024-12-01';
+--> mc: country = 'JP' AND d >= '2024-12-01'
+--> cc: TRUE
+
+SELECT count(*) FROM mc LEFT JOIN (SELECT code FROM cc WHERE continent <> 'Asia') x ON mc.country = x.code WHERE x.code IS NULL;
+--> mc: country = 'JP'
+--> cc: TRUE
+
+SELECT count(*) FROM ev WHERE country <> ALL (SELECT code FROM cc WHERE continent <> 'Asia');
+--> ev: country = 'JP'
+--> cc: TRUE
+
+SELECT count(*) FROM ev WHERE ts > (SELECT ts FROM ev ORDER BY ts DESC LIMIT 1) - INTERVAL 1 DAY;
+--> ev: ts >= '2024-04-29'
+--> ev: ts >= '2024-04-29'
+
+SELECT count(*) FROM tx WHERE date_trunc('month', t) = (SELECT date_trunc('month', t) FROM tx ORDER BY t DESC LIMIT 1);
+--> tx: t >= '2024-12-01'
+--> tx: t >= '2024-12-01'
+
+SELECT count(*) FROM tx WHERE t::date IN (SELECT DISTINCT t::date FROM tx ORDER BY 1 DESC LIMIT 3);
+--> tx: t >= '2024-12-29'
+--> tx: t >= '2024-12-29'
+
+SELECT count(*) FROM od WHERE d >= (SELECT min(d) FROM (SELECT d FROM od ORDER BY d DESC LIMIT 10));
+--> od: d >= '2024-12-22'
+--> od: d >= '2024-12-22'
+
+WITH last AS (SELECT d FROM od ORDER BY d DESC LIMIT 1) SELECT count(*) FROM od JOIN last ON od.d = last.d;
+--> od: d = '2024-12-31'
+--> od: d = '2024-12-31'
+
+SELECT count(*) FROM ev WHERE (SELECT max(ts) FROM ev)::date = ts::date;
+--> ev: ts >= '2024-04-29'
+--> ev: ts >= '2024-04-29'
+
+SELECT arg_max(amount, ts) FROM ev;
+--> ev: ts >= '2024-04-29 23:59:59'
+
+SELECT * FROM ev QUALIFY ts::date = max(ts::date) OVER ();
+--> ev: ts >= '2024-04-29'
+
+SELECT * FROM (SELECT *, rank() OVER (ORDER BY ts::date DESC) AS r FROM ev) WHERE r = 1;
+--> ev: ts >= '2024-04-29'
+
+SELECT count(*) FROM bk WHERE printf('u%d', uid) = 'u5';
+
+SELECT count(*) FROM bk WHERE uid::varchar || kind = '5a';
+--> bk: uid = 5 and kind = 'a'
+
+SELECT count(*) FROM bk WHERE concat(kind, ':', uid) = 'a:5';
+--> bk: uid = 5 and kind = 'a'
+
+SELECT count(*) FROM bk WHERE uid = ANY([5, 7]) AND kind IN ('a');
+
+SELECT count(*) FROM bk WHERE uid IN (SELECT u.uid FROM us u WHERE u.uid BETWEEN 3 AND 4) AND kind = 'b';
+--> bk: uid IN (3, 4) AND kind = 'b'
+--> us: TRUE
+
+SELECT count(*) FROM bk WHERE list_contains(list_transform(['u5', 'u6'], x -> x[2:]::INT), uid);
+--> bk: uid IN (5, 6)
+
+SELECT count(*) FROM bk WHERE 'u' || uid IN (SELECT 'u' || uid FROM us WHERE uid = 9);
+--> bk: uid = 9
+--> us: TRUE
+
+SELECT count(*) FROM sf JOIN dd ON sf.sk = dd.sk WHERE strftime(dd.day, '%Y-%m') = '2023-03';
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2023 AND m = 3)
+--> dd: TRUE
+
+SELECT count(*) FROM sf WHERE sk BETWEEN (SELECT min(sk) FROM dd WHERE y = 2023 AND m = 3) AND (SELECT max(sk) FROM dd WHERE y = 2023 AND m = 3);
+--> sf: sk IN (SELECT sk FROM dd WHERE y = 2023 AND m = 3)
+--> dd: TRUE
+--> dd: TRUE
+
+SELECT count(*) FROM ev a JOIN od o ON a.ts BETWEEN o.d AND o.d + INTERVAL ($n) DAY WHERE o.d = '2024-02-10';
+--> ev: ts >= '2024-02-10' and ts <= '2024-02-12'
+--> od: d = '2024-02-10'
+--$ n = 2::INTEGER
+
+SELECT count(*) FROM ev a, od o WHERE a.ts >= o.d - to_days($n) AND a.ts < o.d AND o.d = '2024-02-10';
+--> ev: ts >= '2024-02-08' and ts < '2024-02-10'
+--> od: d = '2024-02-10'
+--$ n = 2::INTEGER
+
+SELECT count(*) FROM ev a, od o WHERE year(a.ts) * 100 + month(a.ts) = year(o.d) * 100 + month(o.d) AND o.d = '2024-02-10';
+--> ev: ts >= '2024-02-01' and ts < '2024-03-01'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM ev a, od o WHERE a.ts::date IN (o.d, o.d + 1) AND o.d = '2024-02-10';
+--> ev: ts >= '2024-02-10' and ts < '2024-02-12'
+--> od: d = '2024-02-10'
+
+SELECT count(*) FROM fd WHERE day >= (SELECT max(day) FROM fd) - INTERVAL 1 DAY;
+--> fd: day >= 'infinity'
+--> fd: day >= 'infinity'
+
+SELECT count(*) FROM fd WHERE day >= (SELECT max(day) - 7 FROM fd WHERE isfinite(day));
+--> fd: day >= '2024-02-22' and isfinite(day)
+--> fd: day >= '2024-02-29' and isfinite(day)
+
+SELECT count(*) FROM nw WHERE ts::date = (SELECT max(ts)::date FROM nw);
+--> nw: ts = 'infinity'
+--> nw: ts = 'infinity'
+
+SELECT count(*) FROM nw WHERE date_trunc('month', ts) = (SELECT date_trunc('month', max(ts)) FROM nw);
+--> nw: ts = 'infinity'
+--> nw: ts = 'infinity'
+
+SELECT count(*) FROM nw WHERE ts > (SELECT max(ts) FROM nw);
+--> nw: ts > 'infinity'
+--> nw: ts = 'infinity'
+
+SELECT count(*) FROM nw WHERE ts < (SELECT max(ts) FROM nw) AND ts >= '2024-02-29';
+--> nw: ts >= '2024-02-29' and isfinite(ts)
+--> nw: ts = 'infinity'
+
+SELECT max(day), min(day) FROM fd;
+--> fd: day = 'infinity' OR day = '2024-01-01'
+
+SELECT count(*) FROM fd WHERE day = (SELECT day FROM fd ORDER BY day DESC LIMIT 1);
+--> fd: day = 'infinity'
+--> fd: day = 'infinity'
+
+SELECT count(*) FROM fd WHERE day = (SELECT DISTINCT day FROM fd ORDER BY 1 DESC LIMIT 1 OFFSET 1);
+--> fd: day = '2024-02-29'
+--> fd: day >= '2024-02-29'
+
+SELECT count(*) FROM od WHERE d >= (SELECT date_trunc('month', d) FROM od ORDER BY d DESC LIMIT 1);
+--> od: d >= '2024-12-01'
+--> od: d >= '2024-12-31'
+
+SELECT count(*) FROM od WHERE d = (SELECT d FROM od GROUP BY d ORDER BY d DESC LIMIT 1);
+--> od: d = '2024-12-31'
+--> od: d = '2024-12-31'
+
+SELECT count(*) FROM ev WHERE ts::date = (SELECT ts::date FROM ev WHERE country = 'JP' ORDER BY ts DESC LIMIT 1);
+--> ev: ts >= '2024-04-29'
+--> ev: ts >= '2024-04-29' and country = 'JP'
+
+SELECT count(*) FROM bk WHERE 'u' || uid = 'u5';
+
+SELECT count(*) FROM bk WHERE concat('u-', uid, '!') IN ('u-5!', 'u-7!', 'x');
+
+SELECT count(*) FROM bk WHERE uid || '' = $t;
+--$ t = '5'::VARCHAR
+
+SELECT count(*) FROM bt WHERE concat(key, '-a') = 'k5-a';
+
+SELECT count(*) FROM bt WHERE key || 'a' IN ('k5a', 'k6');
+
+SELECT count(*) FROM bt WHERE 'x' || key = $t;
+--$ t = 'xk5'::VARCHAR
+
+SELECT count(*) FROM bt WHERE concat_ws(':', 'x', key) = 'x:k5';
+
+SELECT count(*) FROM bk WHERE format('u{}', uid) = 'u5';

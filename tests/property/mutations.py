@@ -27,9 +27,11 @@ from gateway.plan.analysis import (
     barriers,
     build,
     closing,
+    computed,
     conditional,
     conjuncts,
     deterministic,
+    differences,
     facts,
     fixed,
     guarantees,
@@ -53,6 +55,7 @@ from queries import cases, created, fill, refused
 # The package offers rules by the names of their modules.
 comparisons = import_module("gateway.plan.analysis.leaves.comparison")
 prefixes = import_module("gateway.plan.analysis.leaves.prefix")
+solved = import_module("gateway.plan.analysis.leaves.solved")
 
 RANDOM = 400
 
@@ -172,6 +175,17 @@ def nothing(*_: Any) -> None:
     return None
 
 
+def wrong_only(self: ranges.Ranges, node: exp.Expr) -> Any:
+    return next((self.columns[ranges.name_of(column)] for column in node.find_all(exp.Column)), None)
+
+
+def wrong_moved(side: Any, step: int) -> Any:
+    return right_moved(side, step + 1)
+
+
+right_moved = differences._moved
+
+
 MUTATIONS = [
     Mutation("LEFT JOIN", "treated as INNER", joins.RULES, "LEFT", joins.inner),
     Mutation("RIGHT JOIN", "treated as INNER", joins.RULES, "RIGHT", joins.inner),
@@ -220,6 +234,10 @@ MUTATIONS = [
     Mutation(
         "refuted", "the columns of one name are those of another table", jointly, "_are_of_one_source", lambda _: True
     ),
+    Mutation("refuted", "single values beside a range move it", ranges.Ranges, "only", wrong_only),
+    Mutation("joined by expressions", "NULL makes NULL", computed, "is_strict", lambda _: True),
+    Mutation("differences", "one more", differences, "_moved", wrong_moved),
+    Mutation("texts put together", "of NULL nothing", solved, "_same", lambda *_: FALSE),
     Mutation("optional filters", "an absent parameter asks for nothing", prepared, "TRUE", FALSE),
 ]
 
@@ -282,6 +300,7 @@ MUTATIONS += [
     ),
     Mutation("HAVING", "no group of no rows passes", having.Compared, "passes", lambda *_: FALSE),
     Mutation("HAVING", "any comparison of a greatest value bounds rows", having, "_BELOW", tuple(Operator)),
+    Mutation("HAVING", "a LIMIT takes the groups that are asked for", having, "_BETWEEN", ()),
     Mutation("HAVING", "an empty grouping set has rows", conditional, "has_sets", lambda _: False),
     Mutation("rows of constants", "there is always one", fixed, "is_single", lambda block, rows: rows is not None),
     Mutation("rows of constants", "an outer join keeps them", sources, "mark_certain", wrong_marks),

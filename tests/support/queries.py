@@ -245,11 +245,12 @@ class Generator:
             (text, kind), name, call = self.column(scope), self.name("o"), self.pick(("max", "min"))
             having, other = f"{call}({text}) {operator} {self.constant(kind)}", self.simple(scope)
             more = self.pick(("", f", count(*) FILTER (WHERE {other})", f", max({self.column(scope)[0]})"))
-            return f"SELECT {call}({text}) AS {name}{more} {rest} GROUP BY {by} HAVING {having}", {name: kind}
+            passed = f" HAVING {having}" if self.chance(70) else ""
+            return f"SELECT {call}({text}) AS {name}{more} {rest} GROUP BY {by}{passed}", {name: kind}
         head, columns = self.conditional(scope, rest)
         name, kind = next(iter(columns.items()))
         asked = f"{name} {operator} {number}" if kind != "VARCHAR" and self.chance(80) else f"{name} IS NOT NULL"
-        return f"{head} GROUP BY {by} HAVING {asked}", columns
+        return f"{head} GROUP BY {by}" + (f" HAVING {asked}" if self.chance(70) else ""), columns
 
     # FROM
 
@@ -505,7 +506,15 @@ class Generator:
             difference = self.pick((f"{one}::DATE - {other}::DATE", counted, counted))
             length = f"{one}::TIMESTAMP - {other}::TIMESTAMP {self.pick(_OPERATORS)} INTERVAL 9 HOUR"
             near = f"abs({difference}) {self.pick(('<', '<='))} {number}"
-            between = f"{difference} BETWEEN {number} AND 2"
+            between = f"{difference} BETWEEN {number} AND {self.pick(('2', '$pk'))}"
+            others = (
+                f"epoch({one}) - epoch({other}) < 86400",
+                f"{one} < {other} + to_days($pk)",
+                f"year({one}) * 100 + month({one}) = year({other}) * 100 + month({other})",
+                f"{one}::TIMESTAMP BETWEEN {other} AND {other} + INTERVAL ($pk) DAY",
+            )
+            if self.chance(30):
+                return self.pick(others)
             return self.pick((f"{difference} {self.pick(_OPERATORS)} {number}", between, near, length))
         if self.chance(30):
             return f"{one} BETWEEN {other} AND {other} + INTERVAL {self.pick(('1 DAY', '9 HOUR', '1 MONTH'))}"

@@ -133,6 +133,9 @@ class Builder:
             only = self._ranking.row(block) if rows is None and self._ranking is not None else None
             rows = rows if only is None else (only,)
             block.single = only is not None or is_single(block, rows)
+            if rows is None and block.node.args.get("limit") and self._ranking is not None:
+                first = self._ranking.value(block)  # of one row at most
+                rows = None if first is None else ((first,),)
         if rows is not None and block.outputs is not None and not isinstance(block, OpaqueBlock):
             block.rows = rows
             typed = zip(block.outputs, kinds(rows, self._kind), strict=True)

@@ -17,8 +17,8 @@ from sqlglot import exp
 from gateway.plan.analysis.aggregation import has_sets, is_aggregate, own
 from gateway.plan.analysis.conjuncts import facts_of
 from gateway.plan.analysis.constants import Absent, Constants
-from gateway.plan.analysis.facts import Fact
-from gateway.plan.analysis.having import Compared, compared
+from gateway.plan.analysis.facts import Fact, keys
+from gateway.plan.analysis.having import Compared, compared, compared_around
 from gateway.plan.analysis.names import Aliases
 from gateway.plan.analysis.predicate_sql import term_sql
 from gateway.plan.analysis.ranked import Ranking
@@ -44,7 +44,7 @@ class Looked:
     aggregate with its FILTER.
     """
 
-    condition: exp.Expr
+    condition: exp.Expr | Predicate
     node: exp.Expr
     zeros: bool = False
     added: tuple[Term, ...] = ()
@@ -84,15 +84,16 @@ class Conditional:
     ranking: Ranking
     found: list[PreparedWitness] = field(default_factory=list)
 
-    def facts(self, block: SelectBlock) -> list[Fact]:
-        """Return what every row of a block satisfies that its aggregates look at."""
-        looked = _conditions(block, self.constants)
+    def facts(self, block: SelectBlock, required: Sequence[Fact]) -> list[Fact]:
+        """Return what every row of a block satisfies that its aggregates look at; *required* is what its rows do."""
         grouped = block.node.args.get("group") is not None
-        empty = self._empty_groups(block, looked) if grouped else FALSE
+        asked = [*compared(block, self.constants), *compared_around(block, required)] if grouped else []
+        looked = _conditions(block, self.constants, asked)
+        empty = self._empty_groups(block, looked, asked) if grouped else FALSE
         if not looked or empty == TRUE:
             return []
         naming = Naming(block=block, aliases=Aliases.UNSEEN)
-        made = [facts_of(one.condition, naming, self.constants, RULE) for one in looked]
+        made = [self._of_condition(one.condition, naming) for one in looked]
         predicate = any_of(*(all_of(*(fact.predicate for fact in facts)) for facts in made), empty)
         if predicate != TRUE and not grouped and any(one.zeros for one in looked):
             predicate = any_of(predicate, self._nothing_left(block, [term for one in looked for term in one.added]))
@@ -100,12 +101,16 @@ class Conditional:
         sql = " OR ".join(dict.fromkeys(fact.sql for facts in made for fact in facts))
         return [Fact(predicate=predicate, sql=sql, rule=RULE, origin=0, mentions=mentions)]
 
-    def _empty_groups(self, block: SelectBlock, looked: Sequence[Looked]) -> Predicate:
+    def _of_condition(self, condition: exp.Expr | Predicate, naming: Naming) -> list[Fact]:
+        if isinstance(condition, exp.Expr):
+            return facts_of(condition, naming, self.constants, RULE)
+        return [Fact(predicate=condition, sql="", rule=RULE, origin=0, mentions=keys(condition))]
+
+    def _empty_groups(self, block: SelectBlock, looked: Sequence[Looked], asked: Sequence[Compared]) -> Predicate:
         """Return where a group may be left of which no aggregate looks at a row; TRUE where that is not known."""
         if has_sets(block):
             return TRUE
-        by_having = compared(block, self.constants)
-        found = [(one, by) for one in looked for by in by_having if by.aggregate == one.node and _is_known(one.node)]
+        found = [(one, by) for one in looked for by in asked if by.aggregate == one.node and _is_known(one.node)]
         if any(one.added and not any(one is other for other, _ in found) for one in looked):
             return TRUE  # of NULLs alone a sum of zeros and these is 0, and NULL without the zeros
         passes = [by.passes(one.of_nothing, self.constants) for one, by in found]
@@ -132,7 +137,7 @@ def witness_query(witness: PreparedWitness, source: str) -> str:
     return f"SELECT (SELECT TRUE FROM (SELECT {there} AS there FROM {source}{witness.tail}\n) WHERE there LIMIT 1)"
 
 
-def _conditions(block: SelectBlock, constants: Constants) -> list[Looked]:
+def _conditions(block: SelectBlock, constants: Constants, asked: Sequence[Compared]) -> list[Looked]:
     """Return the conditions of the aggregates of a block, one of which every row that matters satisfies."""
     if block.closed or block.children or any(block.node.args.get(key) for key in _WITHOUT):
         return []
@@ -140,9 +145,7 @@ def _conditions(block: SelectBlock, constants: Constants) -> list[Looked]:
         return []  # which looks at the rows themselves where it takes no aggregate of them
     calls = [node for node in own(block.node, exp.Func, exp.Columns) if is_aggregate(node)]
     naming = Naming(block=block, aliases=Aliases.UNSEEN)
-    grouped = block.node.args.get("group") is not None and any(isinstance(call, exp.Max | exp.Min) for call in calls)
-    by_having = compared(block, constants) if grouped else []
-    found = [_looked(call, naming, constants) or _greatest(call, by_having) for call in calls]
+    found = [_looked(call, naming, constants) or _greatest(call, asked, naming) for call in calls]
     known = [one for one in found if one is not None]
     return known if len(known) == len(found) else []
 
@@ -167,12 +170,12 @@ def _looked(call: exp.Expr, naming: Naming, constants: Constants) -> Looked | No
     return _case(argument, call, naming)
 
 
-def _greatest(call: exp.Expr, by_having: Sequence[Compared]) -> Looked | None:
-    """Read ``max(x)`` beside ``HAVING max(x) >= c``: it looks at the rows that are so themselves."""
+def _greatest(call: exp.Expr, asked: Sequence[Compared], naming: Naming) -> Looked | None:
+    """Read ``max(x)`` where it is asked to be ``>= c``: it looks at the rows that are so themselves."""
     if isinstance(call.parent, exp.Filter) and call.arg_key == "this":
         return None
-    bounds = [bound for one in by_having if one.aggregate == call and (bound := one.bound()) is not None]
-    return Looked(exp.and_(*bounds), node=call) if bounds else None
+    bounds = [bound for one in asked if one.aggregate == call and (bound := one.bound(naming)) is not None]
+    return Looked(bounds[0], node=call) if bounds else None
 
 
 def _is_known(node: exp.Expr) -> bool:

@@ -10,11 +10,13 @@ from sqlglot import exp
 
 from gateway.plan.analysis.computed import computed
 from gateway.plan.analysis.constants import Constants
+from gateway.plan.analysis.deterministic import is_deterministic, is_strict
 from gateway.plan.analysis.differences import edges_of_difference, sides_of
-from gateway.plan.analysis.facts import Edge, Fact, keys
+from gateway.plan.analysis.facts import Edge, Fact, Related, keys
 from gateway.plan.analysis.fixed import alternatives, together
 from gateway.plan.analysis.leaves import RULES, Compiler, refuted
 from gateway.plan.analysis.leaves.comparison import OPERATORS
+from gateway.plan.analysis.ranges import name_of
 from gateway.plan.analysis.terms import Naming, term
 from gateway.plan.analysis.types import TIMESTAMPTZ
 from gateway.predicate import TRUE, Function, NullCheck, Operator, Term, all_of, any_of
@@ -29,7 +31,7 @@ WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 
 def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) -> list[Fact]:
     """Return what holds of every row for which the conjunct *node* is TRUE."""
-    edges = edges_of(node, naming, constants)
+    edges = edges_of(node, naming, constants) or related(node, naming, constants)
     sql = shown(node, constants)
     forms = alternatives(node, naming, constants.kind)
     made = [edge_fact(edge, sql, rule, id(node)) for edge in edges]
@@ -42,6 +44,37 @@ def facts_of(node: exp.Expr, naming: Naming, constants: Constants, rule: str) ->
     if made and predicate == TRUE:
         return made
     return [*made, Fact(predicate=predicate, sql=sql, rule=rule, origin=id(node), mentions=mentions, blocked=reason)]
+
+
+def related(node: exp.Expr, naming: Naming, constants: Constants) -> list[Edge]:
+    """Read any deterministic condition of a column of one source and one of another, which NULL does not satisfy."""
+    node = node.unnest()
+    if isinstance(node, exp.Between) and not node.args.get("symmetric"):
+        return _between(node, naming, constants)
+    found = {name_of(column): term(column, naming) for column in node.find_all(exp.Column)}
+    known = {name: one for name, one in found.items() if isinstance(one, Term) and not one.functions}
+    terms = list(dict.fromkeys(known.values()))
+    if len(terms) != 2 or len(known) < len(found) or not (is_deterministic(node) and is_strict(node)):
+        return []
+    names = tuple((name, one.column) for name, one in known.items())
+    edge = Related(terms[0], Operator.NE, terms[1], node.sql(dialect="duckdb"), names, constants.named(node))
+    return [] if _is_of_one_source(edge) else [edge]
+
+
+def _between(node: exp.Between, naming: Naming, constants: Constants) -> list[Edge]:
+    """Read each half of a BETWEEN of times, or of whole numbers, which are compared alike alone."""
+    kinds = {
+        found.type
+        for found in (term(column, naming) for column in node.find_all(exp.Column))
+        if isinstance(found, Term)
+    }
+    if not any(kinds <= set(family) for family in (_TIMES, WHOLE)):
+        return []
+    halves = [
+        exp.GTE(this=node.this.copy(), expression=node.args["low"].copy()),
+        exp.LTE(this=node.this.copy(), expression=node.args["high"].copy()),
+    ]
+    return [edge for half in halves for edge in edges_of(half, naming, constants) or related(half, naming, constants)]
 
 
 def _is_of_one_source(edge: Edge) -> bool:

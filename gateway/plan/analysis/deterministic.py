@@ -108,6 +108,7 @@ _STRICT: Final = (
     *(exp.Dayname, exp.Monthname, exp.Extract, exp.TimestampTrunc, exp.DateBin, exp.DateDiff, exp.LastDay),
     *(exp.DateFromParts, exp.TimeToStr, exp.UnixToTime, exp.TimeToUnix, exp.Anonymous),
     *(exp.Collate, exp.Glob, exp.Bracket, exp.Slice, exp.Translate, exp.Repeat, exp.Unicode, exp.Levenshtein, exp.MD5),
+    *(exp.Trim, exp.Replace, exp.SplitPart, exp.RegexpReplace, exp.RegexpExtract, exp.StrToTime, exp.Abs, exp.IntDiv),
     *(exp.Date, exp.AtTimeZone, exp.Pad, exp.Reverse, exp.Floor, exp.Ceil, exp.Round, exp.Sign),
 )
 """Nodes that are NULL where one of their operands is."""

@@ -14,8 +14,8 @@ from gateway.plan.analysis.aggregation import always_yields
 from gateway.plan.analysis.closing import closure, keep_bounds
 from gateway.plan.analysis.computed import is_opaque
 from gateway.plan.analysis.constants import Aspect, Constants, Dimension
-from gateway.plan.analysis.facts import MIRRORED, Fact, compose, leaves, project, substitute
-from gateway.plan.analysis.leaves.among import among
+from gateway.plan.analysis.facts import MIRRORED, Fact, Related, compose, leaves, project, substitute
+from gateway.plan.analysis.leaves.among import among, related
 from gateway.plan.analysis.sources import SelectBlock, Source
 from gateway.predicate import (
     TRUE,
@@ -83,6 +83,8 @@ class Dimensions:
     ) -> Iterator[Fact]:
         for fact in facts:
             edge = fact.edge
+            if isinstance(edge, Related):
+                yield from self._related(edge, fact, facts, wanted, around)
             if edge is None or edge.operator is Operator.NE:
                 continue
             for here, operator, there in (
@@ -94,6 +96,27 @@ class Dimensions:
                 key = self._key(there, facts, around)
                 if key is not None and (key.source.listed is not None or _filters(key)):
                     yield self._fact(here, key, fact, operator)
+
+    def _related(
+        self,
+        edge: Related,
+        fact: Fact,
+        facts: Sequence[Fact],
+        wanted: Callable[[str], bool],
+        around: frozenset[int],
+    ) -> Iterator[Fact]:
+        """Say of a column that a condition may hold of it and one of the values of a column of a dimension."""
+        for here, there in ((edge.left, edge.right), (edge.right, edge.left)):
+            if not wanted(here.column) or wanted(there.column):
+                continue
+            key = self._key(there, facts, around)
+            if key is None or key.source.listed is not None or not _filters(key, any_column=True):
+                continue
+            made = self._compared(Term(here.column, there.type), key, fact, Operator.EQ)
+            leaf = made.predicate.parts[0] if isinstance(made.predicate, And) else made.predicate
+            if isinstance(leaf, Membership):
+                asked = related(edge, here, there, leaf.slots[0], self.constants)
+                yield replace(made, predicate=asked)
 
     def _key(self, found: Term, facts: Sequence[Fact], around: frozenset[int]) -> DimensionKey | None:
         """Follow a term to the scan that its column comes from; *around* are the sources that it is followed for."""
@@ -205,11 +228,11 @@ class Dimensions:
         return self.constants.carried(slot, kind, functions, upper, step)
 
 
-def _filters(key: DimensionKey) -> bool:
+def _filters(key: DimensionKey, any_column: bool = False) -> bool:
     """Return whether a scan is filtered by more than its key, which the other side is filtered by already."""
     return key.known != TRUE and any(
         not isinstance(leaf, Condition | Outside | Elsewhere)
-        and leaf.term.column != key.term.column
+        and (any_column or leaf.term.column != key.term.column or is_opaque(key.term))
         and not (isinstance(leaf, NullCheck) and leaf.negated)
         for leaf in leaves(key.known)
     )

@@ -49,6 +49,19 @@ class Edge:
     right: Term
 
 
+@dataclass(frozen=True, slots=True)
+class Related(Edge):
+    """A condition of two columns that is no comparison of terms: its SQL, in which they stand by ``names``.
+
+    Its operator is ``<>``, by which nothing follows from one column for the other.
+    """
+
+    sql: str
+    names: tuple[tuple[str, str], ...]
+    """The names in the SQL, each with the key of its column."""
+    parameters: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """A predicate that every useful row satisfies, where it came from, and why it may not be used here.

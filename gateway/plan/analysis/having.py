@@ -1,29 +1,32 @@
 """Aggregates that HAVING compares so that a group of no rows is left out: ``HAVING count(*) FILTER (WHERE …) > 0``.
 
 A group none of whose rows any aggregate looks at has a count of 0, and NULL for others. Where HAVING leaves such groups
-out, they need not be there at all; see ``conditional``. Of ``HAVING max(ts) >= c`` only rows count that are so
-themselves: the greatest of them is the greatest of all in the groups that are left.
+out, or a query around the block does, they need not be there at all; see ``conditional``. Of ``HAVING max(ts) >= c``
+only rows count that are so themselves: the greatest of them is the greatest of all in the groups that are left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from typing import Final
 
 from sqlglot import exp
 
-from gateway.plan.analysis.constants import Constants
-from gateway.plan.analysis.facts import MIRRORED
+from gateway.plan.analysis.constants import Constants, Literal
+from gateway.plan.analysis.facts import MIRRORED, Fact
 from gateway.plan.analysis.leaves.comparison import OPERATORS
 from gateway.plan.analysis.names import Alias, Aliases, resolve
-from gateway.plan.analysis.sources import SelectBlock
+from gateway.plan.analysis.sources import SelectBlock, output_key
 from gateway.plan.analysis.subqueries import conditions
-from gateway.predicate import FALSE, TRUE, Condition, Operator, Predicate
+from gateway.plan.analysis.terms import Naming, term
+from gateway.predicate import FALSE, TRUE, And, Comparison, Condition, Operator, Predicate, Term
 
 _ABOVE: Final = (Operator.GT, Operator.GE)
 _BELOW: Final = (Operator.LT, Operator.LE)
+_BETWEEN: Final = ("limit", "offset", "distinct")
+"""What takes some of the rows of a block before the query around it does."""
 _HOLDS: Final[dict[Operator, Callable[[int, int], bool]]] = {
     Operator.EQ: eq,
     Operator.NE: ne,
@@ -40,12 +43,19 @@ class Compared:
 
     aggregate: exp.Expr
     operator: Operator
-    constant: exp.Expr
+    constant: exp.Expr | None = None
+    slot: int = -1
+    """That of the constant, where it is a query around the block that compares."""
 
     def passes(self, value: int | None, constants: Constants) -> Predicate | None:
         """Say when a group passes in which the aggregate has a value (None: NULL); None where that is not known."""
         if value is None:
             return FALSE
+        if self.constant is None:
+            known = constants.slots[self.slot]
+            number = known.value if isinstance(known, Literal) else None
+            passes = isinstance(number, int) and not _HOLDS[self.operator](value, number)
+            return FALSE if passes else None
         if isinstance(self.constant, exp.Null):
             return None
         if isinstance(self.constant, exp.Literal) and self.constant.name.isdigit() and not self.constant.is_string:
@@ -55,12 +65,16 @@ class Compared:
         slot = constants.condition(made)
         return None if slot is None else Condition(slot)
 
-    def bound(self) -> exp.Expr | None:
+    def bound(self, naming: Naming) -> exp.Expr | Predicate | None:
         """Return what rows satisfy that a greatest (or least) value is of: ``ts >= c`` for ``max(ts) >= c``."""
         side = _ABOVE if isinstance(self.aggregate, exp.Max) else _BELOW
         plain = isinstance(self.aggregate, exp.Max | exp.Min) and not self.aggregate.expressions
         if not plain or self.aggregate.this is None or self.operator not in side:
             return None
+        if self.constant is None:
+            found = term(self.aggregate.this, naming)
+            limit = Operator.GE if side is _ABOVE else Operator.LE
+            return Comparison(found, limit, self.slot) if isinstance(found, Term) else None
         node = exp.GTE if side is _ABOVE else exp.LTE
         return node(this=exp.paren(self.aggregate.this, copy=True), expression=exp.paren(self.constant, copy=True))
 
@@ -68,6 +82,18 @@ class Compared:
 def compared(block: SelectBlock, constants: Constants) -> list[Compared]:
     """List the aggregates of a block that a conjunct of its HAVING compares with a constant."""
     return [found for node in conditions(block, "having") for found in _compared(node, block, constants)]
+
+
+def compared_around(block: SelectBlock, required: Sequence[Fact]) -> Iterator[Compared]:
+    """Walk the aggregates of a block that what is *required* of its rows compares with a constant."""
+    items, outputs = block.node.expressions, block.outputs or ()
+    if len(items) != len(outputs) or any(block.node.args.get(key) for key in _BETWEEN):
+        return
+    meant = {output_key(block, at): item.unalias().unnest() for at, item in enumerate(items)}
+    for fact in required:
+        for part in fact.predicate.parts if isinstance(fact.predicate, And) else (fact.predicate,):
+            if isinstance(part, Comparison) and part.term.column in meant and not part.term.functions:
+                yield Compared(meant[part.term.column], part.operator, slot=part.slot)
 
 
 def _compared(node: exp.Expr, block: SelectBlock, constants: Constants) -> Iterator[Compared]:

@@ -10,6 +10,7 @@ from gateway.plan.analysis.computed import Kind, computed
 from gateway.plan.analysis.sources import GENERATED, Leaf, Output, SelectBlock, Source, Tree, folded
 from gateway.plan.analysis.terms import Naming, Opaque, term
 from gateway.plan.analysis.types import canonical
+from gateway.predicate import Term
 
 _UNNAMED: tuple[type[exp.Expr], ...] = (
     *(exp.Binary, exp.Unary, exp.Window, exp.Literal, exp.Boolean),
@@ -119,8 +120,20 @@ def _output(block: SelectBlock, item: exp.Expr, position: int, kind: Kind) -> Ou
     if isinstance(found, Opaque):
         made = computed(expression, naming, kind)
         to = canonical(expression.args["to"].sql(dialect="duckdb")) if isinstance(expression, exp.Cast) else None
-        return Output(name=name, type=made.type if to is None and made is not None else to, computed=made)
+        known = to or (made.type if made is not None else _aggregated(expression, naming))
+        return Output(name=name, type=known, computed=made)
     return Output(name=name, type=found.type, term=found, computed=found)
+
+
+def _aggregated(node: exp.Expr, naming: Naming) -> str | None:
+    """Return the type of a count, and of the greatest or the least value of a term."""
+    call = node.this if isinstance(node, exp.Filter) else node
+    if isinstance(call, exp.Count):
+        return "BIGINT"
+    if not isinstance(call, exp.Max | exp.Min) or call.expressions or call.this is None:
+        return None
+    found = term(call.this, naming)
+    return found.type if isinstance(found, Term) else None
 
 
 def _name(expression: exp.Expr) -> str | None:

@@ -82,22 +82,24 @@ class Ranges:
 
     def at(self, node: exp.Expr, end: str) -> exp.Expr:
         """Return an expression with its columns replaced by an end of their ranges, farther out where order wavers."""
-        wider = self._wavering(node)
+        wider, own = self._wavering(node), self.only(node)
 
         def placed(part: exp.Expr) -> exp.Expr:
             if not isinstance(part, exp.Column):
                 return part
-            found = self._of(part).end(end)
-            if wider is None:
+            column = self._of(part)
+            found = column.end(LOW if column.grain is Grain.VALUE else end)
+            if wider is None or column != own:
                 return found
             return exp.paren((exp.Sub if end == LOW else exp.Add)(this=found, expression=wider.copy()))
 
         return node.copy().transform(placed)
 
     def only(self, node: exp.Expr) -> Ranged | None:
-        """Return the column of an expression that has but one."""
-        found = {name_of(column) for column in node.find_all(exp.Column)}
-        return self.columns[found.pop()] if len(found) == 1 else None
+        """Return the column of an expression that has but one, beside such that are single values."""
+        found = {self._of(column) for column in node.find_all(exp.Column)}
+        ranged = {each for each in found if each.grain is not Grain.VALUE} or found
+        return ranged.pop() if len(ranged) == 1 else None
 
     def _of(self, column: exp.Expr) -> Ranged:
         return self.columns[name_of(column)]
@@ -202,7 +204,7 @@ class Ranges:
     def _direction(self, node: exp.Expr, own: Ranged) -> int | None:
         node = node.unnest()
         if isinstance(node, exp.Column):
-            return 1 if own.kind not in ("BOOLEAN", "VARCHAR") else None
+            return 1 if self._of(node) == own and own.kind not in ("BOOLEAN", "VARCHAR") else None
         local = zoned(node)
         if local is not None:
             return self._direction(local, own)
@@ -253,7 +255,8 @@ class Ranges:
         sign = 1
         if self.is_fixed(left):
             left, right, sign = right, left, -1 if isinstance(node, exp.Sub) else 1
-        if not self.is_fixed(right):
+        others = any(self._of(column) != own for column in right.find_all(exp.Column))
+        if not self.is_fixed(right) or (others and right.find(exp.Interval, exp.Anonymous)):
             return None
         inner = self._direction(left, own)
         in_order = _is_near(left) or _is_whole_day(left) or _is_fixed_length(right) or self._is_number(left, own)
@@ -307,9 +310,9 @@ class Ranges:
         return self._between_times(later, earlier, own) if _is_near(later) and _is_near(earlier) else None
 
     def _between_times(self, later: exp.Expr, earlier: exp.Expr, own: Ranged) -> int | None:
-        if is_constant(earlier):
+        if self.is_fixed(earlier):
             return self._direction(later, own)
-        inner = self._direction(earlier, own) if is_constant(later) else None
+        inner = self._direction(earlier, own) if self.is_fixed(later) else None
         return None if inner is None else -inner
 
     def _wavering(self, node: exp.Expr) -> exp.Expr | None:

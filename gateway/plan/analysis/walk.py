@@ -143,7 +143,7 @@ class Walk:
     def _select(self, block: SelectBlock, required: Sequence[Fact], outer: Sequence[Fact]) -> None:
         self.guarantees.dimensions.register(block)
         rows = [*outer, *self.guarantees.where(block), *self._below_clauses(block, required)]
-        rows += [*self.ranking.facts(block), *self.conditional.facts(block)]
+        rows += [*self.ranking.facts(block), *self.conditional.facts(block, required)]
         if block.tree is not None:
             if block.closed:
                 self._close(block, rows, block.closed)

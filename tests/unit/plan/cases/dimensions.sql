@@ -86,7 +86,7 @@ SELECT count(*) FROM a JOIN (SELECT reverse(s) AS r FROM b WHERE k = 1) AS x ON 
 SELECT count(*) FROM a JOIN (SELECT unnest(['ab', 'b']) AS c) AS v ON upper(a.s) = v.c;
 --> a: s IS NOT NULL AND s where {value: (UPPER(__lo)) IN (SELECT unnest({['ab', 'b']}))}
 
--- Not of an expression that has a value where its column has none, of several columns, with a parameter, or without an equality.
+-- Not of an expression that has a value where its column has none, or of several columns; with a parameter, or without an equality, as a condition of both columns.
 SELECT count(*) FROM a JOIN b ON a.s = concat(b.s, 'b') WHERE b.k = 1;
 --> a: TRUE
 --> b: k = 1
@@ -100,16 +100,12 @@ SELECT count(*) FROM a JOIN b ON a.s = b.s || b.k WHERE b.k = 1;
 --! b: a.s = b.s || b.k | compared with no constant
 
 SELECT count(*) FROM a JOIN b ON a.s = b.s || $ps WHERE b.k = 1;
---> a: TRUE
---> b: k = 1
---! a: a.s = b.s || $ps | compared with no constant
---! b: a.s = b.s || $ps | compared with no constant
+--> a: s IS NOT NULL AND s where {value: EXISTS (SELECT 1 FROM (SELECT unnest(<b.s where k = 1 AND s IS NOT NULL>) AS __member) WHERE __lo = __member || $ps)}
+--> b: k = 1 AND s IS NOT NULL
 
 SELECT count(*) FROM a JOIN b ON lower(a.s) < lower(b.s) WHERE b.k = 1;
---> a: TRUE
---> b: k = 1
---! a: LOWER(a.s) < LOWER(b.s) | function not monotone: lower
---! b: LOWER(a.s) < LOWER(b.s) | function not monotone: lower
+--> a: s IS NOT NULL AND s where {value: EXISTS (SELECT 1 FROM (SELECT unnest(<b.s where k = 1 AND s IS NOT NULL>) AS __member) WHERE LOWER(__lo) < LOWER(__member))}
+--> b: k = 1 AND s IS NOT NULL
 
 -- The side that an outer join keeps is not pruned.
 SELECT count(*) FROM a LEFT JOIN b ON lower(a.s) = lower(b.s) WHERE a.k = 1;
@@ -121,3 +117,27 @@ SELECT count(*) FROM a LEFT JOIN b ON lower(a.s) = lower(b.s) AND b.k = 1;
 --> a: TRUE
 --> b: s IS NOT NULL AND k = 1
 --! a: LOWER(a.s) = LOWER(b.s) | preserved side of LEFT JOIN
+
+-- Any other condition of two columns that NULL does not satisfy is asked of the values of the filtered one.
+SELECT count(*) FROM a JOIN b ON a.ts::DATE - b.d BETWEEN 0 AND $pk WHERE b.d = '2024-01-31';
+--> a: ts IS NOT NULL AND ts IS NOT NULL AND cast(ts, DATE) >= 2024-01-31 AND ts where {day/hour: EXISTS (SELECT 1 FROM (SELECT unnest(<b.d where d = 2024-01-31 AND d IS NOT NULL>) AS __member) WHERE CAST(__lo AS DATE) - __member <= $pk); range: EXISTS (SELECT 1 FROM (SELECT unnest(<b.d where d = 2024-01-31 AND d IS NOT NULL>) AS __member) WHERE (CAST(__lo AS DATE) - __member) <= $pk)}
+--> b: d = 2024-01-31 AND d IS NOT NULL AND d where {value: EXISTS (SELECT 1 FROM (SELECT unnest(<a.ts where ts IS NOT NULL AND ts IS NOT NULL AND cast(ts, DATE) >= 2024-01-31>) AS __member) WHERE CAST(__member AS DATE) - __lo <= $pk); range: EXISTS (SELECT 1 FROM (SELECT unnest(<a.ts where ts IS NOT NULL AND ts IS NOT NULL AND cast(ts, DATE) >= 2024-01-31>) AS __member) WHERE (CAST(__member AS DATE) - __hi) <= $pk)}
+
+SELECT count(*) FROM a JOIN b ON epoch(a.ts) - epoch(b.d) < 86400 WHERE b.s = 'ab';
+--> a: ts IS NOT NULL AND ts where {day/hour/range: EXISTS (SELECT 1 FROM (SELECT unnest(<b.d where s = ab AND d IS NOT NULL>) AS __member) WHERE (EPOCH(__lo) - EPOCH(__member)) < 86400)}
+--> b: s = ab AND d IS NOT NULL
+
+SELECT count(*) FROM a, b WHERE a.ts BETWEEN b.d AND b.d + INTERVAL ($pk) DAY AND b.k = 1;
+--> a: ts IS NOT NULL AND ts where {day/hour/range: EXISTS (SELECT 1 FROM (SELECT unnest(<b.d where d IS NOT NULL AND d IS NOT NULL AND k = 1>) AS __member) WHERE __lo <= (__member + INTERVAL ($pk) DAY))}
+--> b: d IS NOT NULL AND d IS NOT NULL AND k = 1
+
+SELECT count(*) FROM a LEFT JOIN b ON year(a.d) * 100 + month(a.d) = year(b.d) * 100 + month(b.d) AND b.k = 1 WHERE a.k = 1;
+--> a: k = 1
+--> b: d IS NOT NULL AND k = 1 AND d where {value: (CAST(YEAR(__lo) * 100 + MONTH(__lo) AS BIGINT)) IN (SELECT unnest(<a.d where k = 1 AND d IS NOT NULL>)); range: DATE_TRUNC('MONTH', __lo) IS DISTINCT FROM DATE_TRUNC('MONTH', __hi) OR (CAST(YEAR(__lo) * 100 + MONTH(__lo) AS BIGINT)) IN (SELECT unnest(<a.d where k = 1 AND d IS NOT NULL>))}
+--! a: YEAR(a.d) * 100 + MONTH(a.d) = YEAR(b.d) * 100 + MONTH(b.d) | preserved side of LEFT JOIN
+
+SELECT count(*) FROM a, b WHERE coalesce(a.k, 0) > coalesce(b.k, 0) + $pk AND b.s = 'ab';
+--> a: TRUE
+--> b: s = ab
+--! a: COALESCE(a.k, 0) > COALESCE(b.k, 0) + $pk | function not monotone: coalesce
+--! b: COALESCE(a.k, 0) > COALESCE(b.k, 0) + $pk | function not monotone: coalesce

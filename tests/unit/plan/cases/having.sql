@@ -49,3 +49,19 @@ SELECT s, max(d) FROM a GROUP BY s HAVING max(d) <= '2024-01-31';
 SELECT s, max(d), count(*) FROM a GROUP BY s HAVING max(d) >= '2024-01-31';
 --> a: TRUE
 --! a: MAX(d) >= '2024-01-31' | function not monotone: max
+
+-- So may a query around the groups leave them out, but not behind a LIMIT or DISTINCT.
+SELECT * FROM (SELECT s, count(*) FILTER (WHERE d >= '2024-01-31') AS n FROM a GROUP BY s) AS x WHERE n > 0;
+--> a: d >= 2024-01-31
+
+WITH r AS (SELECT s, max(ts) AS newest FROM a GROUP BY s) SELECT count(*) FROM r WHERE newest >= '2024-01-31' AND s = 'ab';
+--> a: s = ab AND ts >= 2024-01-31 00:00:00
+
+SELECT * FROM (SELECT s, count(*) FILTER (WHERE d >= '2024-01-31') AS n FROM a GROUP BY s ORDER BY s LIMIT 2) AS x WHERE n > 0;
+--> a: s <= $__ranked_0
+
+SELECT * FROM (SELECT s, count(*) FILTER (WHERE d >= '2024-01-31') AS n FROM a GROUP BY s) AS x WHERE n < $pk;
+--> a: TRUE
+
+SELECT * FROM (SELECT s, max(d) AS newest, count(*) AS n FROM a GROUP BY s) AS x WHERE newest >= '2024-01-31';
+--> a: TRUE

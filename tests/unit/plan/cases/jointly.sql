@@ -14,10 +14,8 @@ SELECT s FROM a WHERE NOT (coalesce(s, k::VARCHAR) < '2');
 
 -- Both columns are of one source; a subquery passes them on.
 SELECT a.s FROM a JOIN b ON a.k = b.k WHERE a.s || b.s = 'abab';
---> a: k IS NOT NULL
---> b: k IS NOT NULL
---! a: a.s || b.s = 'abab' | arithmetic on the column
---! b: a.s || b.s = 'abab' | arithmetic on the column
+--> a: s IS NOT NULL AND k IS NOT NULL
+--> b: s IS NOT NULL AND k IS NOT NULL
 
 SELECT * FROM (SELECT s AS t, k AS n FROM a) AS x WHERE t || n = 'ab1';
 --> a: (s, k) where {value/value: __lo || __lo1 = 'ab1'}

@@ -233,3 +233,9 @@ SELECT count(*) FROM a WHERE d IN (SELECT d FROM b ORDER BY d DESC LIMIT 2);
 --> a: d IS NOT NULL AND d IN <b.d where TRUE>
 --> b: d >= $__ranked_0
 --! b: d IN (SELECT d FROM b ORDER BY d DESC LIMIT 2) | blocked by LIMIT
+
+WITH newest AS (SELECT d FROM b ORDER BY d DESC LIMIT 1) SELECT count(*) FROM a JOIN newest ON a.d = newest.d;
+--> b: d >= $__ranked_0
+--> a: d IS NOT NULL AND d = $__ranked_0 AND (d IN ($__ranked_0) OR d IS NULL)
+--! b: a.d = newest.d | blocked by LIMIT
+--! b: a.d = newest.d | foreign column

@@ -48,7 +48,7 @@ SELECT k FROM a WHERE s = coalesce($ps, s);
 --> a: s = $ps OR ([$ps IS NULL] AND s IS NOT NULL)
 
 SELECT k FROM a WHERE concat(s, 'b') = 'b';
---> a: s where {value: CONCAT(__lo, 'b') = 'b'} OR ([NULL: CONCAT("__lo", 'b') = 'b'] AND s IS NULL)
+--> a: s = {CAST(CASE WHEN CONCAT('', '', SUBSTRING(CAST(('b') AS TEXT), LENGTH('') + 1, LENGTH(CAST(('b') AS TEXT)) - LENGTH('') - LENGTH('b')), 'b') = CAST(('b') AS TEXT) THEN SUBSTRING(CAST(('b') AS TEXT), LENGTH('') + 1, LENGTH(CAST(('b') AS TEXT)) - LENGTH('') - LENGTH('b')) END AS VARCHAR)} OR ([{CAST((CONCAT('', 'b')) = ('b') AS BOOLEAN)}] AND s IS NULL)
 
 -- Of days, numbers and texts each value is asked about.
 SELECT k FROM a WHERE last_day(d) = DATE '2024-01-31' AND k % 2 = 1 AND s SIMILAR TO 'a.*';
@@ -123,7 +123,7 @@ SELECT k FROM a WHERE ts::VARCHAR LIKE $ps;
 --> a: ts where {day/hour/range: LEFT((CAST(__lo AS TEXT)), LENGTH(REGEXP_EXTRACT($ps, '^[^%_\\]*'))) <= REGEXP_EXTRACT($ps, '^[^%_\\]*') AND LEFT((CAST(__hi AS TEXT)), LENGTH(REGEXP_EXTRACT($ps, '^[^%_\\]*'))) >= REGEXP_EXTRACT($ps, '^[^%_\\]*')}
 
 SELECT k FROM a WHERE extract(epoch FROM ts) // 3600 >= 474000 AND if(k > 1, 'more', 'less') = 'more';
---> a: (ts where {day/hour/range: (EXTRACT(EPOCH FROM __hi) // 3600) >= 474000} OR ([NULL: EXTRACT(EPOCH FROM "__lo") // 3600 >= 474000] AND ts IS NULL)) AND (k where {value: CASE WHEN __lo > 1 THEN 'more' ELSE 'less' END = 'more'; range: (__hi > 1 AND (CASE WHEN TRUE THEN 'more' ELSE 'less' END) = 'more') OR (COALESCE(__lo <= 1, TRUE) AND (CASE WHEN FALSE THEN 'more' ELSE 'less' END) = 'more')} OR ([NULL: CASE WHEN "__lo" > 1 THEN 'more' ELSE 'less' END = 'more'] AND k IS NULL))
+--> a: ts where {day/hour/range: (EXTRACT(EPOCH FROM __hi) // 3600) >= 474000} AND (k where {value: CASE WHEN __lo > 1 THEN 'more' ELSE 'less' END = 'more'; range: (__hi > 1 AND (CASE WHEN TRUE THEN 'more' ELSE 'less' END) = 'more') OR (COALESCE(__lo <= 1, TRUE) AND (CASE WHEN FALSE THEN 'more' ELSE 'less' END) = 'more')} OR ([NULL: CASE WHEN "__lo" > 1 THEN 'more' ELSE 'less' END = 'more'] AND k IS NULL))
 
 -- FALSE or NULL: where a constant is NULL, and where the column is.
 SELECT k FROM a WHERE (ts < $pt) IS NOT TRUE AND (k > 1) IS TRUE;
