@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +16,7 @@ from fault_proxy import FaultProxy, Program, sound
 from npm import Npm, find_npm
 from query_gateway_client import Client, Retry
 from readings import END, START, make_project
+from real_servers import server_missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,21 @@ def address(gateway: Any) -> Address:
 def npm(tmp_path: Path) -> Npm:
     """Node.js in a folder where the npm packages are found."""
     return find_npm(tmp_path / "web")
+
+
+@pytest.fixture(scope="session")
+def torch_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with PyTorch and what the client needs: this one, or the system's with Debian's ``python3-torch``."""
+    if find_spec("torch") is not None:
+        return Path(sys.executable)
+    system = Path("/usr/bin/python3")
+    if not system.exists() or subprocess.run([system, "-c", "import torch"], capture_output=True).returncode:
+        server_missing("PyTorch is not installed: apt-get install python3-torch python3-venv")
+    made = tmp_path_factory.mktemp("torch")
+    subprocess.run([system, "-m", "venv", "--system-site-packages", made], check=True)
+    # The newest pyarrow that takes the NumPy of Debian 12 too.
+    subprocess.run([made / "bin/pip", "install", "--quiet", "pyarrow==19.0.1", "httpx>=0.27,<1"], check=True)
+    return made / "bin/python"
 
 
 # The Python client. A module that uses these has a fixture ``server``, and a ``retry`` of its own where it needs one.

@@ -243,21 +243,6 @@ def test_a_dataset_of_pytorch_needs_it(qg: Client, monkeypatch: pytest.MonkeyPat
         qg.torch("numbers", below=SOME)
 
 
-def test_loaders_of_pytorch_have_one_order(qg: Client) -> None:
-    pytest.importorskip("torch", reason="PyTorch is large and not among the packages of the tests")
-    rows = qg.torch("numbers", below=SOME, seed=7, batch_size=500, splits=12)
-    orders = []
-    for workers in (0, 1, 2, 4):
-        rows.set_epoch(0)
-        orders.append([batch["id"].tolist() for batch in rows.loader(workers)])
-    assert orders[0] == orders[1] == orders[2] == orders[3]
-    rows.set_epoch(0)
-    taken = [batch["id"].tolist() for batch in islice(rows.loader(4), 20)]
-    again = qg.torch("numbers", below=SOME, seed=7, batch_size=500, splits=12)
-    again.load_state_dict(rows.state_dict())
-    assert taken + [batch["id"].tolist() for batch in again.loader(2)] == orders[0]
-
-
 # Snapshots; what follows changes the table.
 
 

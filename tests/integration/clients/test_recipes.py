@@ -43,26 +43,40 @@ def test_the_python_of_a_page_prints_what_the_page_shows(page: str, local_gatewa
 
 
 @pytest.mark.gunicorn
-@pytest.mark.parametrize("library", ["torch", "datasets"])
-def test_training_with_a_library_prints_what_the_page_shows(library: str, local_gateway: Any, tmp_path: Path) -> None:
-    pytest.importorskip(library, reason=f"{library} is large and not among the packages of the tests")
+def test_training_with_pytorch_prints_what_the_page_shows(
+    local_gateway: Any, tmp_path: Path, torch_python: Path
+) -> None:
+    program, shown = training_with("torch")
+    assert printed(program, local_gateway, tmp_path, python=torch_python) == shown
+
+
+@pytest.mark.gunicorn
+def test_training_with_datasets_prints_what_the_page_shows(local_gateway: Any, tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="datasets brings what downloads models, and a second HTTP client")
+    program, shown = training_with("datasets")
+    assert printed(program, local_gateway, tmp_path) == shown
+
+
+def training_with(library: str) -> tuple[str, str]:
+    """Return the program of the page that trains with a library, and what it prints."""
     text = (RECIPES / "training.md").read_text(encoding="utf-8")
     code, shown = (
         re.findall(rf"^```{kind} {library}\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for kind in ("python", "text")
     )
     [(_, plan), *_] = blocks("training.md", "python")
     [(_, planned), *_] = blocks("training.md", "text")
-    assert printed("\n".join([plan, *code]), local_gateway, tmp_path) == "".join([planned, *shown])
+    return "\n".join([plan, *code]), "".join([planned, *shown])
 
 
-def printed(program: str, gateway: Any, folder: Path) -> str:
+def printed(program: str, gateway: Any, folder: Path, *, python: Path = Path(sys.executable)) -> str:
     """Run a program of a page against a gateway; return what it printed."""
     program = program.replace(ADDRESS, f"http://127.0.0.1:{gateway.port}")
     client = str(RECIPES.parents[1] / "gateway" / "client")
     paths = os.pathsep.join([client, *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": paths, "XDG_CACHE_HOME": str(folder)}
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        [python, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
