@@ -54,6 +54,13 @@ WHERE sold >= $start AND sold < $end GROUP BY store""",
 SELECT store AS name, count(*) AS sales, sum(visitors) AS visitors
 FROM sales LEFT JOIN visits ON shop = store AND came::DATE = sold::DATE
 WHERE sold >= $start AND sold < $end GROUP BY store""",
+    "of_both": """\
+SELECT store AS name, count(*) AS sales, sum(visitors) AS visitors FROM sales JOIN visits ON shop = store
+WHERE came::DATE = sold::DATE AND sold >= $start AND sold < $end AND came >= $start AND came < $end GROUP BY store""",
+    "of_afternoons": """\
+SELECT store AS name, count(*) AS sales, sum(visitors) AS visitors FROM sales JOIN visits ON shop = store
+WHERE came::DATE = sold::DATE AND sold >= $start AND sold < $end AND came >= $start + INTERVAL 12 HOUR
+GROUP BY store""",
     "of_visits_before": """\
 SELECT store AS name, count(*) AS sales FROM sales
 WHERE sold >= $start AND sold < $end
@@ -171,7 +178,7 @@ def test_a_table_of_which_each_question_reads_another_part_keeps_its_answer_whol
     assert [rows_of(answer) for answer in answers] == [anew(project, "of_open", start, 30) for start in (0, 5)]
 
 
-@pytest.mark.parametrize("query", ["of_visits", "of_visits_before"])
+@pytest.mark.parametrize("query", ["of_visits", "of_visits_before", "of_both"])
 def test_two_facts_that_meet_day_by_day_cost_a_window_that_slides_its_new_days_only(project: Path, query: str) -> None:
     with opened(project) as gateway:
         answers = [ask(gateway, query, start, start + 30) for start in (0, 1, 3)]
@@ -231,3 +238,12 @@ def test_rows_of_no_day_of_the_other_fact_are_met_by_every_day(project: Path) ->
         answer = ask(gateway, query, 0, 30)
     assert rows_of(answer) == anew(project, query, 0, 30)
     assert [row["visitors"] > 0 for row in rows_of(answer) if row["name"] == "south"] == [True]
+
+
+def test_a_filter_that_cuts_a_day_of_the_other_fact_is_a_part_of_the_partial_of_that_day_alone(project: Path) -> None:
+    with opened(project) as gateway:
+        answers = [ask(gateway, "of_afternoons", start, start + 30) for start in (0, 1)]
+    assert answers[1].result.folded == Folded(kept=28, computed=2)  # the day that is cut now, and the new one
+    assert [rows_of(answer) for answer in answers] == [
+        anew(project, "of_afternoons", start, start + 30) for start in (0, 1)
+    ]

@@ -242,6 +242,10 @@ def first_of_several(right: Any) -> Any:
     return wrong
 
 
+def of_any_table(_: Any) -> Any:
+    return lambda joined_, node: next((joined_.owner(column) for column in node.find_all(exp.Column)), joined_.source)
+
+
 def nothing_beside(right: Any) -> Any:
     return lambda *given, beside=(), **named: right(*given, **named)
 
@@ -295,7 +299,8 @@ MUTANTS = [
     Mutant(
         "several aggregations", "have one's partials", split, "partials", lambda _: lambda number: "__gateway_partials"
     ),
-    Mutant("filters", "of joined tables hold", filters, "_is_of_fact", lambda _: lambda *_: True),
+    Mutant("filters", "of tables hold of which there may be no row", filters, "_alone", of_any_table),
+    Mutant("filters", "of other tables hold", fold._Beside, "failing", lambda _: lambda *_: set()),
     Mutant("filters", "NULL in no part", filters, "_parts", without_nulls),
     Mutant("filters", "NULL in no column", filters, "_parts", without_columns),
     Mutant("filters", "IS NULL is strict", filters, "_STRICT", lambda right: (*right, exp.Is, exp.Coalesce)),

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from gateway.plan.analysis.sources import Source
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.clauses import Clauses
 from gateway.plan.fold.joined import Joined
@@ -38,23 +39,37 @@ def filters(text: Text, clauses: Clauses, joined: Joined) -> Iterator[tuple[Span
 
 
 def _filter(text: Text, joined: Joined, sql: str, node: exp.Expr) -> Filter:
-    parts = _parts(node) if _is_of_fact(joined, node) else None
+    alone = _alone(joined, node)
+    parts = _parts(node) if alone is not None else None
     fails = None
-    if parts is not None:
+    if parts is not None and alone is not None:
         missing = [f"({part}) IS NULL" for part in dict.fromkeys(part.sql("duckdb", comments=False) for part in parts)]
-        fails = text.readable(f"SELECT 1 {joined.alone_sql} WHERE {' OR '.join([f'NOT ({sql})', *missing])}")
+        fails = text.readable(
+            f"SELECT 1 FROM {joined.table_sql(alone)} WHERE {' OR '.join([f'NOT ({sql})', *missing])}"
+        )
     parameters = frozenset(parameter.name for parameter in node.find_all(exp.Parameter, exp.Placeholder))
     return Filter(
         sql=text.readable(sql),
         fails=fails,
         parameters=frozenset(name for name in parameters if text.clock(name) is None),
+        scan=None if alone is None else alone.scan,
     )
 
 
-def _is_of_fact(joined: Joined, node: exp.Expr) -> bool:
-    """Return whether a condition is one on each row of the fact alone."""
-    plain = joined.reads_fact and node.find(exp.Query) is None
-    return plain and all(map(joined.is_of_fact, node.find_all(exp.Column)))
+def _alone(joined: Joined, node: exp.Expr) -> Source | None:
+    """Return the table of which each row by itself decides a condition; None where several do, or none may.
+
+    It is the fact, or another table of which every row that the joins make has one.
+    """
+    if node.find(exp.Query) is not None:
+        return None
+    owners = {id(owner): owner for owner in map(joined.owner, node.find_all(exp.Column))}
+    if not owners:
+        return joined.source
+    (first, *others) = owners.values()
+    if others or first is None or first.scan is None:
+        return None
+    return first if first.scan == joined.fact or first.certain else None
 
 
 def _parts(node: exp.Expr) -> list[exp.Expr] | None:

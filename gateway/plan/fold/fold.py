@@ -116,6 +116,7 @@ class FoldPlanner:
             planner=self.planner,
             evaluate=self._evaluate,
             query=plan.query,
+            scan=scan,
             snapshot=snapshot,
             index=selected_alone(self.planner, snapshot, chosen),
         )
@@ -215,16 +216,24 @@ class _Branches:
         query = replace(plan.query, tables=_tables(plan, part.scans))
         columns = [column for each in snapshots.values() for column in each.columns]
         rendered: dict[tuple[int, ...], tuple[BoundQuery, BoundQuery, Callable[..., Statement]]] = {}
+        beside = [] if reach is None else [*self._holding_beside(part, selected)]
+        held = self._holding(part.fact, index).without(part.filters)
         pieces = []
-        for position, (without, selection) in enumerate(zip(self._without(part, index), chosen.each(), strict=True)):
-            if without not in rendered:
-                asked = partial_of(query, part.partial(without), columns)
-                counted = replace(asked, sql=part.partial(without, counted=True))
-                several = replace(asked, sql=part.partial(without, number=NUMBER, counted=True))
-                rendered[without] = (asked, counted, partial(self._numbered, table, part, several))
-            asked, counted, numbered = rendered[without]
+        for position, (of_fact, selection) in enumerate(zip(held, chosen.each(), strict=True)):
+            failing: set[int] | None = None
+            left_out, read = {*of_fact, *(number for each in beside for number in each.numbers)}, of_partial
+            while failing is None or failing:
+                without = tuple(sorted(left_out))
+                if without not in rendered:
+                    asked = partial_of(query, part.partial(without), columns)
+                    counted = replace(asked, sql=part.partial(without, counted=True))
+                    several = replace(asked, sql=part.partial(without, number=NUMBER, counted=True))
+                    rendered[without] = (asked, counted, partial(self._numbered, table, part, several))
+                asked, counted, numbered = rendered[without]
+                read = of_partial if reach is None else reach.of(asked, position, of_partial)
+                failing = {number for each in beside for number in each.failing(read) if number in left_out}
+                left_out -= failing
             alone = partial(self.planner.statement_over, counted, [selection], snapshots, self.principal)
-            read = of_partial if reach is None else reach.of(asked, position, of_partial)
             pieces.append(
                 Piece(
                     query=asked,
@@ -252,13 +261,25 @@ class _Branches:
             index=index,
         )
 
-    def _without(self, part: Part, index: PartitionIndex) -> Iterator[tuple[int, ...]]:
-        """Return for each partition the filters that hold in all of its rows."""
-        snapshot = self.snapshots[self.plan.scans[part.fact].table]
-        holding = Holding(
-            planner=self.planner, evaluate=self.evaluate, query=self.plan.query, snapshot=snapshot, index=index
+    def _holding(self, scan: int, index: PartitionIndex) -> Holding:
+        return Holding(
+            planner=self.planner,
+            evaluate=self.evaluate,
+            query=self.plan.query,
+            scan=scan,
+            snapshot=self.snapshots[self.plan.scans[scan].table],
+            index=index,
         )
-        return holding.without(part.filters)
+
+    def _holding_beside(self, part: Part, selected: Sequence[Chosen]) -> Iterator[_Beside]:
+        """Find the filters on other partitioned tables, and in which partitions of these they hold."""
+        for place, scan in enumerate(part.scans):
+            snapshot = self.snapshots[self.plan.scans[scan].table]
+            numbers = {number for number, each in enumerate(part.filters) if each.scan == scan and each.fails}
+            if scan != part.fact and numbers and snapshot.table.partitioned_by:
+                index = selected_alone(self.planner, snapshot, selected[scan])
+                held = self._holding(scan, index).without(part.filters)
+                yield _Beside(place, numbers, dict(zip(selected[scan].positions(), map(frozenset, held), strict=True)))
 
     def _numbered(
         self, table: str, part: Part, query: BoundQuery, pieces: Mapping[int, Piece], address: Address
@@ -267,6 +288,23 @@ class _Branches:
         read = read_together([*pieces.values()], part.fact)
         selected = [read[number] for number in part.scans]
         return self.planner.numbered(query, table, chosen, selected, self.snapshots, self.principal, address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """The *numbers* of filters on another table, by its place in a partial, and those that hold in its partitions.
+
+    Where they hold in all that a partial reads of the table without them, it is the same without them.
+    """
+
+    place: int
+    numbers: set[int]
+    held: Mapping[int, frozenset[int]]
+
+    def failing(self, read: Sequence[Chosen]) -> set[int]:
+        """Return those that do not hold in all that is read."""
+        holding = (self.held[position] for position in read[self.place].positions())
+        return self.numbers - self.numbers.intersection(*holding)
 
 
 def read_together(pieces: Sequence[Piece], fact: int) -> dict[int, Chosen]:

@@ -38,11 +38,12 @@ def selected_alone(planner: Planner, snapshot: Snapshot, chosen: Chosen) -> Part
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """Finds what holds in the partitions that were selected for a query, of which *index* is."""
+    """Finds what holds in the partitions that were selected for a scan of a query, of which *index* is."""
 
     planner: Planner
     evaluate: Evaluate
     query: BoundQuery
+    scan: int
     snapshot: Snapshot
     index: PartitionIndex
 
@@ -55,7 +56,11 @@ class Holding:
 
     def _mask(self, each: Filter, index: PartitionIndex) -> Mask | None:
         """Return in which partitions a filter is TRUE for every row; None: in none that is known."""
-        if each.fails is None or any(_has_null(self.query.parameters[name].value) for name in each.parameters):
+        if (
+            each.fails is None
+            or each.scan != self.scan
+            or any(_has_null(self.query.parameters[name].value) for name in each.parameters)
+        ):
             return None
         name = self.snapshot.table.name
         prepared = self.planner.prepared(replace(self.query, sql=each.fails, tables=(name,)), {name: self.snapshot})

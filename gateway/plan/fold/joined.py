@@ -70,16 +70,16 @@ class Joined:
             if isinstance(star, exp.Columns) or not isinstance(parent, exp.Count | exp.Select):
                 raise Refused("it has a star in an expression", "its columns")
 
-    @property
-    def alone_sql(self) -> str:
-        """The FROM of the fact alone."""
-        name = next(source.name for source in self.block.sources if source.scan == self.fact)
-        return f"FROM {identifier(self.table)} AS {identifier(name)}"
+    def table_sql(self, source: Source) -> str:
+        """Write what one of the sources, which is a table, reads."""
+        tables = (node for node in self.block.node.find_all(exp.Table) if folded(node.alias_or_name) == source.name)
+        table = next(node for node in tables if node.find_ancestor(exp.Select) is self.block.node)
+        return f"{identifier(table.name)} AS {identifier(source.name)}"
 
     @property
-    def reads_fact(self) -> bool:
-        """Whether the fact is read here, and not in a query below."""
-        return any(source.scan == self.fact for source in self.block.sources)
+    def source(self) -> Source | None:
+        """The fact, where it is read here and not in a query below."""
+        return next((source for source in self.block.sources if source.scan == self.fact), None)
 
     @property
     def alone(self) -> bool:
@@ -96,11 +96,6 @@ class Joined:
         else:
             named = [source for source in seen if source.has(name)]
         return named[0] if len(named) == 1 and named[0].find(name) is not None else None
-
-    def is_of_fact(self, column: exp.Column) -> bool:
-        """Return whether a name means a column of the fact."""
-        owner = self.owner(column)
-        return owner is not None and owner.scan == self.fact
 
     def _is_leading(self) -> bool:
         tree = self.block.tree

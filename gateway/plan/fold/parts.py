@@ -55,12 +55,14 @@ class Filter:
     """One of the conditions that WHERE joins by AND.
 
     ``fails`` is the text of a query that finds the rows for which it is not TRUE, as long as none of the parameters
-    that it names is NULL, or a list with a NULL; None where that cannot be asked.
+    that it names is NULL, or a list with a NULL; None where that cannot be asked. ``scan`` is the number of the scan
+    whose rows these are.
     """
 
     sql: str
     fails: str | None
     parameters: frozenset[str]
+    scan: int | None = None
 
 
 MARK: Final = "/*__gateway_f{}*/"

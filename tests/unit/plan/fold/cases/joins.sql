@@ -4,6 +4,7 @@ SELECT label, count(*) AS n FROM facts AS t JOIN dims AS d ON d.dj = t.j WHERE i
 --> finish: SELECT "k0" AS "label", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY "k0" ORDER BY 1
 --> whole: SELECT label AS "label", count(*) AS n FROM facts AS t JOIN dims AS d ON d.dj = t.j WHERE i > 1 AND rate > 0 GROUP BY label ORDER BY 1
 --> fails: SELECT 1 FROM "facts" AS "t" WHERE NOT (i > 1) OR (i) IS NULL
+--> fails: SELECT 1 FROM "dims" AS "d" WHERE NOT (rate > 0) OR (rate) IS NULL
 
 SELECT d.label, t.k, sum(i * rate) AS s FROM dims AS d, facts AS t WHERE d.dk = t.k GROUP BY 1, 2 ORDER BY s DESC LIMIT 3;
 --> partial: SELECT d.label AS "k0", t.k AS "k1", sum(i * rate) AS "s0" FROM dims AS d, facts AS t WHERE d.dk = t.k GROUP BY 1, 2
@@ -131,3 +132,16 @@ SELECT label, count(*) AS dims FROM dims JOIN facts AS t ON dj = j GROUP BY labe
 --> partial: SELECT label AS "k0", count(*) AS "s0" FROM dims JOIN facts AS t ON dj = j GROUP BY 1
 --> finish: SELECT "k0" AS "label", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS dims FROM "partials" GROUP BY "k0" ORDER BY dims, 1
 --> whole: SELECT label AS "label", count(*) AS dims FROM dims JOIN facts AS t ON dj = j GROUP BY label ORDER BY dims, 1
+
+-- A filter on a table of which every joined row has one can be known to hold, and none on one that may be missing.
+SELECT label, count(*) AS n FROM facts AS t LEFT JOIN dims AS d ON d.dj = t.j WHERE rate > 0 AND i > 1 GROUP BY label;
+--> partial: SELECT label AS "k0", count(*) AS "s0" FROM facts AS t LEFT JOIN dims AS d ON d.dj = t.j WHERE rate > 0 AND i > 1 GROUP BY 1
+--> finish: SELECT "k0" AS "label", CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY "k0" ORDER BY 1
+--> whole: SELECT label AS "label", count(*) AS n FROM facts AS t LEFT JOIN dims AS d ON d.dj = t.j WHERE rate > 0 AND i > 1 GROUP BY label ORDER BY 1
+--> fails: SELECT 1 FROM "facts" AS "t" WHERE NOT (i > 1) OR (i) IS NULL
+
+SELECT d.label AS name, count(*) AS n FROM facts AS t JOIN dims AS d ON d.dj = t.j LEFT JOIN kinds AS e ON e.j = t.j WHERE d.rate > 0 AND e.kind = 'x' AND d.rate > t.i GROUP BY d.label;
+--> partial: SELECT d.label AS "k0", count(*) AS "s0" FROM facts AS t JOIN dims AS d ON d.dj = t.j LEFT JOIN kinds AS e ON e.j = t.j WHERE d.rate > 0 AND e.kind = 'x' AND d.rate > t.i GROUP BY 1
+--> finish: SELECT "k0" AS name, CAST(coalesce(sum("s0"), 0) AS BIGINT) AS n FROM "partials" GROUP BY "k0" ORDER BY 1
+--> whole: SELECT d.label AS name, count(*) AS n FROM facts AS t JOIN dims AS d ON d.dj = t.j LEFT JOIN kinds AS e ON e.j = t.j WHERE d.rate > 0 AND e.kind = 'x' AND d.rate > t.i GROUP BY d.label ORDER BY 1
+--> fails: SELECT 1 FROM "dims" AS "d" WHERE NOT (d.rate > 0) OR (d.rate) IS NULL
