@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 .DEFAULT_GOAL := help
 export PYTHONDONTWRITEBYTECODE := # modules are compiled once, and not by each process that tests start
-.PHONY: help demo serve test web check fuzz mutate bench load soak format settings constraints clean
+.PHONY: help demo serve test web spark check fuzz mutate bench load soak format settings constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -21,6 +21,11 @@ test: .venv/dev $(if $(shell command -v npm),.venv/web/node_modules) ## run all 
 	|| $(BIN)/pytest --last-failed --last-failed-no-failures none $(ARGS) --numprocesses 0
 
 web: .venv/web/node_modules ## install the npm packages that tests of clients on the web need
+
+spark: .spark/bin/spark-submit ## install the Spark that tests start (450 MB; it runs on Java 17)
+
+.spark/bin/spark-submit: .venv/bin/python
+	.venv/bin/python -m venv .spark && .spark/bin/pip install --quiet 'pyspark[connect]==4.3.0'
 
 check: .venv/dev ## lint, types, import contract, unit tests: under two minutes
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

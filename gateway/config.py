@@ -242,9 +242,20 @@ class ClusterSettings(_Section):
         None,
         description="Scheduler of a Dask cluster, e.g. tls://scheduler:8786; tcp:// is for the same machine only.",
     )
+    spark: SecretStr | None = Field(
+        None,
+        description="Spark Connect server, e.g. sc://spark:15002/;use_ssl=true;token=…; without TLS for the same "
+        "machine only.",
+    )
+    spark_scheme: Literal["s3a", "s3"] = Field(
+        "s3a", description="Scheme by which Spark reaches the buckets of s3:// locations."
+    )
+    spark_largest: Size = Field(
+        512 * 2**20, description="Largest answer that Spark sends, in bytes of Arrow buffers; larger ones are errors."
+    )
     above: Size | None = Field(
         None,
-        description="Planned bytes above which the cluster computes what an answer lacks; by default DuckDB's part of "
+        description="Planned bytes above which a cluster computes what an answer lacks; by default DuckDB's part of "
         "`memory`.",
     )
     alone: Size | None = Field(
@@ -255,6 +266,13 @@ class ClusterSettings(_Section):
     ca: Path | None = Field(None, description="Certificate of the authority that signed those of the cluster.")
     certificate: Path | None = Field(None, description="Certificate of the gateway, for tls://.")
     key: Path | None = Field(None, description="Its private key.")
+
+    @field_validator("spark")
+    @classmethod
+    def _spark_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _check_spark_address(value.get_secret_value())
+        return value
 
     @field_validator("dask")
     @classmethod
@@ -339,6 +357,23 @@ def _check_dask_address(address: str) -> None:
         raise ValueError(f"not the address of a Dask scheduler: {example}")
     if parts.scheme == "tcp" and not _is_loopback(parts.hostname):
         raise ValueError(f"a scheduler on another machine is reached by TLS, for it runs what it is given: {example}")
+
+
+def _check_spark_address(address: str) -> None:
+    """Raise ``ValueError`` for what is no address of a server, without quoting it: it may hold a token."""
+    example = "write sc://host:15002/;use_ssl=true, or sc://127.0.0.1:15002 for one on this machine"
+    place, *options = address.split(";")
+    parts = urlsplit(place)
+    try:
+        port = parts.port or 15002
+    except ValueError:
+        port = 0
+    if parts.scheme != "sc" or not parts.hostname or not port or parts.path not in ("", "/") or "@" in parts.netloc:
+        raise ValueError(f"not the address of a Spark Connect server: {example}")
+    if not all(re.fullmatch(r"[a-zA-Z_][\w.-]*=[^=]+=*", option) for option in options if option):
+        raise ValueError(f"the options after ; are name=value: {example}")
+    if "use_ssl=true" not in options and not _is_loopback(parts.hostname):
+        raise ValueError(f"a server on another machine is reached by TLS: {example}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -108,6 +108,8 @@ class Rule(StrEnum):
     UNKNOWN_SCHEMA = "unknown-schema"
     UNPRUNED = "unpruned"
     NOT_FOLDED = "not-folded"
+    NOT_PORTABLE = "not-portable"
+    NOT_COMPARED = "not-compared"
     OWNER = "owner"
     SUNSET = "sunset"
     TEST = "test"

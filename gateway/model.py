@@ -402,6 +402,8 @@ class Result:
     digest: str = ""
     folded: Folded | None = field(default=None, compare=False)
     """What it was put together of when it was computed, in the process that did; None: computed as a whole."""
+    cluster: str | None = field(default=None, compare=False)
+    """What computed it as a whole, in the process that had it do so; None: the engine of this machine."""
 
     @property
     def rows(self) -> int:

@@ -98,6 +98,7 @@ class Streamed:
     close: Callable[[], None]
     """End the work, from any thread; idempotent."""
     folded: Folded | None = None
+    cluster: str | None = None
     more: bool = False
     """Rows follow after these, which are all that were asked for."""
     written: Callable[[Form, Callable[[int], None]], Iterator[Chunk]] | None = None

@@ -12,6 +12,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from dask_cluster import DaskProcesses, dask_installed, running
 from hypothesis import settings
 from real_servers import server_missing
 from seaweed import S3Server, find_seaweed, run_seaweed, seaweed_version
+from spark_server import SparkServer, java_home, spark_home, spark_version
+from spark_server import running as spark_running
 
 from gateway.demo.flights import find_source
 from gateway.demo.source import SourceMissing
@@ -193,6 +196,23 @@ def dask_all_along(
     server_used(f"Dask {version('distributed')}")
     with running(tmp_path_factory.mktemp("dask"), free_ports(1)[0]) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def spark_all_along(
+    tmp_path_factory: pytest.TempPathFactory,
+    free_ports: Callable[[int], list[int]],
+    server_used: Callable[[str], None],
+) -> Iterator[SparkServer]:
+    """Run a real Spark with two workers for all tests of the session; a test that kills it starts it again."""
+    if find_spec("pyspark") is None:
+        server_missing("no client of Spark: `pip install pyspark-client` (it is in the extra `dev`)")
+    home, java = spark_home(), java_home()
+    if home is None or java is None:
+        server_missing("no Spark: `make spark` installs it; it runs on Java 17")
+    server_used(f"Spark {spark_version(home)}")
+    with spark_running(tmp_path_factory.mktemp("spark"), free_ports(1)[0], home, java) as server:
+        yield server
 
 
 def _redis_server(

@@ -108,7 +108,7 @@ def open_app(
             max_stale=settings.cache.max_stale,
             secret=key,
             state=state.problem,
-            cluster=lambda: _cluster(serving()),
+            clusters=lambda: _clusters(serving()),
             jobs=jobs,
             wake=lambda kind: wake(settings, kind),
             faults=build_faults(settings).read,
@@ -134,9 +134,12 @@ def open_app(
         yield build_site(site)
 
 
-def _cluster(gateway: Gateway) -> Mapping[str, Any] | None:
-    cluster = gateway.runner.cluster
-    return None if cluster is None else cluster.status()
+def _clusters(gateway: Gateway) -> Mapping[str, Any]:
+    """Tell how the clusters are, by the names that they have in ``/readyz``."""
+    found = {"cluster": gateway.runner.cluster}
+    wholes = gateway.runner.wholes
+    told = {name: each.status() for name, each in found.items() if each is not None}
+    return told if wholes is None else {**told, "spark": wholes.cluster.status()}
 
 
 def _started(part: Part, stack: ExitStack) -> Part:

@@ -1,4 +1,4 @@
-"""Open the connection to the cluster that the settings name, where they name one."""
+"""Open the connections to the clusters that the settings name, where they name some."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import Any
 
 from gateway.app.engines import access, silence
 from gateway.app.memory_split import split_memory
+from gateway.cluster.current_versions import CurrentVersions
+from gateway.cluster.proofs import Proofs
 from gateway.config import FILE_NAME, Settings
 from gateway.engine.instance import BUCKETS
 from gateway.errors import Diagnostic, Rule, SettingsInvalid
 from gateway.execution.elsewhere import Elsewhere
+from gateway.execution.wholes import Wholes
+from gateway.plan.planner import Planner
+from gateway.plan.spark.planner import SparkPlanner
 from gateway.telemetry.events import Observer
 
 _ALONE = 8
@@ -19,11 +24,14 @@ _ALONE = 8
 
 
 class ClusterOpener:
-    """The connection of this process to its cluster, and what computes there for tables in some locations."""
+    """The connections of this process to its clusters, and what computes there for tables in some locations."""
 
     def __init__(self, settings: Settings, observe: Observer) -> None:
-        """Connect in the background. Raises ``SettingsInvalid`` where the extra is missing."""
-        self._settings, self._connection = settings, None
+        """Connect in the background. Raises ``SettingsInvalid`` where an extra is missing."""
+        self._settings, self._observe, self._connection, self._spark = settings, observe, None, None
+        if settings.cluster.spark is not None:
+            self._spark = _spark().SparkConnection(settings.cluster.spark.get_secret_value(), observe)
+            self._spark.start()
         if settings.cluster.dask is not None:
             self._connection = _dask().Connection(settings.cluster.dask, _certificates(settings), observe)
             self._connection.start()
@@ -34,9 +42,7 @@ class ClusterOpener:
         if self._connection is None:
             return None
         storage = access(settings.storage)
-        above = settings.cluster.above
-        above = split_memory(settings).engine if above is None else above
-        alone = settings.cluster.alone
+        above, alone = self._bounds()
         cluster = _dask().DaskCluster(
             connection=self._connection,
             locations=tuple(locations),
@@ -44,10 +50,33 @@ class ClusterOpener:
             http_timeout=silence(settings.storage),
             use_ssl=storage.use_ssl,
         )
-        return Elsewhere(cluster=cluster, above=above, alone=_ALONE * above if alone is None else alone)
+        return Elsewhere(cluster=cluster, above=above, alone=alone)
+
+    def wholes(self, planner: Planner) -> Wholes | None:
+        """Return what chooses between this machine and Spark for what *planner* plans; None: there is no Spark."""
+        if self._spark is None:
+            return None
+        settings = self._settings
+        above, alone = self._bounds()
+        cluster = _spark().SparkCluster(
+            connection=self._spark,
+            changed=CurrentVersions(settings.storage, settings.project, self._observe).changed,
+            scheme=settings.cluster.spark_scheme,
+            largest=settings.cluster.spark_largest,
+        )
+        proven = Proofs(settings.project).has
+        return Wholes(cluster=cluster, planner=SparkPlanner(planner), proven=proven, above=above, alone=alone)
+
+    def _bounds(self) -> tuple[int, int]:
+        """Return the bytes above which a cluster computes, and those up to which this machine does without it."""
+        given = self._settings.cluster
+        above = split_memory(self._settings).engine if given.above is None else given.above
+        return above, _ALONE * above if given.alone is None else given.alone
 
     def close(self) -> None:
-        """Leave the cluster; idempotent."""
+        """Leave the clusters; idempotent."""
+        if self._spark is not None:
+            self._spark.close()
         if self._connection is not None:
             self._connection.close()
 
@@ -62,9 +91,18 @@ def _certificates(settings: Settings) -> Any:
 
 def _dask() -> Any:
     """Return the module of Dask: its library is an extra, and is there only where it was asked for."""
+    return _extra("gateway.cluster.dask", "dask", "Dask")
+
+
+def _spark() -> Any:
+    """Return the module of Spark, whose client is an extra too."""
+    return _extra("gateway.cluster.spark", "spark", "the client of Spark")
+
+
+def _extra(module: str, name: str, what: str) -> Any:
     try:
-        return import_module("gateway.cluster.dask")
+        return import_module(module)
     except ModuleNotFoundError as error:
-        hint = "pip install 'query-gateway[dask]'"
-        message = "cluster.dask is set, and Dask is not installed"
+        hint = f"pip install 'query-gateway[{name}]'"
+        message = f"cluster.{name} is set, and {what} is not installed"
         raise SettingsInvalid([Diagnostic(path=FILE_NAME, message=message, hint=hint, rule=Rule.SETTINGS)]) from error

@@ -184,6 +184,7 @@ class _GatewayBuilder:
             stores=stores,
             timeout=settings.engine.timeout,
             gatherer=self._gatherer(engine),
+            wholes=self._cluster.wholes(planner),
         )
         in_flight = open_single_flight(settings, self._lease)
         executor = Executor(cache=self.cache, in_flight=in_flight, runner=runner, refreshes=Backoff(time.time))
@@ -219,7 +220,14 @@ class _GatewayBuilder:
         gatherer = previous.runner.gatherer
         if gatherer is not None:
             gatherer = replace(gatherer, elsewhere=self._cluster.reaching(engine.locations))
-        runner = replace(previous.runner, execution=execution, planning=planning, stores=stores, gatherer=gatherer)
+        runner = replace(
+            previous.runner,
+            execution=execution,
+            planning=planning,
+            stores=stores,
+            gatherer=gatherer,
+            wholes=self._cluster.wholes(planner),
+        )
         return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
 
     def catalog(self, tables: Mapping[str, Table], previous: Catalog | None = None) -> Catalog:

@@ -23,6 +23,7 @@ from gateway.config import Settings
 from gateway.errors import Diagnostic, GatewayError, Rule, Severity, StorageFailed, TableInvalid
 from gateway.model import Column
 from gateway.pipeline import Gateway
+from gateway.query.template import Template
 
 
 def check_data(
@@ -34,12 +35,7 @@ def check_data(
     """
     project = settings.project
     found = found.plus(check_files(gateway, settings, sources), project)
-    wanted = [path.resolve() for path in paths]
-    templates = [
-        template
-        for template in gateway.registry.templates()
-        if not wanted or any((project / template.path).is_relative_to(path) for path in wanted)
-    ]
+    templates = templates_in(gateway, project, paths)
     unknown = {item.path for item in found.diagnostics if item.rule is Rule.UNKNOWN_SCHEMA}
     kept = tuple(item for item in found.diagnostics if item.rule is not Rule.UNKNOWN_SCHEMA)
     again = [template for template in templates if template.path in unknown]
@@ -55,6 +51,16 @@ def check_data(
     found = replace(found, examples=tuple(item for item in ran if isinstance(item, Ran)))
     found = found.plus(check_folds(sound, gateway, project), project)
     return found.plus((item for item in ran if isinstance(item, Diagnostic)), project).sorted()
+
+
+def templates_in(gateway: Gateway, project: Path, paths: Sequence[Path]) -> list[Template]:
+    """List the templates that lie in *paths*; none: all."""
+    wanted = [path.resolve() for path in paths]
+    return [
+        template
+        for template in gateway.registry.templates()
+        if not wanted or any((project / template.path).is_relative_to(path) for path in wanted)
+    ]
 
 
 def _schemas(gateway: Gateway) -> Mapping[str, tuple[Column, ...]]:

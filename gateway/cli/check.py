@@ -9,13 +9,17 @@ from pathlib import Path
 import click
 
 from gateway.authoring.checked import Checked, check_project
-from gateway.authoring.data import check_data
+from gateway.authoring.data import check_data, templates_in
 from gateway.authoring.guesses import verify_guesses
+from gateway.authoring.spark_check import check_portability, compare_examples
 from gateway.cli.formats import FORMATS, write
 from gateway.cli.project import opened, project_option
+from gateway.cluster.proofs import FILE as PROOFS
+from gateway.cluster.proofs import Proofs
 from gateway.config import load_settings
 from gateway.engine.binder_process import one_after_another
-from gateway.errors import Rule, Severity
+from gateway.errors import Diagnostic, Rule, Severity
+from gateway.execution.wholes import SPARK
 from gateway.pr_review.base import NoBase
 from gateway.pr_review.review import Review, review
 from gateway.project.loader import Project, load_project
@@ -40,11 +44,24 @@ from gateway.project.loader import Project, load_project
     metavar="REVISION",
     help="Compare with a git revision, such as origin/main: what is published there must keep its meaning.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice([SPARK]),
+    help="Tell which templates that engine may be asked for; with --data: compare their examples there with DuckDB, "
+    "and record in engines/ those that are equal.",
+)
 @click.option("--strict", is_flag=True, help="End with 1 for warnings too.")
 @click.option("--format", "form", type=click.Choice([*FORMATS]), default="text", show_default=True)
 @one_after_another()
 def command(
-    project: Path, paths: tuple[Path, ...], data: bool, fix: bool, revision: str | None, strict: bool, form: str
+    project: Path,
+    paths: tuple[Path, ...],
+    data: bool,
+    fix: bool,
+    revision: str | None,
+    engine: str | None,
+    strict: bool,
+    form: str,
 ) -> None:
     """Check gateway.toml, the tables of catalog/ and the templates of queries/; only what lies in PATHS, if given.
 
@@ -60,6 +77,8 @@ def command(
         found = check_project(project, loaded)
     if data and _can_look(found):
         found = with_data(found, project, paths, loaded.sources)
+    if engine is not None and _can_look(found):
+        found = in_spark(found, project, paths, data=data)
     changed = None if revision is None else review_since(revision, project, loaded, found, data=data)
     if changed is not None:
         found = found.plus(changed.errors, project)
@@ -87,6 +106,28 @@ def with_data(found: Checked, project: Path, paths: tuple[Path, ...], sources: M
     """Add what the files of the tables say, and what the examples answer."""
     with opened(project) as gateway:
         return check_data(found, gateway, load_settings(project.resolve()), paths, sources)
+
+
+def in_spark(found: Checked, project: Path, paths: tuple[Path, ...], *, data: bool) -> Checked:
+    """Add what keeps templates from Spark; with *data* compare their examples, and record those that are equal."""
+    wrong = {item.path for item in found.of(Severity.ERROR)}
+    with opened(project) as gateway:
+        templates = [
+            template
+            for template in templates_in(gateway, project.resolve(), paths)
+            if str(project / template.path) not in wrong
+        ]
+        if not data:
+            return found.plus(check_portability(templates, gateway, project), project).sorted()
+        wholes = gateway.runner.wholes
+        if wholes is None:
+            raise click.UsageError("--engine spark --data needs a Spark: set cluster.spark")
+        told = list(compare_examples(templates, gateway, wholes, project))
+        equal = dict(item for item in told if isinstance(item, tuple))
+        Proofs(project.resolve()).add(equal)
+        count = sum(digest is not None for digest in equal.values())
+        click.echo(f"{count} of {len(equal)} templates answer alike in Spark and DuckDB ({PROOFS})", err=True)
+        return found.plus((item for item in told if isinstance(item, Diagnostic)), project).sorted()
 
 
 def review_since(revision: str, project: Path, head: Project, found: Checked, *, data: bool) -> Review:

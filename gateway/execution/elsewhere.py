@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from gateway.engine.base import Cancel
+from gateway.engine.base import Cancel, Runs
 from gateway.errors import ClusterUnavailable
 from gateway.execution.stores import Move, located
 from gateway.model import BoundQuery, FileVersion, Plan, Statement
@@ -19,7 +19,7 @@ from gateway.streaming import ResultStream
 
 LOCAL: Final = "duckdb"
 """What the engine of this machine is called in front matter, headers and explanations."""
-_RETRY = 5.0
+RETRY: Final = 5.0
 """Seconds after which a caller may ask again for what only the cluster can compute."""
 
 
@@ -60,10 +60,15 @@ class Sent:
     cluster: Cluster
     tasks: Sequence[Callable[[Address], Statement]]
 
+    @property
+    def name(self) -> str:
+        """What the cluster is called."""
+        return self.cluster.name
+
     def start(
-        self, plan: Plan, move: Move, *, deadline: float | None, started: Callable[[Cancel], None]
+        self, plan: Plan, move: Move, engine: Runs, *, deadline: float | None, started: Callable[[Cancel], None]
     ) -> ResultStream:
-        """Start the tasks of a plan, whose files are read where *move* says."""
+        """Start the tasks of a plan, whose files are read where *move* says; *engine* is that of this machine."""
         rendered = [located(replace(plan, statement=task), self.cluster.address, move) for task in self.tasks]
         return self.cluster.execute(rendered, deadline=deadline, started=started)
 
@@ -82,8 +87,9 @@ class Elsewhere:
     def choice(self, query: BoundQuery, size: int) -> EngineChoice:
         """Say where partials of *size* bytes of files are computed now, and what would change that."""
         name, left = self.cluster.name, f"{readable(size)} are left to be read"
-        if query.engine == LOCAL:
-            return EngineChoice(engine=LOCAL, why=f"the query asks for it (engine: {LOCAL})", instead="engine: auto")
+        if query.engine not in ("auto", name):
+            why = f"the query asks for it (engine: {query.engine})"
+            return EngineChoice(engine=LOCAL, why=why, instead="engine: auto")
         if query.engine == name:
             why = f"the query asks for it (engine: {name})"
         elif size > self.above:
@@ -107,7 +113,7 @@ class Elsewhere:
                 f"{readable(size)} of data files have to be read for this answer, which the cluster alone may do "
                 f"(cluster.alone is {readable(self.alone)}). {problem[:1].upper()}{problem[1:].rstrip('.')}. "
                 "Ask again later, or a narrower question.",
-                retry_after=_RETRY,
+                retry_after=RETRY,
             )
 
 

@@ -104,10 +104,13 @@ class Gatherer:
         """Say where the partials that are not kept would be computed now; None: there is only one engine."""
         if self.elsewhere is None:
             return None
+        return self.elsewhere.choice(fold.fold.query, self.missing(fold))
+
+    def missing(self, fold: KeyedFold) -> int:
+        """Return the bytes of the files whose partials are not kept."""
         pieces = fold.pieces
         kept = self.partials.find(pieces)
-        missing = sum(piece.selection.size for key, piece in pieces.items() if key not in kept)
-        return self.elsewhere.choice(fold.fold.query, missing)
+        return sum(piece.selection.size for key, piece in pieces.items() if key not in kept)
 
 
 class _Gathering:
@@ -258,7 +261,7 @@ class _Gathering:
             self._sizes.too_many(branch.text, 1, TOO_LARGE)
             raise _TooLarge
         if computing.part.sent is not None:  # what they cost was paid elsewhere
-            self._used = computing.part.sent.cluster.name
+            self._used = computing.part.sent.name
         elif not self._sizes.measured(branch.text, *sizes.measured):
             raise _TooLarge
         self._sizes.fits(branch.text)

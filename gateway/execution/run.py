@@ -236,12 +236,17 @@ class Run:
             self._held.enter_context(limits.cancellation.stops(cancel))
 
         if sent is not None:
-            self.stream = sent.start(plan, self._move, deadline=limits.deadline, started=started)
+            self.stream = sent.start(plan, self._move, self._engine, deadline=limits.deadline, started=started)
         else:
             statement = located(plan, self._execution.engine.address, self._move)
             self.stream = self._engine.execute(statement, deadline=limits.deadline, started=started)
         self._held.callback(self.stream.close)
         self.rows = self._rows()
+
+    @property
+    def _cluster(self) -> str | None:
+        sent = self._work.part.sent
+        return None if sent is None else sent.name
 
     def gathered(self, batches: list[pa.RecordBatch]) -> pa.Table:
         """Make one table of rows for one reader; its bytes are held for as long as it is."""
@@ -264,6 +269,7 @@ class Run:
             version=self._work.plan.query.version,
             digest=digest,
             folded=self._work.part.folded,
+            cluster=self._cluster,
         )
 
     def streamed(
@@ -282,6 +288,7 @@ class Run:
             readings=self._readings,
             created_at=self._created_at,
             folded=self._work.part.folded,
+            cluster=self._cluster,
             batches=batches,
             close=close,
             more=more,

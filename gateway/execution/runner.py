@@ -11,7 +11,15 @@ from typing import TypeVar
 
 from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.cancellation import Cancellation
-from gateway.errors import EngineFailed, Fate, FilesChanged, GatewayError, QueryFailed, UpstreamError
+from gateway.errors import (
+    ClusterUnavailable,
+    EngineFailed,
+    Fate,
+    FilesChanged,
+    GatewayError,
+    QueryFailed,
+    UpstreamError,
+)
 from gateway.execution.elsewhere import LOCAL, Cluster
 from gateway.execution.gathering import Gatherer
 from gateway.execution.lives import AGAIN, Lives
@@ -20,12 +28,13 @@ from gateway.execution.row_tee import RowTee
 from gateway.execution.run import Execution
 from gateway.execution.same_bytes import cost, statement_of
 from gateway.execution.stores import Move, Stores
+from gateway.execution.wholes import SPARK, Wholes
 from gateway.execution.work import KeyedFold, Limits, Work
 from gateway.model import BoundQuery, Folded, Plan, Principal, Result
 from gateway.plan.explain import EngineChoice, KeptPartitions
 from gateway.plan.fold.parts import Whole
 from gateway.streaming import Streamed
-from gateway.telemetry.events import QueryReplanned
+from gateway.telemetry.events import ClusterFailed, QueryReplanned
 
 _RAISED = "the last attempt raised"
 T = TypeVar("T")
@@ -65,6 +74,8 @@ class PlanRunner:
     timeout: float
     gatherer: Gatherer | None = None
     """What puts answers together of partials; None: all are computed as a whole."""
+    wholes: Wholes | None = None
+    """What computes whole answers beside this machine."""
 
     def whole(self, work: Work, cancellation: Cancellation, tee: RowTee | None = None) -> Result:
         """Compute all rows; the reader of *tee* is given them meanwhile. Raises ``ResultTooLarge``."""
@@ -90,7 +101,7 @@ class PlanRunner:
 
     def computing(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Computing:
         """Tell how the answer of a plan would be computed now."""
-        if self.gatherer is None and not plan.query.deterministic:
+        if self.gatherer is None and self.wholes is None and not plan.query.deterministic:
             return Computing()
         try:
             fold = self.planning.fold(plan, snapshots, principal)
@@ -99,8 +110,12 @@ class PlanRunner:
         known = self._known(plan, fold)
         whole = known if isinstance(known, str) else None
         choice, kept = None if self.cluster is None else _AS_A_WHOLE, tuple[KeptPartitions, ...]()
+        if self.wholes is not None:
+            choice, _ = self.wholes.choice(plan, snapshots, principal, _size(plan))
         if self.gatherer is not None and isinstance(known, Folded) and isinstance(fold, KeyedFold):
-            choice, kept = self.gatherer.choice(fold), self.gatherer.kept(fold)
+            kept = self.gatherer.kept(fold)
+            instead = self._instead_of_fold(plan, snapshots, principal, fold)
+            choice = self.gatherer.choice(fold) if instead is None else instead[0]
         return Computing(
             folded=known if isinstance(known, Folded) else None,
             whole=whole,
@@ -150,16 +165,62 @@ class PlanRunner:
         fold = work.fold()
         whole = _whole(work, fold)
         if isinstance(fold, Whole) or self.gatherer is None:
-            return run(whole)
+            return self._as_whole(whole, run, tee)
+        instead = self._instead_of_fold(work.plan, work.snapshots, work.principal, fold)
+        if instead is not None:
+            return self._as_whole(whole, run, tee, instead[1])
         folded = self.gatherer.folded(self.execution, work, fold, move, limits)
         if folded is None:
-            return run(whole)
+            return self._as_whole(whole, run, tee)
         try:
             return run(folded)
         except QueryFailed as error:
             if tee is not None and tee.fail(error):
                 raise
         return run(whole)
+
+    def _as_whole(self, work: Work, run: Callable[[Work], T], tee: RowTee | None = None, size: int | None = None) -> T:
+        """Have *run* compute an answer as a whole, on this machine or by what computes whole answers beside it."""
+        if self.wholes is None:
+            return run(work)
+        size = _size(work.plan) if size is None else size
+        sent, choice = self.wholes.sent(work, size)
+        query = work.plan.query
+        if sent is None:
+            if choice.passed_over is not None and query.engine == SPARK:
+                self._note(query, choice.passed_over)
+            return run(work)
+        try:
+            return run(sent)
+        except (ClusterUnavailable, QueryFailed, EngineFailed) as error:
+            if tee is not None and tee.fail(error):
+                raise
+            if isinstance(error, EngineFailed) and error.lost is not None:
+                raise
+            failure = error
+        self._note(query, failure.detail)
+        self.wholes.refuse_beyond(size, failure.detail)
+        return run(work)
+
+    def _note(self, query: BoundQuery, reason: str) -> None:
+        self.execution.observe(ClusterFailed(query=query.name, version=query.version, reason=reason))
+
+    def _instead_of_fold(
+        self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal, fold: KeyedFold
+    ) -> tuple[EngineChoice, int] | None:
+        """Tell which engine computes as a whole what could be put together of partials, and of how many bytes.
+
+        So it is where its query asks for that, and where more is missing than one machine reads and no cluster is
+        there for partials. None: it is put together.
+        """
+        engine = plan.query.engine
+        if self.wholes is None or self.gatherer is None or engine not in ("auto", SPARK):
+            return None
+        size = _size(plan) if engine == SPARK else self.gatherer.missing(fold)
+        if engine != SPARK and (self.gatherer.elsewhere is not None or size <= self.wholes.above):
+            return None
+        choice, planned = self.wholes.choice(plan, snapshots, principal, size)
+        return (choice, size) if engine == SPARK or planned is not None else None
 
     def _outliving(self, limits: Limits, run: Callable[[Limits], T]) -> T:
         """Run a query again where the engine's process ended under it for what may be another's fault.
@@ -216,6 +277,11 @@ def _whole(work: Work, fold: KeyedFold | Whole) -> Work:
     """Return the work that computes an answer as a whole, in the order in which its partials would be finished."""
     statement = statement_of(work.plan, fold)
     return work if statement is None else replace(work, plan=replace(work.plan, statement=statement))
+
+
+def _size(plan: Plan) -> int:
+    """Return the bytes of the files that a plan reads."""
+    return sum(scan.selection.size for scan in plan.scans)
 
 
 def _pause(cancellation: Cancellation, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -13,13 +13,14 @@ from gateway.cache.results import Enough
 from gateway.cache.tier import Validation
 from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.cancellation import Cancellation
-from gateway.execution.elsewhere import Sent
+from gateway.engine.base import Cancel, Runs
 from gateway.execution.single_flight import Gone
+from gateway.execution.stores import Move
 from gateway.model import CachePolicy, Edition, Folded, Plan, Principal, Reading, Result, Scan, Summary
 from gateway.plan.fold.fold import Branch, Fold, read_together
 from gateway.plan.fold.fold import Piece as Partial
 from gateway.plan.fold.parts import Whole
-from gateway.streaming import Streamed
+from gateway.streaming import ResultStream, Streamed
 from gateway.telemetry.timings import Timings
 
 _NO_DIRECTIVES = Directives()
@@ -100,6 +101,19 @@ class KeyedFold:
         return self.fold.query.normalised
 
 
+class Starts(Protocol):
+    """What other machines compute."""
+
+    @property
+    def name(self) -> str:
+        """What they are called in front matter, headers and explanations."""
+
+    def start(
+        self, plan: Plan, move: Move, engine: Runs, *, deadline: float | None, started: Callable[[Cancel], None]
+    ) -> ResultStream:
+        """Start it for a plan, whose files are read where *move* says; *engine* is that of this machine."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """What a plan runs: all of the work, some of its partials, or what is made of them."""
@@ -109,8 +123,8 @@ class Part:
     """The partials of which the answer is made: the plan reads their rows, and no files."""
     began: float | None = None
     """When the first partial was looked for, in seconds since the epoch."""
-    sent: Sent | None = None
-    """How a cluster computes partials; None: the engine of this machine does."""
+    sent: Starts | None = None
+    """What other machines compute; None: the engine of this one does."""
     whole: Plan | None = None
     """The plan of the whole query, which people are told of."""
 

@@ -249,6 +249,10 @@ class Planner:
         """Tell whether what *principal* may see of tables may be found by joins, whose rows come in any order."""
         return _may_join(filters(self._policy, principal, tables))
 
+    def filters_rows(self, principal: Principal, tables: Sequence[str]) -> bool:
+        """Tell whether *principal* may see only some rows of one of *tables*."""
+        return any(each is not None for each in filters(self._policy, principal, tables))
+
     def over_nothing(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> Statement:
         """Render a query over no files at all: its result has the right columns and no work behind it."""
         prepared = self.prepared(query, snapshots)

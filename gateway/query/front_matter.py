@@ -97,7 +97,7 @@ class FrontMatter(BaseModel):
         CacheRules, BeforeValidator(_cache_off, json_schema_input_type=CacheRules | Literal[False, "off"])
     ] = CacheRules()
     timeout: Annotated[Duration, Field(gt=0)] | None = None
-    engine: Literal["auto", "duckdb", "dask"] = "auto"
+    engine: Literal["auto", "duckdb", "dask", "spark"] = "auto"
     deterministic: bool = False
     examples: list[dict[str, Any]] = []
     warm: Annotated[

@@ -247,8 +247,23 @@ class ClusterGone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SparkReached(Event):
+    """Spark can be used: its server, of this version, has answered a query."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkGone(Event):
+    """Spark cannot be used, from now on; it is looked for again every five seconds."""
+
+    level: ClassVar[str | None] = "warning"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFailed(Event):
-    """The cluster did not compute the partials of an answer, for which it was chosen."""
+    """A cluster did not compute an answer, or its partials, for which it was chosen."""
 
     level: ClassVar[str | None] = "warning"
     query: str

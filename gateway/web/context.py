@@ -63,8 +63,8 @@ class Site:
     """Returns what signs cursors: the same in all workers of a machine."""
     state: Callable[[], str | None]
     """Says why nothing can be written to the state folder, None where something can."""
-    cluster: Callable[[], Mapping[str, Any] | None]
-    """Tells how the cluster is that computes partials; None: there is none."""
+    clusters: Callable[[], Mapping[str, Any]]
+    """Tells how each cluster is that computes for this machine, by its name in ``/readyz``."""
     jobs: JobStore
     wake: Callable[[str], None]
     """Has the process of this machine that does the jobs of a kind look for them at once."""

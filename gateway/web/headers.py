@@ -129,7 +129,7 @@ def engine_of(answer: Answer | Export | Unread) -> str | None:
         return None
     folded = answer.result.folded
     if folded is None:
-        return None if answer.status.collapsed else LOCAL
+        return None if answer.status.collapsed else answer.result.cluster or LOCAL
     return folded.cluster or LOCAL
 
 

@@ -67,9 +67,7 @@ def details() -> dict[str, Any]:
     problem = site().state()
     document["state"] = {"status": "ok"} if problem is None else {"status": "failing", "detail": problem}
     document["stores"] = dict(gateway().stores.states())
-    cluster = site().cluster()
-    if cluster is not None:
-        document["cluster"] = cluster
+    document.update(site().clusters())
     builds = _builds()
     if builds:
         document["builds"] = builds

@@ -36,7 +36,7 @@ def bare_site(gateway: Any, /, **wired: Any) -> Site:
         "checks": {},
         "secret": bytes,
         "state": lambda: None,
-        "cluster": lambda: None,
+        "clusters": dict,
         "calls": lambda since: {},
         "jobs": JobStore(lambda: pytest.fail("no jobs are asked for here"), clock=lambda: 0.0),
         "wake": lambda kind: None,

@@ -59,3 +59,36 @@ def test_a_missing_extra_is_told_with_the_command(tmp_path: Path, monkeypatch: p
     settings = load_settings(tmp_path, {"GATEWAY_CLUSTER_DASK": "tcp://127.0.0.1:1"})
     with pytest.raises(SettingsInvalid, match=r"pip install 'query-gateway\[dask\]'"):
         ClusterOpener(settings, unobserved)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["sc://127.0.0.1:15002", "sc://localhost", "sc://spark:443/;use_ssl=true;token=opensesame;user_id=x"],
+)
+def test_spark_is_reached_on_this_machine_or_by_tls(tmp_path: Path, address: str) -> None:
+    found = load_settings(tmp_path, {"GATEWAY_CLUSTER_SPARK": address}).cluster
+    assert found.spark is not None
+    assert found.spark.get_secret_value() == address
+    assert "opensesame" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("sc://spark:15002/;token=opensesame", "is reached by TLS"),
+        ("spark://spark:7077/;token=opensesame", "not the address of a Spark Connect server"),
+        ("sc://user:opensesame@spark:1/;use_ssl=true", "not the address of a Spark Connect server"),
+        ("sc://spark:1/;use_ssl=true;opensesame", "the options after ; are name=value"),
+    ],
+)
+def test_another_address_of_spark_is_refused_without_its_token(tmp_path: Path, address: str, reason: str) -> None:
+    told = refusal(tmp_path, {"GATEWAY_CLUSTER_SPARK": address})
+    assert reason in told
+    assert "opensesame" not in told
+
+
+def test_spark_without_its_client_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gateway.cluster.spark", None)
+    settings = load_settings(tmp_path, {"GATEWAY_CLUSTER_SPARK": "sc://127.0.0.1:1"})
+    with pytest.raises(SettingsInvalid, match=r"query-gateway\[spark\]"):
+        ClusterOpener(settings, unobserved)
