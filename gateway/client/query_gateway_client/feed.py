@@ -122,6 +122,11 @@ class _Pieces:
 
     def take(self, length: int) -> bytes:
         """Return the first *length* bytes, which are there, in one piece."""
+        first = self._pieces[0] if self._pieces else memoryview(b"")
+        if isinstance(first.obj, bytes) and len(first) == len(first.obj) == length > 0:
+            self._pieces.popleft()  # it is in one piece already, and need not be copied
+            self.length -= length
+            return first.obj
         found, missing = [], length
         while missing:
             piece = self._pieces.popleft()
