@@ -47,7 +47,7 @@ from gateway.plan.analysis import (
     terms,
     types,
 )
-from gateway.plan.analysis.leaves import compiler, jointly, lists, nulls, rows
+from gateway.plan.analysis.leaves import compiler, lists, nulls, rows
 from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import FALSE, TRUE, And, Comparison, Operator, Or, Predicate, all_of, any_of
 from queries import cases, created, fill, refused
@@ -231,9 +231,6 @@ MUTATIONS = [
     Mutation("refuted", "every function keeps order", ranges.Ranges, "_direction", lambda *_: 1),
     Mutation("refuted", "months are of fixed length", ranges, "_is_fixed_length", lambda _: True),
     Mutation("refuted", "an earlier branch is never reached", possible.Possible, "_not_so", wrong_not_so),
-    Mutation(
-        "refuted", "the columns of one name are those of another table", jointly, "_are_of_one_source", lambda _: True
-    ),
     Mutation("refuted", "single values beside a range move it", ranges.Ranges, "only", wrong_only),
     Mutation("joined by expressions", "NULL makes NULL", computed, "is_strict", lambda _: True),
     Mutation("differences", "one more", differences, "_moved", wrong_moved),
