@@ -7,10 +7,11 @@ kept as long as the same versions are read.
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, Final
 
@@ -20,8 +21,27 @@ import pyarrow as pa
 from gateway.errors import ClusterUnavailable, EngineFailed, GatewayError, QueryFailed, ResultTooLarge
 from gateway.plan.spark.scans import SparkScan
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it warns of a version of pandas, of which nothing is used here
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Import the client: it warns of a version of pandas, of which nothing is used here.
+
+    It takes a program without a file, as of ``python -c``, for its own tests, and may end it: it is shown a file.
+    """
+    program = sys.modules["__main__"]
+    hidden = not hasattr(program, "__file__")
+    if hidden:
+        program.__file__ = __file__
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if hidden:
+            del program.__file__
+
+
+with _quietly():
     from pyspark.errors import PySparkException
     from pyspark.sql.connect.client.retries import DefaultPolicy
     from pyspark.sql.connect.functions import lit

@@ -137,17 +137,24 @@ def _signed(node: exp.Expr, kind: KindOf) -> Kind:
 
 
 def _round(node: exp.Expr, kind: KindOf) -> Kind:
-    """Round as DuckDB does: a DOUBLE times a power of ten, to the nearest integer, divided by it again."""
+    """Round as DuckDB does: a DOUBLE times a power of ten, to the nearest integer, divided by it; zero has a sign."""
     found, decimals = kind(node.this), node.args.get("decimals")
     digits = 0 if decimals is None else natural(node, decimals)
     if found not in NUMBERS or digits > _MOST_DECIMALS:
         raise unlike(node, [found])
-    if found is Kind.DOUBLE and digits:
-        value, power = node.this, number(f"1e{digits}")
-        product = exp.Mul(this=exp.paren(value.copy()), expression=power)
+    if found is Kind.DOUBLE:
+        value, power = exp.paren(node.this), number(f"1e{digits}")
+        product = exp.Mul(this=value.copy(), expression=power)
         rounded = exp.Div(this=call("ROUND", product, exp.Literal.number(0)), expression=power.copy())
-        small = exp.LT(this=exp.Abs(this=value.copy()), expression=number("1e290"))
-        node.replace(exp.Case(ifs=[exp.If(this=small, true=rounded)], default=value.copy()))
+        zero, large = (
+            exp.EQ(this=rounded, expression=number("0")),
+            exp.GTE(this=exp.Abs(this=value), expression=number("1e290")),
+        )
+        cases = [
+            exp.If(this=exp.or_(exp.EQ(this=value.copy(), expression=number("0")), large), true=value.copy()),
+            exp.If(this=exp.and_(zero, exp.LT(this=value.copy(), expression=number("0"))), true=number("-0.0")),
+        ]
+        node.replace(exp.Case(ifs=cases, default=rounded.copy()))
     return found
 
 
@@ -268,6 +275,10 @@ def _distinct(node: exp.Expr, kind: KindOf) -> Kind:
 
 def _sum(node: exp.Expr, kind: KindOf) -> Kind:
     found = kind(node.this)
+    if found is Kind.DOUBLE:
+        raise refused(
+            "it has sum() or avg() of a DOUBLE, whose last digits are those of an order of the rows", "a DECIMAL"
+        )
     if found not in NUMBERS:
         raise unlike(node, [found])
     return found
