@@ -133,7 +133,7 @@ class Exporter:
             location=asked.to,
             snapshot=query.snapshot,
             rows=summary.rows,
-            partitions=summary.partitions,
+            partitions=min(summary.partitions, summary.files),
             files=summary.files,
             bytes=summary.bytes,
             seconds=summary.seconds,
@@ -170,16 +170,26 @@ class Exporter:
     def _make_room(self, asked: ExportQuestion) -> None:
         """Remove what attempts before left of this export. Raises ``InvalidParameters`` where something else is."""
         folder = local_folder(asked.to, self.root)
-        if folder is not None:
-            if not folder.exists():
+        try:
+            if folder is not None and not folder.exists():
                 return
-            with locked(folder):
-                sweep(folder)
-        documents = self._documents(asked)
+            if folder is not None and not folder.is_dir():
+                _taken("is a file: take a folder")
+            documents = self._documents(asked)
+            self._refuse_others(asked, documents)
+            if folder is not None:
+                with locked(folder):
+                    sweep(folder)
+            documents.remove(self._refuse_others(asked, documents))
+        except OSError as error:  # of a folder: stores raise errors of the gateway's own
+            _taken(f"cannot be written to: {error.strerror}")
+
+    def _refuse_others(self, asked: ExportQuestion, documents: Documents) -> Sequence[str]:
+        """Return what there is, all of this export. Raises ``InvalidParameters`` where something else is."""
         there = _listed(documents)
         if any(not _is_of(path, asked.name) for path in there):
             _taken("has files already, and an export replaces none: take a folder that is empty")
-        documents.remove(there)
+        return there
 
     def _finish(self, asked: ExportQuestion, table: Table, exported: Exported, paths: Sequence[str]) -> None:
         """Say what was written, unless others wrote there meanwhile: then nothing of this is left."""
@@ -230,9 +240,10 @@ def described(exported: Exported) -> Mapping[str, Any]:
 
 def _table(asked: ExportQuestion, columns: Sequence[Column]) -> Table:
     """Declare the files of an export as a table."""
-    types = {column.name: column.type for column in columns}
     levels = [_level(each) for each in asked.partition_by]
-    return Table.model_validate({"table": "export", "location": asked.to, "columns": types, "partitioned_by": levels})
+    table = Table.model_validate({"table": "export", "location": asked.to, "partitioned_by": levels})
+    # Results have columns, such as `sum(a) / count(*)`, of whose names a declaration has none.
+    return table.model_copy(update={"columns": {column.name: column.type for column in columns}})
 
 
 def _level(field: PartitionField) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from gateway.declaration import plain_words
 from gateway.errors import InvalidParameters
 from gateway.model import Column
 
-TO, BY, SORT = "to", "partition_by", "sort"
+TO, BY, SORT, COLUMNS = "to", "partition_by", "sort", "columns"
 _FIELD: Final = re.compile(
     r"\s*(?:(?P<name>[^=()]+?)\s*=\s*)?(?:(?P<kind>[a-z]+\s*(?:[\[{].*[\]}])?)\s*\((?P<source>[^()]+)\)|(?P<plain>[^=()]+?))\s*",
     re.DOTALL,
@@ -75,7 +75,7 @@ def checked_columns(
     try:
         written = written_columns(columns, fields, of="the query")
     except Unwritable as error:
-        _refuse(BY, error.message + (f": {error.hint}" if error.hint else ""))
+        _refuse(BY if error.of_level else COLUMNS, error.message + (f": {error.hint}" if error.hint else ""))
     names, levels = {column.name.lower() for column in columns}, [field.column.lower() for field in fields]
     for field in fields:
         if levels.count(field.column.lower()) > 1:

@@ -24,11 +24,14 @@ _NOT_WRITTEN: Final = (
 
 
 class Unwritable(Exception):
-    """A result cannot be written as files partitioned so: the message says why, and ``hint`` what would help."""
+    """A result cannot be written as files partitioned so: the message says why, and ``hint`` what would help.
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    ``of_level`` tells whether it is for the partitions, and not for the columns whatever the partitions are.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, of_level: bool = True) -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message, self.hint, self.of_level = message, hint, of_level
 
 
 def written_columns(columns: Sequence[Column], fields: Sequence[PartitionField], *, of: str) -> tuple[Column, ...]:
@@ -37,10 +40,12 @@ def written_columns(columns: Sequence[Column], fields: Sequence[PartitionField],
     for column in columns:
         kind = "VARCHAR" if column.type.startswith("ENUM(") else _AS_WRITTEN.get(column.type, column.type)
         if column.name.lower() in found:
-            raise Unwritable(f"{of} answers with two columns {column.name!r}", "name one otherwise: AS …")
+            raise Unwritable(
+                f"{of} answers with two columns {column.name!r}", "name one otherwise: AS …", of_level=False
+            )
         if kind.startswith(_NOT_WRITTEN):
             hint = f"cast it in the query, to another type than {kind}"
-            raise Unwritable(f"Parquet has no type for the column {column.name!r} of {of}", hint)
+            raise Unwritable(f"Parquet has no type for the column {column.name!r} of {of}", hint, of_level=False)
         found[column.name.lower()] = Column(name=column.name, type=kind)
     for field in fields:
         source = found.get(field.source.lower())

@@ -77,7 +77,7 @@ class End:
     at: float
     result: Mapping[str, Any] = field(default_factory=dict)
     problem: Mapping[str, Any] | None = None
-    """``code``, ``status``, ``title`` and ``detail`` of a problem document."""
+    """``code``, ``status``, ``title``, ``detail`` and the other members of a problem document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,4 +106,11 @@ def problem_of(error: GatewayError) -> Mapping[str, Any]:
     if isinstance(error, DefinitionError):
         found = error.diagnostics
         detail = "; ".join(each.message + (f" ({each.hint})" if each.hint else "") for each in found)
-    return {"code": error.code, "status": error.status, "title": error.title, "detail": detail}
+    members = {name: value for name, value in error.members.items() if value is not None}
+    return members | {"code": error.code, "status": error.status, "title": error.title, "detail": detail}
+
+
+def reason_of(problem: Mapping[str, Any]) -> str:
+    """Say in one text what a problem is."""
+    errors = "; ".join(f"{each['parameter']} {each['detail']}" for each in problem.get("errors", ()))
+    return f"{problem['detail']} {errors}".rstrip()

@@ -17,7 +17,7 @@ from gateway.concurrency.leader import Leadership
 from gateway.concurrency.ticker import Ticker, Wait
 from gateway.errors import GatewayError, JobAbandoned, ShuttingDown, StorageFailed
 from gateway.jobs.faults import Faults
-from gateway.jobs.job import Attempt, End, Job, JobState, Record, problem_of
+from gateway.jobs.job import Attempt, End, Job, JobState, Record, problem_of, reason_of
 from gateway.jobs.store import JobStore
 from gateway.jobs.work import Work
 from gateway.telemetry.events import JobEnded, JobFailed, JobsUnreachable, JobTakenUp, Observer, Unexpected
@@ -173,9 +173,9 @@ class JobRunner:
         problem = bug if error is None else problem_of(error)
         if self._store.finish(job, End(state=JobState.FAILED, at=self._clock(), problem=problem)):
             told = {"kind": job.kind, "resource": job.resource, "job": job.id, "trigger": job.trigger}
-            fault = {"at": self._clock(), "job": job.id, "code": problem["code"], "detail": problem["detail"]}
+            fault = {"at": self._clock(), "job": job.id, "code": problem["code"], "detail": reason_of(problem)}
             self._faults.note(job.resource, fault)
-            self._observe(JobFailed(**told, code=problem["code"], error=problem["detail"]))
+            self._observe(JobFailed(**told, code=problem["code"], error=reason_of(problem)))
 
     def _tell_bug(self, error: Exception) -> None:
         found = "".join(traceback.format_exception(error))

@@ -49,6 +49,13 @@ grants:
   - {to: [eve], queries: [ends], actions: [export]}
 """
 EXPORTS = "/v1/queries/scan/v1/exports"
+ODD = {
+    "odd": f"""sum(v) / count(*), 1 AS "a=b", 2 AS "tab\tand %41", 3 AS "{"x" * 300}" FROM t""",
+    "none": "v FROM t WHERE v < -1",
+    "twice": "v, v FROM t",
+    "span": "INTERVAL 1 DAY AS gone",
+}
+"""What queries of odd results select."""
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +66,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "catalog/far.yaml").write_text("table: far\nlocation: lake/far\n")
     (folder / "lake/far").mkdir(parents=True)
     pq.write_table(pa.table({"n": [1]}), folder / "lake/far/0.parquet")
+    for name, columns in ODD.items():
+        (folder / "queries" / name).mkdir()
+        (folder / "queries" / name / "v1.sql").write_text(f"/*\nsummary: Odd\n*/\nSELECT {columns}\n")
     return folder
 
 
@@ -124,6 +134,25 @@ def test_a_sum_that_parquet_cannot_hold_is_written_as_a_decimal(project: Path) -
     export(project, "exports/sums", query="grouped")
     [file] = [path for path in files_in(project / "exports/sums") if path != MANIFEST]
     assert str(pq.read_schema(project / "exports/sums" / file).field("ids").type) == "decimal128(38, 0)"
+
+
+def test_columns_are_called_as_in_the_result(project: Path) -> None:
+    exported = export(project, "exports/named", query="odd")
+    [file] = (project / exported.location).glob("*.parquet")
+    assert pq.read_schema(file).names == ["(sum(v) / count_star())", "a=b", "tab\tand %41", "x" * 300]
+
+
+def test_an_export_of_no_rows_has_no_partitions(project: Path) -> None:
+    exported = export(project, "exports/none", query="none")
+    assert (exported.rows, exported.partitions, exported.files) == (0, 0, 0)
+
+
+def test_a_result_that_parquet_cannot_hold_is_refused_by_its_columns(project: Path) -> None:
+    for query, said in (("twice", "two columns 'v'"), ("span", "no type for the column 'gone'")):
+        with pytest.raises(InvalidParameters) as caught:
+            export(project, "exports/never", query=query)
+        [error] = caught.value.errors
+        assert (error["parameter"], said in error["detail"]) == ("columns", True), error
 
 
 def test_who_asks_gets_the_rows_that_they_may_see(project: Path) -> None:
@@ -332,13 +361,19 @@ def test_what_cannot_be_exported_is_refused_at_once(body: Any, ask: Callable[...
 def test_an_export_that_fails_says_why(ask: Callable[..., Any], project: Path) -> None:
     (project / "exports/full").mkdir(parents=True, exist_ok=True)
     (project / "exports/full/there").write_text("x")
-    for asked, said in (
-        ({"to": "exports/full"}, "Not valid: to."),
-        ({"to": "exports/z", "partition_by": ["q"]}, "Not valid: partition_by."),
+    for asked, parameter, said in (
+        ({"to": "exports/full"}, "to", "has files already"),
+        ({"to": "exports/full/there"}, "to", "is a file"),
+        ({"to": f"exports/{'y' * 300}"}, "to", "too long"),
+        ({"to": "exports/z", "partition_by": ["q"]}, "partition_by", "no column 'q'"),
     ):
         failed = ended(ask, ask("POST", EXPORTS, asked).headers["location"])
-        assert (failed["state"], failed["problem"]["type"]) == ("failed", "/errors/invalid-parameters")
-        assert said in failed["problem"]["detail"]
+        problem = failed["problem"]
+        assert (failed["state"], problem["type"]) == ("failed", "/errors/invalid-parameters"), problem
+        assert (problem["status"], problem["errors"][0]["parameter"]) == (422, parameter)
+        assert said in problem["errors"][0]["detail"]
+    assert files_in(project / "exports/full") == ["there"]
+    assert not (project / "exports/full/.write-lock").exists()
 
 
 def test_an_export_is_whole_though_the_workers_are_killed(ask: Callable[..., Any], server: Any, project: Path) -> None:
