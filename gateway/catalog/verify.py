@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,11 @@ def _equal_texts(texts: Any, expected: _Expected) -> Any:
     distinct = texts.unique().drop_null()
     meant = function.decode(pa.array([expected.text], pa.string()), kind)[0]
     compute: Any = pc
-    return distinct.filter(compute.equal(function.decode(distinct, kind), meant))
+    values = function.decode(distinct, kind)
+    alike = compute.equal(values, meant)
+    if pa.types.is_floating(values.type) and isnan(meant.as_py()):
+        alike = compute.is_nan(values)  # NaN is NaN, and not equal to itself
+    return distinct.filter(alike)
 
 
 def _misfit(values: Values, lossy: _Lossy) -> Finding | None:

@@ -27,7 +27,7 @@ OLDER = "da64fd7"
 RESULT = "/v1/queries/readings/v1/result"
 QUESTION = {"start": START, "end": END}
 MAY_BE_LOST = (
-    *("apart.json", "board.1", "calls", "cursor.key", "drops.jsonl", "limits.db", "partials"),
+    *("apart.json", "board.1", "calls", "cursor.key", "drops.jsonl", "jobs", "limits.db", "partials"),
     *("reload", "results", "summaries", "tables", "usage"),
 )
 """What lies in a state folder, locks, metrics and spilled rows aside."""

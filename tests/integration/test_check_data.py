@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -126,6 +127,20 @@ def test_a_row_of_another_bucket_is_named(project: Path) -> None:
     assert mistakes(project) == [
         "dt=2024-01-01/shard=3/a.parquet: a row with uid = 1 lies in shard=3 and belongs in shard=0"
     ]
+
+
+@pytest.mark.parametrize(("folder", "value"), [("nan", float("nan")), ("-0.0", 0.0), ("0", -0.0), ("inf", math.inf)])
+def test_doubles_lie_where_they_belong_though_they_are_written_otherwise(
+    project: Path, folder: str, value: float
+) -> None:
+    (project / "catalog/events.yaml").write_text(
+        "table: events\nlocation: data\ncolumns: {k: DOUBLE}\npartitioned_by:\n"
+        "  - {column: part, source: k, transform: identity}\n"
+    )
+    shutil.rmtree(project / "data")
+    (project / f"data/part={folder}").mkdir(parents=True)
+    pq.write_table(pa.table({"k": [value]}), project / f"data/part={folder}/a.parquet")
+    assert mistakes(project) == []
 
 
 @pytest.mark.parametrize(
