@@ -238,7 +238,7 @@ def test_the_pages_work_below_a_path_of_another_site(browser: webdriver.Chrome, 
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert {each.startswith(f"{around.below}/") for each in loaded} == {True}
     assert [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"] == []
-    for name in ("Tables", "OpenAPI", "Health"):
+    for name in ("Tables", "Datasets", "OpenAPI", "Status"):
         browser.get(f"{around.below}/docs")
         element(browser, By.LINK_TEXT, name).click()
         assert browser.current_url.startswith(f"{around.below}/")
