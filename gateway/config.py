@@ -515,8 +515,9 @@ def _contradictions(settings: Settings, text: str, origins: Mapping[tuple[str, .
 
 def _at(place: tuple[str, ...], text: str, origins: Mapping[tuple[str, ...], str]) -> Diagnostic:
     """Make a diagnostic without a message at the place where a setting is written."""
-    if place in origins:
-        return Diagnostic(path=f"environment {origins[place]}", message="")
+    setting = place[:2]  # what lies deeper is an item of a list
+    if setting in origins:
+        return Diagnostic(path=f"environment {origins[setting]}", message="")
     return Diagnostic(path=FILE_NAME, line=_line_of(place, text), message="")
 
 

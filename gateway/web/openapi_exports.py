@@ -14,7 +14,7 @@ _TEXTS: Schema = {"type": "array", "items": {"type": "string"}}
 def export_paths(url: str, name: str, parameters: Schema) -> dict[str, Any]:
     """Describe the exports of one version of a query, which takes *parameters*."""
     exports = read(f"list_exports_{name}", "Your exports of its results, the newest first", "queries")
-    exports["responses"] |= problems((502,))
+    exports["responses"] |= problems((401, 403, 502))
     return {
         f"{url}/exports": {"get": exports, "post": _export(f"export_{name}", parameters)},
         f"{url}/exports/{{job}}": {
