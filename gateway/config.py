@@ -447,9 +447,9 @@ def _names() -> dict[str, tuple[str, ...]]:
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[Diagnostic]:
-    known = [*_names(), f"{PREFIX}PROJECT", KEY]
+    known = [*_names(), f"{PREFIX}PROJECT"]
     for variable in environment:
-        if variable.startswith(PREFIX) and variable not in known:
+        if variable.startswith(PREFIX) and variable not in (*known, KEY):
             hint = _meant_variable(variable, known)
             yield Diagnostic(path="environment", message=f"unknown setting {variable}", hint=hint)
 

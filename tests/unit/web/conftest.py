@@ -164,6 +164,7 @@ class FakeGateway:
     kept: dict[str, Result] = field(default_factory=dict)
     bodies: dict[tuple[str, str], bytes] = field(default_factory=dict)
     dropped: list[Purge] = field(default_factory=list)
+    spool: None = None
     failure: Exception | None = None
     key: str = KEY
     stores: FakeStores = field(default_factory=FakeStores)
