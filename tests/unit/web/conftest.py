@@ -325,6 +325,7 @@ class FakePlan:
 @dataclass
 class FakeExplanation:
     plan: FakePlan
+    datasets: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self, *, drawn: bool = False) -> dict[str, Any]:
         return {"query": self.plan.query.name, "scans": []}

@@ -194,8 +194,8 @@ def test_the_page_of_a_version_says_that_it_goes_away(on: Open, day: date, words
 
 
 def test_the_list_of_queries_marks_those_of_which_no_version_is_current(on: Open) -> None:
-    assert '<span class="tag">retired</span>' in on(AFTER, version(1, GOING)).get("/docs").text
-    assert '<span class="tag">' not in on(AFTER).get("/docs").text
+    assert '<span class="tag state-failed">retired</span>' in on(AFTER, version(1, GOING)).get("/docs").text
+    assert '<span class="tag state-failed">' not in on(AFTER).get("/docs").text
 
 
 def test_who_still_asks_for_a_retired_version_is_known(on: Open, events: list[Event]) -> None:
