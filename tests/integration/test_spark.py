@@ -25,13 +25,13 @@ from gateway.cli import main
 from gateway.cluster.proofs import FILE, Proofs
 from gateway.config import load_settings
 from gateway.demo.warehouse import build_tpch
-from gateway.errors import ClusterUnavailable, DeadlineExceeded, EngineFailed, FilesChanged, ResultTooLarge
+from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, ResultTooLarge
 from gateway.execution.stores import stay
 from gateway.execution.wholes import SqlCluster, Wholes
 from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
 from gateway.plan.spark.planner import digest_of
-from gateway.telemetry.events import ClusterFailed, Event, QueryReplanned, SparkGone, SparkReached
+from gateway.telemetry.events import Event, QueryReplanned
 from gateway.web.headers import engine_of
 
 ANYBODY = Principal()
@@ -275,26 +275,3 @@ def test_a_query_that_is_cancelled_ends(project: Path, spark_all_along: SparkSer
 def test_an_answer_that_is_too_large_is_an_error(project: Path, spark_all_along: SparkServer) -> None:
     with opened(project, spark_all_along, GATEWAY_CLUSTER_SPARK_LARGEST="1KiB") as there, pytest.raises(ResultTooLarge):
         there.ask("large")
-
-
-def test_a_server_that_is_killed_is_done_without_and_found_again(project: Path, spark_all_along: SparkServer) -> None:
-    with opened(project, spark_all_along) as there, ThreadPoolExecutor(1) as pool:
-        strict = replace(there.wholes, alone=0)
-        executor = there.gateway.executor.over(replace(there.gateway.runner, wholes=strict))
-        only_there = Opened(replace(there.gateway, executor=executor), there.events)
-        started: list[Any] = []
-        run = pool.submit(there.running_alone("slow"), started=started.append)
-        wait_for(lambda: started)
-        spark_all_along.kill()
-        with pytest.raises(ClusterUnavailable):
-            run.result()
-        answer = there.ask("joined")
-        with pytest.raises(ClusterUnavailable):
-            only_there.ask("joined")
-        assert engine_of(answer) == "duckdb"
-        assert there.told(SparkGone)
-        assert there.told(ClusterFailed)
-        spark_all_along.start()
-        wait_for(lambda: there.wholes.cluster.problem() is None, "Spark", seconds=STARTING)
-        assert len(there.told(SparkReached)) == 2
-        assert engine_of(only_there.ask("joined")) == "spark"
