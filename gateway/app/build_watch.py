@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -103,8 +102,7 @@ class BuildWatch:
         try:
             self.tick()
         except Exception as error:  # noqa: BLE001  # a bug met in one dataset must not end the watching of all others
-            found = "".join(traceback.format_exception(error))
-            self._observe(Unexpected(request="build-watch", error=repr(error), traceback=found))
+            self._observe(Unexpected.of(error, request="build-watch"))
 
 
 def _watched(table: Table) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -178,8 +177,7 @@ class JobRunner:
             self._observe(JobFailed(**told, code=problem["code"], error=reason_of(problem)))
 
     def _tell_bug(self, error: Exception) -> None:
-        found = "".join(traceback.format_exception(error))
-        self._observe(Unexpected(request=f"{self._kind}-jobs", error=repr(error), traceback=found))
+        self._observe(Unexpected.of(error, request=f"{self._kind}-jobs"))
 
 
 def signal_of(folder: Path, kind: str) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -182,8 +181,7 @@ class Reloader:
             self.tick()
         except Exception as error:  # noqa: BLE001  # a bug met in one file must not end the looking at all others
             self._again_at = self._clock() + RETRY
-            found = "".join(traceback.format_exception(error))
-            self._observe(Unexpected(request="reload", error=repr(error), traceback=found))
+            self._observe(Unexpected.of(error, request="reload"))
 
     def _reload(self) -> Reloaded:
         project = self._loader.read()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from traceback import format_exception
 from typing import Any, ClassVar
 
 from gateway.answer import Outcome
@@ -699,6 +700,11 @@ class Unexpected(Event):
     request: str
     error: str
     traceback: str
+
+    @classmethod
+    def of(cls, error: Exception, *, request: str) -> Unexpected:
+        """Tell of an error that came up in a *request*, or in what goes on in the background under that name."""
+        return cls(request=request, error=repr(error), traceback="".join(format_exception(error)))
 
 
 Observer = Callable[[Event], None]

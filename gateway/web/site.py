@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -199,11 +198,5 @@ def _answer_http(error: HTTPException) -> AnyResponse:
 
 
 def _answer_bug(error: Exception) -> Response:
-    site().observe(
-        Unexpected(
-            request=record().request,
-            error=repr(error),
-            traceback="".join(traceback.format_exception(error)),
-        )
-    )
+    site().observe(Unexpected.of(error, request=record().request))
     return _answer_problem(InternalError("Something went wrong; the request id finds it in the log."))
