@@ -136,10 +136,9 @@ def open_app(
 
 def _clusters(gateway: Gateway) -> Mapping[str, Any]:
     """Tell how the clusters are, by the names that they have in ``/readyz``."""
-    found = {"cluster": gateway.runner.cluster}
-    wholes = gateway.runner.wholes
-    told = {name: each.status() for name, each in found.items() if each is not None}
-    return told if wholes is None else {**told, "spark": wholes.cluster.status()}
+    cluster, wholes = gateway.runner.cluster, gateway.runner.wholes
+    found = {"cluster": cluster, "spark": None if wholes is None else wholes.cluster}
+    return {name: each.status() for name, each in found.items() if each is not None}
 
 
 def _started(part: Part, stack: ExitStack) -> Part:

@@ -87,20 +87,12 @@ class Exporter:
     s3: S3Settings
     memory: int
 
-    def check(self, asked: ExportQuestion) -> ExportQuestion:
-        """Make sure that an export can be begun; return it with the location as it is written to.
-
-        Raises ``InvalidParameters``, and what describing the columns of the query raises.
-        """
-        location = self.targets.check(asked.to, self.gateway.catalog.tables.values())
-        self._columns(asked)
-        return replace(asked, to=location)
-
     def export(
         self, asked: ExportQuestion, *, principal: Principal, cancellation: Cancellation, on_progress: OnProgress
     ) -> Exported:
         """Write a result for *principal*. Raises ``GatewayError``: nothing of it is there then, or it says what is."""
-        asked, gateway = self.check(asked), self.gateway
+        gateway = self.gateway
+        asked = replace(asked, to=self.targets.check(asked.to, gateway.catalog.tables.values()))
         table, query = _table(asked, self._columns(asked)), asked.query
         if query.snapshot is None and query.tables:
             query = replace(query, snapshot=gateway.catalog.pin_by_name(query.tables)[0])
@@ -176,11 +168,12 @@ class Exporter:
             if folder is not None and not folder.is_dir():
                 _taken("is a file: take a folder")
             documents = self._documents(asked)
-            self._refuse_others(asked, documents)
+            there = self._refuse_others(asked, documents)
             if folder is not None:
                 with locked(folder):
                     sweep(folder)
-            documents.remove(self._refuse_others(asked, documents))
+                there = self._refuse_others(asked, documents)  # it may have brought what was begun to its end
+            documents.remove(there)
         except OSError as error:  # of a folder: stores raise errors of the gateway's own
             _taken(f"cannot be written to: {error.strerror}")
 
