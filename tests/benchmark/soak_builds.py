@@ -29,6 +29,7 @@ import click
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from built_tables import Sales
 from processes import gateway_server
+from soaks import AT_MOST, SEED, chosen, conclude, end_of
 from waiting import wait_for
 
 from gateway.access.keys import KeyFile
@@ -203,23 +204,18 @@ def soaking(folder: Path, seed: int) -> Iterator[Soak]:
 
 @click.command()
 @click.option("--kills", default=50, show_default=True, help="How many workers are killed while they build.")
-@click.option("--minutes", type=float, help="How long it goes on at most; as long as it takes where it is not given.")
-@click.option("--seed", type=int, help="Of the choices; another one each time where it is not given.")
+@AT_MOST
+@SEED
 def main(kills: int, minutes: float | None, seed: int | None) -> None:
     """Kill workers while they build, and print what became of the dataset."""
-    chosen = seed if seed is not None else time.time_ns() % 10**6
-    until = float("inf") if minutes is None else time.monotonic() + minutes * 60
-    print(f"seed {chosen}", flush=True)
-    with TemporaryDirectory() as place, soaking(Path(place), chosen) as soak:
-        report = soak.run(kills, until=until)
+    with TemporaryDirectory() as place, soaking(Path(place), chosen(seed)) as soak:
+        report = soak.run(kills, until=end_of(minutes))
     if not report.faults:
         print(f"{report.builds} builds, {report.kills} kills at {dict(sorted(report.moments.items()))}")
         print(
             f"{report.reads} reads, each of a whole version; {report.resumed} finished partitions, none computed again"
         )
-    for fault in report.faults:
-        print(f"NOT AS IT SHOULD BE: {fault}")
-    sys.exit(1 if report.faults else 0)
+    conclude(report.faults)
 
 
 if __name__ == "__main__":

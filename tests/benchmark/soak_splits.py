@@ -34,6 +34,7 @@ from process_tree import Role, end, of_role
 from processes import gateway_server
 from query_gateway_client import Client, Plan, Retry
 from seaweed import free_ports
+from soaks import AT_MOST, SEED, chosen, conclude, end_of, made
 from waiting import wait_for
 
 SPLITS, READERS, WORKERS = 64, 8, 2
@@ -184,26 +185,16 @@ def soaking(folder: Path, seed: int) -> Iterator[Soak]:
         yield Soak(proxy, server.process.pid, project, written, seed)
 
 
-def made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
 @click.command()
 @click.option("--kills", default=1_000, show_default=True, help="How much is to happen.")
-@click.option("--minutes", type=float, help="How long it goes on at most; as long as it takes where it is not given.")
-@click.option("--seed", type=int, help="Of the choices; another one each time where it is not given.")
+@AT_MOST
+@SEED
 def main(kills: int, minutes: float | None, seed: int | None) -> None:
     """Let everything happen to those who read splits, and print what became of it."""
-    chosen = seed if seed is not None else time.time_ns() % 10**6
-    until = float("inf") if minutes is None else time.monotonic() + minutes * 60
-    print(f"seed {chosen}", flush=True)
-    with TemporaryDirectory() as place, soaking(Path(place), chosen) as soak:
-        report = soak.run(kills, until=until, say=lambda text: print(text, flush=True))
+    with TemporaryDirectory() as place, soaking(Path(place), chosen(seed)) as soak:
+        report = soak.run(kills, until=end_of(minutes), say=lambda text: print(text, flush=True))
     print(f"{report.answers} answers, {report.incidents.total()} incidents: each row once" if not report.faults else "")
-    for fault in report.faults:
-        print(f"NOT AS IT SHOULD BE: {fault}")
-    sys.exit(1 if report.faults else 0)
+    conclude(report.faults)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from built_tables import Sales, asked, held, objects, versions
+from jobs_over_http import ended
 from waiting import wait_for
 
 from gateway.access.keys import KeyFile
@@ -70,18 +71,6 @@ def ask(serve_for_module: Any, sales: Sales, keys: Mapping[str, str]) -> Callabl
 def year(sales: Sales, days: int, *, shift: int = 0) -> None:
     for day in range(days):
         sales.put(day, [("a", day + shift), ("b", 1), (None, None)])
-
-
-def ended(ask: Callable[..., Any], address: str) -> Any:
-    """Wait until a build has ended, and return what is told of it."""
-    told: list[Any] = []
-
-    def look() -> bool:
-        told[:] = [ask("GET", address).json()]
-        return told[0]["state"] in ("done", "failed", "cancelled")
-
-    wait_for(look, lambda: f"the end of {told}", pause=0.2)
-    return told[0]
 
 
 def test_a_build_is_accepted_done_behind_the_answer_and_served(sales: Sales, ask: Callable[..., Any]) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from jobs_over_http import ended
 from process_tree import workers_of
 from seaweed import S3Server
 from split_tables import DataFile, make_project, under_policy
@@ -313,17 +314,6 @@ def ask(server: Any, project: Path) -> Callable[..., Any]:
 
     wait_for(lambda: asking("GET", "/v1/queries").status == 200, "the keys to be known")
     return asking
-
-
-def ended(ask: Callable[..., Any], address: str) -> Any:
-    told: list[Any] = []
-
-    def look() -> bool:
-        told[:] = [ask("GET", address).json()]
-        return told[0]["state"] in ("done", "failed", "cancelled")
-
-    wait_for(look, lambda: f"the end of {told}", pause=0.2)
-    return told[0]
 
 
 def test_an_export_is_a_job_of_who_asks(ask: Callable[..., Any], project: Path) -> None:

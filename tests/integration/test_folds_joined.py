@@ -130,7 +130,8 @@ def anew(project: Path, query: str, start: int, end: int) -> list[dict[str, Any]
         return rows_of(ask(gateway, query, start, end))
 
 
-@pytest.mark.parametrize("query", ["by_region", "of_known"])
+# The last three join two facts, which meet day by day.
+@pytest.mark.parametrize("query", ["by_region", "of_known", "of_visits", "of_visits_before", "of_both"])
 def test_a_window_that_slides_computes_its_new_days_only(project: Path, query: str) -> None:
     with opened(project) as gateway:
         answers = [ask(gateway, query, start, start + 30) for start in (0, 1, 3)]
@@ -176,18 +177,6 @@ def test_a_table_of_which_each_question_reads_another_part_keeps_its_answer_whol
     assert "it reads a part of closed beside sales, which may be another one for each question" in explained
     assert [answer.result.folded for answer in answers] == [None, Folded(kept=0, computed=25)]
     assert [rows_of(answer) for answer in answers] == [anew(project, "of_open", start, 30) for start in (0, 5)]
-
-
-@pytest.mark.parametrize("query", ["of_visits", "of_visits_before", "of_both"])
-def test_two_facts_that_meet_day_by_day_cost_a_window_that_slides_its_new_days_only(project: Path, query: str) -> None:
-    with opened(project) as gateway:
-        answers = [ask(gateway, query, start, start + 30) for start in (0, 1, 3)]
-    assert [answer.result.folded for answer in answers] == [
-        Folded(kept=0, computed=30),
-        Folded(kept=29, computed=1),
-        Folded(kept=28, computed=2),
-    ]
-    assert rows_of(answers[2]) == anew(project, query, 3, 33)
 
 
 @pytest.mark.parametrize(("query", "days"), [("of_visits", 1), ("of_visits_before", 2)])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from days import Days, opened
+from days import Days, opened_each
 from foldable import (
     ANYTHING,
     BESIDE,
@@ -170,12 +169,7 @@ def write(connection: duckdb.DuckDBPyConnection, folder: Path, layout: str, chan
 
 @pytest.fixture(scope="module")
 def warehouses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Days]]:
-    with ExitStack() as held:
-        made = []
-        for seed in range(WAREHOUSES):
-            folder = tmp_path_factory.mktemp("warehouse") / "project"
-            build(folder, seed)
-            made.append(held.enter_context(opened(folder)))
+    with opened_each(tmp_path_factory, build, WAREHOUSES) as made:
         yield made
 
 

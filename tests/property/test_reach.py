@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from days import Days, opened
+from days import Days, opened_each
 from folding import content
 from hypothesis import event, given, note
 from hypothesis import strategies as st
@@ -155,12 +154,7 @@ def build(folder: Path, seed: int) -> None:
 
 @pytest.fixture(scope="module")
 def warehouses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Days]]:
-    with ExitStack() as held:
-        made = []
-        for seed in range(WAREHOUSES):
-            folder = tmp_path_factory.mktemp("warehouse") / "project"
-            build(folder, seed)
-            made.append(held.enter_context(opened(folder)))
+    with opened_each(tmp_path_factory, build, WAREHOUSES) as made:
         yield made
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 from folded import FOLDED
 
 from gateway.app.gateway import open_gateway
@@ -77,6 +78,20 @@ class Days:
                 empty = f"SELECT {nulls} WHERE false"
                 connection.execute(f"CREATE VIEW {table} AS {f'{empty} UNION ALL BY NAME {scan}' if paths else empty}")
             return connection.sql(sql).to_arrow_table()
+
+
+@contextmanager
+def opened_each(
+    temporary: pytest.TempPathFactory, build: Callable[[Path, int], object], count: int
+) -> Iterator[list[Days]]:
+    """Open so many projects, which *build* makes in folders, by seeds."""
+    with ExitStack() as held:
+        made = []
+        for seed in range(count):
+            folder = temporary.mktemp("warehouse") / "project"
+            build(folder, seed)
+            made.append(held.enter_context(opened(folder)))
+        yield made
 
 
 @contextmanager
