@@ -22,11 +22,11 @@ from gateway.app.state import CursorKey, StateFolder, calls_folder, cursor_key, 
 from gateway.cache.files import bytes_of
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.results import ResultCache
-from gateway.config import Settings
 from gateway.engine.current import Reaching
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
 from gateway.project.reload import Reloader, Stamp, look
+from gateway.settings import Settings
 from gateway.telemetry.audit import AuditLog, open_file
 from gateway.telemetry.events import Observer, fan_out
 from gateway.telemetry.json_log import JsonLog, LineWriter

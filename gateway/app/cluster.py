@@ -10,13 +10,14 @@ from gateway.app.engines import access, silence
 from gateway.app.memory_split import split_memory
 from gateway.cluster.current_versions import CurrentVersions
 from gateway.cluster.proofs import Proofs
-from gateway.config import FILE_NAME, Settings
+from gateway.config import FILE_NAME
 from gateway.engine.instance import BUCKETS
 from gateway.errors import Diagnostic, Rule, SettingsInvalid
 from gateway.execution.elsewhere import Elsewhere
 from gateway.execution.wholes import Wholes
 from gateway.plan.planner import Planner
 from gateway.plan.spark.planner import SparkPlanner
+from gateway.settings import Settings
 from gateway.telemetry.events import Observer
 
 _ALONE = 8

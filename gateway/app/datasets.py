@@ -10,12 +10,12 @@ from gateway.catalog.location import local_folder
 from gateway.catalog.store import Store, open_store, place_of, storage_errors
 from gateway.catalog.table import Table
 from gateway.catalog.versions import Versions
-from gateway.config import Settings
 from gateway.datasets.build import Builder, no_dataset
 from gateway.errors import TableInvalid
 from gateway.model import Principal
 from gateway.pipeline import Gateway
 from gateway.project.loader import load_tables
+from gateway.settings import Settings
 
 _MEMORY = 2**30
 

@@ -29,7 +29,6 @@ from gateway.app.engines import access, open_engine
 from gateway.app.memory_split import ASIDE, split_memory
 from gateway.catalog.store import S3Settings
 from gateway.concurrency.forked import die_quietly, last_words
-from gateway.config import EngineSettings, Settings
 from gateway.engine.current import Engines
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import before_fork
@@ -42,6 +41,7 @@ from gateway.processes.frames import Channel
 from gateway.processes.host import Host, Standing
 from gateway.processes.roles import Doors, Role
 from gateway.processes.supervisor import Post, Supervisor
+from gateway.settings import EngineSettings, Settings
 from gateway.telemetry.events import AdmissionChanged, Event, Observer, fan_out
 from gateway.telemetry.json_log import JsonLog
 from gateway.telemetry.metrics import MULTIPROCESS, Metrics

@@ -7,12 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.catalog.store import S3Settings, region
-from gateway.config import EngineSettings
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import BUCKETS, DuckDBSettings, S3Access
 from gateway.engine.keyring import keyring
 from gateway.engine.priority import giving_way
 from gateway.engine.spill import spill_folder
+from gateway.settings import EngineSettings
 from gateway.telemetry.events import Observer
 
 _SILENCE = 5

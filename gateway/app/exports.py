@@ -8,7 +8,6 @@ from typing import Any
 from gateway.access.base import EXPORT, QUERY, Access
 from gateway.app.jobs import runner_of
 from gateway.catalog.store import place_of
-from gateway.config import Settings
 from gateway.datasets.export import KIND, Exporter, ExportQuestion, described, progress_of
 from gateway.datasets.export_target import ExportTargets, fields_of
 from gateway.errors import Forbidden, quoted
@@ -17,6 +16,7 @@ from gateway.jobs.store import JobStore
 from gateway.jobs.work import Work
 from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
+from gateway.settings import Settings
 from gateway.telemetry.events import Observer
 
 _MEMORY = 2**30

@@ -32,7 +32,6 @@ from gateway.catalog.store import open_store, place_of, root_of
 from gateway.catalog.table import Table
 from gateway.concurrency.backoff import Backoff
 from gateway.concurrency.ticker import Ticker
-from gateway.config import Settings
 from gateway.engine.current import Engines, Reaching
 from gateway.engine.rows import one_row
 from gateway.execution.admission import Admission, Slots
@@ -54,6 +53,7 @@ from gateway.plan.fold.fold import FoldPlanner
 from gateway.plan.planner import Planner
 from gateway.project.checkout import commit_of
 from gateway.project.loader import Project, ProjectLoader
+from gateway.settings import Settings
 from gateway.telemetry.events import Observer
 from gateway.warm import wanted
 

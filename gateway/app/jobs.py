@@ -17,7 +17,6 @@ from gateway.app.written import sharing
 from gateway.cache.epochs import made_once
 from gateway.catalog.store import Store, open_store
 from gateway.catalog.versions import Versions
-from gateway.config import Settings
 from gateway.datasets.build import KIND, BuildProgress
 from gateway.datasets.describe import of_build
 from gateway.datasets.tags import tag
@@ -27,6 +26,7 @@ from gateway.jobs.runner import Handler, JobRunner, signal_of
 from gateway.jobs.store import JobStore
 from gateway.jobs.work import Work
 from gateway.pipeline import Gateway
+from gateway.settings import Settings
 from gateway.telemetry.events import Observer
 
 _MEMORY = 2**28

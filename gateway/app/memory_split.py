@@ -20,8 +20,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gateway.config import FILE_NAME, Settings
+from gateway.config import FILE_NAME
 from gateway.errors import Diagnostic, SettingsInvalid
+from gateway.settings import Settings
 
 MEBIBYTE = 2**20
 STARTER = 96 * MEBIBYTE

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from gateway.catalog.named_snapshots import NamedSnapshots
 from gateway.catalog.store import Store, open_store, place_of
 from gateway.catalog.table import Table
-from gateway.config import FILE_NAME, Settings
+from gateway.config import FILE_NAME
 from gateway.errors import Diagnostic, Rule, SettingsInvalid
+from gateway.settings import Settings
 from gateway.telemetry.events import Observer
 
 

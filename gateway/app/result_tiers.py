@@ -25,11 +25,11 @@ from gateway.cache.spool import Spool
 from gateway.cache.summaries import DISK, LARGEST, NEAR, Summaries
 from gateway.cache.tier import Tier
 from gateway.cache.write_behind import WriteQueue, WrittenBehind
-from gateway.config import Settings
 from gateway.engine.priority import FILLING, give_way
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.execution.leases import Lease, Leases, MachineLease
 from gateway.execution.single_flight import SingleFlight
+from gateway.settings import Settings
 from gateway.telemetry.events import Observer
 
 _QUEUED, _MOST_QUEUED = 1 / 16, 32 * 2**20

@@ -13,8 +13,8 @@ from threading import Lock
 
 from gateway.cache.epochs import Epochs, made_once
 from gateway.concurrency.ticker import Ticker, Wait
-from gateway.config import Settings
 from gateway.errors import Diagnostic, SettingsInvalid
+from gateway.settings import Settings
 from gateway.telemetry.events import Observer, StateFailed, StateMade
 
 _POLL = 0.5

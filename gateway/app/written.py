@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from gateway.app.gateway import open_catalog
 from gateway.catalog.store import place_of
 from gateway.catalog.table import Table
-from gateway.config import Settings
+from gateway.settings import Settings
 from gateway.telemetry.events import unobserved
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from gateway.authoring.schemas import Schemas, listed_paths
 from gateway.catalog.store import root_of
 from gateway.catalog.table import Table
-from gateway.config import Settings
 from gateway.errors import Diagnostic, Rule
 from gateway.query.template import Template
+from gateway.settings import Settings
 
 _DEEPEST = 8
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")

@@ -18,10 +18,11 @@ from gateway.authoring.queries import check_queries
 from gateway.authoring.schemas import known_schemas
 from gateway.authoring.strays import check_strays
 from gateway.authoring.testfile import load_tests
-from gateway.config import Settings, load_settings
+from gateway.config import load_settings
 from gateway.errors import Diagnostic, SettingsInvalid, Severity
 from gateway.project.loader import Project
 from gateway.query.registry import Registry
+from gateway.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

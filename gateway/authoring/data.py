@@ -19,11 +19,11 @@ from gateway.catalog.footers import UnreadFooter
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.store import open_store
 from gateway.catalog.verify import verify
-from gateway.config import Settings
 from gateway.errors import Diagnostic, GatewayError, Rule, Severity, StorageFailed, TableInvalid
 from gateway.model import Column
 from gateway.pipeline import Gateway
 from gateway.query.template import Template
+from gateway.settings import Settings
 
 
 def check_data(

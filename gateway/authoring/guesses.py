@@ -19,10 +19,10 @@ from gateway.catalog.store import open_store
 from gateway.catalog.stored import folded
 from gateway.catalog.table import Table
 from gateway.catalog.verify import findings, stray_kind, verify
-from gateway.config import Settings
 from gateway.discovery.declaration_text import GUESSED
 from gateway.errors import GatewayError
 from gateway.pipeline import Gateway
+from gateway.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,10 @@ from gateway.authoring.testfile import InlineTable, TestFile
 from gateway.catalog.file_names import PARQUET
 from gateway.catalog.store import root_of
 from gateway.catalog.table import Table
-from gateway.config import Settings
 from gateway.errors import InputInvalid
 from gateway.pipeline import Gateway
 from gateway.query.coerce import format_value
+from gateway.settings import Settings
 from gateway.telemetry.events import unobserved
 from gateway.writer import Files, InputFormat, write
 

@@ -15,8 +15,9 @@ from gateway.authoring.owners import FILE as OWNERS
 from gateway.authoring.owners import Owners
 from gateway.authoring.testfile import SUFFIX, Document
 from gateway.catalog.table import Table
-from gateway.config import FILE_NAME, Settings
+from gateway.config import FILE_NAME
 from gateway.query.front_matter import FrontMatter
+from gateway.settings import Settings
 
 FOLDER = ".schemas"
 """Folder of a project in which its editors find the schemas."""

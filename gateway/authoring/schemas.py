@@ -10,9 +10,9 @@ from gateway.catalog.manifest import Snapshot, complete
 from gateway.catalog.snapshot_store import SnapshotStore, SnapshotUnreadable, snapshot_folder
 from gateway.catalog.store import place_of, root_of
 from gateway.catalog.table import Table
-from gateway.config import Settings
 from gateway.errors import TableInvalid
 from gateway.model import Column
+from gateway.settings import Settings
 
 Schemas = Mapping[str, tuple[Column, ...]]
 """The columns by the name of the table, those of folders included; tables whose columns are not known are left out."""

@@ -15,12 +15,12 @@ from gateway.authoring.expectations import Failure, failures
 from gateway.authoring.inline import opened_with
 from gateway.authoring.testfile import Case, InlineTable, TestFile
 from gateway.catalog.table import Table
-from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.model import Principal, Result
 from gateway.pipeline import Gateway
 from gateway.query.coerce import format_value
 from gateway.query.lint import is_ordered
+from gateway.settings import Settings
 from gateway.telemetry.events import unobserved
 
 _FRESH = Directives(no_cache=True, no_store=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 from gateway.authoring.queries import check_queries
 from gateway.authoring.schemas import known_schemas
 from gateway.authoring.testfile import load_tests
-from gateway.config import Settings
 from gateway.errors import Diagnostic, Severity
 from gateway.project.loader import Project, ProjectLoader
 from gateway.project.reload import look, versions
 from gateway.query.template import Template
+from gateway.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

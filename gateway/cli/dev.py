@@ -28,9 +28,10 @@ from gateway.authoring.watch import Watcher
 from gateway.cli.formats import as_text
 from gateway.cli.project import project_option
 from gateway.cli.serve import serve, with_server
-from gateway.config import Settings, load_settings
+from gateway.config import load_settings
 from gateway.engine.binder_process import one_after_another
 from gateway.query.template import Template
+from gateway.settings import Settings
 from gateway.web.describe import example_url
 from gateway.web.server import free_port
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.app.memory_split import split_memory
-from gateway.config import Settings
+from gateway.settings import Settings
 
 _DATA = 5
 """Place of the pages of private, writable memory in ``/proc/self/statm``."""

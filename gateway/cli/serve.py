@@ -22,11 +22,12 @@ from gateway.app.state import cursor_key, make_state, reload_signal
 from gateway.authoring.access import check_access
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
-from gateway.config import ServerSettings, Settings, load_settings
+from gateway.config import load_settings
 from gateway.engine.instance import before_fork
 from gateway.project.folder import misnamed_parts
 from gateway.project.loader import load_project
 from gateway.project.reload import touch
+from gateway.settings import ServerSettings, Settings
 from gateway.telemetry.audit import NO_FILE, open_file
 from gateway.telemetry.events import Event, MemoryDivided, ServerListening
 from gateway.telemetry.json_log import JsonLog

@@ -18,10 +18,11 @@ from gateway.catalog.table import Table
 from gateway.cli.bars import write_bars
 from gateway.cli.names import TableName
 from gateway.cli.project import project_option
-from gateway.config import Settings, load_settings
+from gateway.config import load_settings
 from gateway.declaration import parse_size
 from gateway.errors import GatewayError, MalformedRequest, TableInvalid, TableNotFound
 from gateway.project.loader import load_tables
+from gateway.settings import Settings
 from gateway.suggestions import did_you_mean
 from gateway.writer import Files, InputFormat, Mode, Options, WriteSummary, write
 from gateway.writer.base import Compression

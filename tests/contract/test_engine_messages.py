@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from gateway.app.engine_processes import EngineProcesses
-from gateway.config import Settings
 from gateway.processes.roles import Role
+from gateway.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -20,12 +20,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from gateway.app.engine_processes import EngineProcesses
-from gateway.config import Settings
 from gateway.engine.base import Engine
 from gateway.engine.duckdb import DuckDBEngine
 from gateway.engine.instance import DuckDBSettings
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, QueryFailed, StorageFailed
 from gateway.model import Column, FileVersion, Relation, Statement, TypedValue
+from gateway.settings import Settings
 
 HEAVY = "SELECT sum(a.i * b.i) FROM range(1000000) a(i), range(1000000) b(i)"
 ENDLESS = "SELECT i FROM range(1000000000000) t(i)"

@@ -18,8 +18,9 @@ import yaml
 from compose_spec import PyCompose
 from real_servers import server_missing
 
-from gateway.config import ServerSettings, settings_table
+from gateway.config import settings_table
 from gateway.declaration import parse_duration
+from gateway.settings import ServerSettings
 from gateway.telemetry.metric_table import DEFINITIONS
 from gateway.telemetry.metrics import SECONDS
 

@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from gateway.app.datasets import open_builder
 from gateway.app.gateway import open_gateway
 from gateway.catalog.versions import DatasetVersion, Versions
-from gateway.config import Settings, load_settings
+from gateway.config import load_settings
 from gateway.datasets.build import Builder, Built
 from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
 from gateway.query.adhoc import Adhoc
+from gateway.settings import Settings
 from gateway.telemetry.events import unobserved
 
 FIRST = date(2024, 1, 30)

@@ -8,7 +8,8 @@ from itertools import groupby
 
 from pydantic import BaseModel
 
-from gateway.config import Settings, settings_table
+from gateway.config import settings_table
+from gateway.settings import Settings
 
 MEBIBYTE = 2**20
 INTRODUCTION = """\

@@ -18,9 +18,10 @@ from events import FIRST, between, folder_of, make_project
 
 from gateway.answer import Answer
 from gateway.app.gateway import open_gateway
-from gateway.config import Settings, load_settings
+from gateway.config import load_settings
 from gateway.model import Principal, Request
 from gateway.pipeline import Gateway
+from gateway.settings import Settings
 from gateway.telemetry.events import Event
 
 ROWS = 4_000

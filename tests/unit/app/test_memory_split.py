@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.app.memory_split import MemorySplit, available_memory, group_limit, split_memory
-from gateway.config import Settings
 from gateway.errors import SettingsInvalid
+from gateway.settings import Settings
 
 MIB, GIB = 2**20, 2**30
 

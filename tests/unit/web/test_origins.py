@@ -10,9 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from sites import OneKey
 
-from gateway.config import Settings, load_settings
+from gateway.config import load_settings
 from gateway.errors import SettingsInvalid
 from gateway.query.registry import Registry
+from gateway.settings import Settings
 from gateway.web.openapi import openapi_document
 from gateway.web.origins import EXPOSED, Cors
 
