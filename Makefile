@@ -37,17 +37,18 @@ fuzz: .venv/dev ## run the properties with 20,000 examples each
 mutate: .venv/dev ## break every rule of pruning and folding once on purpose; print which test notices
 	$(BIN)/pytest tests/property/mutations.py tests/property/mutants_of_selection.py tests/property/mutants_of_folds.py -q -s --timeout 0 $(ARGS)
 
-bench: .venv/dev ## measure against the limits and print the tables
+bench: .venv/dev .spark/bin/spark-submit ## measure against the limits and print the tables
 	$(BIN)/pytest tests/benchmark -q -s --timeout 0
 	@for each in tests/benchmark/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
 
 load: .venv/dev ## load a gateway as thousands of clients do, and print what they saw
 	@for each in tests/benchmark/load_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS) || exit 1; done
 
-soak: .venv/dev ## let everything happen to a gateway under load for 20 minutes, then 1,000 things to those who read splits and 50 kills to those who build (ARGS='--minutes 5 --seed 1')
+soak: .venv/dev ## let everything happen to a gateway under load for 20 minutes, then 1,000 things to those who read splits, 50 kills to those who build, 20 to workers of Spark (ARGS='--minutes 5 --seed 1')
 	$(BIN)/python tests/benchmark/soak.py $(ARGS)
 	$(BIN)/python tests/benchmark/soak_splits.py $(ARGS)
 	$(BIN)/python tests/benchmark/soak_builds.py $(ARGS)
+	SPARK_KILLS=20 $(BIN)/pytest -q tests/integration/test_spark.py -k worker_that_is_killed
 
 format: .venv/dev ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

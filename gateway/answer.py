@@ -58,6 +58,8 @@ class CacheStatus:
     stored: bool = False
     collapsed: bool = False
     """Shared with others who asked at the same time."""
+    callers: int = 1
+    """Requests of this process that one run answers; other processes may have more."""
     ttl: float | None = None
     """Seconds of freshness left; negative where the answer is stale."""
     folded: Folded | None = None
@@ -88,7 +90,9 @@ class CacheStatus:
         if self.outcome is Outcome.HIT:
             return self.tier
         if self.outcome in _PLAIN:
-            return None if self.folded is None else str(self.folded)
+            told = [] if self.folded is None else [str(self.folded)]
+            told += [f"for {self.callers} requests or more"] if self.callers > 1 else []
+            return "; ".join(told) or None
         name = self.outcome.value
         return name if self.error is None else f"{name}; {self.error}"
 
@@ -112,6 +116,7 @@ class Answer:
     """What the pipeline returns: the question as it was understood, the result, its fate in the cache, its age.
 
     ``age`` is in seconds; ``timings`` maps a stage (``bind``, ``plan``, ``cache``, ``execute``) to seconds.
+    ``requests`` counts what the runs for this request sent to buckets; None: nothing ran for it, or none was needed.
     """
 
     query: BoundQuery
@@ -119,6 +124,7 @@ class Answer:
     status: CacheStatus
     age: float
     timings: Mapping[str, float]
+    requests: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

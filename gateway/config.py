@@ -153,6 +153,9 @@ def _contradictions(settings: Settings, text: str, origins: Mapping[tuple[str, .
         hint = 'list the origins: cors = ["https://dash.example"]'
         yield replace(_at(("server", "cors"), text, origins), message=message, hint=hint)
     cluster = settings.cluster
+    if cluster.spark_spool is not None and cluster.spark is None:
+        message = "cluster.spark_spool: there is no Spark that would write there, for cluster.spark is not set"
+        yield replace(_at(("cluster", "spark_spool"), text, origins), message=message)
     missing = [name for name in ("ca", "certificate", "key") if getattr(cluster, name) is None]
     if cluster.dask is not None and cluster.dask.startswith("tls://") and missing:
         message = f"cluster.dask: tls:// needs certificates, and {', '.join(f'cluster.{each}' for each in missing)} "

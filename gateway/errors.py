@@ -15,6 +15,7 @@
     │   ├── JobHasEnded           409 job-has-ended
     │   ├── QueryStopped          409 query-stopped
     │   ├── TagTaken              409 tag-taken
+    │   ├── TagInUse              409 tag-in-use
     │   ├── VersionRetired        410 version-retired
     │   ├── CursorExpired         410 cursor-expired
     │   ├── PreconditionFailed    412 precondition-failed
@@ -35,6 +36,7 @@
     ├── UpstreamError         a dependency failed
     │   ├── EngineFailed          502 engine-failed
     │   ├── StorageFailed         502 storage-failed
+    │   │   └── FileDamaged       502 file-damaged
     │   ├── ValueMisfit           502 value-misfit
     │   ├── FilesChanged          503 files-changed
     │   ├── ClusterUnavailable    503 cluster-unavailable
@@ -206,6 +208,12 @@ class TagTaken(RequestError):
     """A tag is that of another version, ``version``."""
 
     code, status, title = "tag-taken", 409, "The tag is that of another version"
+
+
+class TagInUse(RequestError):
+    """A tag is that of a version which declarations name, and they have no other."""
+
+    code, status, title = "tag-in-use", 409, "A declaration names the tag"
 
 
 class JobNotFound(RequestError):
@@ -386,6 +394,12 @@ class StorageFailed(UpstreamError):
         super().__init__(detail, **members)
         self.passing = passing
         self.path = path
+
+
+class FileDamaged(StorageFailed):
+    """A data file cannot be read as Parquet, though the store gives all of it: its owner has to write it again."""
+
+    code, status, title, retryable = "file-damaged", 502, "A data file is damaged", False
 
 
 MISFIT = "gateway-misfit:"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.results import CacheLookup, ResultCache
 from gateway.cache.spool import Spool
 from gateway.catalog.catalog import Catalog
+from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.origin import on_behalf_of
 from gateway.engine.base import Engine
 from gateway.errors import CapacityError, CursorExpired, GatewayError, NotCached, QueryFailed, UpstreamError
@@ -355,15 +356,21 @@ class Gateway:
 
     def columns(self, query: str, version: int) -> tuple[Column, ...]:
         """Return the result columns of a query, found without reading a row. Raises what running it may."""
-        deadline = self.monotonic() + _DESCRIBING
         template = self.registry.template(query, version)
         snapshots = self.catalog.pin(template.tables)
         *first, last = [at_this_instant(bound, self.clock()) for bound in template.bindings()]
-        with on_behalf_of(last.origin):
-            for bound in first:
-                with suppress(QueryFailed):
-                    return self.engine.columns(self.planning.planner.over_nothing(bound, snapshots), deadline=deadline)
-            return self.engine.columns(self.planning.planner.over_nothing(last, snapshots), deadline=deadline)
+        deadline = self.monotonic() + _DESCRIBING
+        for bound in first:
+            with suppress(QueryFailed):
+                return self.columns_of(bound, snapshots, deadline=deadline)
+        return self.columns_of(last, snapshots, deadline=deadline)
+
+    def columns_of(
+        self, query: BoundQuery, snapshots: Mapping[str, Snapshot], *, deadline: float
+    ) -> tuple[Column, ...]:
+        """Return the columns of an answer, found without reading a row. Raises what running it may."""
+        with on_behalf_of(query.origin):
+            return self.engine.columns(self.planning.planner.over_nothing(query, snapshots), deadline=deadline)
 
     def locate(self, query: BoundQuery, request: Request, principal: Principal) -> Located:
         """Say how to find the answer to *request*, bound to *query*, again without binding it."""
@@ -421,7 +428,7 @@ def _answered(query: BoundQuery, served: Served, timings: Timings) -> Answer | E
         return Export(query=query, result=result, **known)
     if isinstance(result, Summary):
         return Unread(query=query, result=result, **known)
-    return Answer(query=query, result=result, **known)
+    return Answer(query=query, result=result, requests=timings.requests, **known)
 
 
 def _may_compute(request: CacheRequest) -> None:

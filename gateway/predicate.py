@@ -28,8 +28,13 @@ class Operator(StrEnum):
 
 
 EXPRESSION: Final = "expression"
-"""The name of a function of which only its SQL is known, over a column named ``PLACE``."""
+"""The name of a function of which only its SQL is known, over a column named ``PLACE``.
+
+Its further arguments are further columns of the same row, which are named ``PLACE`` with a number from 1 on.
+"""
 PLACE: Final = "__column"
+BUCKET: Final = "bucket"
+"""The name of the function that makes the number of its bucket of a value: of how many, and of which type it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from gateway.access.settings import AccessSettings, LimitSettings
 from gateway.catalog.location import checked_location
-from gateway.catalog.store import S3Settings
+from gateway.catalog.store import S3Keys, S3Settings
 from gateway.declaration import Duration, Size
 from gateway.web.origins import read_allowed, read_origins
 from gateway.web.proxies import read_networks, read_root_path
@@ -218,6 +218,18 @@ def _location(text: str) -> str:
         raise ValueError(error.message()) from error
 
 
+class BuilderSettings(S3Keys):
+    """Keys to S3 of what writes data: `gateway builder`, and the commands. Without any, those of `storage` write.
+
+    `gateway serve` does not start where they are set: see docs/operating.md, Keys that write.
+    """
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """The settings that are given."""
+        return tuple(name for name, value in self if value is not None)
+
+
 class ExportSettings(_Section):
     """Where results may be written as files for those who are granted `export`."""
 
@@ -241,8 +253,18 @@ class ClusterSettings(_Section):
     spark_scheme: Literal["s3a", "s3"] = Field(
         "s3a", description="Scheme by which Spark reaches the buckets of s3:// locations."
     )
-    spark_largest: Size = Field(
-        512 * 2**20, description="Largest answer that Spark sends, in bytes of Arrow buffers; larger ones are errors."
+    spark_largest: Size | None = Field(
+        None,
+        description="Largest answer that Spark sends, in bytes of Arrow buffers; by default 64MiB with "
+        "`spark_spool`, else 512MiB. Larger ones are spooled there, else errors.",
+    )
+    spark_spool: str | None = Field(
+        None,
+        description="Where Spark writes larger answers, which are deleted after use: `s3://bucket/prefix`, or a folder "
+        "that both see.",
+    )
+    spark_spool_size: Size = Field(
+        64 * 2**30, description="Largest of them, in bytes of files; larger ones are errors."
     )
     above: Size | None = Field(
         None,
@@ -264,6 +286,11 @@ class ClusterSettings(_Section):
         if value is not None:
             _check_spark_address(value.get_secret_value())
         return value
+
+    @field_validator("spark_spool")
+    @classmethod
+    def _spool_location(cls, value: str | None) -> str | None:
+        return None if value is None else _checked_spool(_location(value))
 
     @field_validator("dask")
     @classmethod
@@ -309,11 +336,19 @@ class Settings(_Section):
     snapshots: SnapshotSettings = SnapshotSettings()
     splits: SplitSettings = SplitSettings()
     jobs: JobSettings = JobSettings()
+    builder: BuilderSettings = BuilderSettings()
     export: ExportSettings = ExportSettings()
     cluster: ClusterSettings = ClusterSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def writing(self) -> S3Settings:
+        """How S3 is reached by what writes data: with the keys of the builder, where it has its own."""
+        if not self.builder.declared:
+            return self.storage
+        return self.storage.model_copy(update=dict(self.builder))
 
 
 def _check_redis_address(address: str) -> None:
@@ -365,6 +400,16 @@ def _check_spark_address(address: str) -> None:
         raise ValueError(f"the options after ; are name=value: {example}")
     if "use_ssl=true" not in options and not _is_loopback(parts.hostname):
         raise ValueError(f"a server on another machine is reached by TLS: {example}")
+
+
+def _checked_spool(location: str) -> str:
+    """Return a location that Spark can write to. Raises ``ValueError``."""
+    scheme, _, rest = location.partition("://")
+    if rest and scheme not in ("s3", "file"):
+        raise ValueError("Spark writes to a bucket of s3://, or to a folder: write s3://bucket/prefix")
+    if scheme == "s3" and "/" not in rest:
+        raise ValueError(f"a prefix is missing: write {location}/spark")
+    return location
 
 
 def _is_loopback(host: str) -> bool:

@@ -62,6 +62,9 @@ class ResultStream(Protocol):
     """The same columns in DuckDB's types."""
     writer: Callable[[Form], Writer] | None
     """Makes a writer for the rows; None where they are in this process, which may as well write them itself."""
+    requests: int | None
+    """Requests that were sent to buckets for all rows, once they have been iterated; None: none could be, or it is not
+    known."""
 
     def __iter__(self) -> Iterator[pa.RecordBatch]: ...
 

@@ -119,8 +119,9 @@ def _built_once(root: Path, folder: Path) -> Path:
 
 
 def copy_project(root: Path, folder: Path) -> None:
+    built_by_servers = shutil.ignore_patterns("delay_trend.yaml")  # beside what a test asks of them
     for name in ("catalog", "queries"):
-        shutil.copytree(root / name, folder / name)
+        shutil.copytree(root / name, folder / name, ignore=built_by_servers)
     shutil.copy(root / "gateway.toml", folder)
 
 

@@ -7,25 +7,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, cast
 
 from flask import Flask
 from prometheus_client import CollectorRegistry
 
-from gateway.access.opening import open_access, open_limits
 from gateway.app.engine_processes import EngineProcesses
-from gateway.app.exports import export_runner, export_targets
-from gateway.app.gateway import Opened, open_pipeline
-from gateway.app.jobs import build_faults, build_runner, build_watch, open_jobs, wake
-from gateway.app.result_tiers import redis_pool
-from gateway.app.state import CursorKey, StateFolder, calls_folder, cursor_key, deployment, reload_signal
+from gateway.app.exports import export_targets
+from gateway.app.jobs import build_faults, open_jobs, wake
+from gateway.app.reloading import reloader_of
+from gateway.app.runners import start_runners
+from gateway.app.serving import open_serving, started
+from gateway.app.state import CursorKey, StateFolder, calls_folder, cursor_key, deployment
 from gateway.cache.files import bytes_of
 from gateway.cache.recent_questions import RecentQuestions
 from gateway.cache.results import ResultCache
 from gateway.engine.current import Reaching
 from gateway.pipeline import Gateway
 from gateway.project.loader import Project
-from gateway.project.reload import Reloader, Stamp, look
 from gateway.settings import Settings
 from gateway.telemetry.audit import AuditLog, open_file
 from gateway.telemetry.events import Observer, fan_out
@@ -39,15 +38,6 @@ from gateway.web.context import Site
 from gateway.web.origins import Cors
 from gateway.web.proxies import Proxies, networks
 from gateway.web.site import build_site
-
-
-class _InBackground(Protocol):
-    def start(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-Part = TypeVar("Part", bound=_InBackground)
 
 
 @contextmanager
@@ -68,22 +58,12 @@ def open_app(
     server, metrics = settings.server, Metrics(CollectorRegistry())
     with _auditing(settings, metrics) as audit, ExitStack() as stack:
         lines = JsonLog(standard_output(settings.log.format, "log", lost=metrics))
-        calls = _started(CallCounter(calls_folder(settings), observe=lines), stack)
+        calls = started(CallCounter(calls_folder(settings), observe=lines), stack)
         observe = fan_out(metrics, lines, calls, *audit)
-        access = open_access(settings.project, settings.access, observe)
-        limits = open_limits(
-            settings.limits,
-            access,
-            observe,
-            state=settings.state,
-            redis=redis_pool(settings),
-            namespace=settings.cache.namespace,
-        )
-        seen = look(settings.project, reload_signal(settings))
-        pipeline = open_pipeline(settings, observe=observe, background=True, charge=limits.charge, processes=processes)
-        opened = stack.enter_context(pipeline)
+        found = open_serving(settings, observe, processes, stack)
+        access, opened = found.access, found.opened
         key = key or cursor_key(settings)
-        state = _started(StateFolder(settings.state, epochs=opened.epochs, key=key, observe=observe), stack)
+        state = started(StateFolder(settings.state, epochs=opened.epochs, key=key, observe=observe), stack)
 
         def serving() -> Gateway:
             return site.gateway
@@ -95,7 +75,7 @@ def open_app(
                 gateway.recent.want(wanted(project.registry))
 
         jobs = open_jobs(settings, observe)
-        reloader = _reloader(opened, settings, seen, serve, observe)
+        reloader = reloader_of(opened, settings, found.seen, serve, observe)
         site = Site(
             gateway=opened.gateway,
             project=opened.project,
@@ -115,22 +95,19 @@ def open_app(
             exports=export_targets(settings),
             calls=calls.by_day,
             access=access,
-            limits=limits,
+            limits=found.limits,
             proxies=Proxies(root_path=server.root_path, trusted=networks(server.trusted_proxies)),
             cors=Cors(origins=frozenset(server.cors)),
             cheap=settings.engine.cheap,
             embed=server.embed,
             dev=dev,
         )
-        _started(reloader, stack)
+        started(reloader, stack)
         if settings.jobs.run:
-            _started(build_runner(settings, jobs, serving, access, observe), stack)
-            _started(build_watch(settings, jobs, serving, observe), stack)
-            if settings.export.allow:
-                _started(export_runner(settings, jobs, serving, access, observe), stack)
+            start_runners(settings, jobs, serving, access, observe, stack)
         if opened.gateway.recent is not None and settings.cache.warm:
-            _started(_warmer(serving, opened.gateway.recent, settings), stack)
-        _started(_monitor(serving, settings), stack)
+            started(_warmer(serving, opened.gateway.recent, settings), stack)
+        started(_monitor(serving, settings), stack)
         yield build_site(site)
 
 
@@ -139,13 +116,6 @@ def _clusters(gateway: Gateway) -> Mapping[str, Any]:
     cluster, wholes = gateway.runner.cluster, gateway.runner.wholes
     found = {"cluster": cluster, "spark": None if wholes is None else wholes.cluster}
     return {name: each.status() for name, each in found.items() if each is not None}
-
-
-def _started(part: Part, stack: ExitStack) -> Part:
-    """Start a part that works in the background; *stack* closes it."""
-    part.start()
-    stack.callback(part.close)
-    return part
 
 
 @contextmanager
@@ -164,27 +134,6 @@ def _auditing(settings: Settings, metrics: Metrics) -> Iterator[list[Observer]]:
         yield [AuditLog(LineWriter("audit", descriptor=descriptor, lost=metrics), digest=digest)]
     finally:
         os.close(descriptor)
-
-
-def _reloader(
-    opened: Opened,
-    settings: Settings,
-    seen: Stamp,
-    serve: Callable[[Gateway, Project], None],
-    observe: Observer,
-) -> Reloader:
-    """Make what puts changed files in service. *seen* is a look at the files from before they were read."""
-    return Reloader(
-        settings.project,
-        reload_signal(settings),
-        loader=opened.loader,
-        project=opened.project,
-        serving=opened.gateway,
-        build=opened.build,
-        serve=serve,
-        observe=observe,
-        seen=seen,
-    )
 
 
 def _monitor(serving: Callable[[], Gateway], settings: Settings) -> ResourceMonitor:

@@ -8,6 +8,8 @@ from typing import Any
 
 from gateway.app.engines import access, silence
 from gateway.app.memory_split import split_memory
+from gateway.catalog.location import local_folder
+from gateway.catalog.store import Store, open_store
 from gateway.cluster.current_versions import CurrentVersions
 from gateway.cluster.proofs import Proofs
 from gateway.config import FILE_NAME
@@ -20,6 +22,8 @@ from gateway.plan.spark.planner import SparkPlanner
 from gateway.settings import Settings
 from gateway.telemetry.events import Observer
 
+_SENT, _SENT_BESIDE_SPOOL = 512 * 2**20, 64 * 2**20
+"""Bytes of an answer that Spark sends, where nothing is set; beside a spool they are held until it has ended."""
 _ALONE = 8
 """A machine without its cluster computes so many times what it does beside it, where nothing is set."""
 
@@ -29,10 +33,12 @@ class ClusterOpener:
 
     def __init__(self, settings: Settings, observe: Observer) -> None:
         """Connect in the background. Raises ``SettingsInvalid`` where an extra is missing."""
-        self._settings, self._observe, self._connection, self._spark = settings, observe, None, None
+        self._settings, self._observe = settings, observe
+        self._connection = self._spark = self._spool = None
         if settings.cluster.spark is not None:
             self._spark = _spark().SparkConnection(settings.cluster.spark.get_secret_value(), observe)
             self._spark.start()
+            self._spool = self._open_spool()
         if settings.cluster.dask is not None:
             self._connection = _dask().Connection(settings.cluster.dask, _certificates(settings), observe)
             self._connection.start()
@@ -63,10 +69,37 @@ class ClusterOpener:
             connection=self._spark,
             changed=CurrentVersions(settings.storage, settings.project, self._observe).changed,
             scheme=settings.cluster.spark_scheme,
-            largest=settings.cluster.spark_largest,
+            largest=self._largest(),
+            spool=self._spool,
         )
         proven = Proofs(settings.project).has
         return Wholes(cluster=cluster, planner=SparkPlanner(planner), proven=proven, above=above, alone=alone)
+
+    def _open_spool(self) -> Any:
+        """Open the place for answers that Spark does not send; None: there is none."""
+        settings, location = self._settings, self._settings.cluster.spark_spool
+        if location is None:
+            return None
+
+        def opened() -> Store:
+            return open_store(location, settings.storage, settings.project, observe=self._observe)
+
+        spool = import_module("gateway.cluster.spark_spool").SparkSpool(
+            opened,
+            location=location,
+            local=local_folder(location, settings.project),
+            folder=settings.state / "spark",
+            largest=settings.cluster.spark_spool_size,
+            observe=self._observe,
+        )
+        spool.start()
+        return spool
+
+    def _largest(self) -> int:
+        given = self._settings.cluster
+        if given.spark_largest is not None:
+            return given.spark_largest
+        return _SENT if given.spark_spool is None else _SENT_BESIDE_SPOOL
 
     def _bounds(self) -> tuple[int, int]:
         """Return the bytes above which a cluster computes, and those up to which this machine does without it."""
@@ -78,6 +111,8 @@ class ClusterOpener:
         """Leave the clusters; idempotent."""
         if self._spark is not None:
             self._spark.close()
+        if self._spool is not None:
+            self._spool.close()
         if self._connection is not None:
             self._connection.close()
 

@@ -33,7 +33,7 @@ def open_builder(
         if folder is not None:
             with storage_errors(table.location):
                 folder.mkdir(parents=True, exist_ok=True)
-        return open_store(table.location, settings.storage, settings.project, observe=gateway.observe)
+        return open_store(table.location, settings.writing, settings.project, observe=gateway.observe)
 
     def may_ask(principal: Principal, query: str) -> bool:
         granted = access or open_access(settings.project, settings.access, gateway.observe)
@@ -64,8 +64,8 @@ def declared_datasets(settings: Settings, name: str | None = None) -> Mapping[st
 
 
 def open_versions(settings: Settings, table: Table) -> Versions | None:
-    """Open the versions of a dataset for reading; None where its folder is not there yet: nothing was built."""
+    """Open the versions of a dataset, also to name them; None where its folder is not there: nothing was built."""
     folder = local_folder(table.location, settings.project)
     if folder is not None and not folder.is_dir():
         return None
-    return Versions(open_store(table.location, settings.storage, settings.project))
+    return Versions(open_store(table.location, settings.writing, settings.project))

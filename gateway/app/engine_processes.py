@@ -52,6 +52,8 @@ _STOP = 5.0
 _PAUSE = 0.5
 """Seconds between two starts of the supervisor."""
 _STREAMS = (0, 1, 2)
+_KEYS_THAT_WRITE = "GATEWAY_BUILDER_"
+"""How the variables begin that hold them."""
 
 
 class _Orders(BaseModel):
@@ -84,22 +86,29 @@ class EngineProcesses:
         self._started = -_PAUSE
 
     def start(self) -> None:
-        """Start the supervisor as a program of its own: in a process that has threads, which must not fork."""
+        """Start the supervisor as a program of its own: in a process that has threads, which must not fork.
+
+        Neither its orders nor its environment hold the keys of what writes.
+        """
         command = [sys.executable, "-m", "gateway.app.engine_processes"]
         kept = [*self._inside().values(), self._ends.fileno()]
-        program = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=kept)
+        given = {name: value for name, value in os.environ.items() if not name.startswith(_KEYS_THAT_WRITE)}
+        self._started = time.monotonic()
+        program = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=kept, env=given)
         self._supervisor = _Child(program.pid, program)
         assert program.stdin is not None
         with suppress(BrokenPipeError), program.stdin as orders:
             orders.write(_written(self._orders()))
 
+    def attend(self) -> None:
+        """Start the supervisor as ``start`` does where it has ended."""
+        if self._is_missing():
+            self.start()
+
     def tend(self) -> None:
         """Fork the supervisor, and again where it has ended. The process must have no threads and no engine."""
-        running = self._supervisor is not None and not self._supervisor.ended
-        if running or time.monotonic() < self._started + _PAUSE:
+        if not self._is_missing():
             return
-        if self._supervisor is not None:
-            self._supervisor.end(0.0)
         self._started = time.monotonic()
         orders = self._orders()
         number = os.fork()
@@ -108,6 +117,16 @@ class EngineProcesses:
                 _close_sockets_but({*_STREAMS, *orders.doors.values(), orders.life})
                 _supervise(orders)
         self._supervisor = _Child(number)
+
+    def _is_missing(self) -> bool:
+        """Tell whether the supervisor is to be started now; what is left of the one before is collected."""
+        running = self._supervisor is not None and not self._supervisor.ended
+        if running or time.monotonic() < self._started + _PAUSE:
+            return False
+        if self._supervisor is not None:
+            self._supervisor.end(0.0)
+            self._supervisor = None
+        return True
 
     def forked(self) -> None:
         """Leave to the server what is its own, in a worker."""

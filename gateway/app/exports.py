@@ -41,7 +41,7 @@ def open_exporter(settings: Settings, gateway: Gateway, *, memory: int = _MEMORY
         gateway=gateway,
         targets=export_targets(settings),
         root=settings.project,
-        s3=settings.storage,
+        s3=settings.writing,
         memory=memory,
     )
 

@@ -14,7 +14,8 @@ from gateway.app.cluster import ClusterOpener
 from gateway.app.engine_processes import EngineProcesses
 from gateway.app.engines import open_engine
 from gateway.app.memory_split import split_memory
-from gateway.app.named_snapshots import open_named_snapshots, refuse_among_files
+from gateway.app.named_snapshots import open_named_snapshots
+from gateway.app.own_places import refuse_misplaced
 from gateway.app.result_tiers import (
     listen_to_hosts,
     open_cache,
@@ -231,9 +232,9 @@ class _GatewayBuilder:
         return replace(previous, registry=project.registry, executor=previous.executor.over(runner))
 
     def catalog(self, tables: Mapping[str, Table], previous: Catalog | None = None) -> Catalog:
-        """Open the catalog of *tables*. Raises ``SettingsInvalid`` where snapshots would be kept among their files."""
+        """Open the catalog of *tables*. Raises ``SettingsInvalid`` where the gateway would write among their files."""
         settings, observe = self._settings, self._observe
-        refuse_among_files(settings, tables)
+        refuse_misplaced(settings, tables)
         return Catalog(
             tables,
             state=settings.state,

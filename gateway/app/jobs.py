@@ -17,17 +17,21 @@ from gateway.app.written import sharing
 from gateway.cache.epochs import made_once
 from gateway.catalog.store import Store, open_store
 from gateway.catalog.versions import Versions
-from gateway.datasets.build import KIND, BuildProgress
+from gateway.datasets.build import KIND, Builder, BuildProgress, Built, OnProgress, silent
 from gateway.datasets.describe import of_build
 from gateway.datasets.tags import tag
-from gateway.errors import GatewayError, TagTaken
+from gateway.errors import GatewayError, JobCancelled, StorageFailed, TagTaken
+from gateway.jobs.at_once import AtOnce
+from gateway.jobs.doing import Doer, Handler
 from gateway.jobs.faults import Faults
-from gateway.jobs.runner import Handler, JobRunner, signal_of
+from gateway.jobs.holding import Holding
+from gateway.jobs.job import JobState, Record
+from gateway.jobs.runner import JobRunner, signal_of
 from gateway.jobs.store import JobStore
 from gateway.jobs.work import Work
 from gateway.pipeline import Gateway
 from gateway.settings import Settings
-from gateway.telemetry.events import Observer
+from gateway.telemetry.events import Observer, unobserved
 
 _MEMORY = 2**28
 """Bytes for sorting the rows of a build within a server; the rest goes to disk."""
@@ -59,14 +63,33 @@ def build_runner(
     def build(work: Work) -> Mapping[str, Any]:
         return _build(settings, serving(), access, work)
 
-    return runner_of(KIND, settings, jobs, build, observe)
+    def expected() -> bool:
+        return any(table.query is not None for table in serving().catalog.tables.values())
+
+    return runner_of(KIND, settings, jobs, build, observe, expected=expected)
 
 
-def runner_of(kind: str, settings: Settings, jobs: JobStore, handler: Handler, observe: Observer) -> JobRunner:
-    """Return what does the jobs of a kind on this machine, by their *handler*."""
+def runner_of(
+    kind: str,
+    settings: Settings,
+    jobs: JobStore,
+    handler: Handler,
+    observe: Observer,
+    *,
+    expected: Callable[[], bool] = lambda: True,
+) -> JobRunner:
+    """Return what does the jobs of a kind on this machine, by their *handler*, while some are *expected*."""
     folder = jobs_folder(settings)
-    faults = _faults(settings, kind)
-    return JobRunner(kind, jobs, handler, folder=folder, machine=_machine(folder), faults=faults, observe=observe)
+    return JobRunner(
+        kind,
+        jobs,
+        handler,
+        folder=folder,
+        machine=_machine(folder),
+        faults=_faults(settings, kind),
+        observe=observe,
+        expected=expected,
+    )
 
 
 def build_watch(settings: Settings, jobs: JobStore, serving: Callable[[], Gateway], observe: Observer) -> BuildWatch:
@@ -84,10 +107,69 @@ def _faults(settings: Settings, kind: str) -> Faults:
     return Faults(jobs_folder(settings) / f"{kind}.faults")
 
 
+def build_now(
+    settings: Settings,
+    gateway: Gateway,
+    name: str,
+    *,
+    on_progress: OnProgress,
+    waiting: Callable[[str], None],
+    announce: Callable[[], None],
+) -> Built:
+    """Build a dataset in this process, by a job that servers list and cancel; return what came of it.
+
+    *waiting* is told who builds it now, again and again; *announce* is called once the version is there. Raises
+    ``GatewayError``.
+    """
+    builder, folder = open_builder(settings, gateway), jobs_folder(settings)
+    builder.dataset(name)  # what is wrong with it is said before there is a record
+    made, failed = list[Built](), list[Exception]()
+
+    def build(work: Work) -> Mapping[str, Any]:
+        try:
+            made[:] = [_built(builder, work, on_progress, announce)]
+        except Exception as error:
+            failed[:] = [error]
+            raise
+        return of_build(made[0])
+
+    jobs, holding = open_jobs(settings, unobserved), Holding(folder, KIND, _machine(folder))
+    doer = Doer(KIND, jobs, build, faults=_faults(settings, KIND), observe=unobserved, tries=1)
+
+    def told(record: Record) -> None:
+        waiting(_who(record, holding))
+
+    record = AtOnce(KIND, jobs, doer, holding, waiting=told).do(name)
+    if record.state is JobState.CANCELLED:
+        raise JobCancelled("Somebody has cancelled the build. What it finished is taken over by the next one.")
+    if record.state is JobState.FAILED or not made:
+        raise failed[0] if failed else StorageFailed("Another worker has ended the build, and it is not known how.")
+    return made[0]
+
+
+def _who(record: Record, holding: Holding) -> str:
+    """Say who works on a job."""
+    last = record.last
+    if last is None or last.machine not in (holding.machine, holding.command):
+        return "another machine"
+    return f"process {last.worker.rpartition(':')[2]} of this machine"
+
+
 def _build(settings: Settings, gateway: Gateway, access: Access, work: Work) -> Mapping[str, Any]:
-    name, builder = work.job.resource, open_builder(settings, gateway, memory=_MEMORY, access=access)
+    def announce() -> None:
+        for each in sharing(settings, gateway.catalog.tables, work.job.resource):
+            with suppress(GatewayError):  # told by the catalog; the version is there all the same
+                gateway.catalog.refresh(each, announced=True)
+
+    builder = open_builder(settings, gateway, memory=_MEMORY, access=access)
+    return of_build(_built(builder, work, silent, announce))
+
+
+def _built(builder: Builder, work: Work, on_progress: OnProgress, announce: Callable[[], None]) -> Built:
+    """Build the dataset that a job names, have the version known, and name it as the job says."""
 
     def tell(progress: BuildProgress) -> None:
+        on_progress(progress)
         work.progress(
             {
                 "partitions": progress.total,
@@ -97,19 +179,16 @@ def _build(settings: Settings, gateway: Gateway, access: Access, work: Work) -> 
             }
         )
 
-    label = work.job.question.get("tag")
+    name, label = work.job.resource, work.job.question.get("tag")
     table = builder.dataset(name)
     versions = Versions(builder.open_store(table))
     if label is not None:
         _refuse_taken(versions, label)
     built = builder.build(name, on_progress=tell, cancellation=work.cancellation)
-    # Also where nothing was published: a worker that was killed may have published it, and told nobody.
-    for each in sharing(settings, gateway.catalog.tables, name):
-        with suppress(GatewayError):  # told by the catalog; the version is there all the same
-            gateway.catalog.refresh(each, announced=True)
+    announce()  # also where nothing was published: a worker that was killed may have published it, and told nobody
     if label is not None:
         tag(versions, table.keep, label, built.version.version, now=time.time())
-    return of_build(built)
+    return built
 
 
 def _refuse_taken(versions: Versions, label: str) -> None:

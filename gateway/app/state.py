@@ -25,8 +25,8 @@ _STATE_FILES = (
     *("apart.json", "cursor.key", "drops.jsonl", "drops.lock", "flights.lock", "limits.db", "reload", "vitals.lock"),
     *("usage/questions.jsonl", "usage/questions.lock", "usage/warmer.lock", "tables/refresher.lock"),
 )
-_STATE_FOLDERS = ("calls", "metrics", "tables", "tmp", "usage")
-"""What a server cannot do without; the folders of the cache may be missing."""
+_STATE_FOLDERS = ("calls", "jobs", "metrics", "spark", "tables", "tmp", "usage")
+"""What a server cannot do without, where it needs it at all; the folders of the cache may be missing."""
 
 _Stamp = tuple[int, int]
 """Inode of a file and time of its last change: another file, or another content, has another one."""

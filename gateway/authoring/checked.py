@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from gateway.app.named_snapshots import among_files
+from gateway.app.own_places import misplaced
 from gateway.authoring.access import check_access
 from gateway.authoring.causes import by_undeclared_levels
 from gateway.authoring.examples import Ran
@@ -77,10 +77,10 @@ def check_project(folder: Path, project: Project) -> Checked:
     broken = {file.path for file in project.broken}
     for found in (
         project.diagnostics,
-        among_files(settings, project.tables),
+        misplaced(settings, project.tables),
         (item for item in check_strays(folder) if item.path not in broken),
         by_undeclared_levels(meant, templates, project.tables, project.sources, schemas, settings),
-        check_ownership(templates, folder),
+        check_ownership(project, folder),
         check_lifecycle(registry, folder, _today()),
         load_tests(folder, registry)[1],
         # A grant on something whose own declaration is wrong is not wrong for that.

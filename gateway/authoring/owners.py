@@ -1,8 +1,8 @@
-"""Check owners of queries against ``catalog/owners.yaml``, if there is one."""
+"""Check owners of queries and tables against ``catalog/owners.yaml``, if there is one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.declaration import DeclarationError, Declared
 from gateway.errors import Diagnostic, Rule
-from gateway.project.loader import read_text
+from gateway.project.loader import Project, read_text
 from gateway.query.front_matter import declared_front_matter
-from gateway.query.template import Template
 from gateway.suggestions import did_you_mean
 
 FILE = Path("catalog") / "owners.yaml"
@@ -43,22 +42,28 @@ def load_owners(project: Path) -> Owners | None:
     return Declared(read_text(path, FILE.as_posix()), FILE.as_posix()).validate(Owners)
 
 
-def check_ownership(templates: Iterable[Template], project: Path) -> Iterator[Diagnostic]:
-    """Find the queries whose owner nobody has declared, where owners are declared at all."""
+def check_ownership(project: Project, folder: Path) -> Iterator[Diagnostic]:
+    """Find queries without a declared owner, and tables whose owner nobody has declared, where owners are declared."""
     try:
-        owners = load_owners(project)
+        owners = load_owners(folder)
     except DeclarationError as error:
         yield from (replace(item, rule=Rule.OWNER) for item in error.diagnostics)
         return
     if owners is None:
         return
-    for template in templates:
+    for template in project.parsed:
         if template.front.owner not in owners.owners:
-            declared = declared_front_matter((project / template.path).read_text(encoding="utf-8-sig"), template.path)
-            known = f"declared in {FILE.as_posix()}: {', '.join(owners.owners)}"
-            if template.front.owner is None:
-                yield declared.diagnostic((), "the query has no owner", known, rule=Rule.OWNER)
-            else:
-                hint = did_you_mean(template.front.owner, owners.owners) or known
-                message = f"nobody is declared as {template.front.owner!r}"
-                yield declared.diagnostic(("owner",), message, hint, rule=Rule.OWNER)
+            declared = declared_front_matter(read_text(folder / template.path, template.path), template.path)
+            yield _undeclared(declared, template.front.owner, owners)
+    for name, table in project.tables.items():
+        if table.owner is not None and table.owner not in owners.owners:
+            path = project.sources[name]
+            yield _undeclared(Declared(read_text(folder / path, path), path), table.owner, owners)
+
+
+def _undeclared(declared: Declared, owner: str | None, owners: Owners) -> Diagnostic:
+    known = f"declared in {FILE.as_posix()}: {', '.join(owners.owners)}"
+    if owner is None:
+        return declared.diagnostic((), "the query has no owner", known, rule=Rule.OWNER)
+    hint = did_you_mean(owner, owners.owners) or known
+    return declared.diagnostic(("owner",), f"nobody is declared as {owner!r}", hint, rule=Rule.OWNER)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 
+from gateway.authoring.charts import check_chart
 from gateway.authoring.schemas import Schemas
 from gateway.catalog.table import Table
 from gateway.engine.refusals import Unbindable
@@ -18,7 +19,6 @@ from gateway.query import samples
 from gateway.query.commas import missing_commas
 from gateway.query.lint import item_positions
 from gateway.query.template import Template
-from gateway.suggestions import did_you_mean
 
 _SHOWN = 60
 """Characters of a filter that a hint repeats."""
@@ -68,7 +68,7 @@ def _check(
     yield from bound.errors
     if bound.columns is not None:
         yield from _same(template, bound.columns)
-        yield from _chart(template, bound.columns)
+        yield from check_chart(template, bound.columns)
         try:
             yield from _pruning(template, tables, schemas, binder)
         except Unbindable as error:  # a constant that is compared takes too long
@@ -104,18 +104,6 @@ def _same(template: Template, columns: tuple[Column, ...]) -> Iterator[Diagnosti
             position = positions[number] if len(positions) == len(columns) else None
             message = f"columns {first + 1} and {number + 1} of the answer are both named {column.name!r}"
             yield at(template, position, message, "name one of them otherwise, with AS", Rule.SAME_COLUMN)
-
-
-def _chart(template: Template, columns: tuple[Column, ...]) -> Iterator[Diagnostic]:
-    """Warn of a declared chart of columns that the answer does not have."""
-    chart, names = template.front.chart, [column.name for column in columns]
-    if chart is None:
-        return
-    for key, name in (("x", chart.x), ("y", chart.y), ("color", chart.color)):
-        if name is not None and name not in names:
-            hint = did_you_mean(name, names) or f"the answer has {', '.join(names)}"
-            message = f"chart: {key} is {name!r}, which is no column of the answer"
-            yield at(template, None, message, hint, Rule.FRONT_MATTER, Severity.WARNING)
 
 
 def _pruning(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from gateway.cache.cooldown import Cooldown
-from gateway.cache.tier import Entry, Purge, Replaced, Tier, TierError, Validation, ValueRejected
+from gateway.cache.tier import Entry, Purge, Replaced, Room, Tier, TierError, Validation, ValueRejected
 from gateway.model import Result
 from gateway.telemetry.events import CacheValueRejected, Observer, TierFailed
 
@@ -70,6 +70,9 @@ class FaultTolerantTier:
             self._cooldown.failed()
             self._observe(TierFailed(tier=self.name, operation="drop", error=str(error)))
             raise
+
+    def room(self) -> Room:
+        return self._tried("room", self._tier.room, Room(works=False))
 
     def close(self) -> None:
         self._tier.close()

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.serialization import entry_from_schema, with_header, without_header
-from gateway.cache.tier import Entry, OneByOne, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
+from gateway.cache.tier import Entry, OneByOne, Purge, Replaced, Room, TierError, Validation, ValueRejected, succeeding
 from gateway.model import Result
 
 _ABANDONED = 600.0
@@ -121,6 +121,11 @@ class FileTier(OneByOne):
                     _unlink(path)
                     dropped += 1
         return dropped
+
+    def room(self) -> Room:
+        with _as_tier_error():
+            found = [_status(entry) for entry in _files(self._folder)]
+        return Room(used=sum(status.st_size for status in found if status is not None), bound=self._size)
 
     def sweep(self) -> None:
         """Remove what has expired, then what expires soonest until the folder is within its size again."""

@@ -16,7 +16,7 @@ from threading import Lock
 from cachetools import LRUCache
 
 from gateway.cache.epochs import Epoch
-from gateway.cache.tier import Entry, OneByOne, Purge, Ready, Replaced, Validation, entry_of, succeeding
+from gateway.cache.tier import Entry, OneByOne, Purge, Ready, Replaced, Room, Validation, entry_of, succeeding
 from gateway.model import Result
 from gateway.telemetry.events import Observer, ResultEvicted, unobserved
 
@@ -78,6 +78,9 @@ class MemoryTier(OneByOne):
         """Bytes that are kept."""
         with self._lock:
             return int(self._kept.currsize)
+
+    def room(self) -> Room:
+        return Room(used=self.used, bound=self._size)
 
     @property
     def largest(self) -> int:

@@ -15,7 +15,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from gateway.cache.tier import Entry, Tier, TierError
+from gateway.cache.tier import Entry, Room, Tier, TierError
 from gateway.cache.tiers import Tiers
 from gateway.cache.write_behind import WriteQueue
 from gateway.model import Result
@@ -54,6 +54,10 @@ class Partials(Tiers):
             return self._shared()
         except TierError:
             return None
+
+    def rooms(self) -> Sequence[tuple[str, str, Room]]:
+        """Tell of every tier what it keeps, its name and how full it is."""
+        return [(self._kind, tier.name, tier.room()) for tier in self._tiers]
 
     def entries(self) -> Mapping[str, list[Entry]]:
         """List what every tier keeps, by the name of the tier."""

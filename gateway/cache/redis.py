@@ -23,7 +23,7 @@ from redis.retry import Retry
 from gateway.cache.redis_budget import COST, KEEP, TOTAL
 from gateway.cache.sealed import OVERHEAD, Seal, Unsealed
 from gateway.cache.serialization import entry_from_schema, with_header, without_header
-from gateway.cache.tier import Entry, Purge, Replaced, TierError, Validation, ValueRejected, succeeding
+from gateway.cache.tier import Entry, Purge, Replaced, Room, TierError, Validation, ValueRejected, succeeding
 from gateway.errors import Diagnostic, SettingsInvalid
 from gateway.model import Result
 
@@ -167,6 +167,20 @@ class RedisTier:
 
     def close(self) -> None:
         self._client.close()
+
+    def room(self) -> Room:
+        """Tell how full it is: what is bounded here by its bytes, all else by what Redis tells of its memory."""
+        if self._size is not None:
+            return Room(used=self.used, bound=self._size)
+        told = self._asked(self._memory)
+        return Room(used=told.get("used_memory"), bound=told.get("maxmemory") or None)
+
+    def _memory(self) -> Mapping[str, int]:
+        try:
+            return dict(self._client.info("memory"))
+        except redis.ResponseError:  # its user may not ask this
+            self._client.ping()
+            return {}
 
     @property
     def used(self) -> int:

@@ -19,7 +19,7 @@ from gateway.cache.freshness import Stored
 from gateway.cache.partials import Partials
 from gateway.cache.purges import PurgeLog
 from gateway.cache.summaries import Summaries
-from gateway.cache.tier import Encodings, Entry, Purge, Ready, Tier, TierError, Validation
+from gateway.cache.tier import Encodings, Entry, Purge, Ready, Room, Tier, TierError, Validation
 from gateway.cache.validations import Validations, ValidationState
 from gateway.cache.write_behind import WriteQueue, WrittenBehind
 from gateway.errors import StorageFailed
@@ -218,6 +218,10 @@ class ResultCache:
     def used(self) -> int:
         """Bytes that are kept in the memory of this process."""
         return 0 if self._encodings is None else self._encodings.used
+
+    def rooms(self) -> Sequence[tuple[str, str, Room]]:
+        """Tell of every tier what it keeps, its name and how full it is."""
+        return [*(("answers", tier.name, tier.room()) for tier in self._tiers), *self.partials.rooms()]
 
     def entries(self) -> Mapping[str, list[Entry]]:
         """List what every tier keeps, by the name of the tier."""

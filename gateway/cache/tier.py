@@ -96,6 +96,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How full a tier is, in bytes; None: it does not tell. One that does not work tells nothing."""
+
+    used: int | None = None
+    bound: int | None = None
+    works: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
     """Which results to drop: those of a query, that read a table, that were made before an instant; None: any."""
 
@@ -169,7 +178,7 @@ class Tier(Protocol):
     """A place that keeps results and validations for a while. A tier may forget anything at any time.
 
     ``lifetime`` is in seconds. A result is immutable: two of the same key are interchangeable. Every method may
-    raise ``TierError``, within a bounded time (``entries`` and ``drop``, which look at everything, excepted).
+    raise ``TierError``, within a bounded time (``entries``, ``drop`` and ``room``, which look at everything, excepted).
     """
 
     name: str
@@ -200,6 +209,9 @@ class Tier(Protocol):
 
     def drop(self, which: Purge) -> int:
         """Forget the results that are meant; return how many there were."""
+
+    def room(self) -> Room:
+        """Tell how full the tier is."""
 
     def close(self) -> None:
         """Release what the tier holds; idempotent."""

@@ -18,7 +18,18 @@ from threading import Condition, Lock, Thread
 
 from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.purges import PurgeLog
-from gateway.cache.tier import Entry, OneByOne, Purge, Replaced, Tier, TierError, Validation, ValueRejected, entry_of
+from gateway.cache.tier import (
+    Entry,
+    OneByOne,
+    Purge,
+    Replaced,
+    Room,
+    Tier,
+    TierError,
+    Validation,
+    ValueRejected,
+    entry_of,
+)
 from gateway.model import Result
 from gateway.telemetry.events import CopyDropped, Observer, unobserved
 
@@ -281,6 +292,9 @@ class WrittenBehind(OneByOne):
     def drop(self, which: Purge) -> int:
         """Forget the results that are meant, those that wait included. Raises ``TierError``."""
         return self._queue.drop(self._tier, which) + self._tier.drop(which)
+
+    def room(self) -> Room:
+        return self._tier.room()
 
     def wake(self) -> None:
         """Use the tier again at once: it is known to work."""

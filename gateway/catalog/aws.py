@@ -26,9 +26,13 @@ class ChainKeys:
 
 
 class Chain:
-    """Environment, profile and SSO files, web identity, container and instance metadata; walked at the first call."""
+    """Environment, profile and SSO files, web identity, container and instance metadata; walked at the first call.
 
-    def __init__(self) -> None:
+    With a *profile* the keys are those that it names, whatever the environment says.
+    """
+
+    def __init__(self, profile: str | None = None) -> None:
+        self._profile = profile
         self._session: Any = None
         self._found: Any = None
 
@@ -36,7 +40,7 @@ class Chain:
         """Return valid keys, None where there are none. Raises ``StorageFailed``."""
         try:
             if self._session is None:
-                session = botocore.session.Session()
+                session = botocore.session.Session(profile=self._profile)
                 self._found = session.get_credentials()
                 self._session = session
             frozen = self._found.get_frozen_credentials() if self._found is not None else None

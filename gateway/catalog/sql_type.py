@@ -76,7 +76,8 @@ _ARRAY = re.compile(r"(.+?)\s*\[(\d*)\]", re.DOTALL)
 _ARGUMENTS = re.compile(r"([\w ]+?)\s*\((.*)\)", re.DOTALL)
 _DIGITS = re.compile(r"\s*(\d+)\s*(?:,\s*(\d+)\s*)?")
 _MEMBER = re.compile(r'\s*(?:"((?:[^"]|"")*)"|(\S+))\s+(.+)', re.DOTALL)
-_TOKEN = re.compile(r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|[(),]')
+_QUOTED = re.compile(r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'')
+_TOKEN = re.compile(rf"{_QUOTED.pattern}|[(),]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,9 @@ def canonical_type(text: str) -> str:
     >>> canonical_type("int[]"), canonical_type("numeric(10, 2)"), canonical_type("timestamptz")
     ('INTEGER[]', 'DECIMAL(10,2)', 'TIMESTAMP WITH TIME ZONE')
     """
+    bare = _QUOTED.sub("", text)
+    if any(bare.count(opening) > bare.count(closing) for opening, closing in ("()", "[]")):
+        raise ValueError(f"{text!r} ends within brackets: in braces, a type with a comma stands in quotes")
     found = SqlType.parse(text)
     if found.composite:
         return _without_spaces(" ".join(text.split()))

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from errno import EEXIST, EISDIR, ELOOP, ENOTDIR
 from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from obstore.exceptions import (
@@ -48,27 +48,37 @@ CREDENTIAL_LIFE = timedelta(minutes=5)
 """How long temporary credentials are held before the chain is asked again; botocore renews 10 minutes ahead."""
 
 
-class S3Settings(BaseModel):
-    """How S3 is reached. Keys are normally absent: then the standard AWS chain finds them."""
+class S3Keys(BaseModel):
+    """Keys to S3: given, or those of a profile."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    access_key_id: SecretStr | None = Field(None, description="Access key; best left to the environment.")
+    secret_access_key: SecretStr | None = Field(None, description="Secret key; best left to the environment.")
+    session_token: SecretStr | None = Field(None, description="Token of temporary keys.")
+    profile: str | None = Field(
+        None, min_length=1, description="Profile of the AWS configuration whose keys, or whose role, these are."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key are given together, or neither")
+        if self.access_key_id is not None and self.profile is not None:
+            raise ValueError("keys are given by access_key_id and secret_access_key, or by a profile")
+        return self
+
+
+class S3Settings(S3Keys):
+    """How S3 is reached. Keys are normally absent: then the standard AWS chain finds them."""
 
     endpoint: str | None = Field(
         None, pattern=r"^https?://[^/@]+/?$", description="Server other than AWS, e.g. http://127.0.0.1:9000."
     )
     region: str | None = Field(None, description="Region; else that of the AWS configuration.")
     url_style: Literal["path", "vhost"] = Field("vhost", description="Bucket in the path, or in the host name.")
-    access_key_id: SecretStr | None = Field(None, description="Access key; best left to the environment.")
-    secret_access_key: SecretStr | None = Field(None, description="Secret key; best left to the environment.")
-    session_token: SecretStr | None = Field(None, description="Token of temporary keys.")
     timeout: Duration = Field(30.0, gt=0, description="Longest time of one request to a store.")
     retries: int = Field(5, ge=0, description="How often a request that failed for a passing reason is sent again.")
-
-    @model_validator(mode="after")
-    def _complete(self) -> S3Settings:
-        if (self.access_key_id is None) != (self.secret_access_key is None):
-            raise ValueError("access_key_id and secret_access_key are given together, or neither")
-        return self
 
     @property
     def path_style(self) -> bool:
@@ -105,7 +115,7 @@ class CredentialChain:
         if given is not None:
             return given
         if self._chain is None:
-            self._chain = _aws().Chain()
+            self._chain = _aws().Chain(self._s3.profile)
         found = self._chain()
         if found is None:
             return None

@@ -21,7 +21,7 @@ from gateway.catalog.table import Table
 from gateway.catalog.table_formats import IGNORE, NOT_ITS_ROWS, recognise
 from gateway.catalog.table_stores import TableStores
 from gateway.catalog.versions import DatasetVersion, Versions
-from gateway.errors import DatasetNotBuilt, Diagnostic, Rule, StorageFailed, TableInvalid
+from gateway.errors import DatasetNotBuilt, Diagnostic, Rule, Severity, StorageFailed, TableInvalid
 from gateway.model import Column
 from gateway.telemetry.events import Observer, ReplicaListed
 
@@ -119,11 +119,12 @@ class TableLister:
 
     def _not_built(self) -> DatasetNotBuilt:
         name, pinned = self._table.name, self._table.version
-        message, hint = "the dataset has no version yet", f"build it: gateway build {name}"
-        if pinned is not None:
-            message = f"there is no version {pinned}"
-            hint = "gateway datasets versions lists those of the dataset that is built at its location"
-        return DatasetNotBuilt([self._diagnostic(message, hint=hint, rule=Rule.DATA)])
+        if pinned is None:  # nothing is wrong in its declaration
+            hint = f"build it: gateway build {name}"
+            said = self._diagnostic("the dataset has no version yet", hint=hint, rule=Rule.DATA)
+            return DatasetNotBuilt([replace(said, severity=Severity.NOTE)])
+        hint = "gateway datasets versions lists those of the dataset that is built at its location"
+        return DatasetNotBuilt([self._diagnostic(f"there is no version {pinned}", hint=hint, rule=Rule.DATA)])
 
     def _refuse_table_format(self, listing: pa.Table) -> None:
         """Refuse a table of a format whose metadata says which files hold its rows. Raises ``TableInvalid``."""

@@ -32,7 +32,7 @@ _AUTHORS = (
     *("init", "new", "dev", "check", "test", "run", "explain", "queries", "tables", "write", "build"),
     *("export", "datasets", "usage", "schema"),
 )
-_OPERATORS = ("serve", "demo", "top", "cache", "warm", "apart", "keys", "completion")
+_OPERATORS = ("serve", "builder", "demo", "top", "cache", "warm", "apart", "keys", "completion")
 
 
 class _Group(click.Group):

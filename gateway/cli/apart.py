@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.app.engine_processes import escapes_file
+from gateway.cli.grids import grid_console
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.errors import Diagnostic, SettingsInvalid
@@ -73,7 +73,7 @@ def _print(known: Mapping[str, Escape]) -> None:
     for text, escape in known.items():
         since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(escape.since))
         grid.add_row(_said(text), since, REASONS.get(escape.reason, escape.reason))
-    Console().print(grid)
+    grid_console().print(grid)
 
 
 def _row(text: str, escape: Escape) -> dict[str, str | int | float]:

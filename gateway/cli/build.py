@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from gateway.app.datasets import open_builder
+from gateway.app.jobs import build_now
 from gateway.app.written import announce_written
 from gateway.cli.names import DatasetName
 from gateway.cli.project import opened, project_option
@@ -22,6 +23,7 @@ from gateway.datasets.build import BuildProgress, Built, OnProgress
 from gateway.datasets.describe import of_build
 from gateway.errors import GatewayError
 from gateway.plan.explain import readable
+from gateway.settings import Settings
 
 
 @click.command("build")
@@ -33,16 +35,40 @@ def command(name: str, project: Path, as_json: bool) -> None:
 
     Partitions whose sources are as they were are taken over; a build that was ended goes on where it was. The version
     before stays in service until the new one is whole. Nothing is published where nothing has changed.
+
+    It is a job as those over HTTP are: servers with the same records list it, and cancel it. While another process
+    builds the dataset, this one waits.
     """
     settings = load_settings(project.resolve())
     with opened(project) as gateway, _bar(name) as on_progress:
-        built = open_builder(settings, gateway).build(name, on_progress=on_progress)
-    if built.published:
-        try:
-            announce_written(settings, name, None)
-        except GatewayError as error:
-            click.echo(f"The version is there, and is not announced: {error.detail}", err=True)
+        built = build_now(
+            settings,
+            gateway,
+            name,
+            on_progress=on_progress,
+            waiting=_Said(f"{name} is built by"),
+            announce=partial(_announce, settings, name),
+        )
     _print(built, as_json)
+
+
+class _Said:
+    """Says who is waited for, once for each."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._last = what, ""
+
+    def __call__(self, who: str) -> None:
+        if who != self._last:
+            click.echo(f"{self._what} {who} now: this waits for it, and then builds what has changed since.", err=True)
+        self._last = who
+
+
+def _announce(settings: Settings, name: str) -> None:
+    try:
+        announce_written(settings, name, None)
+    except GatewayError as error:
+        click.echo(f"The version is there, and is not announced: {error.detail}", err=True)
 
 
 @contextmanager

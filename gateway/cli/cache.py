@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.app.result_tiers import open_cache, open_spool
 from gateway.cache.results import ResultCache
 from gateway.cache.tier import Entry, Purge
+from gateway.cli.grids import grid_console
 from gateway.cli.names import QueryName, TableName
 from gateway.cli.project import project_option
 from gateway.config import load_settings
@@ -54,7 +54,7 @@ def stats(project: Path, form: str) -> None:
         name = f"{row['query']} v{row['version']}"
         size, newest = readable(int(row["bytes"])), _ago(float(row["newest"]))
         grid.add_row(str(row["kind"]), str(row["tier"]), name, str(row["results"]), size, newest)
-    Console().print(grid)
+    grid_console().print(grid)
 
 
 @command.command("list")
@@ -75,7 +75,7 @@ def entries(project: Path, query: str | None, table: str | None, form: str) -> N
     for tier, entry in found[:_LISTED]:
         name, tables = f"{entry.query} v{entry.version}", ", ".join(entry.tables)
         grid.add_row(tier, entry.key[:12], name, tables, readable(entry.size), _ago(entry.created_at))
-    console = Console()
+    console = grid_console()
     console.print(grid)
     if len(found) > _LISTED:
         console.print(f"… and {len(found) - _LISTED} more: --format json lists all")

@@ -6,24 +6,27 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.app.datasets import declared_datasets, open_versions
+from gateway.catalog.store import place_of
 from gateway.catalog.table import Table
 from gateway.catalog.versions import Versions
+from gateway.cli.grids import grid_console
 from gateway.cli.names import DatasetName
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.datasets.describe import described, lineage, summary
-from gateway.datasets.tags import number_of, tag, untag, version_of
+from gateway.datasets.tags import number_of, readers_of, tag, untag, version_of
 from gateway.errors import MalformedRequest
 from gateway.plan.explain import readable
+from gateway.settings import Settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -46,7 +49,7 @@ def command(context: click.Context, project: Path, as_json: bool) -> None:
         newest = row["newest"] or {}
         tags = ", ".join(f"{name} (v{number})" for name, number in row["tags"].items())
         grid.add_row(row["dataset"], row["query"], *_cells(newest), tags)
-    Console().print(grid)
+    grid_console().print(grid)
 
 
 @command.command("versions")
@@ -66,7 +69,7 @@ def versions_command(name: str, project: Path, as_json: bool) -> None:
     for row in rows:
         names = ", ".join(each for each, number in tags.items() if number == row["version"])
         grid.add_row(*_cells(row), str(row["new"]), names)
-    Console().print(grid)
+    grid_console().print(grid)
 
 
 @command.command("lineage")
@@ -97,19 +100,27 @@ def tag_command(name: str, version: str, label: str, project: Path, move: bool) 
 @click.argument("name", type=DatasetName())
 @click.argument("label", metavar="TAG")
 @project_option
-def untag_command(name: str, label: str, project: Path) -> None:
+@click.option("--force", is_flag=True, help="Remove it though a declaration names it.")
+def untag_command(name: str, label: str, project: Path, force: bool) -> None:
     """Remove TAG of the dataset NAME; its version is kept for as long as others are."""
-    _, versions = _dataset(project, name)
-    untag(versions, label)
+    settings = load_settings(project.resolve())
+    declared = declared_datasets(settings, name)
+    place = partial(place_of, s3=settings.storage, base=settings.project)
+    readers = readers_of(label, declared[name], declared.values(), place)
+    untag(_built(settings, declared[name]), label, readers=[] if force else readers)
 
 
 def _dataset(project: Path, name: str) -> tuple[Table, Versions]:
     settings = load_settings(project.resolve())
     table = declared_datasets(settings, name)[name]
+    return table, _built(settings, table)
+
+
+def _built(settings: Settings, table: Table) -> Versions:
     versions = open_versions(settings, table)
     if versions is None:
-        raise MalformedRequest(f"{name} has no version yet: gateway build {name}.")
-    return table, versions
+        raise MalformedRequest(f"{table.name} has no version yet: gateway build {table.name}.")
+    return versions
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:

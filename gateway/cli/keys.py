@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.access.keys import PREFIX, Key, KeyFile
+from gateway.cli.grids import grid_console
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.declaration import parse_duration
@@ -59,7 +59,7 @@ def listed(project: Path, form: str) -> None:
         grid.add_row(
             f"{PREFIX}{key.id}", key.name, " ".join(key.groups), _day(key.created), _until(key), key.state(now)
         )
-    Console(highlight=False, markup=False).print(grid)
+    grid_console(highlight=False, markup=False).print(grid)
 
 
 @command.command("revoke")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table as Grid
 
+from gateway.cli.grids import grid_console
 from gateway.cli.project import project_option
 from gateway.config import load_settings
 from gateway.project.loader import load_project
@@ -29,7 +29,7 @@ def command(project: Path, form: str) -> None:
     grid = Grid("query", "version", "parameters", "summary", box=None, header_style="bold")
     for template in templates:
         grid.add_row(template.name, f"v{template.version}", " ".join(template.parameters), template.front.summary)
-    Console().print(grid)
+    grid_console().print(grid)
 
 
 def _row(template: Template) -> dict[str, object]:

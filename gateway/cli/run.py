@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 
 import click
 import pyarrow as pa
-from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.answer import Answer, Export, Unread
+from gateway.cli.grids import grid_console
 from gateway.cli.project import opened, project_option
 from gateway.cli.question import bound_question, question_options
 from gateway.encode import FORMATS, encode
@@ -93,7 +93,7 @@ def _show(answer: Answer | Export) -> None:
     rows = table.slice(0, _SHOWN).to_pydict() if result.columns else {}
     for values in zip(*rows.values(), strict=True):
         grid.add_row(*("" if value is None else str(value) for value in values))
-    console = Console()
+    console = grid_console()
     console.print(grid)
     left = table.num_rows - _SHOWN
     if left > 0:

@@ -22,8 +22,9 @@ from gateway.app.state import cursor_key, make_state, reload_signal
 from gateway.authoring.access import check_access
 from gateway.cli.diagnostics import print_diagnostics
 from gateway.cli.project import project_option
-from gateway.config import load_settings
+from gateway.config import FILE_NAME, load_settings
 from gateway.engine.instance import before_fork
+from gateway.errors import Diagnostic, Rule, SettingsInvalid
 from gateway.project.folder import misnamed_parts
 from gateway.project.loader import load_project
 from gateway.project.reload import touch
@@ -63,6 +64,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | No
 
     *dev* is the file through which ``gateway dev`` reports saves to the pages.
     """
+    _refuse_keys_that_write(settings)
     project = load_project(settings.project)
     print_diagnostics([*misnamed_parts(settings.project), *project.diagnostics])
     if not project.registry.queries():
@@ -98,6 +100,15 @@ def serve(settings: Settings, *, announce: Callable[[str], None], dev: Path | No
         if os.getpid() == server_process:  # workers end here too
             processes.close()
             _remove(options.metrics)
+
+
+def _refuse_keys_that_write(settings: Settings) -> None:
+    """Raise ``SettingsInvalid`` where the server was given the keys of the builder: its workers would hold them."""
+    found = [f"builder.{name}" for name in settings.builder.declared]
+    if found:
+        message = f"{', '.join(found)}: keys that write are not for gateway serve, whose workers answer everybody"
+        hint = "give them to gateway builder alone, in its own environment, and set jobs.run = false here"
+        raise SettingsInvalid([Diagnostic(path=FILE_NAME, message=message, hint=hint, rule=Rule.SETTINGS)])
 
 
 def _in_memory(state: Path, memory: Path = Path("/dev/shm")) -> Path | None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.manifest import Snapshot
 from gateway.cli.diagnostics import print_diagnostics
+from gateway.cli.grids import grid_console
 from gateway.cli.project import opened, project_option
 from gateway.errors import TableInvalid
 from gateway.plan.explain import readable
@@ -60,7 +60,7 @@ def _print_snapshots(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         kind = "whole" if row["whole"] else "difference"
         grid.add_row(row["table"], row["snapshot"], row["named_at"], readable(row["bytes"]), kind)
-    Console().print(grid)
+    grid_console().print(grid)
 
 
 def _print_tables(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -69,7 +69,7 @@ def _print_tables(rows: Sequence[Mapping[str, Any]]) -> None:
         by = ", ".join(f"{column} = {rule}" for column, rule in row["partitioned_by"].items()) or "-"
         counts = (str(row["partitions"]), str(row["files"]), readable(row["bytes"]), str(row["problems"]))
         grid.add_row(row["table"], by, *counts)
-    Console().print(grid)
+    grid_console().print(grid)
 
 
 def _row(snapshot: Snapshot) -> dict[str, Any]:

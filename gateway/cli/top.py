@@ -1,10 +1,11 @@
-"""``gateway top``: the queries that run and wait on the machine of a server, as the page ``/status`` shows them."""
+"""``gateway top``: the queries that run and wait, and how full the cache is, as the page ``/status`` shows them."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -13,10 +14,11 @@ from urllib.request import Request, urlopen
 
 import click
 import orjson
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table as Grid
 
+from gateway.cli.grids import grid_console
 from gateway.cli.project import project_option
 from gateway.config import KEY, load_settings
 from gateway.errors import StorageFailed
@@ -46,7 +48,7 @@ def command(project: Path, url: str | None, every: float, once: bool, number: st
     elif form == "json":
         sys.stdout.buffer.write(orjson.dumps(_look(base), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     elif once:
-        Console().print(_shown(_look(base)))
+        grid_console().print(_shown(_look(base)))
     else:
         _watch(base, every)
 
@@ -72,7 +74,20 @@ def _shown(found: dict[str, Any]) -> Group:
         name, time_of = f"{each['query']} v{each['version']}", f"{each['seconds']:.1f} s"
         asked_by = each["principal"] or "the server itself"
         grid.add_row(each["id"], name, each["state"], time_of, readable(each["bytes"]), asked_by)
-    return Group(f"{found['running']} of {found['slots']} slots run, {found['waiting']} queries wait.", grid)
+    return Group(
+        f"{found['running']} of {found['slots']} slots run, {found['waiting']} queries wait.",
+        grid,
+        *([_kept(found["cache"])] if "cache" in found else []),
+    )
+
+
+def _kept(tiers: Sequence[Mapping[str, Any]]) -> Grid:
+    """Show how full the tiers of the cache are; the memory is that of the worker that answered."""
+    grid = Grid("kept", "in", "used", "of", "state", box=None, header_style="bold")
+    for each in tiers:
+        used, bound = ("" if each[name] is None else readable(each[name]) for name in ("used", "bound"))
+        grid.add_row(each["kind"], each["tier"], used, bound, each["status"])
+    return grid
 
 
 def _asked(address: str, method: str) -> bytes:
@@ -82,7 +97,8 @@ def _asked(address: str, method: str) -> bytes:
         with urlopen(Request(address, method=method, headers=headers), timeout=_TIMEOUT) as response:
             return bytes(response.read())
     except HTTPError as error:
-        raise click.ClickException(_detail(error)) from error
+        with error:
+            raise click.ClickException(_detail(error)) from error
     except (URLError, OSError) as error:
         raise StorageFailed(f"{address} does not answer: {getattr(error, 'reason', error)}") from error
 

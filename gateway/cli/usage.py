@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 from rich.table import Table as Grid
 
 from gateway.app.state import calls_folder
+from gateway.cli.grids import grid_console
 from gateway.cli.names import QueryName
 from gateway.cli.project import project_option
 from gateway.config import load_settings
@@ -58,7 +58,7 @@ def command(project: Path, name: str | None, since: str, form: str) -> None:
         grid.add_row(
             name_of, _state(registry, called), called.principal, str(called.requests), str(called.refused), last
         )
-    Console().print(grid)
+    grid_console().print(grid)
 
 
 def _state(registry: Registry, called: CallCount) -> str:

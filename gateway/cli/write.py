@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from gateway.app.written import announce_written
-from gateway.catalog.store import S3Settings
 from gateway.catalog.table import Table
 from gateway.cli.bars import write_bars
 from gateway.cli.names import TableName
@@ -112,7 +111,7 @@ def command(
                 encoding=encoding,
             ),
             root=settings.project,
-            s3=S3Settings.model_validate(settings.storage.model_dump()),
+            s3=settings.writing,
             options=Options(mode=Mode(mode), **choices),
             on_progress=on_progress,
         )

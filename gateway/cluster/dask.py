@@ -279,6 +279,7 @@ class DaskStream:
     columns: tuple[Column, ...]
     schema: pa.Schema
     writer: Callable[[Form], Writer] | None = None
+    requests: int | None = None
 
     def __init__(self, client: Client, job: str, deadline: float | None, problem: Callable[[], str | None]) -> None:
         self._client, self._job, self._deadline, self._problem = client, job, deadline, problem

@@ -6,18 +6,22 @@ kept as long as the same versions are read.
 
 from __future__ import annotations
 
+import atexit
 import re
 import sys
+import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from threading import Lock
 from typing import Any, Final
 
 import grpc
 import pyarrow as pa
 
+from gateway.cluster.spark_calls import Channel, Streams
+from gateway.cluster.spark_parts import ROW_GROUP, Written
 from gateway.errors import ClusterUnavailable, EngineFailed, GatewayError, QueryFailed, ResultTooLarge
 from gateway.plan.spark.scans import SparkScan
 
@@ -42,10 +46,13 @@ def _quietly() -> Iterator[None]:
 
 
 with _quietly():
-    from pyspark.errors import PySparkException
-    from pyspark.sql.connect.client.retries import DefaultPolicy
-    from pyspark.sql.connect.functions import lit
+    from pyspark.errors import PySparkException, UnknownException
+    from pyspark.sql.connect.client.core import DefaultChannelBuilder
+    from pyspark.sql.connect.client.retries import DefaultPolicy, RetryPolicyState
+    from pyspark.sql.connect.functions import col, count, lit
+    from pyspark.sql.connect.observation import Observation
     from pyspark.sql.connect.session import SparkSession
+    from pyspark.sql.types import NullType
 
 _SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
@@ -58,6 +65,9 @@ _SETTINGS: Final = {
     "spark.sql.files.ignoreCorruptFiles": "false",
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.writeLegacyFormat": "false",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
 }
 """Under which Spark computes as DuckDB does; a server that refuses one is not used."""
@@ -71,12 +81,44 @@ _GONE = re.compile(r"stopped SparkContext|SparkContext was shut down|INVALID_HAN
 _CANCELLED = "OPERATION_CANCELED"
 
 
+class _Builder(DefaultChannelBuilder):  # type: ignore[misc] # no types
+    """Reads an address, and gives its channel to the client."""
+
+    def __init__(self, address: str, answering: float) -> None:
+        super().__init__(address)
+        self.channel = Channel(super().toChannel(), answering)
+
+    def toChannel(self) -> Channel:  # the name that the client calls it by
+        return self.channel
+
+
+class _Tries(RetryPolicyState):  # type: ignore[misc] # no types
+    """How often a call was tried: the last error is then raised as it is, where the client would also warn."""
+
+    def can_retry(self, exception: BaseException) -> bool:
+        return self._attempt < self.policy.max_retries and bool(super().can_retry(exception))
+
+
+class _Retries(DefaultPolicy):  # type: ignore[misc] # no types
+    """What is lost is tried again three times within two seconds, or soon, where the server asks for later."""
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=3, initial_backoff=50, max_backoff=500, max_server_retry_delay=1000)
+
+    def to_state(self) -> _Tries:
+        return _Tries(self)
+
+
 class Session:
     """A session at the server, and its views. Thread-safe."""
 
-    def __init__(self, address: str) -> None:
-        self.spark: Any = SparkSession(connection=address)
-        self.spark.client.set_retry_policies([DefaultPolicy(max_retries=3, initial_backoff=50, max_backoff=500)])
+    def __init__(self, address: str, answering: float) -> None:
+        builder, self._answering = _Builder(address, answering), answering
+        self._channel = builder.channel
+        self.spark: Any = SparkSession(connection=builder)
+        self.spark.client.set_retry_policies([_Retries()])
+        # It would keep each client until the process ends, and then ask the server, which may be gone.
+        atexit.unregister(self.spark.client._on_exit)
         self._lock, self._views = Lock(), OrderedDict[str, None]()
 
     def prepare(self) -> str:
@@ -86,8 +128,18 @@ class Session:
         return str(self.spark.version)
 
     def probe(self) -> None:
-        """Run a query that needs a worker."""
-        self.spark.sql(_PROBE).toArrow()
+        """See whether the server answers, and where nothing else of the session shows it, whether a worker computes.
+
+        Behind queries of this session it would wait for a worker, and say nothing but that they compute.
+        """
+        self.spark.conf.get("spark.sql.session.timeZone")
+        if not self._channel.working:
+            with self.reading(Streams(until=time.monotonic() + self._answering)):
+                self.spark.sql(_PROBE).toArrow()
+
+    def reading(self, streams: Streams) -> AbstractContextManager[None]:
+        """Have what this thread reads meanwhile end with *streams*."""
+        return self._channel.of(streams)
 
     def view(self, scan: SparkScan, scheme: str) -> str:
         """Return the name of the view of a scan, which is made where it is not there."""
@@ -112,14 +164,38 @@ class Session:
         reader = self.spark.read.schema(schema).option("basePath", _address(scan.root, scheme))
         return reader.parquet(*(_address(file.path, scheme) for file in scan.files))
 
-    def rows(self, text: str, values: Mapping[str, str | None], tag: str) -> Iterator[pa.Table]:
+    def rows(self, text: str, values: Mapping[str, str | None], tag: str) -> Generator[pa.Table]:
         """Run a query with its parameters, which *tag* names, on this thread."""
-        client = self.spark.client
-        client.add_tag(tag)
-        query = self.spark.sql(text, args={name: lit(value) for name, value in values.items()})
+        client, query = self.spark.client, self._query(text, values, tag)
         for part in client.to_table_as_iterator(query._plan.to_proto(client), {}):
             if isinstance(part, pa.Table):
                 yield part
+
+    def write(self, text: str, values: Mapping[str, str | None], tag: str, folder: str, scheme: str) -> Written:
+        """Run a query as ``rows`` does, and have its rows written to a folder, in their order."""
+        query, counted = self._query(text, values, tag), Observation()
+        untyped = [isinstance(field.dataType, NullType) for field in query.schema.fields]
+        names = [f"c{position}" for position in range(len(untyped))]  # a query may have two columns of one name
+        columns = [
+            lit(None).cast("boolean").alias(name) if is_untyped else col(name)  # Parquet has no NULL of no type
+            for name, is_untyped in zip(names, untyped, strict=True)
+        ]
+        rows = query.toDF(*names).select(*columns).observe(counted, count(lit(1)).alias("rows"))
+        writer = rows.write.option("parquet.block.size", ROW_GROUP).option("maxRecordsPerFile", 0)
+        try:
+            writer.parquet(_address(folder, scheme))
+        except UnknownException as error:  # of which Spark says nothing but a class of Java
+            if _GONE.search(str(error)) or _TOO_MUCH.search(str(error)):
+                raise
+            raise EngineFailed("Spark could not write below cluster.spark_spool.") from error
+        return Written(
+            rows=int(counted.get["rows"]),
+            untyped=frozenset(each for each, is_untyped in enumerate(untyped) if is_untyped),
+        )
+
+    def _query(self, text: str, values: Mapping[str, str | None], tag: str) -> Any:
+        self.spark.client.add_tag(tag)
+        return self.spark.sql(text, args={name: lit(value) for name, value in values.items()})
 
     def interrupt(self, tag: str) -> None:
         """End what *tag* names, as far as the server can be reached."""
@@ -127,7 +203,7 @@ class Session:
             self.spark.client.interrupt_tag(tag)
 
     def close(self) -> None:
-        """Leave it; the server forgets it by itself where it cannot be reached."""
+        """Leave it, which ends what it reads; the server forgets it by itself where it cannot be reached."""
         with suppress(*RAISED):
             self.spark.client.close()
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from queue import Empty, Full, Queue
 from threading import Thread
 from uuid import uuid4
 
 import pyarrow as pa
 
+from gateway.cluster.spark_calls import Streams
 from gateway.cluster.spark_session import RAISED, Session, explained
+from gateway.cluster.spark_spool import SparkSpool
 from gateway.errors import (
     ClusterUnavailable,
     DeadlineExceeded,
@@ -28,6 +31,11 @@ from gateway.streaming import Form, Writer
 
 _AHEAD = 4
 """Batches that are received before the reader takes them."""
+_TOO_LARGE = (
+    "The result is too large to be sent by Spark: ask for fewer rows or columns. An operator may give it a place for "
+    "large ones (cluster.spark_spool)."
+)
+_Values = Mapping[str, str | None]
 _POLL = 0.25
 """Seconds after which who waits for rows looks at the clock."""
 
@@ -38,6 +46,7 @@ class SparkStream:
     columns: tuple[Column, ...]
     schema: pa.Schema
     writer: Callable[[Form], Writer] | None = None
+    requests: int | None = None
 
     def __init__(
         self,
@@ -48,15 +57,15 @@ class SparkStream:
         *,
         changed: Callable[[Sequence[FileVersion]], Sequence[FileVersion]],
         largest: int,
+        spool: SparkSpool | None,
     ) -> None:
         self._session, self._scans, self._scheme, self._deadline = session, scans, scheme, deadline
-        self._changed, self._largest = changed, largest
+        self._changed, self._largest, self._spool = changed, largest, spool
         self.lost: Callable[[], None] = lambda: None
         """Called where the connection was lost."""
-        self._tag = f"query-gateway-{uuid4().hex}"
+        self._tag, self._streams = f"query-gateway-{uuid4().hex}", Streams()
         self._received: Queue[pa.Table | GatewayError | None] = Queue(_AHEAD)
-        self._cancelled = self._ended = False
-        self._size = 0
+        self._cancelled = self._ended = self._confirmed = False
 
     def start(self, plan: SparkPlan, schema: pa.Schema, columns: tuple[Column, ...]) -> None:
         """Start the query, and wait for its first rows."""
@@ -70,9 +79,6 @@ class SparkStream:
         try:
             table = self._first
             while table is not None:
-                self._size += table.nbytes
-                if self._size > self._largest:
-                    raise ResultTooLarge("The result is too large to be sent by Spark.", limit=self._largest)
                 yield from as_asked(table, self.schema).to_batches()
                 table = self._next()
             self.confirm()
@@ -90,6 +96,8 @@ class SparkStream:
 
     def confirm(self) -> None:
         """Compare the versions of the files with those in the store. Raises ``FilesChanged``."""
+        if self._confirmed:
+            return
         changed = self._changed([file for scan in self._scans for file in scan.files])
         if changed:
             raise FilesChanged("A file was replaced or removed while Spark read it.", path=changed[0].path)
@@ -103,19 +111,77 @@ class SparkStream:
     def _receive(self, plan: SparkPlan) -> None:
         """Run the query and hand its rows over, on a thread of its own."""
         try:
-            views = [self._session.view(scan, self._scheme) for scan in self._scans]
-            text, values = plan.query.bind(plan.parameters, views)
-            for table in self._session.rows(text, values, self._tag):
-                self._put(table)
-                if self._ended:
-                    return
-            self._put(None)
+            with self._session.reading(self._streams):
+                self._run(plan)
         except NotPortable as error:
             self._put(QueryFailed(f"Spark is not asked: {error.found[0].reason}."))
         except RAISED as error:
             self._put(explained(error))
         except GatewayError as error:
             self._put(error)
+        except BaseException:  # a bug, told by the thread; who reads would wait for ever
+            self._put(EngineFailed("The query broke off in the gateway."))
+            raise
+
+    def _run(self, plan: SparkPlan) -> None:
+        views = [self._session.view(scan, self._scheme) for scan in self._scans]
+        text, values = plan.query.bind(plan.parameters, views)
+        with closing(self._tables(plan.query.sql, text, values)) as tables:
+            for table in tables:
+                self._put(table)
+                if self._ended:
+                    return
+        self._put(None)
+
+    def _tables(self, query: str, text: str, values: _Values) -> Generator[pa.Table]:
+        """Yield the rows, as they come or, where there is a spool, once it is known how they do."""
+        if self._spool is None:
+            yield from self._sent(text, values)
+            return
+        held = None if self._spool.expects(query) else self._whole(text, values)
+        if held is not None:
+            yield from held
+            return
+        size = 0
+        for table in self._spooled(self._spool, text, values):
+            size += table.nbytes
+            yield table
+        self._spool.expect(query, size > self._largest)
+
+    def _sent(self, text: str, values: _Values) -> Iterator[pa.Table]:
+        """Yield rows that the driver sends. Raises ``ResultTooLarge``."""
+        size = 0
+        with closing(self._session.rows(text, values, self._tag)) as tables:
+            for table in tables:
+                size += table.nbytes
+                if size > self._largest:
+                    raise ResultTooLarge(_TOO_LARGE, limit=self._largest)
+                yield table
+
+    def _whole(self, text: str, values: _Values) -> list[pa.Table] | None:
+        """Return all rows that the driver sends; None: they are too many for it."""
+        try:
+            return [*self._sent(text, values)]
+        except ResultTooLarge:
+            pass
+        except RAISED as error:
+            if not isinstance(explained(error), ResultTooLarge):
+                raise
+        self._streams.drop()
+        self._session.interrupt(self._tag)
+        return None
+
+    def _spooled(self, spool: SparkSpool, text: str, values: _Values) -> Iterator[pa.Table]:
+        """Yield rows that Spark has written, of the versions that were asked for."""
+        with spool.run() as run:
+            try:
+                written = self._session.write(text, values, self._tag, run.address, self._scheme)
+            except BaseException:
+                self._session.interrupt(self._tag)  # it must not write any more to what is deleted now
+                raise
+            self.confirm()
+            self._confirmed = True
+            yield from run.tables(written)
 
     def _put(self, item: pa.Table | GatewayError | None) -> None:
         while not self._ended:
@@ -158,6 +224,7 @@ class SparkStream:
             raise DeadlineExceeded("The query was stopped at its time limit.")
 
     def _interrupt(self) -> None:
+        self._streams.end()
         # Aside, for a server that does not answer must hold nobody up.
         Thread(target=self._session.interrupt, args=(self._tag,), name="spark-interrupt", daemon=True).start()
 

@@ -74,6 +74,13 @@ class Exported:
     seconds: float
 
 
+def columns_of(gateway: Gateway, query: BoundQuery, *, seconds: float) -> tuple[Column, ...]:
+    """Return the columns of a result, found within *seconds* without reading a row. Raises ``GatewayError``."""
+    bound = at_this_instant(query, gateway.clock())
+    snapshots = gateway.planning.snapshots(bound)
+    return gateway.columns_of(bound, snapshots, deadline=gateway.monotonic() + seconds)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exporter:
     """Exports results of a *gateway* to its *targets*. ``memory`` is for sorting, in bytes; the rest goes to disk.
@@ -93,7 +100,8 @@ class Exporter:
         """Write a result for *principal*. Raises ``GatewayError``: nothing of it is there then, or it says what is."""
         gateway = self.gateway
         asked = replace(asked, to=self.targets.check(asked.to, gateway.catalog.tables.values()))
-        table, query = _table(asked, self._columns(asked)), asked.query
+        columns = columns_of(gateway, asked.query, seconds=_DESCRIBING)
+        table, query = _table(asked, checked_columns(asked.partition_by, asked.sort, columns)), asked.query
         if query.snapshot is None and query.tables:
             query = replace(query, snapshot=gateway.catalog.pin_by_name(query.tables)[0])
         self._make_room(asked)
@@ -150,14 +158,6 @@ class Exporter:
             batches=iter(found.table.to_batches()),
             close=lambda: None,
         )
-
-    def _columns(self, asked: ExportQuestion) -> tuple[Column, ...]:
-        """Return the columns of a result as they are written. Raises ``InvalidParameters``."""
-        gateway = self.gateway
-        bound = at_this_instant(asked.query, gateway.clock())
-        over_nothing = gateway.planning.planner.over_nothing(bound, gateway.planning.snapshots(bound))
-        columns = gateway.engine.columns(over_nothing, deadline=gateway.monotonic() + _DESCRIBING)
-        return checked_columns(asked.partition_by, asked.sort, columns)
 
     def _make_room(self, asked: ExportQuestion) -> None:
         """Remove what attempts before left of this export. Raises ``InvalidParameters`` where something else is."""

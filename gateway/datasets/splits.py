@@ -207,8 +207,8 @@ class Splits:
         return self._columns(work), splits
 
     def _columns(self, work: Work) -> tuple[Column, ...]:
-        over_nothing = self.gateway.planning.planner.over_nothing(work.plan.query, work.snapshots)
-        return self.gateway.engine.columns(over_nothing, deadline=self.gateway.monotonic() + _DESCRIBING)
+        deadline = self.gateway.monotonic() + _DESCRIBING
+        return self.gateway.columns_of(work.plan.query, work.snapshots, deadline=deadline)
 
     def _files(self, work: Work, kept: Keeping) -> tuple[list[int], RowGroups]:
         """Return the sizes of the files whose rows are kept, and what tells the row groups of some of them."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 
 from gateway.catalog.dataset import Keep
+from gateway.catalog.table import Table
 from gateway.catalog.versions import DatasetVersion, Versions
 from gateway.datasets.retention import expired
-from gateway.errors import DatasetVersionNotFound, MalformedRequest, TagNotFound, TagTaken
+from gateway.errors import DatasetVersionNotFound, MalformedRequest, TagInUse, TagNotFound, TagTaken
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NUMBER = re.compile(r"v[0-9]*")
@@ -62,8 +64,23 @@ def check_name(name: object) -> None:
         raise MalformedRequest(f"{name!r} is no tag: write letters, digits, '.', '_' and '-', such as train-2026-11.")
 
 
-def untag(versions: Versions, name: str) -> None:
-    """Remove a tag. Raises ``TagNotFound`` where there is none of that name."""
+def readers_of(tag: str, dataset: Table, tables: Iterable[Table], place: Callable[[str], str]) -> list[str]:
+    """List the tables that are declared as the version of a tag; *place* tells what a location is."""
+    there = place(dataset.location)
+    return sorted(
+        table.name
+        for table in tables
+        if table.query is not None and table.version == tag and place(table.location) == there
+    )
+
+
+def untag(versions: Versions, name: str, *, readers: Sequence[str] = ()) -> None:
+    """Remove a tag that no *readers* have. Raises ``TagInUse``, ``TagNotFound``."""
     if name not in versions.tags():
         raise TagNotFound(f"The dataset has no tag {name!r}.")
+    if readers:
+        raise TagInUse(
+            f"The tag {name} is the version of {' and '.join(readers)}, which could not be read without it: change "
+            "the declaration first (by --force, the command removes it now)."
+        )
     versions.remove([f"tags/{name}.json"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from io import SEEK_CUR, SEEK_SET, RawIOBase
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from gateway.catalog.facts import FileFacts
 from gateway.catalog.footers import ODD, READERS, Damaged, FileGone, read_footer, read_range
 from gateway.catalog.layout import Problem
 from gateway.catalog.misread import misread
+from gateway.catalog.ranges import Ranges
 from gateway.catalog.store import Store
 from gateway.catalog.stored import folded, stored_schema
 from gateway.catalog.thrift import Malformed
@@ -92,38 +92,11 @@ def read_values(store: Store, folder: Folder, sample: Sample, column: str) -> Va
     leaf = sample.schema.leaves[positions[0]] if len(positions) == 1 else None
     if leaf is None or not sample.footer.num_row_groups:
         return None
-    row = {**sample.row, "path": joined(folder.path, str(sample.row["path"]))}
+    row: dict[str, Any] = {**sample.row, "path": joined(folder.path, str(sample.row["path"]))}
     try:
-        reader: Any = _Ranges(store, row)
+        reader: Any = Ranges(int(row["size"]), partial(read_range, store, row))
         file = pq.ParquetFile(reader, metadata=sample.footer, coerce_int96_timestamp_unit="us")
         batch = next(file.iter_batches(MOST_ROWS, row_groups=[0], columns=[file.schema.column(leaf).path]), None)
     except (FileGone, *ODD):
         return None
     return None if batch is None or batch.num_columns != 1 else batch.column(0)
-
-
-class _Ranges(RawIOBase):
-    """A file in a store, of which what is read is asked for and nothing else."""
-
-    def __init__(self, store: Store, row: Mapping[str, Any]) -> None:
-        self._store, self._row, self._at = store, row, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        self._at = offset + {SEEK_SET: 0, SEEK_CUR: self._at}.get(whence, int(self._row["size"]))
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        """Read *size* bytes, or all that follow."""
-        end = int(self._row["size"]) if size < 0 else min(self._at + size, int(self._row["size"]))
-        found = read_range(self._store, self._row, self._at, end) if end > self._at else b""
-        self._at += len(found)
-        return found

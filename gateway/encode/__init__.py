@@ -28,6 +28,8 @@ class Format:
     """What its bytes depend on beside all that those of every format do."""
     max_rows: int | None = None
     """How many rows it can have; None: any number."""
+    compact: bool = False
+    """Whether its bytes are far fewer than those of the rows."""
 
 
 def _xlsx() -> Any:
@@ -58,12 +60,12 @@ FORMATS: Mapping[str, Format] = {
         Format(name="csv", media_type="text/csv; charset=utf-8; header=present"),
         Format(name="ndjson", media_type="application/x-ndjson"),
         Format(name="arrow", media_type="application/vnd.apache.arrow.stream"),
-        Format(name="parquet", media_type="application/vnd.apache.parquet"),
+        Format(name="parquet", media_type="application/vnd.apache.parquet", compact=True),
         *_WORKBOOK,
     )
 }
 
-VERSION = 3
+VERSION = 4
 """Version of what the encoders make of equal rows, and how it is compressed; raise it with every change of bytes."""
 ENCODERS = f"{VERSION}/pyarrow {pa.__version__}/orjson {orjson.__version__}"
 """All that the bytes of a format depend on beside the rows and what is asked."""

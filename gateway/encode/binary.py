@@ -26,6 +26,8 @@ PIECE = 16 * 2**20
 GROUP = 131_072
 GROUP_BYTES = 32 * 2**20
 """Rows of a row group, and about how many bytes it has at most: it is held in memory until it is written."""
+FIRST_GROUP = 16_384
+"""Rows of the first group where others follow, so that the first byte comes soon."""
 
 
 def encode_arrow(rows: Rows, columns: Sequence[Column], *, threads: int = 1) -> Generator[Chunk]:
@@ -112,12 +114,16 @@ def _parquet(rows: Rows, threads: int) -> Generator[Chunk]:
 def _groups(rows: Rows) -> Iterator[pa.Table]:
     """Collect the rows of each row group, up to a number of rows or of bytes."""
     held: list[pa.RecordBatch] = []
-    count = size = 0
+    count, size, first = 0, 0, FIRST_GROUP
     for batch in rows.batches:
         for part in cut(batch, GROUP, GROUP_BYTES):
             if count + part.num_rows > GROUP or size > GROUP_BYTES:
-                yield pa.Table.from_batches(held, schema=rows.schema)
-                held, count, size = [], 0, 0
+                group = pa.Table.from_batches(held, schema=rows.schema)
+                if 0 < first < count:
+                    yield group.slice(0, first)
+                    group = group.slice(first)
+                yield group
+                held, count, size, first = [], 0, 0, 0
             held.append(part)
             count += part.num_rows
             size += part.nbytes

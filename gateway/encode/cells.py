@@ -35,16 +35,18 @@ def json_texts(array: Array) -> Array:
     return joined_by_row(*json_parts(array), null="null")
 
 
-def json_parts(array: Array, mark: str = '"') -> Parts:
+def json_parts(array: Array, mark: str = '"', *, spelled: bool = False) -> Parts:
     """Format every value as JSON in parts, whose nulls are each to be written as ``null``.
 
-    *mark* is how a quotation mark is written: ``""`` within a field of CSV.
+    *mark* is how a quotation mark is written: ``""`` within a field of CSV. NaN and infinities are NULL, or where
+    *spelled* the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
     """
     kind = array.type
     if pa.types.is_nested(kind):
-        return _nested(array, mark) if array.null_count == 0 else [_unless_null(array, _nested(array, mark))]
+        parts = _nested(array, mark, spelled=spelled)
+        return parts if array.null_count == 0 else [_unless_null(array, parts)]
     if not _is_quoted(kind):
-        return [_unquoted(array, mark)]
+        return [_unquoted(array, mark, spelled=spelled)]
     texts = _inner(array, mark)
     return [mark, texts, mark] if texts.null_count == 0 else [quoted(texts, mark)]
 
@@ -53,7 +55,7 @@ def plain_texts(array: Array, mark: str = '"') -> Array:
     """Format every value without quotes, numbers in full; nested values as JSON; NULL stays null."""
     kind = array.type
     if pa.types.is_nested(kind):
-        return _unless_null(array, _nested(array, mark))
+        return _unless_null(array, _nested(array, mark, spelled=False))
     if pa.types.is_floating(kind):
         return _spelled_floats(array)
     return _text(array)
@@ -114,28 +116,28 @@ def quoted(texts: Array, mark: str = '"') -> Array:
     return pc.binary_join_element_wise(mark, texts, mark, "")
 
 
-def _unquoted(array: Array, mark: str) -> Array:
+def _unquoted(array: Array, mark: str, *, spelled: bool) -> Array:
     """Format values that are neither nested nor JSON strings, but for integers that JSON readers would not keep."""
     kind = array.type
     if pa.types.is_integer(kind):
         return _integers(array, mark)
     if pa.types.is_floating(kind):
-        return _finite_floats(array)
+        return _quoted_floats(array, mark) if spelled else _finite_floats(array)
     if pa.types.is_decimal(kind):
         return _huge_integers(array, mark)
     return _text(array)
 
 
-def _nested(array: Array, mark: str) -> Parts:
+def _nested(array: Array, mark: str, *, spelled: bool) -> Parts:
     """Format nested values that are not NULL, in parts as ``json_parts`` does."""
     kind = array.type
     if pa.types.is_struct(kind):
-        return _structs(array, mark)
+        return _structs(array, mark, spelled=spelled)
     if pa.types.is_map(kind):
-        return _maps(array, mark)
+        return _maps(array, mark, spelled=spelled)
     if pa.types.is_fixed_size_list(kind):
         array = array.cast(pa.list_(kind.value_type))
-    return _lists(array, mark)
+    return _lists(array, mark, spelled=spelled)
 
 
 def _text(array: Array) -> Array:
@@ -211,6 +213,13 @@ def _finite_floats(array: Array) -> Array:
     return pc.if_else(finite, _shortest(array), pa.scalar(None, pa.string()))
 
 
+def _quoted_floats(array: Array, mark: str) -> Array:
+    """Numbers, and strings where JSON has no number for it."""
+    texts = _spelled_floats(array)
+    finite = pc.is_finite(array)
+    return texts if pc.all(finite).as_py() is not False else pc.if_else(finite, texts, quoted(texts, mark))
+
+
 def _spelled_floats(array: Array) -> Array:
     texts = _shortest(array)
     if pc.all(pc.is_finite(array)).as_py() is not False:
@@ -225,10 +234,10 @@ def _shortest(array: Array) -> Array:
     return pc.if_else(pc.equal(texts, "-0"), "-0.0", texts)  # readers take -0 for the integer 0
 
 
-def _lists(array: Array, mark: str) -> Parts:
+def _lists(array: Array, mark: str, *, spelled: bool) -> Parts:
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
     opening, closing = "", ""
-    match json_parts(array.flatten(), mark):
+    match json_parts(array.flatten(), mark, spelled=spelled):
         case [texts]:
             pass
         case [str(opening), texts, str(closing)] if lengths.all():  # an empty list has nothing between its brackets
@@ -240,22 +249,22 @@ def _lists(array: Array, mark: str) -> Parts:
     return [f"[{opening}", inner, f"{closing}]"]
 
 
-def _structs(array: Array, mark: str) -> Parts:
+def _structs(array: Array, mark: str, *, spelled: bool) -> Parts:
     parts: Parts = []
     for index in range(array.type.num_fields):
         name = orjson.dumps(array.type.field(index).name).decode().replace('"', mark)
         field = array.field(index) if array.offset == 0 else pc.struct_field(array, [index])
-        parts += [f"{',' if index else '{'}{name}:", *json_parts(field, mark)]
+        parts += [f"{',' if index else '{'}{name}:", *json_parts(field, mark, spelled=spelled)]
     return [*parts, "}"] if parts else [pa.repeat("{}", len(array))]
 
 
-def _maps(array: Array, mark: str) -> Parts:
+def _maps(array: Array, mark: str, *, spelled: bool) -> Parts:
     """Objects where the keys are texts, else lists of ``{"key": …, "value": …}``."""
     if array.null_count:
         array = pc.take(array, pa.array(np.arange(len(array))))  # no entries of a NULL
     ends = array.offsets.to_numpy()
     keys, items = (entries.slice(ends[0], ends[-1] - ends[0]) for entries in (array.keys, array.items))
-    keys, items = json_parts(pa.concat_arrays([keys]), mark), json_parts(pa.concat_arrays([items]), mark)
+    keys, items = (json_parts(pa.concat_arrays([one]), mark, spelled=spelled) for one in (keys, items))
     if pa.types.is_string(array.type.key_type):
         opening, closing = "{", "}"
         entries = [*keys, ":", *items, ","]

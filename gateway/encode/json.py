@@ -26,10 +26,11 @@ def encode_json(
 ) -> Generator[Chunk]:
     """Write one document: the members of *meta*, then ``columns``, ``rows`` and ``data``.
 
-    ``data`` is a list of objects, a list of arrays (``arrays``), or an object of one list a column (``columns``, for
-    which all rows are gathered first). Where *meta* does not tell ``rows``, they are counted, and stand last.
+    ``data`` is a list of objects, a list of arrays (``arrays``; ``cells``, where NaN and infinities are strings), or an
+    object of one list a column (``columns``, for which all rows are gathered first). Where *meta* does not tell
+    ``rows``, they are counted, and stand last.
     """
-    if shape != "arrays":
+    if shape not in ("arrays", "cells"):
         refuse_double_names(columns, "JSON")
     head = {**(meta or {}), "columns": [{"name": column.name, "type": column.type} for column in columns]}
     return _document(head, rows, lambda counted: _DATA[shape](counted, columns, threads))
@@ -72,6 +73,10 @@ def _arrays(rows: Rows, columns: Sequence[Column], threads: int) -> Generator[Ch
     return _listed(in_order(lambda piece: joined(",\n", *_array(piece)), pieces(rows), threads))
 
 
+def _cells(rows: Rows, columns: Sequence[Column], threads: int) -> Generator[Chunk]:
+    return _listed(in_order(lambda piece: joined(",\n", *_array(piece, spelled=True)), pieces(rows), threads))
+
+
 def _columns(rows: Rows, columns: Sequence[Column], threads: int) -> Generator[Chunk]:
     table = pa.Table.from_batches(list(rows.batches), schema=rows.schema)
     opening = b"{"
@@ -83,7 +88,7 @@ def _columns(rows: Rows, columns: Sequence[Column], threads: int) -> Generator[C
     yield b"}" if columns else b"{}"
 
 
-_DATA = {"objects": _objects, "arrays": _arrays, "columns": _columns}
+_DATA = {"objects": _objects, "arrays": _arrays, "cells": _cells, "columns": _columns}
 
 
 def _listed(runs: Iterator[Chunk]) -> Generator[Chunk]:
@@ -103,10 +108,10 @@ def _object(columns: Sequence[Column], cells: Sequence[Array]) -> Iterator[Array
     yield "}"
 
 
-def _array(cells: Sequence[Array]) -> Iterator[Array | str]:
+def _array(cells: Sequence[Array], *, spelled: bool = False) -> Iterator[Array | str]:
     opening = "["
     for array in cells:
         yield opening
-        yield from json_parts(array)
+        yield from json_parts(array, spelled=spelled)
         opening = ","
     yield "]"

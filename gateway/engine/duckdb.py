@@ -27,7 +27,7 @@ from gateway.engine.instance import DuckDBSettings, Keyring, S3Access, connect, 
 from gateway.engine.requests import RequestLog
 from gateway.engine.stream import DuckDBStream, described
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, GatewayError, QueryFailed, StorageFailed
-from gateway.model import Column, FileVersion, Statement, TypedValue, Value
+from gateway.model import Column, FileVersion, Relation, Statement, TypedValue, Value
 from gateway.telemetry.events import Observer, unobserved
 
 KEY_LIFE = 240.0
@@ -110,7 +110,7 @@ class DuckDBEngine:
             if started is not None:
                 started(stream.cancel)
             self._refuse_retired(statement)
-            _register(pooled.cursor, statement)
+            pooled.register(statement.relations)
             stream.start(*self._prepared(pooled.cursor, statement.sql, statement.parameters))
         except BaseException:
             stream.close()
@@ -156,8 +156,7 @@ class DuckDBEngine:
     def columns(self, statement: Statement, *, deadline: float | None = None) -> tuple[Column, ...]:
         """Return the columns that *statement* would answer with; see ``Engine.columns``."""
         limited = f"SELECT * FROM (\n{statement.sql.rstrip().rstrip(';')}\n) LIMIT 0"
-        with self._running(statement.files, deadline) as cursor:
-            _register(cursor, statement)
+        with self._running(statement.files, deadline, statement.relations) as cursor:
             cursor.execute(*self._prepared(cursor, limited, statement.parameters))
             columns = described(cursor)
             if not any(_NUMBERED.search(column.name) for column in columns):
@@ -244,15 +243,19 @@ class DuckDBEngine:
                     raise FilesChanged("A data file was replaced while the query was planned.")
 
     @contextmanager
-    def _running(self, files: Sequence[FileVersion], deadline: float | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _running(
+        self, files: Sequence[FileVersion], deadline: float | None, relations: Sequence[Relation] = ()
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a cursor for something short that returns its rows at once, with errors translated."""
-        pooled = self._cursors.acquire(files, deadline)
+        pooled, ended = self._cursors.acquire(files, deadline), False
         try:
+            pooled.register(relations)
             yield pooled.cursor
+            ended = True
         except RAISED as error:
             raise self._translated(error, pooled) from error
         finally:
-            self._cursors.release(pooled, reusable=False)
+            self._cursors.release(pooled, reusable=ended and pooled.connection is None)
 
     def _translated(self, error: BaseException, pooled: PooledCursor) -> GatewayError:
         """Return the error of the query of *pooled*."""
@@ -324,12 +327,6 @@ class DuckDBEngine:
             raise (failure.damaged if isinstance(failure, Suspicion) else failure) from error
         finally:
             self._cursors.release(pooled, reusable=False)
-
-
-def _register(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
-    """Let *cursor* read the relations of a statement; other cursors do not see them."""
-    for relation in statement.relations:
-        cursor.register(relation.name, relation.rows)
 
 
 def _close(cursors: Cursors, connection: duckdb.DuckDBPyConnection) -> None:

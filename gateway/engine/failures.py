@@ -16,6 +16,7 @@ import pyarrow as pa
 from gateway.errors import (
     MISFIT,
     EngineFailed,
+    FileDamaged,
     FilesChanged,
     GatewayError,
     QueryFailed,
@@ -76,7 +77,7 @@ def is_internal(error: BaseException) -> bool:
 def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Suspicion:
     """Return the error for the caller; a ``Suspicion`` where it depends on whether the files have changed."""
     if isinstance(error, UnicodeDecodeError):
-        return Suspicion(StorageFailed("A data file could not be read."))
+        return Suspicion(FileDamaged("A data file could not be read."))
     match = _KIND.match(str(error))
     kind, text = (match["kind"].strip(), match["text"]) if match else ("", str(error))
     if text.startswith(MISFIT):
@@ -91,7 +92,7 @@ def translate(error: BaseException, *, memory_limit: str) -> GatewayError | Susp
     if "schema mismatch" in text:
         return EngineFailed(f"The data files of a table do not have the same columns: {_schema(text)}")
     if _UNREADABLE.search(text):
-        return Suspicion(StorageFailed("A data file is damaged: it cannot be read as Parquet."))
+        return Suspicion(FileDamaged("A data file is damaged: it cannot be read as Parquet."))
     if _SPILL.search(text):
         return EngineFailed("The query needs temporary space, and the engine's temporary folder cannot take it.")
     if kind in _STORAGE:

@@ -34,10 +34,11 @@ _FULL = 100_000
 
 @dataclass(slots=True, kw_only=True)
 class _ConnectionReads:
-    """What one connection reads now, and how many files had been retired when it began."""
+    """What one connection reads now, how many files had been retired when it began, and the requests it has sent."""
 
     files: Sequence[FileVersion]
     since: int
+    requests: int = 0
 
 
 class RequestLog:
@@ -82,17 +83,21 @@ class RequestLog:
         with self._lock:
             self._readings[connection] = _ConnectionReads(files=files, since=self._count)
 
-    def confirm(self, connection: int) -> None:
-        """Check that everything *connection* has read is of the planned versions. Raises ``FilesChanged``."""
+    def confirm(self, connection: int) -> int:
+        """Check that everything *connection* has read is of the planned versions; return how many requests that took.
+
+        Attempts that DuckDB repeated count. Raises ``FilesChanged``.
+        """
         with self._lock:
             self._drain()
             reading = self._readings[connection]
             if self._count == reading.since:
-                return
+                return reading.requests
             retired = [file.path for file in reading.files if self._retired.get(file, 0) > reading.since]
             if retired:
                 path = retired[0] if len(retired) == 1 else None  # of several it is not clear which was
                 raise FilesChanged("A data file was replaced while the query ran.", path=path)
+            return reading.requests
 
     def leave(self, connection: int) -> None:
         """Register that *connection* has finished reading."""
@@ -122,6 +127,7 @@ class RequestLog:
                 continue
             if connection not in expected:
                 expected[connection] = {self.url(file.path): file for file in self._readings[connection].files}
+            self._readings[connection].requests += 1
             self._judge(str(entry[-1]), expected[connection])
 
     def _judge(self, message: str, expected: dict[str, FileVersion]) -> None:

@@ -25,6 +25,7 @@ class DuckDBStream:
     columns: tuple[Column, ...]
     schema: pa.Schema
     writer: Callable[[Form], Writer] | None = None
+    requests: int | None = None
 
     def __init__(
         self, cursors: Cursors, pooled: PooledCursor, translate: Callable[[BaseException, PooledCursor], GatewayError]
@@ -51,7 +52,7 @@ class DuckDBStream:
         """Yield the batches; after the last one, check that they came from the planned file versions."""
         try:
             yield from self._reader
-            self._cursors.confirm(self._pooled)
+            self.requests = self._cursors.confirm(self._pooled)
             self._ended = True
         except RAISED as error:
             raise self._translate(error, self._pooled) from error

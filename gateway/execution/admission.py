@@ -67,6 +67,8 @@ class SlotRequest:
     cancellation: Cancellation | None = None
     trial: bool = False
     """Run it where nothing else does, because it may be what ended the engine's process."""
+    holds: bool = False
+    """Hold the slot after the statement too, to the end of the context: another engine goes on with the query."""
 
 
 class Slots(Protocol):
@@ -86,7 +88,10 @@ class Slots(Protocol):
         """Stop the query of this id; False: none runs or waits. Raises ``EngineFailed``."""
 
     def lend(self, engine: Engine, request: SlotRequest) -> AbstractContextManager[Runs]:
-        """Lend *engine*, or one like it in the process that has the slot, for one query; see ``Admission.slot``."""
+        """Lend *engine*, or one like it in the process that has the slot, for one query; see ``Admission.slot``.
+
+        The slot may go to another query once the statement has ended, unless the request ``holds`` it.
+        """
 
 
 class Admission:

@@ -96,7 +96,7 @@ class Executor:
         first_rows = None if tee is None else tee.first_rows
         task = self._task(work, request.policy, state, tee)
         try:
-            result, shared = self.in_flight.run(
+            result, shared, callers = self.in_flight.run(
                 task, deadline=request.deadline, gone=request.gone, first_rows=first_rows
             )
         except ResultTooLarge:
@@ -104,7 +104,7 @@ class Executor:
                 raise
             if first_rows is None or not first_rows.done():
                 return self._sent(work, request)
-            result, shared = first_rows.result(), False
+            result, shared, callers = first_rows.result(), False, 1
         except BaseException:
             if tee is not None:
                 tee.close()
@@ -114,7 +114,9 @@ class Executor:
         if tee is not None:
             tee.close()
         ttl = request.policy.ttl - age_at(result.created_at, self.clock())
-        status = CacheStatus(outcome=Outcome.MISS, stored=not shared, collapsed=shared, ttl=ttl, folded=result.folded)
+        status = CacheStatus(
+            outcome=Outcome.MISS, stored=not shared, collapsed=shared, callers=callers, ttl=ttl, folded=result.folded
+        )
         return Computed(result, status)
 
     def _sent(self, work: Work, request: CacheRequest) -> Computed:

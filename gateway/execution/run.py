@@ -223,6 +223,7 @@ class Run:
             cost=cost,
             cancellation=limits.cancellation,
             trial=limits.trial,
+            holds=self._work.part.sent is not None,
         )
         self._engine = self._held.enter_context(self._execution.admission.lend(self._execution.engine, request))
         self._waited = self._seconds()
@@ -361,6 +362,8 @@ class Run:
                 yield batch
                 if self._reported:
                     raise DeadlineExceeded(_TOO_SLOW)
+        if self.stream.requests is not None:
+            self._work.timings.sent(self.stream.requests)
         self.report(None)
 
     def _extend(self) -> None:

@@ -9,6 +9,8 @@ from functools import partial
 from threading import Event
 from typing import TypeVar
 
+import pyarrow as pa
+
 from gateway.catalog.manifest import Snapshot
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import (
@@ -33,7 +35,7 @@ from gateway.execution.work import KeyedFold, Limits, Work
 from gateway.model import BoundQuery, Folded, Plan, Principal, Result
 from gateway.plan.explain import EngineChoice, KeptPartitions
 from gateway.plan.fold.parts import Whole
-from gateway.streaming import Streamed
+from gateway.streaming import Chunk, Form, Streamed
 from gateway.telemetry.events import ClusterFailed, QueryReplanned
 
 _RAISED = "the last attempt raised"
@@ -96,8 +98,35 @@ class PlanRunner:
                 self.planning.catalog.name(planned.snapshots.values())
                 for attempt in self.stores.attempts(planned.plan.query, deadline=limits.deadline):
                     with attempt as move:
-                        return self._outliving(limits, partial(self._send, planned, move, head, limit))
+                        found = self._outliving(limits, partial(self._send, planned, move, head, limit))
+                        return self._of_snapshot(found, planned) if isinstance(found, Streamed) else found
         raise AssertionError(_RAISED)
+
+    def _of_snapshot(self, rows: Streamed, work: Work) -> Streamed:
+        """Have rows that are sent while they are computed end with ``SnapshotGone`` where one was asked for."""
+        if work.plan.query.snapshot is None:
+            return rows
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with self._lost(work):
+                yield from rows.batches
+
+        def written(form: Form, count: Callable[[int], None]) -> Iterator[Chunk]:
+            assert rows.written is not None
+            with self._lost(work):
+                yield from rows.written(form, count)
+
+        return replace(rows, batches=batches(), written=None if rows.written is None else written)
+
+    @contextmanager
+    def _lost(self, work: Work) -> Iterator[None]:
+        """Say of a snapshot that was asked for which of its files is not there any more. Raises ``SnapshotGone``."""
+        try:
+            yield
+        except FilesChanged as error:
+            if work.plan.query.snapshot is None:
+                raise
+            raise self.planning.lost(work) from error
 
     def computing(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Computing:
         """Tell how the answer of a plan would be computed now."""
@@ -198,7 +227,8 @@ class PlanRunner:
             if isinstance(error, EngineFailed) and error.lost is not None:
                 raise
             failure = error
-        self._note(query, failure.detail)
+        if not isinstance(failure, ClusterUnavailable):  # which is told where the query ran
+            self._note(query, failure.detail)
         self.wholes.refuse_beyond(size, failure.detail)
         return run(work)
 
@@ -263,11 +293,10 @@ class PlanRunner:
     @contextmanager
     def _planned(self, work: Work, *, last: bool) -> Iterator[Work]:
         try:
-            yield work
+            with self._lost(work):
+                yield work
         except FilesChanged as error:
             query = work.plan.query
-            if query.snapshot is not None:
-                raise self.planning.lost(work) from error
             if last:
                 raise self.planning.changed(work, error) from error
             self.execution.observe(QueryReplanned(query=query.name, version=query.version, reason=error.detail))

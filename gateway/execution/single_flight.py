@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gateway.concurrency.cancellation import Cancellation
 from gateway.errors import ClientGone, DeadlineExceeded, GatewayError, QueueFull, ShuttingDown
@@ -61,12 +61,23 @@ class Task:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class InFlight:
-    """Work that is being done; ``waiters`` counts the callers that wait for it."""
+    """Work that is being done: for as long as there are ``waiters``; ``callers`` counts those that it answers."""
 
     future: Future[tuple[Any, bool]]
     cancellation: Cancellation
     unshared: Callable[[], bool]
     waiters: int = 1
+    callers: int = 0
+
+
+class Shared(NamedTuple):
+    """What became of the work that a caller waited for."""
+
+    result: Result | Streamed
+    shared: bool
+    """Somebody else's work gave it."""
+    callers: int
+    """Callers in this process to whom it is given: there may be more in others."""
 
 
 class SingleFlight:
@@ -99,15 +110,16 @@ class SingleFlight:
         deadline: float,
         gone: Gone | None = None,
         first_rows: Future[Streamed] | None = None,
-    ) -> tuple[Result | Streamed, bool]:
-        """Return the result of the task's work, and whether somebody else's was shared.
+    ) -> Shared:
+        """Return the result of the task's work, and with whom it is shared.
 
         *deadline* is an instant of ``monotonic``. *first_rows* may be there for this caller before the end.
         Raises what the work raised, ``DeadlineExceeded``, or ``ClientGone``.
         """
         entry, leader = self._join(task)
-        result, shared = self._wait(entry, deadline, gone, first_rows)
-        return result, shared or not leader
+        with self._counted(entry):
+            result, shared = self._wait(entry, deadline, gone, first_rows)
+            return Shared(result, shared or not leader, entry.callers)
 
     def start(self, task: Task) -> tuple[Future[tuple[Result, bool]], bool]:
         """Begin the work unless it is in flight already; return its future, and whether this call began it.
@@ -160,6 +172,18 @@ class SingleFlight:
             self._in_flight[task.key] = entry
         entry.future.add_done_callback(lambda _: self._finish(task.key, entry))
         return entry, True
+
+    @contextmanager
+    def _counted(self, entry: InFlight) -> Iterator[None]:
+        """Count a caller of the work, unless it leaves before its end."""
+        with self._lock:
+            entry.callers += 1
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                entry.callers -= 1
+            raise
 
     def _submit(self, compute: Callable[[Cancellation], tuple[Any, bool]], unshared: Callable[[], bool]) -> InFlight:
         if self._closed:

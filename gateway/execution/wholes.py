@@ -6,6 +6,7 @@ another way. What it gives has the columns of DuckDB. Its rows are those of Duck
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
@@ -76,6 +77,7 @@ class SentWhole:
         nothing = engine.execute(self.plan.nothing, deadline=deadline)
         try:
             schema, columns = nothing.schema, nothing.columns
+            deque(nothing, maxlen=0)  # who leaves a query before its end leaves its slot, which this one still needs
         finally:
             nothing.close()
         return self.cluster.execute(self.plan, schema, columns, move=move, deadline=deadline, started=started)

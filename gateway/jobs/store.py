@@ -81,16 +81,8 @@ class JobStore:
     ) -> Record:
         """Note a job; of several with one *key* of one principal there is one. Raises ``IdempotencyKeyReused``."""
         parts = (kind, resource, asked_by, key)
-        job = Job(
-            kind=kind,
-            resource=resource,
-            id=secrets.token_hex(16) if key is None else blake2b(repr(parts).encode(), digest_size=16).hexdigest(),
-            question=question,
-            asked_by=asked_by,
-            trigger=trigger,
-            created_at=self._clock(),
-            digest=_digest(question),
-        )
+        name = None if key is None else blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+        job = self._job(kind, resource, question, trigger, asked_by=asked_by, name=name)
         there = None if key is None else self.find(kind, resource, job.id)
         if there is None:
             documents = self._documents()
@@ -101,6 +93,19 @@ class JobStore:
         if there is None or there.job.digest != job.digest:
             raise IdempotencyKeyReused("This Idempotency-Key was sent with another body: take a new key for it.")
         return there
+
+    def begin(
+        self, kind: str, resource: str, question: Mapping[str, Any], *, trigger: str, worker: str, machine: str
+    ) -> tuple[Job, Attempt]:
+        """Note a job that the caller does itself, and at once: whoever finds it finds it claimed."""
+        job = self._job(kind, resource, question, trigger)
+        began = job.created_at
+        attempt = Attempt(number=1, worker=worker, machine=machine, began_at=began, seen_at=began)
+        documents = self._documents()
+        documents.create(f"open/{job.folder}", {}, mode="overwrite")
+        documents.create(_path(job, attempt), _plain(attempt))
+        documents.create(f"jobs/{job.folder}/job.json", asdict(job))
+        return job, attempt
 
     def find(self, kind: str, resource: str, name: str) -> Record | None:
         """Read the record of a job by its id, *name*; None where there is none."""
@@ -176,6 +181,28 @@ class JobStore:
                 self._documents().remove(
                     f"{folder}/{name}" for name in sorted(names, key=lambda name: name != "job.json")
                 )
+
+    def _job(
+        self,
+        kind: str,
+        resource: str,
+        question: Mapping[str, Any],
+        trigger: str,
+        *,
+        asked_by: str = "",
+        name: str | None = None,
+    ) -> Job:
+        """Make a job of now, by its *name* or a new one."""
+        return Job(
+            kind=kind,
+            resource=resource,
+            id=secrets.token_hex(16) if name is None else name,
+            question=question,
+            asked_by=asked_by,
+            trigger=trigger,
+            created_at=self._clock(),
+            digest=_digest(question),
+        )
 
     def _read(self, folder: str, names: Mapping[str, datetime]) -> Record | None:
         if "job.json" not in names:

@@ -211,8 +211,9 @@ class Image:
         codes: Ordinals,
         enumerate_range: Callable[[Key | None, Key | None], Sequence[Key] | None],
         codes_of: Callable[[Sequence[Key]], Ordinals],
+        buckets: int | None = None,
     ) -> None:
-        """Take the code of each state, ascending.
+        """Take the code of each state, ascending; of *buckets*, how many there are.
 
         ``enumerate_range`` lists keys that together have all codes of a range of keys, or None if they are too many;
         ``codes_of`` maps them.
@@ -222,6 +223,18 @@ class Image:
         self._codes = codes
         self._enumerate = enumerate_range
         self._codes_of = codes_of
+        self.buckets = buckets
+
+    def of_buckets(self, count: int) -> Interval | None:
+        """Return the axis of the bucket of the column where there are *count* of them; None if it is not known."""
+        if self.buckets is None or self.buckets % count:
+            return None
+        numbers = self._codes % count
+        return Interval(self.rows, self.states, DIRECT, numbers, numbers)
+
+    def numbers(self) -> list[int]:
+        """List the code of each state that has values."""
+        return self._codes.tolist()  # type: ignore[no-any-return]  # integers
 
     def within(self, start: Key | None, end: Key | None) -> Codes:
         keys = self._enumerate(start, end)
@@ -298,6 +311,38 @@ class Listing:
         for position, members in enumerate(self.members):
             mask[position] = (others and position == self._default) or any(test(key) for key in members)
         return self.states.spared(Codes(0, self.states.size, mask))
+
+
+class Shifted:
+    """An axis of the sum of a column and a number, from one of the column whose states are in no order."""
+
+    def __init__(self, axis: Axis, step: int) -> None:
+        """Take the axis of the column, and the number."""
+        self.rows = axis.rows
+        self._axis = axis
+        self._step = step
+
+    def within(self, start: Key | None, end: Key | None) -> Codes:
+        return self.within_any([(start, end)])
+
+    def within_any(self, ranges: Sequence[Range]) -> Codes:
+        moved = [(self._back(start), self._back(end)) for start, end in ranges]
+        # A sum that does not fit is an error of the query: what would make it is not looked for.
+        if any(isinstance(key, int) and not LOWEST < key < HIGHEST for pair in moved for key in pair):
+            return self.values()
+        return self._axis.within_any(moved) if len(moved) != 1 else self._axis.within(*moved[0])
+
+    def outside(self, start: Key | None, end: Key | None) -> Codes:
+        return self._axis.outside(self._back(start), self._back(end))
+
+    def nulls(self) -> Codes:
+        return self._axis.nulls()
+
+    def values(self) -> Codes:
+        return self._axis.values()
+
+    def _back(self, key: Key | None) -> Key | None:
+        return key - self._step if isinstance(key, int) else key
 
 
 def _folded(axis: Interval | Listing, ranges: Sequence[Range]) -> Codes:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from gateway.catalog.transforms.keys import KeyKind, key_type, successor
-from gateway.plan.axis import DIRECT, Axis, Interval, place_wide
+from gateway.plan.axis import DIRECT, Axis, Image, Interval, Listing, Shifted, place_wide
 from gateway.plan.functions import Intervals, carry, supported
-from gateway.predicate import Function, Term
+from gateway.predicate import BUCKET, Function, Term
 
 
 def comparable(own: str, other: str) -> bool:
@@ -29,10 +29,35 @@ def derived_axes(term: Term, axes: Sequence[Axis], argument: str) -> list[Axis]:
         return []
     if not functions:
         return list(axes)
+    if functions[0].name == BUCKET:
+        return _of_buckets(functions, axes, argument)
     found = [
         derived_axis(axis, functions, argument) for axis in axes if isinstance(axis, Interval) and axis.scale is DIRECT
     ]
+    step = _step(functions, argument)
+    moved = [Shifted(axis, step) for axis in axes if step is not None and isinstance(axis, Image | Listing)]
+    return [*(axis for axis in found if axis is not None), *moved]
+
+
+def _of_buckets(functions: Sequence[Function], axes: Sequence[Axis], argument: str) -> list[Axis]:
+    """Return what partitions tell of the bucket of a column; equal values of two types need not have one."""
+    count, kind = functions[0].arguments
+    if len(functions) > 1 or kind != argument or not isinstance(count, int):
+        return []
+    found = [axis.of_buckets(count) for axis in axes if isinstance(axis, Image)]
     return [axis for axis in found if axis is not None]
+
+
+def _step(functions: Sequence[Function], argument: str) -> int | None:
+    """Return the number that functions add to order keys of a type; None where they do more than that."""
+    total = 0
+    for function in functions:
+        step = function.arguments[0] if function.name == "add" and function.returns == argument else None
+        if not isinstance(step, int) and not _keeps_keys(function, argument):
+            return None
+        total += step if isinstance(step, int) else 0
+        argument = function.returns
+    return total
 
 
 def derived_axis(axis: Interval, functions: Sequence[Function], argument: str) -> Interval | None:

@@ -27,6 +27,9 @@ LARGEST = 64 * 2**20
 """Bytes of the files that are read first, at most: a fraction of a second of reading."""
 _KEPT = 1_000
 
+_Question = tuple[str, tuple[tuple[str, str, str], ...], bytes]
+"""A query, the values that it is asked with, and the versions of what it reads."""
+
 ReadRow = Callable[[Statement], Sequence[Value]]
 """Run a statement of one row and return its values. May raise any ``GatewayError``."""
 
@@ -42,7 +45,7 @@ class DimensionReader:
     address: Address
     with_facts: WithFacts = with_known_facts
     clock: Callable[[], float] = time.perf_counter
-    _kept: LRUCache[tuple[str, bytes], Learned]
+    _kept: LRUCache[_Question, Learned]
     _lock: Lock
 
     @classmethod
@@ -97,13 +100,14 @@ class DimensionReader:
         if reason is not None:
             return known.because(reason)
         started = self.clock()
-        key = (dimension_query(dimension, bound, "", MOST_VALUES), side.digest())
+        text, given = dimension_query(dimension, prepared, bound, "", MOST_VALUES)
+        key = (text, tuple((name, typed.type, repr(typed.value)) for name, typed in given.items()), side.digest())
         with self._lock:
             learned = self._kept.get(key)
         cached = learned is not None
         if learned is None:
             try:
-                learned = self._read(dimension, bound, side, snapshots[table])
+                learned = self._read(dimension, prepared, bound, side, snapshots[table])
             except (UpstreamError, CapacityError, QueryFailed, FilesChanged) as error:
                 return known.because(f"{UNREAD}{error.code}")
             with self._lock:
@@ -112,11 +116,13 @@ class DimensionReader:
         values = None if learned[0] is None else len(learned[0])
         return known.answered(values, learned[1], learned[2], self.clock() - started, cached)
 
-    def _read(self, dimension: Dimension, bound: Bound, side: Chosen, snapshot: Snapshot) -> Learned:
+    def _read(
+        self, dimension: Dimension, prepared: PreparedQuery, bound: Bound, side: Chosen, snapshot: Snapshot
+    ) -> Learned:
         files, positions = side.versions(), side.file_positions()
         text = reading(self.with_facts(snapshot, positions), positions, files, self.address)
-        sql = dimension_query(dimension, bound, text, MOST_VALUES)
-        listed, least, greatest = self.read(Statement(sql=sql, parameters={}, files=files))
+        sql, given = dimension_query(dimension, prepared, bound, text, MOST_VALUES)
+        listed, least, greatest = self.read(Statement(sql=sql, parameters=given, files=files))
         return (listed if isinstance(listed, list) else None), least, greatest
 
 

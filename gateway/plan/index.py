@@ -350,7 +350,8 @@ def _axis(
     if isinstance(transform, LookupTransform):
         return _listing(transform, source_type, rows, states, reading.codes)
     enumerator = _enumerator(transform, known(source_type))
-    return Image(rows, states, reading.codes, enumerator, lambda keys: transform.codes_of(keys, source_type))
+    buckets = transform.count if isinstance(transform, Bucket) else None
+    return Image(rows, states, reading.codes, enumerator, lambda keys: transform.codes_of(keys, source_type), buckets)
 
 
 def _listing(

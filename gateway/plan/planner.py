@@ -44,6 +44,7 @@ from gateway.plan.refuting import Refuting
 from gateway.plan.rewrite import Address, source
 from gateway.plan.samples import Samples
 from gateway.plan.select import Chosen, PartitionIndex
+from gateway.plan.subqueries import SubqueryReader
 from gateway.plan.together import Boxes
 from gateway.plan.witness import Witnessed, WitnessReader
 from gateway.predicate import Term
@@ -83,7 +84,7 @@ class Planner:
     ) -> None:
         self._evaluate, self._dimensions, self._policy, self._with_facts = evaluate, dimensions, policy, with_facts
         self._refuting, self._ranks = Refuting(evaluate=evaluate), RankReader(dimensions=dimensions)
-        self._witnesses = WitnessReader(dimensions=dimensions)
+        self._witnesses, self._subqueries = WitnessReader(dimensions=dimensions), SubqueryReader(dimensions=dimensions)
         self._lock = Lock()
         self._prepared: LRUCache[_Text, tuple[_Schema, PreparedQuery]] = LRUCache(_PREPARED)
         self._indexes: dict[str, PartitionIndex] = {}
@@ -127,14 +128,18 @@ class Planner:
             parameters = {**parameters, **known}
             bound = bind(prepared, parameters, self._evaluate) if known else bound
             chosen = _select(indexes, bound) if known else chosen
+        if prepared.subqueries and not any(seen):
+            known, found_values = self._subqueries.learn(prepared, chosen, snapshots, parameters)
+            parameters, ranks = {**parameters, **known}, _joined(ranks, found_values)
+            bound = bind(prepared, parameters, self._evaluate) if known else bound
+            chosen = _select(indexes, bound) if known else chosen
         if prepared.asked:
             bound = self._refuted(parameters, prepared, bound, indexes, chosen)
             chosen = _select(indexes, bound)
         witnessed: Witnessed | None = None
         if prepared.witnesses and not any(seen):
             witnessed = self._witnesses.learn(prepared, bound, indexes, chosen, snapshots, parameters)
-            bound, found_rows = witnessed.bound, witnessed.lookups
-            ranks = {number: (*ranks.get(number, ()), *found_rows.get(number, ())) for number in {*ranks, *found_rows}}
+            bound, ranks = witnessed.bound, _joined(ranks, witnessed.lookups)
             chosen = _select(indexes, bound)
         lookups: Mapping[int, tuple[Lookup, ...]] = {}
         if not any(seen):
@@ -308,6 +313,13 @@ class Planner:
         return index
 
 
+def _joined(
+    one: Mapping[int, tuple[Lookup, ...]], other: Mapping[int, tuple[Lookup, ...]]
+) -> Mapping[int, tuple[Lookup, ...]]:
+    """Join what was looked up for each scan."""
+    return {number: (*one.get(number, ()), *other.get(number, ())) for number in {*one, *other}}
+
+
 def _weight(index: PartitionIndex) -> int:
     return min(index.files_total + 1, _PINNED)
 
@@ -391,8 +403,17 @@ def _source(
     snapshot = with_facts(snapshot, positions)
     refuse_misread(snapshot, files)
     names = prepared.names if predicate is None else None  # a policy may look at any column
-    shield = prepared.shield
-    return reading(snapshot, positions, files, address, shield=shield, names=names, numbers=numbers, cut=cut)
+    return reading(
+        snapshot,
+        positions,
+        files,
+        address,
+        shield=prepared.shield,
+        unshielded=prepared.unshielded,
+        names=names,
+        numbers=numbers,
+        cut=cut,
+    )
 
 
 def _prunable(snapshot: Snapshot) -> frozenset[str]:

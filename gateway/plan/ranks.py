@@ -3,13 +3,15 @@
 ``max(ts)`` is in the newest partition that holds a row with a value, and ``ORDER BY ts DESC LIMIT 5`` takes its rows
 from the newest ones. Each step reads twice as many as the one before, for partitions may be empty, or hold nothing
 that the filters keep. It ends where more would be read than could be spared. What a value was found in, and is not
-read for the answer, cannot change it: a greater value in another partition would have been found.
+read for the answer, cannot change it: a greater value in another partition would have been found. Where the value
+itself is asked for, what else may hold one before it is read as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from threading import Lock
 from typing import Any, Final
 
@@ -130,7 +132,7 @@ class _Search:
         """Identify the question and the files that it may be answered from."""
         values = tuple((name, typed.type, repr(typed.value)) for name, typed in self.parameters.items())
         text = ranked_query(self.rank, self.rows or 0, "")
-        return text, values, self.side.digest(), self.most, self.spared
+        return text, values, self.side.digest(), self.rank.ranked.exact, self.most, self.spared
 
     def find(self) -> Found | str:
         """Read until the value is found; or say why it is not."""
@@ -153,23 +155,29 @@ class _Search:
                 far = error
                 continue
             if value is not None:
-                return self._first_of_all(value, read) if ranked.extreme else self._found(value, read)
+                return self._of_all(value, read, rows) if ranked.exact else self._found(value, read)
         if far is not None:
             raise far
         return self._found(None, self.side) if ranked.extreme else "there are not so many rows"
 
-    def _first_of_all(self, value: Value, read: Chosen) -> Found | str:
-        """Read what else may hold a value before the one that was found."""
+    def _of_all(self, value: Value, read: Chosen, rows: int) -> Found | str:
+        """Read what else may hold a value before the one that was found: partitions of two layouts overlap.
+
+        With these there are all rows before it, and so many that do not come after it: so the value is that of all.
+        """
         ranked, values = self.rank.ranked, self.bound.values
-        before = Comparison(ranked.term, Operator.GT if ranked.descending else Operator.LT, len(values))
+        operator, bound = Operator.GT if ranked.descending else Operator.LT, value
+        if ranked.is_of_year and isinstance(value, date):
+            operator, bound = Operator.GE if ranked.descending else Operator.LE, value.year
+        before = Comparison(ranked.term, operator, len(values))
         predicate = all_of(self.bound.predicates[ranked.scan], before)
-        others = self.index.select(predicate, (*values, value)).without(read)
+        others = self.index.select(predicate, (*values, bound)).without(read)
         if not others.files:
             return self._found(value, read)
         both = read.and_files_of(others)
         if both.size > self.most or both.files >= self.spared:
             return "more would be read than could be spared"
-        return self._found(self._read(both, 1), both)
+        return self._found(self._read(both, rows), both)
 
     def _found(self, value: Value, read: Chosen) -> Found:
         return Found(value=value, files=read.files, size=read.size)

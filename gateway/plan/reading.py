@@ -28,6 +28,7 @@ from gateway.model import Column, FileVersion
 from gateway.plan.checked import checked
 from gateway.plan.index import levels_in_path
 from gateway.plan.rewrite import Address, Part, literal, per_file, read_as, source
+from gateway.plan.shield import rounds_constants
 
 NUMBERED = Column(name="__gateway_n", type="INTEGER")
 """A column that numbers the files of a scan, where they have numbers."""
@@ -55,6 +56,10 @@ class _Shape:
     """Names of columns without any value, whose stored type means nothing."""
     lacking: frozenset[str] = frozenset()
     """Names of partition columns that would win over the path, and are not there."""
+    converted: frozenset[str] = frozenset()
+    """Names of columns whose filters must not reach the file, see ``plan.shield``."""
+    exact: frozenset[str] = frozenset()
+    """Names of columns that are stored in the declared type."""
 
 
 def reading(
@@ -64,6 +69,7 @@ def reading(
     address: Address,
     *,
     shield: bool = False,
+    unshielded: frozenset[str] = frozenset(),
     names: frozenset[str] | None = None,
     numbers: Sequence[int] | None = None,
     cut: Cuts = _WHOLE,
@@ -71,22 +77,25 @@ def reading(
     """Write what a scan reads: the *files* at these *positions* of the snapshot.
 
     A file whose facts are not known is read under the declared types as it is. *shield* keeps every filter above the
-    scan, see ``plan.shield``. *names* are all that is used, in lower case: what paths say of another column is left
-    out, for of many files it is a long list. *numbers* are those of the files in a further column, ``NUMBERED``.
+    scan, see ``plan.shield``, but those on floats of the names *unshielded*, where all *names* are known. *names* are
+    all that is used, both in lower case: another column is NULL, for each that is read takes the engine time before the
+    first row, and what the paths of many files say is a long list. *numbers* are those of the files in a further
+    column, ``NUMBERED``.
     *cut* says of which of the files only some rows are read.
     """
     addresses = [address(file) for file in files]
-    around = None if cut or numbers is not None else _around(snapshot, positions, names, shield)
+    bare = frozenset[str]() if names is None else _named(snapshot.columns, unshielded)
+    around = None if cut or numbers is not None else _around(snapshot, positions, names, bare, shield)
     if around is not None:
         before, after = around
         return f"{before}{', '.join(map(literal, addresses))}{after}"
     parts = _parts(snapshot, positions, addresses, names, numbers, cut)
     columns = snapshot.columns if numbers is None else (*snapshot.columns, NUMBERED)
-    return source(columns, [replace(part, shield=shield) for part in parts])
+    return source(columns, [replace(part, shield=shield, unshielded=part.unshielded & bare) for part in parts])
 
 
 def _around(
-    snapshot: Snapshot, positions: Ordinals, names: frozenset[str] | None, shield: bool
+    snapshot: Snapshot, positions: Ordinals, names: frozenset[str] | None, bare: frozenset[str], shield: bool
 ) -> tuple[str, str] | None:
     """Return what is written before and after the addresses; None where files are read in several ways or by values.
 
@@ -98,18 +107,37 @@ def _around(
         return None
     shape = _shape_of(snapshot, codes[0])
     told = [column for _, column in _told(snapshot, int(bits[0]), shape)]
-    if shape.checked or any(column.name.lower() in names for column in told):
+    computed = [*told, *(column for column, _ in shape.checked)]
+    if any(column.name.lower() in names for column in computed):
         return None
-    return _text_around(snapshot.columns, frozenset(column.name for column in told), shape, shield)
+    left_out = _unused(snapshot.columns, names) | shape.empty
+    return _text_around(snapshot.columns, left_out, shape.converted, bare & shape.exact, shield)
 
 
 @lru_cache(maxsize=4096)
-def _text_around(columns: tuple[Column, ...], unused: frozenset[str], shape: _Shape, shield: bool) -> tuple[str, str]:
-    left_out = unused | shape.empty
+def _unused(columns: tuple[Column, ...], names: frozenset[str]) -> frozenset[str]:
+    return frozenset(column.name for column in columns) - _named(columns, names)
+
+
+@lru_cache(maxsize=4096)
+def _named(columns: tuple[Column, ...], names: frozenset[str]) -> frozenset[str]:
+    return frozenset(column.name for column in columns if column.name.lower() in names)
+
+
+@lru_cache(maxsize=4096)
+def _text_around(
+    columns: tuple[Column, ...],
+    left_out: frozenset[str],
+    converted: frozenset[str],
+    unshielded: frozenset[str],
+    shield: bool,
+) -> tuple[str, str]:
     part = Part(
         addresses=[_ADDRESS],
         stored=[column for column in columns if column.name not in left_out],
         values=dict.fromkeys(left_out, "NULL"),
+        converted=converted,
+        unshielded=unshielded,
         shield=shield,
     )
     before, _, after = source(columns, [part]).partition(literal(_ADDRESS))
@@ -167,6 +195,7 @@ def _numbered(part: Part, numbers: Sequence[int]) -> Part:
 
 def _shaped(part: Part, shape: _Shape, snapshot: Snapshot, positions: Ordinals) -> Part:
     """Read columns as they are stored where their values must be looked at."""
+    part = replace(part, converted=shape.converted, unshielded=shape.exact)
     if not shape.checked and not shape.empty:
         return part
     types = {column.name: type_ for column, type_ in shape.checked}
@@ -187,12 +216,12 @@ def _shaped(part: Part, shape: _Shape, snapshot: Snapshot, positions: Ordinals) 
 def _placed(
     part: Part, levels: int, shape: _Shape, snapshot: Snapshot, partitions: Ordinals, names: frozenset[str] | None
 ) -> Part:
-    """Take the columns of these *levels* (a bit each) from the paths."""
-    values = {
-        column.name: "NULL"
-        if names is not None and column.name.lower() not in names
-        else _folder_values(snapshot, field, partitions)
+    """Take the columns of these *levels* (a bit each) from the paths, and leave out what is not used."""
+    unused = frozenset[str]() if names is None else _unused(snapshot.columns, names)
+    values = dict.fromkeys(unused, "NULL") | {
+        column.name: _folder_values(snapshot, field, partitions)
         for field, column in _told(snapshot, levels, shape)
+        if column.name not in unused
     }
     stored = [column for column in part.stored if column.name not in values]
     return replace(part, stored=stored, values={**part.values, **values})
@@ -222,10 +251,13 @@ def _shape(columns: tuple[Column, ...], own: frozenset[str], known: FileFacts | 
         stored.setdefault(folded(held.name), held)  # of names that differ only in case, DuckDB takes the first
     pairs = [(column, stored[folded(column.name)]) for column in columns if folded(column.name) in stored]
     bad = [(column, held) for column, held in pairs if held.type and fit(held.type, column.type) > Fit.EXACT]
+    rounding = (column.name for column, held in pairs if held.type and rounds_constants(held.type, column.type))
     return _Shape(
         checked=tuple((column, str(held.type)) for column, held in bad if not held.untyped),
         empty=frozenset(column.name for column, held in bad if held.untyped),
         lacking=frozenset(name for name in own if folded(name) not in stored),
+        converted=frozenset(rounding),
+        exact=frozenset(column.name for column, held in pairs if held.type == column.type),
     )
 
 

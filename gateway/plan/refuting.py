@@ -68,7 +68,8 @@ class Refuting:
                 asked += [(constant, question)] if question is not None else []
         for constant in prepared.constants if asked else ():
             if isinstance(constant, Refuted) and constant.of_null:
-                asked.append((constant, _of_null(constant, _used(constant, bound, parameters) or {})))
+                used = _used(constant, bound, parameters)
+                asked += [] if used is None else [(constant, _of_null(constant, used))]
         answers = self._answers([question for _, question in asked])
         found: dict[Refuted, Value] = {}
         for (constant, _), answer in zip(asked, answers, strict=True):
@@ -143,8 +144,10 @@ def _listed(value: Value) -> list[Value]:
 
 
 def _used(constant: Refuted, bound: Bound, parameters: Mapping[str, TypedValue]) -> dict[str, TypedValue] | None:
-    """Return the values that a condition is evaluated with; None where the list that it is about is not known."""
-    used = {name: parameters[name] for name in constant.parameters if name in parameters}
+    """Return the values that a condition is evaluated with; None where one of them, or its list, is not known."""
+    if not parameters.keys() >= set(constant.parameters):
+        return None
+    used = {name: parameters[name] for name in constant.parameters}
     if constant.among is None:
         return used
     slot, kind = constant.among

@@ -31,6 +31,10 @@ class Part:
     values: Mapping[str, str] = field(default_factory=dict)
     shield: bool = False
     """Keep every filter above the scan, see ``plan.shield``."""
+    converted: frozenset[str] = frozenset()
+    """Names of columns whose filters are kept above it in any case."""
+    unshielded: frozenset[str] = frozenset()
+    """Names of columns of floats whose filters need not be."""
     rows: tuple[int, int | None] | None = None
     """The rows of its one file that are read: from the first number up to the second (None: to the end)."""
 
@@ -60,7 +64,8 @@ def _value(column: Column, part: Part) -> str:
     value = part.values.get(column.name)
     if value is not None:
         return f"CAST({value} AS {column.type})"
-    return shielded(read_as(column.name), column.type, whole=part.shield)
+    whole, floats = part.shield or column.name in part.converted, column.name not in part.unshielded
+    return shielded(read_as(column.name), column.type, whole=whole, floats=floats)
 
 
 def _schema(stored: Sequence[Column]) -> str:

@@ -174,7 +174,7 @@ class RemoteSlots:
         try:
             yield seat
         finally:
-            if seat.reusable:
+            if seat.reusable and (request.holds or not seat.used):
                 with suppress(Lost):
                     seat.channel.send({"op": "release"})
             seat.leave()
@@ -182,7 +182,7 @@ class RemoteSlots:
     def _seated(self, connections: Connections, request: SlotRequest) -> Seat:
         """Wait for a slot; where the process ends meanwhile, at its successor."""
         role, cancellation = Role.TRIAL if request.trial else Role.MAIN, request.cancellation
-        asked = admission(request.deadline, principal=request.principal, cost=request.cost)
+        asked = admission(request.deadline, principal=request.principal, cost=request.cost, holds=request.holds)
         while True:
             channel = connections.connect(role)
             try:

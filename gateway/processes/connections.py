@@ -145,9 +145,13 @@ class Connections:
             return self._idle.pop() if self._idle else None
 
 
-def admission(deadline: float, *, principal: str = "", cost: int = 0) -> dict[str, Any]:
-    """Write the message that asks for a slot, for the text on whose behalf this thread works."""
-    return {"op": "admit", "principal": principal, "cost": cost, "deadline": deadline, "origin": origin()}
+def admission(deadline: float, *, principal: str = "", cost: int = 0, holds: bool = False) -> dict[str, Any]:
+    """Write the message that asks for a slot, for the text on whose behalf this thread works.
+
+    The slot is free once a statement has ended, unless it *holds* it until it says so.
+    """
+    asked = {"principal": principal, "cost": cost, "holds": holds, "deadline": deadline}
+    return {"op": "admit", "origin": origin(), **asked}
 
 
 def wait_until(channel: Channel, deadline: float) -> None:

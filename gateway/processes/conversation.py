@@ -54,7 +54,7 @@ class Conversation:
 
     def __init__(self, host: Host, channel: Channel) -> None:
         self._host, self._channel = host, channel
-        self._slot, self._admitted = ExitStack(), False
+        self._slot, self._admitted, self._holds = ExitStack(), False, False
         self._cancellation = Cancellation()
         self._locations: Sequence[str] = ()
         self._engine: DuckDBEngine | None = None
@@ -94,8 +94,7 @@ class Conversation:
             if op == "use":
                 self._locations, self._engine = asked["locations"], None
             elif op == "release":
-                self._slot.close()
-                self._admitted = False
+                self._release()
             elif op == "write":
                 self._write(asked, pa.ipc.read_schema(message.body))
             elif op in self._about:
@@ -105,7 +104,11 @@ class Conversation:
             elif op == "admit":
                 self._admit(asked)
             elif op == "execute":
-                self._execute(asked)
+                try:
+                    self._execute(asked)
+                finally:
+                    if not self._holds:
+                        self._release()
             else:
                 self._channel.send({"op": op, **self._shortly(op, asked)})
         except GatewayError as error:
@@ -137,8 +140,12 @@ class Conversation:
                 cancellation=cancellation,
             )
             self._slot.enter_context(slot)
-            self._admitted = True
+            self._admitted, self._holds = True, asked["holds"]
         self._channel.send({"op": "admitted"})
+
+    def _release(self) -> None:
+        self._slot.close()
+        self._admitted = False
 
     def _execute(self, asked: Asked) -> None:
         number, deadline, host = asked["id"], asked["deadline"], self._host
@@ -164,13 +171,14 @@ class Conversation:
 
     def _write(self, asked: Asked, schema: pa.Schema) -> None:
         """Write rows that are fed over this connection, then those of a query, as one body."""
-        rows = _Counted(self._fed(schema))
+        rows = _Counted(self._fed(schema), taken=partial(self._channel.send, {"op": "taken"}))
         form, columns = FORMATS[asked["format"]], columns_from_json(asked["columns"])
         dialect = CsvDialect(delimiter=asked["delimiter"], spreadsheet=asked["spreadsheet"])
         how = {"shape": asked["shape"], "meta": asked["meta"], "dialect": dialect, "threads": os.cpu_count() or 1}
         try:
             with closing(encode(form, Rows(schema=schema, batches=rows), columns, **how)) as chunks:
                 for chunk in chunks:
+                    rows.written = True
                     self._channel.send({"op": "bytes"}, chunk)
             self._channel.send({"op": "written", "rows": rows.count})
         except GatewayError as error:
@@ -234,15 +242,17 @@ class Conversation:
 
 
 class _Counted:
-    """Batches, of which the rows are counted."""
+    """Batches, of which the rows are counted; until something of them is *written*, it is told when one is *taken*."""
 
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self.count, self._batches = 0, batches
+    def __init__(self, batches: Iterator[pa.RecordBatch], taken: Callable[[], None]) -> None:
+        self.count, self.written, self._batches, self._taken = 0, False, batches, taken
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for batch in self._batches:
             self.count += batch.num_rows
             yield batch
+            if not self.written:
+                self._taken()
 
 
 def _evaluate(engine: DuckDBEngine, asked: Asked) -> Reply:

@@ -20,7 +20,7 @@ _SIZES = struct.Struct("!IQ")
 """What a message begins with: the bytes of its head and of its body."""
 _TIME = struct.Struct("@ll")
 _READ = 64 * 1024
-_BUFFER = 1024 * 1024
+_BUFFER = 4 * 1024 * 1024
 """Bytes of a socket's buffers, where the system allows it."""
 _HAND_IN = 5.0
 """Seconds that a door may take to accept a connection while it is full."""
@@ -75,11 +75,8 @@ class Channel:
             if not self._send_some(parts, 0 if self.stalled is None else socket.MSG_DONTWAIT) and self.stalled:
                 self.stalled()
 
-    def exchange(self, head: Mapping[str, Any], body: Any = None, *, wait: float = 0.0) -> Iterator[Message]:
-        """Send a message, and return those that come meanwhile: both ends may be sending.
-
-        Wait at most *wait* seconds for one more after that.
-        """
+    def exchange(self, head: Mapping[str, Any], body: Any = None) -> Iterator[Message]:
+        """Send a message, and return those that come meanwhile: both ends may be sending."""
         parts = _parts([(head, body)])
         while parts:
             ready = self._ready(POLLIN | POLLOUT)
@@ -87,8 +84,7 @@ class Channel:
                 yield self.receive()
             elif ready:
                 self._send_some(parts, socket.MSG_DONTWAIT)
-        if self._ready(POLLIN, wait):
-            yield from self.waiting()
+        yield from self.waiting()
 
     def receive(self) -> Message:
         """Return the next message."""
@@ -106,10 +102,11 @@ class Channel:
         self.send(head, body)
         return self.receive()
 
-    def waiting(self) -> Iterator[Message]:
-        """Return the messages that have come, without waiting for more. Raises ``Lost``."""
-        while self._end > self._start or self._ready(POLLIN, 0.0):
+    def waiting(self, seconds: float = 0.0) -> Iterator[Message]:
+        """Return the messages that have come; wait at most *seconds* for the first, not for more. Raises ``Lost``."""
+        while self._end > self._start or self._ready(POLLIN, seconds):
             yield self.receive()
+            seconds = 0.0
 
     def idle(self) -> bool:
         """Tell whether the connection is open and nothing has come that nobody waited for."""

@@ -46,7 +46,7 @@ class LiveQuery:
                 channel.send({"op": "diverted"})
                 self._hand_over(rows)
                 break
-        channel.send_all([*before, ({"op": "end"}, None)])
+        channel.send_all([*before, ({"op": "end", "requests": self.stream.requests}, None)])
 
     def divert(self) -> None:
         """Keep the rows that are not sent yet for a writer."""

@@ -34,7 +34,8 @@ from gateway.processes.wire import (
 from gateway.streaming import Chunk, Form, Writer
 
 FIRST_BYTES = 0.1
-"""Seconds that the first bytes of rows are waited for before the next rows are looked for."""
+"""Seconds at most that the first bytes of rows are waited for before the next rows are looked for: until the rows have
+been taken, of which a format may need many for its first bytes."""
 _TRIED = 30.0
 """Seconds at most that a query is tried for whose rows nobody waits for, and that it waits for that."""
 _SETTLED = 2.0
@@ -50,7 +51,7 @@ class Seat:
 
     def __init__(self, connections: Connections, channel: Channel, role: Role) -> None:
         self.connections, self.channel, self.role = connections, channel, role
-        self.reusable = True
+        self.reusable, self.used = True, False
 
     def execute(
         self,
@@ -61,6 +62,7 @@ class Seat:
         alone: bool = False,
     ) -> RemoteStream:
         """Start *statement* and return its rows as they come; *alone*: the seat is left after them."""
+        self.used = True
         stream = RemoteStream(self, new_number(), deadline, alone=alone)
         try:
             if started is not None:
@@ -84,6 +86,7 @@ class RemoteStream:
 
     columns: tuple[Column, ...]
     schema: pa.Schema
+    requests: int | None = None
 
     def __init__(self, seat: Seat, number: str, deadline: float | None, *, alone: bool) -> None:
         self._seat, self._number, self._deadline, self._alone = seat, number, deadline, alone
@@ -119,7 +122,7 @@ class RemoteStream:
         try:
             while (message := self._received()).head["op"] == "rows":
                 yield from unserialized(message.body, self.schema)
-            self._ended = True
+            self._ended, self.requests = True, message.head["requests"]
         except Lost as error:
             raise self.lost() from error
         finally:
@@ -222,7 +225,8 @@ class RemoteWriter:
 
     def __init__(self, stream: RemoteStream, form: Form) -> None:
         self.rows = 0
-        self._stream, self._channel, self._fed = stream, stream.beside(), False
+        self._stream, self._channel = stream, stream.beside()
+        self._begun, self._untaken = False, 0
         schema = stream.schema.serialize()
         head = {"op": "write", "format": form.format, "shape": form.shape, "meta": dict(form.meta)}
         how = {"delimiter": form.dialect.delimiter, "spreadsheet": form.dialect.spreadsheet}
@@ -230,10 +234,14 @@ class RemoteWriter:
 
     def feed(self, batch: pa.RecordBatch) -> Iterator[Chunk]:
         """Write a batch; the bytes of earlier ones come meanwhile."""
-        wait, self._fed = (0.0 if self._fed else FIRST_BYTES), True
+        self._untaken += 1
         try:
-            for message in self._channel.exchange({"op": "rows"}, serialized(batch), wait=wait):
+            for message in self._channel.exchange({"op": "rows"}, serialized(batch)):
                 yield from self._bytes(message)
+            until = time.monotonic() + FIRST_BYTES
+            while not self._begun and self._untaken and (left := until - time.monotonic()) > 0.0:
+                for message in self._channel.waiting(left):
+                    yield from self._bytes(message)
         except Lost as error:
             raise self._stream.lost() from error
 
@@ -263,8 +271,11 @@ class RemoteWriter:
         self._channel.close()
 
     def _bytes(self, message: Message) -> Iterator[Chunk]:
-        body = self._stream.told(message).body
+        head, body = self._stream.told(message)
+        if head["op"] == "taken":
+            self._untaken -= 1
         if body is not None:
+            self._begun = True
             yield memoryview(body)
 
     def _send(self, head: Mapping[str, Any], body: Any = None) -> None:

@@ -18,6 +18,14 @@ _CLAUSES = (
 )
 """Words that are likely meant where a text does not parse near a word that is no keyword."""
 _BEFORE_BY = frozenset({"group", "order", "partition"})
+_GROUPINGS = {"cube": "CUBE", "rollup": "ROLLUP", "sets": "GROUPING SETS"}
+_OF_CONDITIONS = frozenset(
+    (
+        *("=", "==", "<>", "!=", "<", ">", "<=", ">=", "and", "or", "not", "in", "between", "is", "isnull", "notnull"),
+        *("like", "ilike", "glob", "similar"),
+    )
+)
+"""What goes on with a condition after its first operand."""
 _SHOWN = 40
 
 
@@ -33,6 +41,9 @@ def explained(error: ParseError, text: str, tokens: Sequence[Token]) -> SqlError
     if before is not None and before.name in _BEFORE_BY and token.name != "by":
         word = before.text.upper()
         return SqlError(token.start, f"not valid SQL: BY is missing after {word}", f"write {word} BY")
+    grouping = _grouping(tokens[:number]) if token.name in _OF_CONDITIONS else None
+    if grouping is not None:  # the engine takes them, the parser does not
+        return SqlError(token.start, f"not valid SQL: a condition in {grouping} needs brackets", "write (n IS NULL)")
     return SqlError(token.start, *_words(str(details.get("description") or ""), token, last=token is tokens[-1]))
 
 
@@ -45,6 +56,16 @@ def _number(details: object, text: str, tokens: Sequence[Token]) -> int:
     position = starts[min(line, len(starts)) - 1] + max(column - len(str(info.get("highlight") or "")), 0)
     passed = sum(token.end <= position for token in tokens)
     return min(passed, len(tokens) - 1)
+
+
+def _grouping(before: Sequence[Token]) -> str | None:
+    """Name the clause of grouping sets in whose innermost brackets the text goes on after *before*."""
+    closed = 0
+    for number in range(len(before) - 1, 0, -1):
+        closed += (before[number].text == ")") - (before[number].text == "(")
+        if closed < 0:
+            return _GROUPINGS.get(before[number - 1].name)
+    return None
 
 
 def _meant(token: Token | None) -> str | None:

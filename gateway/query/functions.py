@@ -25,6 +25,8 @@ class Volatility(IntEnum):
 
 
 VOLATILITIES = {"clock": Volatility.CLOCK, "volatile": Volatility.VOLATILE}
+AGE = "age"
+"""The function that reads the clock with one argument, and with two does not."""
 CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 """Names that read the clock without being called, where no column has them."""
 MACHINE_WORDS = frozenset({"current_catalog", "current_role", "current_schema", "current_user", "session_user"})

@@ -8,7 +8,7 @@ Source: DuckDB's ``scan.l`` (PostgreSQL's lexical structure, section 4.1 of its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +23,9 @@ class TokenKind(StrEnum):
     PARAMETER = "parameter"
     OPERATOR = "operator"
     PUNCTUATION = "punctuation"
+
+
+OPENING, CLOSING = frozenset("([{"), frozenset(")]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Token:
         if self.kind is TokenKind.QUOTED:
             return self.text[1:-1].replace('""', '"').lower()
         return self.text.lower() if self.kind is TokenKind.WORD else self.text
+
+    @property
+    def deeper(self) -> int:
+        """By how many brackets what follows is deeper than what stands before: 1, -1 or 0."""
+        return (self.text in OPENING) - (self.text in CLOSING)
 
 
 class SqlError(Exception):
@@ -72,6 +80,22 @@ _UNICODE_STRING = re.compile(r"""[uU]&['"]""")
 _AMBIGUOUS_PREFIX = frozenset({"b", "n", "u", "x"})
 _LONGEST_OPERATOR = 16
 _UNICODE_SPACE = "an invisible or unusual space"
+
+
+def arguments(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """Return where the arguments of a call stand, the first of whose *tokens* is its bracket; of ``()`` one of nothing.
+
+    >>> [list(arguments(list(lex(text)))) for text in ("(a, f(b, c))", "()")]
+    [[(1, 2), (3, 11)], [(1, 1)]]
+    """
+    depth, cuts = 0, [tokens[0].end]
+    for token in tokens:
+        depth += token.deeper
+        if depth == 0 or (depth == 1 and token.text == ","):
+            cuts += [token.start, token.end]
+        if depth == 0:
+            break
+    return list(zip(cuts[::2], cuts[1::2], strict=False))
 
 
 def lex(sql: str) -> list[Token]:

@@ -9,11 +9,10 @@ from sqlglot import exp
 from gateway.declaration import Declared
 from gateway.errors import Diagnostic, Rule, Severity
 from gateway.query.asof import unguarded_asof_joins
-from gateway.query.lexer import SqlError, Token, TokenKind
+from gateway.query.lexer import CLOSING, OPENING, SqlError, Token, TokenKind
 from gateway.query.parameters import Parameter
 from gateway.query.sql import position_of, statement_tokens
 
-_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _AFTER_LIST = frozenset(
     {"from", "where", "group", "having", "window", "qualify", "order", "limit", "offset", "union", "intersect"}
     | {"except", "using", "sample", "fetch"}
@@ -85,7 +84,7 @@ def is_ordered(sql: str) -> bool:
     """Return whether the rows of a readable text come in an order: whether it ends with an ORDER BY of its own."""
     depth = 0
     for token in statement_tokens(sql):
-        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        depth += token.deeper
         if depth == 0 and token.kind is TokenKind.WORD and token.name == "order":
             return True
     return False
@@ -101,10 +100,7 @@ def _items(tokens: Sequence[Token]) -> list[int]:
     starts: list[int] = []
     depth, inside = 0, False
     for position, token in enumerate(tokens):
-        if token.text in _OPENING:
-            depth += 1
-        elif token.text in _CLOSING:
-            depth -= 1
+        depth += token.deeper
         word = token.name if token.kind is TokenKind.WORD and depth == 0 else ""
         if not inside and word == "select":
             inside = True
@@ -136,10 +132,10 @@ def _unordered_limits(tokens: Sequence[Token]) -> Iterator[Token]:
     ordered, exists = [False], [False]
     before = ""
     for token in tokens:
-        if token.text in _OPENING:
+        if token.text in OPENING:
             ordered.append(False)
             exists.append(before == "exists")
-        elif token.text in _CLOSING and len(ordered) > 1:
+        elif token.text in CLOSING and len(ordered) > 1:
             ordered.pop()
             exists.pop()
         elif token.kind is TokenKind.WORD and token.name == "order":

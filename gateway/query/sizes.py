@@ -16,7 +16,7 @@ from typing import Literal
 from sqlglot import exp
 
 from gateway.errors import Rule
-from gateway.query.lexer import SqlError, Token, TokenKind
+from gateway.query.lexer import SqlError, Token, TokenKind, arguments
 from gateway.query.parameters import Parameter
 from gateway.query.sql import parse, statement_tokens
 from gateway.query.types import Kind
@@ -46,7 +46,6 @@ _ANY = re.compile("|".join(_NAMES), re.IGNORECASE)
 _SMALL = 65_535
 """An integer type that holds no more is a bound by itself."""
 _OTHER: Mapping[Bound, Bound] = {"min": "max", "max": "min"}
-_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _THROUGH = (
     *(exp.Paren, exp.Cast, exp.Round, exp.Ceil, exp.Floor, exp.Trunc, exp.Interval, exp.Bracket, exp.Alias),
     *(exp.TimestampTrunc, exp.DateTrunc, exp.AtTimeZone, exp.Subquery, exp.Div, exp.IntDiv),
@@ -101,15 +100,10 @@ def sized_calls(sql: str) -> Iterator[SizedCall]:
 
 def _call(sql: str, tokens: Sequence[Token], place: int) -> SizedCall:
     """Read the call whose name is the token at *place*."""
-    depth, cuts = 0, [tokens[place + 1].end]
-    for token in tokens[place + 1 :]:
-        depth += (token.text in _OPENING) - (token.text in _CLOSING)
-        if depth == 0 or (depth == 1 and token.text == ","):
-            cuts += [token.start, token.end]
-        if depth == 0:
-            break
-    arguments = tuple(sql[start:end] for start, end in zip(cuts[::2], cuts[1::2], strict=False))
-    return SizedCall(function=tokens[place].name, start=tokens[place].start, end=cuts[-1], arguments=arguments)
+    spans = arguments(tokens[place + 1 :])
+    texts = tuple(sql[start:end] for start, end in spans)
+    closed = spans[-1][1] + len(")")
+    return SizedCall(function=tokens[place].name, start=tokens[place].start, end=closed, arguments=texts)
 
 
 def _sizes(call: SizedCall) -> Iterator[tuple[exp.Expr, Bound]]:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from gateway.declaration import Declared
@@ -29,7 +30,7 @@ from gateway.query.parameters import Parameter, bind_parameters, relative_times
 from gateway.query.placeholders import foreign_placeholder
 from gateway.query.relative import SECOND, Now
 from gateway.query.sizes import unbounded_sizes
-from gateway.query.validate import ValidSql, validate
+from gateway.query.validate import Cause, ValidSql, validate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Template:
     body_column: int
     lint: tuple[Diagnostic, ...] = ()
     """Lint warnings: valid, but likely to cause trouble."""
+    chart_places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Line and column of each key of the declared chart."""
 
     @classmethod
     def load(cls, text: str, *, path: str, name: str, version: int, tables: Collection[str]) -> Template:
@@ -62,7 +65,7 @@ class Template:
             errors = [error for error in errors if error.rule is not Rule.EXAMPLE]  # they follow from it
         errors += [_in_file(error, text, end, path) for error in wrong]
         if statement is not None and declared is not None and names is not None:
-            errors += _agreement(front, names, statement, declared)
+            errors += _agreement(front, names, statement, declared, partial(_place, text, end))
         if errors or front is None or statement is None:
             raise TemplateInvalid(sorted(errors, key=_position))
         return cls(
@@ -73,6 +76,7 @@ class Template:
             body_line=line_of(text, end),
             body_column=column_of(text, end),
             lint=tuple(_lint(front, statement, declared, text, end)),
+            chart_places=_chart_places(front, declared),
         )
 
     @property
@@ -176,12 +180,28 @@ def _unbound(name: str, version: int, front: FrontMatter, statement: ValidSql) -
     )
 
 
+def _chart_places(front: FrontMatter, declared: Declared | None) -> Mapping[str, tuple[int, int]]:
+    if front.chart is None or declared is None:
+        return {}
+    return {key: declared.position(("chart", key)) for key in front.chart.model_fields_set}
+
+
 def _as_json(sets: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
     return tuple({name: format_value(value) for name, value in values.items()} for values in sets)
 
 
+def _place(text: str, body: int, cause: Cause) -> str:
+    """Name what makes an answer change, and where it stands in the file."""
+    position = body + cause.offset
+    return f"{cause.name}, {line_of(text, position)}:{column_of(text, position)}"
+
+
 def _agreement(
-    front: FrontMatter | None, names: Iterable[str], statement: ValidSql, declared: Declared
+    front: FrontMatter | None,
+    names: Iterable[str],
+    statement: ValidSql,
+    declared: Declared,
+    place: Callable[[Cause], str],
 ) -> Iterator[Diagnostic]:
     """Find where the front matter and the SQL speak of different things."""
     unused = [name for name in names if name not in statement.parameters]
@@ -192,27 +212,28 @@ def _agreement(
         yield declared.diagnostic(("parameters", unused[0]), message, hint, rule=Rule.UNUSED_PARAMETER)
     if front is None:
         return
-    reads_clock = statement.volatility is not Volatility.IMMUTABLE
-    if reads_clock and front.cache.enabled and front.cache.clock is None:
-        what = "reads the clock" if statement.volatility is Volatility.CLOCK else "gives another answer each time"
+    cause = statement.varies_by
+    if cause is not None and front.cache.enabled and front.cache.clock is None:
+        what = "reads the clock" if cause.volatility is Volatility.CLOCK else "gives another answer each time"
         hint = "declare how long an answer holds, cache: {clock: 1m}, or cache: off"
-        message = f"the query {what}, so its answers cannot be kept"
+        message = f"the query {what} ({place(cause)}), so its answers cannot be kept"
         yield declared.diagnostic(("cache", "clock"), message, hint, rule=Rule.CLOCK)
-    if not reads_clock and front.cache.clock is not None:
+    # Before, the age between two times asked for a clock as well.
+    if cause is None and not statement.names_age and front.cache.clock is not None:
         message = "cache.clock is declared, but the query reads no clock"
         yield declared.diagnostic(("cache", "clock"), message, rule=Rule.CLOCK)
-    if front.deterministic:
-        yield from _varying(front, statement, declared)
+    if front.deterministic and cause is not None:
+        yield from _varying(front, cause.volatility, declared, place(cause))
 
 
-def _varying(front: FrontMatter, statement: ValidSql, declared: Declared) -> Iterator[Diagnostic]:
+def _varying(front: FrontMatter, how: Volatility, declared: Declared, place: str) -> Iterator[Diagnostic]:
     """Find what makes a query that is to be deterministic answer differently over the same files."""
-    if statement.volatility is Volatility.VOLATILE:
-        message = "the query gives another answer each time, so it cannot be deterministic"
+    if how is Volatility.VOLATILE:
+        message = f"the query gives another answer each time ({place}), so it cannot be deterministic"
         hint = "leave out deterministic, or random(), uuid(), USING SAMPLE and the like"
         yield declared.diagnostic(("deterministic",), message, hint)
-    elif statement.volatility is Volatility.CLOCK and front.cache.clock is None:
-        message = "the query reads the clock to the microsecond, so it cannot be deterministic"
+    elif front.cache.clock is None:
+        message = f"the query reads the clock to the microsecond ({place}), so it cannot be deterministic"
         hint = "declare what the clock is rounded down to, cache: {clock: 1m}"
         yield declared.diagnostic(("deterministic",), message, hint, rule=Rule.CLOCK)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from sqlglot import exp
 
 from gateway.errors import Rule
 from gateway.query.foreign import INSTEAD
 from gateway.query.functions import (
+    AGE,
     CLOCK_WORDS,
     MACHINE_WORDS,
     REASONS,
@@ -24,7 +26,7 @@ from gateway.query.functions import (
     table_functions,
 )
 from gateway.query.keywords import BANNED, BEFORE_BRACKET, RESERVED
-from gateway.query.lexer import SqlError, Token, TokenKind
+from gateway.query.lexer import SqlError, Token, TokenKind, arguments
 from gateway.query.lint import lint_sql
 from gateway.query.normalise import normalise
 from gateway.query.sql import STATEMENTS, parse_tokens, position_of, start_of, statement_tokens
@@ -48,6 +50,14 @@ _NAMED = (exp.TableAlias, exp.Window)
 _AFTER_ANY_NAME = frozenset({"as", "."})
 
 
+class Cause(NamedTuple):
+    """What makes the answer of a query change by itself: a name, and its place in the text, in characters."""
+
+    volatility: Volatility
+    name: str
+    offset: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidSql:
     """What is known of a text without errors. ``sql`` ends with the last token: no semicolon, no last comment."""
@@ -56,7 +66,9 @@ class ValidSql:
     normalised: str
     tables: tuple[str, ...]
     parameters: tuple[str, ...]
-    volatility: Volatility
+    varies_by: Cause | None
+    """What in the text makes the answer change by itself."""
+    names_age: bool
     lint: tuple[SqlError, ...]
     """Valid, but likely to cause trouble."""
 
@@ -90,12 +102,14 @@ def validate(
     ]
     if errors:
         return None, sorted({error.offset: error for error in reversed(errors)}.values(), key=_offset)
+    cause = max(_causes(tokens, tree), key=lambda each: each.volatility, default=None)
     known = ValidSql(
         sql=sql[: tokens[-1].end],
         normalised=normalise(tokens, tree),
         tables=tuple(sorted({declared[table.name.lower()] for table in scans})),
         parameters=tuple(dict.fromkeys(token.text[1:] for token in tokens if token.kind is TokenKind.PARAMETER)),
-        volatility=volatility(tokens, tree),
+        varies_by=cause,
+        names_age=any(token.name == AGE for token in _called(tokens)),
         lint=tuple(lint_sql(tokens, tree)),
     )
     return known, []
@@ -147,12 +161,13 @@ def _unknown(token: Token) -> SqlError:
 def _words(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[SqlError]:
     """Refuse words that the engine's grammar takes for something else than a name."""
     names = {start_of(name) for name in tree.find_all(exp.Identifier)}
+    told = {"into"} if any(pivot.args.get("into") for pivot in tree.find_all(exp.Pivot)) else set()
     before = ""
     for token, following in zip(tokens, [*tokens[1:], None], strict=False):
         free = before in _AFTER_ANY_NAME or (following is not None and following.text in (".", ":", ":="))
         name = token.name
         if token.kind is TokenKind.WORD and before not in _AFTER_ANY_NAME:
-            if name in BANNED or (name == "desc" and before == "("):
+            if name in BANNED - told or (name == "desc" and before == "("):
                 message = f"{token.text.upper()} is not allowed in a template"
                 yield SqlError(token.start, message, rule=Rule.NOT_ALLOWED)
             elif name in RESERVED and token.start in names and not free:
@@ -179,8 +194,10 @@ def _syntax(tree: exp.Expr) -> Iterator[SqlError]:
         if not isinstance(node, _NODES):
             refused = _spaced(type(node).__name__)
         elif isinstance(node, exp.Pivot) and not _is_static(node):
-            refused = "PIVOT without a list of values"
-            hint = STATEMENTS["unpivot" if node.args.get("unpivot") else "pivot"]
+            word = "unpivot" if node.args.get("unpivot") else "pivot"
+            what = "columns" if word == "unpivot" else "values"
+            refused = f"{word.upper()} … ON" if node.this is not None else f"{word.upper()} without a list of {what}"
+            hint = STATEMENTS[word]
         elif isinstance(node, exp.Select) and (node.args.get("into") or node.args.get("locks")):
             refused = "SELECT INTO or FOR UPDATE"
         elif isinstance(node, exp.Select) and not node.expressions:
@@ -294,9 +311,21 @@ def volatility_of(sql: str) -> Volatility:
 
 
 def volatility(tokens: Sequence[Token], tree: exp.Expr) -> Volatility:
-    found = [VOLATILITIES.get(reviewed().get(token.name, ""), Volatility.IMMUTABLE) for token in _called(tokens)]
+    return max((cause.volatility for cause in _causes(tokens, tree)), default=Volatility.IMMUTABLE)
+
+
+def _causes(tokens: Sequence[Token], tree: exp.Expr) -> Iterator[Cause]:
+    """List the names by which a query reads the clock or draws lots, in the order of the text."""
     names = (TokenKind.WORD, TokenKind.QUOTED)
-    found += [Volatility.CLOCK for token in tokens if token.name in CLOCK_WORDS and token.kind in names]
-    if tree.find(exp.TableSample) is not None:
-        found.append(Volatility.VOLATILE)
-    return max(found, default=Volatility.IMMUTABLE)
+    for after, token in enumerate(tokens, start=1):
+        if token.kind not in names:
+            continue
+        called = after < len(tokens) and tokens[after].text == "("
+        found = VOLATILITIES.get(reviewed().get(token.name, "")) if called else None
+        if token.name in CLOCK_WORDS:
+            found = Volatility.CLOCK
+        of_two_times = called and token.name == AGE and len(arguments(tokens[after:])) == 2
+        if found is not None and not of_two_times:
+            yield Cause(found, token.name, token.start)
+    for sample in tree.find_all(exp.TableSample):
+        yield Cause(Volatility.VOLATILE, "SAMPLE", position_of(sample))

@@ -263,6 +263,14 @@ class SparkGone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SparkSpoolFailed(Event):
+    """What Spark has written below ``cluster.spark_spool`` could not be deleted; that is tried again every minute."""
+
+    level: ClassVar[str | None] = "warning"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFailed(Event):
     """A cluster did not compute an answer, or its partials, for which it was chosen."""
 

@@ -42,6 +42,30 @@ _NEAREST_TIER = "memory"
 Effect = Callable[[Any], None]
 
 
+class _AllWorkers(MultiProcessCollector):
+    """Add up what all workers have counted, but in files that one of them has just made, and that are empty yet."""
+
+    def collect(self) -> Any:
+        files = [str(file) for file in Path(self._path).glob("*.db") if not _is_empty(file)]
+        return self.merge(files)  # type: ignore[no-untyped-call]  # it has no types
+
+
+def _is_empty(file: Path) -> bool:
+    try:
+        return file.stat().st_size == 0
+    except FileNotFoundError:  # of a worker that has ended; merging knows which of them may go
+        return False
+
+
+def counted(registry: CollectorRegistry) -> CollectorRegistry:
+    """Return the registry of what is counted in all workers: *registry* itself where there is one alone."""
+    if MULTIPROCESS not in os.environ:
+        return registry
+    together = CollectorRegistry()
+    _AllWorkers(together)  # type: ignore[no-untyped-call]  # it has no types
+    return together
+
+
 class Metrics:
     """Count events in a Prometheus registry."""
 
@@ -73,11 +97,8 @@ class Metrics:
 
     def answers(self) -> dict[str, int]:
         """Count the answers since the start of the server by their fate in the cache, in all workers together."""
-        registry, found = self.registry, dict[str, int]()
-        if MULTIPROCESS in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
-        for sample in (each for metric in registry.collect() for each in metric.samples):
+        found = dict[str, int]()
+        for sample in (each for metric in counted(self.registry).collect() for each in metric.samples):
             if sample.name == "gateway_answers_total":
                 fate = sample.labels["cache"]
                 found[fate] = found.get(fate, 0) + int(sample.value)

@@ -31,6 +31,8 @@ from gateway.web.wsgi_adapter import CONNECTION
 
 _OPENED = 1.0
 """Seconds in which a connection that was just opened may still bring its request, once nobody listens any more."""
+_LARGE = 64 * 2**10
+"""Bytes of a chunk of a response from which on it is written apart from its frame."""
 _ENDS, _STAYS = b"Connection: close\r\n\r\n", b"Connection: keep-alive\r\n\r\n"
 for _known in HTTPStatus:  # gunicorn names the most usual ones, and calls the others unknown
     _REASON_PHRASES.setdefault(_known.value, _known.phrase)
@@ -50,6 +52,7 @@ class EventProtocol(ASGIProtocol):
     """One connection of an ``EventWorker``."""
 
     _closed: bool
+    _response_buffer: bytes | None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -199,6 +202,15 @@ class EventProtocol(ASGIProtocol):
         """Tell whether only the end of the connection can tell the end of a response: HTTP/1.0 knows no chunks."""
         bodiless = request.version >= (1, 1) or self._response_omits_body(request.method, status)
         return not bodiless and not any(name.lower() == b"content-length" for name, _ in headers)
+
+    def _send_body(self, body: Any, chunked: bool = False, last: bool = False, size: int | None = None) -> None:
+        """Write a large chunk as it is: to write it with its frame, Python 3.11 copies it."""
+        if not chunked or len(body) < _LARGE:
+            super()._send_body(body, chunked, last, size)
+            return
+        head, self._response_buffer = self._response_buffer or b"", None
+        for part in (b"%b%x\r\n" % (head, len(body)), body, b"\r\n0\r\n\r\n" if last else b"\r\n"):
+            self._safe_write(part)
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         if self._closed:

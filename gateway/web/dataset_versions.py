@@ -9,13 +9,13 @@ from flask import Blueprint, Response, request
 from gateway.access.base import READ, TAG
 from gateway.catalog.versions import DatasetVersion, Versions
 from gateway.datasets.describe import lineage, summary
-from gateway.datasets.tags import number_of, untag, version_of
+from gateway.datasets.tags import number_of, readers_of, untag, version_of
 from gateway.datasets.tags import tag as give
 from gateway.errors import DatasetVersionNotFound, InvalidParameters
-from gateway.web.context import here, site
+from gateway.web.context import gateway, here, site
 from gateway.web.datasets import dataset, versions_of
 from gateway.web.documents import json_response
-from gateway.web.guard import require
+from gateway.web.guard import require, visible_tables
 from gateway.web.parsing import no_parameters, read_json_object, read_query_string
 
 routes = Blueprint("dataset_versions", __name__)
@@ -52,8 +52,13 @@ def put_tag(table: str, tag: str) -> Response:
 @routes.delete("/v1/datasets/<table>/tags/<tag>")
 def delete_tag(table: str, tag: str) -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    require(TAG, dataset(table).name)
-    untag(_built(table), tag)
+    declared = dataset(table)
+    require(TAG, table)
+    tables = gateway().catalog.tables.values()
+    readers = readers_of(tag, declared, tables, site().exports.place)
+    seen = visible_tables()
+    shown = [each for each in readers if each in seen]
+    untag(_built(table), tag, readers=shown or (["another table"] if readers else []))
     return Response(status=204)
 
 

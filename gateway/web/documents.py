@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Response
+from flask import Response, request
 
 from gateway.access.base import VARY
 from gateway.web.content_coding import compress
@@ -31,6 +31,16 @@ def json_response(document: Any, *, status: int = 200) -> Response:
     """Answer a document that must be asked for again each time."""
     response = Response(json_bytes(document), status=status, content_type="application/json")
     response.headers["Cache-Control"] = "no-cache"
+    return gzipped(response)
+
+
+def gzipped(response: Response) -> Response:
+    """Compress the body of a document without validators, where that is worth it and the caller takes it."""
+    response.vary.add("Accept-Encoding")
+    body = response.get_data()
+    if len(body) >= _WORTH_PACKING and request.accept_encodings.quality(GZIP) > 0:
+        response.set_data(compress(body, GZIP))
+        response.headers["Content-Encoding"] = GZIP
     return response
 
 

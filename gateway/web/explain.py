@@ -41,7 +41,7 @@ def explain(name: str, version: str) -> Response:
     understood = echo_header(query, record().template)
     if understood is not None:
         response.headers["Gateway-Parameters"] = understood
-    response.headers["Vary"] = "Accept"
+    response.vary.add("Accept")
     return response
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from flask import Blueprint, Response, request
 
 from gateway.access.base import EXPORT
-from gateway.datasets.export import KIND
-from gateway.datasets.export_target import BY, SORT, TO, fields_of
-from gateway.errors import InvalidParameters
+from gateway.catalog.partition_field import PartitionField
+from gateway.datasets.export import KIND, columns_of
+from gateway.datasets.export_target import BY, SORT, TO, checked_columns, fields_of
+from gateway.errors import CapacityError, InvalidParameters, UpstreamError
 from gateway.jobs.job import Record
+from gateway.model import BoundQuery
 from gateway.model import Request as Question
 from gateway.query.template import Template
 from gateway.web.context import found, gateway, principal_of, site
@@ -22,6 +26,8 @@ from gateway.web.parsing import no_parameters, read_json_object, read_query_stri
 from gateway.web.questions import read_snapshot, version_number
 
 routes = Blueprint("exports", __name__)
+_DESCRIBING: Final = 5.0
+"""Seconds in which the columns of a query are found, or else the job finds them."""
 _ASKED: Final = ("parameters", "snapshot", TO, BY, SORT)
 
 
@@ -31,11 +37,11 @@ def export(name: str, version: str) -> Response:
     body, key = _read_body(read_json_object(request)), read_key()
     snapshot = read_snapshot(body.get("snapshot"), template, option="snapshot")
     parameters = body.get("parameters") or {}
-    gateway().registry.bind(
+    query = gateway().registry.bind(
         Question(query=name, version=template.version, parameters=parameters, snapshot=snapshot), now=site().clock()
     )
-    fields_of(body.get(BY, []))
     location = site().exports.check(body.get(TO), gateway().catalog.tables.values())
+    _check_columns(query, fields_of(body.get(BY, [])), body.get(SORT, []))
     who = principal_of(request)
     question = {
         "version": template.version,
@@ -76,6 +82,12 @@ def _granted(name: str, version: str) -> Template:
     template = found(gateway().registry.template(name, version_number(name, version)))
     require(EXPORT, name)
     return template
+
+
+def _check_columns(query: BoundQuery, fields: Sequence[PartitionField], sort: Sequence[str]) -> None:
+    """Raise ``InvalidParameters`` for what cannot be laid out so, where the columns can be found out now."""
+    with suppress(UpstreamError, CapacityError):
+        checked_columns(fields, sort, columns_of(gateway(), query, seconds=_DESCRIBING))
 
 
 def _found(template: Template, job: str) -> Record:

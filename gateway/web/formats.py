@@ -16,7 +16,7 @@ TRUTH = {"true": True, "1": True, "false": False, "0": False}
 """How an option that is true or false is written."""
 FORMS = ("arrow", "parquet", "ndjson", "csv")
 """Formats of a split: those that are written row by row, the first where nothing is asked for."""
-SHAPES = ("objects", "columns", "arrays")
+SHAPES = ("objects", "columns", "arrays", "cells")
 
 
 def choose_format(suffix: str | None, option: str | None, accept: str) -> Format:

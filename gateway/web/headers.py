@@ -133,6 +133,12 @@ def engine_of(answer: Answer | Export | Unread) -> str | None:
     return folded.cluster or LOCAL
 
 
+def requests_of(answer: Answer | Export | Unread) -> int | None:
+    """Return the requests to buckets that computing the answer took; None: they are not known, or nothing ran here."""
+    # Those of the workers of a cluster are not counted.
+    return answer.requests if isinstance(answer, Answer) and engine_of(answer) == LOCAL else None
+
+
 def server_timing(timings: Mapping[str, float]) -> str:
     """Write stages in milliseconds (W3C Server Timing).
 

@@ -10,7 +10,9 @@ from typing import Any
 from flask import Response, render_template, request
 
 from gateway.web.accept import choose
+from gateway.web.assets import asset_urls
 from gateway.web.context import record, site
+from gateway.web.documents import gzipped
 from gateway.web.guard import guarded
 from gateway.web.origins import framing
 
@@ -34,9 +36,9 @@ def page(name: str, **values: Any) -> Response:
     """Render the template *name*."""
     who = record().principal
     common = {"title": site().title, "root": request.script_root, "guarded": guarded(), "dev": site().dev is not None}
-    html = render_template(name, who=who, **common, **values)
+    html = render_template(name, who=who, asset_url=asset_urls(), **common, **values)
     response = Response(html, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = f"{POLICY}; {framing(site().embed)}"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-cache"
-    return response
+    return gzipped(response)

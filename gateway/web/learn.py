@@ -65,9 +65,12 @@ def guide() -> Guide:
 
 
 def _named(tokens: Sequence[Token]) -> Sequence[Section]:
-    """Give the headings ids; return the sections."""
-    found = []
+    """Give the headings ids, and each table a name of its own; return the sections."""
+    found, tables = [], 0
     for opening, text in pairwise(tokens):
+        if opening.type == "table_open":
+            tables += 1
+            opening.meta["name"] = f"Table {tables}"
         if opening.type == "heading_open":
             name = re.sub(r"[^a-z0-9]+", "-", text.content.lower()).strip("-")
             opening.attrSet("id", name)
@@ -101,6 +104,8 @@ def _fence(token: Token) -> str:
 
 _BLOCKS: Mapping[str, Callable[[Token], str]] = {
     "fence": _fence,
-    "table_open": lambda token: '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>\n',
+    "table_open": lambda token: (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{token.meta["name"]}"><table>\n'
+    ),
     "table_close": lambda token: "</table></div>\n",
 }

@@ -263,7 +263,7 @@ def _envelope(row: Schema) -> Schema:
     """Describe the JSON around the rows; ``_shape`` decides how the rows themselves are laid out."""
     shapes = [
         {"type": "array", "items": row, "description": "objects"},
-        {"type": "array", "items": {"type": "array"}, "description": "arrays"},
+        {"type": "array", "items": {"type": "array"}, "description": "arrays and cells"},
         {"type": "object", "additionalProperties": {"type": "array"}, "description": "columns"},
     ]
     return {

@@ -89,6 +89,7 @@ HEADERS = {
     "Gateway-Rows": "Rows of the whole result.",
     "Gateway-More": "Whether rows follow after this page.",
     "Gateway-Engine": "What computed the answer for this request: `duckdb`, or `dask`.",
+    "Gateway-Requests": "Requests to object stores that computing the answer took.",
     "Gateway-Snapshot": "The snapshot of the tables; `_snapshot` asks for the same rows again.",
     "Gateway-Partitions": "Partitions read, of all.",
     "Gateway-Files": "Files read, of all.",

@@ -71,7 +71,7 @@ def _untag() -> Operation:
         "summary": "Remove a tag of a dataset",
         "tags": ["datasets"],
         "parameters": references(("table", "tag")),
-        "responses": {"204": {"description": "It is gone."}, **problems((400, 401, 403, 404, 502))},
+        "responses": {"204": {"description": "It is gone."}, **problems((400, 401, 403, 404, 409, 502))},
     }
 
 

@@ -18,6 +18,8 @@ from gateway.web.guard import may, may_see_details
 from gateway.web.problems import public_detail
 
 routes = Blueprint("operations", __name__)
+_COUNTED = 10.0
+"""Seconds for which it is not counted again what is kept."""
 
 
 @routes.get("/healthz")
@@ -54,6 +56,25 @@ def checked() -> tuple[bool, dict[str, Any]]:
         checks["project"] = declared
     checks["tables"] = _checked(lambda: gateway().catalog.pin(_needed_tables()))
     return all(check["status"] == "ok" for check in checks.values()), checks
+
+
+def kept() -> list[dict[str, Any]]:
+    """Tell how full each tier of the cache is: the memory of this worker, what the machine and what all hosts share."""
+    now = site().monotonic()
+    counted_at, rooms = site().made.get("rooms", (-_COUNTED, []))
+    if now - counted_at >= _COUNTED:
+        rooms = gateway().cache.rooms()
+        site().made["rooms"] = now, rooms
+    return [
+        {
+            "tier": tier,
+            "kind": kind,
+            "used": room.used,
+            "bound": room.bound,
+            "status": "ok" if room.works else "failing",
+        }
+        for kind, tier, room in rooms
+    ]
 
 
 def details() -> dict[str, Any]:

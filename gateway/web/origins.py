@@ -27,6 +27,7 @@ EXPOSED = (
     "Gateway-More",
     "Gateway-Parameters",
     "Gateway-Partitions",
+    "Gateway-Requests",
     "Gateway-Rows",
     "Gateway-Snapshot",
     "Gateway-Version",

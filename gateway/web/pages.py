@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, request
 
 from gateway.encode import FORMATS
 from gateway.errors import GatewayError, Unauthenticated
 from gateway.pipeline import Gateway
 from gateway.query.registry import Registry
 from gateway.query.template import Template
+from gateway.web.assets import asset, libraries, modules
 from gateway.web.catalogue import DAYS, listed_queries, listed_tables
 from gateway.web.context import Site, found, gateway, here, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
-from gateway.web.documents import GZIP, cacheable, file_response, json_bytes
+from gateway.web.documents import cacheable, json_bytes
 from gateway.web.form_fields import form_fields
 from gateway.web.guard import guarded, visible_queries
 from gateway.web.html import page
@@ -31,12 +31,14 @@ from gateway.web.questions import read_question, version_number
 
 routes = Blueprint("pages", __name__)
 routes.register_error_handler(Unauthenticated, ask_for_key)
-_FILES = Path(__file__).parent / "static"
 _DOCUMENTS = 32
 """OpenAPI documents that are kept, one for each set of queries that somebody may see."""
 _INCOMPLETE = 30.0
 """Seconds for which a document is kept that lacks the columns of a version."""
-_STATE = ("_view", "_sort", "_filter", "_mark", "_x", "_y", "_color", "_refresh", "_embed", "_cursor", "_form")
+_STATE = (
+    *("_view", "_sort", "_filter", "_where", "_hide", "_mark", "_x", "_y", "_color", "_refresh", "_embed"),
+    *("_cursor", "_form"),
+)
 """Options of a query's page, which its scripts read and write, and its form where there are none."""
 _REFUSED = ("Retry-After", "WWW-Authenticate")
 """Headers of a refusal that a page has too."""
@@ -62,13 +64,16 @@ def try_query(name: str, version: str) -> Response:
     template = found(registry.template(name, version_number(name, version)))
     asked = "_form" in request.args or "_cursor" in options.options
     plain, refused = _plainly(name, version, options) if asked else (None, None)
+    fields = form_fields(template, options.parameters if options.parameters or asked else None)
+    runs = bool(options.parameters) or not any(field["required"] for field in fields)
+    charted = runs and request.args.get("_view") == "chart"
     described = describe(template, result_columns(gateway(), template), registry.state(template))
     problem = {} if refused is None else problem_document(refused, **_where())
     instead = template.successor
     response = page(
         "query.html",
         query=described,
-        fields=form_fields(template, options.parameters if options.parameters or asked else None),
+        fields=fields,
         versions=sorted(registry.queries()[name], reverse=True),
         replaced_by=f"{instead[0]}/v{instead[1]}" if instead is not None else None,
         formats=tuple(FORMATS),
@@ -76,6 +81,8 @@ def try_query(name: str, version: str) -> Response:
         chart=template.front.chart,
         plain=plain,
         embed="_embed" in options.options,
+        modules=modules(),
+        libraries=libraries() if charted else (),
         problem=problem,
         mistakes={each["parameter"]: each["detail"] for each in problem.get("errors", ())},
     )
@@ -100,12 +107,10 @@ def _where() -> dict[str, Any]:
 
 
 @routes.get("/static/<filename>")
-def static(filename: str) -> Response:
+@routes.get("/static/<build>/<filename>")
+def static(filename: str, build: str | None = None) -> Response:
     """Answer a file that pages load."""
-    files = {path.name: path for path in _FILES.iterdir()}
-    if filename not in files:
-        abort(404)
-    return file_response(files[filename], packed=request.accept_encodings.quality(GZIP) > 0)
+    return asset(filename, build)
 
 
 @routes.get("/errors/<code>")

@@ -29,6 +29,9 @@ WHOLE = 256 * 1024
 """Bodies of up to this many bytes are made and sent in one piece, and kept."""
 LARGEST = 64 * 2**20
 """Bytes of the largest body that is made whole because its length must be known; less where less can be kept."""
+COMPACT = 8 * 1024
+"""The same for rows that are sent while they are computed in a compact format, or else one chunk of them: what they
+come to in it says little of how many they are."""
 _ONE_AT_A_TIME = Lock()
 """Held while a long body is made whole, or a workbook: those who want the same one wait, and memory is taken by one."""
 
@@ -143,10 +146,11 @@ def _begun(given: Representation) -> tuple[list[Chunk], Generator[Chunk] | None]
     With it comes the rest, None where there is none.
     """
     chunks, head, size = _chunks(given), list[Chunk](), 0
+    compact = given.variant.format.compact and isinstance(given.answer, Export)
     for chunk in chunks:
         head.append(chunk)
         size += len(chunk)
-        if size > WHOLE:
+        if size > WHOLE or (compact and (size > COMPACT or len(head) > 1)):
             return head, chunks
     return head, None
 

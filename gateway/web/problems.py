@@ -174,6 +174,8 @@ MEANINGS = {
     "table-not-found": "No table of this name is declared.",
     "dataset-version-not-found": "The dataset has no version of this number or tag, or it is not kept any more.",
     "tag-not-found": "The dataset has no tag of this name.",
+    "tag-in-use": "A table is declared as the version of this tag, and could not be read without it: change its "
+    "`version` first.",
     "tag-taken": "The tag is that of another version, which `version` names: send `move` to give it to this one.",
     "job-not-found": "No job has this id, or its record is not kept any more.",
     "job-has-ended": "The job is done, or has failed: there is nothing to cancel; `state` says which.",
@@ -218,6 +220,8 @@ MEANINGS = {
     "engine-failed": "The query took more memory than the engine may use, or the engine failed for another reason. "
     "It may work when tried again.",
     "storage-failed": "The object store did not answer, or refused. It may work when tried again.",
+    "file-damaged": "A data file cannot be read as Parquet. The table's owner has to write it again; `gateway run` "
+    "and the log name the file.",
     "value-misfit": "A data file stores a value that the declared type of its column cannot hold without loss. "
     "The table's owner has to mend the file or the declaration; `gateway run` names the file.",
     "cluster-unavailable": "More data has to be read than one machine may, and the cluster for that cannot be used: "

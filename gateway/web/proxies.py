@@ -21,7 +21,10 @@ _PREFIX = re.compile(rf"(?:{_SEGMENT})*/?")
 _LONGEST_PREFIX = 256
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::[0-9]{1,5})?")
 _SCHEMES = frozenset({"http", "https"})
-_OWN = frozenset({"v1", "docs", "learn", "errors", "static", "dev", "healthz", "readyz", "metrics", "openapi.json"})
+OWN = frozenset(
+    {"v1", "docs", "tables", "datasets", "learn", "status", "errors", "static", "dev"}
+    | {"healthz", "readyz", "metrics", "openapi.json"}
+)
 """First segments of the gateway's own addresses: a prefix that begins like them is never taken off an address."""
 
 
@@ -64,7 +67,7 @@ def below(path: str, prefix: str) -> str:
     ('/v1/queries?a=1', '/v1/queries', '/')
     """
     rest = path[len(prefix) :]
-    if not prefix or not path.startswith(prefix) or rest[:1] not in ("", "?", "/") or prefix.split("/", 2)[1] in _OWN:
+    if not prefix or not path.startswith(prefix) or rest[:1] not in ("", "?", "/") or prefix.split("/", 2)[1] in OWN:
         return path
     return rest if rest.startswith("/") else f"/{rest}"
 

@@ -30,6 +30,7 @@ from gateway.web.headers import (
     cache_status,
     engine_of,
     outcome,
+    requests_of,
     server_timing,
     template_headers,
     told_policy,
@@ -188,8 +189,9 @@ def response_of(
 def rendered(response: ResultResponse, answer: Answer | Export | Unread, now: float) -> Response:
     """Have Flask write a response; the work behind it ends with its rows, or now where its body is there."""
     status, timing = cache_status(answer.status), server_timing(answer.timings)
-    engine = engine_of(answer)
+    engine, requests = engine_of(answer), requests_of(answer)
     told = [] if engine is None else [("Gateway-Engine", engine)]
+    told += [] if requests is None else [("Gateway-Requests", str(requests))]
     rendered = render(response, [*response.volatile.pairs(answer.age, status, timing, now), *told])
     if response.body is None or isinstance(response.body, bytes):  # all rows are written, however many they were
         close(answer)

@@ -14,7 +14,8 @@ from gateway.access.base import ANONYMOUS, STOP
 from gateway.errors import Forbidden
 from gateway.web.context import gateway, principal_of
 from gateway.web.documents import json_response
-from gateway.web.guard import guarded, may, require
+from gateway.web.guard import guarded, may, may_see_details, require
+from gateway.web.operations import kept
 from gateway.web.parsing import no_parameters, read_query_string
 from gateway.web.problems import NotFound
 
@@ -25,7 +26,7 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-P
 @routes.get("/v1/running")
 def running() -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    return json_response(under_way())
+    return json_response({**under_way(), **({"cache": kept()} if may_see_details() else {})})
 
 
 @routes.delete("/v1/running/<number>")

@@ -184,7 +184,10 @@ DOCUMENTS: dict[str, Schema] = {
         "properties": {
             "id": {"type": "string"},
             "state": {"enum": [*JobState]},
-            "trigger": {"type": "string", "description": "What had it made: a `request`, or the server itself."},
+            "trigger": {
+                "type": "string",
+                "description": "What had it made: a `request`, a `command`, or a server.",
+            },
             "asked_by": {"type": ["string", "null"]},
             **{f"{what}_at": {"type": ["string", "null"], "format": "date-time"} for what in _STEPS},
             "attempts": {"type": "integer", "description": "How many workers have taken it up."},

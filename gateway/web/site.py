@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, request
+from prometheus_client.exposition import choose_encoder
 from prometheus_flask_exporter import PrometheusMetrics  # type: ignore[import-untyped]  # it has no types
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
@@ -16,6 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.errors import GatewayError
 from gateway.telemetry.events import Unexpected
+from gateway.telemetry.metrics import counted
 from gateway.web import (
     builds,
     cache,
@@ -93,8 +95,17 @@ def build_site(what: Site) -> Flask:
         app.register_blueprint(resource.routes)
     if what.dev is not None:
         app.register_blueprint(dev.routes)
-    PrometheusMetrics(app, path="/metrics", export_defaults=False, registry=what.metrics.registry)
+    _Exported(app, path="/metrics", export_defaults=False, registry=what.metrics.registry)
     return app
+
+
+class _Exported(PrometheusMetrics):  # type: ignore[misc]  # it has no types
+    """Exports what all workers have counted."""
+
+    def generate_metrics(self, accept_header: str | None = None, names: list[str] | None = None) -> tuple[str, str]:
+        registry = counted(self.registry)
+        encode, content_type = choose_encoder(accept_header or "")
+        return encode(registry.restricted_registry(names) if names else registry).decode(), content_type
 
 
 def _start() -> None:

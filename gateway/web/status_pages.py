@@ -19,7 +19,7 @@ from gateway.web.guard import may, may_see_details, visible_queries, visible_tab
 from gateway.web.html import page
 from gateway.web.jobs import described
 from gateway.web.key_form import ask_for_key
-from gateway.web.operations import checked, details
+from gateway.web.operations import checked, details, kept
 from gateway.web.parsing import no_parameters, read_query_string
 from gateway.web.problems import public_detail
 from gateway.web.running import stop_query, under_way
@@ -79,7 +79,7 @@ def _rest() -> dict[str, Any]:
         "checks": checks,
         "details": details(),
         "fates": [*fates, ("otherwise", others)] if others else fates,
-        "kept": gateway().cache.used,
+        "kept": kept(),
         "jobs": _jobs(),
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from gateway.errors import GatewayError, Unauthenticated
 from gateway.plan.explain import readable
 from gateway.query.template import Template
 from gateway.web.ago import ago
+from gateway.web.catalogue import listed_tables
 from gateway.web.context import gateway, record
 from gateway.web.guard import visible_queries, visible_tables
 from gateway.web.html import page
@@ -33,8 +33,9 @@ routes.register_error_handler(Unauthenticated, ask_for_key)
 
 @routes.get("/tables")
 def all_tables() -> Response:
-    no_parameters(read_query_string(request.query_string, accepted=()))
-    return tables_page([listed(table) for table in visible_tables().values()])
+    options = read_query_string(request.query_string, accepted=("_q",))
+    no_parameters(options)
+    return tables_page(options.options.get("_q", ""))
 
 
 @routes.get("/tables/<table>")
@@ -43,9 +44,11 @@ def one_table(table: str) -> Response:
     return table_page(gateway().catalog.tables[table])
 
 
-def tables_page(tables: Sequence[Mapping[str, Any]]) -> Response:
-    """Show all tables, as ``listed`` describes them."""
-    return page("tables.html", tables=tables, readable=readable, ago=ago)
+def tables_page(words: str = "") -> Response:
+    """Show the tables that are found by all of some words."""
+    tables = visible_tables()
+    found = [listed(tables[each["name"]]) | {"words": each["words"]} for each in listed_tables(words)]
+    return page("tables.html", tables=found, words=words, readable=readable, ago=ago)
 
 
 def table_page(table: Table) -> Response:

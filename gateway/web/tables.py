@@ -37,8 +37,9 @@ MAX_NAMED_PARTITIONS = 10_000
 @routes.get("/v1/tables")
 def all_tables() -> Response:
     no_parameters(read_query_string(request.query_string, accepted=()))
-    tables = [listed(table) for table in visible_tables().values()]
-    return _by_accept(tables_page(tables) if wants_page() else json_response({"tables": tables}))
+    if wants_page():
+        return _by_accept(tables_page())
+    return _by_accept(json_response({"tables": [listed(table) for table in visible_tables().values()]}))
 
 
 @routes.get("/v1/tables/<table>")

@@ -2129,3 +2129,232 @@ SELECT count(*) FROM bt WHERE 'x' || key = $t;
 SELECT count(*) FROM bt WHERE concat_ws(':', 'x', key) = 'x:k5';
 
 SELECT count(*) FROM bk WHERE format('u{}', uid) = 'u5';
+
+-- Filters of tables that are read first, and of lists and texts
+SELECT count(*) FROM ev WHERE strftime(ts, '%d.%m.%Y') IN ('05.03.2024', '06.03.2024');
+
+SELECT count(*) FROM ev WHERE date_trunc('month', ts) + INTERVAL 1 MONTH = TIMESTAMP '2024-04-01';
+
+SELECT count(*) FROM ev WHERE strptime(strftime(ts, '%Y-%m-%d'), '%Y-%m-%d') = TIMESTAMP '2024-03-05';
+
+SELECT count(*) FROM ev WHERE ts::date - DATE '2024-03-05' IN (0, 7);
+
+SELECT count(*) FROM ev WHERE date_part('epoch', ts)::BIGINT // 86400 = 19787;
+
+SELECT count(*) FROM ev WHERE datepart('doy', ts) BETWEEN 60 AND 62;
+
+SELECT count(*) FROM ev WHERE ts::date = make_date(2024, 3, 1) + (extract(day FROM current_date)::INTEGER - 1);
+
+SELECT count(*) FROM ev WHERE [country, year(ts)::varchar] = ['JP', '2024'];
+
+SELECT count(*) FROM ev WHERE len(list_filter(['JP', 'FR'], x -> x = country)) > 0;
+
+SELECT count(*) FROM ev WHERE list_position(['JP', 'FR'], country) > 0;
+
+SELECT count(*) FROM ev WHERE list_has_any([country], ['JP', 'FR']);
+
+SELECT count(*) FROM ev WHERE array_contains(string_split('JP,FR', ','), country);
+
+SELECT count(*) FROM ev WHERE position(country IN 'JP,FR') > 0;
+
+SELECT count(*) FROM ev WHERE instr('JP FR', country) > 0;
+
+SELECT count(*) FROM ev WHERE map {'JP': 1, 'FR': 2}[country] = 1;
+
+SELECT count(*) FROM ev WHERE {'JP': 'a'}['JP'] = 'a' AND country = 'JP';
+
+SELECT count(*) FROM ev WHERE CASE country WHEN 'JP' THEN 'APAC' WHEN 'US' THEN 'AMER' ELSE 'EMEA' END = 'APAC';
+
+SELECT count(*) FROM ev WHERE decode(encode(country)) = 'JP';
+
+SELECT count(*) FROM ev WHERE md5(country) = md5('JP');
+
+SELECT count(*) FROM ev WHERE country BETWEEN 'J' AND 'K';
+
+SELECT count(*) FROM ev WHERE country > 'JA' AND country < 'JZ';
+
+SELECT count(*) FROM ev WHERE length(country) = 2 AND ascii(country) = 74;
+
+SELECT count(*) FROM ev JOIN cc ON ev.country = coalesce(cc.code, 'US') WHERE cc.continent = 'Asia';
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev JOIN cc ON CASE WHEN cc.code = 'JP' THEN 'JP' ELSE 'none' END = ev.country WHERE cc.continent = 'Asia';
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev JOIN dd ON ev.ts::date = make_date(dd.y, dd.m, day(dd.day)) WHERE dd.y = 2024 AND dd.m = 2 AND dd.wd = 'Monday';
+--> ev: year(ts) = 2024 AND month(ts) = 2 AND dayname(ts) = 'Monday'
+--> dd: y = 2024 AND m = 2 AND wd = 'Monday'
+
+SELECT count(*) FROM od JOIN cal ON date_trunc('quarter', od.d) = make_date(cal.y, cal.q * 3 - 2, 1) WHERE cal.name = 'spring 24';
+--> od: year(d) = 2024 AND quarter(d) = 2
+--> cal: name = 'spring 24'
+
+SELECT count(*) FROM od JOIN cal ON concat(year(od.d), 'Q', quarter(od.d)) = concat(cal.y, 'Q', cal.q) WHERE cal.name = 'spring 24';
+--> od: year(d) = 2024 AND quarter(d) = 2
+--> cal: name = 'spring 24'
+
+SELECT count(*) FROM bk JOIN us ON bk.uid = us.uid * 2 + 1 WHERE us.tier = 'gold' AND us.uid < 4;
+--> bk: uid IN (1, 5)
+--> us: tier = 'gold' AND uid < 4
+
+SELECT count(*) FROM bk JOIN us ON bk.uid::varchar = us.uid::varchar WHERE us.tier = 'gold' AND us.uid < 4;
+--> bk: uid IN (0, 2)
+--> us: tier = 'gold' AND uid < 4
+
+SELECT count(*) FROM bk JOIN us ON bk.uid + 1 = us.uid + 1 WHERE us.tier = 'gold' AND us.uid < 4;
+--> bk: uid IN (0, 2)
+--> us: tier = 'gold' AND uid < 4
+
+SELECT count(*) FROM bk JOIN us ON bk.uid - 1 = us.uid WHERE us.tier = 'gold' AND us.uid < 4;
+--> bk: uid IN (1, 3)
+--> us: tier = 'gold' AND uid < 4
+
+SELECT count(*) FROM bk JOIN us ON concat('u', bk.uid) = concat('u', us.uid) WHERE us.tier = 'gold' AND us.uid < 4;
+--> bk: uid IN (0, 2)
+--> us: tier = 'gold' AND uid < 4
+
+SELECT count(*) FROM bk WHERE (uid, kind) IN (SELECT uid, 'a' FROM us WHERE tier = 'gold' AND uid < 4);
+--> bk: uid IN (0, 2) AND kind = 'a'
+--> us: tier = 'gold' AND uid < 4
+
+SELECT count(*) FROM bk WHERE uid IN (SELECT uid + 1 FROM us WHERE tier = 'gold' AND uid < 4);
+--> bk: uid IN (1, 3)
+--> us: tier = 'gold' AND uid < 4
+
+SELECT count(*) FROM bk WHERE uid IN (SELECT CASE WHEN tier = 'gold' THEN uid ELSE -1 END FROM us WHERE uid < 4);
+--> bk: uid IN (0, 2)
+--> us: uid < 4
+
+SELECT count(*) FROM bk JOIN (SELECT uid * 2 AS u FROM us WHERE tier = 'free' AND uid < 4) x ON bk.uid = x.u;
+--> bk: uid IN (2, 6)
+--> us: tier = 'free' AND uid < 4
+
+SELECT count(*) FROM ev JOIN (SELECT make_date(y, q * 3 - 2, 1) AS first FROM cal WHERE name = 'spring 24') c ON ev.ts >= c.first AND ev.ts < c.first + INTERVAL 7 DAY;
+--> ev: ts >= '2024-04-01' AND ts < '2024-04-08'
+--> cal: name = 'spring 24'
+
+SELECT count(*) FROM ev JOIN cal ON ev.ts >= make_date(cal.y, cal.q * 3 - 2, 1) AND ev.ts < make_date(cal.y, cal.q * 3 - 2, 1) + INTERVAL 7 DAY WHERE cal.name = 'spring 24';
+--> ev: ts >= '2024-04-01' AND ts < '2024-04-08'
+--> cal: name = 'spring 24'
+
+SELECT count(*) FROM ev WHERE ts >= (SELECT make_date(y, q * 3 - 2, 1) FROM cal WHERE name = 'spring 24') AND ts < (SELECT make_date(y, q * 3 - 2, 8) FROM cal WHERE name = 'spring 24');
+--> ev: ts >= '2024-04-01' AND ts < '2024-04-08'
+--> cal: name = 'spring 24'
+--> cal: name = 'spring 24'
+
+SELECT count(*) FROM ev WHERE country NOT IN (SELECT code FROM cc WHERE code <> 'JP');
+--> ev: country = 'JP'
+--> cc: code <> 'JP'
+
+SELECT count(*) FROM od WHERE d NOT IN (SELECT day FROM dd WHERE y <> 2024);
+--> od: year(d) = 2024
+--> dd: y <> 2024
+
+SELECT count(*) FROM od ANTI JOIN dd ON od.d = dd.day AND dd.y < 2024;
+--> od: year(d) = 2024
+--> dd: y < 2024
+
+SELECT count(*) FROM hv WHERE dt > (SELECT max(dt) FROM hv WHERE dt < '2024-04-01');
+--> hv: dt >= '2024-04-01'
+--> hv: dt = '2024-03-31'
+
+SELECT count(*) FROM hv WHERE dt::DATE - DATE '2024-01-01' < 3;
+
+SELECT count(*) FROM hv WHERE replace(dt, '-', '')::INTEGER BETWEEN 20240101 AND 20240103;
+
+SELECT count(*) FROM hv WHERE string_split(dt, '-')[2] = '02';
+
+SELECT count(*) FROM hv WHERE regexp_extract(dt, '(\d+)-(\d+)', 2) = '02';
+
+SELECT count(*) FROM hv WHERE dt SIMILAR TO '2024-0[12]-0.';
+
+SELECT count(*) FROM tr WHERE left(sku, 1) = 'A' AND right(split_part(sku, '-', 1), 1) = 'B';
+
+SELECT count(*) FROM tr WHERE sku BETWEEN 'AA' AND 'AB~';
+
+SELECT count(*) FROM tn WHERE num // 100 = 7;
+
+SELECT count(*) FROM tn WHERE num BETWEEN 250 AND 260 OR num = 4000;
+
+SELECT count(*) FROM tn WHERE num::varchar LIKE '49__';
+
+SELECT count(*) FROM lk WHERE lower(plan) = 'pro';
+
+SELECT count(*) FROM zt WHERE tz::date = DATE '2024-03-10';
+
+SELECT count(*) FROM zt WHERE date_trunc('hour', tz) = TIMESTAMPTZ '2024-03-10 12:00:00+00';
+
+SELECT count(*) FROM zt WHERE hour(tz AT TIME ZONE 'America/New_York') = 9 AND (tz AT TIME ZONE 'America/New_York')::date = '2024-03-10';
+
+SELECT count(*) FROM hr WHERE time_bucket(INTERVAL '4 hours', ts) = TIMESTAMP '2024-03-05 04:00';
+
+SELECT count(*) FROM hr WHERE ts::time BETWEEN TIME '09:00' AND TIME '09:59:59' AND ts::date = '2024-03-05';
+
+SELECT count(*) FROM hr WHERE strftime(ts, '%H:00') = '09:00' AND ts >= '2024-03-11';
+
+SELECT count(*) FROM yr WHERE (2024 - year(born)) BETWEEN 30 AND 31;
+
+SELECT count(*) FROM yr WHERE date_diff('year', born, DATE '2024-01-01') < 16;
+
+SELECT count(*) FROM yr WHERE born > current_date - INTERVAL 16 YEAR;
+
+SELECT count(*) FROM yr WHERE year(age(TIMESTAMP '2024-01-01', born)) = 20;
+
+SELECT count(*) FROM mc WHERE date_trunc('quarter', d)::date = DATE '2024-01-01' AND country = 'JP';
+
+SELECT count(*) FROM tx WHERE status IN (SELECT lower(s) FROM (VALUES ('PAID'), ('VOID')) v(s)) AND t >= '2024-12-01';
+--> tx: status IN ('paid', 'void') AND t >= '2024-12-01'
+
+SELECT count(*) FROM tx WHERE status = lower($c) AND t >= '2024-12-01';
+--$ c = 'PAID'::VARCHAR
+
+SELECT count(*) FROM ev WHERE ts::date IN (SELECT day FROM (SELECT d AS day, uid FROM od WHERE d BETWEEN '2024-02-10' AND '2024-02-11') q WHERE q.uid = 10);
+--> ev: ts::date = '2024-02-10'
+--> od: d BETWEEN '2024-02-10' AND '2024-02-11' AND uid = 10
+
+SELECT count(*) FROM ev JOIN us ON ev.uid = us.uid JOIN org ON us.org = org.org JOIN cc ON cc.code = ev.country WHERE org.oname = 'acme' AND cc.continent = 'Asia' AND ev.ts >= '2024-04-28';
+--> ev: country = 'JP' AND ts >= '2024-04-28'
+--> us: true
+--> org: oname = 'acme'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev WHERE exists(SELECT 1 FROM cc WHERE cc.code = ev.country AND cc.continent = 'Asia') = true;
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev WHERE (SELECT continent FROM cc WHERE cc.code = ev.country) = 'Asia';
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev WHERE country = ANY(SELECT code FROM cc WHERE continent = 'Asia');
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev LEFT JOIN cc ON ev.country = cc.code WHERE coalesce(cc.continent, 'none') = 'Asia';
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev JOIN cc ON ev.country = cc.code WHERE upper(cc.continent) = 'ASIA';
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev JOIN cc ON ev.country = cc.code WHERE cc.continent || '/' || cc.code = 'Asia/JP';
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM ev JOIN cc ON ev.country = cc.code WHERE length(cc.continent) = 4;
+--> ev: country = 'JP'
+--> cc: continent = 'Asia'
+
+SELECT count(*) FROM sf JOIN dd ON sf.sk = dd.sk WHERE dd.wd = 'Monday' AND dd.day + 1 = DATE '2024-03-05';
+--> sf: sk = 793
+--> dd: wd = 'Monday' AND day = '2024-03-04'
+
+SELECT count(*) FROM sf JOIN dd ON sf.sk = dd.sk WHERE dd.y * 100 + dd.m = 202403;
+--> sf: sk >= 790 AND sk < 821
+--> dd: y = 2024 AND m = 3
+
+WITH RECURSIVE days(d) AS (SELECT DATE '2024-03-05' UNION ALL SELECT d + 1 FROM days WHERE d < DATE '2024-03-07') SELECT count(*) FROM ev JOIN days ON ev.ts::date = days.d;
+--> ev: ts >= '2024-03-05' AND ts < '2024-03-08'

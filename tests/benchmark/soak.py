@@ -92,11 +92,11 @@ class Soak:
         self._pool = ThreadPoolExecutor(2)
         self._bombs: list[Future[None]] = []
 
-    def run(self, seconds: float, say: Callable[[str], None] = lambda text: None) -> Report:
-        """Go on for so many *seconds*, then until everything has been answered."""
+    def run(self, seconds: float, say: Callable[[str], None] = lambda text: None, *, incidents: int = 0) -> Report:
+        """Go on for so many *seconds* and at least so many *incidents*, then until everything has been answered."""
         over = time.monotonic() + seconds
         with Memory(self._root) as memory, self._neighbours.asking(), self._pool:
-            while time.monotonic() < over:
+            while time.monotonic() < over or self.report.incidents.total() < incidents:
                 name, incident = self._chooser.choice(self._incidents())
                 self.report.incidents[name] += 1
                 incident()

@@ -87,6 +87,17 @@ def test_null_row_groups_are_lost_under_a_disjunction_with_is_distinct_from(
     assert asked(connection, f"SELECT n FROM {source} WHERE n IS DISTINCT FROM 5") == [None, None, 1]
 
 
+def test_a_constant_is_rounded_to_the_digits_that_a_file_stores(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "whole.parquet"
+    pq.write_table(pa.table({"n": pa.array([1, 2], pa.int32())}), path)
+    read = f"read_parquet('{path}', schema = MAP {{'n': {{name: 'n', type: 'DECIMAL(9,2)', default_value: NULL}}}})"
+    assert asked(connection, f"SELECT n FROM {read} WHERE n = 1.5") == [2]
+    assert asked(connection, f"SELECT n FROM {read} WHERE n > 1.5") == []
+    assert asked(connection, f"SELECT n FROM (SELECT TRY(n) AS n FROM {read}) WHERE n > 1.5") == [2]
+
+
 def test_a_truncated_null_differs_from_a_constant_off_the_boundary(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("CREATE TABLE t AS SELECT NULL::TIMESTAMP AS ts")
     compared = "SELECT {}('month', ts) <> DATE '2024-02-09' FROM t"

@@ -25,7 +25,7 @@ from gateway.web.content_coding import compress, compressed
 from gateway.web.sending import resumed
 
 RECORD = Path(__file__).with_name("encoded.json")
-SHAPES = {"json": ("objects", "arrays", "columns")}
+SHAPES = {"json": ("objects", "arrays", "columns", "cells")}
 META = {"query": "q", "version": 1, "parameters": {"a": None}, "rows": 5, "more": False}
 CELLS = {
     "truth": (pa.bool_(), [True, False, None]),

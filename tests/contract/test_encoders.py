@@ -155,7 +155,7 @@ def test_batches_are_taken_one_at_a_time(name: str, threads: int) -> None:
     assert taken <= 62  # Parquet gathers two for a row group, the others write one in several pieces
 
 
-@pytest.mark.parametrize("shape", ["objects", "arrays", "columns"])
+@pytest.mark.parametrize("shape", ["objects", "arrays", "cells", "columns"])
 @pytest.mark.parametrize("name", STREAMED)
 def test_no_thread_is_left_when_nobody_takes_the_rest(name: str, shape: str) -> None:
     pieces = encode(FORMATS[name], streamed(table(300_000), 50_000), COLUMNS, shape=shape, threads=3)
@@ -262,6 +262,21 @@ def test_an_arrow_stream_that_is_cut_off_between_two_pieces_is_no_stream() -> No
             by_arrow(b"".join(pieces[:count]))
 
 
+@pytest.mark.parametrize(
+    ("rows", "groups"),
+    [
+        (100_000, [100_000]),
+        (100_001, [100_001]),
+        (150_000, [16_384, 83_616, 50_000]),
+        (270_000, [16_384, 83_616, 100_000, 70_000]),
+    ],
+)
+def test_the_first_rows_of_a_parquet_file_that_has_many_are_a_group_of_their_own(rows: int, groups: list[int]) -> None:
+    content = b"".join(encode(FORMATS["parquet"], streamed(table(rows), 50_000), COLUMNS))
+    found = pq.read_metadata(BytesIO(content))
+    assert groups == [found.row_group(number).num_rows for number in range(found.num_row_groups)]
+
+
 def test_parquet_holds_intervals_as_iso_durations() -> None:
     rows = pa.table({"i": pa.array([(14, 0, 0), None], pa.month_day_nano_interval())})
     content = b"".join(encode(FORMATS["parquet"], Rows.of(rows), [Column(name="i", type="INTERVAL")]))
@@ -297,3 +312,21 @@ def test_names_that_need_escapes_keep_their_letters() -> None:
     assert document["data"] == [{'a"\n\\': 1, "b,c": 2}]
     header, _ = csv.reader(StringIO(b"".join(encode(FORMATS["csv"], Rows.of(rows), named)).decode(), newline=""))
     assert header == ['a"\n\\', "b,c"]
+
+
+def test_cells_tell_nan_and_infinities_from_null_in_nested_values_too() -> None:
+    beyond = [float("nan"), float("inf"), float("-inf"), None, -0.0]
+    array = pa.array(beyond, pa.float64())
+    given = {
+        "real": array,
+        "list": pa.array([[value] for value in beyond], pa.list_(pa.float64())),
+        "struct": pa.StructArray.from_arrays([array], ["a"]),
+        "map": pa.array([[(1, value)] for value in beyond], pa.map_(pa.int32(), pa.float64())),
+    }
+    rows = Rows.of(pa.table(given))
+    named = [Column(name=name, type="x") for name in given]
+    body = b"".join(encode(FORMATS["json"], rows, named, shape="cells"))
+    assert json.loads(body)["data"] == [
+        [value, [value], {"a": value}, [{"key": 1, "value": value}]]
+        for value in ("NaN", "Infinity", "-Infinity", None, -0.0)
+    ]

@@ -183,3 +183,20 @@ def test_the_standard_chain_of_aws_finds_the_keys_of_a_profile(
     obstore.put(s3.store("profile"), "a.parquet", b"1")
     store = open_store(s3.url("profile"), S3Settings(endpoint=s3.endpoint, region=s3.region), tmp_path)
     assert paths(list_files(store)) == ["a.parquet"]
+
+
+@pytest.mark.s3
+def test_a_profile_that_is_set_goes_before_the_environment(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = f"[night]\naws_access_key_id = {s3.access_key}\naws_secret_access_key = {s3.secret_key}\n"
+    (tmp_path / "credentials").write_text(profile)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "stranger")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    settings = S3Settings(endpoint=s3.endpoint, region=s3.region, profile="night")
+    obstore.put(open_store(s3.url("set-profile"), settings, tmp_path).objects, "a.parquet", b"1")
+    assert paths(list_files(open_store(s3.url("set-profile"), settings, tmp_path))) == ["a.parquet"]
+    settings = settings.model_copy(update={"profile": "noon"})
+    with pytest.raises(StorageFailed, match="No usable AWS credentials"):
+        open_store(s3.url("set-profile"), settings, tmp_path)

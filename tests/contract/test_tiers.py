@@ -13,12 +13,14 @@ from clocks import Clock
 from redis import Connection
 from waiting import wait_for
 
+from gateway.cache.fault_tolerant import FaultTolerantTier
 from gateway.cache.files import FileTier
 from gateway.cache.memory import MemoryTier
 from gateway.cache.redis import RedisTier, connect
 from gateway.cache.serialization import with_header
-from gateway.cache.tier import Purge, Tier, Validation, ValueRejected
+from gateway.cache.tier import Purge, Room, Tier, Validation, ValueRejected
 from gateway.model import Column, Reading, Result
+from gateway.telemetry.events import unobserved
 
 MakeTier = Callable[[int, Callable[[], float]], Tier]
 
@@ -60,6 +62,36 @@ def test_a_kept_result_comes_back_whole(tier: Tier) -> None:
     given = result("aa11")
     assert tier.put(given, lifetime=60)
     assert tier.result("aa11") == given
+
+
+def test_a_tier_tells_how_full_it_is(tier: Tier) -> None:
+    before = tier.room()
+    assert tier.put(result("aa11", rows=1_000), lifetime=60)
+    after = tier.room()
+    assert (before.works, after.works) == (True, True)
+    assert (before.used or 0) >= 0
+    # What is written behind waits, and Redis tells of all its memory.
+    assert (after.used or 0) > (before.used or 0) or not isinstance(tier, MemoryTier | FileTier)
+    assert (after.bound == 1_000_000) == (not isinstance(tier, RedisTier))
+
+
+def test_a_tier_of_redis_with_a_bound_of_its_own_tells_of_that(redis_server: Any) -> None:
+    tier = RedisTier(connect(redis_server.url), largest=1_000_000, kind="partial", size=50_000)
+    assert tier.room() == Room(used=0, bound=50_000)
+    tier.put(result("aa11"), lifetime=60)
+    assert 250 < (tier.room().used or 0) < 5_000
+
+
+def test_a_redis_that_does_not_tell_of_its_memory_works(redis_server: Any) -> None:
+    admin = connect(redis_server.url)
+    admin.execute_command("ACL", "SETUSER", "default", "-info")
+    assert RedisTier(connect(redis_server.url), largest=1_000_000).room() == Room()
+
+
+def test_a_tier_that_fails_tells_nothing_of_its_room(redis_server: Any) -> None:
+    tier = FaultTolerantTier(RedisTier(connect(redis_server.url), largest=1_000_000), unobserved)
+    redis_server.stop()
+    assert tier.room() == Room(works=False)
 
 
 def test_several_results_are_kept_and_come_back_at_once(tier: Tier) -> None:

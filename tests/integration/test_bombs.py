@@ -80,6 +80,11 @@ class Server:
         told = self.running.get("/readyz").json()["engine"]["apart"]
         return next((one["reason"] for one in told if (one["query"], one["version"]) == (bomb.name, 1)), None)
 
+    def set_apart(self, bomb: Bomb) -> None:
+        """Let off a bomb until it is set apart: one that had no processor is excused."""
+        while self.apart(bomb) is None:
+            assert self.fire(bomb) in ENDED
+
     def idle(self) -> bool:
         return self.metric("gateway_queries_running") == self.metric("gateway_queries_waiting") == 0
 
@@ -196,8 +201,8 @@ def test_an_export_that_takes_all_memory_after_its_first_rows_runs_apart_too(ser
 
 def test_what_an_operator_clears_runs_with_the_others_again(servers: Callable[[str], Server], shop: Shop) -> None:
     server, bomb = servers("gthread"), BY_NAME["minute_spine"]
-    while server.apart(bomb) is None:
-        assert server.fire(bomb) in ENDED
+    server.set_apart(bomb)
+    wait_for(server.idle, "every run that may yet set it apart again to end")
     done = subprocess.run(
         [Path(sysconfig.get_path("scripts")) / "gateway", "apart", "--project", shop.folder, "--clear", bomb.name],
         env={**os.environ, "GATEWAY_STATE": str(server.state)},
@@ -208,6 +213,6 @@ def test_what_an_operator_clears_runs_with_the_others_again(servers: Callable[[s
     assert bomb.name in done.stdout
     assert becomes(None, lambda: server.apart(bomb))
     engine = the(server.root, Role.ENGINE)
-    assert server.fire(bomb) in ENDED
+    server.set_apart(bomb)
     wait_for(lambda: not engine.alive, "the end of the engine")
     assert becomes("deadline", lambda: server.apart(bomb))

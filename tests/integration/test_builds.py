@@ -40,6 +40,8 @@ def sales(tmp_path_factory: pytest.TempPathFactory) -> Sales:
     (made.folder / "catalog" / "broken.yaml").write_text(
         "table: broken\nlocation: broken\nquery: q/v1\npartitioned_by: [{column: day, source: e}]\n"
     )
+    pinned = (made.folder / "catalog" / "built.yaml").read_text().replace("table: built", "table: pinned")
+    (made.folder / "catalog" / "pinned.yaml").write_text(f"{pinned}\nversion: pin\n")
     (made.folder / "queries" / "shops").mkdir()
     (made.folder / "queries" / "shops" / "v1.sql").write_text(
         "/*\nsummary: Shops\nowner: tests\n*/\nSELECT shop, sum(s) AS s FROM built GROUP BY ALL ORDER BY ALL"
@@ -139,6 +141,10 @@ def test_versions_are_named_and_told_of(sales: Sales, ask: Callable[..., Any]) -
     assert ask("PUT", tag, {"version": f"v{newest}", "move": True}).json()["version"] == newest
     assert ask("GET", "/v1/datasets/built").json()["tags"]["train"] == newest
     assert [ask("DELETE", tag).status for _ in range(2)] == [204, 404]
+    assert ask("PUT", "/v1/datasets/built/tags/pin", {"version": "v1"}).status == 201
+    kept = ask("DELETE", "/v1/datasets/built/tags/pin")
+    assert (kept.status, kept.json()["type"]) == (409, "/errors/tag-in-use")
+    assert "is the version of another table" in kept.json()["detail"]
     for who, method, path, body, status in (
         ("bob", "GET", f"{versions}/v1", None, 403),
         ("ada", "PUT", tag, {"version": "v1"}, 403),

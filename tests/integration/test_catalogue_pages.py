@@ -255,12 +255,46 @@ def test_the_catalogue_is_searched_by_columns_and_tables_while_one_types(page: P
     assert found("sales weekly analysts") == ["by_day"]
     assert found("nowhere") == []
     assert page.at("#none").is_displayed()
+    assert page.browser.current_url.endswith("/docs?_q=nowhere")
     page.check()
+    page.at("#filter").clear()
+    page.at("#filter").send_keys("x", Keys.BACKSPACE)
+    assert page.browser.current_url.endswith("/docs")
     page.open("/docs")
     page.at("a.label").click()
     wait_for(lambda: page.browser.current_url.endswith("_q=weekly"))
     assert page.texts("#queries tbody a")[0] == "by_day"
     assert page.complaints() == []
+
+
+def test_tables_are_searched_while_one_types_and_by_a_link(page: Page) -> None:
+    def found(words: str) -> list[str]:
+        field = page.at("#filter")
+        field.clear()
+        field.send_keys(words)
+        return [text for text in page.texts(".searched tbody th") if text]
+
+    page.open("/tables")
+    assert {"sales", "returns", "totals"} <= set(found(""))
+    assert found("euros SHOP") == ["sales"]
+    assert found("nowhere") == []
+    assert page.at("#none").is_displayed()
+    page.check()
+    page.open("/tables?_q=ahead")
+    assert page.texts(".searched tbody th") == ["totals"]
+    page.open("/tables?_q=nowhere")
+    assert page.texts("#none") == ["Nothing matches. Show all"]
+    assert page.complaints() == []
+
+
+def test_the_status_shows_how_full_the_tiers_of_the_cache_are(page: Page, key: str) -> None:
+    page.open("/status")
+    rows = {(kind, where): (bound, state) for kind, where, _, _, bound, state in page.table("Cache")}
+    assert ("answers", "memory of this worker") in rows
+    bound, state = rows[("answers", "disk of this machine")]
+    assert (bound.endswith("GiB"), state) == (True, "ok")
+    page.check()
+    assert "answers disk" in " ".join(top(page.base, key, "--once").split())
 
 
 def test_the_catalogue_shows_how_often_a_query_is_asked(page: Page) -> None:
@@ -315,12 +349,21 @@ def test_a_table_that_cannot_be_listed_any_more_says_so(page: Page, project: Pat
 @pytest.mark.parametrize(
     "path",
     [
+        "/",
+        "/learn",
         "/docs",
         "/docs?_q=nowhere",
+        "/docs/key",
+        "/docs/by_day/v2",
+        "/docs/by_day/v9",
+        "/errors/not-found",
         "/tables",
+        "/tables?_q=nowhere",
         "/tables/sales",
         "/tables/nothing",
+        "/datasets",
         "/datasets/totals",
+        "/datasets/nothing",
         "/status",
         "/nowhere",
         "/v1/queries/by_day/v2/result?start=x",
@@ -398,7 +441,8 @@ def test_what_runs_is_shown_to_who_may_see_it_and_is_stopped_on_the_page(page: P
         page.at("form[action$='/stop'] button").send_keys(Keys.ENTER)
         with pytest.raises(HTTPError) as refused:
             answer.result(timeout=60)
-    assert refused.value.code == 409
+    with refused.value:
+        assert refused.value.code == 409
     wait_for(lambda: page.texts("form[action$='/stop'] button") == [])
     assert '"running": 0' in top(page.base, key, "--format", "json")
     assert "Nothing runs." in page.at("main").text

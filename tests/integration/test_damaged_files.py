@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from gateway.app.gateway import open_gateway
 from gateway.cli import main
 from gateway.config import load_settings
-from gateway.errors import StorageFailed
+from gateway.errors import FileDamaged
 from gateway.model import BoundQuery, CachePolicy, Principal
 from gateway.telemetry.events import Event, QueryFailed
 
@@ -66,7 +66,7 @@ def test_run_and_the_log_name_a_damaged_file_and_the_detail_does_not(
     events: list[Event] = []
     with (
         open_gateway(load_settings(project), observe=events.append, background=False) as gateway,
-        pytest.raises(StorageFailed) as raised,
+        pytest.raises(FileDamaged) as raised,
     ):
         gateway.answer(QUERY, principal=Principal())
     assert raised.value.detail == "A data file is damaged: it cannot be read as Parquet."

@@ -66,6 +66,8 @@ def test_a_dataset_is_built_read_and_built_again_where_its_sources_changed(sales
     year(sales)
     unbuilt = command(sales, "tables")
     assert (unbuilt.returncode, "gateway build built" in unbuilt.stderr, "sales" in unbuilt.stdout) == (0, True, True)
+    checked = command(sales, "check", "--data")
+    assert "catalog/built.yaml: note: the dataset has no version yet" in checked.stdout, checked
     first = command(sales, "build", "built")
     assert (first.returncode, f"{DAYS} partitions: 0 unchanged, {DAYS} built" in first.stdout) == (0, True), first
     for day in (3, 30, 31):
@@ -296,6 +298,8 @@ def test_a_tag_names_a_version_which_is_kept_and_read_by_it(tmp_path: Path) -> N
         assert (held(gateway, "pinned"), held(gateway) == first) == (first, False)
         with pytest.raises(MalformedRequest, match="pinned reads the version train-1"):
             builder.build("pinned")
+    kept = command(sales, "datasets", "untag", "built", "train-1")
+    assert (kept.returncode, "The tag train-1 is the version of pinned" in kept.stderr) == (3, True)
     assert command(sales, "datasets", "tag", "built", "v2", "train-1", "--move").returncode == 0
     with sales.opened() as (gateway, _):
         assert held(gateway, "pinned") == held(gateway) == asked(gateway)
@@ -306,6 +310,8 @@ def test_a_tag_names_a_version_which_is_kept_and_read_by_it(tmp_path: Path) -> N
     ]
     lineage = json.loads(command(sales, "datasets", "lineage", "built", "v1").stdout)
     assert (lineage["query"], lineage["rows"], len(lineage["of_partitions"])) == ("q/v1", 9, 3)
+    assert command(sales, "datasets", "untag", "built", "train-1", "--force").returncode == 0
+    assert "train-1" not in command(sales, "datasets", "versions", "built").stdout
 
 
 def test_a_server_tells_of_datasets_and_is_ready_before_they_are_built(tmp_path: Path) -> None:

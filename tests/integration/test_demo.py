@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from browsers import chromium, element, violations
+from selenium.webdriver.common.by import By
 from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
@@ -95,9 +98,42 @@ def test_the_printed_commands_are_answered_and_ctrl_c_stops_cleanly(start: Calla
 def test_a_second_start_builds_nothing(start: Callable[..., Demo], flights_project: Path, project: Path) -> None:
     shutil.copytree(flights_project / "demo", project / "demo")
     start().interrupt()
-    before = sorted((path, path.stat().st_mtime_ns) for path in (project / "demo").rglob("*.parquet"))
+    before = sorted((path, path.stat().st_mtime_ns) for path in (project / "demo/warehouse").rglob("*.parquet"))
     start().interrupt()
-    assert sorted((path, path.stat().st_mtime_ns) for path in (project / "demo").rglob("*.parquet")) == before
+    assert sorted((path, path.stat().st_mtime_ns) for path in (project / "demo/warehouse").rglob("*.parquet")) == before
+
+
+@pytest.mark.browser
+def test_the_dataset_of_the_demo_is_built_once_and_the_guide_leads_to_it(
+    start: Callable[..., Demo], flights_project: Path, project: Path, tmp_path: Path, server_used: Callable[[str], None]
+) -> None:
+    shutil.copytree(flights_project / "demo", project / "demo")
+    demo = start()
+
+    def builds() -> list[tuple[str, str]]:
+        listed = json.loads(demo.get("/v1/datasets/delay_trend/builds")[1])["builds"]
+        return [(each["trigger"], each["state"]) for each in listed]
+
+    wait_for(lambda: builds() == [("refresh", "done")])
+    with chromium(tmp_path / "profile", server_used) as browser:
+        browser.get(f"http://127.0.0.1:{demo.port}/learn")
+        element(browser, By.CSS_SELECTOR, "a[href='/datasets/delay_trend']").click()
+        text = element(browser, By.CSS_SELECTOR, "main:has(.lineage)").text
+        assert [part for part in ("v1", "365", "ops.delay_trend", "flights", "done") if part not in text] == []
+        for width in (1200, 390):
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            assert violations(browser) == []
+            assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
+    demo.interrupt()
+
+    demo = start()
+    versions = json.loads(demo.get("/v1/datasets/delay_trend/versions")[1])["versions"]
+    assert [(each["version"], each["rows"]) for each in versions] == [(1, 365)]
+    assert (
+        demo.get("/v1/queries/ops.delay_trend/v1/result?start=2013-01-01&end=2014-01-01")[0] == 200
+    )  # flights are listed
+    assert builds() == [("refresh", "done")]
 
 
 def test_tpch_is_served_too(start: Callable[..., Demo]) -> None:

@@ -173,7 +173,7 @@ def test_the_image_does_not_run_as_root_and_names_no_registry() -> None:
 def test_compose_takes_its_file() -> None:
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (DEPLOY / "compose.yaml").read_text())
     services = PyCompose.from_yaml(text).service_names()
-    assert sorted(services) == ["gateway", "grafana", "nginx", "prometheus", "redis"]
+    assert sorted(services) == ["builder", "gateway", "grafana", "nginx", "prometheus", "redis"]
 
 
 def test_every_file_that_compose_mounts_is_there() -> None:
@@ -185,7 +185,11 @@ def test_every_file_that_compose_mounts_is_there() -> None:
     assert [place for place in places if not (DEPLOY / place).exists()] == []
 
 
-@pytest.mark.parametrize("document", documents("kubernetes/query-gateway.yaml"), ids=lambda each: str(each["kind"]))
+@pytest.mark.parametrize(
+    "document",
+    [*documents("kubernetes/query-gateway.yaml"), *documents("kubernetes/builder/query-gateway-builder.yaml")],
+    ids=lambda each: f"{each['kind']} {each['metadata']['name']}",
+)
 def test_kubernetes_takes_its_manifests(document: Any) -> None:
     kubernetes_validate.validate(document, "1.34", strict=True)
 
@@ -217,15 +221,37 @@ def test_the_autoscaler_asks_for_what_the_adapter_offers() -> None:
     assert wanted["pods"]["metric"]["name"] == rule["name"]["as"]
 
 
-def test_systemd_takes_the_unit(program: Any, tmp_path: Path) -> None:
-    text = (DEPLOY / "systemd/query-gateway.service").read_text()
+@pytest.mark.parametrize("name", ["query-gateway.service", "query-gateway-builder.service"])
+def test_systemd_takes_the_unit(program: Any, tmp_path: Path, name: str) -> None:
+    text = (DEPLOY / "systemd" / name).read_text()
     assert "/opt/query-gateway/bin/gateway" in text
-    (tmp_path / "query-gateway.service").write_text(text.replace("/opt/query-gateway/bin/gateway", "/bin/true"))
-    checked = program("systemd-analyze", "verify", "--man=no", str(tmp_path / "query-gateway.service"))
+    (tmp_path / name).write_text(text.replace("/opt/query-gateway/bin/gateway", "/bin/true"))
+    checked = program("systemd-analyze", "verify", "--man=no", str(tmp_path / name))
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("place", ["kubernetes/query-gateway.yaml", "compose.yaml", "systemd/query-gateway.service"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "kubernetes/query-gateway.yaml",
+        "compose.yaml",
+        "systemd/query-gateway.service",
+        "systemd/query-gateway-builder.service",
+    ],
+)
 def test_every_setting_that_is_given_is_one_that_there_is(place: str) -> None:
     known = {variable for _, variable, _, _ in settings_table()} | {"GATEWAY_STATE"}
     assert set(re.findall(r"\bGATEWAY_[A-Z_]+\b", (DEPLOY / place).read_text())) - known == set()
+
+
+def test_the_keys_that_write_are_given_to_the_builder_alone() -> None:
+    services = documents("compose.yaml")[0]["services"]
+    given = {name for name, service in services.items() if "GATEWAY_BUILDER" in str(service)}
+    assert given == {"builder"}
+    [deployment] = [each for each in documents("kubernetes/builder/query-gateway-builder.yaml") if "spec" in each]
+    secrets = {
+        each["metadata"]["name"]: str(each["spec"]["template"]["spec"]["containers"][0]["envFrom"])
+        for each in (manifest("Deployment"), deployment)
+    }
+    assert {name for name, text in secrets.items() if "'query-gateway-builder'" in text} == {"query-gateway-builder"}
+    assert {each["metadata"]["name"] for each in (manifest("ServiceAccount"), deployment)} == set(secrets)

@@ -37,10 +37,10 @@ SLOW = template(
 """A second or so of work: 100,000,000 pairs."""
 STALLING = template(
     "parameters: {k: {type: bigint}}\ncache: off\ntimeout: 2m",
-    "SELECT levenshtein(repeat('ab', z), repeat('ba', z)) AS n, repeat('x', 40) AS wide "
-    "FROM (SELECT CASE WHEN i < 399000 THEN 2 ELSE 600 END + (i + $k) % 3 AS z FROM range(400000) AS r(i))",
+    "SELECT levenshtein(repeat('ab', z), repeat('ba', z)) AS n, repeat('x', 200) AS wide "
+    "FROM (SELECT CASE WHEN i < 99000 THEN 2 ELSE 600 END + (i + $k) % 3 AS z FROM range(100000) AS r(i))",
 )
-"""Twenty megabytes of rows that come at once, and a last few that take some seconds; little, written as Parquet."""
+"""Twenty megabytes of rows that come at once, and a last few that take some seconds; in Parquet, one row group."""
 SHARED = SLOW.replace("cache: off", "cache: {ttl: 1h}")
 ENDLESS = template(
     "parameters: {k: {type: bigint}}\ncache: off\ntimeout: 10m",
@@ -192,7 +192,7 @@ def test_an_export_of_which_nothing_was_sent_is_computed_again(running: Any) -> 
         replaced(running.process.pid, end(running.process.pid, Role.ENGINE))
         reply = asked.result()
     assert reply.status == 200, reply.body
-    assert pq.read_table(BytesIO(reply.body))["n"].to_pylist() == [2] * 400_000
+    assert pq.read_table(BytesIO(reply.body))["n"].to_pylist() == [2] * 100_000
 
 
 def test_a_query_after_which_duckdb_refuses_all_others_ends_like_a_crash_and_harms_no_neighbour(
@@ -227,7 +227,7 @@ def test_workers_that_end_give_their_slots_back(start: Start) -> None:
             worker.signal(SIGKILL)
         assert all(each.exception() is not None for each in asked)
     wait_for(lambda: at_work(running) == 0, "the slots to be free")
-    assert running.get(path_of("short", k=1)).status == 200
+    wait_for(lambda: running.get(path_of("short", k=1)).status == 200, "an answer within its time")
 
 
 def test_a_supervisor_that_stands_still_for_a_while_harms_no_neighbour(running: Any, shop: Shop) -> None:
@@ -290,9 +290,15 @@ def test_the_process_apart_ends_and_its_template_still_runs_apart(start: Start, 
     running = start()
     root = running.process.pid
     asked: list[Future[Any]] = []
+
+    def is_apart() -> Any:
+        running.get(path_of(BOMB.name, k=size()))  # one that a busy machine gave no processor is let off
+        return running.get("/readyz").json()["engine"]["apart"]
+
     with beside_neighbours(running, shop):
-        running.get(path_of(BOMB.name, k=size()))
-        wait_for(lambda: running.get("/readyz").json()["engine"]["apart"], "the template to be set apart")
+        first = the(root, Role.ENGINE)
+        wait_for(is_apart, "the template to be set apart")
+        replaced(root, first)
         engine = the(root, Role.ENGINE)
         with ThreadPoolExecutor(1) as pool:
 

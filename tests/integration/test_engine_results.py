@@ -43,6 +43,16 @@ FILTERS = (
     *("x = 0", "x = '-0.0'", "x IN ('-0.0', 9)", "x IN (0, 9)", "x <> 0", "x IS NOT DISTINCT FROM 0", "x < 0"),
     *("x IS DISTINCT FROM 3 OR x < 0", "x = (SELECT max(x) FROM t)", "x >= (SELECT min(x) FROM t)"),
 )
+ORDERED = (
+    *(
+        f"x {sign} {constant}"
+        for sign in ("<", "<=", ">", ">=")
+        for constant in ("0", "'-0.0'", "'nan'", "'inf'", "0.1")
+    ),
+    *("x BETWEEN 0 AND 0", "x >= 0 AND x <= '-0.0'", "x BETWEEN 'nan' AND 'nan'", "x BETWEEN 3 AND 3"),
+    *("5 < x", "x > 5 OR x < 2", "(x > 2 AND x < 4) OR x >= 'inf'", "x > 5 AND x < 2", "x >= 3 AND id < 2"),
+)
+"""Filters by which a file may be passed over, where nothing else is asked of the column."""
 NESTED = (
     "s.x <> 3",
     "s.x > 5",
@@ -55,6 +65,8 @@ NESTED = (
 QUESTIONS = (
     *(f"SELECT id FROM t WHERE {one}" for one in (*FILTERS, *NESTED)),
     *(f"SELECT id FROM t WHERE NOT ({one})" for one in (*FILTERS[::3], *NESTED[::3])),
+    *(f"SELECT sum(x) AS s, avg(x) AS a, count(*) AS n FROM t WHERE {one}" for one in ORDERED),
+    "SELECT sum(x) AS s, avg(x) AS a FROM t",
     "SELECT max(x) AS x FROM t",
     "SELECT min(x) AS x FROM t",
     "SELECT max(x) AS x FROM t HAVING max(x) > 5",
@@ -128,6 +140,35 @@ def test_nan_and_both_zeros_are_found_whatever_the_statistics_of_a_file_say(
 def _one_zero(sql: str, rows: list[str]) -> list[str]:
     """Write the least and the greatest of zeros as the gateway does, in which no order of rows shows: as 0.0."""
     return [row.replace("-0.0", "0.0") for row in rows] if sql.startswith(("SELECT min(", "SELECT max(")) else rows
+
+
+FRACTIONS = {
+    "whole": (pa.array([0, 1, 2, None], pa.int32()), "DECIMAL(12,2)"),
+    "wide": (pa.array([0, 1, 2, None], pa.int64()), "DECIMAL(38,2)"),
+    "digits": (
+        pa.array([Decimal("0.10"), Decimal("1.00"), Decimal("2.00"), None], pa.decimal128(9, 2)),
+        "DECIMAL(18,4)",
+    ),
+    "double": (pa.array([0, 1, 2, None], pa.int32()), "DOUBLE"),
+    "float": (pa.array([0.1, 0.3, 1.0, None], pa.float32()), "DOUBLE"),
+}
+BETWEEN = ("0.01", "0.1", "0.1001", "0.3", "1", "1.0049", "1.5", "-0.004")
+
+
+@pytest.mark.parametrize(("stored", "declared"), FRACTIONS.values(), ids=FRACTIONS)
+def test_a_column_that_a_file_stores_with_fewer_digits_is_compared_with_the_constant_as_it_is(
+    files: Files, stored: pa.Array[Any], declared: str
+) -> None:
+    with (files.project / "catalog/t.yaml").open("a") as catalog:
+        catalog.write(f"columns: {{id: BIGINT, n: '{declared}'}}\n")
+    files.oracle.execute(f"CREATE TABLE t (id BIGINT, n {declared}, p VARCHAR)")
+    files.write("a", pa.table({"id": [1, 2, 3, 4], "n": stored}))
+    operators = ("<", "<=", ">", ">=", "=", "<>", "IS DISTINCT FROM")
+    filters = [f"n {operator} {constant}" for operator in operators for constant in BETWEEN]
+    filters += [f"n {constant}" for constant in ("IN (1.5, 0.01)", "BETWEEN 0.01 AND 1.0049", "NOT IN (1.0049)")]
+    asked = [f"SELECT id FROM t WHERE {one}" for one in filters]
+    asked += [f"SELECT count(*) AS k, sum(n) AS s FROM t WHERE {one} OR id = 4" for one in filters[::3]]
+    assert files.answers(*asked) == {sql: files.right(sql) for sql in asked}
 
 
 ABSENT = {

@@ -42,6 +42,12 @@ SELECT kind, sum(n) AS n FROM (
   UNION ALL SELECT 'old', store, count(*) FROM returns WHERE sold < '2020-01-01' GROUP BY store
   UNION ALL SELECT 'none', NULL, 0
 ) AS each GROUP BY kind""",
+    "met": f"""\
+SELECT 'sold' AS kind, store, count(*) AS n FROM sales {WHERE} GROUP BY store
+UNION ALL SELECT 'met', store, count(*) FROM returns
+  SEMI JOIN (SELECT store AS shop, sold AS bought FROM sales) AS s
+  ON shop = store AND bought BETWEEN sold - INTERVAL 1 DAY AND sold + INTERVAL 1 DAY
+  {WHERE} GROUP BY store""",
 }
 AGAIN = Directives(no_cache=True)
 
@@ -94,7 +100,7 @@ def test_partials_are_those_of_each_aggregation_asked_alone_and_are_explained(pr
     assert restated == Folded(kept=39, computed=1)
 
 
-@pytest.mark.parametrize("query", ["both", "rate", "kinds"])
+@pytest.mark.parametrize("query", ["both", "rate", "kinds", "met"])
 def test_the_bytes_are_the_same_cold_half_warm_and_warm(project: Path, query: str) -> None:
     bodies: dict[str, Answer] = {}
     with opened(project) as gateway:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsers import chromium, element
+from browsers import chromium, element, violations
 from selenium.webdriver.common.by import By
 from waiting import wait_for
 
@@ -105,6 +105,11 @@ def test_a_question_of_the_page_is_a_miss_then_a_hit_and_can_be_changed(
         answered(second, "Ask", 1)
         answers = browser.find_elements(By.CSS_SELECTOR, ".ask ~ pre")
         assert any("3 of 1095 partitions" in answer.text for answer in answers)
+        for width in (1200, 390):
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            assert violations(browser) == []
+            assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
         assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 

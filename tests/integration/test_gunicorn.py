@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from process_tree import workers_of
+from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
 
@@ -95,12 +96,14 @@ def alive(process_id: int) -> bool:
 @pytest.mark.parametrize("form", ["auto", "json", "text"])
 def test_a_start_is_told_in_the_form_of_the_log(serve: Any, flights_project: Path, form: str) -> None:
     running = serve(flights_project, {"GATEWAY_LOG_FORMAT": form})
+    listening = "Query Gateway serves http://" if form == "text" else '"server-listening"'
+    wait_for(lambda: listening in running.log.read_text())  # the line comes after the first answer
     lines = running.log.read_text().splitlines()
     if form == "text":
         said = [line.split()[0] for line in lines if line.startswith(("Memory: ", "Query Gateway serves http://"))]
         assert said == ["Memory:", "Query"]
         return
     events = [json.loads(line) for line in lines]
-    [listening] = [event for event in events if event["event"] == "server-listening"]
-    assert listening["address"].endswith(f":{running.port}")
+    [listens] = [event for event in events if event["event"] == "server-listening"]
+    assert listens["address"].endswith(f":{running.port}")
     assert [event["event"] for event in events].count("memory-divided") == 1

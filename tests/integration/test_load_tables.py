@@ -54,6 +54,6 @@ def test_a_folder_that_is_not_there_has_no_tables(tmp_path: Path) -> None:
 def test_the_tables_of_the_demo_are_right() -> None:
     tables, diagnostics = load_tables(Path(__file__).parents[2])
     assert (sorted(tables), diagnostics) == (
-        ["airlines", "airports", "flights", "flights_by_plane", "planes", "weather"],
+        ["airlines", "airports", "delay_trend", "flights", "flights_by_plane", "planes", "weather"],
         (),
     )

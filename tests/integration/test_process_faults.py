@@ -71,11 +71,13 @@ def test_a_cache_folder_that_is_no_folder_costs_no_answer_and_is_seen(project: P
 
 def test_a_cache_folder_that_was_removed_is_made_again(project: Path) -> None:
     settings = load_settings(project, {})
+    results = settings.state / "results"
     with open_gateway(settings, observe=lambda event: None, background=False) as gateway:
         ask(gateway, 0, 1)
-        subprocess.run(["rm", "-r", str(settings.state / "results")], check=True)
+        wait_for(lambda: list(results.rglob("*.arrow")), "the answer to be written")
+        subprocess.run(["rm", "-r", str(results)], check=True)
         assert row(ask(gateway, 0, 2)) == (2, 6)
-    assert list((settings.state / "results").rglob("*.arrow"))
+    assert list(results.rglob("*.arrow"))
 
 
 def test_a_state_folder_on_a_read_only_file_system_is_told_before_anything_is_served(project: Path) -> None:

@@ -10,7 +10,8 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-README = (Path(__file__).parents[2] / "queries" / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "queries" / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PLACE = re.compile(r"`(queries/[\w/.]+)`[^`]*\Z", re.DOTALL)
 
@@ -37,7 +38,7 @@ def masked(text: str) -> list[str]:
 def project_of(flights_project: Path, folder: Path) -> Path:
     """Make a git repository of the demo's project, before the query of the page."""
     for name in ("catalog", "queries"):
-        shutil.copytree(flights_project / name, folder / name)
+        shutil.copytree(ROOT / name, folder / name)
     shutil.copy(flights_project / "gateway.toml", folder)
     (folder / "demo").symlink_to(flights_project / "demo")
     (folder / ".gitignore").write_text("/demo\n.gateway/\n", encoding="utf-8")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.request import urlopen
 from xml.etree import ElementTree
@@ -61,10 +63,19 @@ WHERE ts >= $start AND ts < $end AND ($regions IS NULL OR region IN $regions) GR
 NUMBERS = "/*\nsummary: Many rows\n*/\nSELECT range AS n, range % 7 AS k FROM range(100300)\n"
 
 
+SHAPES = """/*
+summary: Values of many shapes
+*/
+SELECT {'z': range, 'a': '<&>é'} AS st, MAP {'z': range, 'a': 2} AS mp, ['é', '<'] AS list, range % 2 = 0 AS even,
+'1234567890123' || range || '.WWWWWWWWWWWWWWWWWWWW' || repeat('W', range * 9) AS name, range + 1 AS n FROM range(5)
+"""
+
+
 def write_project(folder: Path) -> int:
     """Write a project of one table and its queries; return the bytes of the table."""
     texts = {"catalog/sales.yaml": TABLE, "queries/sales/v1.sql": SALES, "queries/by_day/v1.sql": BY_DAY}
     texts["queries/numbers/v1.sql"] = NUMBERS
+    texts["queries/shapes/v1.sql"] = SHAPES
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -136,6 +147,19 @@ class Page:
     def value(self, name: str) -> str:
         return str(self.at(f"#p-{name}").get_attribute("value"))
 
+    def items(self, name: str) -> list[str]:
+        """Return the items of a list that are chips."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((chip) => chip.textContent)"
+        return list(self.script(script, f"ul[aria-label='Items of {name}'] .chip span"))
+
+    def paste(self, name: str, text: str) -> None:
+        """Paste a text into a field, as Ctrl+V does."""
+        script = """const clipboardData = new DataTransfer();
+            clipboardData.setData("text", arguments[1]);
+            const pasted = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+            arguments[0].dispatchEvent(pasted);"""
+        self.script(script, self.at(f"#p-{name}"), text)
+
     def press(self, name: str) -> None:
         [button] = [one for one in self.all("button") if one.text == name and one.is_displayed()]
         button.click()
@@ -184,7 +208,7 @@ def page(
 def test_the_address_is_what_is_asked_and_is_followed_back_and_forward(page: Page) -> None:
     page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north")
     assert page.text("#state") == "Done."
-    assert (page.value("end"), page.value("regions")) == ("2024-01-06", "north")
+    assert (page.value("end"), page.items("regions")) == ("2024-01-06", ["north"])
     page.fill("end", "2024-01-07")
     page.press("Run")
     asked = "/docs/sales/v1?start=2024-01-05&end=2024-01-07&regions=north"
@@ -217,7 +241,7 @@ def test_what_is_too_long_for_an_address_stays_out_of_it_and_is_asked_all_the_sa
     page.open("/docs/sales/v1")
     assert page.text("#state") == ""
     many = "\n".join(f"region {number}" for number in range(800))
-    page.script("arguments[0].value = arguments[1]", page.at("#p-regions"), f"north\n{many}")
+    page.paste("regions", f"north\n{many}")
     page.press("Run")
     assert page.text("#state") == "Done."
     assert page.address == "/docs/sales/v1?_view=table"
@@ -225,11 +249,12 @@ def test_what_is_too_long_for_an_address_stays_out_of_it_and_is_asked_all_the_sa
     assert {"north"} == set(page.column(3))
     page.at("#downloads summary").click()
     assert [one.text for one in page.all("#files button")][:2] == ["CSV", "CSV for Excel"]
+    page.script("for (const one of document.querySelectorAll('.chips button')) one.click()")
     page.fill("regions", "south")
     page.press("Run")
     assert not page.at("#long").is_displayed()
     page.browser.back()
-    page.wait(lambda: page.value("regions").startswith("north") and page.at("#long").is_displayed())
+    page.wait(lambda: page.items("regions")[0] == "north" and page.at("#long").is_displayed())
     assert page.complaints() == []
 
 
@@ -300,7 +325,7 @@ def test_a_result_of_more_rows_than_a_page_has_at_a_time_is_gone_through(page: P
         ("DECIMAL(20,2)", ["10.00", "9.00", None, "-0.01", "12345678901234567.02", "12345678901234567.01"],
          ["-0.01", "9.00", "10.00", "12345678901234567.01", "12345678901234567.02"]),
         ("DOUBLE", [2, 10, None, -1.5], [-1.5, 2, 10]),
-        ("VARCHAR", ["b", "", None, "Z", "a"], ["", "a", "b", "Z"]),
+        ("VARCHAR", ["b", "", None, "Z", "a"], ["", "Z", "a", "b"]),
     ],
 )  # fmt: skip
 def test_values_are_sorted_exactly_and_null_comes_last(
@@ -311,6 +336,148 @@ def test_values_are_sorted_exactly_and_null_comes_last(
             rows: values.map((x) => [x]) }, { place: 0, descending }, "").map((place) => values[place]))));"""
     upwards, downwards = page.browser.execute_async_script(script, kind, values)
     assert (upwards, downwards) == ([*sorted_, None], [*reversed(sorted_), None])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "found"),
+    [
+        ("BIGINT", [5, -7, None, "9007199254740993", "9007199254740992"],
+         {">=9007199254740993": ["9007199254740993"], "<0": [-7], "=NULL": [None], "!=5.0": [-7, "9007199254740993",
+          "9007199254740992"], "9007": ["9007199254740993", "9007199254740992"], ">": "all", ">many": []}),
+        ("DECIMAL(20,2)", ["10.00", "-0.01", None, "12345678901234567.02"],
+         {"=10": ["10.00"], "<-0.001": ["-0.01"], "> 12345678901234567.01": ["12345678901234567.02"],
+          "<=.5": ["-0.01"]}),
+        ("DOUBLE", [2, None, -1.5, "Infinity", "NaN"],
+         {"<2": [-1.5], "=Infinity": ["Infinity"], ">=2e0": [2, "Infinity", "NaN"]}),
+        ("TIMESTAMP", ["2024-02-09T23:59:59", "2024-02-10T00:00:00", "2024-03-01T12:00:00", None],
+         {"=2024-02": ["2024-02-09T23:59:59", "2024-02-10T00:00:00"], ">2024-02-10": ["2024-03-01T12:00:00"],
+          "<=2024-02-10 00:00": ["2024-02-09T23:59:59", "2024-02-10T00:00:00"], "<now": []}),
+        ("VARCHAR", ["b", "", None, "B b", "NULL", "50% a,b:c"],
+         {"=b": ["b"], "B": ["b", "B b", "50% a,b:c"], "b B": ["b", "B b", "50% a,b:c"], "=''": [""], "!=NULL": ["b",
+          "", "B b", "NULL", "50% a,b:c"], '="NULL"': ["NULL"], "<b": ["", "B b", "NULL", "50% a,b:c"],
+          "% a,b:": ["50% a,b:c"]}),
+        ("BOOLEAN", [True, False, None], {"=true": [True], "fal": [False]}),
+        ("INTEGER[]", [[1, 2], None, []], {"1,2": [[1, 2]], "=[]": [[]]}),
+    ],
+)  # fmt: skip
+def test_a_filter_of_a_column_compares_exactly_and_survives_the_address(
+    page: Page, kind: str, values: list[Any], found: dict[str, Any]
+) -> None:
+    script = """const [type, values, filters, done] = arguments;
+        const modules = ["arranging", "columns"].map((name) => import(`/static/${name}.js`));
+        Promise.all(modules).then(([{ arrange }, kept]) => {
+            const columns = [{ name: "a,b:c%2C", type }, { name: "%", type }];
+            done(filters.map((filter) => {
+                const { searchParams } = new URL("x:/");
+                searchParams.set("_where", kept.writeFilters(new Map([[0, filter]]), columns));
+                const read = kept.readFilters(new URLSearchParams(String(searchParams)).get("_where"), columns);
+                const order = arrange({ columns, rows: values.map((x) => [x, null]) }, null, "", read);
+                return order === null ? "all" : order.map((place) => values[place]);
+            }));
+        });"""
+    assert dict(zip(found, page.browser.execute_async_script(script, kind, values, list(found)), strict=True)) == found
+
+
+NAMES = ("neg", "-neg", "neg#2", "a", "-a", "--a", "id,x", "a:b", "100%")
+
+
+def test_each_column_has_a_name_of_its_own_in_the_address_whatever_the_columns_are_named(page: Page) -> None:
+    chooser = Random(7)
+    results = [[chooser.choice(NAMES) for _ in range(chooser.randint(1, 7))] for _ in range(2_000)]
+    script = """const [results, done] = arguments;
+        const modules = ["arranging", "columns"].map((name) => import(`/static/${name}.js`));
+        Promise.all(modules).then(([{ pressed, readSort }, { readFilters, readHidden, writeFilters, writeHidden }]) =>
+            done(results.map((names) => {
+                const columns = names.map((name) => ({ name, type: "BIGINT" }));
+                return names.map((_, place) => {
+                    const up = readSort(pressed(null, place, columns), columns);
+                    const down = readSort(pressed(up, place, columns), columns);
+                    const filters = readFilters(writeFilters([[place, ">5,:%"]], columns), columns);
+                    return [up.place, up.descending, down.place, down.descending, pressed(down, place, columns),
+                        [...readHidden(writeHidden([place], columns), columns)], [...filters].flat()];
+                });
+            })), (error) => done(String(error.stack)));"""
+    page.open("/docs/sales/v1")
+    for names, found in zip(results, page.browser.execute_async_script(script, results), strict=True):
+        for place, read in enumerate(found):
+            hidden = [place] if len(names) > 1 else []  # the last one that is shown cannot be hidden
+            assert read == [place, False, place, True, "", hidden, [place, ">5,:%"]], names
+
+
+def test_what_an_address_asks_of_columns_and_cannot_be_done_is_told(page: Page) -> None:
+    day = "/docs/sales/v1?start=2024-01-05&end=2024-01-06"
+    page.open(f"{day}&_sort=-gone&_hide=nothing&_where=nme:%3E5,id:%3Eabc,amount:%3E")
+    page.wait(lambda: page.text("#sight").endswith("of 0 found"))
+    assert page.text("#unheeded").split(". ") == [
+        "The address names a column nme, and the result has none",
+        "The address names a column nothing, and the result has none",
+        "The address names a column gone, and the result has none",
+        "The filter of id finds nothing: abc is no BIGINT",
+        "The filter of amount has no value.",
+    ]
+    assert page.text("#columns-shown") == "Columns: 1 filtered"
+    page.open(f"{day}&_sort=-id&_hide=share&_where=id:%3E5")
+    page.wait(lambda: page.text("#sight").endswith("found"))
+    assert not page.at("#unheeded").is_displayed()
+
+
+def test_columns_are_hidden_and_filtered_and_a_link_shows_the_same(page: Page) -> None:
+    def heads() -> list[str]:
+        return [head.text.strip() for head in page.all("#rows .head")]
+
+    page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06")
+    page.sight("Rows 1 to ")
+    page.at("#columns summary").send_keys(Keys.ENTER)
+    boxes, fields = page.all("#column-list [type=checkbox]"), page.all("#column-list [type=search]")
+    assert [field.accessible_name for field in fields] == [f"Filter {name}" for name in heads()]
+    boxes[0].send_keys(Keys.SPACE)
+    page.wait(lambda: heads() == ["ts", "region", "amount", "share"])
+    boxes[2].click()
+    fields[3].send_keys(">= 50000")
+    fields[2].send_keys("=NULL")
+    page.wait(lambda: page.text("#sight").endswith(" found") and page.address.endswith("&_hide=id%2Cregion"))
+    page.wait(lambda: page.text("#columns-shown") == "Columns: 3 of 5, 2 filtered")
+    assert "_where=region%3A%3DNULL%2Camount%3A%3E%3D+50000" in page.address
+    amounts = [float(text) for text in page.column(2)]
+    assert (len(amounts) > 10, min(amounts) >= 50_000) == (True, True)
+    fields[4].send_keys("< much")
+    page.wait(lambda: page.text("#sight").endswith("of 0 found"))
+    assert [each.text for each in page.all("#column-list .wrong") if each.is_displayed()] == ["much is no DOUBLE."]
+    for number, width in enumerate((1200, 400)):
+        page.browser.set_window_size(width, 900)
+        features = [{"name": "prefers-color-scheme", "value": ("light", "dark")[number]}]
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        assert violations(page.browser) == []
+        assert page.script("return document.documentElement.scrollWidth - innerWidth") <= 0
+        panel = "const box = document.querySelector('.panel').getBoundingClientRect(); return [box.left, box.right]"
+        left, right = page.script(panel)
+        assert 0 <= left < right <= page.script("return innerWidth")
+    page.browser.set_window_size(1200, 1000)
+    fields[4].send_keys(Keys.CONTROL, "a")
+    fields[4].send_keys(Keys.DELETE)
+    page.wait(lambda: page.column(2)[:1] == [f"{amounts[0]:.2f}"])
+    fields[4].send_keys(Keys.ESCAPE)
+    assert not page.at("#column-list").is_displayed()
+    found = page.text("#sight")
+    page.at("#rows tbody:not(.space) td").click()
+    page.at("#rows table").send_keys(Keys.CONTROL, "a")
+    page.at("#rows table").send_keys(Keys.CONTROL, "c")
+    page.wait(lambda: page.text("#state").startswith(f"Copied {3 * int(found.split()[-2])} cells"))
+
+    page.open(page.address)
+    page.wait(lambda: page.text("#sight") == found)
+    assert heads() == ["ts", "amount", "share"]
+    page.at("#columns summary").click()
+    page.press("All columns, no filter")
+    page.wait(lambda: page.text("#sight").endswith("of 2,000"))
+    assert (len(heads()), page.address) == (5, "/docs/sales/v1?start=2024-01-05&end=2024-01-06")
+    for box in page.all("#column-list [type=checkbox]")[:4]:
+        box.click()
+    assert (heads(), page.all("#column-list [type=checkbox]")[4].is_enabled()) == (["share"], False)
+    page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&_hide=id,ts,region,amount,share,gone&_where=gone:5")
+    page.sight("Rows 1 to ")
+    assert len(heads()) == 5
+    assert page.complaints() == []
 
 
 def test_what_a_question_reads_is_told_and_drawn_before_and_after_it_is_run(page: Page) -> None:
@@ -335,6 +502,27 @@ def test_what_a_question_reads_is_told_and_drawn_before_and_after_it_is_run(page
     assert "kept since" in page.text("#explanation .facts")
     assert "Data\nas of" in page.text("#explanation .facts")
     assert page.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("fwd=miss; stored; ttl=60", "computed for this request, and kept now"),
+        (
+            'fwd=miss; stored; detail="5 partitions: 4 kept, 1 computed; for 3 requests or more"',
+            "computed for this request, by a run for 3 requests or more that came at the same time, and kept now",
+        ),
+        (
+            'fwd=miss; collapsed; detail="for 12 requests or more"',
+            "computed for this request, by a run for 12 requests or more that came at the same time",
+        ),
+        ("fwd=miss; collapsed", "computed for this request, by a run shared with requests that came at the same time"),
+    ],
+)
+def test_with_whom_a_run_is_shared_is_told_in_words(page: Page, header: str, words: str) -> None:
+    script = """const [told, done] = arguments; import("/static/cost.js").then(({ outcome }) =>
+        done(outcome(new Response("", { headers: { "Cache-Status": `query-gateway; ${told}` } })).words));"""
+    assert page.browser.execute_async_script(script, header) == words
 
 
 def test_a_chart_is_declared_chosen_and_taken_away(page: Page, tmp_path: Path) -> None:
@@ -386,6 +574,29 @@ def test_a_chart_fits_the_types_of_its_columns(
     assert best == (found and tuple(found[part] for part in ("mark", "x", "y", "color")))
 
 
+def test_a_chart_has_the_rows_that_the_filters_of_the_table_find(page: Page) -> None:
+    drawn = "return document.querySelectorAll('#picture [data-part=bar] rect').length"
+    shown = "/docs/shapes/v1?_view=chart&_mark=bar&_x=name&_y=n"
+    for where, count, note in (("", 5, ""), ("&_where=n:%3E3", 2, "2 of 5 rows"), ("&_filter=nowhere", 0, "no rows")):
+        page.open(shown + where)
+        page.wait(lambda note=note: note in page.text("#chart-note"))
+        assert page.script(drawn) == count, where
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+@pytest.mark.parametrize("chart", ["bar&_x=name&_y=n", "heat&_x=n&_y=name", "point&_x=n&_y=name"])
+def test_labels_of_a_chart_stand_within_it(page: Page, chart: str, width: int) -> None:
+    page.browser.set_window_size(width, 1000)
+    page.open(f"/docs/shapes/v1?_view=chart&_mark={chart}")
+    page.wait(lambda: page.all("#picture svg") != [])
+    lost = """const left = document.querySelector("#picture svg").getBoundingClientRect().left;
+        return [...document.querySelectorAll("#picture text")].filter((one) => one.getBoundingClientRect().left < left)
+            .map((one) => one.textContent)"""
+    assert page.script(lost) == []
+    page.browser.set_window_size(1200, 1000)
+
+
 def test_times_are_picked_and_told_where_they_are_the_wrong_way_round(page: Page) -> None:
     page.open("/docs/by_day/v1?start=2024-01-05&end=2024-01-03&regions=south")
     assert page.text("#e-end") == "is before start: no time lies between them"
@@ -404,6 +615,42 @@ def test_times_are_picked_and_told_where_they_are_the_wrong_way_round(page: Page
     page.script(script, page.at(".calendar"), "2024-01-01T05:00:00")
     assert page.value("start") == "2024-01-01T05:00"
     page.press("Run")
+    assert page.text("#state") == "Done."
+    assert page.complaints() == []
+
+
+def test_items_of_a_list_are_chips_that_are_added_and_removed_by_keyboard_and_mouse(page: Page) -> None:
+    def focused() -> str:
+        return page.browser.switch_to.active_element.accessible_name
+
+    page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north&regions=a%2C+b")
+    assert page.items("regions") == ["north", "a, b"]
+    field = page.at("#p-regions")
+    field.send_keys("west,", ", east", Keys.ENTER, " ")
+    assert page.items("regions") == ["north", "a, b", "west", "east"]
+    assert violations(page.browser) == []
+    field.send_keys(Keys.BACKSPACE, Keys.BACKSPACE)
+    assert page.items("regions") == ["north", "a, b", "west"]
+    field.send_keys(Keys.ARROW_LEFT, Keys.NULL)
+    assert focused() == "Remove west"
+    page.browser.switch_to.active_element.send_keys(Keys.ARROW_LEFT)
+    page.browser.switch_to.active_element.send_keys(Keys.DELETE)
+    assert (page.items("regions"), focused()) == (["north", "west"], "Remove west")
+    page.at("button[aria-label='Remove west']").click()
+    assert page.items("regions") == ["north"]
+    page.paste("regions", "one\r\ntwo, and more\n\n")
+    assert page.items("regions") == ["north", "one", "two, and more"]
+    field.send_keys("sou")
+    page.wait(lambda: page.text("#estimate") != "")
+    field.send_keys("th", Keys.TAB)
+    page.press("Run")  # what is typed and no chip yet is asked too
+    asked = "regions=north&regions=one&regions=two%2C+and+more&regions=south"
+    assert page.address == f"/docs/sales/v1?start=2024-01-05&end=2024-01-06&{asked}"
+    assert set(page.column(3)) == {"north", "south"}
+    page.browser.back()
+    page.wait(lambda: page.items("regions") == ["north", "a, b"] and page.text("#state") == "Done.")
+    field.send_keys(Keys.ENTER)  # nothing is typed: it asks
+    page.settle()
     assert page.text("#state") == "Done."
     assert page.complaints() == []
 
@@ -440,12 +687,19 @@ def test_a_page_is_embedded_as_its_answer(page: Page) -> None:
     assert page.complaints() == []
 
 
+def frame_of(code: str) -> int:
+    """Run code of a page as a person would; return the rows of its frame."""
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102  # as a person would
+    if "qg" in names:
+        names["qg"].close()
+    return len(names["frame"])
+
+
 def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
     page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north&_view=code")
-    for name in ("pandas", "Polars"):
-        names: dict[str, Any] = {}
-        exec(page.code(name), names)  # noqa: S102  # as a person would
-        assert len(names["frame"]) == 500, name
+    for name in ("pandas", "Polars", "Python client"):
+        assert frame_of(page.code(name)) == 500, name
     with client_duckdb() as duckdb:
         assert len(duckdb.sql(page.code("DuckDB").rstrip().removesuffix(";")).fetchall()) == 500
     for name, program in (("JavaScript", ["node", "--input-type=module", "-e"]), ("curl", ["bash", "-c"])):
@@ -458,6 +712,29 @@ def test_a_result_is_had_as_files_and_as_code(page: Page) -> None:
     for link in page.all("#files a"):
         with urlopen(str(link.get_attribute("href")).replace("gateway.test", "127.0.0.1")) as file:
             assert "sales_v1_2024-01-05_2024-01-06_north." in file.headers["Content-Disposition"]
+    assert page.complaints() == []
+
+
+def test_a_question_that_no_address_holds_is_asked_by_the_client_too(page: Page) -> None:
+    page.open("/docs/sales/v1?_view=code")
+    many = "\n".join(f'"region" {number}' for number in range(800))
+    page.paste("regions", f"north\n{many}")
+    page.press("Run")
+    assert frame_of(page.code("Python client")) == 500
+    assert [option.text for option in Select(page.at("#language")).options] == ["curl", "Python client", "PyTorch"]
+    assert page.complaints() == []
+
+
+def test_a_page_names_all_scripts_that_it_needs_so_that_they_come_at_once(page: Page) -> None:
+    day = "start=2024-01-05&end=2024-01-06"
+    for state in (day, f"{day}&_view=chart"):
+        page.open(f"/docs/by_day/v1?{state}")
+        text = page.browser.execute_async_script("fetch(location).then((page) => page.text()).then(arguments[0])")
+        named = set(re.findall(r'(?:href|src)="([^"]*\.js)"', text))
+        page.wait(lambda: page.at("#tab-table").get_attribute("aria-selected") == "true" or page.all("#picture svg"))
+        loaded = page.script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+        assert named == {name.removeprefix(page.base) for name in loaded if name.endswith(".js")}
+    assert (sum(name.endswith("/grid.js") for name in named), sum(".min." in name for name in named)) == (1, 2)
     assert page.complaints() == []
 
 
@@ -477,6 +754,19 @@ def test_nothing_keeps_people_from_using_any_state(page: Page) -> None:
         assert page.script("return document.documentElement.scrollWidth - innerWidth") <= 0, state
         page.browser.set_window_size(1200, 1000)
     page.complaints()  # that one was refused
+
+
+def test_values_are_the_same_texts_without_scripts(page: Page) -> None:
+    page.open("/docs/shapes/v1?_view=table")
+    page.sight("Rows 1 to 5")
+    scripted = [cell.text for cell in page.all("#rows tbody:not(.space) td")]
+    page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.browser.get(f"{page.base}/docs/shapes/v1?_form=1")
+        cells = [cell.text for cell in page.all(".plain td")]
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert (len(cells), scripted) == (30, cells)
 
 
 def test_a_form_without_scripts_answers_with_a_table(page: Page) -> None:
@@ -502,3 +792,13 @@ def test_a_form_without_scripts_answers_with_a_table(page: Page) -> None:
     finally:
         page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
     page.complaints()  # that it was refused
+
+
+def test_what_else_the_browser_kept_of_earlier_questions_is_left_alone(page: Page) -> None:
+    page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06")
+    odd = 'localStorage.setItem("gateway asked " + location.pathname, \'[null, 5, {"a": 1}, {"asked": "x=1"}, []]\')'
+    page.script(odd)
+    page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06")
+    assert page.text("#state") == "Done."
+    assert page.script("return document.querySelectorAll('#questions a').length") == 1
+    assert page.complaints() == []

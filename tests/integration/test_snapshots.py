@@ -6,8 +6,10 @@ import json
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +24,16 @@ from tests.integration.conftest import Reply, RunningGateway, Serve
 
 AMOUNT = "/v1/queries/amount/v1/result"
 WHOLE_YEAR = between(0, 400)
+DAYS = count(100, 10)
+"""The first days of three that a test may use up."""
+EVERY = """\
+/*
+summary: Events as they are
+parameters: {start: {type: date}, end: {type: date}}
+cache: off
+*/
+SELECT * FROM events JOINED WHERE ts >= $start AND ts < $end
+"""
 EVENTS_AND_NAMES = """\
 /*
 summary: Events by the name of their amount
@@ -34,6 +46,12 @@ SELECT name, count(*) AS events FROM events JOIN names USING (amount) GROUP BY n
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_project(tmp_path_factory.mktemp("named"), "cache: {ttl: 1h}", refresh="1h")
     put(folder, range(20), 1)
+    for name, joined in (("every", ""), ("labelled", "JOIN labels USING (amount)")):
+        (folder / "queries" / name).mkdir()
+        (folder / "queries" / name / "v1.sql").write_text(EVERY.replace("JOINED", joined))
+    (folder / "labels").mkdir()
+    pq.write_table(pa.table({"amount": range(9), "label": list("abcdefghi")}), folder / "labels/all.parquet")
+    (folder / "catalog/labels.yaml").write_text("table: labels\nlocation: labels\n")
     (folder / "gateway.toml").write_text('[snapshots]\nlocation = "kept"\n')
     return folder
 
@@ -120,6 +138,37 @@ def test_the_same_rows_or_the_file_that_is_not_what_it_was(project: Path, hosts:
         assert rows(host.get(AMOUNT, {**between(31, 40), "_snapshot": name})) == [{"events": 2, "amount": 6}]
     # So is what was computed before.
     assert rows(asked(hosts[0], _snapshot=name))[0]["events"] == rows(asked(hosts[0]))[0]["events"]
+
+
+@pytest.mark.parametrize("gone", ["removed", "replaced"])
+@pytest.mark.parametrize("read", [False, True])
+@pytest.mark.parametrize("query", ["every", "labelled"])
+@pytest.mark.parametrize("form", ["csv", "arrow"])
+@pytest.mark.parametrize("by", ["splits", "result"])
+def test_a_snapshot_that_is_gone_is_told_as_gone_from_the_first_request_on(
+    by: str, form: str, query: str, gone: str, read: bool, project: Path, hosts: list[RunningGateway]
+) -> None:
+    """Hosts that have not seen the change plan over a file that is not there: that is no failure that passes."""
+    day = next(DAYS)
+    put(project, range(day, day + 3), 1)
+    refreshed(*hosts)
+    parameters = between(day, day + 3)
+    plan = hosts[0].post(f"/v1/queries/{query}/v1/splits", json.dumps({"parameters": parameters, "splits": 1}).encode())
+    address = f"{plan.json()['splits'][0]['url']}&_format={form}"
+    if by == "result":
+        address = (
+            f"/v1/queries/{query}/v1/result.{form}?{urlencode({**parameters, '_snapshot': plan.json()['snapshot']})}"
+        )
+    if read:
+        assert {host.get(address).status for host in hosts} == {200}
+    [file] = (project / "warehouse/events" / folder_of(day + 1)).iterdir()
+    if gone == "removed":
+        file.unlink()
+    else:
+        pq.write_table(pq.read_table(file).slice(1), file)
+    for host in hosts:
+        reply = host.get(address)
+        assert (reply.status, reply.json()["type"]) == (410, "/errors/snapshot-gone"), reply.body
 
 
 @pytest.mark.parametrize(

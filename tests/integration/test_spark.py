@@ -3,150 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
+from signal import SIGKILL
+from threading import Event as Moment
 from typing import Any
 
 import idioms
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from seaweed import S3Server
+from spark_gateway import PATIENT, Meddling, Watched, here, make_project, opened
 from spark_server import STARTING, SparkServer
-from waiting import wait_for
+from waiting import LONG, becomes, wait_for
 
-from gateway.answer import Answer
-from gateway.app.gateway import open_gateway
 from gateway.authoring.spark_check import difference, rows_of
 from gateway.cli import main
-from gateway.cluster.proofs import FILE, Proofs
-from gateway.config import load_settings
+from gateway.cluster.proofs import FILE
 from gateway.demo.warehouse import build_tpch
 from gateway.errors import DeadlineExceeded, EngineFailed, FilesChanged, ResultTooLarge
-from gateway.execution.stores import stay
-from gateway.execution.wholes import SqlCluster, Wholes
-from gateway.model import Principal, Request
-from gateway.pipeline import Gateway
-from gateway.plan.spark.planner import digest_of
-from gateway.telemetry.events import Event, QueryReplanned
+from gateway.telemetry.events import QueryReplanned
 from gateway.web.headers import engine_of
 
-ANYBODY = Principal()
-PATIENT = {"GATEWAY_ENGINE_TIMEOUT": "10m"}
 SCALE = 0.01
-JOINED = """\
-SELECT h.country, s.day, count(*) AS n, sum(s.amount) AS amount
-FROM sales s LEFT JOIN shops h ON h.name = s.store GROUP BY h.country, s.day ORDER BY s.day, h.country"""
-"""A query that is not put together of partials."""
-SLOW = """\
-SELECT count(*) AS n FROM ticks t, sales a, sales b, sales c, sales d, sales e
-WHERE t.n * a.units * b.units * c.units * d.units + e.units = 5"""
-"""A query that computes for a long time, in many small steps."""
-TICKS = 400_000
-
-
-def write_query(project: Path, name: str, sql: str, **front: str) -> None:
-    lines = {"summary": name, "cache": "off", "examples": "[{}]", **front}
-    text = "\n".join(f"{key}: {value}" for key, value in lines.items())
-    (project / "queries" / name).mkdir(parents=True, exist_ok=True)
-    (project / "queries" / name / "v1.sql").write_text(f"/*\n{text}\n*/\n{sql}\n")
+KILLS = int(os.environ.get("SPARK_KILLS", "3"))
+"""Workers that are killed, each in another query."""
+SEED = 15
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A small project, whose queries may run in Spark: they are recorded as compared."""
-    made = tmp_path / "project"
-    (made / "queries").mkdir(parents=True)
-    idioms.write_tables(made)
-    (made / "catalog" / "ticks.yaml").write_text("table: ticks\nlocation: warehouse/ticks\ncolumns: {n: BIGINT}\n")
-    (made / "warehouse" / "ticks").mkdir()
-    pq.write_table(pa.table({"n": range(TICKS)}), made / "warehouse" / "ticks" / "a.parquet", row_group_size=20_000)
-    write_query(made, "joined", JOINED)
-    write_query(made, "here", JOINED, engine="duckdb")
-    write_query(made, "there", "SELECT day, count(*) AS n FROM sales GROUP BY day ORDER BY day", engine="spark")
-    write_query(made, "slow", SLOW, timeout="10m")
-    write_query(made, "short", SLOW, timeout="3s")
-    write_query(made, "large", "SELECT a.store, b.sold FROM sales a, sales b, sales c")
-    write_query(made, "folded", "SELECT store, count(*) AS n FROM sales GROUP BY store ORDER BY store")
-    return made
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A gateway, and what happened in it."""
-
-    gateway: Gateway
-    events: list[Event]
-
-    def ask(self, query: str) -> Answer:
-        return self.gateway.answer(Request(query=query, version=1, parameters={}), principal=ANYBODY)
-
-    def explained(self, query: str) -> Mapping[str, Any]:
-        request = Request(query=query, version=1, parameters={})
-        found: Mapping[str, Any] = self.gateway.explain(request, principal=ANYBODY).as_dict()["engine"]
-        return found
-
-    def told(self, kind: type[Event]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    @property
-    def wholes(self) -> Wholes:
-        assert self.gateway.runner.wholes is not None
-        return self.gateway.runner.wholes
-
-    def prove(self, project: Path) -> None:
-        """Record every query as compared."""
-        found: dict[str, str | None] = {}
-        for template in self.gateway.registry.templates():
-            bound = template.bind({}, now=0.0)
-            translated = self.wholes.planner.translated(bound, self.gateway.planning.snapshots(bound))
-            found[f"{template.name}/v1"] = digest_of(bound, translated)
-        Proofs(project).add(found)
-
-    def running_alone(self, query: str, cluster: SqlCluster | None = None) -> Any:
-        """Start a query in Spark, without the pipeline around it."""
-        (template,) = (each for each in self.gateway.registry.templates() if each.name == query)
-        bound = template.bind({}, now=0.0)
-        snapshots = self.gateway.planning.snapshots(bound)
-        plan = self.gateway.planning.planner.plan(bound, snapshots)
-        planned = self.wholes.planner.plan(plan, snapshots, ANYBODY)
-        here = self.gateway.engine.execute(planned.nothing)
-        here.close()
-        return lambda **given: (cluster or self.wholes.cluster).execute(
-            planned, here.schema, here.columns, move=stay, deadline=None, **given
-        )
-
-
-@contextmanager
-def opened(project: Path, server: SparkServer, proven: bool = True, **environment: str) -> Iterator[Opened]:
-    events: list[Event] = []
-    given = {
-        "GATEWAY_CLUSTER_SPARK": server.address,
-        "GATEWAY_CLUSTER_ABOVE": "0",
-        "GATEWAY_CLUSTER_ALONE": "1GiB",
-        **PATIENT,
-        **environment,
-    }
-    with open_gateway(load_settings(project, given), observe=events.append, background=False) as gateway:
-        for table in gateway.catalog.tables:
-            gateway.catalog.refresh(table)
-        made = Opened(gateway, events)
-        wait_for(lambda: made.wholes.cluster.problem() is None, "Spark", seconds=STARTING)
-        if proven:
-            made.prove(project)
-        yield made
-
-
-def here(project: Path, *queries: str) -> list[pa.Table]:
-    """Return what DuckDB answers to each query."""
-    with open_gateway(load_settings(project, {}), observe=lambda event: None, background=False) as gateway:
-        for table in gateway.catalog.tables:
-            gateway.catalog.refresh(table)
-        requests = [Request(query=query, version=1, parameters={}) for query in queries]
-        return [gateway.answer(request, principal=ANYBODY).result.table for request in requests]
+    return make_project(tmp_path / "project")
 
 
 def test_spark_answers_over_http_and_nobody_is_told_its_token(
@@ -168,6 +60,26 @@ def test_the_rows_and_the_types_are_those_of_duckdb(project: Path, spark_all_alo
         answers = {name: there.ask(name) for name in ("joined", "there", "here")}
     assert [engine_of(answer) for answer in answers.values()] == ["spark", "spark", "duckdb"]
     assert [answer.result.table for answer in answers.values()] == here(project, *answers)
+
+
+def test_means_are_those_of_duckdb_to_the_last_digit(project: Path, spark_all_along: SparkServer) -> None:
+    with opened(project, spark_all_along) as there:
+        answer = there.ask("means")
+    (ours,) = here(project, "means")
+    assert engine_of(answer) == "spark"
+    assert answer.result.table.equals(ours)
+
+
+def test_what_spark_says_of_a_query_that_fails_is_not_in_the_log(
+    project: Path, spark_all_along: SparkServer, serve: Callable[..., Any]
+) -> None:
+    settings = {"CLUSTER_SPARK": spark_all_along.address, "CLUSTER_ABOVE": "0", "CLUSTER_ALONE": "1GiB"}
+    with opened(project, spark_all_along):
+        server = serve(project, {f"GATEWAY_{name}": value for name, value in settings.items()} | PATIENT)
+        answer = server.get("/v1/queries/divided/v1/result")
+    told = [json.loads(line)["event"] for line in server.log.read_text().splitlines()]
+    assert (answer.status, answer.headers["gateway-engine"]) == (200, "duckdb")
+    assert "cluster-failed" in told
 
 
 def test_an_explanation_says_which_engine_and_why(project: Path, spark_all_along: SparkServer) -> None:
@@ -223,6 +135,29 @@ def test_the_queries_of_tpch_are_answered_alike(tmp_path: Path, spark_all_along:
         assert difference(rows_of(ours), rows_of(answer.result.table), ordered=True) is None, name
 
 
+def test_a_bucket_is_read_by_the_scheme_that_spark_knows(
+    project: Path, spark_all_along: SparkServer, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = here(project, "joined")
+    for path in (project / "warehouse").rglob("*.parquet"):
+        key = path.relative_to(project / "warehouse")
+        s3.store().put(f"spark/{key}", path.read_bytes())
+        (spark_all_along.objects / key).parent.mkdir(parents=True, exist_ok=True)
+        path.rename(spark_all_along.objects / key)
+    for declared in (project / "catalog").iterdir():
+        declared.write_text(declared.read_text().replace("location: warehouse", f"location: {s3.url('spark')}"))
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    with opened(project, spark_all_along, **os.environ, GATEWAY_STORAGE_URL_STYLE="path") as there:
+        answer = there.ask("joined")
+        stream = there.running_alone("joined")(started=lambda cancel: None)
+        s3.store().put("spark/shops/a.parquet", b"another object")
+        with pytest.raises(FilesChanged):
+            list(stream)
+    assert engine_of(answer) == "spark"
+    assert [answer.result.table] == expected
+
+
 def test_files_that_are_replaced_while_they_are_read_are_noticed(project: Path, spark_all_along: SparkServer) -> None:
     with opened(project, spark_all_along) as there:
         stream = there.running_alone("joined")(started=lambda cancel: None)
@@ -233,29 +168,11 @@ def test_files_that_are_replaced_while_they_are_read_are_noticed(project: Path, 
 
 def test_a_query_whose_files_were_replaced_is_planned_again(project: Path, spark_all_along: SparkServer) -> None:
     with opened(project, spark_all_along) as there:
-        runner = there.gateway.runner
         meddling = Meddling(there.wholes.cluster, lambda: idioms.write_tables(project, days=2))
-        executor = there.gateway.executor.over(replace(runner, wholes=replace(there.wholes, cluster=meddling)))
-        answer = Opened(replace(there.gateway, executor=executor), there.events).ask("joined")
+        answer = there.beside(meddling).ask("joined")
         assert there.told(QueryReplanned)
     assert engine_of(answer) == "spark"
     assert [answer.result.table] == here(project, "joined")
-
-
-class Meddling:
-    """Spark, beside which something happens when it is asked for the first time."""
-
-    def __init__(self, cluster: SqlCluster, happen: Callable[[], None]) -> None:
-        self.cluster, self.happen = cluster, happen
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.cluster, name)
-
-    def execute(self, *given: Any, **named: Any) -> Any:
-        stream = self.cluster.execute(*given, **named)
-        happen, self.happen = self.happen, lambda: None
-        happen()
-        return stream
 
 
 def test_a_deadline_ends_the_query(project: Path, spark_all_along: SparkServer) -> None:
@@ -275,3 +192,72 @@ def test_a_query_that_is_cancelled_ends(project: Path, spark_all_along: SparkSer
 def test_an_answer_that_is_too_large_is_an_error(project: Path, spark_all_along: SparkServer) -> None:
     with opened(project, spark_all_along, GATEWAY_CLUSTER_SPARK_LARGEST="1KiB") as there, pytest.raises(ResultTooLarge):
         there.ask("large")
+
+
+def test_an_answer_that_the_driver_has_no_memory_for_is_an_error(project: Path, spark_all_along: SparkServer) -> None:
+    with opened(project, spark_all_along, GATEWAY_CLUSTER_SPARK_LARGEST="1GiB") as there:
+        with pytest.raises(ResultTooLarge, match="for Spark to give it back"):
+            list(there.running_alone("wide")(started=lambda cancel: None))
+        assert engine_of(there.ask("joined")) == "spark"
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_worker_that_is_killed_in_mid_query_costs_no_answer(
+    project: Path, spark_all_along: SparkServer, number: int
+) -> None:
+    random = Random(f"{SEED} {number}")
+    with opened(project, spark_all_along) as there, ThreadPoolExecutor(1) as pool:
+        watched = Watched(there.wholes.cluster)
+        run = pool.submit(there.beside(watched).ask, "counted")
+        assert watched.running.wait(LONG)
+        Moment().wait(random.uniform(0, 5))
+        workers = wait_for(lambda: spark_all_along.workers()[1:] and spark_all_along.workers(), "both workers")
+        os.kill(random.choice(workers), SIGKILL)
+        answer = run.result(LONG)
+        wait_for(lambda: len(spark_all_along.workers()) == 2, "both workers")
+    assert engine_of(answer) == "spark"
+    assert [answer.result.table] == here(project, "counted")
+
+
+def test_a_server_that_is_killed_in_mid_query_is_done_without_and_found_again(
+    project: Path, spark_all_along: SparkServer, serve: Callable[..., Any]
+) -> None:
+    settings = {"GATEWAY_CLUSTER_SPARK": spark_all_along.address, "GATEWAY_CLUSTER_ABOVE": "0", **PATIENT}
+    with opened(project, spark_all_along) as alone, ThreadPoolExecutor(1) as pool:
+        server = serve(project, {**settings, "GATEWAY_CLUSTER_ALONE": "0"})
+
+        def metric(name: str) -> float:
+            found = re.search(rf"^gateway_{name} (\S+)$", server.get("/metrics").body.decode(), re.MULTILINE)
+            return 0.0 if found is None else float(found[1])
+
+        def shown() -> tuple[str, float]:
+            return server.get("/readyz").json()["spark"]["status"], metric("spark_reachable")
+
+        def ask(query: str) -> Any:
+            return server.get(f"/v1/queries/{query}/v1/result")
+
+        assert engine_of(alone.ask("joined")) == "spark"  # the first query has Spark start its executors
+        assert ask("joined").headers["gateway-engine"] == "spark"
+        run = pool.submit(ask, "slow")
+        wait_for(lambda: metric("queries_running"), "a query that runs")
+        Moment().wait(Random(SEED).uniform(0, 1))
+        spark_all_along.kill()
+        assert problem(run.result(LONG)) == (503, "cluster-unavailable", True)
+        assert becomes(("failing", 0.0), shown)
+        assert problem(ask("joined")) == (503, "cluster-unavailable", True)
+        assert engine_of(alone.ask("joined")) == "duckdb"
+        spark_all_along.start()
+        wait_for(lambda: shown() == ("ok", 1.0), "Spark", seconds=STARTING)
+        assert becomes(("ok", 1.0), shown)  # each worker has had a query answered there
+        again, answer = ask("joined"), alone.ask("joined")
+    assert (again.status, again.headers["gateway-engine"]) == (200, "spark")
+    assert engine_of(answer) == "spark"
+    assert [answer.result.table] == here(project, "joined")
+    told = Counter(json.loads(line)["event"] for line in server.log.read_text().splitlines())
+    assert told["cluster-failed"] == 1
+    assert told["spark-gone"] >= 1
+
+
+def problem(reply: Any) -> tuple[int, str, bool]:
+    """Return the status of a reply, the kind of its problem, and whether it says when to ask again."""
+    return reply.status, reply.json()["type"].rpartition("/")[2], "retry-after" in reply.headers

@@ -34,6 +34,7 @@ from gateway.telemetry.events import (
 
 pytestmark = pytest.mark.s3
 DAYS = 30
+ENGINES_REQUESTS = 'gateway_storage_requests_total{client="engine"'
 ANSWERS = 90
 
 
@@ -100,6 +101,38 @@ def test_a_query_whose_requests_keep_failing_is_run_again(shop: Shop, proxy: Fau
         proxy.program = lambda asked: left.pop() if left and data(asked) else None
         assert shop.truth(0, 1) == row(ask(gateway, 0, 1))
     assert shop.seen(QueryRetried) == 1
+
+
+@pytest.mark.parametrize("partials_from", ["0B", "1GiB"])
+def test_an_answer_tells_how_many_requests_it_took(shop: Shop, proxy: FaultProxy, partials_from: str) -> None:
+    def asked() -> int:
+        return proxy.requests["GET"] + proxy.requests["HEAD"]
+
+    with shop.open(4, "cache: {ttl: 0s}").gateway(GATEWAY_CACHE_PARTIALS_FROM=partials_from) as gateway:
+        gateway.catalog.pin()
+        gateway.catalog.read_all_footers("events")
+        proxy.program = share(0.2, [BROKEN], seed=1)
+        for end in (2, 3, 4):
+            before = asked()
+            answer = ask(gateway, 0, end)
+            assert (row(answer), answer.requests) == (shop.truth(0, end), asked() - before)
+            assert answer.requests
+        assert ask(gateway, 0, 4).requests is None  # its answer is kept
+    assert proxy.faults
+
+
+@pytest.mark.gunicorn
+def test_the_header_of_an_answer_has_the_requests_that_it_took(serve: Any, shop: Shop, proxy: FaultProxy) -> None:
+    shop.open(3, "cache: {ttl: 1h}")
+    server = serve(shop.folder, shop.environment())
+
+    def counted() -> int:
+        lines = server.get("/metrics").body.decode().splitlines()
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith(ENGINES_REQUESTS))
+
+    first, again = (server.get("/v1/queries/amount/v1/result", between(0, 3)) for _ in range(2))
+    wait_for(lambda: counted() == int(first.headers["gateway-requests"]))
+    assert "gateway-requests" not in again.headers
 
 
 def test_a_refusal_is_not_asked_again(shop: Shop, proxy: FaultProxy) -> None:

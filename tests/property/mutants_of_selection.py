@@ -24,6 +24,7 @@ NOTICING = (
     "tests/integration/test_dynamic_pruning.py",
     "tests/integration/test_newest_partition.py",
     "tests/property/test_functions.py",
+    "tests/property/test_layouts.py",
     "tests/property/test_projection.py",
     "tests/property/test_pruning_end_to_end.py",
 )

@@ -32,10 +32,13 @@ from gateway.plan.analysis import (
     conjuncts,
     deterministic,
     differences,
+    dimensions,
+    excluded,
     facts,
     fixed,
     guarantees,
     having,
+    injective,
     joins,
     names,
     possible,
@@ -46,16 +49,23 @@ from gateway.plan.analysis import (
     subqueries,
     terms,
     types,
+    uncorrelated,
+    walk,
+    windowed,
 )
+from gateway.plan.analysis.facts import Fact
 from gateway.plan.analysis.leaves import compiler, lists, nulls, rows
+from gateway.plan.analysis.predicate_sql import term_sql
 from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import FALSE, TRUE, And, Comparison, Operator, Or, Predicate, all_of, any_of
 from queries import cases, created, fill, refused
 
 # The package offers rules by the names of their modules.
+predicate_sqls = import_module("gateway.plan.analysis.predicate_sql")
 comparisons = import_module("gateway.plan.analysis.leaves.comparison")
 prefixes = import_module("gateway.plan.analysis.leaves.prefix")
 solved = import_module("gateway.plan.analysis.leaves.solved")
+splits = import_module("gateway.plan.analysis.leaves.split")
 
 RANDOM = 400
 
@@ -186,7 +196,32 @@ def wrong_moved(side: Any, step: int) -> Any:
 right_moved = differences._moved
 
 
+def wrong_piece(compiler: Any, term: Any, piece: str, passes_over_null: bool) -> Predicate:
+    return right_piece(compiler, term, piece, False)
+
+
+right_piece = splits._is
+
+
+def wrong_of_row(condition: str, found: Sequence[Any]) -> str:
+    return f"NOT ({right_of_row(condition, found)})"
+
+
+right_of_row = predicate_sqls.of_row
+
+
+def wrong_loose(self: dimensions.Dimensions, edge: Any, *about: Any) -> Iterator[facts.Fact]:
+    for made in right_loose(self, edge, *about):
+        yield replace(made, predicate=made.predicate.parts[0]) if isinstance(made.predicate, Or) else made
+
+
+right_loose = dimensions.Dimensions._loose
+
+
 MUTATIONS = [
+    Mutation("joined by expressions", "that of no row is NULL", dimensions.Dimensions, "_loose", wrong_loose),
+    Mutation("joined by expressions", "none has a value of two values", injective, "_is_injective", lambda *_: True),
+    Mutation("dimensions", "a condition on their rows is turned round", predicate_sqls, "of_row", wrong_of_row),
     Mutation("LEFT JOIN", "treated as INNER", joins.RULES, "LEFT", joins.inner),
     Mutation("RIGHT JOIN", "treated as INNER", joins.RULES, "RIGHT", joins.inner),
     Mutation("FULL JOIN", "treated as INNER", joins.RULES, "FULL", joins.inner),
@@ -235,6 +270,7 @@ MUTATIONS = [
     Mutation("joined by expressions", "NULL makes NULL", computed, "is_strict", lambda _: True),
     Mutation("differences", "one more", differences, "_moved", wrong_moved),
     Mutation("texts put together", "of NULL nothing", solved, "_same", lambda *_: FALSE),
+    Mutation("texts put together", "of NULL nothing, of several", splits, "_is", wrong_piece),
     Mutation("optional filters", "an absent parameter asks for nothing", prepared, "TRUE", FALSE),
 ]
 
@@ -276,6 +312,58 @@ def wrong_top(self: ranked.Ranking, block: Any) -> Any:
 right_top = ranked.Ranking._top
 
 
+def wrong_last(self: ranked.Ranking, block: Any) -> Any:
+    tree = block.tree
+    inner = tree.source.block if isinstance(tree, sources.Leaf) else None
+    calls = list(block.node.find_all(exp.Min)) if isinstance(inner, sources.SelectBlock) else []
+    last = self._last(inner) if calls and isinstance(inner, sources.SelectBlock) else None
+    return {id(calls[0]): last} if last is not None else {}
+
+
+def wrong_counted(node: exp.Expr, block: Any, scan: Any) -> Any:
+    found = right_counted(node, block, scan)
+    return None if found is None else replace(found, nulls_first=False)
+
+
+right_counted = windowed._counted
+
+
+def wrong_asked(call: exp.Expr, asked: Any, naming: Any, constants: Any) -> Any:
+    found = right_asked(call, asked, naming, constants)
+    return conditional.Looked(call.this, node=call) if found is None and isinstance(call, exp.LogicalOr) else found
+
+
+def wrong_not_among(self: Any, tested: exp.Expr, values: exp.Expr | None, naming: Any, node: exp.Expr) -> list[Fact]:
+    made = right_not_among(self, tested, values, naming, node)
+    return [replace(fact, predicate=_without_null(fact.predicate)) for fact in made]
+
+
+def _without_null(predicate: Predicate) -> Predicate:
+    return predicate.parts[-1] if isinstance(predicate, Or) else predicate
+
+
+right_not_among = excluded.Excluded._not_among
+
+
+def wrong_select(self: walk.Walk, block: Any, required: Sequence[Fact], outer: Sequence[Fact]) -> None:
+    right_select(self, block, required, [*outer, *self.excluded.where(block)])
+
+
+right_select = walk.Walk._select
+
+
+def wrong_values(self: uncorrelated.Subqueries, block: Any, index: int, kind: str) -> exp.Expr | None:
+    closed, block.closed = block.closed, None
+    try:
+        return right_values(self, block, index, kind)
+    finally:
+        block.closed = closed
+
+
+right_values = uncorrelated.Subqueries.values
+right_asked = conditional._asked_for
+
+
 def wrong_case(node: exp.Expr, call: exp.Expr, naming: Any) -> Any:
     return right_case(node, exp.Sum(this=call.this), naming)
 
@@ -284,6 +372,17 @@ right_case = conditional._case
 MUTATIONS += [
     Mutation("order", "NULL never comes first", ranked.Ranking, "_top", wrong_top),
     Mutation("order", "windows do not look at other rows", ranked, "_SEVERAL", (exp.Explode,)),
+    Mutation(
+        "order",
+        "arg_max looks at rows without a value",
+        ranked.Ranking,
+        "_where_given",
+        lambda self, source, given, by: term_sql(self.named(source, by), source.name),
+    ),
+    Mutation("order", "the least of no rows is one of them", ranked.Ranking, "_last_of_first", wrong_last),
+    Mutation("windows", "any number of rows is asked for", windowed, "_AT_MOST", tuple(Operator)),
+    Mutation("windows", "a GROUP BY looks at no other rows", windowed, "_CLAUSES", ()),
+    Mutation("windows", "NULL never comes first", windowed, "_counted", wrong_counted),
     Mutation("order", "LIMIT takes rows, not groups", ranked, "_CLAUSES", ("sample",)),
     Mutation(
         "order", "other aggregates look at no row", ranked, "is_aggregate", lambda node: isinstance(node, exp.Max)
@@ -298,7 +397,13 @@ MUTATIONS += [
     Mutation("HAVING", "no group of no rows passes", having.Compared, "passes", lambda *_: FALSE),
     Mutation("HAVING", "any comparison of a greatest value bounds rows", having, "_BELOW", tuple(Operator)),
     Mutation("HAVING", "a LIMIT takes the groups that are asked for", having, "_BETWEEN", ()),
+    Mutation("HAVING", "bool_or looks at its rows wherever it stands", conditional, "_asked_for", wrong_asked),
     Mutation("HAVING", "an empty grouping set has rows", conditional, "has_sets", lambda _: False),
+    Mutation("no match", "NULL matches", excluded.Excluded, "_not_among", wrong_not_among),
+    Mutation("no match", "whatever is asked of a match, there is one", excluded, "_filtered", lambda query, _: query),
+    Mutation("no match", "a LEFT JOIN leaves out its matches", excluded, "_is_null", lambda *_: True),
+    Mutation("no match", "other conditions may know of it", walk.Walk, "_select", wrong_select),
+    Mutation("subqueries", "LIMIT takes all rows", uncorrelated.Subqueries, "values", wrong_values),
     Mutation("rows of constants", "there is always one", fixed, "is_single", lambda block, rows: rows is not None),
     Mutation("rows of constants", "an outer join keeps them", sources, "mark_certain", wrong_marks),
     Mutation("rows of constants", "UNION has the rows of its left arm", fixed, "of_block", wrong_rows),

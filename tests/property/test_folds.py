@@ -70,10 +70,12 @@ CONDITIONS_OF_FILES = (
     *("NOT (ts < '2023-12-31'::TIMESTAMP)", "ts > TIMESTAMP '2024-01-02' - INTERVAL 36 HOUR", "f < 'nan'::DOUBLE"),
     *("(ts >= '2023-12-30'::TIMESTAMP OR k = 'b')", "ts IN ('2024-01-01'::TIMESTAMP, '2024-01-02'::TIMESTAMP)"),
 )
+MET = "v AS t SEMI JOIN (SELECT ts AS met FROM t) AS o ON o.met::DATE = t.ts::DATE"
+"""A fact that is folded though the other one, of which each row is looked up, has more partitions."""
 QUERIES = st.one_of(
     joined_queries("t", [*KEYS, "f"], aggregates([*NUMBERS, "f"], [*ANYTHING, "f"], ("i", "b")), CONDITIONS_OF_FILES),
     nested_queries("t", NUMBERS),
-    united_queries(["t", "v AS t"], NUMBERS),
+    united_queries(["t", "v AS t", MET], NUMBERS),
 )
 WAREHOUSES = 8
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,59 @@ def test_files_of_several_layouts_answer_as_their_rows(
     layouts, made = world
     columns = [*TYPES, *dict.fromkeys(name for layout in layouts for name in layout if name not in TYPES)]
     rows = [row for _, rows, _ in made for row in rows]
+    with written(oracle, layouts, made, columns) as folder:
+        asked = list(questions(data.draw, rows, columns))
+        assert folder.problems() == []
+        assert folder.answers(asked) == [oracle.sql(sql).to_arrow_table().to_pylist() for sql in asked]
+
+
+OVERLAPPING: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "ts": [("year",), ("month",), ("day",), ("year", "moy"), ("name",), ()],
+    "tz": [("utc",), ("local",), ("name",), ()],
+    "n": [("tens",), ("part",), ("n",), ("name",), ()],
+}
+"""Layouts whose partitions may hold the same values of a column."""
+
+
+@st.composite
+def of_first(draw: st.DrawFn, column: str) -> str:
+    """A question with a value that is read before its files are chosen."""
+    way, count, offset = draw(st.sampled_from(["", " DESC"])), draw(st.integers(0, 4)), draw(st.integers(0, 3))
+    inner = f"SELECT {draw(st.sampled_from(['', 'DISTINCT ']))}{column} AS v FROM t ORDER BY v{way} LIMIT {count}"
+    value = draw(
+        st.sampled_from(
+            [
+                f"SELECT {column} FROM t ORDER BY {column}{way} LIMIT 1 OFFSET {offset}",
+                f"SELECT {draw(st.sampled_from(['min', 'max']))}(v) FROM ({inner}) AS s",
+                f"SELECT {draw(st.sampled_from(['min', 'max']))}({column}) FROM t WHERE id > {offset}",
+            ]
+        )
+    )
+    return f"SELECT id FROM t WHERE {column} {draw(st.sampled_from(['=', '<', '<=', '>', '>=']))} ({value}) ORDER BY id"
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(sorted(OVERLAPPING)), st.data())
+def test_a_value_that_is_read_first_is_that_of_all_partitions(
+    oracle: duckdb.DuckDBPyConnection, column: str, data: st.DataObject
+) -> None:
+    drawn = data.draw(st.lists(st.sampled_from(OVERLAPPING[column]), min_size=2, max_size=3, unique=True))
+    layouts = sorted(drawn, key=bool)  # folders of no level stand first
+    made = [data.draw(files(layouts, number)) for number in range(data.draw(st.integers(4, 9)))]
+    columns = [*TYPES, *dict.fromkeys(name for layout in layouts for name in layout if name not in TYPES)]
+    with written(oracle, layouts, made, columns) as folder:
+        asked = data.draw(st.lists(of_first(column), min_size=3, max_size=6))
+        assert folder.answers(asked) == [oracle.sql(sql).to_arrow_table().to_pylist() for sql in asked]
+
+
+@contextmanager
+def written(
+    oracle: duckdb.DuckDBPyConnection,
+    layouts: Sequence[Sequence[str]],
+    made: Sequence[tuple[str, list[Row], list[str]]],
+    columns: Sequence[str],
+) -> Iterator[Files]:
+    """Write files into a folder of a table, and their rows into that of the oracle."""
     with tempfile.TemporaryDirectory() as name:
         folder = Files(Path(name))
         folder.declare(declaration(layouts))
@@ -159,13 +213,12 @@ def test_files_of_several_layouts_answer_as_their_rows(
             folder.put(path, pa.table(arrays | {one: stored(path, some, one, arrays[one]) for one in held}))
         lines = ", ".join(f"{name} {COLUMNS[name]}" for name in columns)
         oracle.execute(f"CREATE OR REPLACE TABLE t ({lines})")
-        for row in rows:
-            oracle.execute(
-                f"INSERT INTO t VALUES ({', '.join(literal(row.get(name), COLUMNS[name]) for name in columns)})"
-            )
-        asked = list(questions(data.draw, rows, columns))
-        assert folder.problems() == []
-        assert folder.answers(asked) == [oracle.sql(sql).to_arrow_table().to_pylist() for sql in asked]
+        for _, some, _ in made:
+            for row in some:
+                oracle.execute(
+                    f"INSERT INTO t VALUES ({', '.join(literal(row.get(name), COLUMNS[name]) for name in columns)})"
+                )
+        yield folder
 
 
 def stored(path: str, rows: Sequence[Row], name: str, values: pa.Array[Any]) -> pa.Array[Any]:

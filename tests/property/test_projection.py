@@ -22,6 +22,7 @@ from gateway.plan.details import partitions_text
 from gateway.plan.select import PartitionIndex
 from gateway.predicate import (
     Comparison,
+    Function,
     Membership,
     NullCheck,
     Operator,
@@ -155,22 +156,27 @@ def cases(draw: Any, functions: bool = False) -> Case:
     source = draw(st.sampled_from(SOURCES))
     rows = draw(st.lists(st.one_of(source.values, source.values, source.values, st.none()), min_size=1, max_size=25))
     values: list[Value] = []
-    leaves = [leaf(draw, source, rows, values) for _ in range(draw(st.integers(1, 4)))]
+    leaves = [leaf(draw, source, rows, values, (0, 0, -1, -40)) for _ in range(draw(st.integers(1, 4)))]
     return Case(source, draw(st.sampled_from(source.layouts)), rows, leaves, values)
 
 
-def leaf(draw: Any, source: Source, rows: Sequence[Value], values: list[Value]) -> tuple[Predicate, str]:
-    """Draw one filter, adding its constants to *values*."""
+def leaf(
+    draw: Any, source: Source, rows: Sequence[Value], values: list[Value], steps: Sequence[int] = (0,)
+) -> tuple[Predicate, str]:
+    """Draw one filter, adding its constants to *values*; it may be on the sum of the column and one of *steps*."""
     term = Term("x", source.type)
     kinds = ["compare"] * 5 + ["in", "not in", "list", "null", "not null"]
     kind = draw(st.sampled_from(kinds + (["like", "not like"] if source.type == "VARCHAR" else [])))
     if kind in ("null", "not null"):
         return NullCheck(term, kind == "not null"), f"x IS {kind.upper()}"
+    step = draw(st.sampled_from(steps)) if source.type in ("INTEGER", "BIGINT", "DATE") else 0
+    x = f"(x + {step})" if step else "x"
+    term = replace(term, functions=(Function("add", (step,), source.type),) if step else ())
     start = len(values)
     if kind == "compare":
         operator = draw(st.sampled_from(list(Operator)))
         values.append(operand(draw, source, rows))
-        return Comparison(term, operator, start), f"x {operator} $v{start}::{source.type}"
+        return Comparison(term, operator, start), f"{x} {operator} $v{start}::{source.type}"
     if kind in ("like", "not like"):
         prefix = draw(st.text(alphabet="abzé", max_size=3))
         values.append(prefix)
@@ -178,11 +184,11 @@ def leaf(draw: Any, source: Source, rows: Sequence[Value], values: list[Value]) 
     members = [operand(draw, source, rows) for _ in range(draw(st.integers(1, 4)))]
     if kind == "list":
         values.append(members)
-        return Membership(term, (start,), is_list=True), f"list_contains($v{start}::{source.type}[], x)"
+        return Membership(term, (start,), is_list=True), f"list_contains($v{start}::{source.type}[], {x})"
     values.extend(members)
     slots = tuple(range(start, len(values)))
     texts = ", ".join(f"$v{slot}::{source.type}" for slot in slots)
-    return Membership(term, slots, negated=kind == "not in"), f"x {kind.upper()} ({texts})"
+    return Membership(term, slots, negated=kind == "not in"), f"{x} {kind.upper()} ({texts})"
 
 
 def fields(layout: Sequence[tuple[str, str | None, str | None]]) -> list[PartitionField]:

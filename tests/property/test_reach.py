@@ -44,14 +44,23 @@ LEVELS = {
     "hour": ("of_hour", "hour", "at"),
     "k": ("k", "identity", "k"),
     "half": ("half", "'bucket[2]'", "n"),
+    "sixth": ("sixth", "'bucket[6]'", "n"),
+    "third": ("third", "'bucket[3]'", "n"),
+    "of_k": ("of_k", "'bucket[3]'", "k"),
     "d": ("d", "identity", "d"),
     "zday": ("of_z", "day", "z"),
     "n": ("n", "identity", "n"),
 }
 """Levels of folders: the column, its transform and its source."""
 LAYOUTS = {
-    "a": (["day"], ["d", "k"], ["month", "n"], ["zday", "half"], ["k", "day"], ["hour"]),
-    "b": (["day"], ["day"], ["d"], ["month"], ["k"], ["zday", "n"], []),
+    "a": (
+        *(["day"], ["d", "k"], ["month", "n"], ["zday", "half"], ["k", "day"], ["hour"], ["day"]),
+        *(["half"], ["half", "of_k"], ["third", "of_k"]),
+    ),
+    "b": (
+        *(["day"], ["day"], ["d"], ["month"], ["k"], ["zday", "n"], []),
+        *(["sixth"], ["third", "of_k"], ["half", "of_k"]),
+    ),
 }
 ENDS = [f"TIMESTAMP '{FIRST + timedelta(days=day)}'" for day in range(DAYS)]
 MEETINGS = (
@@ -79,7 +88,7 @@ FILTERS = (
 )
 OF_OTHER = ("b.at >= {}", "b.d < {}::DATE", "b.k = 'x'", "b.n IS NULL")
 KINDS = ("JOIN", "JOIN", "LEFT JOIN", "LEFT JOIN", "SEMI JOIN", "ANTI JOIN")
-WAREHOUSES = 8
+WAREHOUSES = 10
 
 
 @st.composite

@@ -66,7 +66,7 @@ PIVOT flights ON carrier
 --> 1:1 a template is one SELECT, and PIVOT starts none
 === 23
 FROM (PIVOT flights ON carrier)
---> 1:13 PIVOT without a list of values is not allowed in a template
+--> 1:13 PIVOT … ON is not allowed in a template
 === 24
 FROM flights PIVOT (count(*) FOR carrier IN (SELECT carrier FROM flights))
 --> 1:34 PIVOT without a list of values is not allowed in a template
@@ -429,3 +429,12 @@ SELECT * FROM flights TABLESAMPLE 10%; SELECT 2
 === 143
 SELECT * FROM E'x.csv'
 --> 1:15 not valid SQL: the query ends where something must follow E'x.csv'
+=== 144
+SELECT * FROM (PIVOT (SELECT carrier, dest FROM flights) ON dest IN ('LGA', 'JFK') USING count(*) GROUP BY carrier) AS q
+--> 1:30 PIVOT … ON is not allowed in a template
+=== 145
+SELECT * FROM (UNPIVOT flights ON flight, distance INTO NAME name VALUE v)
+--> 1:24 UNPIVOT … ON is not allowed in a template
+=== 146
+FROM flights UNPIVOT (v FOR name IN (SELECT 1))
+--> 1:23 UNPIVOT without a list of columns is not allowed in a template

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from mutating import Mutant, put_in_force
 from sqlglot import exp
 
 from gateway.execution import planning, work
-from gateway.plan import index
+from gateway.plan import axis, index
 from gateway.plan.fold import (
     aggregates,
     aggregations,
@@ -62,8 +63,16 @@ _MODULES = (
         reach,
         split,
     ),
-    *(index, planning, under, windows, work),
+    *(axis, index, planning, under, windows, work),
 )
+
+
+def of_any_buckets(_: Any) -> Any:
+    def wrong(self: axis.Image, count: int) -> axis.Interval | None:
+        numbers = np.asarray(self.numbers()) % count
+        return None if self.buckets is None else axis.Interval(self.rows, self.states, axis.DIRECT, numbers, numbers)
+
+    return wrong
 
 
 def merged_as(merge: str) -> Callable[[Any], Any]:
@@ -281,6 +290,7 @@ MUTANTS = [
     Mutant("joins", "with a part of a table", fold, "_reads_a_part", lambda _: lambda *_: None),
     Mutant("reach", "nothing of other tables", reach.Reach, "of", none_beside),
     Mutant("reach", "the first days of other tables", reach, "_compared", greatest_alone),
+    Mutant("reach", "there are as many buckets of all columns", axis.Image, "of_buckets", of_any_buckets),
     Mutant("reach", "NULL is the last value", reach, "_ends_of_states", null_is_last),
     Mutant("reach", "no file lacks a column", index.Axes, "may_lack", lambda _: lambda *_: False),
     Mutant("reach", "is one for all partials of a text", reach.Reach, "of", of_the_first),

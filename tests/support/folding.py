@@ -66,7 +66,7 @@ class Texts:
         found = structure(parsed(text), tables, Constants(text, {}).kind)
         whole, names = aggregations(found), [scan.name for scan in found.scans]
         partitioned = [number for number, name in enumerate(names) if name == "facts"]
-        facts = next(ways(whole, names, [1 for _ in names], partitioned))
+        facts = ways(whole, names, [1 for _ in names], partitioned).facts
         made = split(text, found, whole, facts, self.describe)
         if any(floats := floats_of(made, [list(map(str, one.types)) for one in self.partials(made)])):
             made = split(text, found, whole, facts, self.describe, floats)

@@ -12,18 +12,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_SALES = """\
-table: sales
-location: warehouse/sales
-partitioned_by: [{column: day, transform: day, source: sold}]
-columns: {sold: TIMESTAMP, store: VARCHAR, units: INTEGER, big: BIGINT, amount: "DECIMAL(10,2)", rate: DOUBLE,
-          good: BOOLEAN}
-"""
-_SHOPS = """\
-table: shops
-location: warehouse/shops
-columns: {name: VARCHAR, country: VARCHAR, opened: DATE, size: INTEGER, code: UINTEGER}
-"""
+_SALES = {
+    "sold": "TIMESTAMP",
+    "store": "VARCHAR",
+    "units": "INTEGER",
+    "big": "BIGINT",
+    "amount": "DECIMAL(10,2)",
+    "rate": "DOUBLE",
+    "good": "BOOLEAN",
+}
+_SHOPS = {"name": "VARCHAR", "country": "VARCHAR", "opened": "DATE", "size": "INTEGER", "code": "UINTEGER"}
+TABLES = {"sales": _SALES | {"day": "DATE"}, "shops": _SHOPS}
+"""The columns of both tables, and their types."""
+PARAMETERS = {"stores": "VARCHAR[]", "least": "INTEGER", "none": "VARCHAR[]"}
 NAN = float("nan")
 _ROWS = [
     (datetime(2024, 1, 31, 10, 20, 30, 500_000), "a", 3, 10, Decimal("1.05"), 2.675, True),
@@ -71,6 +72,18 @@ EQUAL = {
     "mean_integer": "SELECT avg(units) AS m, avg(big) AS b FROM sales",
     "mean_decimal": "SELECT avg(amount) AS m FROM sales",
     "mean_of_none": "SELECT avg(units) AS m, sum(units) AS s FROM sales WHERE units > 1000",
+    "mean_of_small": "SELECT store, avg(amount * 0.0000001) AS m FROM sales GROUP BY store",
+    "mean_in_having": (
+        "SELECT store, avg(amount) FILTER (WHERE units > 2) AS m FROM sales GROUP BY store HAVING avg(units) > 2"
+    ),
+    "mean_in_order": "SELECT store FROM sales GROUP BY store ORDER BY avg(big), store",
+    "mean_below": (
+        "SELECT sold, units FROM sales a WHERE units > (SELECT avg(units) * 0.9 FROM sales b WHERE b.good = a.good)"
+        " ORDER BY sold"
+    ),
+    "mean_over_groups": "SELECT store, avg(sum(units)) OVER (PARTITION BY count(*)) AS m FROM sales GROUP BY store",
+    "union_all_double": "SELECT rate FROM sales UNION ALL SELECT -rate FROM sales",
+    "counted_double": "SELECT count(DISTINCT rate) AS n FROM sales",
     "extremes": "SELECT min(store) AS a, max(store) AS b, min(rate) AS c, max(rate) AS d, max(sold) AS e FROM sales",
     "bools": "SELECT bool_and(good) AS a, bool_or(good) AS b FROM sales",
     "nan_is_greatest": "SELECT sold FROM sales WHERE rate > 1e299 ORDER BY sold",
@@ -128,6 +141,70 @@ EQUAL = {
     ),
     "parameters": "SELECT sold FROM sales WHERE store IN $stores AND ($least IS NULL OR units >= $least) ORDER BY sold",
     "empty_list": "SELECT sold, store IN $none AS a FROM sales ORDER BY sold",
+    "concat": "SELECT concat(store, '-', units, NULL) AS a, concat(store) AS b FROM sales ORDER BY sold",
+    "limit_of_one_row": "SELECT count(*) AS n, sum(units) AS u FROM sales LIMIT 5",
+    "limit_to_none": "SELECT count(*) AS n FROM sales LIMIT 0",
+    "offset_of_one_row": "SELECT max(units) AS m FROM sales LIMIT 3 OFFSET 1",
+    "limit_of_joined_rows": (
+        "SELECT * FROM (SELECT count(*) AS n FROM sales) a LEFT JOIN (SELECT max(size) AS m FROM shops) b ON n < m"
+        " LIMIT 9"
+    ),
+    "alias_hides_in_where": "SELECT sold, units + 1 AS units FROM sales WHERE units = 3 OR units = 4 ORDER BY sold",
+    "alias_hides_in_group": "SELECT units % 2 AS units, count(*) AS n FROM sales GROUP BY units",
+    "alias_hides_in_order": "SELECT -units AS units, sold FROM sales ORDER BY units, sold",
+    "alias_hides_in_groups": "SELECT store, -max(units) AS units FROM sales GROUP BY store ORDER BY units, store",
+    "alias_hides_in_union": "SELECT -units AS units FROM sales UNION ALL SELECT size FROM shops ORDER BY units",
+    "alias_hides_in_distinct": "SELECT DISTINCT units % 4 AS units FROM sales ORDER BY units",
+    "alias_hides_nothing_below": (
+        "SELECT -size AS units, opened FROM shops WHERE size IN (SELECT units - 2 FROM sales WHERE units > 0)"
+        " ORDER BY units"
+    ),
+    "name_of_two_sources": (
+        "SELECT a.store, b.units FROM sales a JOIN sales b ON a.sold = b.sold ORDER BY store, units"
+    ),
+    "name_of_a_source_and_a_cte": (
+        "WITH c AS (SELECT store, sum(units) AS units FROM sales GROUP BY store) SELECT a.store, a.units FROM c a"
+        " WHERE a.units > (SELECT avg(units) FROM c b WHERE b.store = a.store OR b.units < 3) ORDER BY store, units"
+    ),
+    "ordered_expression": (
+        "WITH c AS (SELECT store, units FROM sales) SELECT * FROM c ORDER BY CASE WHEN units > 3 THEN store END, 2, 1"
+    ),
+    "distinct_in_brackets": "SELECT DISTINCT (store) FROM sales s ORDER BY store",
+    "rollup": (
+        "SELECT store, good, count(*) AS n, sum(units) AS u, max(store) AS m, avg(big) AS b,"
+        " count(DISTINCT units) AS d, count(*) FILTER (WHERE units > 2) AS f FROM sales GROUP BY ROLLUP (store, good)"
+    ),
+    "rollup_of_nothing": (
+        "SELECT store, good, count(*) AS n, sum(units) AS u, count(*) FILTER (WHERE store IS NULL) AS f,"
+        " grouping(store) AS g FROM sales WHERE units > 1000 GROUP BY ROLLUP (store, good)"
+    ),
+    "rollup_levels": (
+        "SELECT store, units, grouping(store) + grouping(units) AS level, sum(amount) AS a,"
+        " rank() OVER (PARTITION BY grouping(store) + grouping(units), CASE WHEN grouping(units) = 0 THEN store END"
+        " ORDER BY sum(amount) DESC) AS r"
+        " FROM sales GROUP BY ROLLUP (store, units) ORDER BY level DESC, CASE WHEN grouping(store) = 0 THEN store END,"
+        " r, units"
+    ),
+    "rollup_having": (
+        "SELECT store, sum(units) AS u FROM sales GROUP BY ROLLUP (store) HAVING sum(units) > 4 OR grouping(store) = 1"
+    ),
+    "rollup_of_a_join": (
+        "SELECT h.country, s.store, sum(sum(s.units)) OVER (PARTITION BY grouping(s.store)) AS t, count(h.size) AS n"
+        " FROM sales s LEFT JOIN shops h ON h.name = s.store WHERE s.units IS NOT NULL OR h.size = 1"
+        " GROUP BY ROLLUP (h.country, s.store)"
+    ),
+    "rollup_windows": (
+        "SELECT store, sum(count(*)) FILTER (WHERE grouping(store) = 0) OVER () AS n, count(*) OVER () AS m FROM sales"
+        " GROUP BY ROLLUP (store)"
+    ),
+    "rollup_conditions": (
+        "SELECT store, sum(CASE WHEN units IS NULL THEN 1 ELSE 0 END) AS n, bool_or(good IS NULL) AS g,"
+        " sum(units) FILTER (WHERE good IS NOT TRUE) AS u FROM sales GROUP BY ROLLUP (store)"
+    ),
+    "rollup_below": (
+        "SELECT n, count(*) AS c FROM (SELECT store, count(*) AS n FROM sales GROUP BY ROLLUP (store)) GROUP BY n"
+        " ORDER BY n"
+    ),
 }
 REFUSED = {
     "qualify": ("SELECT store FROM sales QUALIFY row_number() OVER (ORDER BY sold) = 1", "QUALIFY"),
@@ -144,14 +221,36 @@ REFUSED = {
     "order_by_all": ("SELECT store, sold FROM sales ORDER BY ALL", "VAR"),
     "distinct_on": ("SELECT DISTINCT ON (store) store, sold FROM sales ORDER BY store, sold", "DISTINCT with ON"),
     "limit_unordered": ("SELECT store FROM sales LIMIT 1", "LIMIT without ORDER BY"),
-    "rollup": ("SELECT store, count(*) AS n FROM sales GROUP BY ROLLUP (store)", "ROLLUP"),
+    "rollup_beside": ("SELECT store, count(*) AS n FROM sales GROUP BY good, ROLLUP (store)", "ROLLUP beside"),
+    "rollup_computed": ("SELECT units % 2 AS o, count(*) AS n FROM sales GROUP BY ROLLUP (o)", "other than columns"),
+    "rollup_around": (
+        "SELECT store, (SELECT count(*) FROM shops) AS n FROM sales GROUP BY ROLLUP (store)",
+        "a query with ROLLUP",
+    ),
+    "cube": ("SELECT store, count(*) AS n FROM sales GROUP BY CUBE (store)", "CUBE"),
+    "grouping_sets": ("SELECT store, count(*) AS n FROM sales GROUP BY GROUPING SETS ((store), ())", "GROUPINGSETS"),
+    "grouping_of_two": (
+        "SELECT store, grouping(store, good) AS g FROM sales GROUP BY ROLLUP (store, good)",
+        "grouping() of several",
+    ),
     "month_name": ("SELECT monthname(sold) AS a FROM sales", "monthname()"),
     "lower": ("SELECT lower(store) AS a FROM sales", "lower()"),
     "ilike": ("SELECT store FROM sales WHERE store ILIKE 'A%'", "ILIKE"),
-    "concat": ("SELECT concat(store, 'x') AS a FROM sales", "concat()"),
+    "concat_double": ("SELECT concat(store, rate) AS a FROM sales", "concat()"),
+    "limit_of_groups": ("SELECT count(*) AS n FROM sales GROUP BY store LIMIT 1", "LIMIT without ORDER BY"),
+    "limit_of_a_join": (
+        "SELECT * FROM (SELECT count(*) AS n FROM sales) a FULL JOIN (SELECT 7 AS m) b ON n < m LIMIT 1",
+        "LIMIT without ORDER BY",
+    ),
     "regexp": ("SELECT store FROM sales WHERE regexp_matches(store, 'a')", "regexp_like()"),
     "slice": ("SELECT store[1:2] AS a FROM sales", "BRACKET"),
     "substring_before": ("SELECT substring(store, 0, 2) AS a FROM sales", "before the first letter"),
+    "grouped_double": ("SELECT rate, count(*) AS n FROM sales GROUP BY rate", "apart by a DOUBLE"),
+    "grouped_quotient": ("SELECT units / 2 AS q, count(*) AS n FROM sales GROUP BY units / 2", "apart by a DOUBLE"),
+    "distinct_double": ("SELECT DISTINCT rate FROM sales", "apart by a DOUBLE"),
+    "union_double": ("SELECT rate FROM sales UNION SELECT rate FROM sales", "apart by a DOUBLE"),
+    "except_double": ("SELECT rate FROM sales EXCEPT ALL SELECT rate FROM sales WHERE good", "apart by a DOUBLE"),
+    "rollup_double": ("SELECT rate, count(*) AS n FROM sales GROUP BY ROLLUP (rate)", "apart by a DOUBLE"),
     "sum_double": ("SELECT sum(rate) AS s FROM sales WHERE rate < 9", "sum() or avg() of a DOUBLE"),
     "mean_double": ("SELECT avg(rate) AS m FROM sales WHERE rate < 9", "sum() or avg() of a DOUBLE"),
     "cast_rounding": ("SELECT rate::INTEGER AS a FROM sales WHERE rate < 9", "CAST of DOUBLE to INT"),
@@ -168,7 +267,15 @@ REFUSED = {
     "union_of_types": ("SELECT store AS a FROM sales UNION ALL SELECT size FROM shops", "different types"),
     "sample": ("SELECT count(*) AS n FROM sales TABLESAMPLE 10%", "TABLESAMPLE"),
     "recursive": ("WITH RECURSIVE r AS (SELECT 1 AS a) SELECT a FROM r, sales", "WITH with RECURSIVE"),
-    "hiding_alias": ("SELECT units + 1 AS units, count(*) AS n FROM sales GROUP BY units", "the name units"),
+    "hiding_in_having": (
+        "SELECT store, max(units) AS units FROM sales GROUP BY store HAVING units > 2",
+        "the name units",
+    ),
+    "hiding_in_order": ("SELECT sold, -units AS units FROM sales ORDER BY units + 0, sold", "the name units"),
+    "hiding_below": (
+        "SELECT name FROM shops h WHERE EXISTS (SELECT -units AS size FROM sales WHERE size = 3)",
+        "the name size",
+    ),
     "unsigned": ("SELECT code FROM shops", "no type for the column code"),
     "row_number_unordered": ("SELECT row_number() OVER () AS r FROM sales", "without ORDER BY"),
     "range_frame": (
@@ -204,8 +311,11 @@ def make_project(folder: Path) -> Path:
 def write_tables(folder: Path, days: int | None = None) -> None:
     """Write the declarations and the rows of both tables; of the first *days* the rows are others."""
     (folder / "catalog").mkdir(parents=True, exist_ok=True)
-    (folder / "catalog" / "sales.yaml").write_text(_SALES)
-    (folder / "catalog" / "shops.yaml").write_text(_SHOPS)
+    by_day = "partitioned_by: [{column: day, transform: day, source: sold}]"
+    for name, columns, partitions in (("sales", _SALES, by_day), ("shops", _SHOPS, "")):
+        listed = ", ".join(f'{column}: "{type_}"' for column, type_ in columns.items())
+        declared = f"table: {name}\nlocation: warehouse/{name}\ncolumns: {{{listed}}}\n{partitions}\n"
+        (folder / "catalog" / f"{name}.yaml").write_text(declared)
     (folder / "gateway.toml").write_text("")
     types = [pa.timestamp("us"), pa.string(), pa.int32(), pa.int64(), pa.decimal128(10, 2), pa.float64(), pa.bool_()]
     names = ["sold", "store", "units", "big", "amount", "rate", "good"]

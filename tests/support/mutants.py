@@ -198,7 +198,7 @@ def any_edge(right: Any) -> Any:
 
 
 def found_at_once(right: Any) -> Any:
-    return lambda self, value, read: self._found(value, read)
+    return lambda self, value, read, rows: self._found(value, read)
 
 
 def a_row_less(right: Any) -> Any:
@@ -253,6 +253,7 @@ MUTANTS = [
         "_hashed_bytes",
         lambda _: lambda key, kind: str(key).encode(),
     ),
+    Mutant("bucket", "a sum is taken for its column", axis.Shifted, "_back", lambda _: lambda self, key: key),
     Mutant("bucket", "<> leaves its bucket out", axis.Image, "outside", outside_any_overlap),
     Mutant(
         "bucket",
@@ -303,7 +304,7 @@ MUTANTS = [
     Mutant("folders", "the default partition is a text", layout, "HIVE_NULL", lambda _: "no such folder"),
     Mutant("folders", "those of the next file", rewrite, "NUMBER", lambda right: right.replace("+ 1", "+ 2")),
     Mutant("dimensions", "only their least key", dynamic, "learn", only_the_least),
-    Mutant("order", "the first value that is found is the greatest", ranks._Search, "_first_of_all", found_at_once),
+    Mutant("order", "the first value that is found is the greatest", ranks._Search, "_of_all", found_at_once),
     Mutant("order", "a row too few", ranks, "_rows", a_row_less),
     Mutant("order", "the first partition has a row", ranks, "steps", the_first_step),
     Mutant("dimensions", "any comparison taken for an equality", dimensions.Dimensions, "_across", any_edge),

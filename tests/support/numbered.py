@@ -53,7 +53,8 @@ def make_project(folder: Path, location: Path | None = None) -> Path:
     texts = {"catalog/numbers.yaml": TABLE.format(location=place)}
     for name, (front, what) in _QUERIES.items():
         texts[f"queries/{name}/v1.sql"] = QUERY.format(front=front, what=what)
-    texts["queries/large/v1.sql"] += ", range(300000) AS r"
+    # In an order, so that a worker which no longer has the rows computes the very ones that a cursor is of.
+    texts["queries/large/v1.sql"] += ", range(300000) AS r ORDER BY i"
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

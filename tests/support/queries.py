@@ -126,6 +126,8 @@ class Generator:
             return f"SELECT * FROM {from_}{filters}", dict(scope[0][1])
         if shape == "grouped":
             return self.grouped(depth, scope, outer, f"FROM {from_}{filters}", width)
+        if shape == "window" and width is None and self.chance(30):
+            return self.first_rows()
         items, columns = self.items(depth, scope, outer, width)
         tail = ""
         if shape == "window" and width is None:
@@ -150,6 +152,28 @@ class Generator:
         elif shape == "limit":
             tail = f" ORDER BY ALL LIMIT {self.pick((1, 2, 3))}" + self.pick(("", " OFFSET 1"))
         return f"{head}{', '.join(items)} FROM {from_}{filters}{tail}", columns
+
+    def first_rows(self) -> tuple[str, dict[str, str]]:
+        """Write windows over all rows of a table that are asked for the first ones, and now and then others."""
+        name, table, counted = self.name("x"), self.pick(list(self.tables)), self.name("o")
+        scope: Scope = [(name, self.tables[table])]
+        (key, kind), other, number = self.column(scope), self.column(scope)[0], self.pick(("1", "2", "3", "$pk"))
+        order = f"{self.pick(('', ' DESC', ' DESC'))}{self.pick(('', '', ' NULLS FIRST'))}"
+        ordered = f"ORDER BY {key}{order}{self.pick(('', f', {other}'))}"
+        partition = self.pick(("", "", "", "", f"PARTITION BY {other} "))
+        call = self.pick(("rank()", "dense_rank()", f"max({key})", f"min({key})", "count(*)"))
+        if call.endswith("()"):
+            asked = f"{counted} {self.pick(('=', '<=', '<', '>'))} {number}"
+        else:
+            ordered, asked = "", f"{key} {self.pick(_OPERATORS)} max({key}) OVER ()"
+        asked = self.pick((asked, asked, f"{asked} AND {self.simple(scope)}", f"{asked} OR {self.simple(scope)}"))
+        where = self.pick(("", f" WHERE {self.simple(scope)}"))
+        items = f"{key} AS {counted}k, {other} AS {counted}o, {call} OVER ({partition}{ordered}) AS {counted}"
+        sql = f"SELECT {items} FROM {table} AS {name}{where}"
+        columns = {f"{counted}k": kind}
+        if call.endswith("()") and self.chance(40):
+            return f"SELECT {counted}k FROM ({sql}) WHERE {asked.replace(f'{name}.', '')}", columns
+        return f"{sql} QUALIFY {asked}", columns
 
     def items(
         self, depth: int, scope: Scope, outer: Scope, width: Sequence[str] | None
@@ -241,6 +265,13 @@ class Generator:
         """Write such aggregates of groups, which HAVING leaves out if nothing, or nothing great enough, is in them."""
         by = self.pick((", ".join(keys), f"ROLLUP ({', '.join(keys)})")) if self.chance(15) else ", ".join(keys)
         operator, number = self.pick(_OPERATORS), self.pick(("0", "1", "2", "$pk"))
+        if self.chance(15):
+            one, name, other = self.simple(scope), self.name("o"), self.simple(scope)
+            more = self.pick(("", f", count(*) FILTER (WHERE {other})", f", bool_or({other})"))
+            passed = self.pick(
+                (f"bool_or({one})", name, f"{name} = TRUE", f"NOT {name}", f"{name} OR bool_or({other})")
+            )
+            return f"SELECT bool_or({one}) AS {name}{more} {rest} GROUP BY {by} HAVING {passed}", {name: "BOOLEAN"}
         if self.chance(30):
             (text, kind), name, call = self.column(scope), self.name("o"), self.pick(("max", "min"))
             having, other = f"{call}({text}) {operator} {self.constant(kind)}", self.simple(scope)
@@ -448,6 +479,8 @@ class Generator:
             f"{text}::VARCHAR || '/' || {other}::VARCHAR {operator} {value}",
             f"concat({text}, '/', {other}) LIKE '%{self.pick(('1', '2024-01-31', 'b', '/'))}'",
             f"concat_ws('/', {text}, {other}) IN ({value}, '1', 'ab')",
+            f"concat({text}, '/', {other}) IN ('ab/1', '/1', 'a/', '2/ab', '/')",
+            f"{text} || {other} = '{self.pick(('1ab', 'ab1', '11', 'aab', 'a'))}'",
             f"coalesce({text}::VARCHAR, {other}::VARCHAR) {operator} {literals[0]}::VARCHAR",
         ]
         times = [one for one, found in ((text, kind), (other, of)) if found in ("DATE", "TIMESTAMP")]

@@ -24,10 +24,12 @@ from gateway.plan.analysis import (
     assumed,
     bind,
     dimension_query,
+    is_read,
     learn,
     prepare,
     ranked_query,
     render,
+    subquery_query,
     witness_query,
 )
 from gateway.plan.refuting import Refuting
@@ -99,6 +101,7 @@ class Database:
     def bound(self, prepared: PreparedQuery, parameters: Mapping[str, TypedValue]) -> Bound:
         """Bind the parameters, and learn all dimensions; every second one is too long to be listed."""
         parameters = {**parameters, **self.ranks(prepared, parameters)}
+        parameters = {**parameters, **self.subqueries(prepared, parameters)}
         bound = bind(prepared, parameters, self.evaluate)
         refuting = Refuting(evaluate=self.evaluate)
         bound = refuting.refute(prepared, bound, parameters, lambda scan, terms: self.cuts(prepared, scan, terms))
@@ -112,8 +115,8 @@ class Database:
         """Learn a dimension after those that filter it."""
         for further in prepared.dimensions_in(one.predicate):
             bound = self.learned(prepared, bound, further, most)
-        sql = dimension_query(one, bound, prepared.scans[one.scan].table, most)
-        return learn(prepared, bound, {one: self.connection.execute(sql).fetchall()[0]})
+        sql, given = dimension_query(one, prepared, bound, prepared.scans[one.scan].table, most)
+        return learn(prepared, bound, {one: self.rows(sql, given)[0]})
 
     def ranks(self, prepared: PreparedQuery, parameters: Mapping[str, TypedValue]) -> dict[str, TypedValue]:
         """Learn the values that are read first, over all rows: of those that a LIMIT takes where there are enough."""
@@ -127,6 +130,19 @@ class Database:
             ((missing, value, _),) = self.rows(ranked_query(rank, rows, f"(SELECT * FROM {table})"), parameters)
             if rank.ranked.extreme or not missing:
                 found[rank.ranked.name] = TypedValue(value=value, type=rank.ranked.type)
+        return found
+
+    def subqueries(self, prepared: PreparedQuery, parameters: Mapping[str, TypedValue]) -> dict[str, TypedValue]:
+        """Read the subqueries that are read first, over all rows; one that fails tells nothing."""
+        found = {}
+        for one in prepared.subqueries:
+            sources = [f"(SELECT * FROM {prepared.scans[scan].table})" for scan in one.scans]
+            try:
+                (row,) = self.rows(subquery_query(one, sources, 100), parameters)
+            except duckdb.Error:
+                continue
+            if is_read(one, row):
+                found[one.name] = TypedValue(value=row[1], type=one.type if one.single else f"{one.type}[]")
         return found
 
     def witnessed(self, prepared: PreparedQuery, bound: Bound, parameters: Mapping[str, TypedValue]) -> Bound:
@@ -189,12 +205,17 @@ class Database:
 
 
 def answers(database: Database, sql: str, parameters: Mapping[str, TypedValue]) -> list[Counter[str]]:
-    """Return the answers of *sql* as bags of rows: whole, with all scans restricted, and with each alone."""
+    """Return the answers of *sql* as bags of rows: whole, with all scans restricted, with each alone, and all but each.
+
+    A partition holds rows beside those that it is read for, so that what one scan leaves out another one may have.
+    """
     prepared = database.prepare(sql, parameters)
     bound = database.bound(prepared, parameters)
     choices: list[Callable[[int], bool]] = [lambda _: False, lambda _: True]
     if len(prepared.scans) > 1:
         choices += [lambda index, one=one: index == one for one in range(len(prepared.scans))]  # type: ignore[misc]  # a default binds the loop's value
+    if len(prepared.scans) > 2:
+        choices += [lambda index, one=one: index != one for one in range(len(prepared.scans))]  # type: ignore[misc]  # a default binds the loop's value
     texts = [render(prepared, database.sources(prepared, bound, choice)) for choice in choices]
     return [Counter(map(repr, database.rows(text, parameters))) for text in texts]
 

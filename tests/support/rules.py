@@ -117,14 +117,21 @@ def unused(prepared: PreparedQuery) -> list[str]:
     return [f"{scan.table}: {one.sql} | {one.reason}" for scan in prepared.scans for one in scan.unused]
 
 
+def named_in(prepared: PreparedQuery, text: str) -> str:
+    """Write subqueries that are read first in the place of their parameters."""
+    for one in prepared.subqueries:
+        text = text.replace(f"${one.name}", f"({one.sql})")
+    return text
+
+
 def spelt(constant: Constant, prepared: PreparedQuery, names: list[str]) -> str:
     match constant:
         case Literal(value, _):
             return str(value)
         case ParameterValue(name, _):
-            return f"${name}"
+            return named_in(prepared, f"${name}")
         case ComputedConstant(sql, _, _):
-            return f"{{{sql}}}"
+            return f"{{{named_in(prepared, sql)}}}"
         case Absent(name, negated):
             return f"${name} IS {'NOT ' if negated else ''}NULL"
         case FirstPresent(parts):
@@ -132,6 +139,7 @@ def spelt(constant: Constant, prepared: PreparedQuery, names: list[str]) -> str:
         case LikePrefix(pattern):
             return f"prefix of {spelt(pattern, prepared, names)}"
         case Refuted(_, forms, _, of_null, among):
+            forms = tuple((grain, named_in(prepared, text)) for grain, text in forms)
             if among is not None:
                 forms = tuple((grain, text.replace(f"$__among_{among[0]}", names[among[0]])) for grain, text in forms)
             grains: dict[str, list[str]] = {}

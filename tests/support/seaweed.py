@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,10 +12,11 @@ import sysconfig
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Event
+from typing import Any
 from urllib.request import urlopen
 
 import obstore
@@ -32,6 +34,11 @@ class S3Server:
     region: str = "us-east-1"
     access_key: str = "testing-access-key"
     secret_key: str = "testing-secret-key"
+
+    @property
+    def reader(self) -> S3Server:
+        """The same server, asked by who may read the bucket and write nothing but what is below ``names``."""
+        return replace(self, access_key="reading-access-key", secret_key="reading-secret-key")
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -113,7 +120,8 @@ def run_seaweed(program: str, folder: Path) -> Iterator[S3Server]:
     s3_port, metrics_port, *others = free_ports(11)
     server = S3Server(endpoint=f"http://127.0.0.1:{s3_port}", metrics=f"http://127.0.0.1:{metrics_port}/metrics")
     command = [program, "mini", *_options(folder, s3_port, metrics_port, others, server.bucket)]
-    environment = {**os.environ, **server.environment, "TMPDIR": str(folder)}
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    (folder / "identities.json").write_text(json.dumps({"identities": [*_identities(server)]}), encoding="utf-8")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     try:
@@ -146,7 +154,17 @@ def _options(folder: Path, s3_port: int, metrics_port: int, others: list[int], b
         f"-s3.localSocket={folder}/s3.sock",
         f"-filer.localSocket={folder}/filer.sock",
         f"-bucket={bucket}",
+        f"-s3.config={folder}/identities.json",
     ]
+
+
+def _identities(server: S3Server) -> Iterator[Mapping[str, Any]]:
+    """List who may ask the server, and what: the one of the tests everything."""
+    bucket = server.bucket
+    reading = [f"Read:{bucket}", f"List:{bucket}", f"Write:{bucket}/names/*"]
+    for name, who, actions in (("testing", server, ["Admin"]), ("reading", server.reader, reading)):
+        keys = {"accessKey": who.access_key, "secretKey": who.secret_key}
+        yield {"name": name, "credentials": [keys], "actions": actions}
 
 
 def seaweed_version(program: str) -> str:

@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from process_tree import tree
 from waiting import wait_for
 
 STARTING = 400.0
@@ -28,6 +29,9 @@ _SETTINGS = {
     "spark.default.parallelism": "2",
     "spark.driver.maxResultSize": "64m",
 }
+
+BUCKET = "warehouse"
+"""The bucket of the tests' S3 server. The package of Spark has no client of S3: objects are read from copies."""
 
 
 def spark_home() -> Path | None:
@@ -64,13 +68,22 @@ class SparkServer:
     def address(self) -> str:
         return f"sc://127.0.0.1:{self.port}"
 
+    @property
+    def objects(self) -> Path:
+        """The folder that Spark reads as ``s3a://warehouse/spark``."""
+        return self.folder / "objects"
+
     def start(self) -> None:
         """Start it, without waiting until it answers."""
+        self.objects.mkdir(exist_ok=True)
         settings = {
             **_SETTINGS,
             "spark.connect.grpc.binding.port": str(self.port),
             "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
             "spark.local.dir": str(self.folder / "local"),
+            "spark.hadoop.fs.s3a.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+            "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": "org.apache.hadoop.fs.LocalFileSystem",
+            f"spark.hadoop.fs.viewfs.mounttable.{BUCKET}.link./spark": self.objects.as_uri(),
         }
         options = [part for item in settings.items() for part in ("--conf", "=".join(item))]
         command = [str(self.home / "bin" / "spark-submit"), "--master", "local-cluster[2,1,1024]", "--class", _CLASS]
@@ -95,6 +108,16 @@ class SparkServer:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "spark.log").read_text()[-2000:]
         return "Spark Connect server started" in (self.folder / "spark.log").read_text()
+
+    def workers(self) -> list[int]:
+        """List the processes that compute."""
+        assert self.process is not None
+        found = []
+        for process in tree(self.process.pid):
+            with suppress(OSError):
+                if b"CoarseGrainedExecutorBackend" in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+                    found.append(process.pid)
+        return found
 
     def kill(self) -> None:
         """Kill the server, the master and the workers."""

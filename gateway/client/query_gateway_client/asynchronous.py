@@ -17,7 +17,7 @@ from query_gateway_client.answer import Answer
 from query_gateway_client.errors import DeadlineExceeded, StreamCut
 from query_gateway_client.pages import following, page
 from query_gateway_client.progress import Progress, Report
-from query_gateway_client.question import Question, Target, moment, question
+from query_gateway_client.question import Question, Target, moment, question, whole
 from query_gateway_client.retry import Attempts, Retry
 from query_gateway_client.settings import Folder, Key, settings
 from query_gateway_client.splits import Plan, Split, plan_of, plan_target
@@ -104,7 +104,7 @@ class AsyncClient:
         self, plan: Plan, *, workers: int = 4, deadline: float | None = None, progress: Report | bool = False
     ) -> AsyncStream:
         """Return the rows of all splits of a *plan*, the batches in no order; as ``Client.read_splits``."""
-        attempts = self._settings.attempts(deadline)
+        workers, attempts = whole("workers", workers, least=1), self._settings.attempts(deadline)
         transfers = [self._settings.split(each, 0, replace(attempts), keep=False) for each in plan.splits]
         told = Progress.shown(progress, len(transfers))
         return AsyncStream(transfers, Tasks(transfers, self._batches, workers, told).batches())

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pyarrow as pa
@@ -20,12 +20,12 @@ from query_gateway_client.crew import Crew
 from query_gateway_client.errors import StreamCut
 from query_gateway_client.pages import following, page
 from query_gateway_client.progress import Progress, Report
-from query_gateway_client.question import Question, Target, moment, question
+from query_gateway_client.question import Question, Target, moment, question, whole
 from query_gateway_client.retry import Retry
 from query_gateway_client.settings import Folder, Key, settings
 from query_gateway_client.splits import Plan, Split, plan_of, plan_target
 from query_gateway_client.streams import Stream
-from query_gateway_client.training import TrainingRows
+from query_gateway_client.training import Shuffle, TrainingRows
 from query_gateway_client.transfer import Asked, Next, Transfer
 
 if TYPE_CHECKING:  # PyTorch need not be installed
@@ -151,7 +151,7 @@ class Client:
         self, plan: Plan, *, workers: int = 4, deadline: float | None = None, progress: Report | bool = False
     ) -> Stream:
         """Return the rows of all splits of a *plan*; as ``stream`` does."""
-        attempts = self._settings.attempts(deadline)
+        workers, attempts = whole("workers", workers, least=1), self._settings.attempts(deadline)
         transfers = [self._settings.split(each, 0, replace(attempts), keep=False) for each in plan.splits]
         told = Progress.shown(progress, len(transfers))
         return Stream(transfers, Crew(transfers, self._batches, workers, told).batches())
@@ -167,7 +167,7 @@ class Client:
         batch_size: int | None = None,
         splits: int = 64,
         lanes: int = 8,
-        shuffle: Literal["rows", "splits"] = "rows",
+        shuffle: Shuffle = "rows",
         keep: bool = False,
         **more: Any,
     ) -> TrainingRows:
@@ -186,7 +186,7 @@ class Client:
         batch_size: int | None = None,
         splits: int = 64,
         lanes: int = 8,
-        shuffle: Literal["rows", "splits"] = "rows",
+        shuffle: Shuffle = "rows",
         keep: bool = False,
         **more: Any,
     ) -> TorchRows:

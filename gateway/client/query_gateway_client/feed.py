@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from io import RawIOBase
+from typing import Any
 
 import pyarrow as pa
 
@@ -29,10 +30,12 @@ class Feed:
         self.received = 0
         self.rows = 0
         self.ended = False
-        self._pieces = _Pieces()
+        self._message: list[pa.Buffer] = []
+        """The parts of the message at hand that are whole: what it begins with, and its metadata."""
+        self._part = _Part(_HEAD)
+        self._kind = 0
         self._ready = _Ready()
         self._reader: pa.RecordBatchStreamReader | None = None
-        self._wanted = _HEAD
 
     @property
     def schema(self) -> pa.Schema | None:
@@ -44,33 +47,36 @@ class Feed:
         self.received += len(piece)
         if self.ended and piece:
             raise StreamDamaged("bytes follow the end of the stream")
-        self._pieces.add(piece)
-        batches = []
-        while not self.ended and self._pieces.length >= self._wanted:
-            if (batch := self._advance()) is not None:
+        rest, batches = memoryview(piece), []
+        while not self.ended and (rest or self._part.whole):
+            rest = self._part.fill(rest)
+            if self._part.whole and (batch := self._advance()) is not None:
                 batches.append(batch)
         self.rows += sum(batch.num_rows for batch in batches)
         return batches
 
     def _advance(self) -> pa.RecordBatch | None:
-        """Look one step further into the message at hand; take it when it is whole."""
-        continues, size = struct.unpack("<4si", self._pieces.peek(_HEAD))
-        if continues != _CONTINUES or size < 0:
+        """Take a part that is whole, and begin the next one; after the last one of a message take that."""
+        self._message.append(self._part.buffer)
+        if len(self._message) == 1:
+            self._part = _Part(self._length())
+            return None
+        if len(self._message) == 2:
+            self._kind, length = _message(self._message[1].to_pybytes())
+            self._part = _Part(length)
+            return None
+        head, metadata, body = self._message
+        self._message, self._part = [], _Part(_HEAD)
+        self._ready.add(head[:4], head[4:], metadata, body)  # as the reader asks for them
+        return self._taken(self._kind)
+
+    def _length(self) -> int:
+        """Return the length of the metadata of a message; 0 at the end of the stream."""
+        continues, length = struct.unpack("<4si", self._message[0])
+        if continues != _CONTINUES or length < 0:
             raise StreamDamaged("a message of the stream does not begin as one")
-        if size == 0:
-            self.ended = True
-            return None
-        if self._pieces.length < _HEAD + size:
-            self._wanted = _HEAD + size
-            return None
-        kind, body = _message(self._pieces.peek(_HEAD + size)[_HEAD:])
-        if self._pieces.length < _HEAD + size + body:
-            self._wanted = _HEAD + size + body
-            return None
-        self._wanted = _HEAD
-        for length in (4, 4, size, body):  # as the reader asks for them
-            self._ready.add(self._pieces.take(length))
-        return self._taken(kind)
+        self.ended = not length
+        return int(length)
 
     def _taken(self, kind: int) -> pa.RecordBatch | None:
         try:
@@ -100,57 +106,46 @@ def _message(metadata: bytes) -> tuple[int, int]:
     return kind, body
 
 
-class _Pieces:
-    """Bytes in the pieces that they came in."""
+class _Part:
+    """A part of a message, of which so many bytes come: each is copied once, into memory that Arrow uses again."""
 
-    def __init__(self) -> None:
-        self.length = 0
-        self._pieces: deque[memoryview] = deque()
+    def __init__(self, length: int) -> None:
+        try:
+            self.buffer = pa.allocate_buffer(length)
+        except pa.ArrowException as error:
+            raise StreamDamaged(f"a message of the stream has a part of {length:,} bytes") from error
+        self._missing = memoryview(self.buffer if length else bytearray()).cast("B")
 
-    def add(self, piece: bytes | memoryview) -> None:
-        if piece:
-            self._pieces.append(memoryview(piece))
-            self.length += len(piece)
+    @property
+    def whole(self) -> bool:
+        return not self._missing
 
-    def peek(self, length: int) -> bytes:
-        """Return the first *length* bytes, which are there, and leave them."""
-        if len(self._pieces[0]) < length:
-            taken = memoryview(self.take(length))
-            self._pieces.appendleft(taken)
-            self.length += length
-        return bytes(self._pieces[0][:length])
-
-    def take(self, length: int) -> bytes:
-        """Return the first *length* bytes, which are there, in one piece."""
-        first = self._pieces[0] if self._pieces else memoryview(b"")
-        if isinstance(first.obj, bytes) and len(first) == len(first.obj) == length > 0:
-            self._pieces.popleft()  # it is in one piece already, and need not be copied
-            self.length -= length
-            return first.obj
-        found, missing = [], length
-        while missing:
-            piece = self._pieces.popleft()
-            if len(piece) > missing:
-                self._pieces.appendleft(piece[missing:])
-                piece = piece[:missing]
-            found.append(piece)
-            missing -= len(piece)
-        self.length -= length
-        return b"".join(found)
+    def fill(self, piece: memoryview) -> memoryview:
+        """Take what is missing from a *piece*; return what is left of it."""
+        length = min(len(piece), len(self._missing))
+        self._missing[:length] = piece[:length]
+        self._missing = self._missing[length:]
+        return piece[length:]
 
 
 class _Ready(RawIOBase):
-    """The whole messages that Arrow's reader reads next, as a file."""
+    """The parts of whole messages that Arrow's reader reads next, as a file. It asks for them one by one."""
 
     def __init__(self) -> None:
-        self._pieces = _Pieces()
+        self._parts: deque[pa.Buffer] = deque()
 
-    def add(self, piece: bytes) -> None:
-        self._pieces.add(piece)
+    def add(self, *parts: pa.Buffer) -> None:
+        self._parts.extend(part for part in parts if part.size)
 
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int | None = -1) -> bytes:
-        length = self._pieces.length
-        return self._pieces.take(length if size is None or size < 0 else min(size, length))
+    def read(self, size: int | None = -1) -> Any:
+        """Return the next part, which is not copied where it is as long as is asked for."""
+        if not self._parts:
+            return b""
+        part = self._parts.popleft()
+        if size is None or size < 0 or size >= part.size:
+            return part
+        self._parts.appendleft(part[size:])
+        return part[:size]

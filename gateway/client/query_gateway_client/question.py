@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from math import isfinite, isnan
+from operator import index
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -105,6 +106,19 @@ def moment(snapshot: str | date | None) -> str | None:
     return snapshot.isoformat() if isinstance(snapshot, date) else snapshot
 
 
+def whole(name: str, value: int, *, least: int | None = None) -> int:
+    """Return a whole number that was given as the option *name*. Raises QuestionInvalid where it is none, or too small.
+
+    >>> whole("workers", 4, least=1)
+    4
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise QuestionInvalid(f"{name}: {value!r} is no whole number")
+    if least is not None and value < least:
+        raise QuestionInvalid(f"{name}: {value} is less than {least}")
+    return index(value)
+
+
 def _named(name: str, value: object) -> Plain:
     try:
         return plain(value)
@@ -115,7 +129,8 @@ def _named(name: str, value: object) -> Plain:
 def plain(value: object) -> Plain:
     """Write a value as JSON has it, with no digit lost: dates, times, decimals and UUIDs as texts.
 
-    Scalars and arrays of NumPy, pandas, Polars and Arrow are what they hold. Raises QuestionInvalid.
+    Scalars and arrays of NumPy, pandas, Polars and Arrow are what they hold; NaT and NA are NULL.
+    Raises QuestionInvalid.
 
     >>> plain(Decimal("12.50")), plain(timedelta(hours=-36)), plain((date(2013, 1, 31), None))
     ('12.50', '-P1DT12H', ['2013-01-31', None])
@@ -131,7 +146,7 @@ def plain(value: object) -> Plain:
             raise QuestionInvalid(f"{value} is no decimal that can be sent")
         return format(value, "f")
     if isinstance(value, datetime | date):
-        return value.isoformat()
+        return None if (text := value.isoformat()) == "NaT" else text  # that of pandas is a datetime
     if isinstance(value, timedelta):
         return _duration(value)
     if isinstance(value, UUID):
@@ -144,7 +159,9 @@ def _foreign(value: Any) -> Plain:
     if isinstance(value, pa.Scalar):
         return plain(value.as_py())
     if type(value).__name__ == "datetime64":
-        return _instant(str(value))
+        return _instant(value)
+    if type(value).__name__ == "NAType":
+        return None
     if isinstance(value, Mapping | bytes | bytearray | memoryview | time):
         raise QuestionInvalid(f"a {type(value).__name__} is no value of a parameter")
     if isinstance(value, set | frozenset):  # one order for one question
@@ -164,12 +181,22 @@ def _item(value: object) -> Plain:
     return found
 
 
-def _instant(text: str) -> str:
-    """Write NumPy's text of a moment without the digits of nanoseconds where they are zeros.
+def _instant(value: Any) -> str | None:
+    """Write a moment of NumPy: to the second at least where it is no date, without nanoseconds where they are zeros.
 
-    >>> _instant("2013-01-31"), _instant("2013-01-31T17:00:00.250000000")
-    ('2013-01-31', '2013-01-31T17:00:00.250000')
+    >>> import numpy
+    >>> [_instant(numpy.datetime64(each)) for each in ("2013", "2013-01-31", "2013-01-31T17", "NaT")]
+    ['2013-01-01', '2013-01-31', '2013-01-31T17:00:00', None]
+    >>> _instant(numpy.datetime64("2013-01-31T17:00:00.250000000"))
+    '2013-01-31T17:00:00.250000'
     """
+    match len(text := str(value)):
+        case 3:
+            return None
+        case 4 | 7:
+            return str(value.astype("datetime64[D]"))
+        case 13 | 16:
+            return str(value.astype("datetime64[s]"))
     return text[:-3] if text[19:20] == "." and len(text) == 29 and text.endswith("000") else text
 
 

@@ -17,15 +17,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from query_gateway_client.errors import QuestionInvalid
+from query_gateway_client.question import whole
 from query_gateway_client.splits import Plan, Split, reading_order, seed_of
 from query_gateway_client.streams import Stream
 
+Shuffle = Literal["rows", "splits"]
+"""What is shuffled by a seed: the splits and the rows inside of each, or the splits alone."""
 Position = tuple[int, int]
 """Where a lane goes on: the place of a split among those of the lane, and a row of it."""
 _AT_ONCE = 1_024
@@ -59,8 +62,10 @@ class TrainingRows:
     A lane has one split in memory and reads the next one meanwhile, so take many splits. *keep* keeps them on this
     machine's disk for later epochs. The order is that of one number of *lanes*, *batch_size* and version of pyarrow.
 
-    ``state_dict`` tells where the iteration has come: {plan, seed, epoch, turn, positions}. What is iterated after
-    ``load_state_dict`` goes on there, with any number of workers.
+    ``state_dict`` tells where the iteration has come: {plan, seed, shuffle, epoch, turn, positions}. What is iterated
+    after ``load_state_dict`` goes on there, with any number of workers.
+
+    Raises QuestionInvalid for an option that is none.
     """
 
     def __init__(
@@ -71,23 +76,23 @@ class TrainingRows:
         seed: int | None = None,
         batch_size: int | None = None,
         lanes: int = 8,
-        shuffle: Literal["rows", "splits"] = "rows",
+        shuffle: Shuffle = "rows",
         keep: bool = False,
     ) -> None:
-        if lanes < 1 or (batch_size is not None and batch_size < 1):
-            raise QuestionInvalid("lanes and batch_size are one at least")
+        if shuffle not in get_args(Shuffle):
+            raise QuestionInvalid(f"shuffle: {shuffle!r} is neither 'rows' nor 'splits'")
         self.client = client
         self.plan = plan
-        self.seed = seed
-        self.batch_size = batch_size
-        self.lanes = lanes
+        self.seed = None if seed is None else whole("seed", seed)
+        self.batch_size = None if batch_size is None else whole("batch_size", batch_size, least=1)
+        self.lanes = whole("lanes", lanes, least=1)
         self.shuffle = shuffle
         self.keep = keep
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin an epoch; each has an order of its own."""
-        self.epoch = epoch
+        """Begin an epoch, 0 or more; each has an order of its own."""
+        self.epoch = whole("epoch", epoch, least=0)
         self._start: tuple[int, list[Position]] = (0, [(0, 0)] * self.lanes)
         self.begin()
 
@@ -115,20 +120,24 @@ class TrainingRows:
         return {
             "plan": self.plan.id,
             "seed": self.seed,
+            "shuffle": self.shuffle,
             "epoch": self.epoch,
             "turn": self._turn,
             "positions": positions,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where a state was taken. Raises QuestionInvalid where it is of another plan, seed or lanes."""
-        own = {"plan": self.plan.id, "seed": self.seed, "positions": self.lanes}
+        """Go on where a state was taken.
+
+        Raises QuestionInvalid where it is of another plan, seed, shuffle or number of lanes, or no state at all.
+        """
+        taken = _state(state)
+        own = {"plan": self.plan.id, "seed": self.seed, "shuffle": self.shuffle, "lanes": self.lanes}
         for key, value in own.items():
-            found = len(state[key]) if key == "positions" else state[key]
-            if found != value:
-                raise QuestionInvalid(f"the state is of another order: its {key} is {found}, and here {value}")
-        self.epoch = state["epoch"]
-        self._start = (state["turn"], [(place, row) for place, row in state["positions"]])
+            if (found := taken[key]) != value:
+                raise QuestionInvalid(f"the state is of another order: its {key} is {found!r}, and here {value!r}")
+        self.set_epoch(taken["epoch"])
+        self._start = (taken["turn"], taken["positions"])
         self.begin()
 
     def converted(self, batch: pa.Table) -> Any:
@@ -197,6 +206,23 @@ class TrainingRows:
             return table
         chance = pc.random(table.num_rows, initializer=seed_of(self.seed, self.epoch, split.number))
         return table.take(pc.sort_indices(chance))
+
+
+def _state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what ``state_dict`` returned, of an older version too. Raises QuestionInvalid."""
+    try:
+        positions = [(whole("place", place, least=0), whole("row", row, least=0)) for place, row in state["positions"]]
+        return {
+            "plan": state["plan"],
+            "seed": state["seed"],
+            "shuffle": state.get("shuffle", "rows"),
+            "lanes": len(positions),
+            "epoch": whole("epoch", state["epoch"], least=0),
+            "turn": whole("turn", state["turn"], least=0) % len(positions),
+            "positions": positions,
+        }
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        raise QuestionInvalid(f"this is nothing that state_dict returned: {error!r}") from error
 
 
 class _ReadAhead(Iterator[pa.Table]):

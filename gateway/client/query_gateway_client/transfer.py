@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from query_gateway_client.answer import About
-from query_gateway_client.errors import ClientError, ConnectionFailed, StreamCut
+from query_gateway_client.errors import ClientError, ConnectionFailed, DeadlineExceeded, StreamCut
 from query_gateway_client.feed import Feed, StreamDamaged
 from query_gateway_client.kept import Entry, Kept, Writer
 from query_gateway_client.problems import may_be_asked_again, problem_of
@@ -82,8 +82,16 @@ class Inquiry:
         return {}
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> float:
-        """Take a problem; return the seconds to wait before the same is asked again, or raise it."""
+        """Take a problem; return the seconds to wait before the same is asked again, or raise it.
+
+        Raises DeadlineExceeded where it is the caller's own limit of time that the gateway kept.
+        """
         problem = problem_of(status, headers, body)
+        if problem.code == "deadline-exceeded":
+            try:
+                self.attempts.deadline.remaining()
+            except DeadlineExceeded as passed:
+                raise passed from problem
         if not may_be_asked_again(problem):
             raise problem
         return self.attempts.pause(problem, problem.retry_after)

@@ -7,6 +7,8 @@ executed as it was written: only the names of its tables, and its calls that rea
 from gateway.plan.analysis.conditional import PreparedWitness, witness_query
 from gateway.plan.analysis.constants import Dimension, Refuted
 from gateway.plan.analysis.cut import render
+from gateway.plan.analysis.dimension_query import dimension_query
+from gateway.plan.analysis.first_values import PreparedRank, Ranked, ranked_query
 from gateway.plan.analysis.known import Known
 from gateway.plan.analysis.prepare import prepare
 from gateway.plan.analysis.prepared import (
@@ -20,12 +22,11 @@ from gateway.plan.analysis.prepared import (
     assumed,
     bind,
     delivered,
-    dimension_query,
     learn,
     refute,
 )
-from gateway.plan.analysis.ranked import PreparedRank, Ranked, ranked_query
 from gateway.plan.analysis.text import NOW
+from gateway.plan.analysis.uncorrelated import PreparedSubquery, is_read, subquery_query
 
 __all__ = [
     "NOW",
@@ -37,6 +38,7 @@ __all__ = [
     "PreparedQuery",
     "PreparedRank",
     "PreparedScan",
+    "PreparedSubquery",
     "PreparedWitness",
     "Ranked",
     "Refuted",
@@ -46,10 +48,12 @@ __all__ = [
     "bind",
     "delivered",
     "dimension_query",
+    "is_read",
     "learn",
     "prepare",
     "ranked_query",
     "refute",
     "render",
+    "subquery_query",
     "witness_query",
 ]

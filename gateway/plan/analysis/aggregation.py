@@ -77,6 +77,12 @@ def is_aggregate(node: exp.Expr) -> bool:
     return isinstance(node, exp.Func) and node.sql_name().lower() in AGGREGATES
 
 
+def is_extreme(node: exp.Expr) -> bool:
+    """Return whether a call is ``max(x)`` or ``min(x)``, and no more."""
+    plain = isinstance(node, exp.Max | exp.Min) and node.this is not None
+    return plain and not any(value for key, value in node.args.items() if key != "this")
+
+
 def own(node: exp.Expr, *kinds: type[exp.Expr]) -> Iterator[exp.Expr]:
     """Walk the nodes of some kinds in the expressions of a SELECT, not in its sources or subqueries."""
     if isinstance(node, exp.Select):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlglot import exp
 
 from gateway.plan.analysis.aggregation import always_yields, is_aggregating, own
+from gateway.plan.analysis.computed import others_in
 from gateway.plan.analysis.names import Aliases
 from gateway.plan.analysis.reasons import Reason
 from gateway.plan.analysis.sources import SelectBlock
@@ -81,7 +82,7 @@ def _among(keys: Sequence[Term | Opaque]) -> Passes:
     terms = [key for key in keys if isinstance(key, Term)]
 
     def passes(tested: Term) -> bool:
-        return any(
+        return not others_in(tested) and any(
             tested.column == key.column and tested.functions[: len(key.functions)] == key.functions for key in terms
         )
 

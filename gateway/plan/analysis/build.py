@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from gateway.model import Column
 from gateway.plan.analysis.aggregation import own
+from gateway.plan.analysis.ctes import cte_of, is_recursive
 from gateway.plan.analysis.fixed import Kind, is_single, kinds, of_block, of_values
 from gateway.plan.analysis.lists import listed
 from gateway.plan.analysis.merging import common, merge
@@ -32,6 +33,7 @@ from gateway.plan.analysis.sources import (
     mark_certain,
 )
 from gateway.plan.analysis.types import canonical
+from gateway.plan.analysis.uncorrelated import Subqueries
 
 _SELECT = {
     *("expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "distinct"),
@@ -56,46 +58,11 @@ def conjuncts(node: exp.Expr | None) -> Iterator[exp.Expr]:
         yield node
 
 
-def cte_of(table: exp.Table) -> exp.CTE | None:
-    """Find the common table expression that a table's name means; None for a table of the catalog."""
-    if table.args.get("db") is not None:
-        return None
-    name, node = folded(table.name), table.parent
-    below: exp.Expr = table
-    through: exp.CTE | None = None
-    while node is not None:
-        with_ = node.args.get("with_")
-        if isinstance(with_, exp.With):
-            found = _visible(with_, name, through if below is with_ else None)
-            if found is not None:
-                return found
-        if isinstance(node, exp.CTE):
-            through = node
-        below, node = node, node.parent
-    return None
-
-
-def _visible(with_: exp.With, name: str, inside: exp.CTE | None) -> exp.CTE | None:
-    """Find a CTE by name; from *inside* one, only those before it are seen, and itself where it is recursive."""
-    found = None
-    for cte in with_.expressions:
-        if inside is not None and cte is inside:
-            return inside if _is_recursive(with_, inside) and folded(inside.alias) == name else found
-        if folded(cte.alias) == name:
-            found = cte
-    return found
-
-
-def _is_recursive(with_: exp.With, cte: exp.CTE) -> bool:
-    """Return whether a CTE may read itself; in any other its own name means a table."""
-    return bool(with_.args.get("recursive")) and isinstance(cte.this.unnest(), exp.SetOperation)
-
-
 class Builder:
     """Makes the blocks of one statement.
 
     *scans* maps the identity of a table node to its place in text order; *kind* tells the types of constants,
-    *ranking* the rows and values that are read first.
+    *ranking* the rows and values that are read first, *subqueries* other values of scalar subqueries.
     """
 
     def __init__(
@@ -104,11 +71,13 @@ class Builder:
         scans: Mapping[int, int],
         kind: Kind,
         ranking: Ranking | None = None,
+        subqueries: Subqueries | None = None,
     ) -> None:
         self._tables = tables
         self._scans = scans
         self._kind = kind
         self._ranking = ranking
+        self._subqueries = subqueries
         self._ctes: dict[int, Cte] = {}
         self._numbers = count()
 
@@ -148,7 +117,7 @@ class Builder:
         if not isinstance(with_, exp.With):
             return []
         for cte in with_.expressions:
-            recursive = _is_recursive(with_, cte)
+            recursive = is_recursive(with_, cte)
             built = self._ctes[id(cte)] = Cte(name=folded(cte.alias), node=cte, recursive=recursive)
             built.block = self.block(cte.this, outer)
             made.append(built)
@@ -285,6 +254,8 @@ class Builder:
                 made = self.block(query, around)
                 if self._ranking is not None and isinstance(query, exp.Subquery) and isinstance(made, SelectBlock):
                     made.value = self._ranking.value(made)
+                    if made.value is None and made.rows is None and self._subqueries is not None:
+                        made.value = self._subqueries.value(made)
                 block.children[id(query)] = Child(block=made, clause=clause, conjunct=conjunct)
         for join in block.tree.joins() if block.tree is not None else ():
             if join.scope is not None:
@@ -395,8 +366,12 @@ def _columns(block: Block) -> tuple[tuple[str | None, str | None], ...] | None:
 def _cte_columns(cte: Cte) -> tuple[tuple[str | None, str | None], ...] | None:
     names = [folded(item.name) for item in cte.node.args["alias"].args.get("columns") or ()]
     if cte.recursive:
-        # The types of a recursive CTE grow with its arms: only what its author named is known.
-        return tuple((name, None) for name in names) or None
+        # The types are those of its first arm. While its block is made, only what its author named is known.
+        first = cte.block.left.outputs if isinstance(cte.block, SetBlock) else None
+        if first is None:
+            return tuple((name, None) for name in names) or None
+        given = [*names, *(output.name for output in first[len(names) :])]
+        return tuple(zip(given, (output.type for output in first), strict=False))
     columns = _columns(cte.block) if cte.block is not None else None
     if columns is None:
         return None

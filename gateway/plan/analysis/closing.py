@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.plan.analysis.constants import Constants
-from gateway.plan.analysis.facts import MIRRORED, Fact, compose, keys
+from gateway.plan.analysis.facts import Fact, compose, either_way, keys
 from gateway.predicate import (
     TRUE,
     And,
@@ -61,10 +61,7 @@ def _copies(fact: Fact, over: Fact, constants: Constants) -> Iterator[Fact]:
     if over.edge is None or fact.predicate == TRUE or fact is over:
         return
     edge, mentioned = over.edge, keys(fact.predicate)
-    for here, operator, there in (
-        (edge.left, edge.operator, edge.right),
-        (edge.right, MIRRORED[edge.operator], edge.left),
-    ):
+    for here, operator, there in either_way(edge.left, edge.operator, edge.right):
         # What comes back to a column says no more than what was known of it, and with each round less.
         if here.column not in mentioned or there.column in fact.passed:
             continue

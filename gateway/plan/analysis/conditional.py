@@ -34,6 +34,8 @@ _WITHOUT: Final = ("qualify", "windows", "sample")
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _PASSING_NULL: Final = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
 """Aggregates that pass over NULL."""
+_NULL_OF_NOTHING: Final = (exp.Sum, exp.Avg, exp.Min, exp.Max, exp.LogicalOr)
+"""Aggregates that are NULL of no rows; of rows for which its condition is never TRUE, ``bool_or`` passes as little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Looked:
     def of_nothing(self) -> int | None:
         """What it is in a group in which it looks at no row: 0 (a sum of zeros: or NULL), or NULL."""
         call = self.node.this if isinstance(self.node, exp.Filter) else self.node
-        return 0 if self.zeros or not isinstance(call, (exp.Sum, exp.Avg, exp.Min, exp.Max)) else None
+        return 0 if self.zeros or not isinstance(call, _NULL_OF_NOTHING) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,7 @@ def _conditions(block: SelectBlock, constants: Constants, asked: Sequence[Compar
         return []  # which looks at the rows themselves where it takes no aggregate of them
     calls = [node for node in own(block.node, exp.Func, exp.Columns) if is_aggregate(node)]
     naming = Naming(block=block, aliases=Aliases.UNSEEN)
-    found = [_looked(call, naming, constants) or _greatest(call, asked, naming) for call in calls]
+    found = [_looked(call, naming, constants) or _asked_for(call, asked, naming, constants) for call in calls]
     known = [one for one in found if one is not None]
     return known if len(known) == len(found) else []
 
@@ -170,17 +172,17 @@ def _looked(call: exp.Expr, naming: Naming, constants: Constants) -> Looked | No
     return _case(argument, call, naming)
 
 
-def _greatest(call: exp.Expr, asked: Sequence[Compared], naming: Naming) -> Looked | None:
-    """Read ``max(x)`` where it is asked to be ``>= c``: it looks at the rows that are so themselves."""
+def _asked_for(call: exp.Expr, asked: Sequence[Compared], naming: Naming, constants: Constants) -> Looked | None:
+    """Read ``max(x)`` where it is asked to be ``>= c``, and ``bool_or(c)``: they look at the rows that are so."""
     if isinstance(call.parent, exp.Filter) and call.arg_key == "this":
         return None
-    bounds = [bound for one in asked if one.aggregate == call and (bound := one.bound(naming)) is not None]
-    return Looked(bounds[0], node=call) if bounds else None
+    found = (one.bound(naming) or one.holding(constants) for one in asked if one.aggregate == call)
+    return next((Looked(one, node=call) for one in found if one is not None), None)
 
 
 def _is_known(node: exp.Expr) -> bool:
     """Return whether it is known what an aggregate makes of no rows."""
-    return isinstance(node.this if isinstance(node, exp.Filter) else node, (*_PASSING_NULL, exp.CountIf))
+    return isinstance(node.this if isinstance(node, exp.Filter) else node, (*_PASSING_NULL, exp.CountIf, exp.LogicalOr))
 
 
 def _is_number(cast: exp.Cast) -> bool:

@@ -131,6 +131,7 @@ Constant = Union[  # noqa: UP007 - they name it early
     Literal, ParameterValue, ComputedConstant, Absent, FirstPresent, LikePrefix, Dimension, Refuted, Carried
 ]
 
+_SIGNED = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
 _DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
 _TIMESTAMP = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d [0-2]\d:[0-5]\d(:[0-5]\d)?")
 
@@ -220,15 +221,17 @@ class Constants:
         node = node.unnest()
         if isinstance(node, exp.Placeholder):
             return self.add(ParameterValue(node.name, f"{target}[]"))
-        if self.list_kind(node) != target:
+        kind, sql = self.list_kind(node), self.text.executable(node.sql(dialect="duckdb"))
+        if kind != target and {kind, target} <= _SIGNED:
+            sql = f"CAST({sql} AS BIGINT[])"  # of numbers beyond the target none is equal to a value of it
+        elif kind != target:
             return None
-        sql = self.text.executable(node.sql(dialect="duckdb"))
         return self.add(ComputedConstant(sql, f"{target}[]", self.named(node)))
 
     def list_kind(self, node: exp.Expr) -> str | None:
         """Return the member type of a list."""
         node = node.unnest()
-        declared = self.kind(node) or "" if isinstance(node, exp.Split | exp.Array) else ""
+        declared = self.kind(node) or "" if isinstance(node, exp.Split | exp.Array | exp.Transform) else ""
         if isinstance(node, exp.Placeholder):
             declared = canonical(self.parameters.get(node.name, ""))
         return declared[:-2] if declared.endswith("[]") else None

@@ -87,7 +87,7 @@ def until_where(text: str) -> str | None:
     except SqlError:
         return None
     for token in tokens:
-        depth += (token.text in _OPEN) - (token.text in _CLOSED)
+        depth += token.deeper
         word = token.name if depth == 0 and token.kind is TokenKind.WORD and before != "." else ""
         if depth < 0 or token.text == ";" or word in _AFTER:
             return text[: token.start]
@@ -98,8 +98,6 @@ def until_where(text: str) -> str | None:
     return text
 
 
-_OPEN: Final = frozenset("([{")
-_CLOSED: Final = frozenset(")]}")
 _AFTER: Final = frozenset(
     {
         "group",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.plan.analysis.reasons import Reason
 from gateway.predicate import (
@@ -30,6 +30,7 @@ from gateway.predicate import (
     terms_of,
 )
 
+T = TypeVar("T")
 MIRRORED: Final = {
     Operator.EQ: Operator.EQ,
     Operator.NE: Operator.NE,
@@ -38,6 +39,11 @@ MIRRORED: Final = {
     Operator.GT: Operator.LT,
     Operator.GE: Operator.LE,
 }
+
+
+def either_way(left: T, operator: Operator, right: T) -> tuple[tuple[T, Operator, T], tuple[T, Operator, T]]:
+    """Return a comparison as it is, and as it reads from its other side."""
+    return (left, operator, right), (right, MIRRORED[operator], left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,21 @@ class Related(Edge):
     names: tuple[tuple[str, str], ...]
     """The names in the SQL, each with the key of its column."""
     parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loose(Edge):
+    """``left compared right`` where an expression on the right may be a value though a column of it is NULL.
+
+    Its operator is ``<>``, by which nothing follows from one side for the other: the functions of facts are strict.
+    ``at_null`` is the SQL of the right side where all its columns are NULL, ``slot`` that of its value.
+    ``nullable``: the left side may be a value for NULL too.
+    """
+
+    compared: Operator
+    at_null: str
+    slot: int
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +109,16 @@ class Fact:
 def keys(predicate: Predicate) -> frozenset[str]:
     """Return the columns that a predicate speaks of."""
     return frozenset(term.column for leaf in leaves(predicate) for term in terms_of(leaf))
+
+
+def place_of(key: str) -> int:
+    """Return which column of its source or block a key is of."""
+    return int(key.partition(".")[2])
+
+
+def are_of_one_source(terms: Iterable[Term]) -> bool:
+    """Return whether the keys of terms are those of one source or block."""
+    return len({term.column.partition(".")[0] for term in terms}) == 1
 
 
 def leaves(predicate: Predicate) -> Iterator[Leaf]:

@@ -17,7 +17,7 @@ from gateway.plan.analysis import barriers, joins
 from gateway.plan.analysis.aggregation import always_yields
 from gateway.plan.analysis.build import conjuncts
 from gateway.plan.analysis.closing import closure
-from gateway.plan.analysis.conjuncts import WHOLE, edge_fact, facts_of, facts_of_all, in_one_type, shown
+from gateway.plan.analysis.conjuncts import are_comparable, edge_fact, facts_of, facts_of_all, in_one_type, shown
 from gateway.plan.analysis.constants import Constants, Literal
 from gateway.plan.analysis.dimensions import Dimensions
 from gateway.plan.analysis.facts import Edge, Fact, either, keys, moved, project
@@ -38,6 +38,7 @@ from gateway.plan.analysis.sources import (
 )
 from gateway.plan.analysis.subqueries import conditions, positive_subquery, tested_columns
 from gateway.plan.analysis.terms import Naming
+from gateway.plan.analysis.uncorrelated import Subqueries
 from gateway.predicate import FALSE, TRUE, And, Membership, NullCheck, Operator, Or, Predicate, Term, all_of, any_of
 
 
@@ -48,13 +49,16 @@ class Guarantees:
     constants: Constants
     names: Sequence[Sequence[str]]
     known: Sequence[Known] = ()
+    subqueries: Subqueries | None = None
     dimensions: Dimensions = field(init=False)
     _where: dict[int, list[Fact]] = field(default_factory=dict)
     _outputs: dict[int, list[Fact]] = field(default_factory=dict)
     _on: dict[int, list[Fact]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.dimensions = Dimensions(constants=self.constants, names=self.names, rows=self.rows)
+        self.dimensions = Dimensions(
+            constants=self.constants, names=self.names, rows=self.rows, subqueries=self.subqueries
+        )
 
     def rows(self, block: SelectBlock) -> list[Fact]:
         """Return what the rows of a block satisfy: those that its joins make and its WHERE keeps."""
@@ -128,7 +132,7 @@ class Guarantees:
         if child is None:
             return facts_of(node, Naming(block=block), self.constants, "WHERE")
         made = self._exists(child, node)
-        if isinstance(node, exp.In):
+        if not isinstance(node, exp.Exists):
             made += self._in(block, child, node)
         return made
 
@@ -147,7 +151,7 @@ class Guarantees:
                 made.append(replace(fact, predicate=outside, edge=None, mentions=keys(outside), origin=id(node)))
         return made
 
-    def _in(self, block: SelectBlock, child: Child, node: exp.In) -> list[Fact]:
+    def _in(self, block: SelectBlock, child: Child, node: exp.Expr) -> list[Fact]:
         """Return what is known of ``x`` where ``x IN (subquery)`` is TRUE: not NULL, and what the output satisfies."""
         made: list[Fact] = []
         for tested, output, index in tested_columns(node, child, block, self.constants):
@@ -160,10 +164,15 @@ class Guarantees:
                 mentions=frozenset({tested.column}),
             )
             made.append(about)
-            if output.type != tested.type and not {output.type, tested.type} <= set(WHOLE):
+            kind = output.type if self.subqueries is None else self.subqueries.kind(child.block, index)
+            if kind is None or not are_comparable(kind, tested.type):
                 continue
-            if isinstance(child.block, SelectBlock):
-                made += self.dimensions.of_output(tested, child.block, index, about)
+            found = self.dimensions.of_output(tested, child.block, index, about)
+            if not found and child.block.rows is None:
+                found = self.dimensions.of_query(tested, child.block, index, kind, about)
+            made += found
+            if output.type is None:
+                continue
             key = output_key(child.block, index)
             valued = (replace(fact, predicate=_of_values(fact.predicate, key)) for fact in self.outputs(child.block))
             known = _useful(moved(fact, {key: tested}) for fact in valued)

@@ -2,7 +2,8 @@
 
 A group none of whose rows any aggregate looks at has a count of 0, and NULL for others. Where HAVING leaves such groups
 out, or a query around the block does, they need not be there at all; see ``conditional``. Of ``HAVING max(ts) >= c``
-only rows count that are so themselves: the greatest of them is the greatest of all in the groups that are left.
+only rows count that are so themselves: the greatest of them is the greatest of all in the groups that are left. So it
+is with ``HAVING bool_or(c)``, which one row of a group decides for which *c* is TRUE.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Final
 
 from sqlglot import exp
 
+from gateway.plan.analysis.aggregation import is_extreme
 from gateway.plan.analysis.constants import Constants, Literal
-from gateway.plan.analysis.facts import MIRRORED, Fact
+from gateway.plan.analysis.facts import Fact, either_way
 from gateway.plan.analysis.leaves.comparison import OPERATORS
-from gateway.plan.analysis.names import Alias, Aliases, resolve
+from gateway.plan.analysis.names import Aliases, meant
 from gateway.plan.analysis.sources import SelectBlock, output_key
 from gateway.plan.analysis.subqueries import conditions
 from gateway.plan.analysis.terms import Naming, term
@@ -68,8 +70,7 @@ class Compared:
     def bound(self, naming: Naming) -> exp.Expr | Predicate | None:
         """Return what rows satisfy that a greatest (or least) value is of: ``ts >= c`` for ``max(ts) >= c``."""
         side = _ABOVE if isinstance(self.aggregate, exp.Max) else _BELOW
-        plain = isinstance(self.aggregate, exp.Max | exp.Min) and not self.aggregate.expressions
-        if not plain or self.aggregate.this is None or self.operator not in side:
+        if not is_extreme(self.aggregate) or self.operator not in side:
             return None
         if self.constant is None:
             found = term(self.aggregate.this, naming)
@@ -77,6 +78,15 @@ class Compared:
             return Comparison(found, limit, self.slot) if isinstance(found, Term) else None
         node = exp.GTE if side is _ABOVE else exp.LTE
         return node(this=exp.paren(self.aggregate.this, copy=True), expression=exp.paren(self.constant, copy=True))
+
+    def holding(self, constants: Constants) -> exp.Expr | None:
+        """Return the condition that is TRUE of some row of a group that passes: *c* of ``bool_or(c)``."""
+        if not isinstance(self.aggregate, exp.LogicalOr) or self.operator is not Operator.EQ:
+            return None
+        known = constants.slots[self.slot] if self.constant is None else self.constant
+        wanted = known.value is True if isinstance(known, Literal) else isinstance(known, exp.Boolean) and known.this
+        inner = self.aggregate.this
+        return inner if wanted and isinstance(inner, exp.Expr) and not isinstance(inner, exp.Distinct) else None
 
 
 def compared(block: SelectBlock, constants: Constants) -> list[Compared]:
@@ -89,11 +99,11 @@ def compared_around(block: SelectBlock, required: Sequence[Fact]) -> Iterator[Co
     items, outputs = block.node.expressions, block.outputs or ()
     if len(items) != len(outputs) or any(block.node.args.get(key) for key in _BETWEEN):
         return
-    meant = {output_key(block, at): item.unalias().unnest() for at, item in enumerate(items)}
+    by_key = {output_key(block, at): item.unalias().unnest() for at, item in enumerate(items)}
     for fact in required:
         for part in fact.predicate.parts if isinstance(fact.predicate, And) else (fact.predicate,):
-            if isinstance(part, Comparison) and part.term.column in meant and not part.term.functions:
-                yield Compared(meant[part.term.column], part.operator, slot=part.slot)
+            if isinstance(part, Comparison) and part.term.column in by_key and not part.term.functions:
+                yield Compared(by_key[part.term.column], part.operator, slot=part.slot)
 
 
 def _compared(node: exp.Expr, block: SelectBlock, constants: Constants) -> Iterator[Compared]:
@@ -101,21 +111,12 @@ def _compared(node: exp.Expr, block: SelectBlock, constants: Constants) -> Itera
     if isinstance(node, exp.Not) and isinstance(node.this.unnest(), exp.Is):
         tested = node.this.unnest()
         if isinstance(tested.expression, exp.Null):
-            yield Compared(_meant(tested.this.unnest(), block), Operator.NE, tested.expression)
+            yield Compared(meant(tested.this.unnest(), block, Aliases.AFTER), Operator.NE, tested.expression)
+    if isinstance(meant(node, block, Aliases.AFTER), exp.LogicalOr):
+        yield Compared(meant(node, block, Aliases.AFTER), Operator.EQ, exp.true())
     operator = OPERATORS.get(type(node))
     if operator is None:
         return
-    for one, compares, other in (
-        (node.this, operator, node.expression),
-        (node.expression, MIRRORED[operator], node.this),
-    ):
+    for one, compares, other in either_way(node.this, operator, node.expression):
         if constants.kind(other) is not None and constants.kind(one) is None:
-            yield Compared(_meant(one.unnest(), block), compares, other.unnest())
-
-
-def _meant(node: exp.Expr, block: SelectBlock) -> exp.Expr:
-    """Return what an alias of the SELECT list means in HAVING."""
-    if not isinstance(node, exp.Column):
-        return node
-    found = resolve(node, block, Aliases.AFTER)
-    return found.expression.unnest() if isinstance(found, Alias) else node
+            yield Compared(meant(one.unnest(), block, Aliases.AFTER), compares, other.unnest())

@@ -255,6 +255,19 @@ RETURNED: Final[dict[type[exp.Expr] | str, str]] = {
     exp.TimestampFromParts: "TIMESTAMP",
 }
 """What functions return, by their nodes or names."""
+
+
+def _kind_of_transform(constants: Typed, node: exp.Expr) -> str | None:
+    """Read ``list_transform(list, x -> CAST(… AS type))``: the type of a member is written out."""
+    function = node.expression
+    made = function.this.unnest() if isinstance(function, exp.Lambda) else None
+    known = constants.kind(node.this) is not None and isinstance(made, exp.Cast | exp.TryCast)
+    if not known or made is None or made.args.get("format") or len(function.expressions) != 1:
+        return None
+    to = canonical(made.args["to"].sql(dialect="duckdb"))
+    return f"{to}[]" if to in _CASTS and is_constant(made) and is_deterministic(made) else None
+
+
 KINDS: dict[type[exp.Expr], Callable[[Typed, exp.Expr], str | None]] = {
     exp.Literal: _kind_of_literal,
     exp.Null: lambda _, node: NULL,
@@ -284,6 +297,7 @@ KINDS: dict[type[exp.Expr], Callable[[Typed, exp.Expr], str | None]] = {
     exp.Mod: _kind_of_product,
     exp.Div: _kind_of_quotient,
     exp.Array: _kind_of_array,
+    exp.Transform: _kind_of_transform,
     exp.StrToTime: _kind_of_parsed_time,
     exp.UnixToTime: _kind_of_counted_time,
     exp.DateAdd: _kind_of_moved,

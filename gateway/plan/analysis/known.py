@@ -11,20 +11,21 @@ from sqlglot import exp
 from gateway.plan.analysis.constants import Constants
 from gateway.plan.analysis.facts import Fact
 from gateway.plan.analysis.sources import Source
-from gateway.predicate import Comparison, Operator
+from gateway.predicate import Comparison, Function, Operator, Term
 
 RULE: Final = "known of all rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A column of a scan compares so with a parameter of the planner's own, which has its type."""
+    """A column of a scan, under functions, compares so with a parameter of the planner's own, which has its type."""
 
     scan: int
     """The place of the scan in text order."""
     column: str
     operator: Operator
     parameter: str
+    functions: tuple[Function, ...] = ()
 
 
 def known_facts(
@@ -34,6 +35,8 @@ def known_facts(
     made = []
     for each in known:
         term = source.term(names[each.scan].index(each.column)) if each.scan == source.scan else None
+        if term is not None and each.functions:
+            term = Term(term.column, each.functions[-1].returns, each.functions)
         slot = constants.slot(exp.Placeholder(this=each.parameter), term.type) if term is not None else None
         if term is not None and slot is not None:
             predicate = Comparison(term, each.operator, slot)

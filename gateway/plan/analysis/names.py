@@ -63,6 +63,12 @@ def resolve(column: exp.Column, block: SelectBlock, aliases: Aliases, before: in
     return _unqualified(name, block, aliases, before)
 
 
+def meant(node: exp.Expr, block: SelectBlock, aliases: Aliases) -> exp.Expr:
+    """Return what an alias of the SELECT list stands for in a clause; anything else as it is."""
+    found = resolve(node, block, aliases) if isinstance(node, exp.Column) else None
+    return found.expression.unnest() if isinstance(found, Alias) else node
+
+
 def _unqualified(name: str, block: SelectBlock, aliases: Aliases, before: int | None) -> Found:
     if block.murky or any(source.columns is None for source in block.seen):
         return None

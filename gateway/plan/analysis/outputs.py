@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from gateway.plan.analysis.aggregation import is_extreme
 from gateway.plan.analysis.computed import Kind, computed
 from gateway.plan.analysis.sources import GENERATED, Leaf, Output, SelectBlock, Source, Tree, folded
 from gateway.plan.analysis.terms import Naming, Opaque, term
@@ -126,11 +127,13 @@ def _output(block: SelectBlock, item: exp.Expr, position: int, kind: Kind) -> Ou
 
 
 def _aggregated(node: exp.Expr, naming: Naming) -> str | None:
-    """Return the type of a count, and of the greatest or the least value of a term."""
+    """Return the type of a count, of rows before one, and of the greatest or the least value of a term."""
     call = node.this if isinstance(node, exp.Filter) else node
     if isinstance(call, exp.Count):
         return "BIGINT"
-    if not isinstance(call, exp.Max | exp.Min) or call.expressions or call.this is None:
+    if isinstance(call, exp.Window) and isinstance(call.this, exp.Rank | exp.DenseRank | exp.RowNumber):
+        return "BIGINT"
+    if not is_extreme(call):
         return None
     found = term(call.this, naming)
     return found.type if isinstance(found, Term) else None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from gateway.model import Value
+from gateway.plan.analysis.ranges import HIGH, LOW
 from gateway.predicate import (
     PLACE,
     And,
@@ -21,11 +24,18 @@ from gateway.predicate import (
     Predicate,
     StartsWith,
     Term,
+    terms_of,
 )
 
+_NO_CONDITIONS: Final[Mapping[int, str]] = {}
+_END: Final = re.compile(rf"'(?:[^']|'')*'|/\*.*?\*/|\"(?:{LOW}|{HIGH})(\d*)\"|\"(?:[^\"]|\"\")*\"", re.DOTALL)
+"""A text, a comment, the end of the range of a column with its number, or another name."""
 
-def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
+
+def predicate_sql(predicate: Predicate, values: Sequence[Value], conditions: Mapping[int, str] = _NO_CONDITIONS) -> str:
     """Return a predicate as SQL; all of its constants must be known.
+
+    *conditions* are those on the ends of ranges behind the slots of some leaves, which are written in place of them.
 
     >>> from gateway.predicate import Operator
     >>> print(predicate_sql(Comparison(Term("k", "INTEGER"), Operator.GE, 0), [3]))
@@ -36,7 +46,7 @@ def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
             return "TRUE" if isinstance(predicate, Everything) else "FALSE"
         case And(parts) | Or(parts):
             word = " AND " if isinstance(predicate, And) else " OR "
-            return f"({word.join(predicate_sql(part, values) for part in parts)})"
+            return f"({word.join(predicate_sql(part, values, conditions) for part in parts)})"
         case Condition(slot):
             return "TRUE" if values[slot] is True else "FALSE"
         case NullCheck(term, negated):
@@ -45,12 +55,28 @@ def predicate_sql(predicate: Predicate, values: Sequence[Value]) -> str:
             return f"{'NOT ' if negated else ''}starts_with({term_sql(term)}, {_literal(values[slot], term.type)})"
         case Comparison(term, operator, slot):
             return f"{term_sql(term)} {operator.value} {_literal(values[slot], term.type)}"
+        case Outside() | Elsewhere() if predicate.slot in conditions:
+            return f"({of_row(conditions[predicate.slot], terms_of(predicate))})"
         case Outside(term, slot):
             return f"({' AND '.join([f'{term_sql(term)} IS NOT NULL', *_ranges(term, values[slot])])})"
         case Elsewhere(terms):  # its boxes may be very many: what lies in them is kept
             return f"({' AND '.join(f'{term_sql(term)} IS NOT NULL' for term in terms)})"
         case Membership():
             return _membership(predicate, values)
+
+
+def of_row(condition: str, terms: Sequence[Term]) -> str:
+    """Write a condition on the ends of ranges as one on the columns of a row.
+
+    >>> ends = '''"__lo" = '"__lo"' AND "__hi1" > 5'''
+    >>> print(of_row(ends, [Term("s", "VARCHAR"), Term("k", "INTEGER")]))
+    "s" = '"__lo"' AND "k" > 5
+    """
+
+    def placed(found: re.Match[str]) -> str:
+        return found[0] if found[1] is None else term_sql(terms[int(found[1] or 0)])
+
+    return _END.sub(placed, condition)
 
 
 def _ranges(term: Term, ranges: Value) -> Iterator[str]:
@@ -87,7 +113,10 @@ def _applied(function: Function, text: str) -> str:
         case "cast":
             return f"CAST({text} AS {function.arguments[0]})"
         case "expression":
-            return str(function.arguments[0]).replace(f'"{PLACE}"', text)
+            expression, *others = map(str, function.arguments)
+            for number, name in enumerate(others, start=1):
+                expression = expression.replace(f'"{PLACE}{number}"', _quoted(name))
+            return expression.replace(f'"{PLACE}"', text)
         case "strftime":
             return f"strftime({text}, '{function.arguments[0]}')"
         case "date_trunc":

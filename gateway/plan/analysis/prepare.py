@@ -13,21 +13,29 @@ from sqlglot.errors import SqlglotError
 
 from gateway.errors import Diagnostic, TemplateInvalid
 from gateway.model import Column
-from gateway.plan.analysis.build import cte_of
+from gateway.plan.analysis.computed import others_in
 from gateway.plan.analysis.conditional import Conditional, PreparedWitness
 from gateway.plan.analysis.constants import Constant, Constants
+from gateway.plan.analysis.ctes import cte_of
 from gateway.plan.analysis.cut import cut, until_where
 from gateway.plan.analysis.dimensions import RULE
-from gateway.plan.analysis.facts import Fact, leaves, substitute
+from gateway.plan.analysis.excluded import Excluded
+from gateway.plan.analysis.facts import Fact, leaves, place_of, substitute
+from gateway.plan.analysis.first_values import PreparedRank, Ranked, depending
 from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.known import Known
 from gateway.plan.analysis.prepared import PreparedQuery, PreparedScan, Unused, Used
-from gateway.plan.analysis.ranked import PreparedRank, Ranked, Ranking, depending
+from gateway.plan.analysis.ranked import Ranking
 from gateway.plan.analysis.reasons import Reason
+from gateway.plan.analysis.sources import folded
 from gateway.plan.analysis.structure import scans_in, structure
 from gateway.plan.analysis.text import Text, read
+from gateway.plan.analysis.types import canonical
+from gateway.plan.analysis.uncorrelated import PreparedSubquery, Subqueries, mark
+from gateway.plan.analysis.unshielded import unshielded_names
 from gateway.plan.analysis.used import used_names
 from gateway.plan.analysis.walk import Walk
+from gateway.plan.analysis.windowed import Windowed
 from gateway.plan.shield import needs_whole
 from gateway.predicate import TRUE, Elsewhere, Outside, Predicate, Term, all_of, terms_of
 
@@ -53,10 +61,19 @@ def prepare(
     scans = scans_in(tree, known)
     names = [[column.name for column in known[node.name.lower()]] for node in scans]
     ranking = Ranking(constants=constants, names=names)
-    found = structure(tree, known, constants.kind, scans=scans, ranking=ranking)
-    guarantees = Guarantees(constants=constants, names=names, known=given)
+    types = [{folded(each.name): canonical(each.type) for each in known[node.name.lower()]} for node in scans]
+    subqueries = Subqueries(constants=constants, ctes=mark(tree, scans), types=types)
+    found = structure(tree, known, constants.kind, scans=scans, ranking=ranking, subqueries=subqueries)
+    guarantees = Guarantees(constants=constants, names=names, known=given, subqueries=subqueries)
     conditional = Conditional(constants=constants, ranking=ranking)
-    walk = Walk(guarantees=guarantees, ranking=ranking, conditional=conditional, references=_references(tree))
+    walk = Walk(
+        guarantees=guarantees,
+        ranking=ranking,
+        conditional=conditional,
+        excluded=Excluded(constants=constants, subqueries=subqueries),
+        windowed=Windowed(constants=constants, ranking=ranking),
+        references=_references(tree),
+    )
     walk.query(found.block, [], [])
     prunable = {name.lower(): {column.lower() for column in columns} for name, columns in partitioning.items()}
     prepared = [
@@ -74,10 +91,23 @@ def prepare(
         tables=tuple(dict.fromkeys(scan.table for scan in prepared)),
         shield=needs_whole(tree),
         names=used_names(tree),
+        unshielded=unshielded_names(tree),
         asked=tuple(_asked(prepared)),
         witnesses=tuple(_asked_for(conditional.found, pieces)),
         ranked=tuple(_read_first(ranking.found, constants.slots, prepared, pieces)),
+        subqueries=tuple(_of_use(subqueries.found, constants.slots, prepared)),
     )
+
+
+def _of_use(
+    found: Sequence[PreparedSubquery], constants: Sequence[Constant], scans: Sequence[PreparedScan]
+) -> Iterator[PreparedSubquery]:
+    """Take the subqueries whose values can prune."""
+    for subquery in found:
+        numbered = enumerate(scans)
+        filters = tuple(number for number, scan in numbered if depending(constants, scan.predicate, subquery.name))
+        if filters:
+            yield replace(subquery, filters=filters)
 
 
 def _read_first(
@@ -171,7 +201,8 @@ def _of_table(predicate: Predicate, names: Sequence[str], prunable: Collection[s
     """Name the columns as the table does, and drop those that cannot prune."""
 
     def named(term: Term) -> Term | None:
-        name = names[int(term.column.partition(".")[2])]
-        return Term(name, term.type, term.functions) if name.lower() in prunable else None
+        name = names[place_of(term.column)]
+        can_prune = name.lower() in prunable and not others_in(term)
+        return Term(name, term.type, term.functions) if can_prune else None
 
     return substitute(predicate, named)

@@ -29,10 +29,10 @@ from gateway.plan.analysis.constants import (
     fits,
 )
 from gateway.plan.analysis.facts import slots_of
+from gateway.plan.analysis.first_values import PreparedRank
 from gateway.plan.analysis.leaves.prefix import like_prefix
-from gateway.plan.analysis.predicate_sql import predicate_sql, term_sql
-from gateway.plan.analysis.ranked import PreparedRank
 from gateway.plan.analysis.types import INTEGERS, decimal_scale
+from gateway.plan.analysis.uncorrelated import PreparedSubquery
 from gateway.predicate import (
     FALSE,
     TRUE,
@@ -91,9 +91,10 @@ class PreparedQuery:
     ``constants`` are the slots of the predicates. ``clock``: the text reads the clock; ``instant``: it reads it
     through the reserved parameter ``__now`` (``text.NOW``), which then has to be bound. ``shield``: no filter of the
     text may be evaluated by the statistics of files, see ``plan.shield``. ``names``: all that the text uses, in lower
-    case; None where it may use any column. ``asked``: the terms, each with its scan and slot, whose values the engine
-    is asked about, see ``plan.refuting``. ``ranked``: the values that are read first where they can prune,
-    ``witnesses`` the scans that are asked for a row first.
+    case; None where it may use any column. ``unshielded``: see ``analysis.unshielded``. ``asked``: the terms, each with
+    its scan and slot, whose values the engine is asked about, see ``plan.refuting``. ``ranked``: the values that are
+    read first where they can prune, ``witnesses`` the scans that are asked for a row first, ``subqueries`` those that
+    are run first.
     """
 
     scans: tuple[PreparedScan, ...]
@@ -104,9 +105,11 @@ class PreparedQuery:
     tables: tuple[str, ...]
     shield: bool = False
     names: frozenset[str] | None = None
+    unshielded: frozenset[str] = frozenset()
     asked: tuple[tuple[int, tuple[Term, ...], int], ...] = ()
     ranked: tuple[PreparedRank, ...] = ()
     witnesses: tuple[PreparedWitness, ...] = ()
+    subqueries: tuple[PreparedSubquery, ...] = ()
 
     @cached_property
     def computed(self) -> tuple[ComputedConstant, ...]:
@@ -178,6 +181,7 @@ class Bound:
     predicates: tuple[Predicate, ...]
     known: tuple[Value | Unknown, ...]
     """The constants again, with ``Unknown`` for those that are not known, which is not NULL."""
+    parameters: Mapping[str, TypedValue]
 
 
 Evaluate = Callable[[Sequence[str], Mapping[str, TypedValue]], tuple[Value, ...]]
@@ -190,7 +194,7 @@ def bind(prepared: PreparedQuery, parameters: Mapping[str, TypedValue], evaluate
     An expression that fails to evaluate prunes nothing: whether the query itself fails is for the query to say.
     """
     computed = _compute(prepared.computed, parameters, evaluate)
-    return _bound(prepared, [_value(constant, parameters, computed) for constant in prepared.constants])
+    return _bound(prepared, [_value(constant, parameters, computed) for constant in prepared.constants], parameters)
 
 
 def learn(prepared: PreparedQuery, bound: Bound, found: Mapping[Dimension, Learned]) -> Bound:
@@ -207,7 +211,7 @@ def learn(prepared: PreparedQuery, bound: Bound, found: Mapping[Dimension, Learn
                 known[slot] = _delivered(least, constant.type)
             case Aspect.GREATEST:
                 known[slot] = _delivered(greatest, constant.type)
-    return _bound(prepared, known)
+    return _bound(prepared, known, bound.parameters)
 
 
 def refute(prepared: PreparedQuery, bound: Bound, found: Mapping[Refuted, Value]) -> Bound:
@@ -216,26 +220,17 @@ def refute(prepared: PreparedQuery, bound: Bound, found: Mapping[Refuted, Value]
     for slot, constant in enumerate(prepared.constants):
         if isinstance(constant, Refuted) and constant in found:
             known[slot] = found[constant]
-    return _bound(prepared, known)
+    return _bound(prepared, known, bound.parameters)
 
 
 def assumed(prepared: PreparedQuery, bound: Bound, name: str) -> Bound:
     """Return the constants as they are where a parameter that is not known has a value."""
     pairs = zip(prepared.constants, bound.known, strict=True)
-    return _bound(prepared, [False if constant == Absent(name) else known for constant, known in pairs])
+    known = [False if constant == Absent(name) else known for constant, known in pairs]
+    return _bound(prepared, known, bound.parameters)
 
 
-def dimension_query(dimension: Dimension, bound: Bound, source: str, most: int) -> str:
-    """Write the query that learns a dimension from *source*: its distinct values if at most *most*, and its bounds."""
-    name = term_sql(Term(dimension.column, dimension.type, dimension.functions))
-    kept = predicate_sql(simplified(dimension.predicate, bound.known), bound.values)
-    return (
-        f"SELECT CASE WHEN count(DISTINCT {name}) <= {most} THEN coalesce(list(DISTINCT {name}), []) END, "
-        f"min({name}), max({name}) FROM {source} AS dimension WHERE {name} IS NOT NULL AND {kept}"
-    )
-
-
-def _bound(prepared: PreparedQuery, given: Sequence[_Known]) -> Bound:
+def _bound(prepared: PreparedQuery, given: Sequence[_Known], parameters: Mapping[str, TypedValue]) -> Bound:
     known = list(given)
     for slot, constant in enumerate(prepared.constants):
         if isinstance(constant, Carried):
@@ -247,6 +242,7 @@ def _bound(prepared: PreparedQuery, given: Sequence[_Known]) -> Bound:
         ),
         predicates=tuple(simplified(scan.predicate, known) for scan in prepared.scans),
         known=tuple(known),
+        parameters=parameters,
     )
 
 

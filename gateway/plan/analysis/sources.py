@@ -76,6 +76,11 @@ class Source:
         """Return the keys of all columns."""
         return frozenset(self.key(index) for index in range(len(self.columns or ())))
 
+    def has_key(self, key: str) -> bool:
+        """Return whether a key is that of one of its columns."""
+        known = self.keys()
+        return key in known
+
     def find(self, name: str) -> int | None:
         """Return the index of the column that certainly has that name, and alone."""
         names = self._names()

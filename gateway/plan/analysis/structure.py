@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from gateway.model import Column
-from gateway.plan.analysis.build import Builder, cte_of
+from gateway.plan.analysis.build import Builder
+from gateway.plan.analysis.ctes import cte_of
 from gateway.plan.analysis.fixed import Kind
 from gateway.plan.analysis.ranked import Ranking
 from gateway.plan.analysis.sources import Block
+from gateway.plan.analysis.uncorrelated import Subqueries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +31,14 @@ def structure(
     *,
     scans: Sequence[exp.Table] | None = None,
     ranking: Ranking | None = None,
+    subqueries: Subqueries | None = None,
 ) -> Structure:
     """Find the blocks of a query over *tables*, whose names are in lower case; *kind* tells the types of constants.
 
-    *scans* are those of ``scans_in``; *ranking* finds the values that are read first.
+    *scans* are those of ``scans_in``; *ranking* and *subqueries* find the values that are read first.
     """
     scans = scans_in(tree, tables) if scans is None else scans
-    builder = Builder(tables, {id(node): index for index, node in enumerate(scans)}, kind, ranking)
+    builder = Builder(tables, {id(node): index for index, node in enumerate(scans)}, kind, ranking, subqueries)
     return Structure(scans=tuple(scans), block=builder.block(tree))
 
 

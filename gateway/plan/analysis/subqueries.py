@@ -1,4 +1,4 @@
-"""The subqueries of a WHERE that decide which rows stay: ``EXISTS (…)`` and ``x IN (…)``, not negated."""
+"""The subqueries of a WHERE that decide which rows stay: ``EXISTS (…)``, ``x IN (…)`` and ``x = ANY (…)``."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ from gateway.predicate import Operator, Term
 
 
 def positive_subquery(node: exp.Expr) -> exp.Expr | None:
-    """Return the subquery of ``EXISTS (…)`` and ``x IN (…)``."""
+    """Return the subquery of ``EXISTS (…)``, ``x IN (…)`` and ``x = ANY (…)``, not negated."""
     if isinstance(node, exp.Exists):
         return node.this if isinstance(node.this, exp.Expr) else None
-    if isinstance(node, exp.In):
-        query = node.args.get("query")
-        return query if isinstance(query, exp.Expr) and unnested(query) is None else None
-    return None
+    query = node.args.get("query") if isinstance(node, exp.In) else _any(node)
+    return query if isinstance(query, exp.Expr) and unnested(query) is None else None
+
+
+def _any(node: exp.Expr) -> exp.Expr | None:
+    """Return the subquery of ``x = ANY (…)``."""
+    found = node.expression.unnest() if isinstance(node, exp.EQ) else None
+    query = found.this if isinstance(found, exp.Any) else None
+    return query if isinstance(query, exp.Query) else None
 
 
 def tested_columns(
-    node: exp.In, child: Child, block: SelectBlock, constants: Constants
+    node: exp.Expr, child: Child, block: SelectBlock, constants: Constants
 ) -> list[tuple[Term, Output, int]]:
     """Match the tested terms of ``x IN (subquery)`` with the output columns and their positions."""
     outputs = child.block.outputs or ()
@@ -47,7 +52,7 @@ def membership_edges(block: SelectBlock, child: Child, constants: Constants) -> 
     """Return ``x = output`` for each tested column, where *child* is the subquery of a conjunct ``x IN (…)``."""
     node = next((node for node in conditions(block, "where") if id(node) == child.conjunct), None)
     query = positive_subquery(node) if node is not None else None
-    if not isinstance(node, exp.In) or query is None or block.children.get(id(query)) is not child:
+    if node is None or isinstance(node, exp.Exists) or query is None or block.children.get(id(query)) is not child:
         return []
     made = []
     for tested, output, index in tested_columns(node, child, block, constants):

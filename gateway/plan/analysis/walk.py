@@ -73,6 +73,7 @@ from gateway.plan.analysis import barriers, joins
 from gateway.plan.analysis.closing import closure
 from gateway.plan.analysis.conditional import Conditional
 from gateway.plan.analysis.conjuncts import facts_of
+from gateway.plan.analysis.excluded import Excluded
 from gateway.plan.analysis.facts import Fact, about, either, moved, substitute
 from gateway.plan.analysis.guarantees import Guarantees
 from gateway.plan.analysis.names import Aliases
@@ -92,6 +93,7 @@ from gateway.plan.analysis.sources import (
 )
 from gateway.plan.analysis.subqueries import conditions, is_evaluated_per_row, membership_edges
 from gateway.plan.analysis.terms import Naming
+from gateway.plan.analysis.windowed import Windowed
 from gateway.predicate import TRUE, Term
 
 _INSIDE = {"having": (Reason.GROUP_BY,), "qualify": (Reason.WINDOW, Reason.GROUP_BY)}
@@ -108,6 +110,8 @@ class Walk:
     guarantees: Guarantees
     ranking: Ranking
     conditional: Conditional
+    excluded: Excluded
+    windowed: Windowed
     references: Mapping[int, int]
     reached: dict[int, list[Fact]] = field(default_factory=dict)
 
@@ -144,11 +148,12 @@ class Walk:
         self.guarantees.dimensions.register(block)
         rows = [*outer, *self.guarantees.where(block), *self._below_clauses(block, required)]
         rows += [*self.ranking.facts(block), *self.conditional.facts(block, required)]
+        rows += self.windowed.facts(block, required)
         if block.tree is not None:
             if block.closed:
                 self._close(block, rows, block.closed)
             else:
-                self._tree(block.tree, block, rows)
+                self._tree(block.tree, block, [*rows, *self.excluded.where(block)])
                 rows += self.guarantees.tree(block.tree, block)
         constants = self.guarantees.constants
         for child in block.children.values():
@@ -202,7 +207,7 @@ class Walk:
                 constants=self.guarantees.constants,
             )
         )
-        self._tree(tree.left, block, left)
+        self._tree(tree.left, block, [*left, *self.excluded.join(tree, block, above)])
         self._tree(tree.right, block, right)
 
     def _source(self, source: Source, facts: list[Fact]) -> None:

@@ -139,13 +139,39 @@ def paths_from(block: SelectBlock) -> dict[int, Path]:
     return made
 
 
+@dataclass(slots=True)
+class Ways:
+    """The scans that each aggregation may be folded by, in the order in which they are tried."""
+
+    scans: Sequence[Sequence[int]]
+    _at: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the first of each."""
+        self._at = [0] * len(self.scans)
+
+    @property
+    def facts(self) -> tuple[int, ...]:
+        """The one of each that is tried."""
+        return tuple(each[at] for each, at in zip(self.scans, self._at, strict=True))
+
+    def try_next(self, failing: Collection[int]) -> bool:
+        """Try the next scan of the *failing* aggregations; return whether there is one of each.
+
+        A single aggregation is what fails, whatever it is.
+        """
+        failing = failing if len(self.scans) > 1 else {0}
+        for number in failing:
+            self._at[number] += 1
+        return bool(failing) and all(self._at[number] < len(self.scans[number]) for number in failing)
+
+
 def ways(
     found: Sequence[Aggregation], tables: Sequence[str], partitions: Sequence[int], partitioned: Collection[int]
-) -> Iterator[tuple[int, ...]]:
-    """Walk the scans that aggregations may be folded by, one of each: those of the most *partitions* first.
+) -> Ways:
+    """List the scans that aggregations may be folded by: of each those of the most *partitions* first.
 
-    They are of *partitioned* tables, if any is. Of one aggregation every scan is tried; among several, each has its
-    first one. *tables* and *partitions* are those of each scan. Raises ``Refused``.
+    They are of *partitioned* tables, if any is. *tables* and *partitions* are those of each scan. Raises ``Refused``.
     """
     each: list[list[int]] = []
     for aggregation in found:
@@ -155,10 +181,7 @@ def ways(
         if not paths:
             raise _nothing_to_fold_by(aggregation, [tables[number] for number in sorted(aggregation.paths)])
         each.append(sorted(paths, key=lambda number: (-partitions[number], number)))
-    if len(each) == 1:
-        yield from ((number,) for number in each[0])
-    else:
-        yield tuple(numbers[0] for numbers in each)
+    return Ways(each)
 
 
 def _nothing_to_fold_by(aggregation: Aggregation, tables: Sequence[str]) -> Refused:

@@ -15,7 +15,7 @@ from sqlglot import exp
 from gateway.model import Column
 from gateway.plan.analysis.aggregation import is_aggregate, own
 from gateway.plan.analysis.reasons import Reason
-from gateway.plan.analysis.sources import Block, Leaf, SelectBlock, SetBlock
+from gateway.plan.analysis.sources import Block, Leaf, OpaqueBlock, SelectBlock, SetBlock
 from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.algebra import FLOATING, SAME_BYTES, base
@@ -52,6 +52,7 @@ class Around:
     _cuts: list[Cut] = field(init=False, default_factory=list)
     _needed: Sequence[Cte] = field(init=False, default=())
     _seen: set[int] = field(init=False, default_factory=set)
+    _compared: dict[int, Sequence[Column]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what is around the aggregations, and give it an order."""
@@ -129,11 +130,28 @@ class Around:
         if block.kind is not exp.Union or node.args.get("distinct"):
             compared: list[SelectBlock | SetBlock] = [block, *arms_of(block)]  # INTERSECT goes first: any two of them
             for each in compared:
-                self._require(self._result(each))
+                self._require(self._columns_compared(each))
         for arm in (block.left, block.right):
             self._check(arm)
         if not self._is_top(block) and (node.args.get("limit") or node.args.get("offset")):
             self._order_set(block, self.frame.span_of_set(block))
+
+    def _columns_compared(self, block: SelectBlock | SetBlock) -> Sequence[Column]:
+        """Describe the columns of a block; a set operation of arms of equal types has their types."""
+        if id(block) not in self._compared:
+            self._compared[id(block)] = self._of_equal_arms(block) or self._result(block)
+        return self._compared[id(block)]
+
+    def _of_equal_arms(self, block: SelectBlock | SetBlock) -> Sequence[Column] | None:
+        if (
+            not isinstance(block, SetBlock)
+            or isinstance(block.left, OpaqueBlock)
+            or isinstance(block.right, OpaqueBlock)
+        ):
+            return None
+        left, right = self._columns_compared(block.left), self._columns_compared(block.right)
+        same = [column.type for column in left] == [column.type for column in right]
+        return left if same and not block.node.args.get("by_name") else None
 
     def _check_values(self, block: SelectBlock) -> None:
         """Raise ``Refused`` where aggregates, keys or DISTINCT are of values whose order or bytes would show."""
@@ -154,7 +172,7 @@ class Around:
     def _window(self, block: SelectBlock, node: exp.Expr) -> None:
         if not isinstance(node, exp.Window) or isinstance(node.this, exp.Filter):
             raise Refused("it has a window with a FILTER")
-        found = ordering(Clauses(self.text.parsed, self.frame.span_of(block)), node)
+        found = ordering(Clauses(self.frame.tokens, self.frame.span_of(block)), node)
         if found.arguments is not None:
             self._require(self._types(block, [node.this.this]))
         if found.at is not None:
@@ -173,7 +191,7 @@ class Around:
 
     def _order(self, block: SelectBlock) -> None:
         """Give the rows of a block a total order."""
-        clauses, columns = Clauses(self.text.parsed, self.frame.span_of(block)), self._result(block)
+        clauses, columns = Clauses(self.frame.tokens, self.frame.span_of(block)), self._result(block)
         if clauses.first != "select":
             raise Refused("it does not begin with SELECT")
         terms = list(self._last(block, clauses, columns))

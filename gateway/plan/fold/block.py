@@ -53,6 +53,8 @@ class Block:
     """A SELECT over a fact and what is *joined* to it."""
 
     text: Text
+    tokens: Tokens
+    """Of the whole text."""
     tree: exp.Select
     span: Span
     clauses: Clauses
@@ -64,19 +66,16 @@ class Block:
     """The items of its SELECT list, without their aliases."""
 
     @classmethod
-    def read(cls, text: Text, found: Structure, fact: int, place: Place) -> Block:
+    def read(cls, text: Text, tokens: Tokens, found: Structure, fact: int, place: Place) -> Block:
         """Read the aggregation of a query whose scan of that number is the fact.
 
-        Raises ``Refused`` where it is none that is folded, and ``SqlError``.
+        Raises ``Refused`` where it is none that is folded.
         """
         block, span = place.leaf.block, place.leaf.span
-        clauses = Clauses(text.parsed, span)
+        clauses = Clauses(tokens, span)
         select = _checked(block)
         if clauses.first != "select":
             raise Refused("it does not begin with SELECT")
-        refuse_volatile(text)
-        if "__gateway_" in text.parsed.lower():
-            raise Refused("it has a name that begins with __gateway_", "another name")
         table, alias = found.scans[fact].name, found.scans[fact].args.get("alias")
         if alias is not None and alias.args.get("columns"):
             raise Refused("its table has other names for its columns")
@@ -86,6 +85,7 @@ class Block:
         aliases = {item.alias.lower(): item.this for item in select.expressions if isinstance(item, exp.Alias)}
         return cls(
             text=text,
+            tokens=tokens,
             tree=select,
             span=span,
             clauses=clauses,
@@ -191,9 +191,9 @@ def refuse_uncertain(tree: exp.Expr) -> None:
             raise Refused(reason, hint)
 
 
-def refuse_volatile(text: Text) -> None:
+def refuse_volatile(tokens: Tokens) -> None:
     """Raise ``Refused`` where a function gives other values, or another number of rows, each time it is called."""
-    for name in Tokens.read(text.parsed).calls():
+    for name in tokens.calls():
         if name in _OF_SEVERAL_ROWS:
             raise Refused(f"{name}() makes several rows of one, which nothing tells apart")
         if reviewed().get(name) == "volatile":

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from gateway.plan.fold.tokens import CLOSED, OPEN, Span, Tokens, closing
-from gateway.query.lexer import Token, TokenKind
+from gateway.plan.fold.tokens import Span, Tokens, closing
+from gateway.query.lexer import CLOSING, OPENING, Token, TokenKind
 
 _SINGLE: Final = frozenset({"select", "from", "where", "having", "qualify", "window", "limit", "offset"})
 _DOUBLE: Final = frozenset({"group", "order"})
@@ -28,11 +28,11 @@ class Window:
 
 
 class Clauses:
-    """The clauses of one SELECT in *sql*, *within* a part of it, without those of its subqueries."""
+    """The clauses of one SELECT, *within* a part of a text, without those of its subqueries."""
 
-    def __init__(self, sql: str, within: Span) -> None:
-        """Raises ``SqlError`` where the text is not understood."""
-        self._tokens = [token for token in Tokens.read(sql).tokens if within.start <= token.start < within.end]
+    def __init__(self, tokens: Tokens, within: Span) -> None:
+        """*tokens* are those of the whole text."""
+        self._tokens = tokens.within(within)
         self._starts = {token.start: index for index, token in enumerate(self._tokens)}
         self._found: dict[str, tuple[int, int, int]] = dict(self._clauses())
 
@@ -173,7 +173,7 @@ class Clauses:
         """Return where the innermost call of a function of these *names* begins that is around a position."""
         depth, index = 0, self._starts[position] - 1
         while index > 0:
-            depth += (self._tokens[index].text in CLOSED) - (self._tokens[index].text in OPEN)
+            depth -= self._tokens[index].deeper
             if depth < 0:
                 depth = 0
                 if self._tokens[index - 1].name in names:
@@ -213,10 +213,10 @@ class Clauses:
         depth = 0
         for index in range(start, end):
             text = self._tokens[index].text
-            depth -= text in CLOSED
+            depth -= text in CLOSING
             if depth == 0:
                 yield index
-            depth += text in OPEN
+            depth += text in OPENING
 
     def _words(self, start: int, end: int) -> dict[str, int]:
         """Return where each word stands first, in no parentheses."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from typing import Final
@@ -13,7 +13,7 @@ from gateway.catalog.manifest import Snapshot
 from gateway.model import BoundQuery, Column, Plan, Principal, Scan, Statement
 from gateway.plan.analysis import Evaluate
 from gateway.plan.explain import readable
-from gateway.plan.fold.aggregations import ways
+from gateway.plan.fold.aggregations import Ways, ways
 from gateway.plan.fold.forms import Describe, Form, Forms, partial_of, unfolded_of, whole_of
 from gateway.plan.fold.holding import Holding, selected_alone
 from gateway.plan.fold.parts import Filter, Part, Refused, Whole
@@ -125,33 +125,51 @@ class FoldPlanner:
 
     def fold(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Fold | Whole:
         """Fold a planned query, or say why it stays whole: by its text and by the manifest alone."""
-        instead: Whole | None = None
         try:
-            for form in self._formed(plan, snapshots):
-                found = self._folded(plan, form, snapshots, principal)
-                if isinstance(found, Fold):
-                    return found
-                instead = instead or found
+            return self._by_some(plan, snapshots, principal)
         except Refused as refused:
             joins = self.planner.policy_joins(principal, plan.query.tables)
             return Whole(reason=refused.reason, hint=refused.hint, in_order=refused.in_order and not joins)
-        assert instead is not None
-        return instead
 
-    def _folded(self, plan: Plan, form: Form, snapshots: Mapping[str, Snapshot], principal: Principal) -> Fold | Whole:
-        """Fold a query of which the text can be folded so, or say why not."""
+    def _by_some(self, plan: Plan, snapshots: Mapping[str, Snapshot], principal: Principal) -> Fold | Whole:
+        """Fold a query by the first scans by which all of its aggregations can be. Raises ``Refused``."""
+        found, refusals, instead = self._ways(plan, snapshots), list[Refused](), list[Whole]()
+        trying = True
+        while trying:
+            try:
+                form = self._forms.form(plan.query, snapshots, found.facts)
+            except Refused as refused:
+                refusals.append(refused)
+                trying = found.try_next(refused.of)
+            else:
+                made, failing = self._folded(plan, form, snapshots, principal)
+                if isinstance(made, Fold):
+                    return made
+                instead.append(made)
+                trying = found.try_next(failing)
+        if not instead:
+            raise refusals[0]
+        return instead[0]
+
+    def _folded(
+        self, plan: Plan, form: Form, snapshots: Mapping[str, Snapshot], principal: Principal
+    ) -> tuple[Fold | Whole, Collection[int]]:
+        """Fold a query of which the text can be folded so, or say why not, and of which aggregations that is known."""
         query, selected = plan.query, [_chosen(each) for each in plan.scans]
+        failing: dict[int, str] = {}
         over = partial(self._over, selected, snapshots, principal)
         reason, hint = self._reason([selected[part.fact] for part in form.split.parts]), None
         if reason is None:
             making = _Branches(self.planner, self._evaluate, plan, snapshots, principal)
             parts = zip(form.split.parts, form.states, strict=True)
             branches = tuple(making.branch(part, states) for part, states in parts)
-            reason, hint = next(filter(None, (_reads_a_part(plan, each) for each in branches)), None), _MEETING
+            parts_read = ((number, _reads_a_part(plan, each)) for number, each in enumerate(branches))
+            failing = {number: found for number, found in parts_read if found is not None}
+            reason, hint = next(iter(failing.values()), None), _MEETING
             if reason is None:
-                return Fold(branches=branches, form=form, query=query, whole=partial(over, whole_of(query, form)))
+                return Fold(branches=branches, form=form, query=query, whole=partial(over, whole_of(query, form))), ()
         whole = partial(over, whole_of(query, form) if query.deterministic else unfolded_of(query, form))
-        return Whole(reason=reason, hint=hint, statement=whole, exact=query.deterministic and form.sums)
+        return Whole(reason=reason, hint=hint, statement=whole, exact=query.deterministic and form.sums), failing
 
     def _reason(self, chosen: Sequence[Chosen]) -> str | None:
         """Say why a query whose text can be folded is not, by what is *chosen* of its facts."""
@@ -173,27 +191,17 @@ class FoldPlanner:
     ) -> Statement:
         return self.planner.statement_over(query, selected, snapshots, principal, address)
 
-    def _formed(self, plan: Plan, snapshots: Mapping[str, Snapshot]) -> Iterator[Form]:
-        """Walk the forms of a query. Raises ``Refused`` where there is none.
+    def _ways(self, plan: Plan, snapshots: Mapping[str, Snapshot]) -> Ways:
+        """List the scans that the aggregations of a query may be folded by: those of partitioned tables.
 
-        An aggregation is folded by a scan of a partitioned table: first by that of the most partitions.
+        Raises ``Refused`` where one has none.
         """
         if not plan.scans:
             raise Refused("it reads no table")
         found = self._forms.aggregations(plan.query, snapshots)
         partitioned = {n for n, scan in enumerate(plan.scans) if snapshots[scan.table].table.partitioned_by}
-        refusals, formed = list[Refused](), False
         tables, partitions = [scan.table for scan in plan.scans], [scan.selection.partitions for scan in plan.scans]
-        for facts in ways(found, tables, partitions, partitioned):
-            try:
-                form = self._forms.form(plan.query, snapshots, facts)
-            except Refused as refused:
-                refusals.append(refused)
-            else:
-                formed = True
-                yield form
-        if not formed:
-            raise refusals[0]
+        return ways(found, tables, partitions, partitioned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from gateway.plan.fold.aggregations import NO_AGGREGATE, Aggregation, aggregatio
 from gateway.plan.fold.algebra import EXACT, FLOATING, SAME_BYTES, base
 from gateway.plan.fold.in_order import is_in_order
 from gateway.plan.fold.narrow import joined
-from gateway.plan.fold.parts import Part, Refused, Split, over_partials
+from gateway.plan.fold.parts import Part, Refused, Split, of_each, over_partials
 from gateway.plan.fold.split import split
 from gateway.plan.planner import Planner
 from gateway.query.lexer import TokenKind, lex
@@ -104,7 +104,7 @@ class Forms:
             with self._lock:
                 self._known[key] = known
         if isinstance(known, Refused):
-            raise Refused(known.reason, known.hint, in_order=known.in_order)
+            raise known.again()
         return known
 
     def _reading(self, query: BoundQuery, tables: _Tables) -> _Read:
@@ -117,7 +117,7 @@ class Forms:
             with self._lock:
                 self._read[key] = known
         if isinstance(known, Refused):
-            raise Refused(known.reason, known.hint, in_order=known.in_order)
+            raise known.again()
         return known
 
     def _made(
@@ -125,8 +125,8 @@ class Forms:
     ) -> Form | Refused:
         try:
             return self._formed(query, tables, facts, over_nothing)
-        except Refused as refused:  # without its traceback, whose frames would keep answers in memory
-            return Refused(refused.reason, refused.hint, in_order=refused.in_order)
+        except Refused as refused:
+            return refused.again()
         except QueryFailed:
             return Refused("the engine does not take the texts that it was split into")
 
@@ -153,8 +153,7 @@ class Forms:
             unfolded, made = splitting(cheaper).whole, splitting(floats)
             states = states_of(made)
         form = Form(split=made, unfolded=unfolded, states=states, columns=tuple(self._describe(over_nothing(query))))
-        for part, each in zip(made.parts, states, strict=True):
-            self._check_states(part, each)
+        of_each(self._check_states, zip(made.parts, states, strict=True))
         self._check_results(form, query, over_nothing)
         return form
 
@@ -197,7 +196,7 @@ def _read_of(query: BoundQuery, tables: _Tables) -> _Read | Refused:
             raise Refused(NO_AGGREGATE, in_order=True)
         return _Read(text=text, found=found, aggregations=aggregations(found))
     except Refused as refused:
-        return Refused(refused.reason, refused.hint, in_order=refused.in_order)
+        return refused.again()
 
 
 def _cast(states: Sequence[Column]) -> str:

@@ -29,7 +29,7 @@ from gateway.plan.fold.in_order import joins_values
 from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import Filter, Refused
 from gateway.plan.fold.place import kept_path
-from gateway.plan.fold.tokens import Span
+from gateway.plan.fold.tokens import Span, Tokens
 from gateway.query.lexer import SqlError
 
 _KEPT = 1_000
@@ -61,16 +61,17 @@ def keepings(sql: str, tables: _Tables, types: tuple[tuple[str, str], ...]) -> t
     """Find all scans whose rows a text keeps, by the columns of its *tables* and the *types* of its parameters."""
     try:
         text = read(sql, {column.name.lower() for _, columns in tables for column in columns})
-        refuse_volatile(text)
+        tokens = Tokens.read(text.parsed)
+        refuse_volatile(tokens)
         by_name = {name.lower(): columns for name, columns in tables}
         found = structure(parsed(text), by_name, Constants(text, dict(types)).kind)
     except (Refused, SqlError):
         return ()
-    made = (_keeping(text, found, scan) for scan in range(len(found.scans)))
+    made = (_keeping(text, tokens, found, scan) for scan in range(len(found.scans)))
     return tuple(each for each in made if each is not None)
 
 
-def _keeping(text: Text, found: Structure, scan: int) -> Keeping | None:
+def _keeping(text: Text, tokens: Tokens, found: Structure, scan: int) -> Keeping | None:
     table = found.scans[scan].name
     try:
         if sum(each.name.lower() == table.lower() for each in found.scans) > 1:
@@ -83,10 +84,10 @@ def _keeping(text: Text, found: Structure, scan: int) -> Keeping | None:
         return None
     alone = all(each.alone and not block.children for each, block in zip(joined, path, strict=True))
     alone = alone and len(found.scans) == 1 and not joins_values(path[0].node.root())
-    return Keeping(scan=scan, alone=alone, conditions=_conditions(text, joined) if alone else None)
+    return Keeping(scan=scan, alone=alone, conditions=_conditions(text, tokens, joined) if alone else None)
 
 
-def _conditions(text: Text, joined: Sequence[Joined]) -> tuple[Filter, ...] | None:
+def _conditions(text: Text, tokens: Tokens, joined: Sequence[Joined]) -> tuple[Filter, ...] | None:
     """List the conditions that leave rows out of one table; None where a row may be given more than once."""
     nodes = [each.block.node for each in joined]
     if any(node.find(exp.Anonymous, exp.UDTF, exp.Explode) for node in nodes):
@@ -96,7 +97,7 @@ def _conditions(text: Text, joined: Sequence[Joined]) -> tuple[Filter, ...] | No
     if len(nodes) > 1 or nodes[0].args.get("with_"):
         return None
     try:
-        clauses = Clauses(text.parsed, Span(0, len(text.parsed)))
+        clauses = Clauses(tokens, Span(0, len(text.parsed)))
         return tuple(each for _, each in filters(text, clauses, joined[0]))
     except (Refused, SqlError):
         return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import sqlglot
 from sqlglot import exp
@@ -14,6 +14,7 @@ from gateway.model import Statement
 from gateway.plan.fold.algebra import Algebra
 from gateway.plan.rewrite import Address
 
+_Made = TypeVar("_Made")
 UNION: Final = "__gateway_union"
 """The name of the rows of a set operation, which are put in order."""
 STATE: Final = "__gateway_s{}"
@@ -151,12 +152,33 @@ class Whole:
 class Refused(Exception):
     """Raised inside of a split for a query that is not folded: why, and what could be written instead, if anything.
 
-    *in_order*: its rows come in the order of the files.
+    *in_order*: its rows come in the order of the files. *of* are the numbers of the aggregations that it is about,
+    which may be folded by another scan; none where it is not known to be about some.
     """
 
-    def __init__(self, reason: str, hint: str | None = None, *, in_order: bool = False) -> None:
+    def __init__(
+        self, reason: str, hint: str | None = None, *, in_order: bool = False, of: frozenset[int] = frozenset()
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.hint, self.in_order = reason, hint, in_order
+        self.reason, self.hint, self.in_order, self.of = reason, hint, in_order, of
+
+    def again(self, of: Collection[int] | None = None) -> Refused:
+        """Return it without its traceback, whose frames would keep answers in memory; *of* some aggregations."""
+        return Refused(self.reason, self.hint, in_order=self.in_order, of=self.of if of is None else frozenset(of))
+
+
+def of_each(make: Callable[..., _Made], arguments: Iterable[tuple[Any, ...]]) -> list[_Made]:
+    """Make something of each aggregation, from its arguments. Raises ``Refused``, of all for which that is raised."""
+    made: list[_Made] = []
+    refused: dict[int, Refused] = {}
+    for number, each in enumerate(arguments):
+        try:
+            made.append(make(*each))
+        except Refused as one:
+            refused[number] = one
+    if refused:
+        raise next(iter(refused.values())).again(refused)
+    return made
 
 
 def parsed(sql: str) -> exp.Expr:

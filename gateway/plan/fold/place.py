@@ -11,17 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sqlglot import exp
 
 from gateway.plan.analysis.aggregation import own
-from gateway.plan.analysis.build import cte_of
+from gateway.plan.analysis.ctes import cte_of
 from gateway.plan.analysis.sources import Block, OpaqueBlock, SelectBlock, SetBlock, Source
 from gateway.plan.analysis.structure import Structure
 from gateway.plan.analysis.text import Text
 from gateway.plan.fold.aggregations import Aggregation, Path, paths_from
-from gateway.plan.fold.parts import Refused, parsed
+from gateway.plan.fold.parts import Refused, of_each, parsed
 from gateway.plan.fold.tokens import Span, Tokens
 
 _CHANGES: Final = ("limit", "offset", "fetch", "sample", "qualify", "having", "windows", "group", "distinct")
@@ -127,9 +128,9 @@ def frame(text: Text, found: Structure, made: Sequence[Aggregation], facts: Sequ
     tokens = Tokens.read(text.parsed)
     root = found.block
     ctes = tuple(_ctes(tokens, None if isinstance(root, OpaqueBlock) else root.node))
-    places = []
-    for aggregation, fact in zip(made, facts, strict=True):
-        places.append(_place(text, tokens, ctes, aggregation.paths[fact], found.scans[fact]))
+    paths = [aggregation.paths[fact] for aggregation, fact in zip(made, facts, strict=True)]
+    placing = partial(_place, text, tokens, ctes)
+    places = of_each(placing, zip(paths, (found.scans[fact] for fact in facts), strict=True))
     alone = len(places) == 1 and places[0].leaf.block is root
     return Frame(
         text=text, tokens=tokens, ctes=ctes, places=tuple(places), top=None if alone else _top(text, tokens, root)

@@ -7,7 +7,8 @@ All sales of the partition of January 5th were sold on that day. With that as a 
 of these files, and computed again when they change.
 
 Each column of the fact that its partitions say something of is compared with the least and the greatest value of the
-partition. Nothing is known of a column in a partition of NULL, nor of one that a file may lack.
+partition, and the bucket of a column with that of the partition: rows of equal users are in equal buckets of both
+tables. Nothing is known of a column in a partition of NULL, nor of one that a file may lack.
 """
 
 from __future__ import annotations
@@ -24,15 +25,17 @@ from gateway.catalog.transforms.keys import HIGHEST, LOWEST, Key, KeyKind, Ordin
 from gateway.model import BoundQuery, Column, TypedValue, Value
 from gateway.plan.analysis import Evaluate, Known, bind
 from gateway.plan.analysis.carried import values_of
-from gateway.plan.axis import DIRECT, Axis, Interval, Landmarks
+from gateway.plan.axis import DIRECT, Axis, Image, Interval, Landmarks
 from gateway.plan.index import Axes
 from gateway.plan.planner import Planner
 from gateway.plan.select import Chosen, PartitionIndex
-from gateway.predicate import Operator, Predicate, Term
+from gateway.predicate import BUCKET, Function, Operator, Predicate, Term
 
 _PARAMETER: Final = "__gateway_known_{}"
 _Ends = tuple[Value, Value]
 """The least and the greatest value of a column; None where it has none that is known."""
+_Buckets = tuple[tuple[Column, int, int], ...]
+"""Columns, of how many buckets each is in one, and its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +49,14 @@ class Reach:
     index: PartitionIndex
     """Of the selected partitions of the fact."""
     _ends: list[dict[Column, _Ends]] = field(init=False)
+    _buckets: list[_Buckets] = field(init=False)
     _schema: bytes = field(init=False)
     _texts: dict[int, tuple[BoundQuery, bytes]] = field(default_factory=dict, init=False)
     _computed: dict[bytes, tuple[Value, ...]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ends", ends_of_partitions(self.index))
+        object.__setattr__(self, "_buckets", buckets_of_partitions(self.index))
         columns = sorted((name, snapshot.columns) for name, snapshot in self.snapshots.items())
         object.__setattr__(self, "_schema", repr((self.fact, columns)).encode())
 
@@ -60,18 +65,20 @@ class Reach:
 
         *query* is the partial.
         """
-        ends = self._ends[position]
-        if not any(end is not None for pair in ends.values() for end in pair):
+        ends, buckets = self._ends[position], self._buckets[position]
+        if not buckets and not any(end is not None for pair in ends.values() for end in pair):
             return list(selected)
-        asking = partial(self._bound, query, ends)
-        question = (self._question(query), *ends.items())
+        asking = partial(self._bound, query, ends, buckets)
+        question = (self._question(query), *ends.items(), buckets)
         return [
             each if place == self.fact else each.within(each.index.narrowed((question, place), partial(asking, place)))
             for place, each in enumerate(selected)
         ]
 
-    def _bound(self, query: BoundQuery, ends: Mapping[Column, _Ends], place: int) -> tuple[Predicate, Sequence[Value]]:
-        """Return the predicate of a scan, with its values, beside rows whose columns have these ends."""
+    def _bound(
+        self, query: BoundQuery, ends: Mapping[Column, _Ends], buckets: _Buckets, place: int
+    ) -> tuple[Predicate, Sequence[Value]]:
+        """Return the predicate of a scan, with its values, beside rows whose columns have these ends and buckets."""
         known: list[Known] = []
         parameters = dict(query.parameters)
         for column, pair in ends.items():
@@ -79,6 +86,11 @@ class Reach:
                 name = _PARAMETER.format(len(known))
                 known.append(Known(scan=self.fact, column=column.name, operator=operator, parameter=name))
                 parameters[name] = TypedValue(value=value, type=column.type)
+        for column, count, number in buckets:
+            name, function = _PARAMETER.format(len(known)), Function(BUCKET, (count, column.type), "INTEGER")
+            one = Known(scan=self.fact, column=column.name, operator=Operator.EQ, parameter=name, functions=(function,))
+            known.append(one)
+            parameters[name] = TypedValue(value=number, type="INTEGER")
         asked = replace(query, parameters=parameters)
         bound = bind(self.planner.prepared(asked, self.snapshots, tuple(known)), parameters, self._evaluate_once)
         return bound.predicates[place], bound.values
@@ -124,6 +136,21 @@ def ends_of_partitions(index: PartitionIndex) -> list[dict[Column, _Ends]]:
             for position, code in enumerate(axis.rows.codes.tolist()):
                 if code < len(ends):
                     found[position][column] = _narrower(found[position].get(column, (None, None)), ends[code])
+    return found
+
+
+def buckets_of_partitions(index: PartitionIndex) -> list[_Buckets]:
+    """Find for each partition the buckets of the columns that it tells."""
+    found: list[_Buckets] = [() for _ in range(index.partitions)]
+    for column in index.snapshot.columns:
+        axes: Sequence[Axis] = index.axes.axes(Term(column.name, column.type))
+        for axis in () if index.axes.may_lack(column.name) else axes:
+            if not isinstance(axis, Image) or axis.buckets is None:
+                continue
+            numbers = axis.numbers()
+            for position, code in enumerate(axis.rows.codes.tolist()):
+                if code < len(numbers):
+                    found[position] += ((column, axis.buckets, numbers[code]),)
     return found
 
 

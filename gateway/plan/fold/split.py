@@ -31,12 +31,12 @@ from gateway.plan.fold.aggregates import States
 from gateway.plan.fold.aggregations import Aggregation
 from gateway.plan.fold.algebra import SAME_BYTES, base
 from gateway.plan.fold.around import Around, Describe
-from gateway.plan.fold.block import Block
+from gateway.plan.fold.block import Block, refuse_volatile
 from gateway.plan.fold.cuts import Cut, finished, over_rows
 from gateway.plan.fold.filters import filters
 from gateway.plan.fold.keys import Grouping, grouping
 from gateway.plan.fold.order import NO_TERMS, Terms, every_result, last_terms, terms_of_keys
-from gateway.plan.fold.parts import Part, Refused, Split, key, parsed, partials
+from gateway.plan.fold.parts import Part, Refused, Split, key, of_each, parsed, partials
 from gateway.plan.fold.place import Place, frame
 from gateway.plan.fold.tokens import Span
 from gateway.plan.fold.under import under_aggregation
@@ -63,14 +63,18 @@ def split(
     """
     try:
         whole = frame(text, found, made, facts)
-        parts, leaves = [], []
-        for number, (where, fact) in enumerate(zip(whole.places, facts, strict=True)):
-            block = Block.read(text, found, fact, where)
+        _refuse_names(text)
+        refuse_volatile(whole.tokens)
+
+        def made_of(number: int, where: Place, fact: int) -> tuple[Part, Cut]:
+            block = Block.read(text, whole.tokens, found, fact, where)
             grouped = grouping(block)
             states = States(len(grouped.keys), floats[number] if floats else ())
             splitter = _Splitter(block, grouped, states, where, partials(number))
-            parts.append(splitter.part(found, fact, describe))
-            leaves.append(splitter.leaf())
+            return splitter.part(found, fact, describe), splitter.leaf()
+
+        made_each = of_each(made_of, zip(range(len(facts)), whole.places, facts, strict=True))
+        parts, leaves = [part for part, _ in made_each], [leaf for _, leaf in made_each]
         around = Around(text, whole, found, describe)
         finish, over_all = around.finish(leaves), around.whole(leaves)
         return Split(parts=tuple(parts), finish=text.executable(finish), whole=text.readable(over_all))
@@ -106,7 +110,7 @@ class _Splitter:
             self._replace(node, Cut(span=span, finish=key(number), whole=None))
         self._order()
         self._name(describe(text.readable(self._alone())))
-        under = under_aggregation(text, self.place, block.below)
+        under = under_aggregation(text, block.tokens, self.place, block.below)
         return Part(
             fact=fact,
             before=text.readable(under.before),
@@ -300,6 +304,12 @@ class _Splitter:
         items = (item if isinstance(item, exp.Alias) else exp.alias_(item, name, quoted=True) for item, name in named)
         made.set("expressions", list(items))
         return made
+
+
+def _refuse_names(text: Text) -> None:
+    """Raise ``Refused`` where a name may be one of a fold's own."""
+    if "__gateway_" in text.parsed.lower():
+        raise Refused("it has a name that begins with __gateway_", "another name")
 
 
 def _outside_aggregates(node: exp.Expr) -> Iterator[exp.Column]:

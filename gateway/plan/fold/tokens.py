@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from gateway.query.lexer import Token, TokenKind, lex
+from gateway.query.lexer import CLOSING, OPENING, Token, TokenKind, lex
 
-OPEN: Final = frozenset("([{")
-CLOSED: Final = frozenset(")]}")
 _JOINING: Final = frozenset({"union", "intersect", "except"})
 _OF_JOINING: Final = frozenset({"all", "distinct", "by", "name"})
 _MODIFIERS: Final = frozenset({"order", "limit", "offset"})
@@ -39,17 +38,26 @@ class Tokens:
     """The tokens of a query, in which its SELECTs are found."""
 
     tokens: Sequence[Token]
+    _starts: Sequence[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note where tokens begin: a text of hundreds of SELECTs is searched for each of them."""
+        object.__setattr__(self, "_starts", [token.start for token in self.tokens])
 
     @classmethod
     def read(cls, sql: str) -> Tokens:
         """Read a text. Raises ``SqlError`` where it is not understood."""
         return cls([token for token in lex(sql) if token.text != ";"])
 
+    def within(self, span: Span) -> Sequence[Token]:
+        """Return the tokens of a part of the text."""
+        return self.tokens[self._first_from(span.start) : self._first_from(span.end)]
+
     def around(self, position: int) -> Span:
         """Return the text of the innermost SELECT around a position, without its WITH; of a union, that of its arm."""
         depth, index = 0, self._first_from(position) - 1
         while index >= 0:
-            depth += (self.tokens[index].text in CLOSED) - (self.tokens[index].text in OPEN)
+            depth -= self.tokens[index].deeper
             if depth < 0:
                 depth = 0
                 if self.tokens[index].text == "(" and self.tokens[index + 1].text.lower() == "select":
@@ -68,7 +76,7 @@ class Tokens:
         """Walk the texts in parentheses around a position, from within, and at last that of the whole query."""
         depth = 0
         for index in reversed(range(self._first_from(position))):
-            depth += (self.tokens[index].text in CLOSED) - (self.tokens[index].text in OPEN)
+            depth -= self.tokens[index].deeper
             if depth < 0:
                 depth = 0
                 end = closing(self.tokens, index)
@@ -86,20 +94,19 @@ class Tokens:
 
     def _until(self, query: Span, words: Collection[str]) -> Span:
         """Return the text of a query up to one of some words that stands in no parentheses."""
-        inside = [index for index, token in enumerate(self.tokens) if query.holds(token.start)]
-        end = inside[-1] + 1
-        end = next((index for index in self._outside(inside[0], end) if self._is_modifier(index, words)), end)
+        start, end = self._first_from(query.start), self._first_from(query.end)
+        end = next((index for index in self._outside(start, end) if self._is_modifier(index, words)), end)
         return Span(query.start, self.tokens[end - 1].end)
 
     def before(self, position: int) -> int:
         """Return where the last token before a position begins."""
-        return max((token.start for token in self.tokens if token.start < position), default=0)
+        return self._starts[max(self._first_from(position) - 1, 0)]
 
     def expressions_of_with(self) -> list[Span]:
         """Return the texts of the expressions of the outermost WITH."""
         made, start, depth, end = [], 1, 0, self._after_with()
         for index in range(1, end):
-            depth += (self.tokens[index].text in OPEN) - (self.tokens[index].text in CLOSED)
+            depth += self.tokens[index].deeper
             if depth == 0 and self.tokens[index].text == ",":
                 made.append(Span(self.tokens[start].start, self.tokens[index - 1].end))
                 start = index + 1
@@ -125,13 +132,13 @@ class Tokens:
 
     def _first_from(self, position: int) -> int:
         """Return the first token that begins at a position or after it."""
-        return next(index for index, token in enumerate(self.tokens) if token.start >= position)
+        return bisect_left(self._starts, position)
 
     def _select(self, start: int, *, is_arm: bool) -> Span:
         """Return the text of the SELECT that begins at a token; the last arm of a union ends before its ORDER BY."""
         end = start
         for end in self._outside(start, len(self.tokens)):
-            if self._joins(end) or (is_arm and self._is_modifier(end)) or self.tokens[end].text in CLOSED:
+            if self._joins(end) or (is_arm and self._is_modifier(end)) or self.tokens[end].text in CLOSING:
                 return Span(self.tokens[start].start, self.tokens[end - 1].end)
         return Span(self.tokens[start].start, self.tokens[-1].end)
 
@@ -154,19 +161,19 @@ class Tokens:
         depth = 0
         for index in range(start, end):
             text = self.tokens[index].text
-            depth -= text in CLOSED
-            if depth < 0 or (depth == 0 and text not in CLOSED):
+            depth -= text in CLOSING
+            if depth < 0 or (depth == 0 and text not in CLOSING):
                 yield index
             if depth < 0:
                 return
-            depth += text in OPEN
+            depth += text in OPENING
 
 
 def closing(tokens: Sequence[Token], opening: int) -> int:
     """Return where what is opened at a place is closed; in a text that was parsed, everything is."""
     depth = 0
     for index in range(opening, len(tokens)):
-        depth += (tokens[index].text in OPEN) - (tokens[index].text in CLOSED)
+        depth += tokens[index].deeper
         if depth == 0:
             return index
     return len(tokens) - 1

@@ -14,7 +14,7 @@ from gateway.plan.fold.filters import filters
 from gateway.plan.fold.joined import Joined
 from gateway.plan.fold.parts import MARK, NUMBERS, Filter, Refused
 from gateway.plan.fold.place import Place, Placed
-from gateway.plan.fold.tokens import Span
+from gateway.plan.fold.tokens import Span, Tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,12 @@ class Under:
     filters: tuple[Filter, ...]
 
 
-def under_aggregation(text: Text, place: Place, below: Sequence[Joined]) -> Under:
+def under_aggregation(text: Text, tokens: Tokens, place: Place, below: Sequence[Joined]) -> Under:
     """Write what is below the aggregation of a query."""
     cuts: list[Cut] = []
     found: list[Filter] = []
     for placed, joined in zip(place.below, below, strict=True):
-        clauses = Clauses(text.parsed, placed.span)
+        clauses = Clauses(tokens, placed.span)
         cuts += _number(clauses, placed)
         if joined is below[-1]:
             for span, each in filters(text, clauses, joined):

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from gateway.plan.analysis.aggregation import is_aggregating
 from gateway.plan.spark.portability import Unportable
 
 _BINARY = ("this", "expression")
@@ -28,6 +29,8 @@ _PARTS: Final[dict[type[exp.Expr], tuple[str, ...]]] = {
     exp.Join: ("this", "on", "using", "side", "kind"),
     exp.Where: _CALL,
     exp.Group: ("expressions",),
+    exp.Rollup: ("expressions",),
+    exp.Grouping: ("expressions",),
     exp.Having: _CALL,
     exp.Order: ("expressions",),
     exp.Ordered: ("this", "desc", "nulls_first"),
@@ -79,6 +82,7 @@ _PARTS: Final[dict[type[exp.Expr], tuple[str, ...]]] = {
     exp.Least: ("this", "expressions", "ignore_nulls"),
     # Texts
     exp.DPipe: (*_BINARY, "safe"),
+    exp.Concat: ("expressions", "safe", "coalesce"),
     exp.Length: _CALL,
     exp.Substring: ("this", "start", "length"),
     exp.StartsWith: _BINARY,
@@ -107,7 +111,6 @@ _INSTEAD: Final[dict[type[exp.Expr], str]] = {
     exp.Lower: "store the text as it is compared: the engines differ in letters outside of ASCII",
     exp.Upper: "store the text as it is compared: the engines differ in letters outside of ASCII",
     exp.ILike: "LIKE, which minds case",
-    exp.Concat: "||, which is NULL where one of its texts is",
     exp.Qualify: "a subquery with the window, and WHERE around it",
     exp.ArrayAgg: "one row for each value: the order of a list is not the same",
     exp.GroupConcat: "one row for each value: their order is not the same",
@@ -189,13 +192,27 @@ def _join(node: exp.Expr) -> str | None:
 
 
 def _limited(node: exp.Expr) -> str | None:
-    if (node.args.get("limit") or node.args.get("offset")) and not node.args.get("order"):
+    cut = node.args.get("limit") or node.args.get("offset")
+    if cut and not node.args.get("order") and not _of_one_row(node):
         return "it has LIMIT without ORDER BY, whose rows are any"
     for name in ("limit", "offset"):
         part = node.args.get(name)
         if part is not None and not (isinstance(part.expression, exp.Literal) and part.expression.is_int):
             return f"it has {name.upper()} of something other than a number"
     return None
+
+
+def _of_one_row(node: exp.Expr) -> bool:
+    """Return whether a query gives one row at most, of which a limit leaves all or none."""
+    query = node.unnest() if isinstance(node, exp.Subquery) else node
+    if not isinstance(query, exp.Select) or query.args.get("group") is not None:
+        return False
+    joins = query.args.get("joins") or []
+    if is_aggregating(query):
+        return True
+    plain = all(str(join.args.get("side") or "").upper() in ("", "LEFT") for join in joins)
+    sources = [part.this for part in (query.args.get("from_"), *joins) if part is not None]
+    return plain and all(_of_one_row(source) for source in sources)
 
 
 def _window(node: exp.Expr) -> str | None:
@@ -220,6 +237,20 @@ def _distinct(node: exp.Expr) -> str | None:
     return "it has DISTINCT ON" if node.expressions and isinstance(node.parent, exp.Select) else None
 
 
+def _grouped(node: exp.Expr) -> str | None:
+    rollups = [each for each in node.expressions if isinstance(each, exp.Rollup)]
+    if not rollups:
+        return None
+    keys = rollups[0].expressions
+    if len(node.expressions) > 1 or len(set(keys)) < len(keys) or not all(isinstance(key, exp.Column) for key in keys):
+        return "it has ROLLUP beside other keys, or of something other than columns"
+    return None
+
+
+def _grouping(node: exp.Expr) -> str | None:
+    return None if len(node.expressions) == 1 else "it has grouping() of several keys"
+
+
 def _star(node: exp.Expr) -> str | None:
     parent = node.parent
     return None if isinstance(parent, exp.Count | exp.Select | exp.Column) else "it has * in an expression"
@@ -234,5 +265,7 @@ _PARTICULAR: Final[dict[type[exp.Expr], Callable[[exp.Expr], str | None]]] = {
     exp.Window: _window,
     exp.WindowSpec: _spec,
     exp.Distinct: _distinct,
+    exp.Group: _grouped,
+    exp.Grouping: _grouping,
     exp.Star: _star,
 }

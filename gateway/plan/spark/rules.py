@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from gateway.plan.spark import means
 from gateway.plan.spark.allowed import written
 from gateway.plan.spark.kinds import NUMBERS, TIMES, Kind, kind_of, spark_type, together
 from gateway.plan.spark.moments import PARTS, dated, extracted, interval, truncated
@@ -27,9 +28,11 @@ from gateway.plan.spark.operands import (
     unlike,
 )
 from gateway.plan.spark.portability import refused
+from gateway.plan.spark.rollups import grouped
 from gateway.plan.spark.values import ESCAPE
 
 _MOST_DECIMALS = 8
+_EMPTY = exp.Literal.string("")
 
 
 def _literal(node: exp.Expr, kind: KindOf) -> Kind:
@@ -109,6 +112,8 @@ def _arithmetic(node: exp.Expr, kind: KindOf) -> Kind:
 
 
 def _divided(node: exp.Expr, kind: KindOf) -> Kind:
+    if means.is_mean(node):
+        return means.divided(node, kind)
     kinds = [kind(node.this), kind(node.expression)]
     if not set(kinds) <= {*NUMBERS, Kind.NULL}:
         raise unlike(node, kinds)
@@ -191,6 +196,16 @@ def _texts(node: exp.Expr, kind: KindOf) -> Kind:
     return Kind.BOOLEAN if isinstance(node, exp.StartsWith) else Kind.TEXT
 
 
+def _concatenated(node: exp.Expr, kind: KindOf) -> Kind:
+    """Put texts together: what is NULL is left out, as in DuckDB; in Spark all of it would be NULL."""
+    kinds = [kind(each) for each in node.expressions]
+    if not set(kinds) <= {Kind.TEXT, Kind.INTEGER, Kind.NULL}:
+        raise unlike(node, kinds)
+    parts = [exp.Coalesce(this=cast(each.copy(), "STRING"), expressions=[_EMPTY.copy()]) for each in node.expressions]
+    node.replace(call("CONCAT", *parts))
+    return Kind.TEXT
+
+
 def _length(node: exp.Expr, kind: KindOf) -> Kind:
     if kind(node.this) is not Kind.TEXT:
         raise unlike(node, [kind(node.this)])
@@ -237,28 +252,6 @@ _CONVERSIONS: Final = {
     (Kind.BOOLEAN, Kind.INTEGER),
     (Kind.NULL, Kind.NULL),
 }
-
-
-def without_means(tree: exp.Expr) -> None:
-    """Write each mean as what DuckDB computes: the exact sum, as a DOUBLE, by the count."""
-    for mean in list(tree.find_all(exp.Avg)):
-        if isinstance(mean.this, exp.Distinct):
-            raise refused("it has avg() of DISTINCT values")
-        whole: exp.Expr = mean
-        while isinstance(whole.parent, exp.Filter | exp.Window) and whole.arg_key == "this":
-            whole = whole.parent
-        total, count = (_around(whole, made(this=mean.this.copy())) for made in (exp.Sum, exp.Count))
-        none = exp.Nullif(this=count, expression=exp.Literal.number(0))
-        whole.replace(exp.paren(exp.Div(this=total, expression=none)))
-
-
-def _around(whole: exp.Expr, made: exp.Expr) -> exp.Expr:
-    """Copy what is around a mean, with another aggregate in its place."""
-    if isinstance(whole, exp.Avg):
-        return made
-    copy = whole.copy()
-    copy.set("this", _around(whole.this, made))
-    return copy
 
 
 def _counted(node: exp.Expr, kind: KindOf) -> Kind:
@@ -359,11 +352,13 @@ RULES: Final[dict[type[exp.Expr], Rule]] = {
     **dict.fromkeys((exp.Coalesce, exp.Greatest, exp.Least), _first_present),
     exp.Nullif: _null_if,
     **dict.fromkeys((exp.DPipe, exp.StartsWith), _texts),
+    exp.Concat: _concatenated,
     exp.Length: _length,
     exp.Substring: _substring,
     **dict.fromkeys((exp.Extract, *PARTS), extracted),
     exp.Anonymous: dated,
     **dict.fromkeys((exp.TimestampTrunc, exp.DateTrunc), truncated),
+    exp.Grouping: grouped,
     exp.Count: _counted,
     exp.Distinct: _distinct,
     exp.Sum: _sum,

@@ -14,7 +14,7 @@ from typing import Final
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
-from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.optimizer.scope import Scope
 
 from gateway.catalog.sql_type import SqlType
 from gateway.errors import TemplateInvalid
@@ -24,9 +24,12 @@ from gateway.plan.analysis.structure import scans_in
 from gateway.plan.analysis.text import Text, read
 from gateway.plan.spark.allowed import refusals, start_of, written
 from gateway.plan.spark.kinds import Kind, kind_of, spark_type, together
+from gateway.plan.spark.means import without_means
+from gateway.plan.spark.names import Names, is_order, note_names
 from gateway.plan.spark.operands import cast
 from gateway.plan.spark.portability import NotPortable, Unportable, refused
-from gateway.plan.spark.rules import RULES, without_means
+from gateway.plan.spark.rollups import with_totals
+from gateway.plan.spark.rules import RULES
 from gateway.plan.spark.values import spark_value
 
 VIEW: Final = "gateway_scan_{}"
@@ -100,6 +103,11 @@ def translate(sql: str, tables: Mapping[str, Sequence[Column]], parameters: Mapp
         raise refused("its names cannot be resolved") from error
 
 
+def _hidden(column: exp.Column, text: Text) -> Unportable:
+    reason = f"the name {column.name} is that of a column and of a value that is computed"
+    return Unportable(reason=reason, start=_place(text, start_of(column)), instead="another name for the value")
+
+
 def _place(text: Text, start: int | None) -> int | None:
     return None if start is None else text.position(start)
 
@@ -115,7 +123,10 @@ class _Translation:
         scans = scans_in(tree, tables)
         self._tables = tuple(node.name.lower() for node in scans)
         self._schema = {VIEW.format(number): tables[name] for number, name in enumerate(self._tables)}
-        _refuse_hiding_aliases(tree, {id(node): tables[node.name.lower()] for node in scans}, text)
+        note_names(tree)
+        for paren in list(tree.find_all(exp.Paren)):
+            if isinstance(paren.this, exp.Column):  # which would not be known for the same column in ORDER BY
+                paren.replace(paren.this)
         for number, node in enumerate(scans):
             alias = node.alias or node.name
             node.set("this", exp.to_identifier(VIEW.format(number)))
@@ -135,17 +146,21 @@ class _Translation:
             quote_identifiers=False,
         )
         self._kinds: dict[int, tuple[exp.Expr, Kind]] = {}
-        self._scopes = {id(scope.expression): scope for scope in traverse_scope(self._tree)}
-        self._refused = list[Unportable]()
+        self._names = Names(self._tree, self._schema)
+        self._refused = [_hidden(column, text) for column in self._names.hiding()]
+        if not self._refused and with_totals(self._names):
+            self._names = Names(self._tree, self._schema)
         self._used: dict[str, set[str]] = {}
 
     def query(self) -> SparkQuery:
         """Translate every expression. Raises ``NotPortable``."""
-        for scope in list(self._scopes.values()):
+        for scope in list(self._names.scopes.values()):
             for expression, condition in _expressions(scope.expression):
                 self._translated(expression, condition)
             if isinstance(scope.expression, _SETS):
                 self._alike(scope)
+            if not self._refused:
+                self._keyed(scope.expression)
         if self._refused:
             raise NotPortable(list(dict.fromkeys(self._refused)))
         columns = tuple(frozenset(self._used.get(view, ())) for view in self._schema)
@@ -166,6 +181,18 @@ class _Translation:
         left, right = (self._outputs(side) for side in (scope.expression.this, scope.expression.expression))
         if len(left) != len(right) or any(together(pair) is None for pair in zip(left, right, strict=True)):
             self._refused.append(Unportable(reason=f"it has {written(scope.expression)} of columns of different types"))
+
+    def _keyed(self, block: exp.Expr) -> None:
+        """Refuse rows that are told apart by a DOUBLE: 0.0 and -0.0 are one, and the engines answer with either."""
+        keys = list[Kind]()
+        if not isinstance(block, _SETS):
+            keys = [
+                self._kind(each) for each in (*_keys(block), *(block.expressions if block.args.get("distinct") else ()))
+            ]
+        elif block.args.get("distinct") or not isinstance(block, exp.Union):
+            keys = self._outputs(block)
+        if Kind.DOUBLE in keys:
+            self._refused.append(Unportable(reason="it tells rows apart by a DOUBLE, whose zeros have a sign"))
 
     def _at(self, node: exp.Expr, error: NotPortable) -> NotPortable:
         start = _place(self._text, start_of(node))
@@ -217,7 +244,7 @@ class _Translation:
         return [self._kind(each) for each in node.selects]
 
     def _column(self, node: exp.Column) -> Kind:
-        scope = self._scope_of(node)
+        scope = self._names.scope_of(node)
         if not node.table:
             return self._unqualified(node, scope)
         while scope is not None:
@@ -249,20 +276,12 @@ class _Translation:
     def _unqualified(self, node: exp.Column, scope: Scope | None) -> Kind:
         """Return the kind of a column that is named alone, in a clause where an output may be meant too."""
         name, query = node.name.lower(), node.find_ancestor(exp.Select, *_SETS)
-        sources = [] if scope is None else scope.sources.values()
+        sources = [] if scope is None else self._names.sources(scope)
         found = [kind for kind in (self._of_source(source, name) for source in sources) if kind is not None]
-        if not found and query is not None:
+        if query is not None and (not found or is_order(node)):
             named = zip(query.named_selects, self._outputs(query), strict=True)
-            found = [kind for output, kind in named if output.lower() == name]
+            found = [kind for output, kind in named if output.lower() == name] or found
         return self._usable(node, found[0] if len(found) == 1 else None)
-
-    def _scope_of(self, node: exp.Expr) -> Scope | None:
-        place = node.parent
-        while place is not None:
-            if id(place) in self._scopes:
-                return self._scopes[id(place)]
-            place = place.parent
-        return None
 
     def _place_parameters(self, tree: exp.Expr) -> None:
         """Give parameters their types, and lists their places."""
@@ -299,9 +318,16 @@ def _expressions(node: exp.Expr) -> Iterator[tuple[exp.Expr, bool]]:
             if node.args.get(clause) is not None:
                 yield node.args[clause].this, True
         if node.args.get("group") is not None:
-            yield from ((each, False) for each in node.args["group"].expressions)
+            yield from ((each, False) for each in _keys(node))
     if node.args.get("order") is not None:
         yield from ((each.this, False) for each in node.args["order"].expressions)
+
+
+def _keys(block: exp.Expr) -> list[exp.Expr]:
+    """List what a block groups by."""
+    group = block.args.get("group")
+    keys: list[exp.Expr] = [] if group is None else group.expressions
+    return keys[0].expressions if keys and isinstance(keys[0], exp.Rollup) else keys
 
 
 def _with_list(node: exp.Expr, values: Value, bound: dict[str, str | None]) -> exp.Expr:
@@ -320,36 +346,3 @@ def _with_list(node: exp.Expr, values: Value, bound: dict[str, str | None]) -> e
     bound.update(zip(names, map(spark_value, members), strict=True))
     listed = [exp.Cast(this=exp.Placeholder(this=each), to=type_.copy()) for each in names]
     return exp.In(this=node.this.copy(), expressions=listed)
-
-
-def _refuse_hiding_aliases(tree: exp.Expr, scans: Mapping[int, Sequence[Column]], text: Text) -> None:
-    """Refuse a block that gives another value the name of a column and then uses the name: engines differ in it."""
-    names = {column.name.lower() for columns in scans.values() for column in columns}
-    names |= {str(each.alias).lower() for each in tree.find_all(exp.Alias)}
-    counts: dict[str, int] = {}
-    for each in tree.find_all(exp.Alias):
-        counts[each.alias.lower()] = counts.get(each.alias.lower(), 0) + 1
-    own = {column.name.lower() for columns in scans.values() for column in columns}
-    for block in tree.find_all(exp.Select):
-        for alias in block.expressions:
-            if not isinstance(alias, exp.Alias):
-                continue
-            name = alias.alias.lower()
-            same = isinstance(alias.this, exp.Column) and alias.this.name.lower() == name
-            if same or (name not in own and counts[name] < 2):
-                continue
-            for clause in ("where", "group", "having", "order"):
-                part = block.args.get(clause)
-                used = (
-                    []
-                    if part is None
-                    else [
-                        column
-                        for column in part.find_all(exp.Column)
-                        if not column.table and column.name.lower() == name
-                    ]
-                )
-                if used:
-                    start = _place(text, start_of(used[0]))
-                    reason = f"the name {alias.alias} is that of a column and of a value that is computed"
-                    raise NotPortable([Unportable(reason=reason, start=start, instead="another name for the value")])

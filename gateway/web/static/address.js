@@ -2,7 +2,9 @@
 
 const LONGEST = 4096;  // longer addresses are cut off on the way by mail programs and proxies
 
-export const SHOWN = { _view: "table", _sort: "", _filter: "", _mark: "", _x: "", _y: "", _color: "", _refresh: "", _embed: "" };  // options, each with what needs no mention
+// Options, each with what needs no mention.
+export const SHOWN = { _view: "table", _sort: "", _filter: "", _where: "", _hide: "",
+  _mark: "", _x: "", _y: "", _color: "", _refresh: "", _embed: "" };
 
 // Returns {pairs, shown, asked}: parameters as [name, text], the options, and whether anything is asked at all.
 export function read() {

@@ -1,27 +1,30 @@
 // Sorting and filtering the rows that are in the page.
 
+import { filterOf, keysOf, missingIn, readFilters, wordsOf, written } from "./columns.js";
 import { comparer } from "./values.js";
 
 // Reads "-name" as {place, descending}; null where there is no such column.
 export function readSort(text, columns) {
-  const descending = text.startsWith("-") && !columns.some((column) => column.name === text);
-  const place = columns.findIndex((column) => column.name === (descending ? text.slice(1) : text));
+  const keys = keysOf(columns);
+  const descending = text.startsWith("-") && !keys.includes(text);
+  const place = keys.indexOf(descending ? text.slice(1) : text);
   return text === "" || place < 0 ? null : { place, descending };
 }
 
 // Returns what follows when the head of a column is pressed: up, down, as they come.
 export function pressed(sort, place, columns) {
-  const { name } = columns[place];
-  if (sort?.place !== place) return name;
-  return sort.descending ? "" : `-${name}`;
+  const key = keysOf(columns)[place];
+  if (sort?.place !== place) return key;
+  return sort.descending ? "" : `-${key}`;
 }
 
 // Returns the places of the rows in the order in which they are shown, null where they are shown as they come.
-export function arrange({ rows, columns }, sort, filter) {
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  if (!sort && words.length === 0) return null;
+// *filters* are texts by the places of their columns.
+export function arrange({ rows, columns }, sort, words, filters = new Map()) {
+  const tests = testsOf(columns, words, filters);
+  if (!sort && tests.length === 0) return null;
   let order = Array.from(rows.keys());
-  if (words.length > 0) order = order.filter((place) => holds(rows[place], words));
+  if (tests.length > 0) order = order.filter((place) => tests.every((holds) => holds(rows[place])));
   if (sort) {
     const compare = comparer(columns[sort.place], rows.map((row) => row[sort.place]), sort.descending);
     order.sort((one, other) => compare(one, other) || one - other);
@@ -29,9 +32,26 @@ export function arrange({ rows, columns }, sort, filter) {
   return order;
 }
 
-// Each word stands in some cell of the row.
-function holds(row, words) {
-  const cells = row.map((value) => (value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value)));
-  const text = cells.join("\n").toLowerCase();
-  return words.every((word) => text.includes(word));
+// Says what of the options of an address cannot be done: columns that are not there, filters that compare with nothing.
+export function unheeded(shown, columns) {
+  const missing = new Set([...missingIn(shown._where, columns), ...missingIn(shown._hide, columns)]);
+  if (shown._sort && !readSort(shown._sort, columns)) missing.add(shown._sort.replace(/^-/, ""));
+  const told = [...missing].map((name) => `The address names a column ${name}, and the result has none.`);
+  for (const [place, text] of readFilters(shown._where, columns)) {
+    const filter = filterOf(columns[place], text);
+    if (filter === null) told.push(`The filter of ${columns[place].name} has no value.`);
+    if (filter?.mistake) told.push(`The filter of ${columns[place].name} finds nothing: ${filter.mistake}`);
+  }
+  return told.join(" ");
+}
+
+// Returns what a row has to hold: words in any of its cells, and the filters of its columns.
+export function testsOf(columns, text, filters) {
+  const tests = [...filters].map(([place, filter]) => [place, filterOf(columns[place], filter)])
+    .filter(([, filter]) => filter !== null).map(([place, { holds }]) => (row) => holds(row[place]));
+  const words = wordsOf(text);
+  return words.length === 0 ? tests : [...tests, (row) => {
+    const cells = row.map(written).join("\n");
+    return words.every((word) => cells.includes(word));
+  }];
 }

@@ -11,7 +11,7 @@ const LONGEST = 2_000;  // characters of a question that is kept
 function kept() {
   try {
     const found = JSON.parse(localStorage.getItem(PLACE) ?? "[]");
-    return Array.isArray(found) ? found : [];
+    return Array.isArray(found) ? found.filter((item) => typeof item?.asked === "string" && Number.isFinite(item.at)) : [];
   } catch (error) {
     return [];  // none is kept, or the browser keeps nothing
   }

@@ -1,7 +1,9 @@
 // The chart of a result: chosen by its columns, by its author, or by hand; with files of it to take away.
 
 import { at, element, grouped, tell } from "./dom.js";
+import { arrange, testsOf } from "./arranging.js";
 import { choose, MARKS } from "./chart_choice.js";
+import { readFilters } from "./columns.js";
 import { draw, MOST, painted, written } from "./drawing.js";
 import { save } from "./downloads.js";
 
@@ -29,23 +31,29 @@ export class Chart {
     at("no-chart").hidden = rows !== null;
     at("drawn").hidden = rows === null;
     if (rows === null) return;
-    await rows.upTo(Math.min(rows.size, MOST.line));
-    const { chart, wrong } = choose(rows, shown, declared);
+    const filters = readFilters(shown._where, rows.columns);
+    const isFiltered = testsOf(rows.columns, shown._filter, filters).length > 0;
+    await rows.upTo(isFiltered ? rows.size : Math.min(rows.size, MOST.line));
+    if (rows !== this.rows || shown !== this.shown) return;
+    const found = isFiltered ? arrange(rows, null, shown._filter, filters).map((place) => rows.rows[place]) : rows.rows;
+    const { chart, wrong } = choose({ columns: rows.columns, rows: found }, shown, declared);
     this.#offer(chart);
     const notes = wrong ? [`The declared chart names a column that the result does not have: ${wrong}.`] : [];
-    if (chart === null || rows.rows.length === 0) {
+    if (chart === null || found.length === 0) {
       at("picture").replaceChildren();
-      notes.push(rows.rows.length === 0 ? "There are no rows to draw." : "No chart fits these columns: choose one above.");
+      notes.push(found.length === 0 ? "There are no rows to draw." : "No chart fits these columns: choose one above.");
     } else {
-      notes.push(...await this.#draw(chart));
+      notes.push(...await this.#draw(chart, found, isFiltered));
     }
+    if (isFiltered) notes.push(`The filter of the table holds here: ${grouped(found.length)} of ${grouped(rows.rows.length)} rows are found.`);
     at("chart-note").textContent = notes.join(" ");
     at("chart-svg").disabled = at("chart-png").disabled = at("picture").childElementCount === 0;
   }
 
-  async #draw(chart) {
+  // Draws rows that were *found*; returns what is to be said of those that are not drawn.
+  async #draw(chart, found, isFiltered) {
     const { rows } = this;
-    const shown = rows.rows.slice(0, MOST[chart.mark]);
+    const shown = found.slice(0, MOST[chart.mark]);
     const accent = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
     const width = Math.max(320, Math.min(1040, at("picture").clientWidth));
     const svg = await draw(chart, rows.columns, shown, { width, accent });
@@ -54,6 +62,7 @@ export class Chart {
     svg.setAttribute("aria-label", `${MARKS[chart.mark]}: ${chart.y} by ${chart.x}${chart.color ? `, ${chart.color} as colour` : ""}`);
     this.svg = svg;
     at("picture").replaceChildren(svg);
+    if (isFiltered) return shown.length < found.length ? [`Drawn are the first ${grouped(shown.length)} rows.`] : [];
     const total = rows.total ?? rows.rows.length;
     return shown.length < total || rows.total === null
       ? [`Drawn are the first ${grouped(shown.length)} rows${rows.total === null ? "; there are more" : ` of ${grouped(total)}`}.`] : [];

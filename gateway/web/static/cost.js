@@ -31,7 +31,9 @@ export function outcome(response) {
     return { word: "hit", words: `${since}${checked}${left > 0 ? `; fresh for another ${age(left)}` : ""}` };
   }
   if (has("fwd=stale")) return { word: "stale", words: `${since}: computing a newer one failed` };
-  const shared = has("collapsed") ? ", by a run shared with requests that came at the same time" : "";
+  const [, callers] = /detail="[^"]*for (\d+) requests or more/.exec(header) ?? [];
+  const others = callers ? `, by a run for ${callers} requests or more that came at the same time` : "";
+  const shared = others || (has("collapsed") ? ", by a run shared with requests that came at the same time" : "");
   const stored = has("stored") ? ", and kept now" : has("fwd=bypass") ? "; this query is never kept" : "";
   return { word: has("fwd=bypass") ? "bypass" : has("collapsed") ? "miss, shared" : "miss", words: `computed for this request${shared}${stored}` };
 }
@@ -62,6 +64,9 @@ export function told(response, explanation) {
   if (explanation.scans.length) {
     facts.push(["Data", explanation.cached ? `as of ${instant(asOf)}, when the files were listed; those that were read are the ones that are there`
       : `as of ${instant(made(response))}; files may have changed since`]);
+  }
+  if (response.headers.has("Gateway-Requests")) {
+    facts.push(["Requests", `${grouped(Number(response.headers.get("Gateway-Requests")))} to the store of the files`]);
   }
   const stages = (response.headers.get("Server-Timing") ?? "").split(",").map((text) => /^\s*(\w+);dur=([\d.]+)/.exec(text)).filter(Boolean)
     .map(([, name, text]) => [STAGES[name], Number(text)]).filter(([name]) => name);

@@ -3,7 +3,7 @@
 // In a block of its own: the other scripts of a page share the names outside of it.
 {
   const EVERY = 300;
-  const SAVED = new URL("../dev/saved", document.currentScript.src);
+  const SAVED = document.currentScript.dataset.saved;
   let shown = null;
 
   function notice() {

@@ -6,18 +6,19 @@ const SVG = "http://www.w3.org/2000/svg";
 const LIBRARIES = ["d3-7.9.2.min.js", "plot-0.6.17.umd.min.js"];
 export const MOST = { line: 20_000, point: 5_000, heat: 5_000, bar: 60 };  // rows of a chart
 
+const LONGEST_LABEL = 240;  // pixels
 const MOST_NAMED = 10;  // colours of a legend
 
 let loaded = null;
 
 function load() {
-  loaded ??= LIBRARIES.reduce((before, name) => before.then(() => script(new URL(name, import.meta.url).href)), Promise.resolve());
+  loaded ??= Promise.all(LIBRARIES.map((name) => script(new URL(name, import.meta.url).href)));
   return loaded;
 }
 
 function script(src) {
   return new Promise((resolve, reject) => {
-    const made = Object.assign(document.createElement("script"), { src });
+    const made = Object.assign(document.createElement("script"), { src, async: false });  // they run in this order
     made.addEventListener("load", resolve);
     made.addEventListener("error", () => reject(new Error(`${src} could not be loaded.`)));
     document.head.append(made);
@@ -28,7 +29,7 @@ function script(src) {
 function reader(columns, name, asText = false) {
   const place = columns.findIndex((column) => column.name === name);
   const column = columns[place];
-  if (numeric(column) && !asText) return (row) => (row[place] === null ? NaN : Number(row[place]));
+  if (numeric(column) && !asText) return (row) => (row[place] === null || !Number.isFinite(Number(row[place])) ? NaN : Number(row[place]));
   if (temporal(column) && !asText) return (row) => (row[place] === null ? null : new Date(/[TZ]/.test(row[place]) ? row[place].replace(/Z?$/, "Z") : row[place]));
   return (row) => (row[place] === null ? "NULL" : typeof row[place] === "object" ? JSON.stringify(row[place]) : String(row[place]));
 }
@@ -42,8 +43,10 @@ export async function draw(chart, columns, rows, { width, accent }) {
   const [x, y] = [reader(columns, chart.x, chart.mark === "bar"), read(chart.y)];
   const colour = chart.color ? read(chart.color) : null;
   const along = (name) => (is(temporal, name) ? { type: "utc" } : {});
-  const labels = { bar: () => rows.map(x), heat: () => rows.map(y) }[chart.mark]?.() ?? [];
-  const left = labels.length ? Math.min(220, 16 + 6.6 * Math.max(...labels.map((text) => String(text).length))) : 60;
+  const named = chart.mark === "point" && !is(numeric, chart.y) && !is(temporal, chart.y);
+  const labels = chart.mark === "bar" ? rows.map(x) : chart.mark === "heat" || named ? rows.map(y) : [];
+  const label = shortener(Math.min(LONGEST_LABEL, width / 2));
+  const left = labels.length ? 16 + labels.reduce((most, text) => Math.max(most, label.width(label.shorten(String(text)))), 0) : 60;
   const categories = new Set(labels).size;
   const common = {
     className: "chart", width, marginLeft: left, marginRight: 36, marginTop: 28, marginBottom: 42,
@@ -56,12 +59,12 @@ export async function draw(chart, columns, rows, { width, accent }) {
     line: () => Plot.plot({ ...common, height: 380, x: { ...along(chart.x), label: chart.x }, y: up(rows.map(y), chart.y),
       marks: [Plot.lineY(rows, { ...channels, strokeWidth: 1.8, ...told })] }),
     point: () => Plot.plot({ ...common, height: 420, x: { ...along(chart.x), grid: true, label: chart.x },
-      y: is(numeric, chart.y) ? up(rows.map(y), chart.y) : { grid: true, label: chart.y, ...along(chart.y) }, marks: [Plot.dot(rows, { ...channels, r: 3, ...told })] }),
+      y: is(numeric, chart.y) ? { ...up(rows.map(y), chart.y), zero: false } : { grid: true, label: chart.y, ...along(chart.y), ...(named ? { tickFormat: (text) => label.shorten(String(text)) } : {}) }, marks: [Plot.dot(rows, { ...channels, r: 3, ...told })] }),
     bar: () => Plot.plot({ ...common, height: 70 + 22 * categories, x: up(rows.map(y), chart.y),
-      y: { label: null, domain: [...new Set(labels)] },
+      y: { label: null, domain: [...new Set(labels)], tickFormat: (text) => label.shorten(String(text)) },
       marks: [Plot.barX(rows, { x: y, y: x, fill: colour ?? accent, inset: 0.5, ...told }), Plot.ruleX([0])] }),
     heat: () => Plot.plot({ ...common, height: 90 + 22 * categories, x: { label: chart.x, tickRotate: -30 },
-      marginBottom: 70, y: { label: null }, color: { scheme: "YlGnBu" },
+      marginBottom: 70, y: { label: null, tickFormat: (text) => label.shorten(String(text)) }, color: { scheme: "YlGnBu" },
       marks: [colour ? Plot.cell(rows, { x, y, fill: colour, inset: 0.5, ...told })
         : Plot.cell(rows, Plot.group({ fill: "count" }, { x, y, inset: 0.5, ...told }))] }),
   }[chart.mark]();
@@ -76,11 +79,25 @@ export async function draw(chart, columns, rows, { width, accent }) {
   return svg;
 }
 
-// The axis of numbers: from zero where all are one number, in thousands and millions where they are long.
+// The axis of numbers: from zero where all are one number, in thousands and millions where they are long, with an exponent from 10^15.
 function up(numbers, label) {
   const known = numbers.filter(Number.isFinite);
   const most = known.reduce((found, number) => Math.max(found, Math.abs(number)), 0);
-  return { grid: true, label, zero: new Set(known).size <= 1, ...(most >= 1e6 ? { tickFormat: "~s" } : {}) };
+  return { grid: true, label, zero: new Set(known).size <= 1, ...(most >= 1e15 ? { tickFormat: ".3~e" } : most >= 1e6 ? { tickFormat: "~s" } : {}) };
+}
+
+// Returns what measures labels in the letters of the page, and cuts those that are wider than *most* pixels.
+function shortener(most) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+  const width = (text) => context.measureText(text).width;
+  const shorten = (text) => {
+    if (width(text) <= most) return text;
+    let kept = [...text];
+    while (kept.length > 1 && width(`${kept.join("")}…`) > most) kept = kept.slice(0, Math.min(kept.length - 1, Math.ceil((kept.length * most) / width(kept.join("")))));
+    return `${kept.join("")}…`;
+  };
+  return { width, shorten };
 }
 
 // Makes room above the drawing for a legend, and below it for the tails of letters.

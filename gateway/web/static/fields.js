@@ -21,24 +21,35 @@ export function fill(pairs) {
     const values = pairs.filter(([name]) => name === control.name).map(([, value]) => value);
     if (control.type === "checkbox") control.checked = values.includes(control.value);
     else control.value = values.join("\n");
+    control.dispatchEvent(new Event("filled"));
   }
 }
 
 // Writes values as the JSON object of a POST. Numbers are written as they were typed: no digit of them is lost.
-export function body(pairs) {
-  const members = [];
+export const body = (pairs) => `{${members(pairs, literal, ",").map(([name, value]) => `${name}:${value}`).join(",")}}`;
+
+// Writes values as a dictionary of Python, which would round decimals.
+export const dictionary = (pairs) => `{${members(pairs, pythonic, ", ").map(([name, value]) => `${name}: ${value}`).join(", ")}}`;
+
+function members(pairs, write, between) {
+  const found = [];
   for (const control of new Map([...controls()].map((one) => [one.name, one])).values()) {
-    const values = pairs.filter(([name]) => name === control.name).map(([, value]) => literal(control, value));
+    const values = pairs.filter(([name]) => name === control.name).map(([, value]) => write(control, value));
     if (values.length === 0) continue;
     const many = control.type === "checkbox" || "lines" in control.dataset;
-    members.push(`${JSON.stringify(control.name)}:${many ? `[${values.join(",")}]` : values[0]}`);
+    found.push([JSON.stringify(control.name), many ? `[${values.join(between)}]` : values[0]]);
   }
-  return `{${members.join(",")}}`;
+  return found;
 }
 
 function literal(control, value) {
   const plain = PLAIN.has(control.dataset.kind) && /^(-?(0|[1-9]\d*)(\.\d+)?|true|false)$/.test(value);
   return plain ? value : JSON.stringify(value);
+}
+
+function pythonic(control, value) {
+  const written = literal(control, value);
+  return control.dataset.kind === "decimal" ? JSON.stringify(value) : { true: "True", false: "False" }[written] ?? written;
 }
 
 // Shows mistakes at their fields; returns those that have none.
@@ -48,7 +59,7 @@ export function complain(errors) {
     const control = at(`p-${error.parameter}`);
     const note = at(`e-${error.parameter}`);
     if (!control) { left.push(error); continue; }
-    if (control.name) control.setAttribute("aria-invalid", "true");  // a group of boxes has no such state
+    if (control.tagName !== "FIELDSET") control.setAttribute("aria-invalid", "true");  // a group of boxes has no such state
     remark(error.parameter, error.detail);
   }
   return left;

@@ -1,5 +1,5 @@
 "use strict";
-// Searches the catalogue while the reader types; without scripts the server does, when the form is sent.
+// Searches the catalogue, or the tables, while the reader types; without scripts the server does, when the form is sent.
 const form = document.querySelector(".search");
 const input = document.getElementById("filter");
 const rows = [...document.querySelectorAll(".searched tbody tr")];
@@ -20,6 +20,9 @@ function show() {
 if (form && whole) {
   form.querySelector(".buttons").hidden = true;
   form.addEventListener("submit", (event) => event.preventDefault());
-  input.addEventListener("input", show);
+  input.addEventListener("input", () => {
+    show();
+    history.replaceState(null, "", input.value.trim() ? `?${new URLSearchParams({ [input.name]: input.value })}` : location.pathname);
+  });
   show();
 }

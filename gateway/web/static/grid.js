@@ -17,10 +17,12 @@ export class Grid {
     addEventListener("resize", () => requestAnimationFrame(() => this.#draw()));
   }
 
-  // Shows rows: in their *order* (places in the block) or, where it is null, as they come. *sort* is {place, descending}.
-  show(rows, { order = null, sort = null } = {}) {
+  // Shows rows: in their *order* (places in the block) or, where it is null, as they come. *sort* is {place, descending},
+  // *hidden* has the places of columns that are left out, *filters* the texts of filters by place.
+  show(rows, { order = null, sort = null, hidden = new Set(), filters = new Map() } = {}) {
     const same = this.rows === rows && this.order === order;
-    Object.assign(this, { rows, order, sort });
+    const places = [...rows.columns.keys()].filter((place) => !hidden.has(place));
+    Object.assign(this, { rows, order, sort, filters, places });
     const sample = rows.rows.slice(0, SAMPLE);
     this.writers = rows.columns.map((column, place) => writer(column, sample.map((row) => row[place])));
     this.cursor = this.anchor = null;
@@ -39,12 +41,18 @@ export class Grid {
 
   // Writes all rows that are here, with the names of the columns, for a spreadsheet.
   everything() {
-    const heads = this.rows.columns.map((column) => column.name);
+    const heads = this.places.map((place) => this.rows.columns[place].name);
     return tabbed([heads, ...Array.from({ length: this.count }, (_, place) => this.#texts(place))]);
   }
 
   #texts(place) {
-    return (this.row(place) ?? []).map((value, at) => (value === null ? "" : this.writers[at](value)));
+    const row = this.row(place);
+    return row ? this.places.map((at) => (row[at] === null ? "" : this.writers[at](row[at]))) : [];
+  }
+
+  // Gives the focus to the head of a column.
+  focus(place) {
+    this.box.querySelectorAll(".head")[this.places.indexOf(place)]?.focus();
   }
 
   // Redraws what is in sight: more rows are here.
@@ -63,7 +71,7 @@ export class Grid {
   get atEnd() { return this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - 2; }
 
   #build(sample) {
-    const heads = this.rows.columns.map((column, place) => this.#head(column, place));
+    const heads = this.places.map((place) => this.#head(this.rows.columns[place], place));
     this.lines = element("tbody");
     [this.above, this.below] = [1, 2].map(() => element("tbody", { "aria-hidden": "true", class: "space" },
       element("tr", {}, element("td", { colspan: heads.length }))));
@@ -80,10 +88,11 @@ export class Grid {
   }
 
   #widths(sample) {
-    const columns = this.rows.columns.map((column, place) => {
+    const columns = this.places.map((place) => {
+      const column = this.rows.columns[place];
       const texts = sample.map((row) => (row[place] === null ? 4 : this.writers[place](row[place]).length));
       const text = Math.max(...texts, 0) * (numeric(column) ? 1 : 0.95);  // letters are narrower than digits
-      const longest = Math.max(column.name.length + 2, column.type.length * 0.95, text);
+      const longest = Math.max(column.name.length + 2, this.#under(column, place).length * 0.95, text);
       const made = element("col");
       made.style.width = `calc(${Math.min(longest, WIDEST).toFixed(1)}ch + 1.5rem)`;
       return made;
@@ -97,9 +106,14 @@ export class Grid {
     const button = element("button", { type: "button", class: "head" }, column.name, " ", arrow);
     button.addEventListener("click", () => this.sorted(place));
     const cell = element("th", { scope: "col", class: numeric(column) ? "number" : "text" }, button,
-      element("span", { class: "quiet" }, column.type));
+      element("span", { class: "quiet" }, this.#under(column, place)));
     if (here) cell.setAttribute("aria-sort", this.sort.descending ? "descending" : "ascending");
     return cell;
+  }
+
+  #under(column, place) {
+    const filter = this.filters.get(place);
+    return filter ? `${column.type}: ${filter.trim()}` : column.type;
   }
 
   #draw(always = false) {
@@ -122,7 +136,7 @@ export class Grid {
 
   #line(place) {
     const row = this.row(place);
-    const cells = this.rows.columns.map((column, at) => this.#cell(row?.[at], column, at));
+    const cells = this.places.map((at) => this.#cell(row?.[at], this.rows.columns[at], at));
     return element("tr", { "aria-rowindex": place + 2 }, ...cells);
   }
 
@@ -164,7 +178,7 @@ export class Grid {
 
   #move(row, column, extend) {
     const within = (value, size) => Math.max(0, Math.min(value, size - 1));
-    this.cursor = { row: within(row, this.count), column: within(column, this.rows.columns.length) };
+    this.cursor = { row: within(row, this.count), column: within(column, this.places.length) };
     if (!extend || !this.anchor) this.anchor = this.cursor;
     const head = this.table.tHead.offsetHeight;
     const top = this.cursor.row * HEIGHT;
@@ -180,7 +194,7 @@ export class Grid {
     const { row, column } = this.cursor ?? { row: Math.ceil(this.box.scrollTop / HEIGHT), column: 0 };
     const page = Math.max(1, Math.floor(this.box.clientHeight / HEIGHT) - 2);
     const control = event.ctrlKey || event.metaKey;
-    const [last, end] = [this.count - 1, this.rows.columns.length - 1];
+    const [last, end] = [this.count - 1, this.places.length - 1];
     const goal = {
       ArrowDown: [row + 1, column], ArrowUp: [row - 1, column], ArrowRight: [row, column + 1], ArrowLeft: [row, column - 1],
       PageDown: [row + page, column], PageUp: [row - page, column],

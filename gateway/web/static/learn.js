@@ -35,7 +35,7 @@ function make(place, number) {
   const recorded = element("p", { class: "quiet recorded" }, "Recorded:");
   const input = element("input", { id: `question-${number}`, value: path, spellcheck: "false", autocomplete: "off" });
   const again = element("button", { type: "button", class: "second", hidden: "" }, "Ask again with its ETag");
-  const outcomes = element("ol", { class: "outcomes", role: "status" });
+  const outcomes = element("ol", { class: "outcomes" });
   const form = element(
     "form", { class: "question" },
     element("div", { class: "field" }, element("label", { for: input.id }, "GET"), input),
@@ -69,8 +69,14 @@ function make(place, number) {
   form.addEventListener("submit", (event) => { event.preventDefault(); ask({}); });
   again.addEventListener("click", () => ask({ "If-None-Match": tag }));
   input.addEventListener("input", () => { tag = null; again.hidden = true; });
-  place.replaceChildren(form, outcomes);
+  place.replaceChildren(form, element("div", { role: "status" }, outcomes));
   answer.before(recorded);
 }
 
+// Pages of the demonstration that the text names are links.
+function link(name) {
+  if (name.textContent.startsWith("/datasets/")) name.replaceWith(element("a", { href: root + name.textContent }, name.cloneNode(true)));
+}
+
 document.querySelectorAll(".ask").forEach(make);
+document.querySelectorAll("p > code, li > code, li > p > code").forEach(link);

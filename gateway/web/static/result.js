@@ -1,14 +1,15 @@
 // The table of a result: sorted, filtered, read on while it is scrolled, and through the blocks of a large one.
 
 import { at, copy, grouped, tell } from "./dom.js";
-import { arrange, pressed, readSort } from "./arranging.js";
+import { arrange, pressed, readSort, testsOf, unheeded } from "./arranging.js";
+import { Columns, readFilters, readHidden } from "./columns.js";
 import { Grid } from "./grid.js";
 import { BLOCK } from "./rows.js";
 
 const span = (from, to) => (to <= from ? "No rows" : `Rows ${grouped(from + 1)} to ${grouped(to)}`);
 
 export class Table {
-  // Told are *changed* of how the rows are shown ({_sort, _filter}), and *failed* of what goes wrong later.
+  // Told are *changed* of how the rows are shown ({_sort, _filter, _where, _hide}), and *failed* of what goes wrong later.
   constructor({ changed, failed }) {
     Object.assign(this, { changed, failed });
     this.grid = new Grid(at("rows"), {
@@ -17,6 +18,7 @@ export class Table {
       copied: (what) => tell(`Copied ${what}.`),
       wanted: (count) => this.#later(this.rows.upTo(count)),
     });
+    this.columns = new Columns({ changed: (columns) => this.#change({ ...this.shown, ...columns }) });
     at("filter").addEventListener("input", () => this.#type());
     at("previous").addEventListener("click", () => this.#turn(-1));
     at("next").addEventListener("click", () => this.#turn(1));
@@ -30,16 +32,21 @@ export class Table {
     at("result").hidden = rows === null;
     if (rows === null) return;
     at("filter").value = shown._filter;
+    this.columns.show(rows.columns, shown);
     await this.arrange(shown);
   }
 
   async arrange(shown) {
     const { rows } = this;
     this.shown = shown;
-    const sort = readSort(shown._sort, rows.columns);
-    if (sort || shown._filter.trim()) await this.#whole();
+    const told = unheeded(shown, rows.columns);
+    Object.assign(at("unheeded"), { textContent: told, hidden: !told });
+    const [sort, filters] = [readSort(shown._sort, rows.columns), readFilters(shown._where, rows.columns)];
+    this.isFiltered = testsOf(rows.columns, shown._filter, filters).length > 0;
+    if (sort || this.isFiltered) await this.#whole();
     if (rows !== this.rows || shown !== this.shown) return;
-    this.grid.show(rows, { order: arrange(rows, sort, shown._filter), sort });
+    const order = arrange(rows, sort, shown._filter, filters);
+    this.grid.show(rows, { order, sort, filters, hidden: readHidden(shown._hide, rows.columns) });
   }
 
   async #whole() {
@@ -53,7 +60,7 @@ export class Table {
   #press(place) {
     const { columns } = this.rows;
     const sort = pressed(readSort(this.shown._sort, columns), place, columns);
-    this.#change({ ...this.shown, _sort: sort }).then(() => at("rows").querySelectorAll(".head")[place]?.focus());
+    this.#change({ ...this.shown, _sort: sort }).then(() => this.grid.focus(place));
   }
 
   #type() {
@@ -63,7 +70,7 @@ export class Table {
 
   #change(shown) {
     this.changed(shown);
-    return this.#later(this.arrange(shown));
+    return this.rows ? this.#later(this.arrange(shown)) : Promise.resolve();
   }
 
   // Shows what *reading* brings when it is there.
@@ -86,7 +93,7 @@ export class Table {
     const { rows, grid } = this;
     const here = rows.total === null ? `the first ${grouped(rows.size)}; there are more` : grouped(rows.total);
     if (!grid.order) return `${span(from + rows.offset, to + rows.offset)} of ${here}`;
-    const found = this.shown._filter.trim() ? `${span(from, to)} of ${grouped(grid.count)} found` : `${span(from, to)} of ${here}`;
+    const found = this.isFiltered ? `${span(from, to)} of ${grouped(grid.count)} found` : `${span(from, to)} of ${here}`;
     const among = rows.size === rows.total ? "" : `, among rows ${grouped(rows.offset + 1)} to ${grouped(rows.offset + rows.size)}`;
     return found + among;
   }

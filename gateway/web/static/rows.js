@@ -9,7 +9,7 @@ export const BLOCK = 100_000;  // rows that are in the page at a time
 export class Rows {
   // Asks a question; returns its first rows, with the response that brought them.
   static async of(pairs, signal) {
-    const response = await ask("result", pairs, [["_shape", "arrays"], ["_format", "json"], ["_limit", FIRST]], signal);
+    const response = await ask("result", pairs, [["_shape", "cells"], ["_format", "json"], ["_limit", FIRST]], signal);
     return new Rows(pairs, signal, response, await response.json());
   }
 

@@ -1,54 +1,51 @@
 // Values of a result as people read, compare and copy them, by the type of their column.
 
-const NUMBERS = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$/;
-const FRACTIONS = new Set(["FLOAT", "DOUBLE"]);
+import { isFraction, isMoment, isNumber, kindOf } from "./types.js";
+
 const MOST_DIGITS = 3;  // after the point, up to which all values of a column are given as many
 
-export const numeric = (column) => NUMBERS.test(column.type);
-export const temporal = (column) => /^(DATE|TIMESTAMP)/.test(column.type);
+export const numeric = (column) => isNumber(column.type);
+export const temporal = (column) => isMoment(column.type);
 
 // Returns what writes the values of a column: a text for any value but NULL. *values* are some of them.
 export function writer(column, values) {
-  if (FRACTIONS.has(column.type)) return fractions(values);
-  if (/^TIMESTAMP/.test(column.type)) return (value) => String(value).replace("T", " ");
-  return (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+  if (isFraction(column.type)) return fractions(values);
+  if (temporal(column)) return (value) => String(value).replace("T", " ");
+  return plain;
 }
 
-// Fractions of few digits stand with their points below each other.
+export const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+
+// Fractions of few digits stand with their points below each other. NaN and the infinities are texts.
 function fractions(values) {
   const digits = Math.max(0, ...values.map((value) => (value === null ? 0 : after(value))));
-  if (digits > MOST_DIGITS) return String;
-  return (value) => (after(value) <= digits ? value.toFixed(digits) : String(value));
+  if (digits > MOST_DIGITS) return shortest;
+  return (value) => (typeof value === "string" || after(value) > digits ? shortest(value)
+    : (Object.is(value, -0) ? "-" : "") + value.toFixed(digits));
 }
 
+const shortest = (value) => (Object.is(value, -0) ? "-0" : String(value));
 const after = (value) => (/e/.test(String(value)) ? Infinity : (String(value).split(".")[1] ?? "").length);
 
-// Returns what compares two rows by their places among the *values* of a column; NULL comes last in either direction.
+// Returns what compares two rows by their places among the *values* of a column, in DuckDB's order of its type; NULL
+// comes last in either direction.
 export function comparer(column, values, descending) {
-  const compare = numeric(column) ? numbers(values) : by(values, temporal(column) ? texts : words);
+  const { key, compare } = kindOf(column.type);
+  const keys = values.map((value) => (value === null ? null : key(value)));
   const sign = descending ? -1 : 1;
   return (one, other) => {
-    if (values[one] === null || values[other] === null) return (values[one] === null) - (values[other] === null);
-    return sign * compare(one, other);
+    if (keys[one] === null || keys[other] === null) return (keys[one] === null) - (keys[other] === null);
+    return sign * compare(keys[one], keys[other]);
   };
 }
 
-const by = (values, compare) => (one, other) => compare(values[one], values[other]);
-const words = (one, other) => (typeof one === "string" && typeof other === "string" ? collator.compare(one, other)
-  : texts(JSON.stringify(one), JSON.stringify(other)));
-const collator = new Intl.Collator("en");
-const texts = (one, other) => (one < other ? -1 : Number(one > other));
-
-// Integers beyond 2^53 and decimals are texts of digits, all decimals of a column with as many after the point: those
-// that are one double are compared digit by digit.
-function numbers(values) {
-  const near = Float64Array.from(values, Number);
-  return (one, other) => near[one] - near[other]
-    || (typeof values[one] === "string" || typeof values[other] === "string" ? exactly(values[one], values[other]) : 0);
+// Returns what compares a value that is not NULL with what somebody typed; null where that is no value of the column.
+// Times are compared as far as they are typed: 2024-02 is equal to all times of that month.
+export function comparing(column, typed) {
+  const { key, typed: read } = kindOf(column.type);
+  const compare = read(typed);
+  return compare && ((value) => compare(key(value)));
 }
-
-const exactly = (one, other) => (one === other ? 0 : texts(digits(one), digits(other)));
-const digits = (value) => BigInt(String(value).replace(".", ""));
 
 // Writes rows for a spreadsheet: fields between tabs, quoted where they hold one, a quote or a line end.
 export function tabbed(rows) {

@@ -210,6 +210,11 @@ def test_none_is_null_and_what_is_left_out_has_its_default(qg: Client) -> None:
     assert qg.read("echo", preset=None).pylist()[0]["preset"] is None
 
 
+@pytest.mark.parametrize("missing", [pd.NaT, pd.NA, np.datetime64("NaT"), pa.scalar(None, pa.int64())])
+def test_a_missing_value_of_a_library_is_null(qg: Client, missing: object) -> None:
+    assert qg.read("echo", preset=missing).pylist()[0]["preset"] is None
+
+
 @pytest.mark.parametrize(
     ("query", "parameters", "what"),
     [

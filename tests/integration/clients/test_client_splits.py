@@ -16,7 +16,17 @@ import httpx
 import pytest
 from fault_proxy import BUSY, CUT, LATE, RESET, RESET_LATER, Asked, Fault, FaultProxy, Program, once, share
 from numbers_table import ALL, ROWS, SIZES, SOME, ids, make_project, write_file
-from query_gateway_client import AsyncClient, Client, Gone, InvalidParameters, MissingLibrary, Plan, Retry, Split
+from query_gateway_client import (
+    AsyncClient,
+    Client,
+    Gone,
+    InvalidParameters,
+    MissingLibrary,
+    Plan,
+    QuestionInvalid,
+    Retry,
+    Split,
+)
 
 pytestmark = pytest.mark.gunicorn
 
@@ -68,7 +78,18 @@ def test_a_plan_that_cannot_be_made_is_a_problem(qg: Client) -> None:
         qg.splits("numbers", below=1, splits=0)
     with pytest.raises(InvalidParameters, match="below: is missing"):
         qg.stream("numbers", splits=4)
+    with pytest.raises(QuestionInvalid, match="workers: 0 is less than 1"):
+        qg.stream("numbers", below=1, splits=4, workers=0)
     assert qg.splits("numbers", {"below": 1}, splits=2).id != qg.splits("numbers", {"below": 2}, splits=2).id
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True])
+def test_nobody_is_no_worker(qg: Client, workers: Any) -> None:
+    plan = qg.splits("numbers", below=1, splits=2)
+    with pytest.raises(QuestionInvalid, match="workers"):
+        qg.read_splits(plan, workers=workers)
+    with pytest.raises(QuestionInvalid, match="workers"):
+        AsyncClient("http://127.0.0.1:1", cache=False).read_splits(plan, workers=workers)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -88,5 +88,7 @@ def test_a_client_that_shows_a_key_has_the_rows(client: Callable[[str, str], int
 def test_a_client_with_a_wrong_key_has_none(client: Callable[[str, str], int], guarded: tuple[str, str]) -> None:
     base, _ = guarded
     assert httpx.get(f"{base}?{QUESTION}", headers={"X-Api-Key": "qg_nothing"}).status_code == 401
-    with pytest.raises(REFUSED):
+    with pytest.raises(REFUSED) as refused:
         client(base, "qg_nothing")
+    if isinstance(refused.value, HTTPError):
+        refused.value.close()

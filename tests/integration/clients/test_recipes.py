@@ -52,7 +52,6 @@ def test_training_with_pytorch_prints_what_the_page_shows(
 
 @pytest.mark.gunicorn
 def test_training_with_datasets_prints_what_the_page_shows(local_gateway: Any, tmp_path: Path) -> None:
-    pytest.importorskip("datasets", reason="datasets brings what downloads models, and a second HTTP client")
     program, shown = training_with("datasets")
     assert printed(program, local_gateway, tmp_path) == shown
 

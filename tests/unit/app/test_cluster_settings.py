@@ -92,3 +92,30 @@ def test_spark_without_its_client_is_refused(tmp_path: Path, monkeypatch: pytest
     settings = load_settings(tmp_path, {"GATEWAY_CLUSTER_SPARK": "sc://127.0.0.1:1"})
     with pytest.raises(SettingsInvalid, match=r"query-gateway\[spark\]"):
         ClusterOpener(settings, unobserved)
+
+
+@pytest.mark.parametrize("location", ["s3://lake/_spark", "/mnt/spark", "spark", "file:///mnt/spark/"])
+def test_spark_spools_to_a_prefix_or_a_folder(tmp_path: Path, location: str) -> None:
+    given = {"GATEWAY_CLUSTER_SPARK": "sc://127.0.0.1", "GATEWAY_CLUSTER_SPARK_SPOOL": location}
+    assert load_settings(tmp_path, given).cluster.spark_spool == location.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("s3://lake", "a prefix is missing: write s3://lake/spark"),
+        ("gs://lake/spark", "write s3://bucket/prefix"),
+        ("s3a://lake/spark", "s3a:// is not supported"),
+        ("lake/*", "a location is one plain folder"),
+        ("/", "the root of the machine"),
+        ("", "a location is one folder"),
+    ],
+)
+def test_a_spool_elsewhere_is_refused(tmp_path: Path, location: str, reason: str) -> None:
+    given = {"GATEWAY_CLUSTER_SPARK": "sc://127.0.0.1", "GATEWAY_CLUSTER_SPARK_SPOOL": location}
+    assert reason in refusal(tmp_path, given)
+
+
+def test_a_spool_without_spark_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path, {"GATEWAY_CLUSTER_SPARK_SPOOL": "s3://lake/_spark"})
+    assert "cluster.spark_spool: there is no Spark that would write there, for cluster.spark is not set" in told

@@ -34,11 +34,15 @@ FILES = [
 
 
 def document(kind: str, text: str) -> Any:
-    """Read a text as an editor does: dates are texts."""
+    """Read a text as an editor does, by YAML 1.2: dates are texts, and so is the key ``on``."""
     if kind == "settings":
         return tomllib.loads(text)
     value = declared_front_matter(text, "v1.sql").value if kind == "query" else Declared(text, "file").value
-    return json.loads(json.dumps(value, default=date.isoformat))
+    return json.loads(json.dumps(value, default=date.isoformat), object_pairs_hook=_with_on)
+
+
+def _with_on(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {"on" if name == "true" else name: value for name, value in members}
 
 
 def errors(kind: str, value: Any) -> list[str]:

@@ -190,6 +190,23 @@ def test_an_owner_that_nobody_declared_is_refused_where_owners_are_declared(proj
     assert check_project(project, load_project(project)).tables == 2
 
 
+def test_an_owner_of_a_table_that_nobody_declared_is_refused_where_owners_are_declared(project: Path) -> None:
+    front = FRONT.replace("owner: me", "owner: fleet")
+    flights = (project / "catalog/flights.yaml").read_text()
+    sql = f"SELECT carrier FROM flights WHERE {FILTER}"
+    write(project, "catalog/owners.yaml", "owners:\n  fleet: {}\n  ops: {contact: '#ops'}\n")
+    assert found(project, sql, front) == []
+    write(project, "catalog/flights.yaml", flights + "owner: op\n")
+    [mistake] = found(project, sql, front)
+    assert (mistake.place, mistake.message) == (
+        f"catalog/flights.yaml:{flights.count(chr(10)) + 1}:1",
+        "nobody is declared as 'op'",
+    )
+    assert (mistake.hint, mistake.rule) == ("did you mean 'ops'?", Rule.OWNER)
+    write(project, "catalog/flights.yaml", flights + "owner: ops\n")
+    assert found(project, sql, front) == []
+
+
 @pytest.mark.parametrize(
     ("dates", "message"),
     [
@@ -364,15 +381,3 @@ def test_what_no_value_of_a_parameter_could_mend_is_refused(project: Path, item:
 )
 def test_a_text_that_fits_or_may_never_be_computed_is_let_through(project: Path, filter_: str) -> None:
     assert found(project, f"SELECT origin FROM flights WHERE {FILTER} AND {filter_}") == []
-
-
-def test_a_chart_is_of_columns_of_the_answer(project: Path) -> None:
-    sql = f"SELECT carrier, count(*) AS flights FROM flights WHERE {FILTER} GROUP BY carrier"
-    fits = FRONT.replace("*/", "chart: {x: carrier, y: flights}\n*/")
-    assert [each for each in found(project, sql, fits) if "chart" in each.message] == []
-    wrong = FRONT.replace("*/", "chart: {x: carrier, y: flight, color: 'no'}\n*/")
-    told = [(each.message, each.hint, each.severity) for each in found(project, sql, wrong) if "chart" in each.message]
-    assert told == [
-        ("chart: y is 'flight', which is no column of the answer", "did you mean 'flights'?", Severity.WARNING),
-        ("chart: color is 'no', which is no column of the answer", "the answer has carrier, flights", Severity.WARNING),
-    ]

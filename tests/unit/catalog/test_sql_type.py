@@ -101,3 +101,14 @@ def test_the_name_that_a_type_has_elsewhere_is_answered_with_a_type_that_holds_i
         canonical_type(elsewhere)
     assert str(caught.value).endswith(f"did you mean {meant!r}?")
     assert SqlType.parse(meant).known
+
+
+@pytest.mark.parametrize("text", ["DECIMAL(38", "STRUCT(a INTEGER", "INTEGER[", "MAP(VARCHAR", "STRUCT(a DECIMAL(3,1)"])
+def test_a_type_that_was_cut_at_its_comma_is_told_to_stand_in_quotes(text: str) -> None:
+    with pytest.raises(ValueError, match="a type with a comma stands in quotes"):
+        canonical_type(text)
+
+
+@pytest.mark.parametrize("text", ['STRUCT("a(" INTEGER)', "ENUM('(')", "ENUM('''[')"])
+def test_brackets_in_names_and_values_are_no_brackets_of_a_type(text: str) -> None:
+    assert canonical_type(text) == text

@@ -82,3 +82,10 @@ def test_a_query_that_nobody_asked_for_is_said_to_be_so(project: Path) -> None:
 def test_an_unknown_query_and_a_wrong_duration_are_refused(project: Path) -> None:
     assert run(project, "delay").exit_code == 3
     assert run(project, "delays", "--since", "soon").exit_code == 2
+
+
+def test_a_row_is_one_line_where_the_output_is_no_terminal(project: Path) -> None:
+    caller = "ann of the team " * 20
+    call(project, days_ago=1, query="delays", version=2, principal=caller)
+    [line] = [line for line in run(project).output.splitlines() if "ann of the team" in line]
+    assert caller.strip() in line

@@ -73,3 +73,10 @@ def test_a_stream_of_columns_alone_ends() -> None:
 def test_what_is_no_stream_is_refused(content: bytes) -> None:
     with pytest.raises(StreamDamaged):
         Feed().feed(content)
+
+
+def test_a_message_that_claims_more_than_any_memory_is_refused() -> None:
+    length = pa.ipc.read_message(PLAIN.select(["price"]).serialize()).body.size
+    content = written([PLAIN.select(["price"])]).replace(length.to_bytes(8, "little"), (1 << 62).to_bytes(8, "little"))
+    with pytest.raises(StreamDamaged, match="a part of"):
+        Feed().feed(content)

@@ -122,8 +122,39 @@ def test_what_was_broken_off_begins_anew() -> None:
     assert [ids(next(iter(rows))) for _ in range(2)] == [[0], [0]]
 
 
-@pytest.mark.parametrize("change", [{"plan": "other"}, {"seed": 8}, {"positions": [[0, 0]]}])
+@pytest.mark.parametrize("change", [{"plan": "other"}, {"seed": 8}, {"shuffle": "splits"}, {"positions": [[0, 0]]}])
 def test_a_state_of_another_order_is_refused(change: dict[str, Any]) -> None:
     rows = made([5], seed=7)
     with pytest.raises(QuestionInvalid, match="the state is of another order"):
         rows.load_state_dict(rows.state_dict() | change)
+
+
+@pytest.mark.parametrize("damaged", [[], {}, {"plan": "p"}, {"positions": []}, {"positions": [[0]]}, {"epoch": "1"}])
+def test_what_is_no_state_is_refused(damaged: Any) -> None:
+    rows = made([5], seed=7)
+    state = rows.state_dict() | damaged if damaged and "plan" not in damaged else damaged
+    with pytest.raises(QuestionInvalid, match="nothing that state_dict returned"):
+        rows.load_state_dict(state)
+
+
+def test_a_state_of_the_first_release_is_one_of_shuffled_rows() -> None:
+    rows = made([5, 5], seed=7)
+    state = rows.state_dict()
+    del state["shuffle"]
+    rows.load_state_dict(state)
+    with pytest.raises(QuestionInvalid, match="its shuffle is 'rows', and here 'splits'"):
+        made([5, 5], seed=7, shuffle="splits").load_state_dict(state)
+
+
+ODD = [{"lanes": 0}, {"lanes": True}, {"batch_size": 0}, {"batch_size": 2.5}, {"shuffle": "split"}, {"seed": "7"}]
+
+
+@pytest.mark.parametrize("options", ODD)
+def test_an_option_that_is_none_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(QuestionInvalid, match=next(iter(options))):
+        made([5], **options)
+
+
+def test_no_epoch_is_before_the_first() -> None:
+    with pytest.raises(QuestionInvalid, match="epoch: -1 is less than 0"):
+        made([5]).set_epoch(-1)

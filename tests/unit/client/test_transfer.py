@@ -129,6 +129,15 @@ def test_what_stays_is_raised(status: int, code: str) -> None:
     assert caught.value.code == code
 
 
+def test_the_callers_limit_of_time_is_one_error_whoever_kept_it() -> None:
+    late = transfer(deadline=0.0)
+    with pytest.raises(DeadlineExceeded) as raised:
+        late.refused(*problem(504, "deadline-exceeded"))
+    assert isinstance(raised.value.__cause__, GatewayProblem)
+    with pytest.raises(GatewayProblem):  # the gateway's own limit, which was shorter
+        transfer(deadline=1.0).refused(*problem(504, "deadline-exceeded"))
+
+
 def test_a_pause_that_is_too_long_is_not_waited_for() -> None:
     hour = problem(429, "quota-exceeded", **{"retry-after": "3600"})
     with pytest.raises(Busy) as caught:

@@ -83,6 +83,18 @@ def test_answers_of_the_version_asked_for_are_confirmed(bench: Bench, message: s
     assert bench.log.edition(X) == 0
 
 
+def test_a_query_is_told_how_many_requests_it_has_sent(bench: Bench) -> None:
+    (one, first), (other, second) = bench.query(), bench.query()
+    bench.log.enter(first, [X])
+    bench.log.enter(second, [X])
+    for cursor in (one, other, one):
+        say(cursor, answer())
+    say(one, answer(status="ServiceUnavailable_503"))
+    assert (bench.log.confirm(first), bench.log.confirm(second)) == (3, 1)
+    say(one, answer())
+    assert (bench.log.confirm(first), bench.log.confirm(second)) == (4, 1)
+
+
 @pytest.mark.parametrize(
     "message",
     [

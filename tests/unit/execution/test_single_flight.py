@@ -121,6 +121,19 @@ def test_a_later_caller_with_a_longer_deadline_keeps_the_work_running(world: Wor
     assert world.runs == 1
 
 
+def test_each_caller_is_told_how_many_one_run_answers(world: World) -> None:
+    future, _ = world.single_flight.start(world.task())  # which answers nobody
+    assert world.started[0].wait(SOON)
+    client = Client()
+    gone, callers = world.ask(client=client), [world.ask() for _ in range(2)]
+    client.set()
+    with pytest.raises(ClientGone):
+        gone.result()
+    world.end.set()
+    assert [caller.result().callers for caller in callers] == [2, 2]
+    assert (future.result()[1], world.runs) == (False, 1)
+
+
 def test_work_outlives_the_disconnect_of_its_only_caller(world: World) -> None:
     client = Client()
     caller = world.ask(client=client)

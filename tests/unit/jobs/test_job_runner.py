@@ -15,7 +15,7 @@ from gateway.catalog.store import S3Settings, open_store
 from gateway.errors import MalformedRequest, StorageFailed
 from gateway.jobs.faults import Faults
 from gateway.jobs.job import JobState, Record
-from gateway.jobs.runner import Handler, JobRunner
+from gateway.jobs.runner import Handler, JobRunner, signal_of
 from gateway.jobs.store import JobStore
 from gateway.jobs.work import Work
 from gateway.telemetry.events import Event as Told
@@ -27,8 +27,8 @@ KIND = "build"
 class Machine:
     """A state folder with one process that does jobs; its clock is moved by the test."""
 
-    def __init__(self, folder: Path, name: str, handler: Handler, *, lease: float = 60) -> None:
-        self.ahead, self.told = 0.0, list[Told]()
+    def __init__(self, folder: Path, name: str, handler: Handler, *, lease: float = 60, expected: bool = True) -> None:
+        self.ahead, self.told, self.expected = 0.0, list[Told](), expected
         self.store = JobStore(
             lambda: open_store("jobs", S3Settings(), folder, make=True),
             clock=lambda: time.time() + self.ahead,
@@ -45,6 +45,7 @@ class Machine:
             machine=name,
             faults=self.faults,
             observe=self.told.append,
+            expected=lambda: self.expected,
             monotonic=self._steps,
         )
         self._now = 0.0
@@ -76,6 +77,21 @@ def test_jobs_are_done_in_turn_and_told(tmp_path: Path) -> None:
     assert order == [0, 1, 2, 3]
     assert [machine.look(each).state for each in records] == [JobState.DONE] * 4
     assert [type(each).__name__ for each in machine.told] == ["JobTakenUp", "JobEnded"] * 4
+
+
+def test_while_no_jobs_are_expected_the_records_are_read_only_after_a_signal(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, "m", done, expected=False)
+    first = machine.store.submit(KIND, "a", {})
+    machine.runner.tick()
+    assert machine.look(first).end is None
+    signal_of(tmp_path / "m", KIND).touch()
+    machine.runner.tick()
+    second = machine.store.submit(KIND, "b", {})
+    machine.runner.tick()
+    assert [machine.look(each).end is None for each in (first, second)] == [False, True]
+    machine.expected = True
+    machine.runner.tick()
+    assert machine.look(second).end is not None
 
 
 @pytest.mark.parametrize(

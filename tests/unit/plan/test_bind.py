@@ -142,8 +142,10 @@ def test_a_dimension_prunes_nothing_until_it_is_learned() -> None:
 
 
 def test_a_dimension_is_learned_by_one_query_over_its_own_filters() -> None:
-    _, first, found = dimension()
-    assert dimension_query(found, first, "(FROM u)", most=10) == (
+    prepared, first, found = dimension()
+    sql, given = dimension_query(found, prepared, first, "(FROM u)", most=10)
+    assert not given
+    assert sql == (
         'SELECT CASE WHEN count(DISTINCT "k") <= 10 THEN coalesce(list(DISTINCT "k"), []) END, min("k"), max("k") '
         'FROM (FROM u) AS dimension WHERE "k" IS NOT NULL AND '
         "(\"s\" = CAST('it''s' AS VARCHAR) AND \"k\" IS NOT NULL)"

@@ -127,6 +127,24 @@ def test_a_scan_of_no_file_is_an_empty_relation(connection: duckdb.DuckDBPyConne
     )
 
 
+@pytest.mark.parametrize("folders", [["a"], ["a", "b"], ["a/x", "b"]])
+@pytest.mark.parametrize(
+    ("selected", "used"), [("count(*)", set()), ("sum(n)", {"n"}), ("max(p)", {"p"}), ("p, n", {"p", "n"})]
+)
+def test_columns_that_are_not_used_are_not_read(
+    selected: str, used: set[str], folders: list[str], tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
+    field = PartitionField(column="p", source="p")
+    paths = [f"p={folder}/{number}.parquet" for number, folder in enumerate(folders)]
+    snapshot = snapshot_of(tmp_path, field, "VARCHAR", paths)
+    files = [FileVersion(path=snapshot.address(path), size=1, etag="") for path in snapshot.files["path"].to_pylist()]
+    every = [frozenset(column.name for column in snapshot.columns), frozenset(used)]
+    texts = [reading(snapshot, np.arange(len(files)), files, lambda file: file.path, names=names) for names in every]
+    whole, needed = (connection.execute(f"SELECT {selected} FROM {text}").fetchall() for text in texts)
+    assert sorted(whole, key=repr) == sorted(needed, key=repr)
+    assert {name for name in ("n", "p") if f"'{name}': {{name:" in texts[1]} <= used
+
+
 @pytest.mark.parametrize("folders", [["a", "b"], ["a", "a/x"], ["x", "a"]])
 @pytest.mark.parametrize("names", [frozenset({"n"}), frozenset({"n", "p"}), None])
 def test_files_are_read_alike_however_many_they_are(

@@ -109,6 +109,26 @@ def test_a_bucket_is_used_by_equality_and_in_only() -> None:
     assert picked(snapshot, all_of(compare(ID, ">=", 0), compare(ID, "<", 1)), 34, 35) == [3]
 
 
+def test_a_sum_with_a_number_selects_the_buckets_of_what_it_is_a_sum_of() -> None:
+    snapshot = view([field("b", "bucket[16]", "id")], TYPES, [[str(n)] for n in range(16)])
+    less = Term("id", "BIGINT", (Function("add", (-1,), "BIGINT"),))
+    buckets = {int(parse_transform("bucket[16]").codes_of([value], "BIGINT")[0]) for value in (5, 9)}
+    assert sorted(buckets) == picked(snapshot, Membership(less, (0, 1)), 4, 8)
+    assert len(picked(snapshot, compare(less, "="), 2**63 - 1)) == 16
+
+
+@pytest.mark.parametrize(
+    ("buckets", "kind", "expected"),
+    [(4, "BIGINT", [3]), (8, "BIGINT", [3, 7]), (6, "BIGINT", list(range(6))), (4, "INTEGER", list(range(4)))],
+)
+def test_a_bucket_that_is_known_of_an_equal_value_selects_the_buckets_within_it(
+    buckets: int, kind: str, expected: list[int]
+) -> None:
+    snapshot = view([field("b", f"bucket[{buckets}]", "id")], TYPES, [[str(n)] for n in range(buckets)])
+    known = Term("id", "INTEGER", (Function("bucket", (4, kind), "INTEGER"),))
+    assert expected == picked(snapshot, compare(known, "="), 3)
+
+
 def test_a_short_range_selects_the_buckets_of_all_its_values() -> None:
     snapshot = view([field("b", "bucket[16]", "id")], TYPES, [[str(n)] for n in range(16)])
     buckets = {int(parse_transform("bucket[16]").codes_of([value], "BIGINT")[0]) for value in range(5, 9)}

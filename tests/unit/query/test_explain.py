@@ -42,3 +42,17 @@ def test_a_word_that_starts_no_query_is_compared_with_those_that_do() -> None:
     with pytest.raises(SqlError) as caught:
         parse("SELCT a FROM flights")
     assert caught.value.hint == "did you mean 'select'?"
+
+
+@pytest.mark.parametrize("clause", ["CUBE", "ROLLUP", "GROUPING SETS"])
+@pytest.mark.parametrize(
+    "condition",
+    ["n IS NULL", "n IS NOT NULL", "n = 1", "n <> 1", "n >= 1", "n IN (1, 2)", "n NOT IN (1)", "n BETWEEN 1 AND 2",
+     "s LIKE 'a%'", "s ILIKE 'a'", "s NOT LIKE 'a'", "s SIMILAR TO 'a'", "a AND b", "a OR b", "n ISNULL"],
+)  # fmt: skip
+def test_a_condition_among_grouping_sets_is_explained_and_read_in_brackets(clause: str, condition: str) -> None:
+    parse(f"SELECT count(*) FROM f GROUP BY {clause} (g, ({condition}))")
+    with pytest.raises(SqlError) as caught:
+        parse(f"SELECT count(*) FROM f GROUP BY {clause} (g, {condition})")
+    assert caught.value.message == f"not valid SQL: a condition in {clause} needs brackets"
+    assert caught.value.hint == "write (n IS NULL)"

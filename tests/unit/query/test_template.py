@@ -151,11 +151,11 @@ def test_a_mistake_on_the_line_of_the_opening_comment_has_its_column() -> None:
         (with_front("deterministic: 'yes'"), "3:1: deterministic: write true or false"),
         (
             with_front("deterministic: true\ncache: off", "SELECT random()"),
-            "3:1: the query gives another answer each time, so it cannot be deterministic",
+            "3:1: the query gives another answer each time (random, 6:8), so it cannot be deterministic",
         ),
         (
             with_front("deterministic: true\ncache: off", "SELECT now()"),
-            "3:1: the query reads the clock to the microsecond, so it cannot be deterministic",
+            "3:1: the query reads the clock to the microsecond (now, 6:8), so it cannot be deterministic",
         ),
         (with_front("timeout: 0s"), "3:1: timeout: input should be greater than 0"),
         (with_front("timeout: soon"), "3:1: timeout: 'soon' is not a duration"),
@@ -167,6 +167,26 @@ def test_a_mistake_on_the_line_of_the_opening_comment_has_its_column() -> None:
 )
 def test_a_mistake_is_told_at_its_place(text: str, expected: str) -> None:
     assert mistakes(text)[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("SELECT age(d, e),\n now() FROM flights", "reads the clock (now, 6:2)"),
+        ("SELECT age(d) FROM flights", "reads the clock (age, 5:8)"),
+        ("SELECT age(greatest(d, e)) FROM flights", "reads the clock (age, 5:8)"),
+        ("SELECT age(d, [today(), e][1]) FROM flights", "reads the clock (today, 5:16)"),
+        ("SELECT now(), random() FROM flights", "gives another answer each time (random, 5:15)"),
+    ],
+)
+def test_what_keeps_answers_from_being_kept_is_named_with_its_place(sql: str, named: str) -> None:
+    assert named in mistakes(with_front("", sql))[0]
+
+
+@pytest.mark.parametrize("front", ["", "cache: {clock: 1m}", "deterministic: true"])
+def test_the_age_between_two_times_reads_no_clock(front: str) -> None:
+    unbound = load(with_front(front, 'SELECT age(d, [e, d][1]), "AGE"(greatest(d, e), d) FROM flights')).unbound
+    assert unbound.normalised
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from sites import bare_site
 
 from gateway.answer import Answer, CacheStatus, Directives, Export, Outcome, Unread
-from gateway.cache.tier import Purge
+from gateway.cache.tier import Purge, Room
 from gateway.catalog.listing import SCHEMA
 from gateway.catalog.manifest import Snapshot, build
 from gateway.catalog.named_snapshots import KeptSnapshot
@@ -249,13 +249,19 @@ class FakeGateway:
     def explain(self, request: Request, *, principal: Principal) -> Any:
         return FakeExplanation(plan=FakePlan(query=self.registry.bind(request, now=self.now)))
 
-    used = 0
-    """Bytes that are kept in memory."""
+    tiers: Sequence[tuple[str, str, Room]] = (
+        ("answers", "memory", Room(used=5_000, bound=10_000)),
+        ("answers", "redis", Room(works=False)),
+    )
+    """Tiers of what is kept, and how full they are."""
 
     @property
     def cache(self) -> FakeGateway:
         """It keeps answers itself."""
         return self
+
+    def rooms(self) -> Sequence[tuple[str, str, Room]]:
+        return self.tiers
 
     def stored(self, key: str, digest: str) -> Result:
         if self.evicted or key not in self.kept or self.kept[key].digest != digest:

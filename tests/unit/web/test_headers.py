@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from gateway.answer import CacheStatus, Outcome
-from gateway.model import CachePolicy, Reading
+from gateway.model import CachePolicy, Folded, Reading
 from gateway.web.headers import (
     cache_control,
     cache_status,
@@ -81,6 +81,14 @@ def test_what_changes_with_time_is_written_alike_as_headers_and_as_lines(
         (CacheStatus(outcome=Outcome.HIT, ttl=-1.5), "query-gateway; hit; ttl=-2"),
         (CacheStatus(outcome=Outcome.MISS, stored=True, ttl=60), "query-gateway; fwd=miss; stored; ttl=60"),
         (CacheStatus(outcome=Outcome.MISS, collapsed=True), "query-gateway; fwd=miss; collapsed"),
+        (
+            CacheStatus(outcome=Outcome.MISS, stored=True, callers=3, folded=Folded(kept=4, computed=1)),
+            'query-gateway; fwd=miss; stored; detail="5 partitions: 4 kept, 1 computed; for 3 requests or more"',
+        ),
+        (
+            CacheStatus(outcome=Outcome.MISS, collapsed=True, callers=2),
+            'query-gateway; fwd=miss; collapsed; detail="for 2 requests or more"',
+        ),
         (CacheStatus(outcome=Outcome.BYPASS), "query-gateway; fwd=bypass"),
         (CacheStatus(outcome=Outcome.STREAMED, bypass=True), 'query-gateway; fwd=bypass; detail="streamed"'),
         (CacheStatus(outcome=Outcome.TOO_LARGE), 'query-gateway; fwd=miss; detail="too-large"'),

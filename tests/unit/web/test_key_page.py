@@ -99,7 +99,7 @@ def test_another_site_cannot_enter_a_key(guarded: FlaskClient) -> None:
 
 
 def test_pages_are_kept_for_nobody_else(guarded: FlaskClient) -> None:
-    assert guarded.get("/docs").headers["Vary"] == "Authorization, X-Api-Key, Cookie"
+    assert guarded.get("/docs").headers["Vary"] == "Accept-Encoding, Authorization, X-Api-Key, Cookie"
     openapi = guarded.get("/openapi.json")
     assert openapi.headers["Cache-Control"] == "private, max-age=60"
     assert "Authorization" in openapi.headers["Vary"]

@@ -37,6 +37,20 @@ def test_what_a_page_loads_is_there(client: FlaskClient, path: str) -> None:
         assert client.get(found).status_code == 200, found
 
 
+@pytest.mark.parametrize("path", PAGES)
+def test_what_a_page_loads_is_kept_for_good_at_its_address_and_asked_for_anew_at_others(
+    client: FlaskClient, path: str
+) -> None:
+    named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', client.get(path).text))
+    [build] = {address.split("/")[2] for address in named}
+    for address in named:
+        reply = client.get(address)
+        assert reply.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        for other in (address.replace(f"/{build}", ""), address.replace(build, "0" * 16)):
+            same = client.get(other)
+            assert (same.data, same.headers["Cache-Control"]) == (reply.data, "no-cache")
+
+
 def test_all_that_pages_load_is_small_and_unchanged(client: FlaskClient) -> None:
     """Libraries are the files of their npm packages: their digests are those of the versions in their names."""
     files = Path(pages.__file__).parent / "static"
@@ -55,6 +69,27 @@ def test_a_packed_file_is_the_file(client: FlaskClient) -> None:
     assert packed.headers["ETag"] != plain.headers["ETag"]
     again = client.get("/static/site.css", headers={"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]})
     assert again.status_code == 304
+
+
+LARGE = ["/docs/delays/v2", "/learn", "/docs/delays/v9", "/v1/queries/delays/v2", "/v1/tables/flights"]
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+@pytest.mark.parametrize("path", LARGE)
+def test_a_page_or_a_document_is_packed_where_that_is_worth_it_and_the_caller_takes_it(
+    client: FlaskClient, path: str, accept: str
+) -> None:
+    plain = client.get(path, headers={"Accept": accept})
+    packed = client.get(path, headers={"Accept": accept, "Accept-Encoding": "gzip"})
+    assert "Accept-Encoding" in plain.vary or plain.mimetype == "application/problem+json"
+    assert "Content-Encoding" not in plain.headers
+    assert packed.status_code == plain.status_code
+    if len(plain.data) < 2_000 or plain.mimetype == "application/problem+json":
+        assert "Content-Encoding" not in packed.headers
+        return
+    assert int(packed.headers["Content-Length"]) == len(packed.data) < len(plain.data)
+    identifiers = re.compile(rb"[0-9a-f]{32}")
+    assert identifiers.sub(b"", gzip.decompress(packed.data)) == identifiers.sub(b"", plain.data)
 
 
 def test_every_problem_has_its_page(client: FlaskClient) -> None:

@@ -342,7 +342,7 @@ def test_a_part_of_a_file_is_of_the_file_that_if_range_names(client: FlaskClient
 
 
 @pytest.mark.parametrize(
-    "name", ["none.css", "..", "%2e%2e/pages.py", "..%2fpages.py", "a/site.css", "x" * 5_000, "%00"]
+    "name", ["none.css", "..", "%2e%2e/pages.py", "..%2fpages.py", "a/b/site.css", "a/none.css", "x" * 5_000, "%00"]
 )
 def test_only_the_files_of_the_pages_are_there(client: FlaskClient, name: str) -> None:
     assert client.get(f"/static/{name}").status_code == 404

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gateway.web
-from gateway.web.proxies import Proxies, below, clean_prefix, networks, read_networks, read_root_path
+from gateway.web.proxies import OWN, Proxies, below, clean_prefix, networks, read_networks, read_root_path
 
 MakeSite = Callable[..., FlaskClient]
 RESULT = "/v1/queries/delays/v2/result?start=2013-01-01&_limit=1"
@@ -193,8 +193,18 @@ def test_a_prefix_is_taken_off_where_it_stands(prefix: str, target: str) -> None
         assert below(target, prefix) == target
 
 
-@pytest.mark.parametrize("prefix", ["/v1", "/docs", "/docs/gw", "/static/a", "/errors"])
-def test_a_prefix_that_begins_like_an_address_of_the_gateway_hides_none(make_site: MakeSite, prefix: str) -> None:
+@pytest.mark.parametrize("segment", sorted(OWN))
+@pytest.mark.parametrize("below_it", ["", "/gw"])
+def test_a_prefix_that_begins_like_an_address_of_the_gateway_hides_none(
+    make_site: MakeSite, segment: str, below_it: str
+) -> None:
+    prefix = f"/{segment}{below_it}"
+    asked = ("/v1/queries", "/docs", "/tables", "/tables/flights", "/datasets", "/status", "/errors/not-found")
     client = make_site(proxies=Proxies(root_path=prefix))
-    assert [client.get(path).status_code for path in ("/v1/queries", "/docs", "/errors/not-found")] == [200] * 3
+    assert [client.get(path).status_code for path in asked] == [200] * len(asked)
     assert f'href="{prefix}/docs"' in client.get("/docs").text
+
+
+def test_the_own_addresses_are_those_that_are_answered(make_site: MakeSite) -> None:
+    rules = make_site(dev=True).application.url_map.iter_rules()
+    assert {str(rule).split("/")[1] for rule in rules} - {""} == OWN

@@ -61,6 +61,12 @@ def test_an_embedded_page_has_no_frame_of_the_site(client: FlaskClient) -> None:
     assert ('<header class="bar">' in embedded, 'id="answer"' in embedded) == (False, True)
 
 
+def test_what_draws_charts_is_loaded_ahead_only_where_one_is_drawn(client: FlaskClient) -> None:
+    for asked, count in (("start=2013-01-01&_view=chart", 2), ("_view=chart", 0), ("start=2013-01-01", 0)):
+        answer = client.get(f"/docs/delays/v2?{asked}")
+        assert (answer.status_code, answer.text.count(".min.")) == (200, count), asked
+
+
 def test_an_unknown_option_is_refused(client: FlaskClient) -> None:
     assert client.get("/docs/delays/v2?_sorted=x").status_code == 400
 

@@ -42,6 +42,21 @@ def seen(client: FlaskClient, **headers: str) -> list[str]:
     return [query["principal"] for query in client.get("/v1/running", headers=headers).json["queries"]]
 
 
+def test_how_full_the_cache_is_stands_beside_the_queries(make_site: MakeSite) -> None:
+    assert make_site().get("/v1/running").json["cache"] == [
+        {"tier": "memory", "kind": "answers", "used": 5_000, "bound": 10_000, "status": "ok"},
+        {"tier": "redis", "kind": "answers", "used": None, "bound": None, "status": "failing"},
+    ]
+    text = make_site().get("/status").text
+    assert ("memory of this worker" in text, "Redis, shared by hosts" in text, "failing" in text) == (True, True, True)
+
+
+def test_how_full_the_cache_is_is_told_to_those_who_may_see_details(make_site: MakeSite) -> None:
+    client = make_site(access=Granting())
+    assert "cache" not in client.get("/v1/running", headers=ANA).json
+    assert "memory of this worker" not in client.get("/status", headers=ANA).text
+
+
 def test_a_caller_sees_their_own_queries_and_with_the_grant_all(make_site: MakeSite) -> None:
     assert seen(make_site(access=Granting()), **ANA) == ["ana"]
     assert seen(make_site(access=Granting(stop=True)), **ANA) == ["ana", "bob"]

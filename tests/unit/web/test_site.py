@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
@@ -123,6 +124,17 @@ def test_an_error_of_the_engine_is_counted_as_a_problem(client: FlaskClient, gat
     gateway.failure = EngineFailed("It is broken.")
     client.get(RESULT).close()
     assert 'gateway_problems_total{code="engine-failed"} 1.0' in client.get("/metrics").text
+
+
+def test_metrics_are_exported_while_workers_begin_and_end(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in which nothing is counted yet is empty for a moment; that of a worker that ends goes away."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    (tmp_path / "counter_1.db").touch()
+    (tmp_path / "gauge_livesum_2.db").symlink_to(tmp_path / "gone")
+    reply = client.get("/metrics")
+    assert (reply.status_code, reply.text) == (200, "")
 
 
 def test_metrics_tell_requests_by_query_version_status_and_fate(client: FlaskClient) -> None:

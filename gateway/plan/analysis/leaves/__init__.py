@@ -13,6 +13,7 @@ from gateway.plan.analysis.leaves.optional import among_columns, or_false, or_it
 from gateway.plan.analysis.leaves.prefix import prefix
 from gateway.plan.analysis.leaves.refuted import refuted
 from gateway.plan.analysis.leaves.solved import solved
+from gateway.plan.analysis.leaves.split import split
 
 __all__ = ["RULES", "Compiler", "refuted"]
 
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     or_false,
     among_columns,
     solved,
+    split,
     comparison,
     between,
     list_membership,

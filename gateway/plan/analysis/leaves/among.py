@@ -16,10 +16,13 @@ from gateway.predicate import EXPRESSION, TRUE, Outside, Predicate, Term
 _MEMBER = "__member"
 
 
-def among(found: Term, kind: str, values: int, constants: Constants) -> Predicate:
-    """Say that an opaque term of a column of type *kind* is one of the values in a slot; TRUE where nothing tells."""
+def among(found: Term, kind: str, values: int, constants: Constants, also: str | None = None) -> Predicate:
+    """Say that an opaque term of a column of type *kind* is one of the values in a slot, or equal to *also*.
+
+    TRUE where nothing tells.
+    """
     first, *casts = found.functions
-    if first.name != EXPRESSION or any(each.name != "cast" for each in casts):
+    if first.name != EXPRESSION or len(first.arguments) > 1 or any(each.name != "cast" for each in casts):
         return TRUE
     node: exp.Expr = sqlglot.parse_one(str(first.arguments[0]), read="duckdb")
     for each in casts:
@@ -31,7 +34,8 @@ def among(found: Term, kind: str, values: int, constants: Constants) -> Predicat
         if cuts is not None:
             low = exp.paren(ranges.at(node, LOW)).sql(dialect="duckdb")
             apart = [exp.NullSafeNEQ(this=one, expression=other).sql(dialect="duckdb") for one, other in cuts]
-            forms[grain.value] = " OR ".join([*apart, f"{low} IN (SELECT unnest(${member_list(values)}))"])
+            others = [] if also is None else [f"{low} = {also}"]
+            forms[grain.value] = " OR ".join([*apart, f"{low} IN (SELECT unnest(${member_list(values)}))", *others])
     if not forms:
         return TRUE
     constant = Refuted(kind, tuple(forms.items()), (), among=(values, f"{found.type}[]"))

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from gateway.plan.analysis.facts import MIRRORED
 from gateway.plan.analysis.leaves.compiler import Compiler
-from gateway.plan.analysis.leaves.rows import ordered_row, same_row
+from gateway.plan.analysis.leaves.rows import fields, ordered_row, same_row
 from gateway.plan.analysis.terms import Opaque
 from gateway.predicate import Operator, Predicate
 
@@ -33,7 +33,7 @@ def comparison(compiler: Compiler, node: exp.Expr, negated: bool) -> Predicate |
     operator = OPERATORS.get(type(node))
     if operator is None or isinstance(node.expression.unnest(), exp.Any):
         return None
-    left, right = node.this.unnest(), node.expression.unnest()
+    left, right = fields(node.this.unnest(), node.expression.unnest())
     if isinstance(left, exp.Tuple) or isinstance(right, exp.Tuple):
         if negated or operator is Operator.NE:
             return compiler.unused("row value")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 from math import prod
 from typing import Final
@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from gateway.plan.analysis.constants import Constants, Refuted
 from gateway.plan.analysis.deterministic import is_strict
+from gateway.plan.analysis.facts import are_of_one_source
 from gateway.plan.analysis.possible import Possible
 from gateway.plan.analysis.ranges import Grain, Ranged, Ranges
 from gateway.plan.analysis.types import INTEGERS, TIMESTAMPTZ
@@ -30,7 +31,7 @@ def jointly(constants: Constants, columns: Mapping[str, Term], node: exp.Expr, n
     """Return what the engine can say of the columns of a condition together, by their names; None where nothing."""
     terms = tuple(dict.fromkeys(columns.values()))
     grains = [GRAINS.get(each.type, ()) for each in terms]
-    if not _are_of_one_source(terms) or not 0 < prod(map(len, grains)) <= _FORMS:
+    if not are_of_one_source(terms) or not 0 < prod(map(len, grains)) <= _FORMS:
         return None
     forms: dict[str, str] = {}
     for chosen in product(*grains):
@@ -45,7 +46,3 @@ def jointly(constants: Constants, columns: Mapping[str, Term], node: exp.Expr, n
     types = " / ".join(each.type for each in terms)
     found = Elsewhere(terms, constants.add(Refuted(types, tuple(forms.items()), constants.named(node))))
     return found if is_strict(node) else any_of(found, *(NullCheck(each) for each in terms))
-
-
-def _are_of_one_source(terms: Sequence[Term]) -> bool:
-    return len({each.column.partition(".")[0] for each in terms}) == 1

@@ -1,4 +1,4 @@
-"""Rows compared as values: ``(a, b) = (1, 2)``, ``(a, b) > (1, 2)``."""
+"""Rows compared as values: ``(a, b) = (1, 2)``, ``(a, b) > (1, 2)``, ``{'a': a} = {'a': 1}``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,23 @@ def same_row(compiler: Compiler, left: exp.Expr, right: exp.Expr) -> Predicate:
         return compiler.unused("row value")
     parts = [_row_part(compiler, a, b) for a, b in zip(left.expressions, right.expressions, strict=False)]
     return all_of(*parts)
+
+
+def fields(left: exp.Expr, right: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
+    """Write two STRUCTs of the same fields in the same order as the rows that they compare as; others as they are."""
+    if not isinstance(left, exp.Struct) or not isinstance(right, exp.Struct):
+        return left, right
+    named = [
+        [(part.this.name.lower(), part.expression) for part in side.expressions if isinstance(part, exp.PropertyEQ)]
+        for side in (left, right)
+    ]
+    names = [[name for name, _ in pairs] for pairs in named]
+    if names[0] != names[1] or any(
+        len(pairs) < len(side.expressions) for pairs, side in zip(named, (left, right), strict=True)
+    ):
+        return left, right
+    one, other = (exp.Tuple(expressions=[value.copy() for _, value in pairs]) for pairs in named)
+    return one, other
 
 
 def ordered_row(compiler: Compiler, left: exp.Expr, operator: Operator, right: exp.Expr) -> Predicate:

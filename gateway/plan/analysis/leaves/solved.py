@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -77,7 +78,7 @@ def _undone(compiler: Compiler, node: exp.Expr, value: exp.Expr) -> tuple[exp.Ex
     """Return what the outermost function is of, and which value it has where the function gives *value*."""
     if isinstance(node, exp.Cast | exp.TryCast):
         return _undone_text(compiler, node, value)
-    if type(node) in _JOINING:
+    if type(node) in _JOINING or _is_printf(node):
         return _unjoined(compiler, node, value)
     if compiler.constants.kind(value) not in INTEGERS:
         return None
@@ -143,11 +144,20 @@ def _parts(node: exp.Expr) -> list[exp.Expr]:
         between, *items = node.expressions
         plain = all(isinstance(item, exp.Literal | exp.Column) for item in items) and isinstance(between, exp.Literal)
         return [part for item in items for part in (item, between)][:-1] if plain else []
+    if _is_printf(node):
+        pattern, *values = node.expressions
+        texts = re.split("%[ds]", pattern.name) if isinstance(pattern, exp.Literal) else []
+        plain = len(texts) == 2 and len(values) == 1 and not any({"%", "\0"} & set(text) for text in texts)
+        return [exp.Literal.string(texts[0]), *values, exp.Literal.string(texts[1])] if plain else []
     if isinstance(node, exp.Format):
         texts = node.this.name.split("{}") if isinstance(node.this, exp.Literal) else []
         plain = len(texts) == 2 and len(node.expressions) == 1 and not set("{}") & set("".join(texts))
         return [exp.Literal.string(texts[0]), *node.expressions, exp.Literal.string(texts[1])] if plain else []
     return list(node.expressions)
+
+
+def _is_printf(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.lower() == "printf"
 
 
 def _without(node: exp.Expr, part: exp.Expr) -> exp.Expr:

@@ -65,3 +65,35 @@ SELECT * FROM (SELECT s, count(*) FILTER (WHERE d >= '2024-01-31') AS n FROM a G
 
 SELECT * FROM (SELECT s, max(d) AS newest, count(*) AS n FROM a GROUP BY s) AS x WHERE newest >= '2024-01-31';
 --> a: TRUE
+
+-- A group passes by one row for which the condition is TRUE; the others say no more.
+SELECT s, bool_or(d >= '2024-01-31') AS late FROM a GROUP BY s HAVING bool_or(d >= '2024-01-31');
+--> a: d >= 2024-01-31
+--! a: BOOL_OR(CAST(d >= '2024-01-31' AS BOOLEAN)) | not understood: logicalor
+
+SELECT s, bool_or(d = '2024-01-31') AS one, max(k) FILTER (WHERE k > 1) FROM a GROUP BY s HAVING one = TRUE;
+--> a: k > 1 OR d = 2024-01-31
+
+SELECT s FROM (SELECT s, bool_or(d >= '2024-01-31') AS late FROM a GROUP BY s) WHERE late;
+--> a: TRUE
+
+-- What it is of the other groups, or beside other aggregates, depends on rows for which it is not.
+SELECT s FROM a GROUP BY s HAVING NOT bool_or(d >= '2024-01-31');
+--> a: TRUE
+--! a: NOT BOOL_OR(CAST(d >= '2024-01-31' AS BOOLEAN)) | not understood: logicalor
+
+SELECT s, bool_or(d >= '2030-01-01') FROM a GROUP BY s HAVING bool_or(k = 1);
+--> a: TRUE
+--! a: BOOL_OR(CAST(k = 1 AS BOOLEAN)) | not understood: logicalor
+
+SELECT s FROM a GROUP BY s HAVING bool_or(d >= '2024-01-31') = $pf;
+--> a: TRUE
+--! a: BOOL_OR(CAST(d >= '2024-01-31' AS BOOLEAN)) = $pf | function not monotone: logical_or
+
+SELECT s FROM a GROUP BY s HAVING bool_or(d >= '2024-01-31') OR count(*) FILTER (WHERE k = 1) > 2;
+--> a: TRUE
+--! a: BOOL_OR(CAST(d >= '2024-01-31' AS BOOLEAN)) OR COUNT(*) FILTER(WHERE k = 1) > 2 | not understood: logicalor
+
+SELECT bool_or(d >= '2024-01-31') FROM a HAVING bool_or(d >= '2024-01-31') IS NULL;
+--> a: TRUE
+--! a: BOOL_OR(CAST(d >= '2024-01-31' AS BOOLEAN)) IS NULL | function not monotone: logical_or

@@ -95,7 +95,7 @@ SELECT count(*) FROM a SEMI JOIN b ON a.k = b.k AND b.k > 1 WHERE a.k < 3;
 
 -- ANTI JOIN: only into the right side.
 SELECT count(*) FROM a ANTI JOIN b ON a.k = b.k AND b.s = 'a' WHERE a.k = 1;
---> a: k = 1
+--> a: k = 1 AND (k IS NULL OR k NOT IN (SELECT b.k FROM b WHERE b.s = 'a'))
 --> b: k IS NOT NULL AND s = a AND k = 1
 --! a: a.k = b.k | ANTI JOIN
 

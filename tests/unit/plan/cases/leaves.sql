@@ -187,3 +187,16 @@ SELECT k FROM a WHERE list_contains(string_split($ps, ','), s);
 -- Constants that are chosen.
 SELECT k FROM a WHERE d >= CASE WHEN $pk = 1 THEN $pd ELSE DATE '2024-01-30' END AND k = greatest($pk, 2) AND d < make_date(2024, 2, $pk);
 --> a: d >= {CAST(CASE WHEN $pk = 1 THEN $pd ELSE CAST('2024-01-30' AS DATE) END AS DATE)} AND k = {CAST(GREATEST($pk, 2) AS HUGEINT)} AND d < {CAST(MAKE_DATE(2024, 2, $pk) AS DATE)}
+
+-- STRUCTs compare as rows do.
+SELECT d FROM a WHERE struct_pack(s := s, y := year(d)) = {'s': 'ab', 'y': 2024};
+--> a: s = ab AND year(d) = 2024
+
+SELECT d FROM a WHERE {'k': $pk, 's': 'ab'} = {'k': k, 's': s} AND {'k': k, 's': s} <> {'k': 1, 's': 'a'};
+--> a: TRUE
+--! a: {'k': $pk, 's': 'ab'} = {'k': k, 's': s} | row value
+--! a: {'k': k, 's': s} <> {'k': 1, 's': 'a'} | row value
+
+SELECT d FROM a WHERE {'k': k, 's': s} = {'s': 'ab', 'k': 1};
+--> a: TRUE
+--! a: {'k': k, 's': s} = {'s': 'ab', 'k': 1} | function not monotone: struct

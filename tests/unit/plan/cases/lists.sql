@@ -44,3 +44,21 @@ SELECT count(*) FROM a, generate_series(a.d, a.ts, INTERVAL 1 DAY) AS s(x) WHERE
 -- A list of lists gives lists, and two lists of several lengths give NULL.
 SELECT count(*) FROM a JOIN (SELECT unnest($pl) AS x, unnest(range(2)) AS y) AS v ON a.k = v.x;
 --> a: k IS NOT NULL AND k IN $pl
+
+SELECT k FROM a WHERE list_contains(list_transform(['u1', 'u3'], x -> x[2:]::INTEGER), k);
+--> a: k IN {LIST_TRANSFORM(['u1', 'u3'], LAMBDA x : CAST(x[2:] AS INT))}
+
+SELECT k FROM a WHERE list_contains(list_transform([1, 3], x -> x + 1), k) OR list_contains(list_transform($pl, x -> (x + 0 * random())::INTEGER), k);
+--> a: TRUE
+--! a: ARRAY_CONTAINS(LIST_TRANSFORM([1, 3], LAMBDA x : x + 1), k) OR ARRAY_CONTAINS(LIST_TRANSFORM($pl, LAMBDA x : CAST((x + 0 * RANDOM()) AS INT)), k) | compared with no constant
+
+SELECT k FROM a WHERE NOT list_contains(list_transform($pl, x -> (x * 2)::BIGINT), k);
+--> a: k NOT IN {CAST(LIST_TRANSFORM($pl, LAMBDA x : CAST((x * 2) AS BIGINT)) AS BIGINT[])}
+
+-- Whole numbers of two widths are compared in the wider one; wider ones are not.
+SELECT k FROM a WHERE list_contains(list_transform($pl, x -> (x * 3000000000)::BIGINT), k);
+--> a: k IN {CAST(LIST_TRANSFORM($pl, LAMBDA x : CAST((x * 3000000000) AS BIGINT)) AS BIGINT[])}
+
+SELECT k FROM a WHERE list_contains(list_transform($pl, x -> (x * 2)::HUGEINT), k);
+--> a: TRUE
+--! a: ARRAY_CONTAINS(LIST_TRANSFORM($pl, LAMBDA x : CAST((x * 2) AS INT128)), k) | type

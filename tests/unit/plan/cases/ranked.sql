@@ -83,10 +83,9 @@ SELECT count(*) FROM a WHERE d <= (SELECT max(d) FROM b WHERE k + random() > 1.5
 --! b: k + RANDOM() > 1.5 | arithmetic on the column
 
 SELECT count(*) FROM a WHERE d = (SELECT max(b.d) FROM b JOIN c ON b.k = c.k);
---> a: TRUE
+--> a: d = (SELECT MAX(b.d) FROM b JOIN c ON b.k = c.k)
 --> b: k IS NOT NULL
 --> c: k IS NOT NULL
---! a: d = (SELECT MAX(b.d) FROM b JOIN c ON b.k = c.k) | subquery
 
 SELECT count(*) FROM a WHERE EXISTS (SELECT max(d) FROM b WHERE k = 7);
 --> a: TRUE
@@ -239,3 +238,97 @@ WITH newest AS (SELECT d FROM b ORDER BY d DESC LIMIT 1) SELECT count(*) FROM a 
 --> a: d IS NOT NULL AND d = $__ranked_0 AND (d IN ($__ranked_0) OR d IS NULL)
 --! b: a.d = newest.d | blocked by LIMIT
 --! b: a.d = newest.d | foreign column
+
+-- So has one of distinct values, which may be that of several rows.
+SELECT count(*) FROM a WHERE d = (SELECT DISTINCT d FROM b WHERE k = 7 OR (d = '2024-01-31' AND k = 1));
+--> a: d = $__ranked_0
+--> b: k = 7 OR (d = 2024-01-31 AND k = 1)
+
+SELECT count(*) FROM a WHERE k = (SELECT DISTINCT k + 1 FROM b WHERE k = 2);
+--> a: k = $__ranked_0
+--> b: k = 2
+
+SELECT count(*) FROM a WHERE d = (SELECT DISTINCT ON (k) d FROM b WHERE k = 7);
+--> a: TRUE
+--> b: k = 7
+--! a: d = (SELECT DISTINCT ON (k) d FROM b WHERE k = 7) | subquery
+
+-- A dimension that is filtered by one is read after it.
+SELECT count(*) FROM a JOIN b ON a.d = b.d WHERE b.k = (SELECT k FROM c WHERE k = 2 AND s = 'no');
+--> a: d IS NOT NULL AND d IN <b.d where k = $__ranked_0 AND d IS NOT NULL>
+--> b: k = $__ranked_0 AND d IS NOT NULL
+--> c: k = 2 AND s = no
+
+-- The row of a greatest value is among those that have what is asked of it.
+SELECT arg_max(k, ts), arg_min(s, d) FROM a WHERE f;
+--> a: f = True AND (d <= $__ranked_0 OR ts >= $__ranked_1)
+
+SELECT max_by(m, ts), max(ts) FROM a;
+--> a: ts >= $__ranked_0 OR ts >= $__ranked_1
+
+SELECT arg_max(k, ts::DATE)::VARCHAR || 'x' FROM a AS t;
+--> a: cast(ts, DATE) >= $__ranked_0
+
+SELECT arg_max(k, ts, 2) FROM a;
+--> a: TRUE
+
+SELECT arg_max(k, ts), count(*) FROM a;
+--> a: TRUE
+
+SELECT arg_max(k, ts) FILTER (WHERE s = 'a') FROM a;
+--> a: s = a
+
+SELECT arg_max_null(k, ts) FROM a;
+--> a: TRUE
+
+SELECT count(*) FROM b WHERE k = (SELECT arg_max(k, ts) FROM a);
+--> b: TRUE
+--> a: ts >= $__ranked_0
+--! b: k = (SELECT ARG_MAX(k, ts) FROM a) | subquery
+
+-- The last of the first rows is the least of them, if there are so many.
+SELECT count(*) FROM a WHERE d >= (SELECT min(d) FROM (SELECT d FROM b ORDER BY d DESC LIMIT 10));
+--> a: d >= $__ranked_0
+--> b: d >= $__ranked_0
+
+WITH w AS (SELECT DISTINCT ts::DATE AS day FROM b WHERE k > 1 ORDER BY day DESC LIMIT $pj OFFSET 1) SELECT count(*) FROM a WHERE d >= (SELECT min(day) FROM w);
+--> b: k > 1 AND cast(ts, DATE) >= $__ranked_0
+--> a: TRUE
+--! a: d >= (SELECT MIN(day) FROM w) | subquery
+
+WITH w AS (SELECT d FROM b ORDER BY d LIMIT $pj) SELECT count(*) FROM a WHERE d <= (SELECT max(d) FROM w);
+--> b: d <= $__ranked_0
+--> a: d <= $__ranked_0
+
+SELECT count(*) FROM a WHERE d >= (SELECT min(d) FROM (SELECT d FROM b ORDER BY d DESC LIMIT 0 OFFSET 3));
+--> a: TRUE
+--> b: d >= $__ranked_0
+--! a: d >= (SELECT MIN(d) FROM (SELECT d FROM b ORDER BY d DESC LIMIT 0 OFFSET 3)) | subquery
+
+SELECT count(*) FROM a WHERE d >= (SELECT min(d) FROM (SELECT d FROM b ORDER BY d DESC LIMIT 40));
+--> a: d >= $__ranked_0
+--> b: d >= $__ranked_0
+
+SELECT count(*) FROM a WHERE d <= (SELECT max(d) FROM (SELECT d FROM b ORDER BY d DESC LIMIT 3));
+--> a: TRUE
+--> b: d >= $__ranked_0
+--! a: d <= (SELECT MAX(d) FROM (SELECT d FROM b ORDER BY d DESC LIMIT 3)) | subquery
+
+SELECT count(*) FROM a WHERE d <= (SELECT min(d) FROM (SELECT d FROM b ORDER BY d DESC LIMIT 3) WHERE d < '2024-02-01');
+--> a: TRUE
+--> b: d >= $__ranked_0
+--! a: d <= (SELECT MIN(d) FROM (SELECT d FROM b ORDER BY d DESC LIMIT 3) WHERE d < '2024-02-01') | subquery
+--! b: d < '2024-02-01' | blocked by LIMIT
+
+-- A day that is put together of its parts is in the greatest year.
+SELECT count(*) FROM a WHERE make_date(k + 2000, k, k) = (SELECT max(make_date(k + 2000, k, k)) FROM b);
+--> a: k where {value: MAKE_DATE(__lo + 2000, __lo, __lo) = ($__ranked_0)}
+--> b: k where {value: MAKE_DATE(__lo + 2000, __lo, __lo) >= $__ranked_0}
+
+SELECT count(*) FROM a WHERE make_date(k, k, 1) >= (SELECT max(make_date(k, k, 1)) FROM b);
+--> a: TRUE
+--> b: TRUE
+--! a: MAKE_DATE(k, k, 1) >= (SELECT MAX(MAKE_DATE(k, k, 1)) FROM b) | function not monotone: date_from_parts
+
+SELECT min(make_date(k + 2000, k, k)) FROM a WHERE s = 'a';
+--> a: s = a AND k where {value: MAKE_DATE(__lo + 2000, __lo, __lo) <= $__ranked_0}

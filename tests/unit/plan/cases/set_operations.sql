@@ -40,4 +40,4 @@ SELECT * FROM ((SELECT k FROM a ORDER BY ALL LIMIT 2) UNION ALL SELECT k FROM b)
 SELECT count(*) FROM (SELECT k FROM a WHERE k = 1 UNION ALL SELECT k FROM b WHERE k = 2) t JOIN c ON t.k = c.k;
 --> a: k = 1 AND k IS NOT NULL
 --> b: k = 2 AND k IS NOT NULL
---> c: k IS NOT NULL AND (k = 1 OR k = 2)
+--> c: k IS NOT NULL AND (k = 1 OR k = 2) AND k IN (SELECT k FROM a WHERE k = 1 UNION ALL SELECT k FROM b WHERE k = 2)

@@ -36,3 +36,9 @@ SELECT s FROM a WHERE format('u{}', k) = 'u1';
 
 SELECT s FROM a WHERE format('u{:03d}', k) = 'u001';
 --> a: k where {value: FORMAT('u{:03d}', __lo) = 'u001'} OR ([NULL: FORMAT('u{:03d}', "__lo") = 'u001'] AND k IS NULL)
+
+SELECT d FROM a WHERE printf('k%d', k) = 'k2' OR printf('%s!', s) = $ps;
+--> a: k = {CAST(TRY_CAST(CAST((CASE WHEN CONCAT('', 'k', SUBSTRING(CAST(('k2') AS TEXT), LENGTH('k') + 1, LENGTH(CAST(('k2') AS TEXT)) - LENGTH('k') - LENGTH('')), '') = CAST(('k2') AS TEXT) THEN SUBSTRING(CAST(('k2') AS TEXT), LENGTH('k') + 1, LENGTH(CAST(('k2') AS TEXT)) - LENGTH('k') - LENGTH('')) END) AS TEXT) AS INT128) AS HUGEINT)} OR s = {CAST(CASE WHEN CONCAT('', '', SUBSTRING(CAST(($ps) AS TEXT), LENGTH('') + 1, LENGTH(CAST(($ps) AS TEXT)) - LENGTH('') - LENGTH('!')), '!') = CAST(($ps) AS TEXT) THEN SUBSTRING(CAST(($ps) AS TEXT), LENGTH('') + 1, LENGTH(CAST(($ps) AS TEXT)) - LENGTH('') - LENGTH('!')) END AS VARCHAR)}
+
+SELECT d FROM a WHERE printf('%d%%', k) = '2%' AND printf('%5d', k) = '    2';
+--> a: k where {value: PRINTF('%d%%', __lo) = '2%'} AND k where {value: PRINTF('%5d', __lo) = '    2'}

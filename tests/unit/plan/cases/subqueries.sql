@@ -5,9 +5,8 @@ SELECT count(*) FROM a WHERE k IN (SELECT k FROM b WHERE k > 1) AND k < 3;
 
 -- NOT IN: the subquery's own filters only, for one NULL in it makes the test UNKNOWN.
 SELECT count(*) FROM a WHERE k NOT IN (SELECT k FROM b WHERE s = 'a') AND k = 1;
---> a: k = 1
+--> a: k = 1 AND (k IS NULL OR k NOT IN (SELECT k FROM b WHERE s = 'a'))
 --> b: s = a
---! a: NOT k IN (SELECT k FROM b WHERE s = 'a') | subquery
 
 -- EXISTS: both ways along the correlation.
 SELECT count(*) FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND b.k > 1) AND a.k < 3;
@@ -21,19 +20,16 @@ SELECT count(*) FROM a WHERE EXISTS (SELECT count(*) FROM b WHERE b.k = a.k AND 
 
 -- NOT EXISTS: inwards only.
 SELECT count(*) FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND b.s = 'a') AND a.k = 1;
---> a: k = 1
+--> a: k = 1 AND (k IS NULL OR k NOT IN (SELECT b.k FROM b WHERE b.s = 'a'))
 --> b: k IS NOT NULL AND s = a AND k = 1
---! a: NOT EXISTS(SELECT 1 FROM b WHERE b.k = a.k AND b.s = 'a') | subquery
 
 SELECT count(*) FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.k = a.k AND b.k > 1);
---> a: TRUE
+--> a: k IS NULL OR k NOT IN (SELECT b.k FROM b WHERE b.k > 1)
 --> b: k IS NOT NULL AND k > 1
---! a: NOT EXISTS(SELECT 1 FROM b WHERE b.k = a.k AND b.k > 1) | subquery
 
 SELECT count(*) FROM a WHERE k NOT IN (SELECT k FROM b WHERE k > 1);
---> a: TRUE
+--> a: k IS NULL OR k NOT IN (SELECT k FROM b WHERE k > 1)
 --> b: k > 1
---! a: NOT k IN (SELECT k FROM b WHERE k > 1) | subquery
 
 -- Under OR a subquery says nothing of the rows around it.
 SELECT count(*) FROM a WHERE (k = 1 OR k IN (SELECT k FROM b WHERE k = 2)) AND s = 'a';

@@ -13,7 +13,7 @@ from partitioned import view
 from gateway.catalog import facts
 from gateway.catalog.partition_field import PartitionField
 from gateway.catalog.stored import StoredColumn
-from gateway.plan.fold.reach import ends_of_partitions
+from gateway.plan.fold.reach import buckets_of_partitions, ends_of_partitions
 from gateway.plan.index import Axes
 from gateway.plan.select import PartitionIndex
 
@@ -78,3 +78,13 @@ def test_nothing_is_known_of_an_end_that_python_has_not_got() -> None:
     first, last = ends([level("year", "d")], [["2024"], ["9999"]])
     assert first["d"] == (date(2024, 1, 1), date(2024, 12, 31))
     assert last["d"] == (None, None)
+
+
+def test_the_bucket_of_a_column_is_known_where_the_partition_has_one() -> None:
+    made = view([level("bucket[4]", "n")], TYPES, [["3"], [None], ["0"]])
+    found = buckets_of_partitions(PartitionIndex(made, Axes(made)))
+    assert [[(column.name, count, number) for column, count, number in each] for each in found] == [
+        [("n", 4, 3)],
+        [],
+        [("n", 4, 0)],
+    ]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import random
 import re
 import string
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +131,23 @@ def test_the_fold_is_the_query_over_all_rows(texts: Texts, case: Case) -> None:
     ties = ("arg_", "_by(", "(i ORDER BY ts", "(k ORDER BY j", "ORDER BY i)", "' ORDER BY j)")
     if not any(word in case.sql for word in ("LIMIT", "OVER", "OFFSET", *ties)):
         assert texts.near(made.whole) == texts.near(case.sql)
+
+
+@pytest.mark.parametrize("joining", [" UNION ALL ", " UNION "])
+def test_each_arm_of_a_long_union_costs_about_the_same(texts: Texts, joining: str) -> None:
+    def calls(arms: int) -> int:
+        sql = joining.join(f"SELECT k, sum(i) AS n FROM facts AS t WHERE i > {arm} GROUP BY k" for arm in range(arms))
+        counted: Counter[str] = Counter()
+        before = sys.getprofile()
+        sys.setprofile(lambda frame, event, arg: counted.update([event]))
+        try:
+            texts.split(sql)
+        finally:
+            sys.setprofile(before)
+        return counted["call"]
+
+    calls(2)  # what is done once
+    assert calls(48) < 2.5 * calls(24)
 
 
 def test_no_column_hides_what_an_exact_sum_calls_its_own() -> None:

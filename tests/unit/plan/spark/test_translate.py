@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import idioms
 import pytest
 
 from gateway.model import Column, TypedValue, Value
@@ -9,6 +10,24 @@ from gateway.plan.spark.portability import NotPortable
 from gateway.plan.spark.translate import translate
 
 TABLES = {"t": (Column(name="a", type="INTEGER"), Column(name="s", type="VARCHAR"), Column(name="u", type="UUID"))}
+
+IDIOMS = {
+    table: tuple(Column(name=name, type=type_) for name, type_ in columns.items())
+    for table, columns in idioms.TABLES.items()
+}
+
+
+@pytest.mark.parametrize("name", idioms.EQUAL)
+def test_every_idiom_that_spark_answers_alike_is_translated(name: str) -> None:
+    assert translate(idioms.EQUAL[name], IDIOMS, idioms.PARAMETERS).scans
+
+
+@pytest.mark.parametrize("name", idioms.REFUSED)
+def test_every_other_idiom_is_refused_for_its_reason(name: str) -> None:
+    sql, reason = idioms.REFUSED[name]
+    with pytest.raises(NotPortable) as raised:
+        translate(sql, IDIOMS, {})
+    assert any(reason in found.reason for found in raised.value.found)
 
 
 def bound(sql: str, name: str, type_: str, value: Value) -> tuple[str, dict[str, str | None]]:
