@@ -28,6 +28,7 @@ def page_paths() -> dict[str, Any]:
     return {
         "/": _page("landing", "The queries, for people"),
         "/docs": _page("docs", "Try the queries in a browser"),
+        "/docs/{name}": _newest_path(),
         "/docs/{name}/{version}": _page("try_query", "Try a query in a browser", ["name", "version"]),
         "/docs/key": _key_paths(),
         "/tables": _page("show_tables", "All tables, for people"),
@@ -52,6 +53,13 @@ def _page(
     if parameters:
         described["get"]["parameters"] = references(parameters)
         described["get"]["responses"] |= problems(refused)
+    return described
+
+
+def _newest_path() -> dict[str, Any]:
+    described = _page("try_newest", "To the page of a query's newest version", ["name"])
+    described["get"]["responses"]["302"] = {"description": "`Location` names it, with the query string that was sent."}
+    del described["get"]["responses"]["200"]
     return described
 
 

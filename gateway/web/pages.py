@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from string import punctuation
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.encode import FORMATS
 from gateway.errors import GatewayError, Unauthenticated
@@ -54,6 +57,16 @@ def docs() -> Response:
     words = request.args.get("_q", "")
     queries, tables = listed_queries(words), listed_tables(words)
     return page("docs.html", queries=queries, tables=tables, broken=_broken_files(), words=words, days=DAYS)
+
+
+@routes.get("/docs/<name>")
+def newest(name: str) -> AnyResponse:
+    """Lead to the page of a query's newest version, with what is asked there."""
+    version = found(gateway().registry.template(name, None)).version
+    asked = quote(request.query_string, safe=punctuation)  # as it was sent, but for bytes that no header may have
+    response = redirect(here(f"/docs/{name}/v{version}") + (f"?{asked}" if asked else ""))
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 @routes.get("/docs/<name>/<version>")

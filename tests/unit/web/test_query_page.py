@@ -71,6 +71,31 @@ def test_an_unknown_option_is_refused(client: FlaskClient) -> None:
     assert client.get("/docs/delays/v2?_sorted=x").status_code == 400
 
 
+@pytest.mark.parametrize(
+    "asked", ["", "?start=2013-01-01&carriers=%C3%A9+%26&carriers=b%20c&_view=chart", "?x=%5B%5D\u00e9"]
+)
+@pytest.mark.parametrize("path", ["/docs/delays", "/docs/delays/"])
+def test_a_name_alone_leads_to_its_newest_version_with_what_is_asked(
+    client: FlaskClient, path: str, asked: str
+) -> None:
+    led = client.get(path + asked)
+    sent = asked.replace("\u00e9", "%C3%A9")
+    assert (led.status_code, led.headers["Location"]) == (302, f"/docs/delays/v2{sent}")
+    assert led.headers["Cache-Control"] == "no-cache"
+
+
+def test_a_name_alone_that_is_no_query_is_answered_as_with_a_version(client: FlaskClient) -> None:
+    for path in ("/docs/delay", "/docs/delay/v1", "/docs/delay/latest"):
+        refused = client.get(path)
+        assert (refused.status_code, refused.json["suggestions"]) == (404, ["delays"]), path
+    page = client.get("/docs/delay", headers={"Accept": "text/html"}).text
+    assert 'Did you mean <a href="/docs/delays">delays</a>' in page
+
+
+def test_a_name_that_may_not_be_seen_leads_nowhere(make_site: Callable[..., FlaskClient]) -> None:
+    assert make_site(access=OneKey()).get("/docs/delays").status_code == 401
+
+
 def test_a_key_leads_back_to_what_was_asked(make_site: Callable[..., FlaskClient]) -> None:
     guarded = make_site(access=OneKey())
     asked = "/docs/delays/v2?start=2013-01-01&_view=table"
