@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 .DEFAULT_GOAL := help
 export PYTHONDONTWRITEBYTECODE := # modules are compiled once, and not by each process that tests start
-.PHONY: help demo serve test web spark check fuzz mutate bench load soak format settings constraints clean
+.PHONY: help demo serve test web spark thorough check fuzz mutate bench load soak format settings constraints clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -19,6 +19,9 @@ serve: .venv/demo ## serve this folder's project as it is
 test: .venv/dev $(if $(shell command -v npm),.venv/web/node_modules) ## run all tests in three processes, with the real servers they need (ARGS='-n 0' for one); once more, alone, those that fail
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS) \
 	|| $(BIN)/pytest --last-failed --last-failed-no-failures none $(ARGS) --numprocesses 0
+
+thorough: .venv/dev ## run the cases of long matrices that `make test` leaves out
+	$(BIN)/pytest -m thorough $(ARGS)
 
 web: .venv/web/node_modules ## install the npm packages that tests of clients on the web need
 
