@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.gunicorn, pytest.mark.s3]
 
 BOMB = BY_NAME["huge_list"]
 SLOW = template(
-    "parameters: {k: {type: bigint}}\ncache: off\ntimeout: 30s",
+    "parameters: {k: {type: bigint}}\ncache: off\ntimeout: 5m",
     "SELECT count(*) AS n, sum(hash(a.id * b.id) % 2) > $k AS more FROM rows AS a, rows AS b WHERE a.part = 0",
 )
 """A second or so of work: 100,000,000 pairs."""
