@@ -118,7 +118,7 @@ def test_the_client_is_a_distribution_of_its_own(installed: Path, tmp_path: Path
         [metadata] = [content.read(name).decode() for name in content.namelist() if name.endswith("METADATA")]
     package = sources / "query_gateway_client"
     assert names == {f"query_gateway_client/{path.name}" for path in package.iterdir() if path.is_file()}
-    assert re.findall(r"^Requires-Dist: (\w+)", metadata, re.MULTILINE) == ["httpx", "pyarrow"]
+    assert re.findall(r"^Requires-Dist: (\w+)", metadata, re.MULTILINE) == ["httpx", "pyarrow", "urllib3"]
 
 
 def test_the_command_that_runs_is_the_one_of_the_wheel(installed: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from query_gateway_client.splits import Plan, Split, plan_of, plan_target
 from query_gateway_client.streams import Stream
 from query_gateway_client.training import Shuffle, TrainingRows
 from query_gateway_client.transfer import Asked, Next, Transfer
+from query_gateway_client.transport import transport_to
 
 if TYPE_CHECKING:  # PyTorch need not be installed
     from query_gateway_client.torch_rows import TorchRows
@@ -292,8 +293,10 @@ class Client:
         process = os.getpid()
         if (found := self._clients.get(process)) is not None:
             return found
-        limits = httpx.Limits(max_connections=self._settings.connections)
-        made = httpx.Client(transport=self._transport, verify=self._verify, limits=limits)
+        connections = self._settings.connections
+        transport = self._transport or transport_to(self._settings.base, verify=self._verify, connections=connections)
+        limits = httpx.Limits(max_connections=connections)
+        made = httpx.Client(transport=transport, verify=self._verify, limits=limits)
         return self._clients.setdefault(process, made)  # one, where two threads came first
 
     def close(self) -> None:

@@ -164,9 +164,8 @@ class Transfer(Inquiry):
     def _began(self, headers: Mapping[str, str]) -> None:
         self.about = About(headers=dict(headers))
         _warn_of_the_end(headers, self.target)
-        if self._entry is not None:
-            self._entry.close()
-            self._entry = None
+        self.close()
+        self._entry = None
         etag, length = headers.get("etag"), int(headers.get("content-length", "0"))
         if self.kept is not None and self.target.method == "GET" and etag and length <= self.kept.largest:
             said = {

@@ -67,7 +67,9 @@ def torch_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("torch")
     subprocess.run([system, "-m", "venv", "--system-site-packages", made], check=True)
     # The newest pyarrow that takes the NumPy of Debian 12 too.
-    subprocess.run([made / "bin/pip", "install", "--quiet", "pyarrow==19.0.1", "httpx>=0.27,<1"], check=True)
+    subprocess.run(
+        [made / "bin/pip", "install", "--quiet", "pyarrow==19.0.1", "httpx>=0.27,<1", "urllib3>=2.2,<3"], check=True
+    )
     return made / "bin/python"
 
 

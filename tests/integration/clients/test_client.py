@@ -37,6 +37,7 @@ from query_gateway_client import (
     Retry,
     StreamCut,
 )
+from query_gateway_client.transport import Urllib3Transport, transport_to
 from readings import END, SCHEMA, START, make_project, rows
 
 pytestmark = pytest.mark.gunicorn
@@ -432,6 +433,41 @@ def test_processes_ask_by_connections_of_their_own(qg: Client) -> None:
         assert pool.starmap(rows_in_a_process, [(qg, count) for count in range(8)]) == list(range(8))
     with pickle.loads(pickle.dumps(qg)) as another:  # noqa: S301 - made here
         assert len(another.read("export", rows=9)) == 9
+
+
+def test_a_connection_is_given_back_however_its_answer_ends(server: Any, tmp_path: Path) -> None:
+    with Client(f"http://127.0.0.1:{server.port}", cache=tmp_path, connections=1) as client:
+        for _ in range(3):  # sent, then unchanged
+            assert len(client.read("readings", start=START, end=END)) == 48
+        for _ in range(3):
+            with client.stream("export", rows=LONG) as stream:
+                next(stream)
+            with pytest.raises(NotFound):
+                client.read("nothing")
+        assert len(client.read("readings", start=START, end=END)) == 48
+
+
+@pytest.mark.parametrize(
+    ("variables", "verify", "own"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"HTTPS_PROXY": "http://127.0.0.1:1"}, True, False),
+        ({"ALL_PROXY": "http://127.0.0.1:1"}, True, False),
+        ({"ALL_PROXY": "http://127.0.0.1:1", "NO_PROXY": "example"}, True, True),
+        ({"HTTP_PROXY": "http://127.0.0.1:1"}, True, True),
+    ],
+)
+def test_through_a_proxy_and_without_a_certificate_the_requests_are_httpxs(
+    variables: Mapping[str, str], verify: bool, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    transport = transport_to("https://gateway.example", verify=verify, connections=1)
+    assert isinstance(transport, Urllib3Transport) is own
 
 
 def test_two_hundred_questions_at_once_have_few_connections(proxy: FaultProxy, through: Any) -> None:
