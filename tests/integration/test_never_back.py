@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numbered import KEPT, LARGE, OFF, SHORT, STALE, WARM, Clients, make_project, post, write_number
 from process_tree import workers_of
+from thorough import first
 from waiting import wait_for
 
 from gateway.app.gateway import open_gateway
@@ -120,7 +121,7 @@ class World:
             clients.close()
 
 
-@pytest.fixture(scope="module", params=["asgi", "gthread"])
+@pytest.fixture(scope="module", params=first(1, ["asgi", "gthread"]))
 def world(
     request: pytest.FixtureRequest,
     serve_for_module: Callable[..., Any],

@@ -10,6 +10,7 @@ import orjson
 import pytest
 import redis
 from numbered import KEPT, LARGE, SHORT, STALE, Clients, make_project, post, write_number
+from thorough import first
 
 pytestmark = pytest.mark.gunicorn
 
@@ -46,7 +47,7 @@ class World:
         assert clients.numbers(path) == {self.number}
 
 
-@pytest.fixture(scope="module", params=["asgi", "gthread"])
+@pytest.fixture(scope="module", params=first(1, ["asgi", "gthread"]))
 def world(
     request: pytest.FixtureRequest,
     serve_for_module: Callable[..., Any],

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from numbered import KEPT, LARGE, OFF, STALE, WARM, Clients, ask, make_project, post, write_number
+from thorough import first
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
@@ -43,7 +44,7 @@ class World:
             gateway.catalog.refresh("numbers")
 
 
-@pytest.fixture(scope="module", params=["asgi", "gthread"])
+@pytest.fixture(scope="module", params=first(1, ["asgi", "gthread"]))
 def world(
     request: pytest.FixtureRequest, serve_for_module: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from thorough import first
 from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
@@ -55,7 +56,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["asgi", "gthread"])
+@pytest.fixture(scope="module", params=first(1, ["asgi", "gthread"]))
 def server(request: pytest.FixtureRequest, serve_for_module: Callable[..., Any], project: Path) -> Any:
     environment = {"GATEWAY_SERVER_WORKER": request.param, "GATEWAY_STATE": str(project / f".{request.param}")}
     return serve_for_module(project, environment)

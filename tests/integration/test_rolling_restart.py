@@ -17,6 +17,7 @@ from events import between, make_project, put
 from nginx import Box, find_nginx, running
 from process_tree import workers_of
 from real_servers import server_missing
+from thorough import first
 from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
@@ -68,7 +69,7 @@ def asking(port: int, *, keep: bool) -> Iterator[Counter[str]]:
             client.join()
 
 
-@pytest.mark.parametrize("worker", ["asgi", "gthread"])
+@pytest.mark.parametrize("worker", first(1, ["asgi", "gthread"]))
 def test_workers_are_replaced_one_by_one_and_no_client_notices(
     serve: Callable[..., Any], project: Path, tmp_path: Path, worker: str
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from numbered import KEPT, SHORT, STALE, Clients, ask, make_project, post, write_number
 from process_tree import workers_of
+from thorough import first
 from waiting import wait_for
 
 pytestmark = pytest.mark.gunicorn
@@ -50,7 +51,7 @@ class World:
         return int(self.gateway.request("DELETE", "/v1/cache?query=kept", headers={}).status)
 
 
-@pytest.fixture(scope="module", params=["asgi", "gthread"])
+@pytest.fixture(scope="module", params=first(1, ["asgi", "gthread"]))
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
