@@ -189,7 +189,7 @@ def test_a_client_has_every_row_that_spark_was_given(client: Callable[[str], Any
 
 
 def test_only_the_days_that_are_asked_for_are_read(base: str) -> None:
-    answer = httpx.get(f"{base}/v1/queries/all_of_spark/v1/result?start=2024-12-01&end=2025-01-01")
+    answer = httpx.get(f"{base}/v1/queries/all_of_spark/v1/result?start=2024-12-01&end=2025-01-01", timeout=60)
     assert (answer.json()["rows"], answer.headers["Gateway-Partitions"]) == (4, "2/9")
 
 

@@ -57,7 +57,7 @@ def by_pandas_parquet(base: str, key: str) -> int:
 
 
 def by_httpx(base: str, key: str) -> int:
-    answer = httpx.get(f"{base}?{QUESTION}", headers={"Authorization": f"Bearer {key}"})
+    answer = httpx.get(f"{base}?{QUESTION}", headers={"Authorization": f"Bearer {key}"}, timeout=60)
     return len(answer.raise_for_status().json()["data"])
 
 
@@ -68,7 +68,9 @@ def by_requests(base: str, key: str) -> int:
 
 
 def by_polars(base: str, key: str) -> int:
-    answer = httpx.get(f"{base}.parquet?{QUESTION}", headers={"Authorization": f"Bearer {key}"}).raise_for_status()
+    answer = httpx.get(
+        f"{base}.parquet?{QUESTION}", headers={"Authorization": f"Bearer {key}"}, timeout=60
+    ).raise_for_status()
     return pl.read_parquet(answer.content).height
 
 
@@ -87,7 +89,7 @@ def test_a_client_that_shows_a_key_has_the_rows(client: Callable[[str, str], int
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: str(client.__name__))
 def test_a_client_with_a_wrong_key_has_none(client: Callable[[str, str], int], guarded: tuple[str, str]) -> None:
     base, _ = guarded
-    assert httpx.get(f"{base}?{QUESTION}", headers={"X-Api-Key": "qg_nothing"}).status_code == 401
+    assert httpx.get(f"{base}?{QUESTION}", headers={"X-Api-Key": "qg_nothing"}, timeout=60).status_code == 401
     with pytest.raises(REFUSED) as refused:
         client(base, "qg_nothing")
     if isinstance(refused.value, HTTPError):

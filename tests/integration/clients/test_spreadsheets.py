@@ -25,7 +25,7 @@ FORMULAS = ("=1+1", "-5", "@x")
 
 @pytest.fixture(scope="module")
 def workbook(address: Any) -> bytes:
-    answer = httpx.get(address.readings(".xlsx"))
+    answer = httpx.get(address.readings(".xlsx"), timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.content
 
@@ -94,7 +94,7 @@ def test_a_real_spreadsheet_opens_a_workbook(workbook: bytes, gnumeric: str, tmp
 @pytest.mark.parametrize(("delimiter", "name"), [(",", ""), (";", "semicolon"), ("\t", "tab"), ("|", "pipe")])
 def test_a_csv_for_spreadsheets_has_a_mark_and_no_formula(delimiter: str, name: str, address: Any) -> None:
     more = {"_delimiter": name} if name else {}
-    body = httpx.get(address.readings(".csv", _bom="true", **more)).content
+    body = httpx.get(address.readings(".csv", _bom="true", **more), timeout=60).content
     assert body.startswith(b"\xef\xbb\xbf")
     lines = list(csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), delimiter=delimiter))
     stations = [line["station"] for line in lines]
