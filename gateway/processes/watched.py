@@ -25,7 +25,8 @@ HUNGER = 5.0
 """The same for a process that other programs leave next to nothing of the processors: its queries cannot even look up
 whether they are interrupted."""
 _SHARE, _QUEUED = 0.1, 0.5
-"""It is starved where it has run for less than this part of the time, and waited for a processor for more than that."""
+"""It is starved where its threads have waited for a processor for more than the second part of the time, all together,
+and run for less than the first part of the time, or of what they waited: each of many threads has next to nothing."""
 _LOOKS = 5
 """Looks at the threads of a process in ``GRACE`` seconds."""
 _WAITING = {"x86_64": {"7", "23", "270", "271"}, "aarch64": {"72", "73"}}.get(platform.machine(), set())
@@ -129,7 +130,8 @@ class Watched:
             self.late = now, ran, waited
         since, ran_before, waited_before = self.late
         span = now - since
-        return ran - ran_before < _SHARE * span and waited - waited_before > _QUEUED * span
+        has, wants = ran - ran_before, waited - waited_before
+        return wants > _QUEUED * span and has < _SHARE * max(span, wants)
 
     def excused(self, numbers: Iterable[str], now: float) -> set[str]:
         """Return those of some late queries that only wait, for a bucket or for a processor."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from threading import Lock
 from typing import Final
 
 import pyarrow as pa
-from cachetools import LRUCache
 
 from gateway.catalog.manifest import Snapshot
+from gateway.concurrency.once import Once
 from gateway.errors import QueryFailed
 from gateway.model import BoundQuery, Column, Relation, Statement, TypedValue
 from gateway.plan.analysis import NOW
@@ -81,9 +80,8 @@ class Forms:
     def __init__(self, planner: Planner, describe: Describe) -> None:
         """*describe* returns the columns of a statement, without running it."""
         self._planner, self._describe = planner, describe
-        self._read: LRUCache[tuple[Hashable, ...], _Read | Refused] = LRUCache(_READ)
-        self._known: LRUCache[tuple[Hashable, ...], Form | Refused] = LRUCache(_KEPT)
-        self._lock = Lock()
+        self._read: Once[tuple[Hashable, ...], _Read | Refused] = Once(_READ)
+        self._known: Once[tuple[Hashable, ...], Form | Refused] = Once(_KEPT)
 
     def aggregations(self, query: BoundQuery, snapshots: Mapping[str, Snapshot]) -> tuple[Aggregation, ...]:
         """Return the aggregations of a query's text, for the columns of now. Raises ``Refused``."""
@@ -95,27 +93,15 @@ class Forms:
         Each of its aggregations is folded by the rows of the scan of its number in *facts*. Raises ``Refused``.
         """
         tables = _tables_of(query, snapshots)
-        key = (facts, *_key(query, tables))
-        with self._lock:
-            known = self._known.get(key)
-        if known is None:
-            over_nothing = partial(self._planner.over_nothing, snapshots=snapshots)
-            known = self._made(query, tables, facts, over_nothing)
-            with self._lock:
-                self._known[key] = known
+        over_nothing = partial(self._planner.over_nothing, snapshots=snapshots)
+        known = self._known.get((facts, *_key(query, tables)), lambda: self._made(query, tables, facts, over_nothing))
         if isinstance(known, Refused):
             raise known.again()
         return known
 
     def _reading(self, query: BoundQuery, tables: _Tables) -> _Read:
         """Read a text; what was read last is kept, since several ways to fold it may be tried."""
-        key = _key(query, tables)
-        with self._lock:
-            known = self._read.get(key)
-        if known is None:
-            known = _read_of(query, tables)
-            with self._lock:
-                self._read[key] = known
+        known = self._read.get(_key(query, tables), lambda: _read_of(query, tables))
         if isinstance(known, Refused):
             raise known.again()
         return known

@@ -16,6 +16,13 @@ from waiting import wait_for
 from gateway.processes.watched import Running, Watched
 
 BUSY = "while True: pass"
+MANY = """
+from hashlib import sha256
+from threading import Thread
+def work():
+    while True: sha256(bytes(10_000_000))  # without the interpreter's lock
+for _ in range(30): Thread(target=work).start()
+"""
 START = "import os, time; os.sched_setaffinity(0, {%d}); os.nice(%d)\n%s"
 
 
@@ -53,8 +60,11 @@ def looks(process: Watched) -> list[bool]:
     return found
 
 
-def test_a_process_starves_where_others_leave_it_no_processor(start: Callable[[str, int], int]) -> None:
-    process = watched(start(BUSY, 19))
+@pytest.mark.parametrize(("work", "nice"), [(BUSY, 19), (MANY, 0)], ids=["one thread", "each of many"])
+def test_a_process_starves_where_others_leave_it_no_processor(
+    start: Callable[[str, int], int], work: str, nice: int
+) -> None:
+    process = watched(start(work, nice))
     for _ in range(2):
         start(BUSY, 0)
     wait_for(lambda: looks(process)[-1])
