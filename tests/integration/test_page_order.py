@@ -164,6 +164,8 @@ def page(
     (folder / "queries/types/v1.sql").write_text(
         f"/*\nsummary: Values of all types\n*/\nSELECT * FROM ({rows_of_all()}) ORDER BY id\n"
     )
+    (folder / "queries/many").mkdir(parents=True)
+    (folder / "queries/many/v1.sql").write_text(f"/*\nsummary: Many texts\n*/\n{MANY} ORDER BY id\n")
     served = serve_for_module(folder, {"GATEWAY_STATE": str(folder / "state")})
     with chromium(tmp_path_factory.mktemp("profile"), server_used) as chrome:
         chrome.get(f"http://gateway.test:{served.port}/docs/types/v1?_view=table")
@@ -176,11 +178,57 @@ ARRANGED = """const [sort, filters, done] = arguments;
     Promise.all(names.map((name) => import(`/static/${name}.js`))).then(async ([arranging, columns, { Rows }]) => {
         window.found ??= await Rows.of([]);
         const read = arranging.readSort(sort, found.columns);
-        done(filters.map((filter) => {
-            const order = arranging.arrange(found, read, "", columns.readFilters(filter, found.columns));
-            return order.map((place) => found.rows[place].at(-1));
-        }));
+        const { readFilters } = columns;
+        const orders = filters.map((filter) => arranging.arrange(found, read, "", readFilters(filter, found.columns)));
+        done((await Promise.all(orders)).map((order) => order.map((place) => found.rows[place].at(-1))));
     }).catch((error) => done(String(error.stack)));"""
+
+
+MANY = """SELECT CASE
+    WHEN range % 5 = 0 THEN chr(CAST(55000 + hash(range) % 290 + hash(range) % 3 * 3000 AS INTEGER))
+    WHEN range % 5 = 1 THEN chr(CAST(65000 + hash(range) % 1500 AS INTEGER))
+    WHEN range % 5 = 2 THEN NULL
+    ELSE 'customer ' || hash(range) % 20000 END AS name, hash(range) % 1000 / 8.0 AS share, range AS id
+    FROM range(100000)"""
+"""Rows with many ties, with characters below, among and beyond those of two units in UTF-16."""
+SORTED = """const [sort, sooner, done] = arguments;
+    const modules = ["arranging", "rows"].map((name) => import(`/static/${name}.js`));
+    Promise.all(modules).then(async ([{ arrange, readSort }, { Rows }]) => {
+        const rows = await Rows.of([]);
+        await rows.upTo(rows.size);
+        const newer = new AbortController();
+        const timer = setInterval(() => { window.turns += 1; if (sooner) newer.abort("newer"); });
+        window.turns = 0;
+        const order = await arrange(rows, readSort(sort, rows.columns), "", new Map(), newer.signal).catch(String);
+        clearInterval(timer);
+        done([window.turns, order]);
+    }).catch((error) => done(String(error.stack)));"""
+
+
+@pytest.fixture
+def many(page: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    before = page.current_url
+    page.get(before.replace("/types/", "/many/"))
+    element(page, By.CSS_SELECTOR, "#form[data-ready]")
+    yield page
+    page.get(before)
+    element(page, By.CSS_SELECTOR, "#form[data-ready]")
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "share"])
+def test_many_rows_are_sorted_in_pieces_between_which_the_page_does_other_things(
+    many: webdriver.Chrome, sort: str
+) -> None:
+    turns, order = many.execute_async_script(SORTED, sort, False)
+    direction = "DESC" if sort.startswith("-") else "ASC"
+    with duckdb.connect() as connection:
+        wanted = connection.execute(f"SELECT id FROM ({MANY}) ORDER BY {sort.strip('-')} {direction} NULLS LAST, id")
+        assert order == [number for (number,) in wanted.fetchall()]
+    assert turns > 0
+
+
+def test_sorting_that_is_no_longer_wanted_ends(many: webdriver.Chrome) -> None:
+    assert many.execute_async_script(SORTED, "name", True)[1] == "newer"
 
 
 def arranged(page: webdriver.Chrome, sort: str, filters: list[str]) -> Any:

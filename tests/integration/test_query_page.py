@@ -331,9 +331,11 @@ def test_a_result_of_more_rows_than_a_page_has_at_a_time_is_gone_through(page: P
 def test_values_are_sorted_exactly_and_null_comes_last(
     page: Page, kind: str, values: list[Any], sorted_: list[Any]
 ) -> None:
-    script = """const [kind, values, done] = arguments; import("/static/arranging.js").then(({ arrange }) => done(
-        [false, true].map((descending) => arrange({ columns: [{ name: "x", type: kind }],
-            rows: values.map((x) => [x]) }, { place: 0, descending }, "").map((place) => values[place]))));"""
+    script = """const [kind, values, done] = arguments;
+        const rows = { columns: [{ name: "x", type: kind }], rows: values.map((x) => [x]) };
+        import("/static/arranging.js").then(({ arrange }) => Promise.all(
+            [false, true].map((descending) => arrange(rows, { place: 0, descending }, ""))
+        )).then((orders) => done(orders.map((order) => order.map((place) => values[place]))));"""
     upwards, downwards = page.browser.execute_async_script(script, kind, values)
     assert (upwards, downwards) == ([*sorted_, None], [*reversed(sorted_), None])
 
@@ -367,13 +369,14 @@ def test_a_filter_of_a_column_compares_exactly_and_survives_the_address(
         const modules = ["arranging", "columns"].map((name) => import(`/static/${name}.js`));
         Promise.all(modules).then(([{ arrange }, kept]) => {
             const columns = [{ name: "a,b:c%2C", type }, { name: "%", type }];
-            done(filters.map((filter) => {
+            const orders = filters.map(async (filter) => {
                 const { searchParams } = new URL("x:/");
                 searchParams.set("_where", kept.writeFilters(new Map([[0, filter]]), columns));
                 const read = kept.readFilters(new URLSearchParams(String(searchParams)).get("_where"), columns);
-                const order = arrange({ columns, rows: values.map((x) => [x, null]) }, null, "", read);
+                const order = await arrange({ columns, rows: values.map((x) => [x, null]) }, null, "", read);
                 return order === null ? "all" : order.map((place) => values[place]);
-            }));
+            });
+            Promise.all(orders).then(done);
         });"""
     assert dict(zip(found, page.browser.execute_async_script(script, kind, values, list(found)), strict=True)) == found
 

@@ -1,6 +1,7 @@
 // Sorting and filtering the rows that are in the page.
 
 import { filterOf, keysOf, missingIn, readFilters, wordsOf, written } from "./columns.js";
+import { Pieces } from "./pieces.js";
 import { comparer } from "./values.js";
 
 // Reads "-name" as {place, descending}; null where there is no such column.
@@ -19,17 +20,16 @@ export function pressed(sort, place, columns) {
 }
 
 // Returns the places of the rows in the order in which they are shown, null where they are shown as they come.
-// *filters* are texts by the places of their columns.
-export function arrange({ rows, columns }, sort, words, filters = new Map()) {
+// *filters* are texts by the places of their columns. Raises the reason of *signal* where it is aborted meanwhile.
+export async function arrange({ rows, columns }, sort, words, filters = new Map(), signal = undefined) {
   const tests = testsOf(columns, words, filters);
   if (!sort && tests.length === 0) return null;
+  const pieces = new Pieces(signal);
   let order = Array.from(rows.keys());
-  if (tests.length > 0) order = order.filter((place) => tests.every((holds) => holds(rows[place])));
-  if (sort) {
-    const compare = comparer(columns[sort.place], rows.map((row) => row[sort.place]), sort.descending);
-    order.sort((one, other) => compare(one, other) || one - other);
-  }
-  return order;
+  if (tests.length > 0) order = await pieces.filter(order, (place) => tests.every((holds) => holds(rows[place])));
+  if (!sort) return order;
+  const compare = await comparer(columns[sort.place], rows.map((row) => row[sort.place]), sort.descending, pieces);
+  return pieces.sorted(order, compare);
 }
 
 // Says what of the options of an address cannot be done: columns that are not there, filters that compare with nothing.

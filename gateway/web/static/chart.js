@@ -35,7 +35,9 @@ export class Chart {
     const isFiltered = testsOf(rows.columns, shown._filter, filters).length > 0;
     await rows.upTo(isFiltered ? rows.size : Math.min(rows.size, MOST.line));
     if (rows !== this.rows || shown !== this.shown) return;
-    const found = isFiltered ? arrange(rows, null, shown._filter, filters).map((place) => rows.rows[place]) : rows.rows;
+    const order = await arrange(rows, null, shown._filter, filters);
+    if (rows !== this.rows || shown !== this.shown) return;
+    const found = order ? order.map((place) => rows.rows[place]) : rows.rows;
     const { chart, wrong } = choose({ columns: rows.columns, rows: found }, shown, declared);
     this.#offer(chart);
     const notes = wrong ? [`The declared chart names a column that the result does not have: ${wrong}.`] : [];

@@ -11,7 +11,7 @@ const span = (from, to) => (to <= from ? "No rows" : `Rows ${grouped(from + 1)} 
 export class Table {
   // Told are *changed* of how the rows are shown ({_sort, _filter, _where, _hide}), and *failed* of what goes wrong later.
   constructor({ changed, failed }) {
-    Object.assign(this, { changed, failed });
+    Object.assign(this, { changed, failed, arranging: new AbortController() });
     this.grid = new Grid(at("rows"), {
       sorted: (place) => this.#press(place),
       seen: (from, to) => this.#sight(from, to),
@@ -28,6 +28,7 @@ export class Table {
   // Shows rows (null: none) as the options of the address have it.
   async show(rows, shown) {
     this.rows = rows;
+    this.arranging.abort();
     at("no-rows").hidden = rows !== null;
     at("result").hidden = rows === null;
     if (rows === null) return;
@@ -36,17 +37,26 @@ export class Table {
     await this.arrange(shown);
   }
 
+  // Sorts and filters the rows. A newer call ends it.
   async arrange(shown) {
     const { rows } = this;
+    this.arranging.abort();
+    this.arranging = new AbortController();
+    const { signal } = this.arranging;
     this.shown = shown;
     const told = unheeded(shown, rows.columns);
     Object.assign(at("unheeded"), { textContent: told, hidden: !told });
     const [sort, filters] = [readSort(shown._sort, rows.columns), readFilters(shown._where, rows.columns)];
-    this.isFiltered = testsOf(rows.columns, shown._filter, filters).length > 0;
-    if (sort || this.isFiltered) await this.#whole();
-    if (rows !== this.rows || shown !== this.shown) return;
-    const order = arrange(rows, sort, shown._filter, filters);
-    this.grid.show(rows, { order, sort, filters, hidden: readHidden(shown._hide, rows.columns) });
+    const isFiltered = testsOf(rows.columns, shown._filter, filters).length > 0;
+    try {
+      if (sort || isFiltered) await this.#whole();
+      signal.throwIfAborted();
+      const order = await arrange(rows, sort, shown._filter, filters, signal);
+      this.isFiltered = isFiltered;
+      this.grid.show(rows, { order, sort, filters, hidden: readHidden(shown._hide, rows.columns) });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
   async #whole() {
@@ -60,7 +70,9 @@ export class Table {
   #press(place) {
     const { columns } = this.rows;
     const sort = pressed(readSort(this.shown._sort, columns), place, columns);
-    this.#change({ ...this.shown, _sort: sort }).then(() => this.grid.focus(place));
+    this.#change({ ...this.shown, _sort: sort }).then(() => {
+      if (document.activeElement === document.body) this.grid.focus(place);  // the head that had it was drawn anew
+    });
   }
 
   #type() {

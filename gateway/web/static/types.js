@@ -87,7 +87,7 @@ const exact = {
 
 // Texts by their code points: units of UTF-16 beyond the surrogates are put before them.
 const moved = (unit) => String.fromCharCode(unit >= 0xe000 ? unit - 0x800 : unit + 0x2000);
-const codes = (value) => value.replace(/[\ud800-\uffff]/g, (one) => moved(one.charCodeAt(0)));
+const codes = (value) => (/[\ud800-\uffff]/.test(value) ? value.replace(/[\ud800-\uffff]/g, (one) => moved(one.charCodeAt(0))) : value);
 const written = (value) => codes(typeof value === "string" ? value : JSON.stringify(value));
 const text = { key: written, compare: order, typed: exactly(written, order, (typed) => typed) };
 

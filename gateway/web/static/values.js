@@ -28,10 +28,10 @@ const shortest = (value) => (Object.is(value, -0) ? "-0" : String(value));
 const after = (value) => (/e/.test(String(value)) ? Infinity : (String(value).split(".")[1] ?? "").length);
 
 // Returns what compares two rows by their places among the *values* of a column, in DuckDB's order of its type; NULL
-// comes last in either direction.
-export function comparer(column, values, descending) {
+// comes last in either direction. What they are compared by is made in *pieces*.
+export async function comparer(column, values, descending, pieces) {
   const { key, compare } = kindOf(column.type);
-  const keys = values.map((value) => (value === null ? null : key(value)));
+  const keys = await pieces.map(values, (value) => (value === null ? null : key(value)));
   const sign = descending ? -1 : 1;
   return (one, other) => {
     if (keys[one] === null || keys[other] === null) return (keys[one] === null) - (keys[other] === null);
