@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.query.coerce import format_value
 from gateway.query.parameters import Parameter
+from gateway.query.refused import Refused
 from gateway.query.template import Template
 from gateway.query.types import Kind
 from gateway.web.bound_parameters import texts
@@ -21,9 +23,8 @@ def form_fields(template: Template, given: Mapping[str, Sequence[str]] | None) -
 
 
 def _example(template: Template) -> dict[str, list[str]]:
-    """Return the values of the first example, and the defaults of the parameters that it leaves out."""
-    defaults = {name: format_value(each.default) for name, each in template.parameters.items()}
-    example = {**defaults, **(template.examples[0] if template.examples else {})}
+    """Return the values of the first example."""
+    example = template.examples[0] if template.examples else {}
     return {name: texts(value) for name, value in example.items()}
 
 
@@ -32,6 +33,9 @@ def _field(name: str, parameter: Parameter, values: Sequence[str]) -> dict[str, 
     choices = [str(format_value(choice)) for choice in parameter.choices or ()]
     several = parameter.type.item is not None
     control = ("boxes" if several else "select") if choices or kind is Kind.BOOLEAN else "lines" if several else "input"
+    default = texts(format_value(parameter.default))
+    if several:
+        values, default = ([item for text in each for item in _items(text)] for each in (values, default))
     return {
         "name": name,
         "type": str(parameter.type),
@@ -39,7 +43,7 @@ def _field(name: str, parameter: Parameter, values: Sequence[str]) -> dict[str, 
         "required": parameter.required,
         "description": parameter.description,
         "control": control,
-        "choices": choices or ["true", "false"],
+        "choices": [choice for choice in choices if choice] or ["true", "false"],
         "input": _input(parameter, kind, values),
         "forms": _forms(parameter),
         "zone": parameter.zone.key if parameter.zone is not None else None,
@@ -47,7 +51,28 @@ def _field(name: str, parameter: Parameter, values: Sequence[str]) -> dict[str, 
         "min": format_value(parameter.min),
         "max": format_value(parameter.max),
         "values": values,
+        "default": ", ".join(text or "an empty text" for text in default) if default else None,
+        "empty": kind is Kind.VARCHAR and _takes_empty(parameter, several),
+        "is_empty": "" in values,
     }
+
+
+def _takes_empty(parameter: Parameter, several: bool) -> bool:
+    """Tell whether an empty text is a value of a parameter."""
+    try:
+        parameter.read([""] if several else "")
+    except Refused:
+        return False
+    return True
+
+
+def _items(text: str) -> list[str]:
+    """Read one text of a list as the items that it stands for; no list of texts and numbers stands for itself."""
+    try:
+        items = json.loads(text, parse_int=str, parse_float=str) if text.startswith("[") else [text]
+    except (ValueError, RecursionError):
+        return [text]
+    return items if all(isinstance(item, str) for item in items) else [text]
 
 
 def _input(parameter: Parameter, kind: Kind, values: Sequence[str]) -> str:

@@ -43,8 +43,9 @@ class QueryString:
 def read_query_string(raw: bytes, *, accepted: Collection[str], elsewhere: Collection[str] = ()) -> QueryString:
     """Take a query string apart. *accepted* are the options of this address, and no misspelt ones those *elsewhere*.
 
-    ``_form`` says that a browser made it of a form without the help of a script. Raises ``MalformedRequest`` for bytes
-    that are not UTF-8, an unknown option, an option given twice, or a nameless value.
+    ``_form`` says that a browser made it of a form without the help of a script, and names the fields that have an item
+    a line. Raises ``MalformedRequest`` for bytes that are not UTF-8, an unknown option, an option given twice, or a
+    nameless value.
     """
     options: dict[str, str] = {}
     parameters: dict[str, list[str]] = {}
@@ -57,18 +58,35 @@ def read_query_string(raw: bytes, *, accepted: Collection[str], elsewhere: Colle
         if name in options:
             raise MalformedRequest(f"{name} is given twice.", option=name)
         options[name] = value
-    if options.pop("_form", None) is not None:
-        parameters = _filled(parameters)
+    form = options.pop("_form", None)
+    if form is not None:
+        parameters = _filled(parameters, form.split(","))
     return QueryString(options=options, parameters=parameters)
 
 
-def _filled(fields: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """Read the fields of a form: one that is left empty is absent, one of several lines has an item a line."""
-    lines = {
-        name: [line.strip() for value in values for line in value.splitlines() if line.strip()]
-        for name, values in fields.items()
-    }
-    return {name: found for name, found in lines.items() if found}
+def _filled(fields: Mapping[str, list[str]], lists: Collection[str]) -> dict[str, list[str]]:
+    """Read the fields of a form: one that is left empty is absent, one of several lines has an item a line.
+
+    A box asks for an empty text by sending its field empty once more.
+    """
+    found: dict[str, list[str]] = {}
+    for name, values in fields.items():
+        lines = [line.strip() for value in values for line in value.splitlines() if line.strip()]
+        items = [item_text(line) for line in lines] if name in lists else lines
+        if "" in values[1:] and (name in lists or not items):
+            items.append("")
+        if items:
+            found[name] = items
+    return found
+
+
+def item_text(item: str) -> str:
+    """Write an item of a list as a query string has it: what is no JSON must not begin as a list of JSON does.
+
+    >>> item_text("a"), item_text("[a")
+    ('a', '["[a"]')
+    """
+    return json.dumps([item], ensure_ascii=False) if item.startswith("[") else item
 
 
 def no_parameters(query: QueryString) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 from urllib.request import urlopen
 from xml.etree import ElementTree
 
@@ -26,6 +28,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from gateway.web.parsing import read_query_string
 
 pytestmark = [pytest.mark.browser, pytest.mark.gunicorn]
 DAYS, ROWS = 50, 2_000
@@ -71,11 +75,23 @@ SELECT {'z': range, 'a': '<&>é'} AS st, MAP {'z': range, 'a': 2} AS mp, ['é', 
 """
 
 
+WORDS = """/*
+summary: Words
+parameters:
+  word: {type: varchar, optional: true}
+  n: {type: integer, default: 10, min: 0}
+  tags: {type: "list[varchar]", optional: true}
+*/
+SELECT coalesce('<' || $word || '>', 'not given') AS word, $n AS n, array_to_string($tags, '|') AS tags
+"""
+
+
 def write_project(folder: Path) -> int:
     """Write a project of one table and its queries; return the bytes of the table."""
     texts = {"catalog/sales.yaml": TABLE, "queries/sales/v1.sql": SALES, "queries/by_day/v1.sql": BY_DAY}
     texts["queries/numbers/v1.sql"] = NUMBERS
     texts["queries/shapes/v1.sql"] = SHAPES
+    texts["queries/words/v1.sql"] = WORDS
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -620,6 +636,50 @@ def test_times_are_picked_and_told_where_they_are_the_wrong_way_round(page: Page
     page.press("Run")
     assert page.text("#state") == "Done."
     assert page.complaints() == []
+
+
+def test_what_is_typed_is_what_is_asked(page: Page) -> None:
+    """Also an empty text, lists of JSON as the text of an item, and nothing at all."""
+    page.open("/docs/words/v1")
+    assert (page.value("n"), page.at("#p-n").get_attribute("placeholder")) == ("", "10")
+    page.press("Run")
+
+    def row() -> list[str]:
+        return [cell.text for cell in page.all("#rows tbody:not(.space) td")]
+
+    page.wait(lambda: row() == ["not given", "10", "NULL"])
+    for item in ("[a", '["b"]', "[1]"):
+        page.at("#p-tags").send_keys(item, Keys.ENTER)
+    page.at("input[name=word][data-empty]").click()
+    page.press("Run")
+    page.wait(lambda: row() == ["<>", "10", '[a|["b"]|[1]'])
+    asked = page.address
+    page.open("/docs/shapes/v1")
+    page.open(asked)
+    assert (page.items("tags"), row()) == (["[a", '["b"]', "[1]"], ["<>", "10", '[a|["b"]|[1]'])
+    page.press("Run")
+    assert page.address == asked
+    page.at("#p-word").send_keys("[w")
+    assert not page.at("input[name=word][data-empty]").is_selected()
+    page.press("Run")
+    page.wait(lambda: row()[0] == "<[w>")
+    body = 'import("/static/fields.js").then(({ body, given }) => arguments[0](body(given())))'
+    assert json.loads(page.browser.execute_async_script(body)) == {"word": "[w", "tags": ["[a", '["b"]', "[1]"]}
+    assert page.complaints() == []
+
+
+def test_what_a_form_without_scripts_sent_is_read_by_them_as_by_the_server(page: Page) -> None:
+    chooser = Random(3)
+    texts = ("", "a", " a ", "[", "[a", '["a"]', "x\r\n\r\n[y\r\n", "é")
+    forms = []
+    for _ in range(500):
+        named = [(chooser.choice("ab"), chooser.choice(texts)) for _ in range(chooser.randint(0, 4))]
+        forms.append([("_form", chooser.choice(["1", "a", "a,b"])), *named])
+    script = """const [forms, done] = arguments;
+        import("/static/items.js").then(({ filled }) => done(forms.map(filled)));"""
+    for form, pairs in zip(forms, page.browser.execute_async_script(script, forms), strict=True):
+        read = read_query_string(urlencode(form).encode(), accepted=("_form",)).parameters
+        assert [(name, text) for name, items in read.items() for text in items] == [tuple(pair) for pair in pairs], form
 
 
 def test_items_of_a_list_are_chips_that_are_added_and_removed_by_keyboard_and_mouse(page: Page) -> None:

@@ -1,5 +1,7 @@
 // The state of the page as its address: what is asked, and how it is shown.
 
+import { filled } from "./items.js";
+
 const LONGEST = 4096;  // longer addresses are cut off on the way by mail programs and proxies
 
 // Options, each with what needs no mention.
@@ -12,7 +14,7 @@ export function read() {
   const kept = history.state?.pairs;
   const shown = { ...SHOWN };
   for (const [name, value] of given) if (name in SHOWN) shown[name] = name === "_embed" ? "1" : value;
-  const pairs = kept ?? given.filter(([name, value]) => !name.startsWith("_") && !(asForm(given) && value === ""));
+  const pairs = kept ?? (asForm(given) ? filled(given) : given.filter(([name]) => !name.startsWith("_")));
   return { pairs, shown, asked: pairs.length > 0 || (given.length > 0 && !needed()) };
 }
 

@@ -1,13 +1,12 @@
 // Lists in the form: an item is a chip, added by Enter or a comma, and removed by its button, Delete or Backspace.
-// The field of the server stays, hidden, with an item a line: it is what is sent.
+// The field of the server stays, hidden: its items are what is sent.
 
 import { at, element } from "./dom.js";
+import { lines } from "./items.js";
 
 export function prepare() {
-  for (const field of at("form").querySelectorAll("textarea[data-lines]")) new Chips(field);
+  for (const field of at("form").querySelectorAll("textarea[data-list]")) new Chips(field);
 }
-
-const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
 class Chips {
   constructor(field) {
@@ -19,7 +18,7 @@ class Chips {
     field.removeAttribute("id");
     field.hidden = true;
     field.after(this.box);
-    field.addEventListener("filled", () => this.#show(lines(field.value)));
+    field.addEventListener("filled", () => this.#show(field.items));
     this.input.addEventListener("input", () => this.#write());
     this.input.addEventListener("keydown", (event) => this.#type(event));
     this.input.addEventListener("paste", (event) => this.#paste(event));
@@ -36,11 +35,12 @@ class Chips {
     this.list.replaceChildren(...items.map(chip));
     this.list.hidden = items.length === 0;
     this.input.value = "";
+    this.#write();
   }
 
   // What is typed and no chip yet counts as an item.
   #write() {
-    this.field.value = [...this.buttons.map((button) => button.dataset.item), this.input.value].filter(Boolean).join("\n");
+    this.field.items = [...this.buttons.map((button) => button.dataset.item), this.input.value.trim()].filter(Boolean);
   }
 
   #changed() {

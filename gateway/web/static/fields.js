@@ -1,26 +1,32 @@
 // The form of a query: its values as texts, and what is wrong with them.
 
 import { at, element } from "./dom.js";
+import { itemsOf, lines, textOf } from "./items.js";
 
 const form = at("form");
 const controls = () => form.querySelectorAll("[name]:not([type=hidden])");
 const PLAIN = new Set(["integer", "decimal", "double", "boolean"]);
 
+const isList = (control) => "list" in control.dataset;
+const isEmpty = (control) => "empty" in control.dataset;  // a box that asks for an empty text
+
 // Returns what is filled in, as [name, text].
 export function given() {
-  const pairs = [];
-  for (const control of controls()) {
-    const values = control.type === "checkbox" ? (control.checked ? [control.value] : []) : "lines" in control.dataset ? control.value.split("\n").map((line) => line.trim()) : [control.value];
-    for (const value of values) if (value !== "") pairs.push([control.name, value]);
-  }
-  return pairs;
+  return [...controls()].flatMap((control) => entered(control).map((value) => [control.name, value]));
+}
+
+function entered(control) {
+  if (control.type === "checkbox") return control.checked ? [control.value] : [];
+  if (control.tagName === "TEXTAREA") return (control.items ?? lines(control.value)).map(textOf);
+  return control.value === "" ? [] : [control.value];
 }
 
 export function fill(pairs) {
   for (const control of controls()) {
     const values = pairs.filter(([name]) => name === control.name).map(([, value]) => value);
-    if (control.type === "checkbox") control.checked = values.includes(control.value);
-    else control.value = values.join("\n");
+    if (control.type === "checkbox") control.checked = values.flatMap(isList(control) ? itemsOf : (value) => [value]).includes(control.value);
+    else if (control.tagName === "TEXTAREA") control.items = values.flatMap(itemsOf).filter(Boolean);
+    else control.value = values[0] ?? "";  // that there are more is told when it is asked
     control.dispatchEvent(new Event("filled"));
   }
 }
@@ -33,14 +39,17 @@ export const dictionary = (pairs) => `{${members(pairs, pythonic, ", ").map(([na
 
 function members(pairs, write, between) {
   const found = [];
-  for (const control of new Map([...controls()].map((one) => [one.name, one])).values()) {
-    const values = pairs.filter(([name]) => name === control.name).map(([, value]) => write(control, value));
-    if (values.length === 0) continue;
-    const many = control.type === "checkbox" || "lines" in control.dataset;
+  for (const control of [...controls()].filter((one) => !isEmpty(one)).filter(isFirst)) {
+    const many = isList(control);
+    const texts = pairs.filter(([name]) => name === control.name).map(([, value]) => value);
+    const values = (many ? texts.flatMap(itemsOf) : texts).map((value) => write(control, value));
+    if (texts.length === 0) continue;
     found.push([JSON.stringify(control.name), many ? `[${values.join(between)}]` : values[0]]);
   }
   return found;
 }
+
+const isFirst = (control, place, all) => all.findIndex(({ name }) => name === control.name) === place;
 
 function literal(control, value) {
   const plain = PLAIN.has(control.dataset.kind) && /^(-?(0|[1-9]\d*)(\.\d+)?|true|false)$/.test(value);
@@ -89,4 +98,17 @@ export function showProblem(problem) {
   box.replaceChildren(title, element("p", {}, problem.detail || ""));
   for (const { parameter, detail } of others) box.append(element("p", {}, `${parameter} ${detail}`));
   box.hidden = false;
+}
+
+// Boxes that ask for an empty text: of one value, it or a text.
+export function prepare() {
+  for (const box of form.querySelectorAll("[data-empty]")) {
+    const control = at(`p-${box.name}`);
+    if (isList(box)) continue;
+    const either = () => { control.required = "required" in control.dataset && !box.checked; };
+    control.addEventListener("input", () => { if (control.value !== "") box.checked = false; either(); });
+    box.addEventListener("input", () => { if (box.checked) control.value = ""; either(); });
+    box.addEventListener("filled", either);
+    either();
+  }
 }

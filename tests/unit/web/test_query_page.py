@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
+from markupsafe import escape
 from sites import OneKey
 
 from gateway.access.limits import Unlimited
 from gateway.errors import QueueFull, QuotaExceeded
 from gateway.model import Principal
+from gateway.query.registry import Registry
+from gateway.query.template import Template
 
 PAGE = "/docs/delays/v2?_form=1&start=2013-01-01&carriers=UA%0D%0ADL"
 
@@ -21,6 +26,59 @@ def test_a_form_is_answered_with_a_table_below_what_was_filled_in(client: FlaskC
     assert gateway.asked[-1].parameters == {"start": ["2013-01-01"], "carriers": ["UA", "DL"]}
     assert '<div class="plain">' in text
     assert ">UA\nDL</textarea>" in text
+
+
+WORDS = """/*
+summary: Words
+parameters:
+  word: {type: varchar, optional: true}
+  code: {type: varchar, optional: true, min_length: 2}
+  kind: {type: varchar, optional: true, choices: ["", a, b]}
+  unit: {type: varchar, default: km, choices: [km, mi]}
+  since: {type: date, default: 2013-01-01}
+  tags: {type: "list[varchar]", default: [x, "[y"]}
+*/
+SELECT carrier FROM flights
+WHERE carrier IN ($word, $code, $kind, $unit) OR carrier IN $tags OR time_hour >= $since"""
+
+
+@pytest.fixture
+def words(client: FlaskClient, gateway: Any) -> FlaskClient:
+    loaded = Template.load(WORDS, path="queries/words/v1.sql", name="words", version=1, tables={"flights"})
+    gateway.registry = Registry.of([loaded])
+    return client
+
+
+def test_a_field_that_is_empty_says_what_is_asked_then(words: FlaskClient) -> None:
+    text = words.get("/docs/words/v1").text
+    assert re.findall(r"\(not given: (.*?)\)", text) == ["km", "2013-01-01", "x, [y"]
+    assert '<option value="">default: km</option>' in text
+    assert 'placeholder="2013-01-01"' in text
+    assert 'placeholder="x, [y"' in text
+
+
+def test_an_empty_text_can_be_asked_for_where_it_is_a_value(words: FlaskClient, gateway: Any) -> None:
+    text = words.get("/docs/words/v1").text
+    assert re.findall(r'name="(\w+)" value="" data-empty', text) == ["word", "kind", "tags"]
+    assert re.findall(r'<option value="(.*?)"', text.partition("</form>")[0]) == ["", "a", "b", "", "km", "mi"]
+    forms = {"word=&word=": {"word": [""]}, "word=": {}, "word=a&word=": {"word": ["a"]}, "kind=&kind=": {"kind": [""]}}
+    forms |= {"tags=": {}, "tags=&tags=": {"tags": [""]}, "tags=a%0D%0Ab&tags=": {"tags": ["a", "b", ""]}}
+    for sent, parameters in forms.items():
+        page = words.get(f"/docs/words/v1?_form=tags&{sent}").text
+        assert gateway.asked[-1].parameters == parameters, sent
+        checked = {name for name in parameters if "" in parameters[name]}
+        assert set(re.findall(r'name="(\w+)" value="" data-empty(?: data-list)? checked', page)) == checked, sent
+
+
+@pytest.mark.parametrize("item", ["[", "[a", "[1, 2]", '["a"]', "[]", "]", "{}", '"a"', "null", "a,b", "-", "&", "\\"])
+def test_an_item_of_a_list_is_asked_for_as_it_was_typed(words: FlaskClient, gateway: Any, item: str) -> None:
+    page = words.get("/docs/words/v1", query_string={"_form": "tags", "tags": f"{item}\r\nb", "word": item}).text
+    asked = gateway.asked[-1]
+    bound = gateway.registry.bind(asked).parameters
+    assert (bound["tags"].value, bound["word"].value) == ([item, "b"], item)
+    again = words.get("/docs/words/v1", query_string=urlencode(asked.parameters, doseq=True)).text
+    for shown in (page, again):
+        assert f">{escape(item)}\nb</textarea>" in shown
 
 
 def test_a_page_that_was_not_asked_runs_nothing(client: FlaskClient, gateway: Any) -> None:
