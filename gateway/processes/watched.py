@@ -24,7 +24,7 @@ one three times, and waits for each as long as ``DuckDBSettings.http_timeout``."
 HUNGER = 5.0
 """The same for a process that other programs leave next to nothing of the processors: its queries cannot even look up
 whether they are interrupted."""
-_SHARE, _QUEUED = 0.1, 0.5
+_SHARE, _QUEUED = 0.2, 0.5
 """It is starved where its threads have waited for a processor for more than the second part of the time, all together,
 and run for less than the first part of the time, or of what they waited: each of many threads has next to nothing."""
 _LOOKS = 5

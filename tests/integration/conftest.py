@@ -55,7 +55,7 @@ class RunningGateway:
 
     def request(self, method: str, target: str, *, body: bytes | None = None, headers: Mapping[str, str]) -> Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        with closing(HTTPConnection(self.host, self.port, timeout=60)) as connection:
+        with closing(HTTPConnection(self.host, self.port, timeout=300)) as connection:
             with suppress(BrokenPipeError, ConnectionResetError):  # refused before all of the body was read
                 connection.request(method, target, body=body, headers=named)
             response = connection.getresponse()
@@ -67,6 +67,8 @@ class RunningGateway:
 
 
 Serve = Callable[..., RunningGateway]
+PATIENT = {"GATEWAY_ENGINE_TIMEOUT": "5m"}
+"""Time for a query that reads a thousand objects on a machine that has much else to do."""
 LOGS: list[Path] = []
 """The logs of all servers that were started."""
 TOLD = 30
@@ -176,7 +178,7 @@ def s3_gateway(
         text = path.read_text()
         path.write_text(re.sub(r"location: demo/warehouse", f"location: {s3.url('demo')}", text))
     s3.upload(flights_project / "demo" / "warehouse", "demo")
-    running = serve_all_along(project, {**s3.environment, "GATEWAY_STORAGE_URL_STYLE": "path"})
+    running = serve_all_along(project, {**s3.environment, **PATIENT, "GATEWAY_STORAGE_URL_STYLE": "path"})
     yield running
     stop_process(running.process)  # before the S3 server ends
 

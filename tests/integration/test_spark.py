@@ -31,7 +31,7 @@ from gateway.telemetry.events import QueryReplanned
 from gateway.web.headers import engine_of
 
 SCALE = 0.01
-KILLS = int(os.environ.get("SPARK_KILLS", "3"))
+KILLS = int(os.environ.get("SPARK_KILLS", "1"))
 """Workers that are killed, each in another query."""
 SEED = 15
 
@@ -62,6 +62,7 @@ def test_the_rows_and_the_types_are_those_of_duckdb(project: Path, spark_all_alo
     assert [answer.result.table for answer in answers.values()] == here(project, *answers)
 
 
+@pytest.mark.thorough
 def test_means_are_those_of_duckdb_to_the_last_digit(project: Path, spark_all_along: SparkServer) -> None:
     with opened(project, spark_all_along) as there:
         answer = there.ask("means")
@@ -98,6 +99,7 @@ def test_an_explanation_says_which_engine_and_why(project: Path, spark_all_along
     assert engine_of(answer) == "duckdb"
 
 
+@pytest.mark.thorough
 def test_what_is_missing_of_partials_goes_to_spark_only_where_it_is_large(
     project: Path, spark_all_along: SparkServer
 ) -> None:
@@ -125,6 +127,7 @@ def test_every_idiom_is_answered_alike_or_refused(
         assert any(reason in line for line in told), (name, told)
 
 
+@pytest.mark.thorough
 def test_the_queries_of_tpch_are_answered_alike(tmp_path: Path, spark_all_along: SparkServer) -> None:
     made = build_tpch(tmp_path, SCALE, lambda *table: None)
     with opened(made, spark_all_along) as there:
@@ -194,6 +197,7 @@ def test_an_answer_that_is_too_large_is_an_error(project: Path, spark_all_along:
         there.ask("large")
 
 
+@pytest.mark.thorough
 def test_an_answer_that_the_driver_has_no_memory_for_is_an_error(project: Path, spark_all_along: SparkServer) -> None:
     with opened(project, spark_all_along, GATEWAY_CLUSTER_SPARK_LARGEST="1GiB") as there:
         with pytest.raises(ResultTooLarge, match="for Spark to give it back"):

@@ -125,6 +125,7 @@ def test_rows_that_are_sent_while_they_are_read_have_the_bytes_of_duckdb_in_ever
     wait_for(lambda: not left(spool), lambda: f"an empty spool, not {left(spool)}")
 
 
+@pytest.mark.thorough
 def test_what_the_driver_has_no_memory_for_is_written(project: Path, spark_all_along: SparkServer, spool: Path) -> None:
     given = {"GATEWAY_CLUSTER_SPARK_LARGEST": "1GiB"}
     with spooling(project, spark_all_along, spool, **given) as there:
@@ -147,6 +148,7 @@ def test_a_file_that_is_replaced_while_spark_writes_is_noticed(
         wait_for(lambda: not left(spool), lambda: f"an empty spool, not {left(spool)}")
 
 
+@pytest.mark.thorough
 def test_a_place_that_spark_cannot_write_to_costs_no_answer(
     project: Path, spark_all_along: SparkServer, spool: Path
 ) -> None:

@@ -103,7 +103,7 @@ class Reply:
     """A whole response; header names are as one writes them, and a repeated header is a list."""
 
     def __init__(self, port: int, target: str, method: str = "GET", body: bytes | None = None, **headers: str) -> None:
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", port, timeout=300)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, target, body=body, headers=named)
