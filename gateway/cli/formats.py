@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gateway.authoring.checked import Checked, files_of
 from gateway.authoring.excerpt import advice, elsewhere, excerpt
+from gateway.counted import counted
 from gateway.errors import Diagnostic, Severity
 from gateway.plan.explain import readable
 from gateway.pr_review import report
@@ -107,15 +108,6 @@ def verdict(found: Checked) -> str:
         words.insert(0, "no mistakes")
     files = len({path for item in found.diagnostics for path in files_of(item)})
     return ", ".join(words) + (f" in {counted(files, 'file')}" if files else "")
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a number and its noun.
-
-    >>> counted(1, "file"), counted(2, "file")
-    ('1 file', '2 files')
-    """
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _read(found: Checked) -> str:

@@ -15,11 +15,12 @@ from gateway.authoring.testfile import TestFile, load_tests
 from gateway.authoring.testing import Bench, CaseOutcome, without_rows
 from gateway.authoring.update import updated
 from gateway.cli.diagnostics import print_diagnostics
-from gateway.cli.formats import FORMATS, counted, write
+from gateway.cli.formats import FORMATS, write
 from gateway.cli.names import QueryName
 from gateway.cli.own_memory import bounded_memory
 from gateway.cli.project import project_option
 from gateway.config import load_settings
+from gateway.counted import counted
 from gateway.errors import DefinitionError, Diagnostic
 from gateway.project.loader import load_project
 from gateway.suggestions import did_you_mean

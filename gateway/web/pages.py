@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from string import punctuation
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -22,12 +22,12 @@ from gateway.web.context import Site, found, gateway, here, record, site
 from gateway.web.describe import describe, example_url, result_columns, summarise
 from gateway.web.documents import cacheable, json_bytes
 from gateway.web.form_fields import form_fields
-from gateway.web.guard import guarded, visible_queries
+from gateway.web.guard import count_request, guarded, visible_queries
 from gateway.web.html import page
 from gateway.web.key_form import ask_for_key
 from gateway.web.openapi import openapi_document
 from gateway.web.parsing import QueryString, no_parameters, read_query_string
-from gateway.web.plain_answer import PlainAnswer, plain_answer
+from gateway.web.plain_answer import PlainAnswer, PlainEstimate, plain_answer, plain_estimate
 from gateway.web.problems import NotFound, kinds, problem_document
 from gateway.web.problems import problem as as_problem
 from gateway.web.questions import read_question, version_number
@@ -40,7 +40,7 @@ _INCOMPLETE = 30.0
 """Seconds for which a document is kept that lacks the columns of a version."""
 _STATE = (
     *("_view", "_sort", "_filter", "_where", "_hide", "_mark", "_x", "_y", "_color", "_refresh", "_embed"),
-    *("_cursor", "_form"),
+    *("_cursor", "_form", "_plain"),
 )
 """Options of a query's page, which its scripts read and write, and its form where there are none."""
 _REFUSED = ("Retry-After", "WWW-Authenticate")
@@ -71,14 +71,16 @@ def newest(name: str) -> AnyResponse:
 
 @routes.get("/docs/<name>/<version>")
 def try_query(name: str, version: str) -> Response:
-    """Show a query and its form. Where the form was sent by a browser without scripts, show the rows too."""
+    """Show a query and its form. In a browser without scripts, show the rows too, where they are asked for or cheap."""
     options = read_query_string(request.query_string, accepted=_STATE)
     registry = gateway().registry
     template = found(registry.template(name, version_number(name, version)))
-    asked = "_form" in request.args or "_cursor" in options.options
-    plain, refused = _plainly(name, version, options) if asked else (None, None)
+    pressed = "_form" in request.args or "_cursor" in options.options
+    asked = pressed or "_plain" in options.options
+    plain, estimate, refused = _plainly(name, version, options, pressed=pressed) if asked else (None, None, None)
     fields = form_fields(template, options.parameters if options.parameters or asked else None)
     runs = bool(options.parameters) or not any(field["required"] for field in fields)
+    opened = bool(options.parameters) or (runs and bool(request.query_string))
     charted = runs and request.args.get("_view") == "chart"
     described = describe(template, result_columns(gateway(), template), registry.state(template))
     problem = {} if refused is None else problem_document(refused, **_where())
@@ -93,6 +95,9 @@ def try_query(name: str, version: str) -> Response:
         cheap=site().cheap,
         chart=template.front.chart,
         plain=plain,
+        estimate=estimate,
+        unscripted=_unscripted() if opened and not asked else None,
+        shared=urlencode(options.parameters, doseq=True),
         embed="_embed" in options.options,
         modules=modules(),
         libraries=libraries() if charted else (),
@@ -106,13 +111,28 @@ def try_query(name: str, version: str) -> Response:
     return response
 
 
-def _plainly(name: str, version: str, options: QueryString) -> tuple[PlainAnswer, None] | tuple[None, GatewayError]:
-    """Answer a form, or tell what is wrong with it on the page itself."""
+def _plainly(
+    name: str, version: str, options: QueryString, *, pressed: bool
+) -> tuple[PlainAnswer | None, PlainEstimate | None, GatewayError | None]:
+    """Answer a question, unless its button was not *pressed* and it is not cheap; or tell what is wrong with it.
+
+    It counts as one request of its caller.
+    """
+    estimate = None
     try:
-        return plain_answer(read_question(name, version, options), options), None
+        count_request()
+        question = read_question(name, version, options)
+        estimate = None if pressed else plain_estimate(question)
+        cheap = estimate is None or estimate.cheap
+        return plain_answer(question, options) if cheap else None, estimate, None
     except GatewayError as error:
         record().error = error.code
-        return None, error
+        return None, estimate, error
+
+
+def _unscripted() -> str:
+    """Write the query string that a browser without scripts goes on to where an address asks something."""
+    return f"{quote(request.query_string, safe=punctuation)}&_plain=1"
 
 
 def _where() -> dict[str, Any]:

@@ -10,12 +10,13 @@ import orjson
 from flask import request
 
 from gateway.answer import Answer, Export, Unread
+from gateway.counted import counted
 from gateway.encode import FORMATS, encode
 from gateway.execution.work import StreamOptions
 from gateway.model import Column
 from gateway.model import Request as Question
+from gateway.plan.explain import readable
 from gateway.web.context import gateway, principal_of, site
-from gateway.web.guard import count_request
 from gateway.web.paging import Page, first_page, next_page
 from gateway.web.parsing import QueryString
 from gateway.web.results import note, note_question, outliving
@@ -38,12 +39,48 @@ class PlainAnswer:
     following: str | None
 
 
-def plain_answer(question: Question, options: QueryString) -> PlainAnswer:
-    """Answer a question that was put by the form of a page. It counts as one request of its caller.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainEstimate:
+    """What a question would read: in words, whether that is little, and the partitioned tables that it reads all of."""
 
-    Raises what a result raises.
+    words: str
+    cheap: bool
+    everything: tuple[str, ...] = ()
+
+
+def plain_estimate(question: Question) -> PlainEstimate:
+    """Tell what running a question would take, as the scripts of its page do.
+
+    Raises what an explanation raises.
     """
-    count_request()
+    note_question(question)
+    found = gateway().explain(question, principal=principal_of(request)).as_dict(drawn=True)
+    if found["cached"]:
+        return PlainEstimate(words="The answer is kept: nothing has to be read.", cheap=True)
+    scans, estimate = found["scans"], found["estimate"]
+    read, total, kept = (sum(scan[name] for scan in scans) for name in ("partitions", "total_partitions", "kept"))
+    words = f"Reads {readable(estimate['bytes'])}, {read:,} of {counted(total, 'partition')}"
+    beside = f"; {kept:,} of them {'is' if kept == 1 else 'are'} kept as partials" if kept else ""
+    return PlainEstimate(
+        words=f"{words}{beside}; {_about(estimate['seconds'])}.",
+        cheap=estimate["bytes"] <= site().cheap,
+        everything=tuple(scan["table"] for scan in scans if 1 < scan["total_partitions"] == scan["partitions"]),
+    )
+
+
+def _about(seconds: float) -> str:
+    """Write a time as people say it.
+
+    >>> _about(0.2), _about(4.4), _about(89.9), _about(61 * 60)
+    ('less than a second', 'about 4 s', 'about 90 s', 'about 61 minutes')
+    """
+    if seconds < 1:
+        return "less than a second"
+    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} minutes"
+
+
+def plain_answer(question: Question, options: QueryString) -> PlainAnswer:
+    """Answer a question that was put by the form of a page. Raises what a result raises."""
     note_question(question)
     return outliving(lambda: _answered(question, options))
 

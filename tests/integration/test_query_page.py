@@ -857,6 +857,21 @@ def test_a_form_without_scripts_answers_with_a_table(page: Page) -> None:
     page.complaints()  # that it was refused
 
 
+def test_a_shared_address_is_opened_without_scripts_as_with_them(page: Page) -> None:
+    page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.browser.get(f"{page.base}/docs/sales/v1?start=2024-01-05&end=2024-01-06&regions=north")
+        page.wait(lambda: page.text(".plain p") == "Rows 1 to 100 of 500. Next rows")
+        assert [link.text for link in page.all(".plain p:last-child a")] == ["Ask something else", "All queries"]
+        page.browser.get(f"{page.base}/docs/sales/v1?{EVERYTHING}")
+        page.wait(lambda: "50 of 50 partitions" in page.text("#estimate"))
+        assert page.text("#warning") == "This reads all of sales: no parameter leaves a partition out."
+        assert (page.all(".plain"), page.value("end")) == ([], "2024-02-20")
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert page.complaints() == []
+
+
 def test_what_else_the_browser_kept_of_earlier_questions_is_left_alone(page: Page) -> None:
     page.open("/docs/sales/v1?start=2024-01-05&end=2024-01-06")
     odd = 'localStorage.setItem("gateway asked " + location.pathname, \'[null, 5, {"a": 1}, {"asked": "x=1"}, []]\')'

@@ -247,8 +247,10 @@ class FakeGateway:
         self.closed += 1
 
     def explain(self, request: Request, *, principal: Principal) -> Any:
-        return FakeExplanation(plan=FakePlan(query=self.registry.bind(request, now=self.now)))
+        return FakeExplanation(plan=FakePlan(query=self.registry.bind(request, now=self.now)), size=self.size)
 
+    size: int = 2**20
+    """Bytes that every question would read."""
     tiers: Sequence[tuple[str, str, Room]] = (
         ("answers", "memory", Room(used=5_000, bound=10_000)),
         ("answers", "redis", Room(works=False)),
@@ -331,10 +333,13 @@ class FakePlan:
 @dataclass
 class FakeExplanation:
     plan: FakePlan
+    size: int = 0
     datasets: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self, *, drawn: bool = False) -> dict[str, Any]:
-        return {"query": self.plan.query.name, "scans": []}
+        scan = {"table": "flights", "partitions": 7, "total_partitions": 365, "kept": 1}
+        estimate = {"bytes": self.size, "seconds": 0.1}
+        return {"query": self.plan.query.name, "scans": [scan], "cached": False, "estimate": estimate}
 
     def as_text(self) -> str:
         return f"{self.plan.query.name} reads 7 of 365 partitions"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -86,6 +87,45 @@ def test_a_page_that_was_not_asked_runs_nothing(client: FlaskClient, gateway: An
     assert gateway.asked == []
 
 
+SHARED = "/docs/delays/v2?start=2013-01-01&carriers=%5B%22%5Ba%22%5D&carriers=U%26A&_view=chart"
+
+
+def unscripted(page: str) -> str | None:
+    """Return the address that a page leads a browser without scripts to."""
+    found = re.search(r'<noscript><meta http-equiv="refresh" content="0; url=(.*?)"></noscript>', page)
+    return None if found is None else unescape(found[1])
+
+
+def test_a_browser_without_scripts_opens_what_an_address_asks_where_that_is_cheap(
+    client: FlaskClient, gateway: Any
+) -> None:
+    led = unscripted(client.get(SHARED).text)
+    assert (led, gateway.asked) == (f"{SHARED}&_plain=1", [])
+    answered = client.get(led).text
+    assert gateway.asked[-1].parameters == {"start": ["2013-01-01"], "carriers": ['["[a"]', "U&A"]}
+    assert ('<div class="plain">' in answered, unscripted(answered)) == (True, None)
+    assert '<a href="#form">Ask something else</a> · <a href="/docs">All queries</a>' in answered
+    assert ">[a\nU&amp;A</textarea>" in answered
+
+
+def test_a_browser_without_scripts_is_told_what_would_be_read_where_that_is_much(
+    client: FlaskClient, gateway: Any
+) -> None:
+    gateway.size = 65 * 2**20
+    told = client.get(f"{SHARED}&_plain=1").text
+    assert (gateway.asked, '<div class="plain">' in told) == ([], False)
+    assert "Reads 65.0 MiB, 7 of 365 partitions; 1 of them is kept as partials; less than a second." in told
+    assert 'value="2013-01-01"' in told
+
+
+def test_a_page_that_asks_nothing_leads_nowhere_and_mistakes_are_told(client: FlaskClient) -> None:
+    for path in ("/docs/delays/v2", "/docs/delays/v2?_view=chart"):
+        assert unscripted(client.get(path).text) is None
+    assert unscripted(client.get("/docs/delays/v1?_view=table").text) == "/docs/delays/v1?_view=table&_plain=1"
+    refused = client.get("/docs/delays/v2?start=soon&_plain=1")
+    assert (refused.status_code, "is not a date" in refused.text) == (422, True)
+
+
 def test_what_is_wrong_is_told_on_the_page(client: FlaskClient) -> None:
     refused = client.get("/docs/delays/v2?_form=1&start=soon&top=10&colour=red")
     assert (refused.status_code, refused.mimetype) == (422, "text/html")
@@ -111,7 +151,8 @@ class Spent(Unlimited):
 def test_a_form_counts_as_a_request_and_the_page_itself_does_not(make_site: Callable[..., FlaskClient]) -> None:
     client = make_site(limits=Spent())
     assert client.get("/docs/delays/v2?start=2013-01-01").status_code == 200
-    assert client.get(PAGE).status_code == 429
+    for asked in (PAGE, f"{SHARED}&_plain=1"):
+        assert client.get(asked).status_code == 429
 
 
 def test_an_embedded_page_has_no_frame_of_the_site(client: FlaskClient) -> None:
