@@ -40,9 +40,10 @@ _INCOMPLETE = 30.0
 """Seconds for which a document is kept that lacks the columns of a version."""
 _STATE = (
     *("_view", "_sort", "_filter", "_where", "_hide", "_mark", "_x", "_y", "_color", "_refresh", "_embed"),
-    *("_cursor", "_form", "_plain"),
+    *("_cursor", "_form", "_plain", "_without"),
 )
 """Options of a query's page, which its scripts read and write, and its form where there are none."""
+_NO = ("0", "false", "off", "no")
 _REFUSED = ("Retry-After", "WWW-Authenticate")
 """Headers of a refusal that a page has too."""
 
@@ -80,7 +81,8 @@ def try_query(name: str, version: str) -> Response:
     plain, estimate, refused = _plainly(name, version, options, pressed=pressed) if asked else (None, None, None)
     fields = form_fields(template, options.parameters if options.parameters or asked else None)
     runs = bool(options.parameters) or not any(field["required"] for field in fields)
-    opened = bool(options.parameters) or (runs and bool(request.query_string))
+    without = ", ".join(name for name in options.options.get("_without", "").split(",") if name in template.parameters)
+    opened = runs and bool(request.query_string) and not without
     charted = runs and request.args.get("_view") == "chart"
     described = describe(template, result_columns(gateway(), template), registry.state(template))
     problem = {} if refused is None else problem_document(refused, **_where())
@@ -97,8 +99,9 @@ def try_query(name: str, version: str) -> Response:
         plain=plain,
         estimate=estimate,
         unscripted=_unscripted() if opened and not asked else None,
+        without=without,
         shared=urlencode(options.parameters, doseq=True),
-        embed="_embed" in options.options,
+        embed=options.options.get("_embed", "0").lower() not in _NO,
         modules=modules(),
         libraries=libraries() if charted else (),
         problem=problem,

@@ -8,7 +8,8 @@ const FILES = [["csv", "CSV"], ["csv?_bom=true", "CSV for Excel"], ["xlsx", "Exc
 
 export function offer(pairs, formats) {
   const there = FILES.filter(([name]) => formats.includes(name.split("?")[0]));
-  at("files").replaceChildren(...there.map(([name, title]) => element("li", {}, link(name, title, pairs))));
+  const note = element("li", { class: "quiet" }, "A file holds all rows and columns, whatever the table shows of them.");
+  at("files").replaceChildren(note, ...there.map(([name, title]) => element("li", {}, link(name, title, pairs))));
 }
 
 function link(name, title, pairs) {

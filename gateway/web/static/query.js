@@ -172,6 +172,7 @@ function opened() {
   refreshEvery(state.shown._refresh);
   keep();
   if (!state.asked) {
+    if (state.pairs.length > 0) fill(state.pairs);
     estimateSoon(0);
     return;
   }
@@ -189,11 +190,16 @@ function opened() {
   });
 }
 
-// Writes the state into the address, and says so where the parameters find no room in it.
+const OPTIONS = { _where: "the filters of columns", _filter: "the filter", _hide: "the columns that are hidden", _sort: "the order" };
+
+// Writes the state into the address, and says what finds no room in it.
 function keep(how) {
   const whole = at("whole");
   if (whole) whole.search = address.query(state.pairs);
-  at("long").hidden = !state.asked || address.write(state, how);
+  const left = state.asked ? address.write(state, how).map((name) => OPTIONS[name] ?? name.replace(/^_/, "")) : [];
+  at("long").hidden = left.length === 0;
+  at("long").textContent = `Too long for an address: ${left.join(", ")}. A link to this page opens it without.`;
+  if (state.asked) at("without")?.remove();
 }
 
 function choose(view) {

@@ -160,6 +160,28 @@ def test_an_embedded_page_has_no_frame_of_the_site(client: FlaskClient) -> None:
     assert ('<header class="bar">' in embedded, 'id="answer"' in embedded) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("given", "embedded"),
+    [
+        ("_embed", True),
+        ("_embed=1", True),
+        ("_embed=", True),
+        ("_embed=0", False),
+        ("_embed=False", False),
+        ("", False),
+    ],
+)
+def test_an_embedded_page_may_be_told_not_to_be_one(client: FlaskClient, given: str, embedded: bool) -> None:
+    page = client.get(f"/docs/delays/v2?start=2013-01-01&{given}").text
+    assert ('class="embedded"' in page) == embedded
+
+
+def test_an_address_that_lacks_a_parameter_says_so_and_is_not_run(client: FlaskClient, gateway: Any) -> None:
+    page = client.get("/docs/delays/v2?start=2013-01-01&_without=carriers,other").text
+    assert "and has not asked anything: carriers." in page
+    assert (unscripted(page), gateway.asked, 'value="2013-01-01"' in page) == (None, [], True)
+
+
 def test_what_draws_charts_is_loaded_ahead_only_where_one_is_drawn(client: FlaskClient) -> None:
     for asked, count in (("start=2013-01-01&_view=chart", 2), ("_view=chart", 0), ("start=2013-01-01", 0)):
         answer = client.get(f"/docs/delays/v2?{asked}")
