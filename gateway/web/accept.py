@@ -9,6 +9,7 @@ from urllib.request import parse_http_list
 
 from werkzeug.http import parse_options_header
 
+HTML, JSON = "text/html", "application/json"
 _WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
 _RANGE = re.compile(r"[^\s/;,]+/[^\s/;,]+")
 
@@ -53,6 +54,15 @@ def choose(accept: str, offered: Mapping[str, str]) -> str | None:
         if weight > 0 and (weight, place) > best:
             best, chosen = (weight, place), name
     return chosen
+
+
+def prefers_page(accept: str) -> bool:
+    """Return whether a client names HTML and likes it no less than JSON, as browsers do; ``*/*`` alone names nothing.
+
+    >>> prefers_page("text/html,*/*;q=0.8"), prefers_page("*/*"), prefers_page("application/json,text/html;q=0.5")
+    (True, False, False)
+    """
+    return any(each.kind == HTML for each in _read(accept)) and choose(accept, {HTML: HTML, JSON: JSON}) == HTML
 
 
 def _read(accept: str) -> Iterable[_Range]:

@@ -222,7 +222,8 @@ class EventProtocol(ASGIProtocol):
             peer = self._peer[0] if self._peer else None
             request = self._current_request
             origin = None if request is None else field_value(request.headers_bytes, b"origin")
-            self._safe_write(self.worker.app.refusal(status, peer, origin=origin))
+            accept = self._callback_parser.accept()
+            self._safe_write(self.worker.app.refusal(status, peer, origin=origin, accept=accept))
 
     def _handle_h1c_exception(self, exc: Exception) -> bool:
         """Refuse also what breaks a rule of the gateway, or fails the reader: a length of too many digits."""

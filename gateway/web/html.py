@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from gateway.web.accept import choose
+from gateway.web.accept import prefers_page
 from gateway.web.assets import asset_urls
 from gateway.web.context import record, site
 from gateway.web.documents import gzipped
@@ -20,16 +20,14 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'"
 )
-HTML, JSON = "text/html", "application/json"
 FORM = "application/x-www-form-urlencoded"
 """How pages send what is entered; programs send JSON."""
 
 
 def wants_page() -> bool:
     """Return whether the caller reads HTML rather than JSON, as browsers do; programs that accept anything do not."""
-    named = any(kind.lower() == HTML for kind, _ in request.accept_mimetypes)
-    best = choose(request.headers.get("Accept", ""), {HTML: HTML, JSON: JSON}) if named else None
-    return best == HTML and (request.method in ("GET", "HEAD") or request.mimetype == FORM)
+    best = prefers_page(request.headers.get("Accept", ""))
+    return best and (request.method in ("GET", "HEAD") or request.mimetype == FORM)
 
 
 def page(name: str, **values: Any) -> Response:

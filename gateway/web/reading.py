@@ -21,7 +21,10 @@ _HOST = r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)"
 _AUTHORITY = rf"{_HOST}(?::[0-9]*)?"
 _ABSOLUTE = re.compile(rf"(?i:https?)://(?P<authority>{_AUTHORITY})(?P<path>/[^?]*)?(?P<query>\?.*)?")
 _NAMED = re.compile(_AUTHORITY)
+_ACCEPT = re.compile(rb"(?:^|\r\n)accept:[ \t]*([^\r\n]*)\r\n", re.IGNORECASE)
 _CHECKED = frozenset({b"expect", b"host", b"transfer-encoding"})
+HEAD = 2**16
+"""Bytes of a request that cannot be parsed in which its fields are looked for."""
 _LISTED_ONCE = b"content-type"
 """A field that trailers may have, but not twice."""
 
@@ -72,6 +75,16 @@ def check_fields(fields: Collection[tuple[str, str]], version: tuple[int, int]) 
             raise CodingUnknown("The only transfer coding that this server reads is chunked.")
 
 
+def accept_in(received: bytes) -> str | None:
+    """Find ``Accept`` in the bytes of a request that cannot be parsed, as far as they came.
+
+    >>> accept_in(b"GET /... HTTP/1.1\\r\\nhost: a\\r\\naccept: text/html\\r\\n\\r\\n"), accept_in(b"GET /...")
+    ('text/html', None)
+    """
+    found = _ACCEPT.search(received.partition(b"\r\n\r\n")[0] + b"\r\n")
+    return None if found is None else found[1].decode("latin-1")
+
+
 def says_close(values: Iterable[str]) -> bool:
     """Tell whether the values of ``Connection`` fields have the option that ends it, alone or among others.
 
@@ -90,6 +103,7 @@ class RequestReader(PythonProtocol):
     path: bytes
     http_version: tuple[int, int]
     _buffer: bytearray
+    _headers_list: list[tuple[bytes, bytes]]
     _chunk_state: str
     _limit_request_field_size: int
     _is_valid_token: Callable[[bytes], bool]
@@ -108,6 +122,11 @@ class RequestReader(PythonProtocol):
     def buffered(self) -> int:
         """Return how many bytes wait behind a request that is complete."""
         return len(self._buffer) if self.is_complete else 0
+
+    def accept(self) -> str | None:
+        """Find ``Accept`` in a request that cannot be parsed: among its fields so far, and in what is left."""
+        parsed = [value.decode("latin-1") for name, value in self._headers_list if name == b"accept"]
+        return ",".join(parsed) or accept_in(bytes(self._buffer[:HEAD]))
 
     def _parse_request_line(self) -> bool:
         above: Any = super()

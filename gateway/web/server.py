@@ -177,13 +177,19 @@ class Server(BaseApplication):
         if self._site is not None:
             self._site.stopping.set()
 
-    def refusal(self, status: int, client: str | None, *, origin: str | None = None) -> bytes:
-        """Write the response to a request that cannot be parsed, and report it; *origin* is the one that it names."""
+    def refusal(
+        self, status: int, client: str | None, *, origin: str | None = None, accept: str | None = None
+    ) -> bytes:
+        """Write the response to a request that cannot be parsed, and report it.
+
+        *origin* and *accept* are what it names, as far as it was read.
+        """
         site = self._site
         if site is None:
-            return refusal(status, unobserved, client=client)
+            return refusal(status, unobserved, client=client, accept=accept)
         headers = [("Vary", "Origin")] * site.cors.varies + list(site.cors.headers(origin))
-        return refusal(status, site.observe, client=client, prefix=site.proxies.root_path, headers=headers)
+        prefix = site.proxies.root_path
+        return refusal(status, site.observe, client=client, prefix=prefix, headers=headers, accept=accept)
 
     def _settings(self) -> dict[str, Any]:
         options = self.options

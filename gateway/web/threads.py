@@ -19,7 +19,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from gateway.errors import GatewayError
 from gateway.web.bodies import LONGEST_LINGER, MAX_DISCARDED, RATE_GRACE, SILENCE, SLOWEST, check_size
 from gateway.web.problems import ContentTooLarge, RequestTimeout
-from gateway.web.reading import LATEST, authority, check_fields, origin_form, says_close
+from gateway.web.reading import HEAD, LATEST, accept_in, authority, check_fields, origin_form, says_close
 from gateway.web.timeouts import RESET, limit_sends, send_all
 from gateway.web.wsgi_adapter import REFUSED, Wsgi
 
@@ -78,7 +78,8 @@ class DrainingThreadWorker(ThreadWorker):
             self.log.error("Error handling request", exc_info=exc)
             status = 500
         origin = ",".join(value for name, value in req.headers if name == "ORIGIN") if req is not None else None
-        write_nonblock(client, self.app.refusal(status, addr[0] if addr else None, origin=origin))
+        accept = accept_in(client.seen()) if isinstance(client, TimedSocket) else None
+        write_nonblock(client, self.app.refusal(status, addr[0] if addr else None, origin=origin, accept=accept))
 
 
 class TimedSocket(socket.socket):
@@ -90,6 +91,8 @@ class TimedSocket(socket.socket):
     _seconds, _seen, _late, _cut = 0.0, 0, False, False
     _started: float | None = None
     _send_timeout: float | None = None
+    _begun = b""
+    """The bytes that came first of a request."""
     on_refusal: Callable[[], None] | None = None
     """Has the connection end with the response to the current request."""
 
@@ -98,6 +101,7 @@ class TimedSocket(socket.socket):
         limit_sends(self, send_timeout)
         self._send_timeout = send_timeout
         self._seconds, self._started, self._seen, self._late = seconds, None, 0, False
+        self._begun = b""
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         if self.gettimeout() is not None:
@@ -110,8 +114,16 @@ class TimedSocket(socket.socket):
             self._late = True
             raise RequestTimeout("The request did not arrive in time, or too slowly.")
         received = super().recv(size, flags)
+        if self._seen < HEAD:
+            self._begun += received
         self._seen += len(received)
         return received
+
+    def seen(self) -> bytes:
+        """Return how the request begins, with what has come of it and was not read."""
+        with suppress(OSError):  # nothing has come, or the client has left
+            return self._begun + super().recv(HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return self._begun
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         if self.gettimeout() is not None or self._send_timeout is None:

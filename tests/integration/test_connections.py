@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from http import HTTPStatus
@@ -304,6 +305,8 @@ UNREADABLE = {
     "a chunk longer than it says": (POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}x\r\n0\r\n\r\n", 400),
     "a length among the trailers": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", 400),
 }
+FIELDS = re.compile(rb"[A-Z].*\r\n\S")
+"""A line and a field after it: what a browser sends is no worse."""
 CODES = {
     400: "malformed-request",
     414: "target-too-long",
@@ -328,6 +331,30 @@ def test_a_refusal_quotes_nothing_and_is_told(running: Any, kind: str) -> None:
     assert len(answer.body) < 400
     assert json.loads(answer.body)["request_id"] == answer.headers["x-request-id"]
     assert answer.headers["x-request-id"] in running.log.read_text()
+
+
+@pytest.mark.parametrize("kind", [kind for kind, (message, _) in UNREADABLE.items() if FIELDS.match(message)])
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        (b"text/html,application/xhtml+xml,*/*;q=0.8", True),
+        (b"*/*", False),
+        (b"application/json,text/html;q=0.5", False),
+    ],
+)
+def test_a_browser_is_shown_a_page_of_what_cannot_be_read(
+    running: Any, kind: str, accept: bytes, is_page: bool
+) -> None:
+    message, status = UNREADABLE[kind]
+    line, end, fields = message.partition(b"\r\n")
+    [answer, *_], _ = asked(running, line + end + b"Accept: " + accept + b"\r\n" + fields)
+    told = answer.headers["content-type"]
+    assert (answer.status, told.partition(";")[0]) == (status, "text/html" if is_page else "application/problem+json")
+    if is_page:
+        page = answer.body.decode()
+        assert f"<code>{CODES[status]}</code>" in page
+        assert answer.headers["x-request-id"] in page
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("trailers", [b"X-Trailer: 1\r\n", b"X_Y: \xe9\r\n", b"X: 1\r\n" * 100])
