@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from gateway.counted import counted
 from gateway.interval import Interval
 
 Value = None | bool | int | float | Decimal | str | date | datetime | timedelta | Interval | UUID | list["Value"]
@@ -377,7 +378,7 @@ class Folded:
         >>> str(Folded(kept=30, computed=1))
         '31 partitions: 30 kept, 1 computed'
         """
-        return f"{self.kept + self.computed} partitions: {self.kept} kept, {self.computed} computed"
+        return f"{counted(self.kept + self.computed, 'partition')}: {self.kept} kept, {self.computed} computed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

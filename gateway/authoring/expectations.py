@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from gateway.authoring.testfile import Case, Reads
+from gateway.counted import counted
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.engine.invariants import broken
@@ -67,7 +68,7 @@ def _columns(case: Case, columns: Sequence[Column]) -> Iterator[Failure]:
 def _rows(case: Case, result: Result, ordered: bool) -> Iterator[Failure]:
     count = result.table.num_rows
     if not case.counts(count):
-        yield Failure(f"{count} rows, expected {case.row_count}")
+        yield Failure(f"{counted(count, 'row')}, expected {case.row_count}")
     if case.rows is not None:
         actual, names = rows_of(result), [column.name for column in result.columns]
         strangers = dict.fromkeys(name for row in case.rows for name in row if name not in names)
@@ -99,7 +100,7 @@ def _difference(
         lines += [("+", right)] if right is not None else []
     more = len(wrong) - _SHOWN
     table = aligned(compared, lines)
-    message = f"{len(wrong)} of {max(len(expected), len(actual))} rows differ (- expected, + answered)"
+    message = f"{len(wrong)} of {counted(max(len(expected), len(actual)), 'row')} differ (- expected, + answered)"
     yield Failure(message, (*table, *([f"… and {more} more"] if more > 0 else [])))
 
 

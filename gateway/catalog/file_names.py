@@ -12,6 +12,8 @@ from functools import cache
 
 import pyarrow as pa
 
+from gateway.counted import counted
+
 PARQUET = ("*.parquet", "*.parq")
 """The names of data files where the declaration has no pattern."""
 
@@ -76,7 +78,7 @@ def first_paths(files: pa.Table) -> list[str]:
 def none_taken(paths: Sequence[str], count: int, patterns: Sequence[str]) -> str:
     """Say that none of *count* files is read, of which *paths* are the first."""
     names = ", ".join(patterns)
-    return f"none of its {count} files is read, for no name matches {names}; e.g. {paths[0]}"
+    return f"none of its {counted(count, 'file')} is read, for no name matches {names}; e.g. {paths[0]}"
 
 
 def advice(paths: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from gateway.app.written import announce_written
 from gateway.cli.names import DatasetName
 from gateway.cli.project import opened, project_option
 from gateway.config import load_settings
+from gateway.counted import counted
 from gateway.datasets.build import BuildProgress, Built, OnProgress
 from gateway.datasets.describe import of_build
 from gateway.errors import GatewayError
@@ -94,4 +95,7 @@ def _print(built: Built, as_json: bool) -> None:
     made = "" if built.published else ", as it was"
     console.print(f"[bold]{version.dataset}[/] v{version.version}{made} ← {version.query} in {built.seconds:.1f} s")
     console.print(f"  {built}", markup=False)
-    console.print(f"  {version.rows:,} rows, {len(version.files):,} files, {readable(version.size)}", markup=False)
+    console.print(
+        f"  {counted(version.rows, 'row')}, {counted(len(version.files), 'file')}, {readable(version.size)}",
+        markup=False,
+    )

@@ -18,6 +18,7 @@ from gateway.cli.project import opened, project_option
 from gateway.cli.question import bound_question, question_options
 from gateway.concurrency.cancellation import Cancellation
 from gateway.config import load_settings
+from gateway.counted import counted
 from gateway.datasets.export import ExportQuestion, described
 from gateway.datasets.export_target import fields_of
 from gateway.model import Principal
@@ -68,10 +69,12 @@ def command(project: Path, to: str, partition_by: list[str], sort: list[str], as
         sys.stdout.buffer.write(orjson.dumps(described(exported), option=orjson.OPT_APPEND_NEWLINE))
         return
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{asked.query.name}[/] v{asked.query.version} → {exported.rows:,} rows", end="")
+    console.print(f"[bold]{asked.query.name}[/] v{asked.query.version} → {counted(exported.rows, 'row')}", end="")
     console.print(f" in {exported.seconds:.1f} s")
     size = readable(exported.bytes)
-    console.print(f"  {exported.partitions:,} partitions, {exported.files:,} files, {size}", markup=False)
+    console.print(
+        f"  {counted(exported.partitions, 'partition')}, {counted(exported.files, 'file')}, {size}", markup=False
+    )
     console.print(f"  {exported.location}", markup=False)
 
 

@@ -21,6 +21,7 @@ from rich.table import Table as Grid
 from gateway.cli.grids import grid_console
 from gateway.cli.project import project_option
 from gateway.config import KEY, load_settings
+from gateway.counted import counted
 from gateway.errors import StorageFailed
 from gateway.plan.explain import readable
 
@@ -75,7 +76,8 @@ def _shown(found: dict[str, Any]) -> Group:
         asked_by = each["principal"] or "the server itself"
         grid.add_row(each["id"], name, each["state"], time_of, readable(each["bytes"]), asked_by)
     return Group(
-        f"{found['running']} of {found['slots']} slots run, {found['waiting']} queries wait.",
+        f"{found['running']} of {counted(found['slots'], 'slot')} run, "
+        f"{counted(found['waiting'], 'query waits', 'queries wait')}.",
         grid,
         *([_kept(found["cache"])] if "cache" in found else []),
     )

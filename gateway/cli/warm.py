@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.cli.names import QueryName
 from gateway.cli.project import opened, project_option
+from gateway.counted import counted
 from gateway.errors import GatewayError
 from gateway.model import Request
 from gateway.pipeline import Gateway
@@ -36,7 +37,7 @@ def command(project: Path, names: tuple[str, ...]) -> None:
                 progress.update(bar, description=f"{request.query} v{request.version}")
                 counts[_prepare(gateway, request, progress.console)] += 1
                 progress.advance(bar)
-    console.print(f"{len(chosen)} answers: {counts['computed']} computed, {counts['kept']} were kept already")
+    console.print(f"{counted(len(chosen), 'answer')}: {counts['computed']} computed, {counts['kept']} kept already")
     if counts["failed"]:
         console.print(f"[bold red]{counts['failed']} failed[/]")
         sys.exit(4)

@@ -26,6 +26,7 @@ from gateway.catalog.table import Table
 from gateway.catalog.versions import BuiltFile, BuiltPartition, DatasetVersion, Key, Versions
 from gateway.concurrency.cancellation import Cancellation
 from gateway.concurrency.leader import Leadership
+from gateway.counted import counted
 from gateway.datasets.compute import Computer, SourcesChanged, in_groups, partition_of, with_time
 from gateway.datasets.levels import by_key
 from gateway.datasets.question import Restricted, ask, builder_of, invalid
@@ -91,7 +92,7 @@ class Built:
         365 partitions: 362 unchanged, 3 built
         """
         count = len(self.version.partitions)
-        text = f"{count:,} partition{'' if count == 1 else 's'}: {self.unchanged:,} unchanged, {self.built:,} built"
+        text = f"{counted(count, 'partition')}: {self.unchanged:,} unchanged, {self.built:,} built"
         text += f" ({self.resumed:,} of them by a build before)" if self.resumed else ""
         text += f" ({self.lost:,} of them again, as files were lost)" if self.lost else ""
         return text + (f", {self.removed:,} removed" if self.removed else "")

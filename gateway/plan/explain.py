@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.catalog.manifest import Snapshot
 from gateway.catalog.versions import DatasetVersion
+from gateway.counted import noun
 from gateway.model import FileVersion, Folded, Lookup, Plan, Scan, Statement, Value
 from gateway.plan.partition_map import partition_map
 
@@ -209,12 +210,15 @@ def _scan_lines(scan: Scan, now: float, warnings: Iterable[str], built: DatasetV
         yield f"  ! {warning}"
     yield f"  {strip(selection.positions(), scan.partitions_total)}"
     yield (
-        f"  {selection.partitions} of {scan.partitions_total} partitions, "
-        f"{selection.files} of {scan.files_total} files, {readable(selection.size)} of {readable(scan.size_total)}"
+        f"  {selection.partitions} of {scan.partitions_total} {noun(scan.partitions_total, 'partition')}, "
+        f"{selection.files} of {scan.files_total} {noun(scan.files_total, 'file')}, "
+        f"{readable(selection.size)} of {readable(scan.size_total)}"
     )
     details = scan.details()
     if len(details.values) > 1:
-        parts = (f"{read} of {total} values of {name}" for name, (read, total) in details.values.items())
+        parts = (
+            f"{read} of {total} {noun(total, 'value')} of {name}" for name, (read, total) in details.values.items()
+        )
         yield f"  {', '.join(parts)}"
     for lookup in details.lookups:
         yield f"  > {_lookup_line(lookup)}"
@@ -250,12 +254,12 @@ def _lookup(lookup: Lookup) -> dict[str, Any]:
 
 
 def _lookup_line(lookup: Lookup) -> str:
-    what = f"{lookup.table}.{lookup.column}, {lookup.files} files, {readable(lookup.size)}"
+    what = f"{lookup.table}.{lookup.column}, {lookup.files} {noun(lookup.files, 'file')}, {readable(lookup.size)}"
     if lookup.skipped is not None:
         return f"{what}: not read first, {lookup.skipped}"
-    number = "many" if lookup.values is None else str(lookup.values)
+    number = "many values" if lookup.values is None else f"{lookup.values} {noun(lookup.values, 'value')}"
     made = "kept from before" if lookup.cached else f"{lookup.seconds * 1000:.0f} ms"
-    return f"{what}: read first, {number} values from {_text(lookup.least)} to {_text(lookup.greatest)}, {made}"
+    return f"{what}: read first, {number} from {_text(lookup.least)} to {_text(lookup.greatest)}, {made}"
 
 
 def _text(value: Value) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from gateway.counted import counted
 from gateway.errors import GatewayError
 from gateway.model import BoundQuery, Column, Plan, Principal, Result, Scan
 from gateway.pipeline import Gateway
@@ -147,7 +148,9 @@ def _folded(gateway: Gateway, plan: Plan) -> str | None:
         found = gateway.planning.folds.fold(plan, gateway.catalog.pin(plan.query.tables), Principal())
     except GatewayError:
         return None
-    return f"computed whole: {found}" if isinstance(found, Whole) else f"made of {len(found.pieces)} partials"
+    return (
+        f"computed whole: {found}" if isinstance(found, Whole) else f"made of {counted(len(found.pieces), 'partial')}"
+    )
 
 
 def _read(scan: Scan) -> Read:

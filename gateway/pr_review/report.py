@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
+from gateway.counted import counted
 from gateway.model import Column
 from gateway.plan.explain import readable
 from gateway.pr_review.changes import Change, ChangeKind
@@ -88,7 +89,7 @@ def _first_reads(reviewed: ReviewedChange) -> str:
         return ""
     reads = reviewed.examples[0].new.reads
     partitions, total = sum(read.partitions for read in reads), sum(read.partitions_total for read in reads)
-    return f"{partitions} of {total} partitions, {readable(sum(read.size for read in reads))}"
+    return f"{partitions} of {counted(total, 'partition')}, {readable(sum(read.size for read in reads))}"
 
 
 def _section(reviewed: ReviewedChange) -> Iterator[str]:
@@ -203,7 +204,7 @@ def _example(number: int, example: Example) -> Iterator[str]:
 
 
 def _read(name: str, read: Read) -> str:
-    share = f"{read.partitions} of {read.partitions_total} partitions, {read.files} files"
+    share = f"{read.partitions} of {counted(read.partitions_total, 'partition')}, {counted(read.files, 'file')}"
     size = f"{readable(read.size)} of {readable(read.size_total)}"
     return f"{name:<4}{read.table:<16} {read.strip:<{STRIP}}  {share}, {size}"
 
@@ -218,12 +219,13 @@ def _compared(compared: Compared, sides: Sequence[Side]) -> Iterator[str]:
     if compared.skipped is not None:
         yield f"The answers were not compared: {compared.skipped}."
         return
-    over = f"over {len(compared.columns)} columns that both have"
+    over = f"over {counted(len(compared.columns), 'column')} that both have"
     if compared.same:
         yield f"Both answer the same rows, {over}."
         return
     old, new = sides[0].name, sides[-1].name
-    yield f"The answers differ, {over}: {compared.only_old} rows only in {old}, {compared.only_new} only in {new}."
+    only = f"{counted(compared.only_old, 'row')} only in {old}, {compared.only_new} only in {new}"
+    yield f"The answers differ, {over}: {only}."
     yield ""
     rows = [
         *_sample("-", compared.old_sample, compared.only_old),

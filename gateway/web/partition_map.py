@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from gateway.counted import counted
 from gateway.plan.explain import readable
 from gateway.web.partition_amounts import Amount, Amounts, ByDate, ByValue
 
@@ -179,12 +180,12 @@ def _legend(steps: Sequence[int], measure: Measure) -> list[str]:
 
 
 def _written(size: int, measure: Measure) -> str:
-    return readable(size) if measure == "bytes" else f"{size:,} rows"
+    return readable(size) if measure == "bytes" else counted(size, "row")
 
 
 def _told(amount: Amount) -> str:
-    rows = "" if amount.rows is None else f"{amount.rows:,} rows, "
-    return f"{rows}{readable(amount.bytes)} in {amount.files:,} {'file' if amount.files == 1 else 'files'}"
+    rows = "" if amount.rows is None else f"{counted(amount.rows, 'row')}, "
+    return f"{rows}{readable(amount.bytes)} in {counted(amount.files, 'file')}"
 
 
 def _named(day: date, unit: str) -> str:
@@ -195,13 +196,13 @@ def _words(unit: str, measure: Measure, of: Mapping[date, int], untold: int) -> 
     """Say in words what a calendar shows."""
     first, last = min(of), max(of)
     most, least = max(of, key=lambda day: of[day]), min(of, key=lambda day: of[day])
-    words = f"{len(of):,} {unit}s from {_named(first, unit)} to {_named(last, unit)}"
+    words = f"{counted(len(of), unit)} from {_named(first, unit)} to {_named(last, unit)}"
     if unit == "day":
         missing = (last - first).days + 1 - len(of)
         words += f"; missing between them: {missing:,}" if missing else ", none missing"
     words += f". Most: {_named(most, unit)} ({_written(of[most], measure)}); least: {_named(least, unit)}"
     words += f" ({_written(of[least], measure)})."
-    return words + (f" {untold:,} partitions tell no time." if untold else "")
+    return words + (f" {counted(untold, 'partition tells', 'partitions tell')} no time." if untold else "")
 
 
 def _by_days(days: Sequence[date], square: Callable[[date], tuple[int, str]]) -> list[Grid]:

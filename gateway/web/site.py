@@ -15,6 +15,7 @@ from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as AnyResponse
 
+from gateway.counted import counted as in_words
 from gateway.errors import GatewayError
 from gateway.telemetry.events import Unexpected
 from gateway.telemetry.metrics import counted
@@ -83,6 +84,7 @@ def build_site(what: Site) -> Flask:
     app.proxies = what.proxies
     app.config.update(MAX_CONTENT_LENGTH=what.max_body, MAX_FORM_MEMORY_SIZE=None)
     app.url_map.strict_slashes = False
+    app.jinja_env.filters["counted"] = in_words
     context.install(app.extensions, what)
     app.before_request(_start)
     app.before_request(_preflight)

@@ -175,7 +175,7 @@ def a_failing_test_shows_what_differs(loop: Loop) -> None:
     told = loop.run("test", "finance.revenue", code=1)
     assert [line.strip() for line in told.splitlines() if line.strip()] == [
         "✗ finance.revenue v1: the sales of a shop are added up",
-        "1 of 1 rows differ (- expected, + answered)",
+        "1 of 1 row differ (- expected, + answered)",
         "shop  revenue",
         "- a     7",
         "+ a     3",

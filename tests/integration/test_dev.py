@@ -93,7 +93,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 def test_a_save_shows_the_rows_or_the_mistake_and_the_last_good_version_stays(terminal: Terminal) -> None:
     terminal.save(QUERY.replace("ORDER BY", "WHERE day IS NOT NULL ORDER BY"))
     lines = terminal.until("/docs/q/v1")
-    assert [line.strip() for line in lines[2:-1]] == ["user", "3", "7", "q v1: 2 rows, 1 of 1 partitions read"]
+    assert [line.strip() for line in lines[2:-1]] == ["user", "3", "7", "q v1: 2 rows, 1 of 1 partition read"]
     assert terminal.told()["broken"] is False
 
     terminal.save(QUERY.replace('SELECT "user"', "SELECT usr"))

@@ -10,6 +10,7 @@ from typing import Final
 import pyarrow as pa
 
 from gateway.catalog.manifest import Snapshot
+from gateway.counted import counted
 from gateway.model import BoundQuery, Column, Plan, Principal, Scan, Statement
 from gateway.plan.analysis import Evaluate
 from gateway.plan.explain import readable
@@ -175,7 +176,7 @@ class FoldPlanner:
         """Say why a query whose text can be folded is not, by what is *chosen* of its facts."""
         partitions, size = sum(each.partitions for each in chosen), sum(each.size for each in chosen)
         if not LEAST <= partitions <= MOST:
-            return f"it reads {partitions} partitions, and {LEAST} to {MOST} are folded"
+            return f"it reads {counted(partitions, 'partition')}, and {LEAST} to {MOST} are folded"
         if size < self.least * partitions:
             mean = readable(size / partitions)
             return f"its partitions have {mean} on average, and those of {readable(self.least)} and more are folded"

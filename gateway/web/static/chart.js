@@ -1,6 +1,6 @@
 // The chart of a result: chosen by its columns, by its author, or by hand; with files of it to take away.
 
-import { at, element, grouped, tell } from "./dom.js";
+import { at, element, grouped, plural, tell } from "./dom.js";
 import { arrange, testsOf } from "./arranging.js";
 import { choose, MARKS } from "./chart_choice.js";
 import { readFilters } from "./columns.js";
@@ -47,7 +47,7 @@ export class Chart {
     } else {
       notes.push(...await this.#draw(chart, found, isFiltered));
     }
-    if (isFiltered) notes.push(`The filter of the table holds here: ${grouped(found.length)} of ${grouped(rows.rows.length)} rows are found.`);
+    if (isFiltered) notes.push(`The filter of the table holds here: ${grouped(found.length)} of ${plural(rows.rows.length, "row")} found.`);
     at("chart-note").textContent = notes.join(" ");
     at("chart-svg").disabled = at("chart-png").disabled = at("picture").childElementCount === 0;
   }

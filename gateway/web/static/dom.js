@@ -10,6 +10,7 @@ export function element(name, attributes = {}, ...children) {
 }
 
 export const grouped = (number) => number.toLocaleString("en");
+export const plural = (count, word) => `${grouped(count)} ${word}${count === 1 ? "" : "s"}`;
 
 export function bytes(count) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -1,6 +1,6 @@
 // The rows of a result as a table of which only what is in sight is made: 100,000 rows cost what 50 do.
 
-import { element, grouped } from "./dom.js";
+import { element, plural } from "./dom.js";
 import { numeric, tabbed, writer } from "./values.js";
 
 const HEIGHT = 30;  // of a row, as the style sheet has it
@@ -227,6 +227,6 @@ export class Grid {
     event.clipboardData.setData("text/plain", tabbed(texts));
     event.preventDefault();
     const cells = texts.reduce((sum, row) => sum + row.length, 0);
-    this.copied(`${grouped(cells)} cell${cells === 1 ? "" : "s"}`);
+    this.copied(plural(cells, "cell"));
   }
 }

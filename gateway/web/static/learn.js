@@ -1,6 +1,6 @@
 // The guide's questions: each is a form whose answer takes the place of the recorded one.
 
-import { bytes, element } from "./dom.js";
+import { bytes, element, plural } from "./dom.js";
 
 const root = document.querySelector("article").dataset.root;
 const QUESTION = /^GET (\/v1\/queries\/\S*)$/;
@@ -21,12 +21,12 @@ function outcome(response) {
 
 function details(response, body) {
   const partitions = response.headers.get("Gateway-Partitions");
-  return [bytes(body.length), partitions && `of ${partitions} partitions`].filter(Boolean).join(", ");
+  return [bytes(body.length), partitions && `of ${partitions} partition${partitions.endsWith("/1") ? "" : "s"}`].filter(Boolean).join(", ");
 }
 
 function shorten(text) {
   const lines = text.trimEnd().split("\n");
-  return lines.length > LINES ? [...lines.slice(0, LINES), `… ${lines.length - LINES} more lines`].join("\n") : lines.join("\n");
+  return lines.length > LINES ? [...lines.slice(0, LINES), `… ${plural(lines.length - LINES, "more line")}`].join("\n") : lines.join("\n");
 }
 
 function make(place, number) {

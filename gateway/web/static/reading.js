@@ -1,10 +1,9 @@
 // What a question reads, as an explanation tells it: in words, and as a map of the partitions of each scan.
 
-import { at, bytes, element, grouped } from "./dom.js";
+import { at, bytes, element, grouped, plural } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const CELL = 13;
-const plural = (count, word) => `${grouped(count)} ${word}${count === 1 ? "" : "s"}`;
 const sum = (items, member) => items.reduce((total, item) => total + item[member], 0);
 
 export const about = (seconds) => (seconds < 1 ? "less than a second" : seconds < 90 ? `about ${Math.round(seconds)} s`
@@ -17,7 +16,7 @@ export function estimated({ scans, cached, estimate }) {
   if (cached) return { words: "The answer is kept: nothing has to be read.", everything: [] };
   const partitions = `${grouped(sum(scans, "partitions"))} of ${plural(sum(scans, "total_partitions"), "partition")}`;
   const kept = sum(scans, "kept");
-  const beside = kept ? `; ${grouped(kept)} of them are kept as partials` : "";
+  const beside = kept ? `; ${grouped(kept)} of them ${kept === 1 ? "is" : "are"} kept as partials` : "";
   const words = `Reads ${bytes(estimate.bytes)}, ${partitions}${beside}; ${about(estimate.seconds)}.`;
   return { words, everything: everything.map((scan) => scan.table) };
 }
@@ -41,7 +40,7 @@ function scanned(scan) {
     ...scan.used.map(({ sql, projected }) => [element("code", {}, sql), " became ", element("code", {}, projected)]),
     ...scan.unused.map(({ sql, reason }) => [element("code", {}, sql), ` leaves nothing out: ${reason}`]),
     ...scan.read_first.map((first) => [`${first.table}.${first.column} `, first.skipped ? `was not read first: ${first.skipped}`
-      : `was read first: ${first.values ?? "many"} values`]),
+      : `was read first: ${first.values === null ? "many values" : plural(first.values, "value")}`]),
   ];
   if (reasons.length) {
     part.append(element("details", {}, element("summary", {}, "Why"),
@@ -99,7 +98,7 @@ function told(cell) {
 function* howComputed({ partials, whole, engine, deterministic }) {
   if (partials) {
     yield element("p", {}, `The answer is put together of ${plural(partials.kept + partials.computed, "partial")}, one a partition: `
-      + `${grouped(partials.kept)} are kept, ${grouped(partials.computed)} would be computed now.`);
+      + `${grouped(partials.kept)} ${partials.kept === 1 ? "is" : "are"} kept, ${grouped(partials.computed)} would be computed now.`);
   }
   if (whole) yield element("p", {}, `It is computed as a whole: ${whole}`);
   if (engine) yield element("p", {}, `Engine: ${engine.name ?? "none"}, ${engine.why}`);

@@ -1,6 +1,6 @@
 // The table of a result: sorted, filtered, read on while it is scrolled, and through the blocks of a large one.
 
-import { at, copy, grouped, tell } from "./dom.js";
+import { at, copy, grouped, plural, tell } from "./dom.js";
 import { arrange, pressed, readSort, testsOf, unheeded } from "./arranging.js";
 import { Columns, readFilters, readHidden } from "./columns.js";
 import { Grid } from "./grid.js";
@@ -62,7 +62,7 @@ export class Table {
   async #whole() {
     const { rows } = this;
     if (rows.rows.length >= rows.size) return;
-    tell(`Reading ${grouped(rows.size)} rows …`);
+    tell(`Reading ${plural(rows.size, "row")} …`);
     await rows.upTo(rows.size);
     tell("Done.");
   }
@@ -127,6 +127,6 @@ export class Table {
       this.failed(error);
       return;
     }
-    await copy(this.grid.everything(), `${grouped(this.grid.count)} rows`);
+    await copy(this.grid.everything(), plural(this.grid.count, "row"));
   }
 }

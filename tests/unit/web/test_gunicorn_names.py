@@ -63,6 +63,7 @@ PRIVATE: dict[type, tuple[str, ...]] = {
     BodyReceiver: ("_complete",),
     PythonProtocol: (
         "_buffer",
+        "_headers_list",
         "_chunk_state",
         "_find_line",
         "_has_invalid_header_chars",

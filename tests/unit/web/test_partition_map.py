@@ -87,7 +87,7 @@ def test_a_partition_without_a_date_is_told_apart() -> None:
     assert ([day for day, _ in found.amounts], found.untold) == ([date(2024, 1, 1)], 1)
     drawn = drawn_calendar(Amounts(snapshot(fields, sizes)))
     assert drawn is not None
-    assert "1 partitions tell no time" in drawn.words
+    assert "1 partition tells no time" in drawn.words
 
 
 def test_a_table_without_time_has_bars_alone() -> None:
