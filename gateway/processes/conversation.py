@@ -126,7 +126,7 @@ class Conversation:
             if self._host.role is not Role.MAIN:
                 held.enter_context(self._host.admission.slot(asked["deadline"]))
             engine = self._used()  # opened before the time of what runs counts
-            held.enter_context(self._host.running(asked["id"], asked["origin"], asked["deadline"]))
+            held.enter_context(self._host.running(asked["id"], asked["origin"], asked["deadline"], brief=True))
             return self._short[op](engine, asked)
 
     def _admit(self, asked: Asked) -> None:

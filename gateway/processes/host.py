@@ -75,15 +75,17 @@ class Host:
         Thread(target=self._beat, name="pulse", daemon=True).start()
 
     @contextmanager
-    def running(self, number: str, text: str, deadline: float | None, *, remote: bool = False) -> Iterator[None]:
-        """Report that something runs, which may wait for a bucket where it is *remote*, until the context ends.
+    def running(
+        self, number: str, text: str, deadline: float | None, *, remote: bool = False, brief: bool = False
+    ) -> Iterator[None]:
+        """Report that something runs, until the context ends: it may wait for a bucket where it is *remote*.
 
         What comes after its deadline, to a process that is busy or stood still, does not run: it would seem to have
         ignored its interrupt. Raises ``DeadlineExceeded``.
         """
         if deadline is not None and time.monotonic() > deadline:
             raise DeadlineExceeded("The query was stopped: its time was over before it began.", retry_after=1.0)
-        self.report(start=[number, text, deadline, remote])
+        self.report(start=[number, text, deadline, remote, brief])
         try:
             yield
         finally:

@@ -164,8 +164,10 @@ class Supervisor:
         if self._processes.get(process.role) is not process:
             return
         now = self._monotonic()
-        waits, starves = process.waits(now), process.starves(now)
-        overdue = [number for number, one in process.running.items() if now > last_moment(one, waits, starves)]
+        waits, starves = process.waits(now), {brief: process.starves(now, brief=brief) for brief in (False, True)}
+        overdue = [
+            number for number, one in process.running.items() if now > last_moment(one, waits, starves[one.brief])
+        ]
         if overdue:
             self._kill(process, "deadline", overdue, certain=True)
         elif process.resident > self._posts[process.role].memory:

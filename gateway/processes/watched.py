@@ -24,9 +24,11 @@ one three times, and waits for each as long as ``DuckDBSettings.http_timeout``."
 HUNGER = 5.0
 """The same for a process that other programs leave next to nothing of the processors: its queries cannot even look up
 whether they are interrupted."""
-_SHARE, _QUEUED = 0.2, 0.5
-"""It is starved where its threads have waited for a processor for more than the second part of the time, all together,
-and run for less than the first part of the time, or of what they waited: each of many threads has next to nothing."""
+_SHARE, _QUEUED = 0.1, 0.5
+"""It is starved where it has run for less than this part of the time, and waited for a processor for more than that."""
+_SHARE_OF_BRIEF = 0.2
+"""What is brief starves where its threads have run for less than this part of the time, or of what they have waited,
+all together: each of many has next to nothing, whatever they have together."""
 _LOOKS = 5
 """Looks at the threads of a process in ``GRACE`` seconds."""
 _WAITING = {"x86_64": {"7", "23", "270", "271"}, "aarch64": {"72", "73"}}.get(platform.machine(), set())
@@ -48,6 +50,8 @@ class Running:
     """It reads a bucket, which may be silent for a while."""
     began: float
     """When it was reported, which is late where the machine is busy."""
+    brief: bool = False
+    """It computes next to nothing: columns, or values of constants."""
     stands: bool = False
     """It waits for the reader of its rows, who does not take them."""
 
@@ -82,8 +86,8 @@ class Watched:
     def note(self, message: Mapping[str, Any]) -> None:
         """Take in what it reports."""
         if "start" in message:
-            number, text, deadline, remote = message["start"]
-            self.running[number] = Running(text=text, deadline=deadline, remote=remote, began=self.heard)
+            number, text, deadline, remote, brief = message["start"]
+            self.running[number] = Running(text=text, deadline=deadline, remote=remote, brief=brief, began=self.heard)
         elif "waiting" in message:
             self.waiting = message["waiting"]
         elif "end" in message:
@@ -119,8 +123,11 @@ class Watched:
             self.asked = now
         return now < self.asked + _BETWEEN
 
-    def starves(self, now: float) -> bool:
-        """Tell whether it has had next to nothing of the processors since something in it is late."""
+    def starves(self, now: float, *, brief: bool = False) -> bool:
+        """Tell whether it has had next to nothing of the processors since something in it is late.
+
+        *brief*: whether that is so for what is brief, of which a busy process may have much.
+        """
         computing = (one.deadline for one in self.running.values() if not one.stands)
         if not any(deadline is not None and deadline < now for deadline in computing):
             self.late = None
@@ -131,13 +138,15 @@ class Watched:
         since, ran_before, waited_before = self.late
         span = now - since
         has, wants = ran - ran_before, waited - waited_before
-        return wants > _QUEUED * span and has < _SHARE * max(span, wants)
+        least = _SHARE_OF_BRIEF * max(span, wants) if brief else _SHARE * span
+        return wants > _QUEUED * span and has < least
 
     def excused(self, numbers: Iterable[str], now: float) -> set[str]:
         """Return those of some late queries that only wait, for a bucket or for a processor."""
-        if self.starves(now):
-            return set(numbers)
-        return {number for number in numbers if self.running[number].remote and self.waits(now)}
+        return {number for number in numbers if self._excused(self.running[number], now)}
+
+    def _excused(self, one: Running, now: float) -> bool:
+        return self.starves(now, brief=one.brief) or (one.remote and self.waits(now))
 
     def release(self) -> None:
         """Close what it is watched by."""

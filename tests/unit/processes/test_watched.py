@@ -51,23 +51,28 @@ def watched(number: int) -> Watched:
     return found
 
 
-def looks(process: Watched) -> list[bool]:
+def looks(process: Watched, *, brief: bool = False) -> list[bool]:
     """Look several times, which takes half a second."""
-    found = [process.starves(time.monotonic())]
+    found = [process.starves(time.monotonic(), brief=brief)]
     for _ in range(5):
         time.sleep(0.1)
-        found.append(process.starves(time.monotonic()))
+        found.append(process.starves(time.monotonic(), brief=brief))
     return found
 
 
-@pytest.mark.parametrize(("work", "nice"), [(BUSY, 19), (MANY, 0)], ids=["one thread", "each of many"])
-def test_a_process_starves_where_others_leave_it_no_processor(
-    start: Callable[[str, int], int], work: str, nice: int
-) -> None:
-    process = watched(start(work, nice))
+@pytest.mark.parametrize("brief", [False, True])
+def test_a_process_starves_where_others_leave_it_no_processor(start: Callable[[str, int], int], brief: bool) -> None:
+    process = watched(start(BUSY, 19))
     for _ in range(2):
         start(BUSY, 0)
-    wait_for(lambda: looks(process)[-1])
+    wait_for(lambda: looks(process, brief=brief)[-1])
+
+
+def test_where_each_of_many_threads_has_little_what_is_brief_starves_and_other_work_does_not(
+    start: Callable[[str, int], int],
+) -> None:
+    process = watched(start(MANY, 0))
+    wait_for(lambda: looks(process, brief=True)[-1] and not looks(process)[-1])
 
 
 @pytest.mark.parametrize("work", [BUSY, "time.sleep(600)"], ids=["busy", "asleep"])
