@@ -92,6 +92,7 @@ def test_redis_may_be_killed_paused_and_started_again_under_load(
     gateway.process.terminate()
 
 
+@pytest.mark.thorough
 def test_a_worker_killed_under_load_loses_only_its_requests_in_flight(
     serve: Callable[..., Any], flights_project: Path, state: dict[str, str]
 ) -> None:

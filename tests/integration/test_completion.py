@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from real_servers import server_missing
+from thorough import first
 
 BIN = sysconfig.get_path("scripts")
 TABLE = "table: orders\ndescription: Orders of a shop\nlocation: data\ncolumns: {id: BIGINT, day: DATE}\n"
@@ -97,7 +98,7 @@ def in_fish(line: str, project: Path) -> set[str]:
 SHELLS = {"bash": in_bash, "zsh": in_zsh, "fish": in_fish}
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", first(1, SHELLS))
 def test_names_of_the_project_are_completed(shell: str, project: Path, server_used: Callable[[str], None]) -> None:
     if shutil.which(shell) is None:
         server_missing(f"{shell} is not installed (Debian: {shell})")

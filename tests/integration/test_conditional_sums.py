@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from folders import bound
+from thorough import first
 
 from gateway.app.gateway import open_gateway
 from gateway.config import load_settings
@@ -39,7 +40,7 @@ SUMS = (
 
 
 @pytest.mark.parametrize("statistics", [False, True])
-@pytest.mark.parametrize(("a", "b"), list(product(HELD, HELD)))
+@pytest.mark.parametrize(("a", "b"), first(3, product(HELD, HELD)))
 def test_a_sum_of_some_rows_is_the_sum_of_all(
     tmp_path: Path, a: list[int | None], b: list[int | None], statistics: bool
 ) -> None:

@@ -95,6 +95,7 @@ def test_the_printed_commands_are_answered_and_ctrl_c_stops_cleanly(start: Calla
     assert not re.search("Traceback|SIGABRT|terminate called", demo.log.read_text())
 
 
+@pytest.mark.thorough
 def test_a_second_start_builds_nothing(start: Callable[..., Demo], flights_project: Path, project: Path) -> None:
     shutil.copytree(flights_project / "demo", project / "demo")
     start().interrupt()

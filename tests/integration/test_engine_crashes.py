@@ -150,6 +150,7 @@ def test_a_process_that_ends_under_load_is_replaced_and_no_neighbour_is_harmed(
         replaced(running.process.pid, end(running.process.pid, role, number))
 
 
+@pytest.mark.thorough
 def test_the_engine_is_killed_again_and_again_and_no_neighbour_is_harmed(running: Any, shop: Shop) -> None:
     with beside_neighbours(running, shop) as neighbours:
         for _ in range(3):
@@ -184,6 +185,7 @@ def test_a_question_that_many_ask_at_once_is_answered_to_all_of_them_though_its_
     assert [(reply.status, reply.json()["data"][0]["n"]) for reply in replies] == [(200, PART * ROWS)] * 8
 
 
+@pytest.mark.thorough
 def test_an_export_of_which_nothing_was_sent_is_computed_again(running: Any) -> None:
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(running.get, path_of("stalling", "parquet", k=0))

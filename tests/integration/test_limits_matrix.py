@@ -97,7 +97,7 @@ def allowed(requests: str | None, scanned: str | None) -> tuple[int, int]:
     return min(ASKED, int(amount)), ASKED if period == "second" else min(ASKED, int(amount))
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["machine", "redis"])
+@pytest.mark.parametrize("shared", first(1, [True, False]))
 @pytest.mark.parametrize("worker", first(1, ["asgi", "gthread"]))
 def test_limits_of_every_size_refuse_what_is_over_them_and_nothing_fails(
     worker: str, shared: bool, serve: Any, project: Path, keys: list[str], redis_server: Any, tmp_path: Path

@@ -101,6 +101,7 @@ def test_a_pull_request_with_an_aggregation_says_whether_it_is_made_of_partials(
     assert re.search(told, summary), summary
 
 
+@pytest.mark.thorough
 def test_a_pull_request_that_changes_a_published_version_fails_with_an_annotation(project: Path) -> None:
     path = project / "queries" / "busiest_days" / "v1.sql"
     path.write_text(path.read_text(encoding="utf-8").replace("count(*) AS", "count(*) + 1 AS"), encoding="utf-8")

@@ -102,7 +102,7 @@ def test_a_killed_worker_loses_only_its_requests_in_flight(
     assert failed <= 2 * CLIENTS, got
 
 
-@pytest.mark.parametrize("keep", [True, False], ids=["kept connections", "new connections"])
+@pytest.mark.parametrize("keep", first(1, [True, False]))
 def test_servers_behind_nginx_are_restarted_one_by_one_and_no_client_notices(
     project: Path,
     tmp_path: Path,

@@ -15,6 +15,7 @@ SEED, SECONDS, INCIDENTS, KILLS = 12, 45.0, 5, 50
 
 
 @pytest.mark.s3
+@pytest.mark.thorough
 def test_bombs_kills_faults_and_reloads_harm_no_neighbour_and_leave_nothing_behind(s3: Any, tmp_path: Path) -> None:
     with soaking(s3, tmp_path, SEED) as soak:
         report = soak.run(SECONDS, incidents=INCIDENTS)
