@@ -37,7 +37,9 @@ def command(project: Path, names: tuple[str, ...]) -> None:
                 progress.update(bar, description=f"{request.query} v{request.version}")
                 counts[_prepare(gateway, request, progress.console)] += 1
                 progress.advance(bar)
-    console.print(f"{counted(len(chosen), 'answer')}: {counts['computed']} computed, {counts['kept']} kept already")
+    console.print(
+        f"{counted(len(chosen), 'answer')}: {counts['computed']} computed, {counts['kept']} were kept already"
+    )
     if counts["failed"]:
         console.print(f"[bold red]{counts['failed']} failed[/]")
         sys.exit(4)
