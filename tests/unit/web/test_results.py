@@ -345,7 +345,7 @@ def test_an_explanation_tells_the_parameters_as_they_were_understood(client: Fla
 
 def test_an_explanation_is_json_or_text(client: FlaskClient) -> None:
     path = "/v1/queries/delays/v2/explain?start=2013-01-01"
-    assert client.get(path).json == {"query": "delays", "scans": []}
+    assert client.get(path).json["query"] == "delays"
     text = client.get(path, headers={"Accept": "text/plain"})
     assert (text.mimetype, text.text) == ("text/plain", "delays reads 7 of 365 partitions\n")
     assert client.get(f"{path}&_format=text").mimetype == "text/plain"
