@@ -20,7 +20,8 @@ MakeSite = Callable[..., FlaskClient]
 RESULT = "/v1/queries/delays/v2/result?start=2013-01-01&_limit=1"
 PATHS = (
     "/", "/docs", "/docs/delays", "/docs/delays/v1", "/docs/delays/v2", "/errors/not-found", "/openapi.json",
-    "/v1/queries", "/v1/queries/delays", "/v1/queries/delays/v1", "/v1/queries/delays/latest", "/v1/queries/delays/v9", RESULT,
+    "/v1/queries", "/v1/queries/delays", "/v1/queries/delays/v1", "/v1/queries/delays/latest", "/v1/queries/delays/v9",
+    RESULT,
     RESULT.replace("v2", "latest"), RESULT.replace("?", ".csv?"), "/v1/queries/delays/v1/result",
     "/v1/queries/delays/v2/result", "/v1/queries/delays/v2/exports", "/v1/queries/delays/v2/exports/1",
     "/v1/tables", "/v1/tables/flights", "/v1/tables/flights/partitions?_limit=1",
