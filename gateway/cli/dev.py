@@ -29,7 +29,6 @@ from gateway.cli.formats import as_text
 from gateway.cli.project import project_option
 from gateway.cli.serve import serve, with_server
 from gateway.config import load_settings
-from gateway.counted import counted
 from gateway.engine.binder_process import one_after_another
 from gateway.query.template import Template
 from gateway.settings import Settings
@@ -206,6 +205,7 @@ class _Desk:
 
 
 def _cost(headers: Mapping[str, str], body: Mapping[str, Any]) -> str:
-    rows = int(headers.get("Gateway-Rows") or body.get("rows", len(body["data"])))
+    rows = headers.get("Gateway-Rows") or str(body.get("rows", len(body["data"])))
     read, _, total = (headers.get("Gateway-Partitions") or "").partition("/")
-    return counted(rows, "row") + (f", {read} of {counted(int(total), 'partition')} read" if total else "")
+    partitions = f", {read} of {total} {'partition' if total == '1' else 'partitions'} read" if total else ""
+    return f"{rows} {'row' if rows == '1' else 'rows'}{partitions}"

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gateway.authoring.checked import Checked, files_of
 from gateway.authoring.excerpt import advice, elsewhere, excerpt
-from gateway.counted import counted
+from gateway.counted import counted, noun
 from gateway.errors import Diagnostic, Severity
 from gateway.plan.explain import readable
 from gateway.pr_review import report
@@ -88,9 +88,9 @@ def write(form: str, found: Checked, project: Path, review: Review | None = None
 def _ran(found: Checked) -> list[str]:
     """Return what each example answered and read, a line each."""
     return [
-        f"{example.query} v{example.version} example {example.number}: {counted(example.rows, 'row')} "
+        f"{example.query} v{example.version} example {example.number}: {example.rows} {noun(example.rows, 'row')} "
         f"in {example.seconds * 1000:.0f} ms, "
-        f"{example.partitions} of {counted(example.partitions_total, 'partition')}, "
+        f"{example.partitions} of {example.partitions_total} {noun(example.partitions_total, 'partition')}, "
         f"{readable(example.bytes)} of {readable(example.bytes_total)}"
         for example in found.examples
     ]

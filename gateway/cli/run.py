@@ -16,7 +16,7 @@ from gateway.answer import Answer, Export, Unread
 from gateway.cli.grids import grid_console
 from gateway.cli.project import opened, project_option
 from gateway.cli.question import bound_question, question_options
-from gateway.counted import counted
+from gateway.counted import noun
 from gateway.encode import FORMATS, encode
 from gateway.encode.rows import Rows
 from gateway.execution.work import StreamOptions
@@ -113,8 +113,8 @@ def _first_rows(answer: Answer | Export) -> pa.Table:
 
 
 def _cost(answer: Answer) -> str:
-    result = answer.result
+    result, rows = answer.result, answer.result.table.num_rows
     read = sum(reading.partitions for reading in result.readings)
     total = sum(reading.partitions_total for reading in result.readings)
     made = "from the cache" if answer.status.hit else f"{result.seconds * 1000:.0f} ms"
-    return f"{counted(result.table.num_rows, 'row')}, {read} of {counted(total, 'partition')}, {made}"
+    return f"{rows} {noun(rows, 'row')}, {read} of {total} {noun(total, 'partition')}, {made}"

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
-from gateway.counted import counted
+from gateway.counted import counted, noun
 from gateway.model import Column
 from gateway.plan.explain import readable
 from gateway.pr_review.changes import Change, ChangeKind
@@ -89,7 +89,7 @@ def _first_reads(reviewed: ReviewedChange) -> str:
         return ""
     reads = reviewed.examples[0].new.reads
     partitions, total = sum(read.partitions for read in reads), sum(read.partitions_total for read in reads)
-    return f"{partitions} of {counted(total, 'partition')}, {readable(sum(read.size for read in reads))}"
+    return f"{partitions} of {total} {noun(total, 'partition')}, {readable(sum(read.size for read in reads))}"
 
 
 def _section(reviewed: ReviewedChange) -> Iterator[str]:
@@ -204,7 +204,8 @@ def _example(number: int, example: Example) -> Iterator[str]:
 
 
 def _read(name: str, read: Read) -> str:
-    share = f"{read.partitions} of {counted(read.partitions_total, 'partition')}, {counted(read.files, 'file')}"
+    share = f"{read.partitions} of {read.partitions_total} {noun(read.partitions_total, 'partition')}"
+    share += f", {read.files} {noun(read.files, 'file')}"
     size = f"{readable(read.size)} of {readable(read.size_total)}"
     return f"{name:<4}{read.table:<16} {read.strip:<{STRIP}}  {share}, {size}"
 
