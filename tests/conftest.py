@@ -31,7 +31,7 @@ from gateway.demo.warehouse import build_flights
 from gateway.engine.binder_process import one_after_another
 
 # No deadline: a busy machine is not a wrong answer. `make fuzz` takes the second profile.
-settings.register_profile("quick", deadline=None, print_blob=True)
+settings.register_profile("quick", deadline=None, print_blob=True, max_examples=60)
 settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=20_000)
 settings.load_profile("quick")
 

@@ -233,6 +233,7 @@ def test_workers_that_end_give_their_slots_back(start: Start) -> None:
     wait_for(lambda: running.get(path_of("short", k=1)).status == 200, "an answer within its time")
 
 
+@pytest.mark.thorough
 def test_a_supervisor_that_stands_still_for_a_while_harms_no_neighbour(running: Any, shop: Shop) -> None:
     engine = the(running.process.pid, Role.ENGINE)
     with beside_neighbours(running, shop) as neighbours:
@@ -259,6 +260,7 @@ def test_an_engine_that_hangs_is_replaced_when_a_query_is_past_its_time(running:
     assert asked.status in (200, 504)
 
 
+@pytest.mark.thorough
 def test_an_engine_that_hangs_while_nothing_runs_is_replaced(start: Start) -> None:
     running = start()
     victim = end(running.process.pid, Role.ENGINE, SIGSTOP)
@@ -289,6 +291,7 @@ def test_a_web_worker_that_ends_costs_the_requests_that_it_had_and_no_others(run
     assert the(root, Role.ENGINE) == engine
 
 
+@pytest.mark.thorough
 def test_the_process_apart_ends_and_its_template_still_runs_apart(start: Start, shop: Shop) -> None:
     running = start()
     root = running.process.pid

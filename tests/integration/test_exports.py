@@ -194,7 +194,7 @@ def test_a_client_that_leaves_frees_its_slot(running: Any) -> None:
                 assert len(response.read(100_000)) == 100_000
 
 
-@pytest.mark.parametrize("worker", ["asgi", "gthread"])
+@pytest.mark.parametrize("worker", first(1, ["asgi", "gthread"]))
 def test_a_client_that_takes_nothing_is_cut_off(serve: Any, project: Path, tmp_path: Path, worker: str) -> None:
     settings = {
         "GATEWAY_STATE": str(tmp_path),
@@ -210,7 +210,7 @@ def test_a_client_that_takes_nothing_is_cut_off(serve: Any, project: Path, tmp_p
             assert connection.getresponse().status == 200
 
 
-@pytest.mark.parametrize("worker", ["asgi", "gthread"])
+@pytest.mark.parametrize("worker", first(1, ["asgi", "gthread"]))
 def test_a_client_that_takes_a_trickle_is_cut_off_and_one_that_takes_little_is_not(
     serve: Any, project: Path, tmp_path: Path, worker: str
 ) -> None:

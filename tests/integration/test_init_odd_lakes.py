@@ -141,6 +141,7 @@ def passes(location: Path, project: Path) -> None:
         assert done.exit_code == 0, (command, done.output)
 
 
+@pytest.mark.thorough
 def test_everything_that_is_written_passes_at_once(tmp_path: Path) -> None:
     for number, lake in enumerate(SOUND.values()):
         lake(tmp_path / "lake" / f"case_{number}")
