@@ -29,6 +29,7 @@ from gateway.cli.formats import as_text
 from gateway.cli.project import project_option
 from gateway.cli.serve import serve, with_server
 from gateway.config import load_settings
+from gateway.counted import noun
 from gateway.engine.binder_process import one_after_another
 from gateway.query.template import Template
 from gateway.settings import Settings
@@ -207,5 +208,5 @@ class _Desk:
 def _cost(headers: Mapping[str, str], body: Mapping[str, Any]) -> str:
     rows = headers.get("Gateway-Rows") or str(body.get("rows", len(body["data"])))
     read, _, total = (headers.get("Gateway-Partitions") or "").partition("/")
-    partitions = f", {read} of {total} {'partition' if total == '1' else 'partitions'} read" if total else ""
+    partitions = f", {read} of {total} {noun(int(total), 'partition')} read" if total else ""
     return f"{rows} {'row' if rows == '1' else 'rows'}{partitions}"

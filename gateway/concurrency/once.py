@@ -16,8 +16,9 @@ Made = TypeVar("Made")
 class Once(Generic[Key, Made]):
     """Keeps the *size* things that were asked for last; thread-safe.
 
-    Each is made by the first thread that asks for it; the others wait. Where that fails they make it themselves, so
-    that nobody fails by what another was refused.
+    Each is made by the first thread that asks for it; the others wait. Where that fails they make it themselves, all at
+    once, so that nobody fails by what another was refused, nor waits for more than one: the condition of cachetools'
+    decorators has them try one after the other.
     """
 
     def __init__(self, size: int) -> None:

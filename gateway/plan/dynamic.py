@@ -17,6 +17,7 @@ from gateway.catalog.manifest import Snapshot
 from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamError
 from gateway.model import UNREAD, Lookup, Statement, Value
 from gateway.plan.analysis import Bound, Dimension, Learned, PreparedQuery, dimension_query, learn
+from gateway.plan.given import given_key
 from gateway.plan.reading import WithFacts, reading, with_known_facts
 from gateway.plan.rewrite import Address
 from gateway.plan.select import Chosen
@@ -101,7 +102,7 @@ class DimensionReader:
             return known.because(reason)
         started = self.clock()
         text, given = dimension_query(dimension, prepared, bound, "", MOST_VALUES)
-        key = (text, tuple((name, typed.type, repr(typed.value)) for name, typed in given.items()), side.digest())
+        key = (text, given_key(given), side.digest())
         with self._lock:
             learned = self._kept.get(key)
         cached = learned is not None

@@ -25,6 +25,7 @@ from gateway.model import UNREAD, Lookup, Statement, TypedValue, Value
 from gateway.plan.analysis import Bound, PreparedQuery, PreparedRank, Ranked, delivered, ranked_query
 from gateway.plan.axis import DIRECT, Interval
 from gateway.plan.dynamic import LARGEST, DimensionReader
+from gateway.plan.given import given_key
 from gateway.plan.reading import reading
 from gateway.plan.select import Chosen, PartitionIndex
 from gateway.predicate import Comparison, Operator, Term, all_of
@@ -130,9 +131,8 @@ class _Search:
     @property
     def key(self) -> tuple[Any, ...]:
         """Identify the question and the files that it may be answered from."""
-        values = tuple((name, typed.type, repr(typed.value)) for name, typed in self.parameters.items())
         text = ranked_query(self.rank, self.rows or 0, "")
-        return text, values, self.side.digest(), self.rank.ranked.exact, self.most, self.spared
+        return text, given_key(self.parameters), self.side.digest(), self.rank.ranked.exact, self.most, self.spared
 
     def find(self) -> Found | str:
         """Read until the value is found; or say why it is not."""

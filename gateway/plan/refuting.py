@@ -18,6 +18,7 @@ from gateway.model import TypedValue, Value
 from gateway.plan.analysis import Bound, Evaluate, PreparedQuery, Refuted, refute
 from gateway.plan.analysis.leaves.among import member_list
 from gateway.plan.analysis.ranges import LOW, WHOLE, Grain
+from gateway.plan.given import given_key
 from gateway.plan.samples import Samples, hours_of
 from gateway.plan.together import Boxes
 from gateway.predicate import Term
@@ -41,8 +42,8 @@ class _Question:
     @property
     def key(self) -> Any:
         """What the answer depends on."""
-        values = tuple((name, typed.type, repr(typed.value)) for name, typed in self.parameters.items())
-        return (self.condition, self.grains, self.sql if self.grains is None else "", values)
+        sql = self.sql if self.grains is None else ""
+        return (self.condition, self.grains, sql, given_key(self.parameters))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from gateway.errors import CapacityError, FilesChanged, QueryFailed, UpstreamErr
 from gateway.model import UNREAD, FileVersion, Lookup, Statement, TypedValue, Value
 from gateway.plan.analysis import PreparedQuery, PreparedSubquery, is_read, subquery_query
 from gateway.plan.dynamic import LARGEST, MOST_VALUES, DimensionReader
+from gateway.plan.given import given_key
 from gateway.plan.reading import reading
 from gateway.plan.select import Chosen
 
@@ -77,8 +78,8 @@ class SubqueryReader:
         if size > LARGEST:
             return lookup.because("it is too large to be read first"), None
         used = {name: parameters[name] for name in subquery.parameters}
-        values = tuple((name, typed.type, repr(typed.value)) for name, typed in used.items())
-        key = (subquery.pieces, subquery.single, subquery.type, values, tuple(side.digest() for side in sides))
+        digests = tuple(side.digest() for side in sides)
+        key = (subquery.pieces, subquery.single, subquery.type, given_key(used), digests)
         with self._lock:
             kept = self._kept.get(key)
         try:
